@@ -1,0 +1,302 @@
+"""Frozen values that cross rooms: configurations, model cards, requests, events, results.
+
+Nothing here imports torch, Qt or napari. Axes are always Y, X; images are
+``(Y, X)`` or ``(Y, X, C)``; maps are ``(K, Y, X)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Node = tuple[int, int]
+"""Grid position (i, j) of node X^{i,j}: row i (resolution 1/2^i), column j."""
+
+Task = Literal["instances", "semantic"]
+Kind = Literal["labels", "mask", "probability"]
+ShouldStop = Callable[[], bool]
+
+LEVELS = (1, 2, 3, 4)
+DEFAULT_WIDTHS = (32, 64, 128, 256, 512)
+
+
+def never_stop() -> bool:
+    """The `should_stop` of work that nobody interrupts."""
+    return False
+
+
+class UnetppError(Exception):
+    """An error whose text is meant for the user: what was given, expected, and what to do."""
+
+
+# ---------------------------------------------------------------- the network
+
+
+@dataclass(frozen=True, slots=True)
+class NetConfig:
+    """What is needed to build a network.
+
+    Attributes
+    ----------
+    in_channels : int
+        Channels of the input (grey images are replicated to 3).
+    outputs : int
+        Channels of every head.
+    widths : tuple of int
+        Channels per row i; ``len(widths) - 1`` is the depth of the full network.
+    arch : str
+        Name of the architecture; ``"unetpp"`` is the nested U-Net.
+    """
+
+    in_channels: int = 3
+    outputs: int = 1
+    widths: tuple[int, ...] = DEFAULT_WIDTHS
+    arch: str = "unetpp"
+
+    @property
+    def depth(self) -> int:
+        """Deepest level of the full network."""
+        return len(self.widths) - 1
+
+    @property
+    def multiple(self) -> int:
+        """Images are edge-replicated to a multiple of this, whatever the level."""
+        return 1 << self.depth
+
+
+# ------------------------------------------------------------- the model card
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """Percentile normalisation, measured once per image (see `engine.normalise`)."""
+
+    low: float = 1.0
+    high: float = 99.8
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingRule:
+    """How the working grid follows from the image.
+
+    ``frame``: the long side becomes `value` px; ``pixel``: a pixel becomes
+    `value` micrometres; ``object``: a typical object becomes `value` px in diameter.
+    """
+
+    kind: Literal["frame", "pixel", "object"] = "object"
+    value: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRule:
+    """How maps become labels (see `engine.decode`).
+
+    Attributes
+    ----------
+    threshold : float
+        Foreground probability from which a pixel counts as foreground, in (0, 1).
+    seeds : str
+        Where the watershed starts: the name of a separating output
+        (``"boundary"``, ``"distance"``, ``"centre"``) or ``"mask"``, the smoothed
+        distance transform of the thresholded mask.
+    seed_threshold : float
+        Cut through the seed map, in (0, 1).
+    min_size : int
+        Smaller objects are dropped (pixels of the input grid).
+    """
+
+    threshold: float = 0.5
+    seeds: Literal["boundary", "distance", "centre", "mask"] = "mask"
+    seed_threshold: float = 0.5
+    min_size: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class LevelScores:
+    """Quality and cost of one level; what is undefined is None, never 0."""
+
+    dice: float | None
+    iou: float | None
+    ap50: float | None
+    parameters: int
+    seconds_per_megapixel: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSet:
+    """Scores of all levels on one set of images."""
+
+    data: str
+    images: int
+    levels: Mapping[int, LevelScores]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model card, stored as metadata of the model file.
+
+    Attributes
+    ----------
+    name : str
+        Short name, also the stem of the file.
+    outputs : tuple of str
+        Names of the head channels. Instances: ``"foreground"`` first, then separating
+        outputs, each a sigmoid. Semantic with one class: one sigmoid. Semantic with
+        several: softmax, ``"background"`` first.
+    classes : tuple of str
+        Foreground classes.
+    validation : ScoreSet or None
+        Held-out part of the training data; chose thresholds and levels.
+    test : ScoreSet or None
+        Measured once, never used to choose anything.
+    provenance : mapping
+        data, licence, parent, corrections, steps, seed, versions, command.
+    path, sha256
+        Filled in when the file is read.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[str, ...]
+    outputs: tuple[str, ...]
+    net: NetConfig
+    title: str = ""
+    licence: str = ""
+    normalisation: Normalisation = Normalisation()
+    sampling: SamplingRule = SamplingRule()
+    decode: DecodeRule = DecodeRule()
+    recommended_level: int = 4
+    validation: ScoreSet | None = None
+    test: ScoreSet | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+    sha256: str | None = None
+
+
+# ------------------------------------------------------------------ geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle ``[y0, y1) x [x0, x1)`` in pixels."""
+
+    y0: int
+    x0: int
+    y1: int
+    x1: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.y1 - self.y0, self.x1 - self.x0
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the rectangle in an array whose last axes are Y, X."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    def shifted(self, dy: int, dx: int) -> Region:
+        """The same rectangle seen from an origin at (-dy, -dx)."""
+        return Region(self.y0 + dy, self.x0 + dx, self.y1 + dy, self.x1 + dx)
+
+
+# ---------------------------------------------------------- prediction: values
+
+
+@dataclass(frozen=True, eq=False)
+class PredictRequest:
+    """Everything a prediction needs to know about one plane.
+
+    Attributes
+    ----------
+    image : ndarray of shape (Y, X) or (Y, X, C)
+        One plane on its own grid, any real dtype.
+    plane : hashable
+        Identity of the plane in the node cache; None switches the cache off.
+    level : int
+        Level asked for, 1-4.
+    scale : float
+        Working grid = input grid times `scale`.
+    viewport : Region or None
+        Part (input grid) that is done first, with cached nodes; None: the whole plane.
+    all_levels : bool
+        Also give the maps of the shallower levels (they are free).
+    generation : int
+        Number of the request; answers of older ones are dropped.
+    """
+
+    image: NDArray[Any]
+    plane: Hashable
+    level: int
+    scale: float = 1.0
+    viewport: Region | None = None
+    all_levels: bool = True
+    generation: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class PredictStarted:
+    """The plan is made. `shape` is the working grid."""
+
+    generation: int
+    shape: tuple[int, int]
+    levels: tuple[int, ...]
+    tiles: int
+
+
+@dataclass(frozen=True, eq=False)
+class TileDone:
+    """One tile at one level: `maps` is float32 of shape (K, h, w) in [0, 1] for `region` (working grid)."""
+
+    generation: int
+    level: int
+    region: Region
+    maps: NDArray[np.float32]
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class PredictDone:
+    """The end of a prediction, complete or stopped."""
+
+    generation: int
+    level: int
+    seconds: float
+    nodes_computed: int
+    nodes_reused: int
+    stopped: bool
+
+
+PredictEvent = PredictStarted | TileDone | PredictDone
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Result of `segment`, on the input grid.
+
+    Attributes
+    ----------
+    labels : ndarray of uint32, shape (Y, X)
+        Instances, or class numbers for semantic models.
+    mask : ndarray of bool, shape (Y, X)
+    probability : ndarray of float32, shape (C, Y, X)
+        Foreground classes only; C = 1 for instances.
+    level : int
+    uncertainty : ndarray of float32, shape (Y, X)
+        Disagreement of the levels computed, in [0, 1]; entropy of head 1 at L1.
+    notes : tuple of str
+        What was unusual about the input and how it was handled.
+    """
+
+    labels: NDArray[np.uint32]
+    mask: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    level: int
+    uncertainty: NDArray[np.float32]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,132 @@
+"""From maps to masks, instances and uncertainty, without the network.
+
+Maps are float32 of shape (K, Y, X) in [0, 1], one channel per entry of ``ModelInfo.outputs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.measure import label as connected_components
+from skimage.morphology import remove_small_objects
+from skimage.segmentation import watershed
+
+from napari_unetpp._types import DecodeRule, ModelInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Maps = NDArray[np.float32]
+
+MASK_SMOOTHING = 1.0
+"""Gaussian sigma (px) of the distance transform from which ``seeds="mask"`` takes its seeds."""
+
+
+def activate(logits: Tensor, info: ModelInfo) -> Tensor:
+    """Logits (N, K, Y, X) to probabilities: softmax over several classes, else a sigmoid per channel."""
+    if info.task == "semantic" and len(info.outputs) > 1:
+        return logits.softmax(dim=1)
+    return logits.sigmoid()
+
+
+def foreground(maps: Maps, info: ModelInfo) -> Maps:
+    """Probabilities of the foreground classes, shape (C, Y, X); C = 1 for instances."""
+    if info.task == "instances":
+        return maps[:1]
+    return maps if len(info.outputs) == 1 else maps[1:]
+
+
+def mask(maps: Maps, info: ModelInfo, *, threshold: float | None = None) -> NDArray[np.bool_]:
+    """Foreground mask (Y, X): the summed foreground probability reaches the threshold."""
+    threshold = info.decode.threshold if threshold is None else threshold
+    return foreground(maps, info).sum(axis=0) >= threshold
+
+
+def labels(
+    maps: Maps,
+    info: ModelInfo,
+    *,
+    threshold: float | None = None,
+    min_size: int | None = None,
+    split: bool = True,
+) -> NDArray[np.uint32]:
+    """Labels (Y, X): object numbers from 1 for instances, class numbers from 1 for semantic models.
+
+    Parameters
+    ----------
+    threshold, min_size : optional
+        Default: those of the model's decode rule.
+    split : bool
+        Split touching objects by the model's seeds; False: connected components.
+    """
+    rule = info.decode
+    min_size = rule.min_size if min_size is None else min_size
+    region = mask(maps, info, threshold=threshold)
+    if info.task == "semantic":
+        region = _drop_small(region, min_size)
+        classes = foreground(maps, info).argmax(axis=0).astype(np.uint32) + 1
+        return np.where(region, classes, 0).astype(np.uint32)
+    objects = _split(maps, info, region) if split else connected_components(region, connectivity=1)
+    return _renumber(_drop_small(objects, min_size))
+
+
+def _split(maps: Maps, info: ModelInfo, region: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Seeded watershed inside `region`; foreground that no seed reaches becomes an object of its own."""
+    height = seed_map(maps, info.outputs, info.decode, region)
+    seeds = connected_components(region & (height > info.decode.seed_threshold), connectivity=1)
+    objects = watershed(-height, seeds, mask=region)
+    rest = connected_components(region & (objects == 0), connectivity=1)
+    return np.where(rest > 0, rest + objects.max(), objects)  # type: ignore[no-any-return]
+
+
+def seed_map(
+    maps: Maps, outputs: tuple[str, ...], rule: DecodeRule, region: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """The landscape (Y, X) whose peaks are objects: high inside, low where objects touch."""
+    if rule.seeds == "mask":
+        return mask_landscape(region)
+    channel = maps[outputs.index(rule.seeds)]
+    if rule.seeds == "boundary":
+        return maps[0] * (1 - channel)
+    return channel
+
+
+def mask_landscape(region: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Smoothed distance to the border, divided by the largest of its connected component."""
+    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(region), MASK_SMOOTHING)
+    parts, count = ndimage.label(region)
+    if count == 0:
+        return np.zeros(region.shape, np.float32)
+    peak = np.concatenate([[1.0], ndimage.maximum(distance, parts, np.arange(1, count + 1))])
+    return (distance / np.maximum(peak[parts], 1e-6)).astype(np.float32)  # type: ignore[no-any-return]
+
+
+def _drop_small(regions: NDArray[np.generic], min_size: int) -> NDArray[np.generic]:
+    if min_size <= 1 or not regions.any():
+        return regions
+    return remove_small_objects(regions, max_size=min_size - 1)  # type: ignore[no-any-return]
+
+
+def _renumber(objects: NDArray[np.generic]) -> NDArray[np.uint32]:
+    """Consecutive numbers from 1, in the order of the old ones."""
+    present = np.unique(objects)
+    present = present[present > 0]
+    table = np.zeros(int(present[-1]) + 1 if present.size else 1, np.uint32)
+    table[present] = np.arange(1, present.size + 1, dtype=np.uint32)
+    return table[objects]  # type: ignore[no-any-return]
+
+
+def uncertainty(maps_by_level: Mapping[int, Maps]) -> NDArray[np.float32]:
+    """Disagreement of the levels, in [0, 1]: twice the standard deviation of the first foreground map.
+
+    With one level only: the binary entropy (bits) of its foreground probability.
+    """
+    levels = [maps[0] for maps in maps_by_level.values()]
+    if len(levels) > 1:
+        return np.minimum(2 * np.std(levels, axis=0), 1).astype(np.float32)
+    p = np.clip(levels[0], 1e-6, 1 - 1e-6)
+    return (-(p * np.log2(p) + (1 - p) * np.log2(1 - p))).astype(np.float32)

@@ -1,0 +1,68 @@
+"""The working grid: how far an image is shrunk or magnified before the network sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.transform import resize
+
+from napari_unetpp._types import SamplingRule, UnetppError
+
+SMALLEST, LARGEST = 1 / 16, 8.0
+
+
+def choose_scale(
+    rule: SamplingRule,
+    shape: tuple[int, ...],
+    *,
+    diameter: float | None = None,
+    pixel_size: float | None = None,
+) -> float:
+    """Scale factor from the input grid to the working grid.
+
+    Parameters
+    ----------
+    rule : SamplingRule
+    shape : tuple
+        (Y, X[, C]) of the image.
+    diameter : float, optional
+        Typical object diameter in px of the input grid (rule ``object``); unknown: 1.0.
+    pixel_size : float, optional
+        Micrometres per px (rule ``pixel``); unknown: 1.0.
+    """
+    if rule.kind == "frame":
+        scale = rule.value / max(shape[0], shape[1])
+    elif rule.kind == "pixel":
+        scale = pixel_size / rule.value if pixel_size else 1.0
+    else:
+        scale = rule.value / diameter if diameter else 1.0
+    return float(np.clip(scale, SMALLEST, LARGEST))
+
+
+def working_shape(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
+    """Height and width of the working grid, at least 1 px each."""
+    if not (np.isfinite(scale) and SMALLEST <= scale <= LARGEST):
+        raise UnetppError(f"scale {scale} was given; expected a number from {SMALLEST} to {LARGEST}.")
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
+def resample(image: NDArray[Any], scale: float) -> NDArray[Any]:
+    """The image on the working grid (bilinear, smoothed when shrinking); itself when nothing changes."""
+    shape = working_shape(image.shape, scale)
+    if shape == image.shape[:2]:
+        return image
+    finite = np.where(np.isfinite(image), image, 0) if image.dtype.kind == "f" else image
+    out = resize(
+        finite.astype(np.float32), (*shape, *image.shape[2:]), order=1, mode="edge", anti_aliasing=scale < 1
+    )
+    return out.astype(np.float32)  # type: ignore[no-any-return]
+
+
+def resample_maps(maps: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Maps (K, Y, X) brought to another grid of `shape` (bilinear)."""
+    if maps.shape[1:] == shape:
+        return maps
+    planes = [resize(m, shape, order=1, mode="edge", anti_aliasing=False) for m in maps]
+    return np.stack(planes).astype(np.float32)

@@ -1,0 +1,54 @@
+"""The building blocks of a node: two convolutions, and the step up from the row below."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ConvUnit(nn.Module):
+    """3x3 convolution, batch norm, ReLU; the batch norm can be folded into the convolution."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, norm: bool = True) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.norm: nn.Module = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        """Evaluate the unit on the concatenation of `parts` along the channels."""
+        x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return torch.relu_(self.norm(self.conv(x)))
+
+    def fold(self) -> None:
+        """Move the batch norm (evaluation statistics) into the convolution's weight and bias."""
+        norm = self.norm
+        if not isinstance(norm, nn.BatchNorm2d):
+            return
+        assert norm.running_mean is not None and norm.running_var is not None
+        assert self.conv.bias is not None
+        factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        with torch.no_grad():
+            self.conv.weight.mul_(factor[:, None, None, None])
+            self.conv.bias.copy_((self.conv.bias - norm.running_mean) * factor + norm.bias)
+        self.norm = nn.Identity()
+
+
+class NodeBlock(nn.Module):
+    """H of the paper: two convolution units. Nodes with j > 0 also own their 2x2 transposed convolution."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, below: int | None = None, norm: bool = True
+    ) -> None:
+        super().__init__()
+        self.parts = in_channels // out_channels if below else 1
+        self.up = nn.ConvTranspose2d(below, out_channels, 2, stride=2) if below else None
+        self.first = ConvUnit(in_channels, out_channels, norm=norm)
+        self.second = ConvUnit(out_channels, out_channels, norm=norm)
+
+    def forward(self, beside: list[Tensor], below: Tensor | None = None) -> Tensor:
+        """Evaluate the node from the nodes `beside` it (same row) and the one `below` (row i + 1)."""
+        parts = beside
+        if self.up is not None:
+            assert below is not None
+            parts = [*beside, self.up(below)]
+        return self.second(self.first(*parts))  # type: ignore[no-any-return]

@@ -1,0 +1,135 @@
+"""UNet++ with a head per level, evaluated node by node so that any level can be pruned live.
+
+Source: Zhou et al., UNet++, DLMIA 2018 (arXiv 1807.10165), sections 2-3 and IEEE TMI 2020
+(arXiv 1912.05074), sections III-A (grid), III-B (deep supervision), III-C (pruning).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import MutableMapping
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_unetpp._types import NetConfig, Node
+from napari_unetpp.net import graph
+from napari_unetpp.net.blocks import ConvUnit, NodeBlock
+
+
+def _key(node: Node) -> str:
+    return f"x_{node[0]}_{node[1]}"
+
+
+class UNetPlusPlus(nn.Module):
+    """Nested U-Net: a grid of nodes X^{i,j} and a 1x1 head for every level.
+
+    Parameters
+    ----------
+    config : NetConfig
+        Channels in, channels of the heads, widths per row.
+    level : int or None
+        Build only the nodes of this level (a pruned network); None: all of them.
+    norm : bool
+        Batch norm in every convolution unit; False for a network whose norms were folded.
+    """
+
+    def __init__(self, config: NetConfig, *, level: int | None = None, norm: bool = True) -> None:
+        super().__init__()
+        self.config = config
+        self.level = config.depth if level is None else level
+        graph.check_level(self.level, config.depth)
+        self.nodes = nn.ModuleDict(
+            {
+                _key((i, j)): NodeBlock(
+                    graph.in_channels((i, j), config),
+                    config.widths[i],
+                    below=config.widths[i + 1] if j else None,
+                    norm=norm,
+                )
+                for i, j in graph.nodes(self.level)
+            }
+        )
+        self.heads = nn.ModuleList(nn.Conv2d(config.widths[0], config.outputs, 1) for _ in range(self.level))
+
+    def evaluate_node(self, node: Node, image: Tensor, known: MutableMapping[Node, Tensor]) -> Tensor:
+        """Evaluate one node from its inputs in `known`; X^{0,0} reads the image."""
+        i, j = node
+        block = self.nodes[_key(node)]
+        if j == 0:
+            x = image if i == 0 else F.max_pool2d(known[i - 1, 0], 2)
+            return block([x])  # type: ignore[no-any-return]
+        beside = [known[i, k] for k in range(j)]
+        return block(beside, known[i + 1, j - 1])  # type: ignore[no-any-return]
+
+    def evaluate(
+        self, image: Tensor, level: int, known: MutableMapping[Node, Tensor] | None = None
+    ) -> MutableMapping[Node, Tensor]:
+        """Add the missing nodes of `level` to `known` and return it.
+
+        Parameters
+        ----------
+        image : Tensor of shape (N, C, Y, X)
+            Y and X are multiples of ``config.multiple``.
+        level : int
+        known : mapping from node to Tensor of shape (N, widths[i], Y / 2^i, X / 2^i), optional
+            Nodes evaluated before on the same image; they are used as they are.
+        """
+        graph.check_level(level, self.level)
+        known = {} if known is None else known
+        for node in graph.missing(level, set(known)):
+            known[node] = self.evaluate_node(node, image, known)
+        return known
+
+    def head(self, level: int, known: MutableMapping[Node, Tensor]) -> Tensor:
+        """Logits (N, outputs, Y, X) of head `level`, which reads X^{0,level}."""
+        return self.heads[level - 1](known[0, level])  # type: ignore[no-any-return]
+
+    def forward(self, image: Tensor, level: int | None = None) -> Tensor:
+        """Logits of one level for an image of any size.
+
+        Parameters
+        ----------
+        image : Tensor of shape (N, C, Y, X)
+        level : int or None
+            None: the deepest this network has.
+
+        Returns
+        -------
+        Tensor of shape (N, outputs, Y, X)
+        """
+        level = self.level if level is None else level
+        height, width = image.shape[-2:]
+        known = self.evaluate(self.pad(image), level)
+        return self.head(level, known)[..., :height, :width]
+
+    def all_heads(self, image: Tensor, level: int | None = None) -> list[Tensor]:
+        """Logits of heads 1..level, shallow first (deep supervision); None: all heads there are."""
+        level = self.level if level is None else level
+        height, width = image.shape[-2:]
+        known = self.evaluate(self.pad(image), level)
+        return [self.head(d, known)[..., :height, :width] for d in range(1, level + 1)]
+
+    def pad(self, image: Tensor) -> Tensor:
+        """Edge-replicate to a multiple of ``config.multiple``, whatever the level, so that levels agree."""
+        multiple = self.config.multiple
+        bottom, right = (-image.shape[-2] % multiple, -image.shape[-1] % multiple)
+        return F.pad(image, (0, right, 0, bottom), mode="replicate") if bottom or right else image
+
+    def prune(self, level: int) -> UNetPlusPlus:
+        """A physically smaller copy: the nodes of `level` and heads 1..level (TMI 2020, III-C)."""
+        graph.check_level(level, self.level)
+        pruned = copy.deepcopy(self)
+        keep = {_key(node) for node in graph.nodes(level)}
+        pruned.nodes = nn.ModuleDict({k: m for k, m in pruned.nodes.items() if k in keep})
+        pruned.heads = pruned.heads[:level]
+        pruned.level = level
+        return pruned
+
+    def folded(self) -> UNetPlusPlus:
+        """A copy for inference with every batch norm folded into its convolution."""
+        net = copy.deepcopy(self).eval()
+        for module in net.modules():
+            if isinstance(module, ConvUnit):
+                module.fold()
+        return net.requires_grad_(False)

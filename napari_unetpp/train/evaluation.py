@@ -1,0 +1,152 @@
+"""Scores of all levels on labelled images, and what each level costs on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import ModelInfo, PredictRequest, UnetppError
+from napari_unetpp.engine import decode
+from napari_unetpp.engine.collect import check_scale, predict_maps
+from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.normalise import clean_plane
+from napari_unetpp.engine.predict import predict
+from napari_unetpp.engine.sampling import resample_maps
+from napari_unetpp.files.folders import Pair, read_label
+from napari_unetpp.files.images import read_image
+from napari_unetpp.net import graph
+from napari_unetpp.train.labels import Truth, read_truth
+from napari_unetpp.train.scores import Matches, class_dice_iou, dice_iou, match_objects
+
+TIMED_PIXELS = 1_000_000
+"""Time is measured on the first images until they hold this many pixels together."""
+
+
+@dataclass
+class _Tally:
+    """Scores of one level so far; `matches` is None where objects are undefined."""
+
+    dice: list[float] = field(default_factory=list)
+    iou: list[float] = field(default_factory=list)
+    matches: Matches | None = field(default_factory=Matches)
+
+
+def evaluate_pairs(
+    evaluator: Evaluator,
+    pairs: Sequence[Pair],
+    *,
+    foreground: Sequence[int] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Score every level on labelled images; see `api.evaluate` for what comes back."""
+    info = evaluator.info
+    levels = range(1, info.net.depth + 1)
+    tallies = {level: _Tally() for level in levels}
+    for done, pair in enumerate(pairs, start=1):
+        _score(evaluator, pair, foreground, tallies)
+        if progress is not None:
+            progress(done, len(pairs))
+    seconds = seconds_per_megapixel(evaluator, pairs)
+    scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in levels}
+    return {
+        "model": info.name,
+        "device": evaluator.choice.label,
+        "images": len(pairs),
+        "recommended_level": info.recommended_level,
+        "best_level_here": best_level(scores),
+        "levels": {str(level): score for level, score in scores.items()},
+    }
+
+
+def best_level(scores: Mapping[int, Mapping[str, Any]]) -> int | None:
+    """The level with the highest AP50 where it is defined, else Dice; the shallower one of equals."""
+    for name in ("ap50", "dice"):
+        known = {level: s[name] for level, s in scores.items() if s[name] is not None}
+        if known:
+            return max(sorted(known), key=lambda level: known[level])
+    return None
+
+
+def _score(
+    evaluator: Evaluator, pair: Pair, foreground: Sequence[int] | None, tallies: Mapping[int, _Tally]
+) -> None:
+    info = evaluator.info
+    image = read_image(pair.image)
+    truth = _truth(pair, info, foreground)
+    if truth.labels.shape != image.shape[:2]:
+        raise UnetppError(
+            f"{pair.label} has shape {truth.labels.shape}, but its image {image.shape[:2]}; "
+            "labels must have the height and width of their image."
+        )
+    deepest = predict_maps(image, evaluator, level=max(tallies), all_levels=True)
+    for level, tally in tallies.items():
+        maps = resample_maps(deepest.store.maps(level), deepest.shape)
+        if deepest.invalid is not None:
+            maps = np.where(deepest.invalid, np.float32(0), maps)
+        dice, iou = _overlap(maps, info, truth, merge=foreground is not None)
+        tally.dice.append(dice)
+        tally.iou.append(iou)
+        if not truth.objects or info.task != "instances":
+            tally.matches = None
+        if tally.matches is not None:
+            tally.matches += match_objects(decode.labels(maps, info), truth.labels, truth.ignore)
+
+
+def _truth(pair: Pair, info: ModelInfo, foreground: Sequence[int] | None) -> Truth:
+    ignore = None if pair.ignore is None else read_label(pair.ignore)
+    return read_truth(read_label(pair.label), info.task, ignore=ignore, foreground=foreground)
+
+
+def _overlap(
+    maps: NDArray[np.float32], info: ModelInfo, truth: Truth, *, merge: bool
+) -> tuple[float, float]:
+    """Dice and IoU before splitting and minimum size; `merge`: foreground against background only."""
+    if info.task == "instances" or len(info.classes) == 1 or merge:
+        return dice_iou(decode.mask(maps, info), truth.labels > 0, truth.ignore)
+    return class_dice_iou(decode.labels(maps, info, min_size=0), truth.labels, truth.ignore)
+
+
+def _summary(tally: _Tally, info: ModelInfo, level: int, seconds: float | None) -> dict[str, Any]:
+    return {
+        "dice": float(np.mean(tally.dice)) if tally.dice else None,
+        "iou": float(np.mean(tally.iou)) if tally.iou else None,
+        "ap50": None if tally.matches is None else tally.matches.ap50,
+        "parameters": graph.parameters(level, info.net),
+        "seconds_per_megapixel": seconds,
+    }
+
+
+# ------------------------------------------------------------------------ cost
+
+
+def seconds_per_megapixel(evaluator: Evaluator, pairs: Sequence[Pair]) -> dict[int, float]:
+    """Cold prediction time per megapixel of the input, per level; decoding excluded, one warm-up."""
+    planes: list[NDArray[Any]] = []
+    for pair in pairs:
+        planes.append(clean_plane(read_image(pair.image))[0])
+        if sum(_pixels(plane) for plane in planes) >= TIMED_PIXELS:
+            break
+    megapixels = sum(_pixels(plane) for plane in planes) / 1e6
+    _cold_seconds(evaluator, planes[0], evaluator.info.net.depth)
+    return {
+        level: sum(_cold_seconds(evaluator, plane, level) for plane in planes) / megapixels
+        for level in range(1, evaluator.info.net.depth + 1)
+    }
+
+
+def _pixels(plane: NDArray[Any]) -> int:
+    return int(plane.shape[0] * plane.shape[1])
+
+
+def _cold_seconds(evaluator: Evaluator, plane: NDArray[Any], level: int) -> float:
+    scale = check_scale(evaluator.info, plane.shape, "auto")
+    request = PredictRequest(plane, None, level, scale=scale, all_levels=False)
+    start = time.perf_counter()
+    for _ in predict(evaluator, request):
+        pass
+    return time.perf_counter() - start

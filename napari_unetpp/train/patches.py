@@ -1,0 +1,168 @@
+"""Augmented training patches: geometry and intensity by MONAI transforms, seeded from one generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import Task
+from napari_unetpp.train.samples import Sample, sampling_weights
+from napari_unetpp.train.targets import boundary_map
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FOREGROUND_SHARE = 0.8
+"""Share of patches that are centred on a foreground pixel."""
+
+ZOOM = (0.6, 1.7)
+"""Magnification range (log-uniform)."""
+
+INVERT, GREY = 0.12, 0.2
+"""Chances that a patch is inverted, and that a colour patch is turned grey."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One training batch: image (N, 3, Y, X), target (N, K, Y, X), weight (N, 1, Y, X) with 0 = ignore."""
+
+    image: Tensor
+    target: Tensor
+    weight: Tensor
+
+
+class PatchSource:
+    """Draws augmented patches from samples; the same generator state gives the same patches.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    task : {"instances", "semantic"}
+    classes : int
+        Number of foreground classes (semantic).
+    rng : numpy.random.Generator
+        The only source of randomness.
+    """
+
+    def __init__(self, samples: Sequence[Sample], task: Task, classes: int, rng: np.random.Generator) -> None:
+        self.samples = samples
+        self.task = task
+        self.classes = classes
+        self.rng = rng
+        self._chance = sampling_weights(samples)
+        self._foreground = [np.flatnonzero(s.labels) for s in samples]
+        self._intensity = _intensity_transforms()
+
+    def batch(self, count: int, size: int) -> Batch:
+        """`count` patches of `size` x `size` px."""
+        import torch
+
+        parts = [self.patch(size) for _ in range(count)]
+        image, target, weight = (torch.stack([p[k] for p in parts]) for k in range(3))
+        return Batch(image.contiguous(memory_format=torch.channels_last), target, weight)
+
+    def patch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """One patch: image (3, size, size), target (K, size, size), weight (1, size, size)."""
+        import torch
+
+        n = int(self.rng.choice(len(self.samples), p=self._chance))
+        sample = self.samples[n]
+        zoom = float(np.exp(self.rng.uniform(*np.log(ZOOM))))
+        image, maps, labels = self._warp(sample, *_window(sample, self._centre(n), size, zoom), size, zoom)
+        x = self._recolour(torch.from_numpy(image))
+        target, weight = self._target(labels[0], labels[1] > 0, maps)
+        return x, torch.from_numpy(target), torch.from_numpy(weight[None].astype(np.float32))
+
+    def _centre(self, n: int) -> tuple[int, int]:
+        height, width = self.samples[n].labels.shape
+        pixels = self._foreground[n]
+        if pixels.size and self.rng.random() < FOREGROUND_SHARE:
+            y, x = divmod(int(pixels[self.rng.integers(pixels.size)]), width)
+            return y, x
+        return int(self.rng.integers(height)), int(self.rng.integers(width))
+
+    def _warp(
+        self, sample: Sample, window: tuple[slice, slice], offset: tuple[float, float], size: int, zoom: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
+        """Rotate, magnify, shear and mirror a window of the sample onto the patch grid."""
+        from monai.transforms import Affine
+
+        rng = self.rng
+        stretch = np.exp(rng.uniform(-0.1, 0.1))
+        affine = Affine(
+            rotate_params=float(rng.uniform(-np.pi, np.pi)),
+            shear_params=tuple(rng.uniform(-0.1, 0.1, 2)),
+            translate_params=offset,
+            scale_params=(float(stretch / zoom), float(1 / (stretch * zoom))),
+            spatial_size=(size, size),
+            padding_mode="reflection",
+            image_only=True,
+        )
+        smooth = [sample.image[:, *window].astype(np.float32)]
+        if sample.maps is not None:
+            smooth.append(sample.maps[:, *window].astype(np.float32))
+        hard = np.stack([sample.labels[window], sample.ignore[window]]).astype(np.float32)
+        out = np.array(affine(np.concatenate(smooth), mode="bilinear"), np.float32)
+        labels = np.array(affine(hard, mode="nearest"), np.float32).astype(np.int32)
+        if rng.random() < 0.5:
+            out, labels = out[..., ::-1], labels[..., ::-1]
+        channels = sample.image.shape[0]
+        image = np.broadcast_to(out[:channels], (3, size, size)) if channels == 1 else out[:channels]
+        return np.array(image), np.ascontiguousarray(out[channels:]), np.ascontiguousarray(labels)
+
+    def _recolour(self, x: Tensor) -> Tensor:
+        """Intensity augmentation of one image (3, Y, X)."""
+        import torch
+
+        rng = self.rng
+        if rng.random() < GREY:
+            x = x.mean(dim=0, keepdim=True).expand(3, -1, -1)
+        if rng.random() < INVERT:
+            x = 1 - x
+        gain = rng.uniform(0.75, 1.3)
+        x = x * gain + rng.uniform(-0.1, 0.1)
+        if not torch.equal(x[0], x[1]):
+            x = x * torch.tensor(rng.uniform(0.85, 1.15, (3, 1, 1)), dtype=torch.float32)
+        self._intensity.set_random_state(seed=int(rng.integers(2**31)))
+        out = self._intensity(x.contiguous())
+        return torch.as_tensor(np.asarray(out), dtype=torch.float32).clamp(-0.5, 2.0)
+
+    def _target(
+        self, labels: NDArray[np.int32], ignore: NDArray[np.bool_], maps: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        if self.task == "instances":
+            target = np.stack([labels > 0, boundary_map(labels), *maps]).astype(np.float32)
+        elif self.classes == 1:
+            target = (labels > 0)[None].astype(np.float32)
+        else:
+            target = (labels[None] == np.arange(self.classes + 1)[:, None, None]).astype(np.float32)
+        return target, ~ignore
+
+
+def _intensity_transforms() -> Any:
+    from monai.transforms import Compose, RandAdjustContrast, RandGaussianNoise, RandGaussianSmooth
+
+    return Compose(
+        [
+            RandAdjustContrast(prob=0.4, gamma=(0.6, 1.7)),
+            RandGaussianSmooth(prob=0.2, sigma_x=(0.4, 1.5), sigma_y=(0.4, 1.5)),
+            RandGaussianNoise(prob=0.3, std=0.06),
+        ]
+    )
+
+
+def _window(
+    sample: Sample, centre: tuple[int, int], size: int, zoom: float
+) -> tuple[tuple[slice, slice], tuple[float, float]]:
+    """A window around `centre` that holds the rotated patch, and the centre's offset from its middle (px)."""
+    reach = int(np.ceil(0.75 * size / zoom)) + 8
+    spans, offset = [], []
+    for c, length in zip(centre, sample.labels.shape, strict=True):
+        start, stop = max(0, c - reach), min(length, c + reach)
+        spans.append(slice(start, stop))
+        offset.append(c - (start + stop - 1) / 2)
+    return (spans[0], spans[1]), (offset[0], offset[1])

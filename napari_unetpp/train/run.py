@@ -1,0 +1,247 @@
+"""Training from a folder of pairs to a model file: what ``napari-unetpp train`` does."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_unetpp._types import LevelScores, ModelInfo, NetConfig, Task, UnetppError
+from napari_unetpp.files.folders import read_pairs
+from napari_unetpp.files.model_file import read_tensors, save_model
+from napari_unetpp.files.model_list import find_model
+from napari_unetpp.train.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
+from napari_unetpp.train.samples import Sample, hold_out, load_sample
+from napari_unetpp.train.targets import INSTANCE_OUTPUTS
+
+HELD_OUT = 0.1
+LIVE_IMAGES, LIVE_CROP = 16, 256
+"""The live line is measured on the middles of this many held-out images; the final scores on all of them."""
+
+DEFAULT_MINUTES = 60.0
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """Everything ``napari-unetpp train`` was asked for."""
+
+    folder: Path
+    out: Path
+    task: Task | None = None
+    val: Path | None = None
+    arch: str = "unetpp"
+    start: str | None = None
+    minutes: float | None = None
+    epochs: int | None = None
+    resume: bool = False
+    foreground: Sequence[int] | None = None
+    seed: int = 0
+    json_path: Path | None = None
+    patch: int = 128
+    batch: int = 4
+    rate: float = 2e-3
+    compiled: bool = True
+    device: str = "auto"
+
+
+def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo:
+    """Train, choose thresholds, seeds and level on held-out images, and write the model file.
+
+    Parameters
+    ----------
+    request : TrainRequest
+    log : callable
+        Receives the live lines.
+
+    Returns
+    -------
+    ModelInfo
+        Of the file that was written.
+    """
+    import torch
+
+    from napari_unetpp.net.unetpp import UNetPlusPlus
+    from napari_unetpp.train.fit import Fit, FitOptions
+    from napari_unetpp.train.patches import PatchSource
+
+    rng = np.random.default_rng(request.seed)
+    parent = None if request.start is None else find_model(request.start)
+    info, train, held = _prepare(request, parent, rng, log)
+    torch.manual_seed(request.seed)  # initial weights
+    net = UNetPlusPlus(info.net)
+    if parent is not None:
+        net.load_state_dict(read_tensors(_path(parent)))
+    source = PatchSource(train, info.task, len(info.classes), rng)
+    device, dtype = _device(request.device)
+    minutes = request.minutes if request.minutes or request.epochs else DEFAULT_MINUTES
+    options = FitOptions(
+        seconds=60 * minutes if minutes else float("inf"),
+        steps=request.epochs * max(1, len(train) // request.batch) if request.epochs else float("inf"),
+        patch=request.patch,
+        batch=request.batch,
+        rate=request.rate,
+        device=device,
+        dtype=dtype,
+        compiled=request.compiled,
+    )
+    fit = Fit(net, source, info.task, options)
+    settings = {
+        "task": info.task,
+        "outputs": list(info.outputs),
+        "widths": list(info.net.widths),
+        "seed": request.seed,
+    }
+    checkpoint = checkpoint_path(request.out)
+    if request.resume:
+        fit.restore(load_checkpoint(checkpoint, settings))
+        log(f"resumed at step {fit.step}, {fit.seconds / 60:.1f} min")
+    elif checkpoint.exists():
+        raise UnetppError(
+            f"{checkpoint} is left from an unfinished training; add --resume to go on, or delete it."
+        )
+    history: list[dict[str, Any]] = []
+    for report in fit.run():
+        save_checkpoint(checkpoint, fit.checkpoint(settings))
+        live = _live_scores(report.average, held, info, device)
+        history.append(
+            {
+                "step": report.step,
+                "seconds": report.seconds,
+                "loss": report.loss,
+                "dice": live,
+                **asdict(report.stage),
+            }
+        )
+        log(_line(report.step, report.seconds, report.progress, report.loss, live))
+        _write_json(request.json_path, {"history": history})
+    finished = _finish(request, info, report.average, held, device, fit.step, fit.seconds, parent, log)
+    _write_json(request.json_path, {"history": history, "validation": _scores(finished)})
+    checkpoint.unlink(missing_ok=True)
+    return finished
+
+
+def _prepare(
+    request: TrainRequest, parent: ModelInfo | None, rng: np.random.Generator, log: Callable[[str], None]
+) -> tuple[ModelInfo, list[Sample], list[Sample]]:
+    """Read the images and make the card of the model to be trained."""
+    task = parent.task if request.task is None and parent is not None else request.task
+    if task is None:
+        raise UnetppError("--task is required when training from scratch: instances or semantic.")
+    if request.arch != "unetpp":
+        raise UnetppError(f"--arch {request.arch} was given; this version trains unetpp only.")
+    base = parent or ModelInfo(name="", task=task, classes=("object",), outputs=(), net=NetConfig())
+    log(f"reading {request.folder}")
+
+    def read(folder: Path) -> list[Sample]:
+        return [load_sample(p, task, base.normalisation, request.foreground) for p in read_pairs(folder)]
+
+    samples = read(request.folder)
+    train, held = hold_out(samples, HELD_OUT, rng) if request.val is None else (samples, read(request.val))
+    log(
+        f"{len(train)} images to learn from, {len(held)} held out"
+        if held
+        else "no validation: nothing can be held out"
+    )
+    if parent is None:
+        base = replace(base, **_outputs(task, samples))
+    return replace(base, name=request.out.stem, path=None, sha256=None), train, held
+
+
+def _outputs(task: Task, samples: Sequence[Sample]) -> dict[str, Any]:
+    """Classes, head channels and network of a model trained from scratch."""
+    if task == "instances":
+        return {
+            "classes": ("object",),
+            "outputs": INSTANCE_OUTPUTS,
+            "net": NetConfig(outputs=len(INSTANCE_OUTPUTS)),
+        }
+    count = max(1, *(int(s.labels.max(initial=0)) for s in samples))
+    if count > 64:
+        raise UnetppError(
+            f"semantic labels have values up to {count}; expected classes 1, 2, ... (or --task instances)."
+        )
+    classes = ("foreground",) if count == 1 else tuple(f"class {n}" for n in range(1, count + 1))
+    outputs = classes if count == 1 else ("background", *classes)
+    return {"classes": classes, "outputs": outputs, "net": NetConfig(outputs=len(outputs))}
+
+
+def _device(name: str) -> tuple[str, str]:
+    from napari_unetpp.engine.device import choose_device
+
+    choice = choose_device(name)
+    return choice.device, choice.dtype
+
+
+def _live_scores(net: Any, held: Sequence[Sample], info: ModelInfo, device: str) -> dict[int, float]:
+    """Dice per level on a part of the held-out images; empty without any."""
+    from napari_unetpp.train.validate import mean_dice, predict_samples
+
+    if not held:
+        return {}
+    predicted = predict_samples(
+        net, held[:: max(1, len(held) // LIVE_IMAGES)], info, device=device, crop=LIVE_CROP
+    )
+    return {d: mean_dice(predicted, info, d)[0] for d in range(1, info.net.depth + 1)}
+
+
+def _line(step: int, seconds: float, progress: float, loss: float, dice: dict[int, float]) -> str:
+    levels = "  ".join(f"L{d} {v:.3f}" for d, v in dice.items()) or "no validation"
+    return f"{100 * progress:3.0f} %  {seconds / 60:6.1f} min  step {step:6d}  loss {loss:.4f}  Dice {levels}"
+
+
+def _finish(
+    request: TrainRequest,
+    info: ModelInfo,
+    net: Any,
+    held: Sequence[Sample],
+    device: str,
+    steps: int,
+    seconds: float,
+    parent: ModelInfo | None,
+    log: Callable[[str], None],
+) -> ModelInfo:
+    """Choose on held-out images, then write the model."""
+    from napari_unetpp.train.validate import choose_decode, predict_samples, recommend_level, score_levels
+
+    if held:
+        log(f"measuring all levels on {len(held)} held-out images")
+        predicted = predict_samples(net, held, info, device=device)
+        info = replace(info, decode=choose_decode(predicted, info))
+        scores = score_levels(
+            predicted, info, f"{len(held)} images held out of {request.val or request.folder.name}"
+        )
+        info = replace(info, validation=scores, test=None, recommended_level=recommend_level(scores))
+    else:
+        info = replace(info, validation=None, test=None)
+    provenance = {
+        "data": request.folder.name,
+        "steps": steps,
+        "seconds": round(seconds),
+        "seed": request.seed,
+        "parent": parent.sha256 if parent else None,
+        "created": time.strftime("%Y-%m-%d"),
+        "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
+        "settings": {k: getattr(request, k) for k in ("patch", "batch", "rate", "minutes", "epochs")},
+    }
+    return save_model(request.out, net.state_dict(), replace(info, provenance=provenance), half=True)
+
+
+def _scores(info: ModelInfo) -> dict[int, dict[str, Any]] | None:
+    levels: dict[int, LevelScores] = dict(info.validation.levels) if info.validation else {}
+    return {d: asdict(s) for d, s in levels.items()} or None
+
+
+def _path(info: ModelInfo) -> Path:
+    assert info.path is not None, "a model of the list has a file"
+    return info.path
+
+
+def _write_json(path: Path | None, content: dict[str, Any]) -> None:
+    if path is not None:
+        path.write_text(json.dumps(content, indent=1) + "\n")

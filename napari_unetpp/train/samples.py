@@ -1,0 +1,122 @@
+"""Training images in memory, grouped by kind, and the split that holds some of them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.transform import resize
+
+from napari_unetpp._types import Normalisation, Task, UnetppError
+from napari_unetpp.engine.normalise import clean_plane, measure, to_input
+from napari_unetpp.files.folders import Pair, read_label
+from napari_unetpp.files.images import read_image
+from napari_unetpp.train.labels import read_truth
+from napari_unetpp.train.targets import object_maps
+
+THUMBNAIL = 24
+NEAR_IDENTICAL = 0.95
+"""Correlation of two thumbnails from which two images of one size count as near-copies."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One labelled image, normalised.
+
+    Attributes
+    ----------
+    stem : str
+    image : ndarray of float16, shape (1 or 3, Y, X)
+        Normalised; a grey image keeps one channel.
+    labels : ndarray of int32, shape (Y, X)
+    ignore : ndarray of bool, shape (Y, X)
+    objects : bool
+        Whether labels tell objects apart.
+    maps : ndarray of float16, shape (2, Y, X) or None
+        Border distance and centre map of instances.
+    kind : tuple of bool
+        (colour, bright background): kinds are sampled evenly.
+    """
+
+    stem: str
+    image: NDArray[np.float16]
+    labels: NDArray[np.int32]
+    ignore: NDArray[np.bool_]
+    objects: bool
+    maps: NDArray[np.float16] | None
+    kind: tuple[bool, bool]
+
+
+def load_sample(
+    pair: Pair, task: Task, rule: Normalisation, foreground: Sequence[int] | None = None
+) -> Sample:
+    """Read, check and normalise one pair of files."""
+    image, _ = clean_plane(read_image(pair.image))
+    labels = read_label(pair.label)
+    if image.shape[:2] != labels.shape:
+        raise UnetppError(
+            f"{pair.image.name} has {image.shape[:2]} px but its label image {pair.label.name} has "
+            f"{labels.shape}; expected the same height and width."
+        )
+    ignore = read_label(pair.ignore) if pair.ignore else None
+    truth = read_truth(labels, task, ignore=ignore, foreground=foreground)
+    x = to_input(image, measure(image, rule)).astype(np.float16)
+    colour = image.ndim == 3 and float(np.abs(x[0] - x[1]).mean()) > 0.01
+    inside, outside = x[:, truth.labels > 0], x[:, truth.labels == 0]
+    bright = bool(outside.size and inside.size and outside.mean() > inside.mean())
+    maps = object_maps(truth.labels).astype(np.float16) if task == "instances" else None
+    kept = x if colour else x[:1]
+    return Sample(pair.stem, kept, truth.labels, truth.ignore, truth.objects, maps, (colour, bright))
+
+
+def hold_out(
+    samples: Sequence[Sample], share: float, rng: np.random.Generator
+) -> tuple[list[Sample], list[Sample]]:
+    """Split into (training, held out); near-identical images stay on one side.
+
+    At least one image is held out when there are two groups or more; with one
+    group nothing can be, and the second list is empty.
+    """
+    groups = near_identical_groups(samples)
+    wanted = max(1, round(share * len(samples)))
+    held: list[int] = []
+    for k in rng.permutation(len(groups)):
+        if len(held) >= wanted or len(held) + len(groups[k]) >= len(samples):
+            continue
+        if len(held) + len(groups[k]) <= max(2 * wanted, 1):
+            held.extend(groups[k])
+    chosen = set(held)
+    train = [s for n, s in enumerate(samples) if n not in chosen]
+    return train, [samples[n] for n in sorted(chosen)]
+
+
+def near_identical_groups(samples: Sequence[Sample]) -> list[list[int]]:
+    """Indices of samples grouped by near-identity: same size, thumbnails that correlate."""
+    thumbnails = np.stack([_thumbnail(s.image) for s in samples])
+    alike = thumbnails @ thumbnails.T > NEAR_IDENTICAL
+    shapes = [s.labels.shape for s in samples]
+    group = list(range(len(samples)))
+    for a in range(len(samples)):
+        for b in np.flatnonzero(alike[a, :a]):
+            if shapes[a] == shapes[b] and group[a] != group[b]:
+                old, new = group[a], group[b]
+                group = [new if g == old else g for g in group]
+    return [[n for n, g in enumerate(group) if g == root] for root in sorted(set(group))]
+
+
+def _thumbnail(image: NDArray[np.float16]) -> NDArray[np.float32]:
+    """A small grey copy, flat, with zero mean and unit norm."""
+    small = resize(image.astype(np.float32).mean(axis=0), (THUMBNAIL, THUMBNAIL), anti_aliasing=True).ravel()
+    small = small - small.mean()
+    return (small / max(float(np.linalg.norm(small)), 1e-6)).astype(np.float32)  # type: ignore[no-any-return]
+
+
+def sampling_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
+    """Chance of each sample to be drawn: kinds weigh by the square root of their number, images by that of their side."""
+    counts: dict[tuple[bool, bool], int] = {}
+    for s in samples:
+        counts[s.kind] = counts.get(s.kind, 0) + 1
+    weights = np.array([s.labels.size**0.25 / counts[s.kind] ** 0.5 for s in samples])
+    return weights / weights.sum()  # type: ignore[no-any-return]
