@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label as connected_components
-from skimage.morphology import remove_small_objects
 from skimage.segmentation import watershed
 
 from napari_unetpp._types import DecodeRule, ModelInfo
@@ -43,7 +42,8 @@ def foreground(maps: Maps, info: ModelInfo) -> Maps:
 def mask(maps: Maps, info: ModelInfo, *, threshold: float | None = None) -> NDArray[np.bool_]:
     """Foreground mask (Y, X): the summed foreground probability reaches the threshold."""
     threshold = info.decode.threshold if threshold is None else threshold
-    return foreground(maps, info).sum(axis=0) >= threshold
+    found: NDArray[np.bool_] = foreground(maps, info).sum(axis=0) >= threshold
+    return found
 
 
 def labels(
@@ -67,9 +67,8 @@ def labels(
     min_size = rule.min_size if min_size is None else min_size
     region = mask(maps, info, threshold=threshold)
     if info.task == "semantic":
-        region = _drop_small(region, min_size)
         classes = foreground(maps, info).argmax(axis=0).astype(np.uint32) + 1
-        return np.where(region, classes, 0).astype(np.uint32)
+        return np.where(_drop_small(region, min_size), classes, 0).astype(np.uint32)
     objects = _split(maps, info, region) if split else connected_components(region, connectivity=1)
     return _renumber(_drop_small(objects, min_size))
 
@@ -89,10 +88,8 @@ def seed_map(
     """The landscape (Y, X) whose peaks are objects: high inside, low where objects touch."""
     if rule.seeds == "mask":
         return mask_landscape(region)
-    channel = maps[outputs.index(rule.seeds)]
-    if rule.seeds == "boundary":
-        return maps[0] * (1 - channel)
-    return channel
+    channel: NDArray[np.float32] = maps[outputs.index(rule.seeds)]
+    return maps[0] * (1 - channel) if rule.seeds == "boundary" else channel
 
 
 def mask_landscape(region: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -108,7 +105,11 @@ def mask_landscape(region: NDArray[np.bool_]) -> NDArray[np.float32]:
 def _drop_small(regions: NDArray[np.generic], min_size: int) -> NDArray[np.generic]:
     if min_size <= 1 or not regions.any():
         return regions
-    return remove_small_objects(regions, max_size=min_size - 1)  # type: ignore[no-any-return]
+    # Not skimage's remove_small_objects, which warns the user about an image with one object.
+    parts = connected_components(regions, connectivity=1) if regions.dtype == np.bool_ else regions
+    small = np.bincount(parts.ravel()) < min_size
+    small[0] = False
+    return np.where(small[parts], regions.dtype.type(0), regions)
 
 
 def _renumber(objects: NDArray[np.generic]) -> NDArray[np.uint32]:
@@ -127,6 +128,8 @@ def uncertainty(maps_by_level: Mapping[int, Maps]) -> NDArray[np.float32]:
     """
     levels = [maps[0] for maps in maps_by_level.values()]
     if len(levels) > 1:
-        return np.minimum(2 * np.std(levels, axis=0), 1).astype(np.float32)
+        spread: NDArray[np.float32] = np.minimum(2 * np.std(levels, axis=0), 1)
+        return spread.astype(np.float32)
     p = np.clip(levels[0], 1e-6, 1 - 1e-6)
-    return (-(p * np.log2(p) + (1 - p) * np.log2(1 - p))).astype(np.float32)
+    entropy: NDArray[np.float32] = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    return entropy.astype(np.float32)

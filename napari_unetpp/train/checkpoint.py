@@ -1,4 +1,4 @@
-"""The state of an unfinished training, as safetensors: weights, average, optimiser, random numbers, progress."""
+"""The state of an unfinished training as safetensors: weights, average, optimiser, generator, progress."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def load_checkpoint(path: Path, settings: dict[str, Any]) -> Checkpoint:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+            tensors = {k: file.get_tensor(k) for k in file.keys()}
     except (SafetensorError, OSError) as error:
         raise UnetppError(
             f"the checkpoint {path} cannot be read ({error}); delete it to start anew."

@@ -102,9 +102,7 @@ def _truth(pair: Pair, info: ModelInfo, foreground: Sequence[int] | None) -> Tru
     return read_truth(read_label(pair.label), info.task, ignore=ignore, foreground=foreground)
 
 
-def _overlap(
-    maps: NDArray[np.float32], info: ModelInfo, truth: Truth, *, merge: bool
-) -> tuple[float, float]:
+def _overlap(maps: NDArray[np.float32], info: ModelInfo, truth: Truth, *, merge: bool) -> tuple[float, float]:
     """Dice and IoU before splitting and minimum size; `merge`: foreground against background only."""
     if info.task == "instances" or len(info.classes) == 1 or merge:
         return dice_iou(decode.mask(maps, info), truth.labels > 0, truth.ignore)

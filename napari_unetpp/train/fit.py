@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from napari_unetpp.train.checkpoint import Checkpoint
     from napari_unetpp.train.patches import PatchSource
 
+COMPILING_PAYS = 1200.0
+"""Seconds of training from which the time to compile is won back."""
+
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
@@ -37,7 +42,7 @@ class FitOptions:
     report_seconds : float
         Time between two reports (with a validation and a checkpoint).
     compiled : bool
-        Fuse the steps with ``torch.compile``; plain torch when that fails.
+        Fuse the steps with ``torch.compile`` (about 1.5 times faster, half a minute per stage).
     """
 
     seconds: float = float("inf")
@@ -50,7 +55,12 @@ class FitOptions:
     report_seconds: float = 300.0
     device: str = "cpu"
     dtype: str = "float32"
-    compiled: bool = True
+    compiled: bool = False
+
+
+def worth_compiling(seconds: float) -> bool:
+    """Whether a run of this length gains by compiling, and a C++ compiler is there to do it."""
+    return seconds >= COMPILING_PAYS and shutil.which(os.environ.get("CXX", "g++")) is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +101,8 @@ class Fit:
 
     def run(self, should_stop: ShouldStop = never_stop) -> Iterator[Progress]:
         """Train until time or steps are used up, or until told to stop; the last report is marked."""
-        begun, reported, losses = time.monotonic() - self.seconds, self.seconds, []
+        begun, reported = time.monotonic() - self.seconds, self.seconds
+        losses: list[float] = []
         while True:
             progress = self.progress
             stage = self._stage(progress)
@@ -138,7 +149,8 @@ class Fit:
 
     def _heads(self, image: Tensor, level: int) -> list[Tensor]:
         if not self.options.compiled:
-            return self.net.all_heads(image, level)
+            plain: list[Tensor] = self.net.all_heads(image, level)
+            return plain
         if level not in self._steps:
             self._steps[level] = torch.compile(self.net.all_heads, dynamic=False)
         heads: list[Tensor] = self._steps[level](image, level)

@@ -1,4 +1,4 @@
-"""How label images are read: the model (or ``--task``) decides, never the file type (DESIGN of the scores)."""
+"""How label images are read: the model (or ``--task``) decides, never the file type."""
 
 from __future__ import annotations
 

@@ -47,8 +47,10 @@ class DeepSupervisionLoss(nn.Module):
         total = weight.sum().clamp(min=1.0)
         if self.task == "semantic" and logits.shape[1] > 1:
             entropy = (F.cross_entropy(logits, target, reduction="none")[:, None] * weight).sum() / total
-            return entropy + self.dice(logits.softmax(1)[:, 1:], target[:, 1:], mask=weight)
+            semantic: Tensor = entropy + self.dice(logits.softmax(1)[:, 1:], target[:, 1:], mask=weight)
+            return semantic
         each = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight
         per_output = each.sum(dim=(0, 2, 3)) / total
-        loss = per_output[0] + SEPARATING_WEIGHT * per_output[1:].sum()
-        return loss + self.dice(logits[:, :1].sigmoid(), target[:, :1], mask=weight)
+        entropy = per_output[0] + SEPARATING_WEIGHT * per_output[1:].sum()
+        loss: Tensor = entropy + self.dice(logits[:, :1].sigmoid(), target[:, :1], mask=weight)
+        return loss

@@ -106,8 +106,8 @@ class PatchSource:
         if sample.maps is not None:
             smooth.append(sample.maps[:, *window].astype(np.float32))
         hard = np.stack([sample.labels[window], sample.ignore[window]]).astype(np.float32)
-        out = np.array(affine(np.concatenate(smooth), mode="bilinear"), np.float32)
-        labels = np.array(affine(hard, mode="nearest"), np.float32).astype(np.int32)
+        out = affine(np.concatenate(smooth), mode="bilinear").as_tensor().numpy()
+        labels = affine(hard, mode="nearest").as_tensor().numpy().astype(np.int32)
         if rng.random() < 0.5:
             out, labels = out[..., ::-1], labels[..., ::-1]
         channels = sample.image.shape[0]
@@ -128,8 +128,8 @@ class PatchSource:
         if not torch.equal(x[0], x[1]):
             x = x * torch.tensor(rng.uniform(0.85, 1.15, (3, 1, 1)), dtype=torch.float32)
         self._intensity.set_random_state(seed=int(rng.integers(2**31)))
-        out = self._intensity(x.contiguous())
-        return torch.as_tensor(np.asarray(out), dtype=torch.float32).clamp(-0.5, 2.0)
+        out: Tensor = self._intensity(x.contiguous())
+        return torch.clamp(out.as_tensor() if hasattr(out, "as_tensor") else out, -0.5, 2.0)
 
     def _target(
         self, labels: NDArray[np.int32], ignore: NDArray[np.bool_], maps: NDArray[np.float32]

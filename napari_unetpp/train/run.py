@@ -46,7 +46,6 @@ class TrainRequest:
     patch: int = 128
     batch: int = 4
     rate: float = 2e-3
-    compiled: bool = True
     device: str = "auto"
 
 
@@ -67,7 +66,7 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     import torch
 
     from napari_unetpp.net.unetpp import UNetPlusPlus
-    from napari_unetpp.train.fit import Fit, FitOptions
+    from napari_unetpp.train.fit import Fit, FitOptions, worth_compiling
     from napari_unetpp.train.patches import PatchSource
 
     rng = np.random.default_rng(request.seed)
@@ -88,7 +87,7 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
         rate=request.rate,
         device=device,
         dtype=dtype,
-        compiled=request.compiled,
+        compiled=worth_compiling(60 * minutes if minutes else float("inf")),
     )
     fit = Fit(net, source, info.task, options)
     settings = {

@@ -114,7 +114,10 @@ def _thumbnail(image: NDArray[np.float16]) -> NDArray[np.float32]:
 
 
 def sampling_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
-    """Chance of each sample to be drawn: kinds weigh by the square root of their number, images by that of their side."""
+    """Chance of each sample to be drawn.
+
+    A kind weighs as the square root of its number, an image as the square root of its side.
+    """
     counts: dict[tuple[bool, bool], int] = {}
     for s in samples:
         counts[s.kind] = counts.get(s.kind, 0) + 1

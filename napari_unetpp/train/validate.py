@@ -38,7 +38,8 @@ class Predicted:
 
     def level(self, level: int) -> NDArray[np.float32]:
         """Maps (K, Y, X) of one level."""
-        return self.maps[level - 1].astype(np.float32)
+        maps: NDArray[np.float32] = self.maps[level - 1].astype(np.float32)
+        return maps
 
 
 def predict_samples(

@@ -1,0 +1,43 @@
+"""UNet++ in napari: segment an image and slide the depth of the network, live.
+
+Public names are loaded on first use: importing the package loads neither torch nor Qt.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_unetpp._types import ModelInfo, Segmentation, UnetppError
+    from napari_unetpp.api import evaluate, list_models, load_model, segment
+
+try:
+    __version__ = version("napari-unetpp")
+except PackageNotFoundError:  # run from a checkout that was never installed
+    __version__ = "0.1.0"
+
+__all__ = [
+    "ModelInfo",
+    "Segmentation",
+    "UnetppError",
+    "__version__",
+    "evaluate",
+    "list_models",
+    "load_model",
+    "segment",
+]
+
+_TYPES = ("ModelInfo", "Segmentation", "UnetppError")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        home = "napari_unetpp._types" if name in _TYPES else "napari_unetpp.api"
+        return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,164 @@
+"""The arguments of the command line, declared; `cli` does what they say."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from napari_unetpp._types import LEVELS
+
+KINDS = ("labels", "mask", "probability")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; the chosen one is ``args.command``."""
+    parser = argparse.ArgumentParser(
+        prog="napari-unetpp",
+        description="Segment images with UNet++ at any depth. Exit status: 0 done, 1 failed, 2 wrong usage.",
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    # The same switch after the command; SUPPRESS keeps it from undoing the one before it.
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, summary: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=summary, description=summary, parents=[common])
+
+    add("models", "List shipped and own models.")
+    _info(add("info", "Show the card of a model."))
+    _segment(add("segment", "Segment images and folders of images."))
+    _evaluate(add("evaluate", "Measure all levels of a model on a folder of labelled images."))
+    _train(add("train", "Train a model on a folder of labelled images."))
+    _demo(add("demo", "Open napari on a sample; without a screen, write pictures instead."))
+    return parser
+
+
+def _info(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="name or file")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _segment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "inputs", metavar="INPUT", nargs="+", type=Path, help="images, or folders of images (PNG, JPEG, TIFF)"
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for STEM_KIND.tif")
+    parser.add_argument("--model", default="nuclei", help="name or file (default: nuclei)")
+    parser.add_argument(
+        "--level", type=level, default="auto", help="depth: 1, 2, 3, 4 or auto, the model's recommended one"
+    )
+    parser.add_argument("--kind", choices=KINDS, default="labels", help="what to write (default: labels)")
+    parser.add_argument(
+        "--scale",
+        type=scale,
+        default="auto",
+        help="factor to the grid the network sees, or auto: the model's",
+    )
+    _device(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, help="holds images/ and labels/ with equal stems"
+    )
+    parser.add_argument("--model", required=True, help="name or file")
+    _foreground(parser)
+    _device(parser)
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the scores as JSON")
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, help="holds images/ and labels/ with equal stems"
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", type=model_path, required=True, help="the model: NAME.safetensors"
+    )
+    parser.add_argument("--task", choices=("instances", "semantic"), help="needed unless --from is given")
+    parser.add_argument(
+        "--val", metavar="FOLDER", type=Path, help="held-out images (default: 10 %% of FOLDER)"
+    )
+    parser.add_argument("--arch", default="unetpp", help="architecture (default: unetpp)")
+    parser.add_argument("--from", dest="start", metavar="MODEL", help="start from this model")
+    parser.add_argument("--minutes", type=positive, help="time budget")
+    parser.add_argument("--epochs", type=count, help="length of the training")
+    parser.add_argument("--patch", type=count, metavar="PX", help="side of the training patches")
+    parser.add_argument("--batch", type=count, metavar="N", help="patches in one step")
+    parser.add_argument("--resume", action="store_true", help="go on after a stop or a kill")
+    _foreground(parser)
+    _device(parser)
+    parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
+    parser.add_argument(
+        "--json",
+        dest="json_path",
+        metavar="FILE",
+        type=Path,
+        help="also write the log as JSON",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="write pictures there and close (default without a screen: demo)",
+    )
+
+
+def _device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="default: auto")
+
+
+def _foreground(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--foreground", metavar="V,...", type=values, help="label values that are foreground; the rest is not"
+    )
+
+
+# ---------------------------------------------- types; argparse names them in its messages
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+def scale(text: str) -> float | str:
+    """``auto`` or a positive number."""
+    return text if text == "auto" else positive(text)
+
+
+def level(text: str) -> int | str:
+    """``auto`` or one of the levels."""
+    if text == "auto":
+        return text
+    if int(text) not in LEVELS:
+        raise ValueError(text)
+    return int(text)
+
+
+def values(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them."""
+    return tuple(int(value) for value in text.split(","))
+
+
+def model_path(text: str) -> Path:
+    """A file name that ends in ``.safetensors``."""
+    if Path(text).suffix != ".safetensors":
+        raise argparse.ArgumentTypeError(f"{text!r} must end in .safetensors")
+    return Path(text)

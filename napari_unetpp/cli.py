@@ -1,0 +1,231 @@
+"""The command line: results on stdout, progress on stderr, exit 0 (done), 1 (failed) or 2 (usage)."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._arguments import build_parser
+from napari_unetpp._types import UnetppError
+from napari_unetpp.files import card_text, images, model_list, outputs
+from napari_unetpp.files.atomic import write_atomically
+from napari_unetpp.files.model_card import card_to_json
+
+BAR = 30
+
+WITHOUT = {
+    "monai": "Training needs MONAI: pip install 'napari-unetpp[train]'.",
+    "napari": "The demo needs napari: pip install 'napari-unetpp[all]'.",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.command == "train" and not (args.task or args.start):
+        parser.error("train: --task is needed unless --from gives a model to start from")
+    try:
+        return COMMANDS[args.command](args)
+    except UnetppError as error:
+        return _failed(error, args)
+    except KeyboardInterrupt:
+        say("stopped")
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        return _failed(UnetppError(WITHOUT[package]) if package in WITHOUT else error, args)
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:  # a traceback is for --debug only
+        return _failed(error, args)
+    return 1
+
+
+def say(text: str) -> None:
+    """One line for people, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def progress(done: int, total: int, what: str = "") -> None:
+    """A bar on stderr, where that is a terminal."""
+    if not sys.stderr.isatty():
+        return
+    bar = "#" * (BAR * done // max(total, 1))
+    print(f"\r\x1b[K[{bar:<{BAR}}] {done}/{total} {what}", end="", file=sys.stderr, flush=True)
+    if done == total:
+        print(file=sys.stderr)
+
+
+def _failed(error: Exception, args: argparse.Namespace) -> int:
+    if args.debug:
+        raise error
+    say(f"error: {_sentence(error)}")
+    return 1
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, UnetppError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
+
+
+# ------------------------------------------------------------------- commands
+
+
+def run_models(args: argparse.Namespace) -> int:
+    """List shipped and own models."""
+    found = model_list.scan_models()
+    for problem in found.problems:
+        say(f"skipped: {problem}")
+    if found.models:
+        print(card_text.models_text(found.models))
+    else:
+        print(f"no models; own ones belong in {model_list.models_folder()}")
+    return 0
+
+
+def run_info(args: argparse.Namespace) -> int:
+    """Show the model card."""
+    info = model_list.find_model(args.model)
+    if args.json:
+        card = card_to_json(info) | {"path": str(info.path), "sha256": info.sha256}
+        print(json.dumps(card, indent=2))
+    else:
+        print(card_text.card_text(info))
+    return 0
+
+
+def run_segment(args: argparse.Namespace) -> int:
+    """Segment images, one after the other; a bad one is reported and the rest go on."""
+    from napari_unetpp import api
+
+    sources, problems = outputs.find_inputs(args.inputs)
+    for problem in problems:
+        say(f"error: {problem}")
+    failures = len(problems)
+    model = api.load_model(args.model, device=args.device) if sources else None
+    for done, output in enumerate(outputs.plan_outputs(sources, args.out, args.kind)):
+        progress(done, len(sources), output.source.name)
+        try:
+            outputs.check_target(output, sources, overwrite=args.overwrite)
+            _segment_one(output, model, args)
+        except Exception as error:  # the rest go on
+            if args.debug:
+                raise
+            say(f"error: {output.source}: {_sentence(error)}")
+            failures += 1
+    if sources:
+        progress(len(sources), len(sources))
+    if failures:
+        say(f"{failures} of {len(sources) + len(problems)} failed")
+    return 1 if failures else 0
+
+
+def _segment_one(output: outputs.Output, model: Any, args: argparse.Namespace) -> None:
+    from napari_unetpp.engine.collect import predict_maps
+
+    image = images.read_image(output.source)
+    start = time.perf_counter()
+    found = predict_maps(image, model, level=args.level, scale=args.scale)
+    if args.kind == "labels":
+        labels = found.labels()
+        result = _count(labels, model.info.task)
+        images.write_labels(output.target, labels, overwrite=args.overwrite)
+    elif args.kind == "mask":
+        mask = found.mask()
+        result = f"{100 * float(mask.mean()):.1f} % foreground"
+        images.write_mask(output.target, mask, overwrite=args.overwrite)
+    else:
+        probability = found.probability()
+        result = f"{len(probability)} x {image.shape[0]} x {image.shape[1]} px"
+        images.write_probability(output.target, probability, overwrite=args.overwrite)
+    for note in found.notes:
+        say(f"note: {output.source}: {note}")
+    print(f"{output.target}: {result}, L{found.level}, {time.perf_counter() - start:.2f} s", flush=True)
+
+
+def _count(labels: NDArray[np.uint32], task: str) -> str:
+    if task == "instances":
+        count = int(labels.max(initial=0))
+        return f"{count} object{'' if count == 1 else 's'}"
+    return f"{100 * float((labels > 0).mean()):.1f} % foreground"
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Measure all levels on a folder of labelled images."""
+    from napari_unetpp import api
+
+    result = api.evaluate(
+        args.folder, args.model, device=args.device, foreground=args.foreground, progress=progress
+    )
+    print(f"{result['model']} on {args.folder}: {result['images']} images, {result['device']}")
+    print(card_text.levels_text(result["levels"]))
+    print(f"recommended level L{result['recommended_level']}, best here L{result['best_level_here']}")
+    if args.json:
+        text = json.dumps(result, indent=2) + "\n"
+        write_atomically(args.json, lambda file: file.write(text.encode()), overwrite=True)
+    return 0
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """Train on a folder of labelled images."""
+    if args.out.exists() and not (args.resume or args.overwrite):
+        raise UnetppError(
+            f"{args.out} exists already. Choose another --out, or give --resume or --overwrite."
+        )
+    from napari_unetpp.train.run import TrainRequest, train_folder
+
+    names = {field.name for field in dataclasses.fields(TrainRequest)}
+    given = {name: value for name, value in vars(args).items() if name in names and value is not None}
+    info = train_folder(TrainRequest(**given), log=say)
+    print(card_text.card_text(info))
+    return 0
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """Open napari on a sample; without a screen do so under Xvfb and write pictures."""
+    screenless = sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+    if screenless:
+        return _demo_under_xvfb(args.out or Path("demo"))
+    from napari_unetpp.gui.demo import run_demo
+
+    run_demo(args.out)
+    return 0
+
+
+def _demo_under_xvfb(out: Path) -> int:
+    xvfb = shutil.which("xvfb-run")
+    if xvfb is None:
+        raise UnetppError(
+            "there is no screen and no xvfb-run. On Debian or Ubuntu: apt-get install xvfb xauth."
+        )
+    say(f"no screen: working under Xvfb, pictures go to {out}")
+    screen = ["--auto-servernum", "--server-args=-screen 0 1600x1000x24"]
+    command = [xvfb, *screen, sys.executable, "-m", "napari_unetpp", "demo", "--out", str(out)]
+    return subprocess.call(command)  # noqa: S603 (our own command)
+
+
+COMMANDS = {
+    "models": run_models,
+    "info": run_info,
+    "segment": run_segment,
+    "evaluate": run_evaluate,
+    "train": run_train,
+    "demo": run_demo,
+}

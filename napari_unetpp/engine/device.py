@@ -1,0 +1,170 @@
+"""Which device and which number format evaluate the network, decided by a self-test.
+
+A device counts only if a small network gives the same probabilities on it as on the CPU in
+float32. bfloat16 on the CPU must also be faster: processors differ (with AMX it is several times
+faster than float32, with AVX512-BF16 alone it can be slower).
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from napari_unetpp._types import NetConfig, UnetppError
+from napari_unetpp.net import fused
+from napari_unetpp.net.unetpp import UNetPlusPlus
+
+TOLERANCE = {"float32": 1e-3, "bfloat16": 3e-2, "float16": 1e-2}
+"""Largest difference of the probabilities that a self-test accepts."""
+
+MIN_GAIN = 1.2
+"""bfloat16 on the CPU must be this much faster than float32; below it the gain is noise."""
+
+NAMES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    """A device, a number format, and what the user should know about the choice."""
+
+    device: str
+    dtype: str
+    note: str = ""
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """The number format as torch names it."""
+        dtype: torch.dtype = getattr(torch, self.dtype)
+        return dtype
+
+    @property
+    def label(self) -> str:
+        """Short text for a picker or a report, for example ``"cpu float32"``."""
+        return f"{self.device} {self.dtype}"
+
+
+@cache
+def choose_device(name: str = "auto") -> DeviceChoice:
+    """Choose where and in which number format to compute; the answer is kept for the process.
+
+    Parameters
+    ----------
+    name : {"auto", "cpu", "cuda", "mps"}
+    """
+    if name not in NAMES:
+        raise UnetppError(f"Device {name!r} is unknown; choose one of {', '.join(NAMES)}.")
+    if name == "cpu":
+        return _cpu("")
+    for kind, available in (("cuda", torch.cuda.is_available), ("mps", _has_mps)):
+        if name not in ("auto", kind):
+            continue
+        if available():
+            return _accelerator(kind)
+        if name == kind:
+            raise UnetppError(f"Device {kind!r} was asked for, but {_why_missing(kind)} Use 'auto' or 'cpu'.")
+    return _cpu(_unused_gpu())
+
+
+def _accelerator(kind: str) -> DeviceChoice:
+    """The best number format that agrees with the CPU on this accelerator, else the CPU."""
+    formats = ("float16", "float32") if kind == "cuda" else ("float32",)
+    for dtype in formats:
+        if _agrees(kind, dtype):
+            return DeviceChoice(kind, dtype)
+    return _cpu(f"{kind} failed its self-test against the CPU and is not used.")
+
+
+def _cpu(note: str) -> DeviceChoice:
+    if _cpu_has_bf16() and _agrees("cpu", "bfloat16"):
+        if _bf16_gain() >= MIN_GAIN:
+            return DeviceChoice("cpu", "bfloat16", note)
+    return DeviceChoice("cpu", "float32", note)
+
+
+def _cpu_has_bf16() -> bool:
+    supported: Callable[[], bool] | None = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return torch.backends.mkldnn.is_available() and supported is not None and bool(supported())
+
+
+def _has_mps() -> bool:
+    return bool(torch.backends.mps.is_available())  # type: ignore[no-untyped-call]
+
+
+def _why_missing(kind: str) -> str:
+    if kind == "mps":
+        return "this computer or this torch has no Metal device."
+    return _unused_gpu() or "this computer shows no CUDA device."
+
+
+def _unused_gpu() -> str:
+    """A hint where an NVIDIA card is present that this torch cannot use."""
+    if shutil.which("nvidia-smi") is None or torch.version.cuda is not None:
+        return ""
+    return (
+        "an NVIDIA GPU seems present, but this torch has no CUDA; "
+        "install it with: pip install torch --index-url https://download.pytorch.org/whl/cu126."
+    )
+
+
+def prepare(net: UNetPlusPlus, device: str, dtype: torch.dtype) -> UNetPlusPlus:
+    """A folded copy of a network, ready for inference on a device: channels last, fused on the CPU."""
+    moved: UNetPlusPlus = net.folded().to(device=device, dtype=dtype)
+    moved = moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device == "cpu" and fused.available():
+        fused.fuse(moved)
+    return moved
+
+
+# ------------------------------------------------------------------- self-test
+
+
+@cache
+def _test_case() -> tuple[UNetPlusPlus, Tensor]:
+    """A small seeded network and image; the global random state is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = UNetPlusPlus(NetConfig(widths=(32, 64, 128)))
+        image = torch.rand(1, 3, 128, 128)
+    return net, image.to(memory_format=torch.channels_last)
+
+
+def _run(device: str, dtype: str) -> Callable[[], Tensor]:
+    net, image = _test_case()
+    target = getattr(torch, dtype)
+    moved = prepare(net, device, target)
+    x = image.to(device, target)
+
+    def forward() -> Tensor:
+        with torch.inference_mode():
+            logits: Tensor = moved(x)
+            return logits.float().sigmoid().cpu()
+
+    return forward
+
+
+def _agrees(device: str, dtype: str) -> bool:
+    """Whether the small network gives the CPU's float32 probabilities there."""
+    try:
+        found = _run(device, dtype)()
+    except (RuntimeError, NotImplementedError):
+        return False
+    expected = _run("cpu", "float32")()
+    return bool((found - expected).abs().max() <= TOLERANCE[dtype])
+
+
+def _bf16_gain() -> float:
+    """Seconds in float32 over seconds in bfloat16 on this CPU; taken in turns, so that load hits both."""
+    runs = {dtype: _run("cpu", dtype) for dtype in ("float32", "bfloat16")}
+    best = dict.fromkeys(runs, float("inf"))
+    for _ in range(4):  # the first is a warm-up that the minimum forgets
+        for dtype, forward in runs.items():
+            start = time.perf_counter()
+            forward()
+            best[dtype] = min(best[dtype], time.perf_counter() - start)
+    return best["float32"] / best["bfloat16"]

@@ -1,0 +1,150 @@
+"""A model on a device: evaluates nodes and gives activated maps. Batch norms are folded away."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, MutableMapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_unetpp._types import ModelInfo, Node, Region, ShouldStop, never_stop
+from napari_unetpp.engine.decode import activate
+from napari_unetpp.engine.device import DeviceChoice, choose_device, prepare
+from napari_unetpp.files.model_file import read_tensors
+from napari_unetpp.net import graph
+from napari_unetpp.net.unetpp import UNetPlusPlus
+
+Maps = NDArray[np.float32]
+Known = MutableMapping[Node, Tensor]
+
+
+class Evaluator:
+    """Evaluates one model on one device.
+
+    Parameters
+    ----------
+    info : ModelInfo
+    tensors : mapping from name to Tensor
+        State dict of the network, with or without batch norms.
+    choice : DeviceChoice
+        Device and number format.
+
+    Attributes
+    ----------
+    version : str
+        Hash of weights, device and number format: nodes of different versions never mix.
+    """
+
+    def __init__(self, info: ModelInfo, tensors: Mapping[str, Tensor], choice: DeviceChoice) -> None:
+        self.info = info
+        self.choice = choice
+        self.version = _version(tensors, choice)
+        normed = any(".norm." in name for name in tensors)
+        net = UNetPlusPlus(info.net, norm=normed)
+        net.load_state_dict(dict(tensors))
+        self._net = prepare(net, choice.device, choice.torch_dtype)
+
+    @classmethod
+    def load(cls, info: ModelInfo, device: str = "auto") -> Evaluator:
+        """Read the weights of `info` from its file."""
+        assert info.path is not None, f"the model {info.name!r} has no file"
+        return cls(info, read_tensors(info.path), choose_device(device))
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one value of a node."""
+        return self.choice.torch_dtype.itemsize
+
+    def tensor(self, image: NDArray[np.float32]) -> Tensor:
+        """Bring a normalised image (C, Y, X) to the device: (1, C, Y, X), channels last."""
+        return self._ready(torch.from_numpy(image)[None])
+
+    @torch.inference_mode()
+    def nodes(
+        self,
+        x: Tensor | None,
+        level: int,
+        known: Known,
+        should_stop: ShouldStop = never_stop,
+    ) -> bool:
+        """Add the missing nodes of `level` to `known`.
+
+        Parameters
+        ----------
+        x : Tensor of shape (1, C, Y, X) or None
+            Sides are multiples of ``info.net.multiple``. Only X^{0,0} reads it; None is
+            enough where that node is known.
+        level : int
+        known : mapping
+            Only completely evaluated nodes are ever added.
+        should_stop : callable
+            Asked before every node.
+
+        Returns
+        -------
+        bool
+            False if it was stopped.
+        """
+        image = torch.empty(0) if x is None else self._ready(x)
+        for node in graph.missing(level, set(known)):
+            if should_stop():
+                return False
+            known[node] = self._net.evaluate_node(node, image, known)
+        return True
+
+    @torch.inference_mode()
+    def maps(self, level: int, known: Known, crop: Region | None = None) -> Maps:
+        """Activated maps (K, Y, X) of one head, optionally of a part of the tile only."""
+        top = known[0, level]
+        if crop is not None and crop.shape != tuple(top.shape[-2:]):
+            rows, columns = crop.slices
+            top = top[..., rows, columns].contiguous(memory_format=torch.channels_last)
+        logits = self._net.head(level, {(0, level): top})
+        probabilities = activate(logits.float(), self.info)[0]
+        return probabilities.cpu().contiguous().numpy()
+
+    def stream(
+        self,
+        x: Tensor,
+        level: int,
+        should_stop: ShouldStop = never_stop,
+        crop: Region | None = None,
+        *,
+        all_levels: bool = True,
+    ) -> Iterator[tuple[int, Maps]]:
+        """Maps of the levels up to `level` (or of it alone) in little memory: nodes are dropped early.
+
+        Yields
+        ------
+        level, maps
+            Ends without the rest when stopped.
+        """
+        x = self._ready(x)
+        order = graph.lean_order(level)
+        known: dict[Node, Tensor] = {}
+        for node, released in zip(order, graph.releases(order), strict=True):
+            if should_stop():
+                return
+            with torch.inference_mode():
+                known[node] = self._net.evaluate_node(node, x, known)
+            for old in released:
+                del known[old]
+            i, j = node
+            if i == 0 and j > 0 and (all_levels or j == level):
+                yield j, self.maps(j, known, crop)
+
+    def _ready(self, x: Tensor) -> Tensor:
+        """`x` on the device, in its number format, channels last (itself where it is so already)."""
+        return x.to(self.choice.device, self.choice.torch_dtype).contiguous(memory_format=torch.channels_last)
+
+
+def _version(tensors: Mapping[str, Tensor], choice: DeviceChoice) -> str:
+    digest = hashlib.sha256(choice.label.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,79 @@
+"""Maps of a plane, collected tile by tile and level by level."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import Region, TileDone
+
+Maps = NDArray[np.float32]
+
+STEPS = 255
+"""Values per unit in a uint8 store; half a step, 0.002, is the largest error."""
+
+
+class MapStore:
+    """Maps on the working grid, for every level that arrived.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        The working grid.
+    outputs : int
+        Channels of a map.
+    dtype : {"float32", "uint8"}
+        ``"uint8"`` keeps ``round(255 p)``, a quarter of the memory.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int], outputs: int, *, dtype: Literal["float32", "uint8"] = "float32"
+    ) -> None:
+        self.shape = shape
+        self.outputs = outputs
+        self.dtype = np.dtype(dtype)
+        self._arrays: dict[int, NDArray[Any]] = {}
+        self._regions: dict[int, set[Region]] = {}
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Levels of which at least one tile arrived."""
+        return tuple(sorted(self._arrays))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(array.nbytes for array in self._arrays.values())
+
+    def add(self, event: TileDone) -> None:
+        """Take over one tile."""
+        array = self._arrays.get(event.level)
+        if array is None:
+            array = np.zeros((self.outputs, *self.shape), self.dtype)
+            self._arrays[event.level] = array
+            self._regions[event.level] = set()
+        maps = event.maps if self.dtype == np.float32 else np.rint(event.maps * STEPS)
+        array[(slice(None), *event.region.slices)] = maps
+        self._regions[event.level].add(event.region)
+
+    def complete(self, level: int) -> bool:
+        """Whether all tiles of a level arrived (tiles of one plane come from one grid and never overlap)."""
+        regions = self._regions.get(level, set())
+        covered = sum(height * width for height, width in (region.shape for region in regions))
+        return covered == self.shape[0] * self.shape[1]
+
+    def maps(self, level: int, region: Region | None = None) -> Maps:
+        """Maps (K, Y, X) of a level or of a part of it; zero where no tile arrived yet."""
+        array = self._arrays[level]
+        if region is not None:
+            array = array[(slice(None), *region.slices)]
+        if array.dtype == np.float32:
+            return array
+        return array * np.float32(1 / STEPS)
+
+    def drop(self, level: int) -> None:
+        """Forget a level."""
+        self._arrays.pop(level, None)
+        self._regions.pop(level, None)

@@ -1,0 +1,97 @@
+"""Evaluated nodes, kept so that a deeper level costs only the nodes it adds."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, MutableMapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from napari_unetpp._types import Node, Region
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Nodes = MutableMapping[Node, "Tensor"]
+
+
+@dataclass(frozen=True, slots=True)
+class TileKey:
+    """What makes cached nodes valid: the plane, its working grid, the tile, and the weights."""
+
+    plane: Hashable
+    shape: tuple[int, int]
+    region: Region
+    version: str
+
+
+def node_bytes(nodes: Nodes) -> int:
+    """Bytes held by `nodes`."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in nodes.values())
+
+
+class NodeCache:
+    """Nodes by tile, the least recently used tile thrown out first; safe to share between threads.
+
+    Parameters
+    ----------
+    budget_bytes : int
+        Never exceeded by what the cache holds; a tile that is larger alone is not kept.
+    """
+
+    def __init__(self, budget_bytes: int) -> None:
+        self.budget_bytes = budget_bytes
+        self._tiles: OrderedDict[TileKey, dict[Node, Tensor]] = OrderedDict()
+        self._sizes: dict[TileKey, int] = {}
+        self._lock = Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(self._sizes.values())
+
+    def __len__(self) -> int:
+        return len(self._tiles)
+
+    def get(self, key: TileKey) -> dict[Node, Tensor]:
+        """Nodes known for a tile (a copy of the mapping, possibly empty)."""
+        with self._lock:
+            if key not in self._tiles:
+                return {}
+            self._tiles.move_to_end(key)
+            return dict(self._tiles[key])
+
+    def put(self, key: TileKey, nodes: Nodes) -> None:
+        """Keep the nodes of a tile, at the price of the tiles used longest ago."""
+        with self._lock:
+            self._drop(key)
+            size = node_bytes(nodes)
+            if not nodes or size > self.budget_bytes:
+                return
+            while self.nbytes + size > self.budget_bytes:
+                self._drop(next(iter(self._tiles)))
+            self._tiles[key], self._sizes[key] = dict(nodes), size
+
+    def touch(self, keys: Iterable[TileKey]) -> None:
+        """Mark tiles as about to be used in this order, so that the first does not push out the second."""
+        with self._lock:
+            for key in reversed(list(keys)):
+                if key in self._tiles:
+                    self._tiles.move_to_end(key)
+
+    def forget(self, plane: Hashable) -> None:
+        """Drop everything of one plane."""
+        with self._lock:
+            for key in [key for key in self._tiles if key.plane == plane]:
+                self._drop(key)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        with self._lock:
+            self._tiles.clear()
+            self._sizes.clear()
+
+    def _drop(self, key: TileKey) -> None:
+        self._tiles.pop(key, None)
+        self._sizes.pop(key, None)

@@ -1,0 +1,136 @@
+"""The maps of one predicted plane, and every result that follows from them on the input grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_unetpp._types import ModelInfo, Region
+from napari_unetpp.engine import decode
+from napari_unetpp.engine.maps import Maps, MapStore
+from napari_unetpp.engine.sampling import resample_maps
+
+T = TypeVar("T", bound=np.generic)
+
+BAND = 1024
+"""Rows that are decoded at a time where rows are independent."""
+
+BLOCK = 2048
+"""Side of the blocks whose objects are decoded at a time in planes larger than one block."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneMaps:
+    """Maps of one plane; results are computed when asked for.
+
+    Attributes
+    ----------
+    store : MapStore
+        Working grid.
+    info : ModelInfo
+    level : int
+    invalid : ndarray of bool, shape (Y, X), or None
+        Pixels without a value (NaN, infinite): background, whatever the maps say.
+    shape : (int, int)
+        The input grid.
+    notes : tuple of str
+    split : bool
+        Split touching objects.
+    """
+
+    store: MapStore
+    info: ModelInfo
+    level: int
+    shape: tuple[int, int]
+    invalid: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
+    split: bool = True
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Thresholded foreground (Y, X)."""
+        mask = np.empty(self.shape, np.bool_)
+        for band, maps in self._bands():
+            mask[band.slices] = decode.mask(maps, self.info)
+        return self._valid(mask)
+
+    def probability(self) -> Maps:
+        """Probabilities (C, Y, X) of the foreground classes."""
+        classes = decode.foreground(self.store.maps(self.level, Region(0, 0, 1, 1)), self.info).shape[0]
+        out = np.empty((classes, *self.shape), np.float32)
+        for band, maps in self._bands():
+            out[(slice(None), *band.slices)] = decode.foreground(maps, self.info)
+        return self._valid(out)
+
+    def uncertainty(self) -> Maps:
+        """Disagreement of the levels computed (Y, X)."""
+        parts = {level: decode.foreground(self.store.maps(level), self.info) for level in self.store.levels}
+        return self._valid(resample_maps(decode.uncertainty(parts)[None], self.shape)[0])
+
+    def labels(self) -> NDArray[np.uint32]:
+        """Labels (Y, X); large planes are decoded by whole connected components, block by block."""
+        height, width = self.shape
+        if height * width <= BLOCK * BLOCK or not self._same_grid:
+            maps = resample_maps(self.store.maps(self.level), self.shape)
+            return self._valid(decode.labels(self._background(maps), self.info, split=self.split))
+        return self._labels_by_blocks()
+
+    @property
+    def _same_grid(self) -> bool:
+        return self.store.shape == self.shape
+
+    def _bands(self) -> Iterator[tuple[Region, Maps]]:
+        """Maps on the input grid, a band of rows at a time where no resampling is needed."""
+        height, width = self.shape
+        if not self._same_grid:
+            yield Region(0, 0, height, width), resample_maps(self.store.maps(self.level), self.shape)
+            return
+        for y0 in range(0, height, BAND):
+            band = Region(y0, 0, min(y0 + BAND, height), width)
+            yield band, self.store.maps(self.level, band)
+
+    def _labels_by_blocks(self) -> NDArray[np.uint32]:
+        components, _ = ndimage.label(self.mask())
+        boxes = ndimage.find_objects(components)
+        out = np.zeros(self.shape, np.uint32)
+        count = 0
+        for numbers, region in _groups(boxes):
+            part = np.isin(components[region.slices], numbers)
+            maps = np.where(part, self.store.maps(self.level, region), np.float32(0))
+            found = decode.labels(maps, self.info, split=self.split)
+            if self.info.task == "instances":
+                found[found > 0] += np.uint32(count)
+                count = max(count, int(found.max(initial=0)))
+            np.copyto(out[region.slices], found, where=part)
+        return out
+
+    def _background(self, maps: Maps) -> Maps:
+        return maps if self.invalid is None else np.where(self.invalid, np.float32(0), maps)
+
+    def _valid(self, result: NDArray[T]) -> NDArray[T]:
+        """Zero where the input has no value."""
+        if self.invalid is not None:
+            result[..., self.invalid] = 0
+        return result
+
+
+def _groups(boxes: list[tuple[slice, slice]]) -> Iterator[tuple[list[int], Region]]:
+    """Components by the block that holds their first corner, with the box around them all."""
+    blocks: dict[tuple[int, int], list[int]] = {}
+    for number, (rows, columns) in enumerate(boxes, start=1):
+        blocks.setdefault((rows.start // BLOCK, columns.start // BLOCK), []).append(number)
+    for numbers in blocks.values():
+        rows, columns = zip(*(boxes[number - 1] for number in numbers), strict=True)
+        yield (
+            numbers,
+            Region(
+                min(r.start for r in rows),
+                min(c.start for c in columns),
+                max(r.stop for r in rows),
+                max(c.stop for c in columns),
+            ),
+        )

@@ -1,0 +1,168 @@
+"""Prediction of one plane as a generator of frozen events.
+
+Visible tiles come first and are live: level 1 of all of them, then the deeper levels tile by
+tile, computing only the nodes the cache does not hold. The rest follows in batch tiles, which
+keep probabilities only. See `engine.tiles` for the plan.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import (
+    PredictDone,
+    PredictEvent,
+    PredictRequest,
+    PredictStarted,
+    Region,
+    ShouldStop,
+    TileDone,
+    never_stop,
+)
+from napari_unetpp.engine import tiles
+from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.node_cache import NodeCache, TileKey
+from napari_unetpp.engine.plane import PlaneReader
+from napari_unetpp.net import graph
+
+
+def predict(
+    evaluator: Evaluator,
+    request: PredictRequest,
+    cache: NodeCache | None = None,
+    should_stop: ShouldStop = never_stop,
+) -> Iterator[PredictEvent]:
+    """Predict one plane.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+    request : PredictRequest
+    cache : NodeCache or None
+        Holds the nodes of live tiles; without it, or with ``request.plane`` None, all tiles are batch tiles.
+    should_stop : callable
+        Asked before every node, so that a stop takes effect well within a tile.
+
+    Yields
+    ------
+    PredictEvent
+        `PredictStarted`, then a `TileDone` per tile and level, and `PredictDone` last, always.
+    """
+    return _Prediction(evaluator, request, cache, should_stop).run()
+
+
+def levels_of(request: PredictRequest) -> tuple[int, ...]:
+    """Levels that a request gives."""
+    return tuple(range(1, request.level + 1)) if request.all_levels else (request.level,)
+
+
+class _Prediction:
+    """State of one run of `predict`; lives as long as its generator."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        request: PredictRequest,
+        cache: NodeCache | None,
+        should_stop: ShouldStop,
+    ) -> None:
+        graph.check_level(request.level, evaluator.info.net.depth)
+        self.evaluator = evaluator
+        self.request = request
+        self.cache = NodeCache(0) if cache is None or request.plane is None else cache
+        self.should_stop = should_stop
+        self.levels = levels_of(request)
+        self.done = self.computed = self.reused = 0
+
+    def run(self) -> Iterator[PredictEvent]:
+        start = time.perf_counter()
+        self._prepare()
+        tile_count = len(self.plan.live) + len(self.plan.batch)
+        self.total = tile_count * len(self.levels)
+        yield PredictStarted(self.request.generation, self.shape, self.levels, tile_count)
+        finished = yield from self._all_tiles()
+        seconds = time.perf_counter() - start
+        yield PredictDone(
+            self.request.generation, self.request.level, seconds, self.computed, self.reused, not finished
+        )
+
+    def _prepare(self) -> None:
+        request, info = self.request, self.evaluator.info
+        self.plane = PlaneReader(request.image, request.scale, info.normalisation, info.net.in_channels)
+        self.shape = self.plane.shape
+        view = request.viewport and tiles.scaled(request.viewport, request.scale, self.shape)
+        self.plan = tiles.plan(
+            self.shape,
+            info.net,
+            request.level,
+            viewport=view,
+            budget=self.cache.budget_bytes,
+            itemsize=self.evaluator.itemsize,
+        )
+        self.cache.touch(self._key(tile) for tile in self.plan.live)
+
+    def _all_tiles(self) -> Generator[PredictEvent, None, bool]:
+        """All tiles in the order of the plan; False if stopped."""
+        first, rest = self.levels[:1], self.levels[1:]
+        for tile in self.plan.live:
+            self._count_reused(tile)
+        for levels in (first, rest):
+            for tile in self.plan.live:
+                if not (yield from self._live(tile, levels)):
+                    return False
+        for tile in self.plan.batch:
+            if not (yield from self._batch(tile)):
+                return False
+        return True
+
+    def _live(self, tile: tiles.Tile, levels: tuple[int, ...]) -> Generator[PredictEvent, None, bool]:
+        """One live tile at the given levels; whatever was completed goes into the cache."""
+        key = self._key(tile)
+        for level in levels:
+            known = self.cache.get(key)
+            before = len(known)
+            x = None if (0, 0) in known else self.evaluator.tensor(self.plane.read(tile.read))
+            complete = self.evaluator.nodes(x, level, known, self.should_stop)
+            self.computed += len(known) - before
+            if len(known) > before:
+                self.cache.put(key, known)
+            if not complete or self.should_stop():
+                return False
+            yield self._event(tile, level, self.evaluator.maps(level, known, tile.crop))
+        return True
+
+    def _batch(self, tile: tiles.Tile) -> Generator[PredictEvent, None, bool]:
+        """One batch tile at all levels of the request."""
+        if self.should_stop():
+            return False
+        x = self.evaluator.tensor(self.plane.read(tile.read))
+        given = 0
+        for level, maps in self.evaluator.stream(
+            x, self.request.level, self.should_stop, tile.crop, all_levels=self.request.all_levels
+        ):
+            given += 1
+            yield self._event(tile, level, maps)
+        if given < len(self.levels):
+            return False
+        self.computed += len(graph.nodes(self.request.level))
+        return True
+
+    def _count_reused(self, tile: tiles.Tile) -> None:
+        known = self.cache.get(self._key(tile))
+        self.reused += sum(node in known for node in graph.nodes(self.request.level))
+
+    def _event(self, tile: tiles.Tile, level: int, maps: NDArray[np.float32]) -> TileDone:
+        """Cut the padding off."""
+        core = tile.core
+        region = Region(core.y0, core.x0, min(core.y1, self.shape[0]), min(core.x1, self.shape[1]))
+        self.done += 1
+        height, width = region.shape
+        maps = maps[:, :height, :width]
+        return TileDone(self.request.generation, level, region, maps, self.done, self.total)
+
+    def _key(self, tile: tiles.Tile) -> TileKey:
+        return TileKey(self.request.plane, self.shape, tile.read, self.evaluator.version)

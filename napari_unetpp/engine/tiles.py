@@ -1,0 +1,155 @@
+"""Which parts of a plane are evaluated, with how much context, in which order: integers only.
+
+::
+
+    +---------------------- padded working grid ----------------------+
+    |        read = core + halo, clipped at the border                |
+    |      +----------------------------+                             |
+    |      |   +--------------------+   |                             |
+    |      |   |   core = result    |   |                             |
+    |      |   +--------------------+   |                             |
+    |      +----------------------------+                             |
+
+Cells form one grid that depends on the shape alone, never on the level or the viewport, so
+that a deeper request meets the nodes an earlier one cached. A *live* tile is read with the
+halo of the deepest level and keeps its nodes; a *batch* tile is read with the halo of the
+asked level and keeps nothing. Cell origins are multiples of ``config.multiple``; the halo is
+clipped at the border of the edge-replicated plane, so a tiled result equals the whole one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_unetpp._types import NetConfig, Region
+from napari_unetpp.net import graph
+
+WHOLE_PIXELS = 1_500_000
+"""A plane up to this many pixels is one tile and needs no halo."""
+
+CELL = 768
+"""Longest side of a cell: 1.7 times its pixels are computed at level 4, about 1 GB in float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One cell on the padded working grid.
+
+    Attributes
+    ----------
+    core : Region
+        What the tile is responsible for.
+    read : Region
+        What is read to compute it.
+    live : bool
+        Nodes are kept in the cache.
+    """
+
+    core: Region
+    read: Region
+    live: bool
+
+    @property
+    def crop(self) -> Region:
+        """The core as seen from the origin of `read`."""
+        return self.core.shifted(-self.read.y0, -self.read.x0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Tiles of one request: `live` ones first, in the order of evaluation, then `batch` ones."""
+
+    padded: tuple[int, int]
+    live: tuple[Tile, ...]
+    batch: tuple[Tile, ...]
+
+
+def padded_shape(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """`shape` rounded up to `multiple`."""
+    return shape[0] + -shape[0] % multiple, shape[1] + -shape[1] % multiple
+
+
+def split(length: int, longest: int, multiple: int) -> tuple[tuple[int, int], ...]:
+    """Cut ``[0, length)`` into intervals of nearly equal length, origins on `multiple`."""
+    parts = -(-length // longest)
+    step = -(-length // (parts * multiple)) * multiple
+    return tuple((start, min(start + step, length)) for start in range(0, length, step))
+
+
+def cells(padded: tuple[int, int], multiple: int) -> tuple[Region, ...]:
+    """The grid of cells of a plane; one cell if the plane is small."""
+    if padded[0] * padded[1] <= WHOLE_PIXELS:
+        return (Region(0, 0, *padded),)
+    rows, columns = (split(side, CELL, multiple) for side in padded)
+    return tuple(Region(y0, x0, y1, x1) for y0, y1 in rows for x0, x1 in columns)
+
+
+def grow(region: Region, halo: int, within: tuple[int, int]) -> Region:
+    """`region` with `halo` pixels on each side, clipped to ``[0, within)``."""
+    return Region(
+        max(region.y0 - halo, 0),
+        max(region.x0 - halo, 0),
+        min(region.y1 + halo, within[0]),
+        min(region.x1 + halo, within[1]),
+    )
+
+
+def overlaps(a: Region, b: Region) -> bool:
+    """Whether two regions share a pixel."""
+    return a.y0 < b.y1 and b.y0 < a.y1 and a.x0 < b.x1 and b.x0 < a.x1
+
+
+def scaled(region: Region, scale: float, shape: tuple[int, int]) -> Region:
+    """`region` of the input grid on the working grid, rounded outwards, clipped to `shape`."""
+    y0, x0 = int(region.y0 * scale), int(region.x0 * scale)
+    y1, x1 = int(region.y1 * scale) + 1, int(region.x1 * scale) + 1
+    return Region(max(y0, 0), max(x0, 0), min(y1, shape[0]), min(x1, shape[1]))
+
+
+def plan(
+    shape: tuple[int, int],
+    config: NetConfig,
+    level: int,
+    *,
+    viewport: Region | None = None,
+    budget: int = 0,
+    itemsize: int = 4,
+) -> Plan:
+    """Decide the tiles of a request.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        The working grid.
+    config, level
+        The network and the level asked for.
+    viewport : Region or None
+        Part (working grid) that comes first and may be live; None: the whole plane.
+    budget : int
+        Bytes of the node cache; 0: no live tiles.
+    itemsize : int
+        Bytes of one value in the node cache.
+    """
+    padded = padded_shape(shape, config.multiple)
+    view = Region(0, 0, *shape) if viewport is None else viewport
+    ordered = sorted(cells(padded, config.multiple), key=lambda cell: _distance(cell, view))
+    deepest = graph.aligned_halo(config.depth, config.multiple)
+    asked = graph.aligned_halo(level, config.multiple)
+    live: list[Tile] = []
+    batch: list[Tile] = []
+    for cell in ordered:
+        read = grow(cell, deepest, padded)
+        cost = graph.cached_bytes(level, config, *read.shape, itemsize)
+        if overlaps(cell, view) and cost <= budget:
+            budget -= cost
+            live.append(Tile(cell, read, live=True))
+        else:
+            batch.append(Tile(cell, grow(cell, asked, padded), live=False))
+    return Plan(padded, tuple(live), tuple(batch))
+
+
+def _distance(cell: Region, view: Region) -> tuple[bool, int, int, int]:
+    """Sort key: visible cells first, then the nearest to the centre of the view, then reading order."""
+    dy = (cell.y0 + cell.y1) - (view.y0 + view.y1)
+    dx = (cell.x0 + cell.x1) - (view.x0 + view.x1)
+    return not overlaps(cell, view), dy * dy + dx * dx, cell.y0, cell.x0

@@ -1,0 +1,114 @@
+"""Models and scores as plain text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from napari_unetpp._types import LevelScores, ModelInfo, ScoreSet
+from napari_unetpp.net import graph
+
+SCORE_COLUMNS = ("level", "dice", "iou", "ap50", "parameters", "s/MPx")
+
+
+def models_text(models: Sequence[ModelInfo]) -> str:
+    """A table of models: one line each."""
+    header = ("name", "task", "classes", "parameters", "licence", "level", "scores L1 L2 ...")
+    rows = [
+        (
+            info.name,
+            info.task,
+            ", ".join(info.classes),
+            millions(level_parameters(info, info.net.depth)),
+            info.licence or "-",
+            f"L{info.recommended_level}",
+            _short_scores(info),
+        )
+        for info in models
+    ]
+    return table([header, *rows])
+
+
+def card_text(info: ModelInfo) -> str:
+    """The model card on one page."""
+    rule = info.decode
+    lines = [
+        f"{info.name}: {info.title}" if info.title else info.name,
+        f"  task          {info.task} ({', '.join(info.classes)})",
+        f"  licence       {info.licence or 'not stated'}",
+        f"  network       {info.net.arch}, widths {'-'.join(map(str, info.net.widths))}, "
+        f"outputs {', '.join(info.outputs)}",
+        f"  intensities   percentiles {info.normalisation.low:g} and {info.normalisation.high:g}",
+        f"  sampling      {info.sampling.kind}, {info.sampling.value:g}",
+        f"  objects       threshold {rule.threshold:g}, seeds from {rule.seeds} at {rule.seed_threshold:g}, "
+        f"at least {rule.min_size} px",
+        f"  recommended   L{info.recommended_level}",
+    ]
+    for what, scores in (("held-out training data", info.validation), ("test data", info.test)):
+        if scores is None:
+            lines.append(f"  scores on {what}: not measured")
+        else:
+            lines += ["", f"  scores on {what} ({scores.data}, {scores.images} images)"]
+            lines += [f"    {line}" for line in scores_text(scores).splitlines()]
+    lines += ["", "  provenance", *(f"    {key}: {value}" for key, value in info.provenance.items())]
+    lines += ["", f"  file    {info.path}", f"  sha256  {info.sha256}"]
+    return "\n".join(lines)
+
+
+def scores_text(scores: ScoreSet) -> str:
+    """A table with one line for each level."""
+    return levels_text({level: _fields(values) for level, values in scores.levels.items()})
+
+
+def levels_text(levels: Mapping[Any, Mapping[str, Any]]) -> str:
+    """The same table from the plain values of `evaluate`."""
+    rows = [
+        (
+            f"L{level}",
+            *(number(values[key], 3) for key in ("dice", "iou", "ap50")),
+            millions(values["parameters"]),
+            number(values["seconds_per_megapixel"], 3),
+        )
+        for level, values in sorted(levels.items(), key=lambda item: int(item[0]))
+    ]
+    return table([SCORE_COLUMNS, *rows])
+
+
+def level_parameters(info: ModelInfo, level: int) -> int | None:
+    """Parameters of the network pruned to `level`; None where the file does not tell."""
+    if info.net.arch == "unetpp":
+        return graph.parameters(level, info.net)
+    scores = info.validation or info.test
+    return scores.levels[level].parameters if scores and level in scores.levels else None
+
+
+def millions(count: int | None) -> str:
+    """1234567 becomes ``1.23 M``."""
+    return "-" if count is None else f"{count / 1e6:.2f} M"
+
+
+def number(value: float | None, digits: int) -> str:
+    """What is undefined is a dash, never 0."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Columns padded to equal width, two spaces between them."""
+    rows = [tuple(row) for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _short_scores(info: ModelInfo) -> str:
+    scores = info.test or info.validation
+    if scores is None:
+        return "not measured"
+    key = "ap50" if info.task == "instances" else "dice"
+    values = (number(_fields(scores.levels[level])[key], 3) for level in sorted(scores.levels))
+    return f"{key} {' '.join(values)} ({'test' if info.test else 'held-out'})"
+
+
+def _fields(scores: LevelScores) -> dict[str, Any]:
+    names = ("dice", "iou", "ap50", "parameters", "seconds_per_megapixel")
+    return {name: getattr(scores, name) for name in names}

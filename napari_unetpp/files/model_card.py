@@ -1,0 +1,179 @@
+"""The model card as JSON: `ModelInfo` to plain values and back, with every value checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from napari_unetpp._types import (
+    DecodeRule,
+    LevelScores,
+    ModelInfo,
+    NetConfig,
+    Normalisation,
+    SamplingRule,
+    ScoreSet,
+    UnetppError,
+)
+
+MAX_WIDTH = 8192
+MAX_DEPTH = 8
+
+
+def card_to_json(info: ModelInfo) -> dict[str, Any]:
+    """Plain JSON values of a model card; `path` and `sha256` belong to a file and are left out."""
+    card = {k: v for k, v in vars(info).items() if k not in ("path", "sha256")}
+    for key in ("net", "normalisation", "sampling", "decode"):
+        card[key] = asdict(card[key])
+    for key in ("validation", "test"):
+        card[key] = _scores_to_json(card[key])
+    plain = _plain(card)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def card_from_json(card: Any) -> ModelInfo:
+    """A model card from JSON values.
+
+    Raises
+    ------
+    UnetppError
+        When a value is missing, of the wrong type or out of range.
+    """
+    try:
+        return _card(card)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        detail = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise UnetppError(f"the model card is damaged: {detail}") from error
+
+
+def _card(card: Any) -> ModelInfo:
+    net = _net(_mapping(card["net"]))
+    outputs = _names(card["outputs"])
+    task = _one_of(card["task"], ("instances", "semantic"))
+    level = _integer(card["recommended_level"], 1, net.depth)
+    if len(outputs) != net.outputs:
+        raise ValueError(f"{len(outputs)} output names for {net.outputs} outputs")
+    decode = _mapping(card["decode"])
+    seeds = _one_of(decode["seeds"], ("boundary", "distance", "centre", "mask"))
+    if task == "instances" and seeds != "mask" and seeds not in outputs:
+        raise ValueError(f"the seeds come from {seeds!r}, which is not an output")
+    sampling, normalisation = _mapping(card["sampling"]), _mapping(card["normalisation"])
+    return ModelInfo(
+        name=_text(card["name"]),
+        task=task,
+        classes=_names(card["classes"]),
+        outputs=outputs,
+        net=net,
+        title=_text(card["title"]),
+        licence=_text(card["licence"]),
+        normalisation=Normalisation(
+            _number(normalisation["low"], 0, 100), _number(normalisation["high"], 0, 100)
+        ),
+        sampling=SamplingRule(
+            _one_of(sampling["kind"], ("frame", "pixel", "object")), _number(sampling["value"], 1e-6, 1e6)
+        ),
+        decode=DecodeRule(
+            threshold=_number(decode["threshold"], 0, 1),
+            seeds=seeds,
+            seed_threshold=_number(decode["seed_threshold"], 0, 1),
+            min_size=_integer(decode["min_size"], 0, 10**9),
+        ),
+        recommended_level=level,
+        validation=_scores(card["validation"]),
+        test=_scores(card["test"]),
+        provenance=_mapping(card["provenance"]),
+    )
+
+
+def _net(net: Mapping[str, Any]) -> NetConfig:
+    widths = net["widths"]
+    if not isinstance(widths, list) or not 2 <= len(widths) <= MAX_DEPTH + 1:
+        raise ValueError(f"widths {widths!r}")
+    return NetConfig(
+        in_channels=_integer(net["in_channels"], 1, MAX_WIDTH),
+        outputs=_integer(net["outputs"], 1, MAX_WIDTH),
+        widths=tuple(_integer(width, 1, MAX_WIDTH) for width in widths),
+        arch=_text(net["arch"]),
+    )
+
+
+def _scores(scores: Any) -> ScoreSet | None:
+    if scores is None:
+        return None
+    levels = {
+        int(level): LevelScores(
+            dice=_maybe(values["dice"]),
+            iou=_maybe(values["iou"]),
+            ap50=_maybe(values["ap50"]),
+            parameters=_integer(values["parameters"], 0, 10**12),
+            seconds_per_megapixel=_maybe(values["seconds_per_megapixel"]),
+        )
+        for level, values in _mapping(scores["levels"]).items()
+    }
+    return ScoreSet(data=_text(scores["data"]), images=_integer(scores["images"], 0, 10**9), levels=levels)
+
+
+def _scores_to_json(scores: ScoreSet | None) -> dict[str, Any] | None:
+    if scores is None:
+        return None
+    levels = {str(level): asdict(values) for level, values in scores.levels.items()}
+    return {"data": scores.data, "images": scores.images, "levels": levels}
+
+
+def _plain(value: Any) -> Any:
+    """Only what JSON knows: a path becomes text, a numpy scalar a number, NaN and infinity null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    return _plain(value.item()) if hasattr(value, "item") else str(value)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"expected an object, not {str(value)[:60]!r}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, not {str(value)[:60]!r}")
+    return value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise TypeError(f"expected a list of names, not {str(value)[:60]!r}")
+    return tuple(_text(name) for name in value)
+
+
+def _one_of(value: Any, known: tuple[str, ...]) -> Any:
+    if value not in known:
+        raise ValueError(f"{str(value)[:60]!r} is none of {', '.join(known)}")
+    return value
+
+
+def _number(value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ValueError(f"{str(value)[:60]!r} is not a number from {low} to {high}")
+    return float(value)
+
+
+def _integer(value: Any, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f"{str(value)[:60]!r} is not a whole number from {low} to {high}")
+    return value
+
+
+def _maybe(value: Any) -> float | None:
+    return None if value is None else _number(value, 0, 1e12)

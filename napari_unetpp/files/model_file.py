@@ -1,0 +1,130 @@
+"""The model file: safetensors with the model card in its metadata. Nothing read here can run code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp.files.atomic import write_atomically
+from napari_unetpp.files.header import Header, check_shapes, read_header
+from napari_unetpp.files.model_card import card_from_json, card_to_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+METADATA_KEY = "napari_unetpp"
+FORMAT_VERSION = 1
+
+
+def save_model(
+    path: str | Path, tensors: Mapping[str, Tensor], info: ModelInfo, *, half: bool = False
+) -> ModelInfo:
+    """Write a model file; the old one survives whatever goes wrong.
+
+    Parameters
+    ----------
+    path : path
+        Made or replaced.
+    tensors : mapping from name to Tensor
+        State dict of the network, with or without batch norms.
+    info : ModelInfo
+        `path` and `sha256` are not stored.
+    half : bool
+        Store floating point weights as float16 (half the size; read back as float32).
+
+    Returns
+    -------
+    ModelInfo
+        As read from the new file, with `path` and `sha256`.
+    """
+    from safetensors.torch import save
+
+    path = Path(path)
+    check_shapes({name: tuple(tensor.shape) for name, tensor in tensors.items()}, info.net, path.name)
+    card = json.dumps({"format_version": FORMAT_VERSION, "model": card_to_json(info)}, allow_nan=False)
+    stored = {name: _stored(tensor, half=half) for name, tensor in tensors.items()}
+    content = save(stored, {METADATA_KEY: card})
+    write_atomically(path, lambda file: file.write(content), overwrite=True)
+    return read_info(path)
+
+
+def read_info(path: str | Path) -> ModelInfo:
+    """Read and check the model card, without loading torch or the weights.
+
+    Raises
+    ------
+    UnetppError
+        When the file is not a sound model file of a known version.
+    """
+    path = Path(path)
+    info = _info(path, read_header(path))
+    stat = path.stat()
+    return replace(info, path=path, sha256=_sha256(path, stat.st_size, stat.st_mtime_ns))
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """Read the weights, floating point ones as float32.
+
+    Raises
+    ------
+    UnetppError
+        As `read_info`.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = Path(path)
+    _info(path, read_header(path))
+    try:
+        tensors = load(path.read_bytes())
+    except (SafetensorError, OSError) as error:
+        raise UnetppError(f"{path} cannot be read: {error}") from error
+    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
+def _info(path: Path, header: Header) -> ModelInfo:
+    text = header.metadata.get(METADATA_KEY)
+    if text is None:
+        raise UnetppError(
+            f"{path} is a safetensors file of another program: it has no model card of napari-unetpp."
+        )
+    try:
+        content = json.loads(text)
+        version = content["format_version"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise UnetppError(f"{path}: the model card is damaged: {error}") from error
+    if not isinstance(version, int) or version < 1:
+        raise UnetppError(f"{path}: the model card is damaged: format version {str(version)[:20]!r}")
+    if version > FORMAT_VERSION:
+        raise UnetppError(
+            f"{path} has model format {version}; this napari-unetpp reads up to {FORMAT_VERSION}. "
+            "Update napari-unetpp."
+        )
+    try:
+        info = card_from_json(content.get("model"))
+    except UnetppError as error:
+        raise UnetppError(f"{path}: {error}") from error
+    check_shapes(header.shapes, info.net, path)
+    return info
+
+
+def _stored(tensor: Tensor, *, half: bool) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous().clone()
+    if not half or not tensor.is_floating_point():
+        return tensor
+    halved = tensor.half()
+    # A running variance beyond 65504 would become infinite: such a tensor keeps its precision.
+    return halved if bool(halved.isfinite().all()) else tensor.float()
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, size: int, mtime_ns: int) -> str:
+    """Hash of the whole file; size and time are there so that the cache notices new content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

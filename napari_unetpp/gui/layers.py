@@ -1,0 +1,216 @@
+"""All that is read from and written to napari's layers. Layers we did not make are never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer
+
+from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.gui.circle import Circle
+from napari_unetpp.gui.painter import Painter
+from napari_unetpp.gui.planes import PlaneIndex, plane_of
+from napari_unetpp.session.ports import LayerSignals
+from napari_unetpp.session.values import ImageChoice, Plane
+
+MARK = "napari_unetpp"
+SETTLE_MS = 60
+"""A slider of the stack that is dragged is read once it rests this long."""
+
+MAX_BYTES = 8 << 30
+TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+
+
+class NapariLayers(QObject):
+    """`Layers` by a napari viewer."""
+
+    def __init__(self, viewer: Any, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.signals = LayerSignals()
+        self._viewer = viewer
+        self._versions: dict[Hashable, int] = {}
+        self._outputs: dict[Hashable, Labels] = {}
+        self._watched: dict[Hashable, Layer] = {}
+        self._painter = Painter(self)
+        self._circle = Circle(viewer, self.signals)
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE_MS)
+        self._settle.timeout.connect(self._on_settled)
+        self._links: list[tuple[Any, Callable[..., None]]] = []
+        layers, dims = viewer.layers.events, viewer.dims.events
+        for emitter in (layers.inserted, layers.removed, layers.reordered):
+            self._link(emitter, self._on_layers)
+        for emitter in (dims.current_step, dims.ndisplay, dims.order):
+            self._link(emitter, self._on_dims)
+        self._watch()
+
+    # ------------------------------------------------------------------ reading
+
+    def images(self) -> list[ImageChoice]:
+        """Image layers, the topmost first. Labels and other layers are not offered."""
+        return [ImageChoice(layer.unique_id, layer.name) for layer in reversed(self._images())]
+
+    def preferred(self) -> Hashable | None:
+        """The selected image, else the topmost one."""
+        active = self._viewer.layers.selection.active
+        found = self._images()
+        if active in found:
+            return active.unique_id  # type: ignore[no-any-return]
+        return found[-1].unique_id if found else None
+
+    def read(self, image: Hashable) -> Plane:
+        """The displayed plane of an image."""
+        layer = self._layer(image)
+        if layer is None:
+            raise UnetppError("This image is no longer open: choose another one.")
+        return plane_of(layer, self._viewer.dims, self._versions.get(image, 0))
+
+    def result(self, plane: Plane) -> NDArray[Any] | None:
+        """What our output layer holds for this plane (a view)."""
+        output = self._output(plane.image)
+        return None if output is None else self._index(plane).view(output.data)
+
+    # ------------------------------------------------------------------ writing
+
+    def prepare(self, plane: Plane) -> None:
+        """Find our output layer for the image, or make it; its transforms follow the image's."""
+        image = self._layer(plane.image)
+        if image is None:
+            raise UnetppError("This image is no longer open: choose another one.")
+        shape = tuple(image.data.shape[: image.ndim])
+        output = self._output(plane.image) or self._adopt(image, shape)
+        if output is not None and output.data.shape != shape:
+            output.data = np.zeros(shape, np.uint16)
+        if output is None:
+            output = self._make(image, shape)
+        self._outputs[plane.image] = output
+        for name in TRANSFORMS:
+            _follow(output, image, name)
+
+    def paint(self, plane: Plane, region: Region, values: NDArray[Any], *, final: bool) -> bool:
+        """Write a rectangle; False when the image or our layer is gone or was replaced."""
+        output, index = self._output(plane.image), self._index(plane)
+        if output is None or self._layer(plane.image) is None:
+            return False
+        if index.version != self._versions.get(plane.image, 0):
+            return False
+        if values.dtype.itemsize > output.data.dtype.itemsize:
+            output.data = output.data.astype(values.dtype)  # more than 65535 objects
+        self._painter.paint(output, index, region, values, final=final)
+        return True
+
+    def show_circle(self, plane: Plane, diameter: float) -> None:
+        """Draw a circle that can be resized over the image."""
+        image = self._layer(plane.image)
+        if image is not None:
+            self._circle.show(image, plane, diameter)
+
+    def hide_circle(self) -> None:
+        """Remove the circle."""
+        self._circle.hide()
+
+    def close(self) -> None:
+        """Let go of the viewer; the results stay."""
+        self._settle.stop()
+        self._painter.close()
+        self._circle.hide()
+        for emitter, callback in self._links:
+            emitter.disconnect(callback)
+        self._links.clear()
+        for layer in self._watched.values():
+            layer.events.data.disconnect(self._on_data)
+            layer.events.name.disconnect(self._on_layers)
+        self._watched.clear()
+        self._outputs.clear()
+
+    # ------------------------------------------------------------------ helpers
+
+    def _link(self, emitter: Any, callback: Callable[..., None]) -> None:
+        emitter.connect(callback)
+        self._links.append((emitter, callback))
+
+    def _images(self) -> list[Image]:
+        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+
+    def _layer(self, image: Hashable) -> Layer | None:
+        return next((layer for layer in self._viewer.layers if layer.unique_id == image), None)
+
+    def _index(self, plane: Plane) -> PlaneIndex:
+        assert isinstance(plane.key, PlaneIndex)
+        return plane.key
+
+    def _output(self, image: Hashable) -> Labels | None:
+        output = self._outputs.get(image)
+        return output if output is not None and output in self._viewer.layers else None
+
+    def _adopt(self, image: Image, shape: tuple[int, ...]) -> Labels | None:
+        """Our layer from an earlier dock of this viewer."""
+        for layer in self._viewer.layers:
+            ours = isinstance(layer, Labels) and layer.metadata.get(MARK) == str(image.unique_id)
+            if ours and layer.data.shape == shape and isinstance(layer.data, np.ndarray):
+                return layer
+        return None
+
+    def _make(self, image: Image, shape: tuple[int, ...]) -> Labels:
+        if 2 * np.prod(shape, dtype=np.float64) > MAX_BYTES:
+            raise UnetppError(
+                f"A result layer for this stack of shape {shape} would not fit into memory."
+                " Crop the stack first, or use the command line."
+            )
+        selected = self._viewer.layers.selection.active
+        # 16 bits: napari shows them as they are, while it converts wider ones at every repaint
+        output = Labels(
+            np.zeros(shape, np.uint16),
+            name=f"{image.name} prediction",
+            metadata={MARK: str(image.unique_id)},
+            **{name: getattr(image, name) for name in TRANSFORMS},
+        )
+        self._viewer.add_layer(output)
+        self._viewer.layers.selection.active = selected
+        return output
+
+    def _watch(self) -> None:
+        """Listen to the data and the names of the images that are open."""
+        present = {layer.unique_id: layer for layer in self._images()}
+        for key in self._watched.keys() - present.keys():
+            layer = self._watched.pop(key)
+            layer.events.data.disconnect(self._on_data)
+            layer.events.name.disconnect(self._on_layers)
+            self._outputs.pop(key, None)
+        for key in present.keys() - self._watched.keys():
+            layer = self._watched[key] = present[key]
+            layer.events.data.connect(self._on_data)
+            layer.events.name.connect(self._on_layers)
+
+    def _on_layers(self, _event: Any = None) -> None:
+        self._watch()
+        self._circle.check()
+        self.signals.images_changed.emit()
+
+    def _on_data(self, event: Any) -> None:
+        key = event.source.unique_id
+        self._versions[key] = self._versions.get(key, 0) + 1
+        self.signals.plane_changed.emit(key)
+
+    def _on_dims(self, _event: Any = None) -> None:
+        self._settle.start()
+
+    def _on_settled(self) -> None:
+        for key in list(self._watched):
+            self.signals.plane_changed.emit(key)
+
+
+def _follow(output: Labels, image: Image, name: str) -> None:
+    wanted, has = getattr(image, name), getattr(output, name)
+    wanted_array, has_array = (
+        (np.asarray(wanted.affine_matrix), np.asarray(has.affine_matrix))
+        if name == "affine"
+        else (np.asarray(wanted, dtype=object if name in ("units", "axis_labels") else float), has)
+    )
+    if not np.array_equal(wanted_array, np.asarray(has_array, dtype=wanted_array.dtype)):
+        setattr(output, name, wanted)

@@ -1,0 +1,101 @@
+"""One long-lived thread for all torch work; its events are handed to the GUI thread in small portions."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event as Flag
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
+
+from napari_unetpp.session.values import Event, Job
+
+TURN = 0.006
+"""Seconds of GUI thread that answers may take before the window gets its turn."""
+
+Letter = tuple[Callable[[Any], None], Any]
+
+
+class ThreadRunner(QObject):
+    """`Runner` by an executor with one thread.
+
+    Jobs are stopped by a flag only: the generator then runs to its own end, in the worker.
+    """
+
+    _arrived = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="unetpp")
+        self._letters: deque[Letter] = deque()
+        self._flags: list[Flag] = []
+        self._closed = False
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.timeout.connect(self._drain)
+        self._arrived.connect(self._drain, Qt.ConnectionType.QueuedConnection)
+
+    def submit(
+        self,
+        job: Job,
+        on_event: Callable[[Event], None],
+        on_end: Callable[[BaseException | None], None],
+    ) -> None:
+        """Ask the jobs before to stop, then queue this one."""
+        if self._closed:
+            return
+        self.stop()
+        flag = Flag()
+        self._flags.append(flag)
+        self._executor.submit(self._run, job, flag, on_event, on_end)
+
+    def stop(self) -> None:
+        """Ask all jobs to stop."""
+        for flag in self._flags:
+            flag.set()
+        self._flags.clear()
+
+    def close(self) -> None:
+        """Stop, deliver nothing more, let the thread end by itself."""
+        self._closed = True
+        self.stop()
+        self._again.stop()
+        self._letters.clear()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _run(
+        self,
+        job: Job,
+        flag: Flag,
+        on_event: Callable[[Event], None],
+        on_end: Callable[[BaseException | None], None],
+    ) -> None:
+        error: BaseException | None = None
+        try:
+            for event in job(flag.is_set):
+                self._post(on_event, event)
+        except BaseException as caught:  # noqa: BLE001  it is reported on the GUI thread
+            error = caught
+        self._post(on_end, error)
+
+    def _post(self, receiver: Callable[[Any], None], value: Any) -> None:
+        if self._closed:
+            return
+        self._letters.append((receiver, value))
+        try:
+            self._arrived.emit()
+        except RuntimeError:  # the Qt half of this object is gone: the window was closed
+            self._closed = True
+
+    @Slot()
+    def _drain(self) -> None:
+        until = time.perf_counter() + TURN
+        while self._letters and not self._closed:
+            receiver, value = self._letters.popleft()
+            receiver(value)
+            if time.perf_counter() > until and self._letters:
+                self._again.start(0)
+                return

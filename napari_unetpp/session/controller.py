@@ -1,0 +1,354 @@
+"""Between the view, the layers and the worker: sets the state and freezes requests.
+
+The path of the slider: the view emits a level -> the state is set -> `_on_intent` decides whether
+to run -> a frozen `ShowRequest` goes to the cycle, which numbers it, hands it to the runner, drops
+stale answers and has the layers paint the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from psygnal import Signal
+
+from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp.session import speed, wording
+from napari_unetpp.session.costs import Costs
+from napari_unetpp.session.cycle import Cycle
+from napari_unetpp.session.ports import Layers, Runner, View
+from napari_unetpp.session.state import SessionState
+from napari_unetpp.session.values import (
+    Plane,
+    Ready,
+    SaveRequest,
+    Settings,
+    ShowRequest,
+    Speed,
+    WarmRequest,
+    model_key,
+)
+from napari_unetpp.session.workshop import Workshop
+
+DEFAULTS = Settings()
+RULE = ("kind", "threshold", "min_size", "split")
+CHOICES = ("image", "model", "device", "level", "live", "scale")
+
+
+class Controller:
+    """A sitting.
+
+    Parameters
+    ----------
+    view, layers, runner
+        The ports; see `session.ports`.
+    workshop : Workshop
+        Handed to the jobs, used by the worker only.
+    models : callable
+        Gives the models to choose from.
+    settings : Settings
+
+    Attributes
+    ----------
+    state : SessionState
+        May also be set by a program: the view follows.
+    idle : Signal
+        Emitted when a run has ended.
+    """
+
+    idle = Signal()
+
+    def __init__(
+        self,
+        view: View,
+        layers: Layers,
+        runner: Runner,
+        workshop: Workshop,
+        *,
+        models: Callable[[], list[ModelInfo]],
+        settings: Settings = DEFAULTS,
+    ) -> None:
+        self.view, self.layers, self.runner = view, layers, runner
+        self.settings = settings
+        self.state = SessionState(device=settings.device, live=settings.live)
+        self.costs = Costs()
+        self.cycle = Cycle(view, layers, runner, workshop)
+        self._list_models = models
+        self._models: dict[str, ModelInfo] = {}
+        self._plane_key: Hashable = None
+        self._closed = False
+
+    # ------------------------------------------------------------- life
+
+    def start(self) -> None:
+        """Fill the pickers and let the worker get ready."""
+        self._connect()
+        self.view.set_live(self.state.live)
+        self.view.set_devices(wording.devices(("cpu",), None), self.state.device, "")
+        with self._telling():
+            self._models = {model_key(model): model for model in self._list_models()}
+        self.view.set_models(list(self._models.values()), None)
+        self._on_images()
+        if self._models:
+            self.state.model = next(iter(self._models))
+        else:
+            self.view.set_message(wording.NO_MODEL, "error")
+
+    def close(self) -> None:
+        """Stop the worker and let go of the layers."""
+        if not self._closed:
+            self._closed = True
+            self.cycle.abandon_silently()
+            self.runner.close()
+            self.layers.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is in progress."""
+        return self.cycle.running is not None
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """The chosen model."""
+        return self._models.get(self.state.model or "")
+
+    def _connect(self) -> None:
+        signals, layers = self.view.signals, self.layers.signals
+        for name in ("image", "model", "device", "kind"):
+            getattr(signals, f"{name}_chosen").connect(self._setter(name))
+        for name in ("level", "threshold", "min_size", "scale"):
+            getattr(signals, f"{name}_changed").connect(self._setter(name))
+        for name in ("live", "split"):
+            getattr(signals, f"{name}_toggled").connect(self._setter(name))
+        signals.circle_toggled.connect(self._on_view_circle)
+        signals.segment_pressed.connect(self.segment)
+        signals.stop_pressed.connect(self.stop)
+        signals.save_pressed.connect(self.save)
+        signals.offer_taken.connect(self._on_view_offer)
+        layers.images_changed.connect(self._on_images)
+        layers.plane_changed.connect(self._on_plane)
+        layers.circle_changed.connect(self._on_circle)
+        layers.circle_removed.connect(lambda: self.view.set_circle(False))
+        for name in RULE:
+            getattr(self.state.events, name).connect(self._on_rule)
+        for name in CHOICES:
+            getattr(self.state.events, name).connect(getattr(self, f"_on_{name}"))
+        self.cycle.measured.connect(self._on_measured)
+        self.cycle.ready.connect(self._on_ready)
+        self.cycle.idle.connect(self._on_idle)
+
+    def _setter(self, name: str) -> Callable[[Any], None]:
+        def set_state(value: Any) -> None:
+            if not self._closed:
+                setattr(self.state, name, value)
+
+        return set_state
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Errors meant for the user go to the message line."""
+        try:
+            yield
+        except UnetppError as error:
+            self.view.set_message(str(error), "error")
+
+    # ---------------------------------------------------- what the user asks for
+
+    def segment(self) -> None:
+        """Segment the displayed plane at the chosen depth."""
+        with self._telling():
+            self.cycle.show(self._request(self._plane()))
+
+    def stop(self) -> None:
+        """Ask the run to end; it does so within a tile."""
+        self.runner.stop()
+
+    def save(self) -> None:
+        """Write what our layer shows, and its table of objects."""
+        with self._telling():
+            plane = self._plane()
+            labels = self.layers.result(plane)
+            if labels is None or self.busy:
+                raise UnetppError("There is no finished result for this image yet: press Segment first.")
+            path = self.view.ask_path(wording.file_suggestion(plane, self.state.kind))
+            if path is not None:
+                self.cycle.save(SaveRequest(path, labels, self.state.kind, plane))
+
+    def _on_view_offer(self, action: str) -> None:
+        name, _, value = action.partition(":")
+        if name == "threshold":
+            self.state.threshold = float(value)
+        elif name == "min_size":
+            self.state.min_size = int(value)
+        elif name == "circle":
+            self._on_view_circle(True)
+
+    def _on_view_circle(self, shown: bool) -> None:
+        self.layers.hide_circle()
+        drawn = False
+        with self._telling():
+            model = self.model
+            if shown and model is not None:
+                plane = self._plane()
+                scale = self.state.scale or self._auto_scale(model, plane)
+                self.layers.show_circle(plane, model.sampling.value / scale)
+                drawn = True
+        self.view.set_circle(drawn)
+
+    # ------------------------------------------------------ the state changed
+
+    def _on_image(self, _key: Hashable | None = None) -> None:
+        self.cycle.abandon()
+        self._on_view_circle(False)
+        self.view.set_images(self.layers.images(), self.state.image)
+        self._describe()
+
+    def _on_model(self, _key: str | None = None) -> None:
+        model = self.model
+        if model is None:
+            return
+        self.cycle.abandon()
+        self.state.threshold, self.state.min_size = model.decode.threshold, model.decode.min_size
+        self.state.scale = None
+        levels = speed.levels_of(model)
+        self.state.level = min(self.settings.default_level or model.recommended_level, levels[-1])
+        self.view.set_models(list(self._models.values()), self.state.model)
+        self.view.set_levels(levels, self.state.level)
+        self._on_rule()
+        self._describe()
+        self._tell_costs()
+        self.cycle.warm(WarmRequest(model, self.state.device))
+
+    def _on_device(self, _name: str) -> None:
+        self.cycle.abandon()
+        self._tell_costs()
+        if self.model is not None:
+            self.cycle.warm(WarmRequest(self.model, self.state.device))
+
+    def _on_level(self, level: int) -> None:
+        if self.model is not None:
+            self.view.set_levels(speed.levels_of(self.model), level)
+            self._tell_costs()
+            self._on_intent()
+
+    def _on_live(self, live: bool) -> None:
+        self.view.set_live(live)
+        self._on_intent()
+
+    def _on_scale(self, _scale: float | None) -> None:
+        self._describe()
+        self._on_intent()
+
+    def _on_rule(self, _value: Any = None) -> None:
+        model = self.model
+        can_split = model is not None and model.task == "instances" and self.state.kind == "labels"
+        self.view.set_rule(self.state.rule, can_split=can_split)
+        if self.cycle.running is None and self.cycle.shown is not None:
+            self._on_intent()  # during a run the new rule is applied when it ends
+
+    def _on_intent(self) -> None:
+        """What is shown or on its way is now wanted differently: run, or say what it takes."""
+        last, model = self.cycle.running or self.cycle.shown, self.model
+        if last is None or model is None:
+            return
+        wanted = (self.state.level, self.state.scale, self.state.rule)
+        if wanted == (last.level, last.scale, last.rule):
+            return
+        kept = self.state.scale == last.scale and self.state.level in self.cycle.levels
+        if kept or self.state.live or self.busy:
+            self.segment()
+        else:
+            point = self.costs.point(model, self.state.device, self.state.level)
+            self.view.set_message(wording.not_computed(point))
+
+    # ------------------------------------------------------ the outside changed
+
+    def _on_images(self) -> None:
+        images = self.layers.images()
+        if self.state.image not in [choice.key for choice in images]:
+            self.state.image = self.layers.preferred()
+        self.view.set_images(images, self.state.image)
+        self._describe()
+
+    def _on_plane(self, image: Hashable) -> None:
+        """The data or the displayed plane of an image changed."""
+        if image != self.state.image:
+            return
+        before, had = self._plane_key, self.cycle.running or self.cycle.shown
+        self._describe()
+        if self._plane_key == before:
+            return
+        self.cycle.abandon()
+        if had is not None and self._plane_key is not None:
+            if self.state.live:
+                self.segment()
+            else:
+                self.view.set_message("This plane is not segmented yet: press Segment.")
+
+    def _on_circle(self, diameter: float) -> None:
+        model = self.model
+        if model is not None and diameter > 0:
+            from napari_unetpp.engine.sampling import choose_scale
+
+            self.state.scale = round(choose_scale(model.sampling, (1, 1), diameter=diameter), 2)
+
+    def _on_measured(self, event: Speed) -> None:
+        self.costs.update(event)
+        self._tell_costs()
+
+    def _on_ready(self, event: Ready) -> None:
+        if event.wanted == self.state.device:
+            self.view.set_devices(wording.devices(event.devices, event), self.state.device, event.note)
+            if self.cycle.running is None and self.cycle.shown is None:
+                opened = self.state.image is not None
+                self.view.set_message(wording.READY if opened else wording.NO_IMAGE)
+
+    def _on_idle(self) -> None:
+        if self.cycle.shown is not None:
+            self._on_intent()
+        if not self.busy:
+            self.idle.emit()
+
+    # ------------------------------------------------------------------ helpers
+
+    def _plane(self) -> Plane:
+        if self.state.image is None:
+            raise UnetppError(wording.NO_IMAGE)
+        return self.layers.read(self.state.image)
+
+    def _request(self, plane: Plane) -> ShowRequest:
+        if self.model is None:
+            raise UnetppError(wording.NO_MODEL)
+        state = self.state
+        return ShowRequest(0, plane, self.model, state.device, state.level, state.rule, state.scale)
+
+    def _auto_scale(self, model: ModelInfo, plane: Plane) -> float:
+        from napari_unetpp.engine.sampling import choose_scale
+
+        return choose_scale(model.sampling, plane.shape, pixel_size=plane.pixel_size)
+
+    def _describe(self) -> None:
+        """Say how the image is read and at which scale, or why it cannot be read."""
+        self._plane_key = None
+        model = self.model
+        try:
+            plane = self._plane()
+        except UnetppError as error:
+            self.view.set_image_note(str(error), "warning")
+            self.view.set_can_segment(False)
+            return
+        self._plane_key = plane.key
+        self.view.set_image_note(wording.plane_text(plane), "info")
+        self.view.set_can_segment(model is not None)
+        if model is not None:
+            self.view.set_scale(*wording.scale(self.state.scale, self._auto_scale(model, plane), model))
+
+    def _tell_costs(self) -> None:
+        model = self.model
+        if model is None:
+            return
+        points = self.costs.points(model, self.state.device)
+        self.view.set_chart(points, self.state.level)
+        point = next(point for point in points if point.level == self.state.level)
+        self.view.set_readout(*wording.readout(model, point))

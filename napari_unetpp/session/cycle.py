@@ -1,0 +1,175 @@
+"""The cycle of a request: numbered, run off the GUI thread, its answers painted, stale ones dropped."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from functools import partial
+
+from psygnal import Signal
+
+from napari_unetpp._types import UnetppError
+from napari_unetpp.session import jobs, wording
+from napari_unetpp.session.ports import Layers, Runner, View
+from napari_unetpp.session.values import (
+    Event,
+    Job,
+    Outcome,
+    Paint,
+    Phase,
+    Progress,
+    Ready,
+    Saved,
+    SaveRequest,
+    ShowRequest,
+    Speed,
+    Stopped,
+    WarmRequest,
+)
+from napari_unetpp.session.workshop import Workshop
+
+GETTING_READY = "getting ready: loading torch and the model"
+OTHER = -1
+"""Generation of work that is not a run: warming up, saving."""
+
+log = logging.getLogger(__name__)
+
+
+class Cycle:
+    """Runs requests and keeps what the last ones gave.
+
+    Attributes
+    ----------
+    running : ShowRequest or None
+        The run in progress.
+    shown : ShowRequest or None
+        The request whose result our layer shows.
+    levels : tuple of int
+        Levels whose maps are kept for the plane of `shown`, at its scale and model.
+    """
+
+    measured = Signal(Speed)
+    ready = Signal(Ready)
+    idle = Signal()
+
+    def __init__(self, view: View, layers: Layers, runner: Runner, workshop: Workshop) -> None:
+        self.view, self.layers, self.runner, self.workshop = view, layers, runner, workshop
+        self.running: ShowRequest | None = None
+        self.shown: ShowRequest | None = None
+        self.levels: tuple[int, ...] = ()
+        self._generation = 0
+        self._began = 0.0
+        self._warming = False
+        self._warm = False
+        self._closed = False
+
+    # ---------------------------------------------------------------- requests
+
+    def show(self, request: ShowRequest) -> None:
+        """Run a request; answers to earlier ones no longer count."""
+        self.layers.prepare(request.plane)
+        self._generation += 1
+        same = self.shown is not None and self.shown.plane.key == request.plane.key
+        self.running = replace(request, generation=self._generation, preview=not same)
+        self._began = time.perf_counter()
+        self.view.set_busy(True)
+        self.view.set_progress(0.0, "" if self._warm else GETTING_READY)
+        self._submit(partial(jobs.show, self.workshop, self.running), self._generation)
+
+    def warm(self, request: WarmRequest) -> None:
+        """Load torch and the model, measure its speed."""
+        self._warming, self._warm = True, False
+        self.view.set_progress(None, GETTING_READY)
+        self._submit(partial(jobs.warm, self.workshop, request), OTHER)
+
+    def save(self, request: SaveRequest) -> None:
+        """Write files."""
+        self._submit(partial(jobs.save, request), OTHER)
+
+    def abandon(self) -> None:
+        """What runs or is shown no longer fits: stop, and drop whatever still comes."""
+        self._generation += 1
+        if self.running is not None:
+            self.runner.stop()
+        self.running = self.shown = None
+        self.levels = ()
+        self.view.set_busy(False)
+        self.view.set_can_save(False)
+        if not self._warming:
+            self.view.set_progress(0.0, "")
+
+    def abandon_silently(self) -> None:
+        """The sitting ends: nothing that still comes counts, and nobody is told."""
+        self._generation += 1
+        self.running = self.shown = None
+        self._closed = True
+
+    def _submit(self, job: Job, generation: int) -> None:
+        self.runner.submit(job, self._on_event, partial(self._on_end, generation))
+
+    # ----------------------------------------------------------------- answers
+
+    def _on_event(self, event: Event) -> None:
+        if self._closed:
+            return
+        if isinstance(event, Ready):
+            self._warm = True
+            self.ready.emit(event)
+        elif isinstance(event, Speed):
+            self.measured.emit(event)
+        elif isinstance(event, Saved):
+            names = " and ".join(path.name for path in event.paths)
+            self.view.set_message(f"Saved {names} in {event.paths[0].parent}")
+        elif event.generation == self._generation and self.running is not None:
+            self._on_answer(event)
+
+    def _on_answer(self, event: Phase | Progress | Paint | Outcome | Stopped) -> None:
+        assert self.running is not None
+        if isinstance(event, Paint):
+            if not self.layers.paint(event.plane, event.region, event.values, final=event.final):
+                self.abandon()
+                self.view.set_message("The result layer was removed: press Segment to make it again.")
+        elif isinstance(event, Phase):
+            self._warm = True
+            self.view.set_progress(None, event.text)
+        elif isinstance(event, Progress):
+            elapsed = time.perf_counter() - self._began
+            text = wording.progress(event.done, event.total, event.fraction, elapsed)
+            self.view.set_progress(event.fraction, text)
+        elif isinstance(event, Stopped):
+            self.view.set_message(wording.stopped(event.done, event.total))
+        else:
+            self.shown, self.running = self.running, None
+            self.levels = event.levels
+            self.view.set_message(*wording.result(event, self.shown.rule))
+
+    def _on_end(self, generation: int, error: BaseException | None) -> None:
+        if self._closed:
+            return
+        if error is not None:
+            self._tell_error(error)
+        if generation == OTHER:
+            self._warming = False
+            if self.running is None:
+                self.view.set_progress(0.0, "")
+            return
+        if generation != self._generation:
+            return
+        self.running = None
+        self.view.set_busy(False)
+        self.view.set_progress(0.0, "")
+        self.view.set_can_save(self.shown is not None)
+        self.idle.emit()
+        if self.running is None and self.shown is not None and error is None:
+            job = partial(jobs.prefetch, self.workshop, self.shown)
+            self.runner.submit(job, self._on_event, lambda error: None)
+
+    def _tell_error(self, error: BaseException) -> None:
+        if isinstance(error, UnetppError):
+            self.view.set_message(str(error), "error")
+        elif isinstance(error, MemoryError):
+            self.view.set_message("Out of memory: choose a shallower depth or a smaller scale.", "error")
+        else:
+            log.error("a job of the dock failed", exc_info=error)
+            self.view.set_message(f"This failed: {type(error).__name__}: {error}", "error")

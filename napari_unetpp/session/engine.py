@@ -1,0 +1,125 @@
+"""The engine as the jobs call it. torch is imported by the first call that needs it, in the worker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import ModelInfo, PredictEvent, PredictRequest, ShouldStop
+from napari_unetpp.session.kept import Kept
+from napari_unetpp.session.values import Rule
+
+if TYPE_CHECKING:
+    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.maps import MapStore
+    from napari_unetpp.engine.node_cache import NodeCache
+
+TIMING_SIDE = 256
+"""A square of this side is timed; all four levels together cost one pass of the deepest."""
+
+
+class TorchEngine:
+    """`Engine` by `napari_unetpp.engine`."""
+
+    def load(self, model: ModelInfo, device: str) -> Evaluator:
+        """Read the weights and bring them to the device that the self-test allows."""
+        from napari_unetpp.engine.evaluator import Evaluator
+
+        return Evaluator.load(model, device=device)
+
+    def devices(self) -> tuple[str, ...]:
+        """Devices that this torch can use on this machine."""
+        import torch
+
+        found = ["cpu"]
+        if torch.cuda.is_available():
+            found.append("cuda")
+        if torch.backends.mps.is_available():
+            found.append("mps")
+        return tuple(found)
+
+    def cache(self, budget_bytes: int) -> NodeCache:
+        """A node cache of this size."""
+        from napari_unetpp.engine.node_cache import NodeCache
+
+        return NodeCache(budget_bytes)
+
+    def clean(self, image: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+        """Check a plane; UnetppError says what is wrong with it."""
+        from napari_unetpp.engine.normalise import clean_plane
+
+        return clean_plane(image)
+
+    def scale(self, model: ModelInfo, shape: tuple[int, int], pixel_size: float | None) -> float:
+        """What the model's sampling rule gives for this plane."""
+        from napari_unetpp.engine.sampling import choose_scale
+
+        return choose_scale(model.sampling, shape, pixel_size=pixel_size)
+
+    def predict(
+        self, evaluator: Evaluator, request: PredictRequest, cache: NodeCache, should_stop: ShouldStop
+    ) -> Iterator[PredictEvent]:
+        """Tiles of a plane, at every level up to the asked one."""
+        from napari_unetpp.engine.predict import predict
+
+        return predict(evaluator, request, cache, should_stop)
+
+    def store(self, shape: tuple[int, int], outputs: int, *, small: bool) -> MapStore:
+        """Where maps of a plane are collected; `small` keeps them as bytes."""
+        from napari_unetpp.engine.maps import MapStore
+
+        return MapStore(shape, outputs, dtype="uint8" if small else "float32")
+
+    def invalid(self, image: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Pixels without a value, all of them in a constant image; None where there are none."""
+        from napari_unetpp.engine.collect import invalid_pixels
+
+        return invalid_pixels(image)
+
+    def decode(self, kept: Kept, model: ModelInfo, level: int, rule: Rule) -> NDArray[Any]:
+        """Labels or mask on the grid of the image (uint32 or bool)."""
+        from napari_unetpp.engine.plane_maps import PlaneMaps
+
+        decode = replace(model.decode, threshold=rule.threshold, min_size=rule.min_size)
+        maps = PlaneMaps(
+            cast("MapStore", kept.store),
+            replace(model, decode=decode),
+            level,
+            kept.shape,
+            kept.invalid,
+            split=rule.split,
+        )
+        return maps.mask() if rule.kind == "mask" else maps.labels()
+
+    def mask(self, maps: NDArray[np.float32], model: ModelInfo, threshold: float) -> NDArray[np.bool_]:
+        """Foreground of a tile."""
+        from napari_unetpp.engine.decode import mask
+
+        return mask(maps, model, threshold=threshold)
+
+    def time_levels(self, evaluator: Evaluator, should_stop: ShouldStop) -> Iterator[Mapping[int, float]]:
+        """Seconds per megapixel of every level, on a small square, each level on top of the last."""
+        config = evaluator.info.net
+        pixels = np.random.default_rng(0).random(
+            (config.in_channels, TIMING_SIDE, TIMING_SIDE), dtype=np.float32
+        )
+        image = evaluator.tensor(pixels)
+        known: dict[Any, Any] = {}
+        for level in (1, config.depth):  # the first calls choose kernels: not counted
+            if not evaluator.nodes(image[..., :64, :64], level, known, should_stop):
+                return
+            evaluator.maps(level, known)
+        known, elapsed, measured = {}, 0.0, {}
+        for level in range(1, config.depth + 1):
+            start = time.perf_counter()
+            if not evaluator.nodes(image, level, known, should_stop):
+                return
+            evaluator.maps(level, known)  # on a GPU this waits for the result
+            elapsed += time.perf_counter() - start
+            measured[level] = elapsed / (TIMING_SIDE**2 / 1e6)
+        yield measured

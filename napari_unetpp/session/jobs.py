@@ -1,0 +1,150 @@
+"""Work as generators of frozen events: the dock's worker runs them, so do tests with ``list``.
+
+Each takes what the worker keeps, a frozen request and the flag that asks it to stop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import ShouldStop, UnetppError
+from napari_unetpp.session import objects, painting
+from napari_unetpp.session.kept import Kept
+from napari_unetpp.session.predicting import predict_plane
+from napari_unetpp.session.speed import levels_of
+from napari_unetpp.session.values import (
+    Event,
+    Outcome,
+    Paint,
+    Phase,
+    Ready,
+    Saved,
+    SaveRequest,
+    ShowRequest,
+    Speed,
+    WarmRequest,
+    model_key,
+)
+from napari_unetpp.session.workshop import MapsKey, Workshop
+
+PREFETCH_PIXELS = 2_000_000
+"""Up to this size the other computed levels are decoded ahead, so that the slider repaints at once."""
+
+
+def warm(workshop: Workshop, request: WarmRequest, should_stop: ShouldStop) -> Iterator[Event]:
+    """Import torch, load the model, and measure what each level costs on this machine."""
+    evaluator = workshop.evaluator(request.model, request.device)
+    key = model_key(request.model)
+    choice = evaluator.choice
+    devices = workshop.engine.devices()
+    yield Ready(key, request.device, choice.device, choice.dtype, choice.note, devices)
+    for levels in workshop.engine.time_levels(evaluator, should_stop):
+        yield Speed(key, request.device, levels)
+
+
+def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
+    """Show a level of a plane: predict what is missing, decode, paint, and say what came out."""
+    if should_stop():
+        return
+    start = time.perf_counter()
+    plane = request.plane
+    evaluator = workshop.evaluator(request.model, request.device)
+    key = _key(workshop, request, evaluator.version)
+    kept = workshop.find(key)
+    if kept is None or not kept.store.complete(request.level):
+        kept = yield from predict_plane(workshop, request, key, should_stop)
+        if kept is None:
+            return
+    if request.rule.kind == "labels" and (request.level, request.rule) not in kept.decoded:
+        yield Phase(request.generation, "finding objects")
+    result = _decoded(workshop, kept, request)
+    for region in painting.blocks(plane.shape):
+        if should_stop():
+            return
+        yield Paint(request.generation, plane, region, result[region.slices], final=True)
+    yield _outcome(kept, request, result, time.perf_counter() - start)
+
+
+def prefetch(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
+    """Decode the other computed levels of a plane that is shown; yields nothing."""
+    if request.plane.shape[0] * request.plane.shape[1] > PREFETCH_PIXELS:
+        return
+    evaluator = workshop.evaluator(request.model, request.device)
+    kept = workshop.find(_key(workshop, request, evaluator.version))
+    for level in levels_of(request.model):
+        if should_stop():
+            return
+        if kept is not None and kept.store.complete(level):
+            _decoded(workshop, kept, replace(request, level=level))
+    yield from ()
+
+
+def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
+    """Write the labels and the CSV of the objects; nothing is ever overwritten."""
+    from napari_unetpp.files.images import write_labels, write_mask
+
+    del should_stop  # short, and half a pair of files helps nobody
+    image_path, table_path = objects.free_paths(request.path)
+    write = write_mask if request.kind == "mask" else write_labels
+    labels = request.labels
+    try:
+        write(image_path, labels if request.kind == "labels" else labels > 0)
+        table = objects.object_table(
+            labels, np.asarray(request.plane.data), pixel_size=request.plane.pixel_size
+        )
+        objects.write_csv(table_path, table)
+    except OSError as error:
+        raise UnetppError(
+            f"{image_path.parent} could not be written: {error}. Choose another folder."
+        ) from error
+    yield Saved((image_path, table_path))
+
+
+# ------------------------------------------------------------------ helpers
+
+
+def _key(workshop: Workshop, request: ShowRequest, version: str) -> MapsKey:
+    return MapsKey(request.plane.key, version, working_scale(workshop, request))
+
+
+def working_scale(workshop: Workshop, request: ShowRequest) -> float:
+    """The scale asked for, or the one that the model's sampling rule gives."""
+    if request.scale is not None:
+        return request.scale
+    plane = request.plane
+    return workshop.engine.scale(request.model, plane.shape, plane.pixel_size)
+
+
+def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[Any]:
+    """The result for the request's level and rule, decoded once."""
+    slot = (request.level, request.rule)
+    if slot not in kept.decoded:
+        result = workshop.engine.decode(kept, request.model, request.level, request.rule)
+        kept.decoded[slot] = painting.small_dtype(result)
+        workshop.trim()
+    kept.decoded.move_to_end(slot)
+    return kept.decoded[slot]
+
+
+def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: float) -> Outcome:
+    areas = objects.areas(result)
+    is_labels = request.rule.kind == "labels" and request.model.task == "instances"
+    return Outcome(
+        generation=request.generation,
+        level=request.level,
+        kind="labels" if is_labels else "mask",
+        levels=tuple(level for level in levels_of(request.model) if kept.store.complete(level)),
+        seconds=seconds,
+        objects=len(areas) if is_labels else None,
+        diameter=objects.median_diameter(areas) if is_labels else None,
+        coverage=float(areas.sum()) / max(1, result.size),
+        peak=kept.peaks.get(request.level, 0.0),
+        constant=kept.constant,
+        notes=kept.notes,
+    )

@@ -1,0 +1,55 @@
+"""Maps of one plane, and what was decoded from them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp.session.values import Rule
+
+
+class Maps(Protocol):
+    """A map store of the engine."""
+
+    @property
+    def nbytes(self) -> int: ...
+    def complete(self, level: int) -> bool: ...
+    def maps(self, level: int) -> NDArray[np.float32]: ...
+    def add(self, event: Any) -> None: ...
+
+
+@dataclass
+class Kept:
+    """What the worker keeps of one plane.
+
+    Attributes
+    ----------
+    store : Maps
+    shape : (int, int)
+        The grid of the image.
+    invalid : ndarray of bool, shape (Y, X), or None
+        Pixels without a value.
+    peaks : dict
+        Highest foreground probability per level.
+    """
+
+    store: Maps
+    shape: tuple[int, int]
+    invalid: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
+    decoded: OrderedDict[tuple[int, Rule], NDArray[Any]] = field(default_factory=OrderedDict)
+    peaks: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def constant(self) -> bool:
+        """Whether there is nothing to segment."""
+        return self.invalid is not None and bool(self.invalid.all())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.store.nbytes + sum(array.nbytes for array in self.decoded.values())

@@ -1,0 +1,115 @@
+"""The table of objects, its CSV, and names that are still free. Pure of Qt and torch."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PROPERTIES = (
+    "label",
+    "area",
+    "centroid",
+    "equivalent_diameter_area",
+    "axis_major_length",
+    "axis_minor_length",
+    "eccentricity",
+    "solidity",
+    "bbox",
+)
+ROWS = 256
+"""Rows per step where numpy would otherwise hold the interpreter for the whole plane."""
+
+
+def areas(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Pixels per object, without the background and without unused numbers."""
+    if labels.size == 0:
+        return np.zeros(0, np.int64)
+    top = int(labels.max()) + 1
+    counts = np.zeros(top, np.int64)
+    for start in range(0, labels.shape[0], ROWS):
+        counts += np.bincount(labels[start : start + ROWS].ravel(), minlength=top)
+    inside = counts[1:]
+    return inside[inside > 0]
+
+
+def median_diameter(pixels: NDArray[np.int64]) -> float | None:
+    """Median diameter of the discs of the same areas."""
+    return float(np.median(2 * np.sqrt(pixels / np.pi))) if pixels.size else None
+
+
+def object_table(
+    labels: NDArray[Any], image: NDArray[Any] | None = None, *, pixel_size: float | None = None
+) -> dict[str, NDArray[Any]]:
+    """Measurements of every object.
+
+    Parameters
+    ----------
+    labels : integer ndarray of shape (Y, X)
+    image : ndarray of shape (Y, X) or (Y, X, C), optional
+        Adds the mean intensity (per channel).
+    pixel_size : float, optional
+        Micrometres per pixel; adds the area in square micrometres.
+    """
+    from skimage.measure import regionprops_table
+
+    properties = PROPERTIES if image is None else (*PROPERTIES, "intensity_mean")
+    # solidity of objects of one or two pixels has no convex hull; skimage warns and gives what it can
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = regionprops_table(
+            labels.astype(np.int32, copy=False), intensity_image=image, properties=properties
+        )
+    named = {_column(name): np.asarray(values) for name, values in table.items()}
+    if pixel_size:
+        named["area_um2"] = named["area_px"] * pixel_size**2
+    return named
+
+
+def _column(name: str) -> str:
+    renamed = {
+        "area": "area_px",
+        "centroid-0": "centroid_y",
+        "centroid-1": "centroid_x",
+        "equivalent_diameter_area": "diameter_px",
+        "bbox-0": "y0",
+        "bbox-1": "x0",
+        "bbox-2": "y1",
+        "bbox-3": "x1",
+    }
+    return renamed.get(name, name.replace("-", "_"))
+
+
+def write_csv(path: Path, table: Mapping[str, NDArray[Any]]) -> None:
+    """Write a table; an existing file is refused."""
+    with path.open("x", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(table)
+        for row in zip(*table.values(), strict=True):
+            writer.writerow([_cell(value) for value in row])
+
+
+def _cell(value: Any) -> str:
+    number = value.item() if isinstance(value, np.generic) else value
+    return f"{number:.6g}" if isinstance(number, float) else str(number)
+
+
+def free_paths(wanted: Path) -> tuple[Path, Path]:
+    """Label image and CSV for `wanted`, numbered until neither exists.
+
+    ``cells_labels.tif`` gives ``cells_labels.tif`` and ``cells_labels.csv``, then ``cells_labels_2.tif``...
+    """
+    stem = wanted.with_suffix("") if wanted.suffix.lower() in (".tif", ".tiff", ".csv") else wanted
+    number = 1
+    while True:
+        name = stem.name if number == 1 else f"{stem.name}_{number}"
+        pair = stem.with_name(f"{name}.tif"), stem.with_name(f"{name}.csv")
+        if not any(path.exists() for path in pair):
+            return pair
+        number += 1

@@ -1,0 +1,137 @@
+"""What the controller needs from the outside: a view, the layers, a runner, the engine.
+
+The view decides nothing: it emits `ViewSignals` and obeys ``set_*``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_unetpp._types import ModelInfo, PredictEvent, PredictRequest, Region, ShouldStop
+from napari_unetpp.session.kept import Kept, Maps
+from napari_unetpp.session.speed import ChartPoint
+from napari_unetpp.session.values import Event, ImageChoice, Job, Plane, Rule, Tone
+
+
+class ViewSignals:
+    """What the user does."""
+
+    image_chosen = Signal(object)
+    model_chosen = Signal(str)
+    device_chosen = Signal(str)
+    level_changed = Signal(int)
+    live_toggled = Signal(bool)
+    kind_chosen = Signal(str)
+    threshold_changed = Signal(float)
+    min_size_changed = Signal(int)
+    split_toggled = Signal(bool)
+    scale_changed = Signal(object)
+    circle_toggled = Signal(bool)
+    segment_pressed = Signal()
+    stop_pressed = Signal()
+    save_pressed = Signal()
+    offer_taken = Signal(str)
+
+
+class View(Protocol):
+    """The dock, or a stand-in."""
+
+    signals: ViewSignals
+
+    def set_images(self, images: Sequence[ImageChoice], current: Hashable | None) -> None: ...
+    def set_image_note(self, text: str, tone: Tone) -> None: ...
+    def set_models(self, models: Sequence[ModelInfo], current: str | None) -> None: ...
+    def set_devices(self, devices: Sequence[tuple[str, str]], current: str, note: str) -> None: ...
+    def set_levels(self, levels: Sequence[int], current: int) -> None: ...
+    def set_readout(self, text: str, tip: str) -> None: ...
+    def set_chart(self, points: Sequence[ChartPoint], current: int) -> None: ...
+    def set_live(self, live: bool) -> None: ...
+    def set_rule(self, rule: Rule, *, can_split: bool) -> None: ...
+    def set_scale(self, scale: float | None, auto: float, hint: str, circle: bool) -> None: ...
+    def set_circle(self, shown: bool) -> None: ...
+    def set_busy(self, busy: bool) -> None: ...
+    def set_can_segment(self, can: bool) -> None: ...
+    def set_can_save(self, can: bool) -> None: ...
+    def set_progress(self, fraction: float | None, text: str) -> None:
+        """How far; None: busy, end unknown."""
+        ...
+
+    def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None: ...
+    def ask_path(self, suggestion: Path) -> Path | None: ...
+
+
+class LayerSignals:
+    """What happens to the layers."""
+
+    images_changed = Signal()
+    plane_changed = Signal(object)
+    circle_changed = Signal(float)
+    circle_removed = Signal()
+
+
+class Layers(Protocol):
+    """The image layers and our output layers."""
+
+    signals: LayerSignals
+
+    def images(self) -> list[ImageChoice]: ...
+    def preferred(self) -> Hashable | None: ...
+    def read(self, image: Hashable) -> Plane:
+        """The displayed plane; UnetppError says why there is none."""
+        ...
+
+    def prepare(self, plane: Plane) -> None:
+        """Make or find our output layer for this plane."""
+        ...
+
+    def paint(self, plane: Plane, region: Region, values: NDArray[Any], *, final: bool) -> bool:
+        """Write a rectangle; False when the image or our layer is gone or no longer the same."""
+        ...
+
+    def result(self, plane: Plane) -> NDArray[Any] | None:
+        """What our output layer shows for this plane."""
+        ...
+
+    def show_circle(self, plane: Plane, diameter: float) -> None: ...
+    def hide_circle(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Runner(Protocol):
+    """Runs one job after the other, off the GUI thread."""
+
+    def submit(
+        self,
+        job: Job,
+        on_event: Callable[[Event], None],
+        on_end: Callable[[BaseException | None], None],
+    ) -> None:
+        """Ask the jobs before to stop, then queue this one. Callbacks come on the GUI thread."""
+        ...
+
+    def stop(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Engine(Protocol):
+    """What the jobs call; the real one imports torch on first use (`session.engine`)."""
+
+    def load(self, model: ModelInfo, device: str) -> Any: ...
+    def devices(self) -> tuple[str, ...]: ...
+    def cache(self, budget_bytes: int) -> Any: ...
+    def clean(self, image: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]: ...
+    def scale(self, model: ModelInfo, shape: tuple[int, int], pixel_size: float | None) -> float: ...
+    def predict(
+        self, evaluator: Any, request: PredictRequest, cache: Any, should_stop: ShouldStop
+    ) -> Iterator[PredictEvent]: ...
+    def store(self, shape: tuple[int, int], outputs: int, *, small: bool) -> Maps: ...
+    def invalid(self, image: NDArray[Any]) -> NDArray[np.bool_] | None: ...
+    def decode(self, kept: Kept, model: ModelInfo, level: int, rule: Rule) -> NDArray[Any]: ...
+    def mask(self, maps: NDArray[np.float32], model: ModelInfo, threshold: float) -> NDArray[np.bool_]: ...
+    def time_levels(self, evaluator: Any, should_stop: ShouldStop) -> Iterator[Mapping[int, float]]: ...

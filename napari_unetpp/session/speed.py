@@ -1,0 +1,64 @@
+"""What each level costs and gives: measured where it was measured, else estimated and marked so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from napari_unetpp._types import LEVELS, ModelInfo, ScoreSet
+from napari_unetpp.net import graph
+
+ASSUMED_FLOPS = 100e9
+"""Of a laptop, for the estimate before anything was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartPoint:
+    """A level in the speed/quality chart. `quality` is Dice, None where nothing was validated."""
+
+    level: int
+    seconds: float
+    measured: bool
+    quality: float | None
+    recommended: bool
+
+
+def levels_of(model: ModelInfo) -> tuple[int, ...]:
+    """Levels that the model has."""
+    return tuple(level for level in LEVELS if level <= model.net.depth)
+
+
+def scores_of(model: ModelInfo) -> ScoreSet | None:
+    """Validation scores; the test scores where the card has no others."""
+    return model.validation or model.test
+
+
+def quality(model: ModelInfo, level: int) -> float | None:
+    """Dice of `level` on the model's validation data."""
+    scores = scores_of(model)
+    entry = scores.levels.get(level) if scores else None
+    return entry.dice if entry else None
+
+
+def estimate(model: ModelInfo, level: int, measured: Mapping[int, float]) -> float:
+    """Seconds per megapixel of `level`, scaled by FLOPs from the nearest measured level."""
+    cost = graph.flops(level, model.net, 1024, 1024) * 1e6 / 2**20
+    if not measured:
+        return cost / ASSUMED_FLOPS
+    near = min(measured, key=lambda other: abs(other - level))
+    known = graph.flops(near, model.net, 1024, 1024) * 1e6 / 2**20
+    return measured[near] * cost / known
+
+
+def points(model: ModelInfo, measured: Mapping[int, float]) -> list[ChartPoint]:
+    """The chart of `model`, shallow first."""
+    return [
+        ChartPoint(
+            level,
+            measured.get(level) or estimate(model, level, measured),
+            level in measured,
+            quality(model, level),
+            level == model.recommended_level,
+        )
+        for level in levels_of(model)
+    ]

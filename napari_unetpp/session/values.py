@@ -1,0 +1,243 @@
+"""Frozen values of a sitting: planes, requests to the worker, events from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import ModelInfo, Region, ShouldStop
+
+ResultKind = Literal["labels", "mask"]
+Tone = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The preferences page.
+
+    Attributes
+    ----------
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    memory_budget_gb : float
+        Memory for intermediate results; what fits is not computed again when the slider goes deeper.
+    default_level : int
+        Level at which the slider starts; 0: the one the model recommends.
+    live : bool
+        Whether the Live box is ticked at first.
+    """
+
+    device: str = "auto"
+    memory_budget_gb: float = 2.0
+    default_level: int = 0
+    live: bool = True
+
+
+# ---------------------------------------------------------------- the image
+
+
+@dataclass(frozen=True, slots=True)
+class ImageChoice:
+    """An entry of the image picker."""
+
+    key: Hashable
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """One displayed plane of an image layer.
+
+    Attributes
+    ----------
+    key : hashable
+        Identity of the layer, of its data and of the plane: changes when any of them does.
+    image : hashable
+        Identity of the layer alone.
+    data : array of shape (Y, X) or (Y, X, C)
+        Possibly lazy; the worker reads it with `numpy.asarray`.
+    viewport : Region or None
+        The visible part.
+    pixel_size : float or None
+        Micrometres per pixel where the layer says so.
+    folder : Path or None
+        Where the image was read from.
+    """
+
+    key: Hashable
+    image: Hashable
+    name: str
+    data: Any
+    rgb: bool = False
+    viewport: Region | None = None
+    pixel_size: float | None = None
+    folder: Path | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return int(self.data.shape[0]), int(self.data.shape[1])
+
+
+# ------------------------------------------------------ requests to the worker
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How maps become the shown result; needs no network."""
+
+    kind: ResultKind = "labels"
+    threshold: float = 0.5
+    min_size: int = 15
+    split: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class ShowRequest:
+    """Show `level` of `plane`: from the kept maps where they exist, else by the network.
+
+    `preview` asks for tiles to be painted as they come.
+    """
+
+    generation: int
+    plane: Plane
+    model: ModelInfo
+    device: str
+    level: int
+    rule: Rule
+    scale: float | None = None
+    preview: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class WarmRequest:
+    """Import torch, load `model`, measure its speed on this machine."""
+
+    model: ModelInfo
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class SaveRequest:
+    """Write labels and the table of objects beside each other, under a name that is free.
+
+    `pixel_size` is in micrometres and may be None.
+    """
+
+    path: Path
+    labels: NDArray[Any]
+    kind: ResultKind
+    plane: Plane
+
+
+# --------------------------------------------------------- events from the worker
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What the worker is doing now, in words."""
+
+    generation: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Tiles done at the asked level; `fraction` also counts the shallower levels."""
+
+    generation: int
+    done: int
+    total: int
+    fraction: float
+
+
+@dataclass(frozen=True, eq=False)
+class Paint:
+    """A rectangle of the result (input grid); `final` once objects are told apart."""
+
+    generation: int
+    plane: Plane
+    region: Region
+    values: NDArray[np.uint16] | NDArray[np.uint32]
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came out.
+
+    Attributes
+    ----------
+    levels : tuple of int
+        Levels whose maps are now kept for this plane and scale.
+    objects, diameter
+        Number of objects and their median equivalent diameter in pixels; None for masks.
+    coverage : float
+        Fraction of the plane that is foreground.
+    peak : float
+        Highest foreground probability.
+    """
+
+    generation: int
+    level: int
+    kind: ResultKind
+    levels: tuple[int, ...]
+    seconds: float
+    objects: int | None
+    diameter: float | None
+    coverage: float
+    peak: float
+    constant: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The run was stopped before its end."""
+
+    generation: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """torch is loaded and so is the model. `devices` are those torch can use here."""
+
+    model: str
+    wanted: str
+    device: str
+    dtype: str
+    note: str
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Seconds per megapixel of a cold run, per level, measured on this machine."""
+
+    model: str
+    wanted: str
+    levels: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Files that were written."""
+
+    paths: tuple[Path, ...]
+
+
+Event = Phase | Progress | Paint | Outcome | Stopped | Ready | Speed | Saved
+Job = Callable[[ShouldStop], Iterator[Event]]
+"""Work for the runner: given the flag, a generator of events."""
+
+
+def model_key(model: ModelInfo) -> str:
+    """Identity of a model: its hash, or its name where there is none."""
+    return model.sha256 or model.name

@@ -1,0 +1,168 @@
+"""Numbers into sentences: the readout, the result line, reasons and offers. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari_unetpp._types import ModelInfo
+from napari_unetpp.net import graph
+from napari_unetpp.session.speed import ChartPoint, scores_of
+from napari_unetpp.session.values import Outcome, Plane, Ready, ResultKind, Rule, Tone
+
+Offer = tuple[str, str]
+"""Text of a link and the action it stands for, e.g. ``("threshold 0.20", "threshold:0.2")``."""
+
+NO_IMAGE = "Open an image first: drop a file on the window, or File > Open Sample > UNet++ segmentation."
+READY = "Ready. Press Segment."
+NO_MODEL = "No model was found. Put a .safetensors model into the models folder and reopen this panel."
+TINY_PX = 4.0
+FULL = 0.95
+
+
+def seconds_text(seconds: float) -> str:
+    """Seconds, short: ``0.4 s``, ``12 s``, ``3 min 5 s``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def cost_text(seconds_per_megapixel: float) -> str:
+    """Milliseconds per megapixel, or seconds where that is shorter."""
+    if seconds_per_megapixel < 0.9995:
+        return f"{1000 * seconds_per_megapixel:.0f} ms/MPx"
+    return f"{seconds_per_megapixel:.1f} s/MPx"
+
+
+def readout(model: ModelInfo, point: ChartPoint) -> tuple[str, str]:
+    """The line under the slider, and its tool tip."""
+    millions = graph.parameters(point.level, model.net) / 1e6
+    cost = cost_text(point.seconds)
+    cost = f"{cost} here" if point.measured else f"~{cost} (estimate)"
+    score = "no score" if point.quality is None else f"Dice {point.quality:.2f}"
+    text = f"L{point.level} · {millions:.2f} M · {cost} · {score}"
+    return text, _readout_tip(model, point, millions)
+
+
+def _readout_tip(model: ModelInfo, point: ChartPoint, millions: float) -> str:
+    how = "measured on this machine" if point.measured else "estimated, not yet measured here"
+    scores = scores_of(model)
+    quality = "This model carries no scores."
+    if scores is not None and (entry := scores.levels.get(point.level)):
+        parts = [("Dice", entry.dice), ("IoU", entry.iou), ("AP50", entry.ap50)]
+        values = ", ".join(f"{name} {value:.3f}" for name, value in parts if value is not None)
+        quality = f"{values or 'No score'} on {scores.images} images ({scores.data})."
+    star = " This is the recommended depth." if point.recommended else ""
+    cost = cost_text(point.seconds)
+    return f"Depth {point.level}: {millions:.2f} million parameters; {cost}, {how}. {quality}{star}"
+
+
+def plane_text(plane: Plane) -> str:
+    """How an image is read."""
+    height, width = plane.shape
+    kind = "colour" if plane.rgb else "grey"
+    size = f" · {plane.pixel_size:.3g} µm/px" if plane.pixel_size else ""
+    return f"read as: Y {height}, X {width}, {kind}{size}"
+
+
+def result(outcome: Outcome, rule: Rule) -> tuple[str, Tone, list[Offer]]:
+    """The result line; an empty or absurd result says why and what to do."""
+    tail = f"L{outcome.level}, {seconds_text(outcome.seconds)}"
+    text, tone, offers = _verdict(outcome, rule, tail)
+    notes = " ".join(outcome.notes)
+    return (f"{text}\n{notes}" if notes else text), tone, offers
+
+
+def _verdict(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[Offer]]:
+    if outcome.coverage == 0:
+        return _empty(outcome, rule, tail)
+    if outcome.coverage > FULL:
+        return (
+            f"{100 * outcome.coverage:.0f} % of the image is foreground ({tail}). That is rarely right:"
+            " raise the threshold, change the scale or try another model.",
+            "warning",
+            _offers(threshold=min(0.95, (1 + rule.threshold) / 2)),
+        )
+    if outcome.kind == "mask":
+        return f"{100 * outcome.coverage:.1f} % foreground, {tail}", "info", []
+    count, diameter = outcome.objects or 0, outcome.diameter or 0.0
+    noun = "object" if count == 1 else "objects"
+    line = f"{count} {noun}, median diameter {diameter:.0f} px, {tail}"
+    if diameter >= TINY_PX:
+        return line, "info", []
+    return (
+        f"{line}. They are tiny: set the object size with the circle, or raise the minimum size.",
+        "warning",
+        [("show the circle", "circle:1")],
+    )
+
+
+def _empty(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[Offer]]:
+    if outcome.constant:
+        return f"No objects: every pixel of the image has the same value ({tail}).", "warning", []
+    if outcome.peak < rule.threshold:
+        lower = round(0.8 * outcome.peak, 2)
+        return (
+            f"No objects: the highest probability is {outcome.peak:.2f}, the threshold {rule.threshold:.2f}"
+            f" ({tail}). Lower it, change the scale or try another model.",
+            "warning",
+            _offers(threshold=lower) if lower >= 0.05 else [("show the circle", "circle:1")],
+        )
+    return (
+        f"No objects of {rule.min_size} px or more ({tail}). Lower the minimum size.",
+        "warning",
+        [("minimum size 0", "min_size:0")],
+    )
+
+
+def _offers(*, threshold: float) -> list[Offer]:
+    return [
+        (f"threshold {threshold:.2f}", f"threshold:{threshold:.2f}"),
+        ("show the circle", "circle:1"),
+    ]
+
+
+def progress(done: int, total: int, fraction: float, elapsed: float) -> str:
+    """``tile 41 of 96, 3 s left``; silent about the time until there is something to go by."""
+    text = f"tile {min(done + 1, total)} of {total}"
+    if elapsed < 1 or not 0.05 < fraction < 1:
+        return text
+    return f"{text}, {seconds_text(elapsed * (1 - fraction) / fraction)} left"
+
+
+def stopped(done: int, total: int) -> str:
+    """What a stopped run leaves."""
+    return f"Stopped after {done} of {total} tiles." if total else "Stopped."
+
+
+def not_computed(point: ChartPoint) -> str:
+    """What a deeper level takes."""
+    return f"L{point.level} is not computed yet ({cost_text(point.seconds)}): press Segment."
+
+
+def devices(usable: Sequence[str], ready: Ready | None) -> list[tuple[str, str]]:
+    """Names and texts for the device picker; after warming up ``auto`` says what it stands for."""
+    names = {"cpu": "CPU", "cuda": "CUDA", "mps": "MPS"}
+    formats = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+    auto = "auto"
+    if ready is not None and ready.wanted == "auto":
+        auto = f"auto: {names.get(ready.device, ready.device)}, {formats.get(ready.dtype, ready.dtype)}"
+    return [("auto", auto), *((name, names.get(name, name)) for name in usable)]
+
+
+def scale(chosen: float | None, auto: float, model: ModelInfo) -> tuple[float | None, float, str, bool]:
+    """Chosen and automatic scale, what they mean, and whether the circle makes sense."""
+    rule = model.sampling
+    if rule.kind == "object":
+        size = rule.value / (chosen or auto)
+        return chosen, auto, f"fits objects of about {size:.0f} px", True
+    hint = "long side" if rule.kind == "frame" else "pixel size"
+    return chosen, auto, f"automatic: from the {hint}", False
+
+
+def file_suggestion(plane: Plane, kind: ResultKind) -> Path:
+    """Where the result would be saved: beside the image if that is known."""
+    name = "".join(c if c.isalnum() or c in "-_. " else "_" for c in plane.name).strip() or "image"
+    return (plane.folder or Path.home()) / f"{name}_{kind}.tif"

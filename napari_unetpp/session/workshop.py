@@ -1,0 +1,93 @@
+"""What the worker keeps between jobs: models, cached nodes, maps and decoded results.
+
+Touched by the worker thread only, so nothing here is locked.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from napari_unetpp._types import ModelInfo
+from napari_unetpp.session.kept import Kept
+from napari_unetpp.session.ports import Engine
+from napari_unetpp.session.values import model_key
+
+GIGABYTE = 1 << 30
+MAPS_SHARE = 0.25
+"""Part of the memory budget for maps and decoded results; the nodes get the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapsKey:
+    """What makes maps valid: the plane, the weights, the working scale."""
+
+    plane: Hashable
+    version: str
+    scale: float
+
+
+class Workshop:
+    """Models, caches and results of a sitting.
+
+    Parameters
+    ----------
+    engine : Engine
+    budget_gb : float
+        Memory for cached nodes, maps and results together.
+    """
+
+    def __init__(self, engine: Engine, *, budget_gb: float = 2.0) -> None:
+        self.engine = engine
+        self._budget = int(budget_gb * GIGABYTE)
+        self._nodes: Any = None
+        self._evaluators: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._kept: OrderedDict[MapsKey, Kept] = OrderedDict()
+
+    @property
+    def nodes(self) -> Any:
+        """The node cache; made on first use because its module may import torch."""
+        if self._nodes is None:
+            self._nodes = self.engine.cache(int(self._budget * (1 - MAPS_SHARE)))
+        return self._nodes
+
+    def evaluator(self, model: ModelInfo, device: str) -> Any:
+        """The loaded model; two are kept, so that going back to the last one costs nothing."""
+        key = (model_key(model), device)
+        if key not in self._evaluators:
+            self._evaluators[key] = self.engine.load(model, device)
+            while len(self._evaluators) > 2:
+                self._evaluators.popitem(last=False)
+        self._evaluators.move_to_end(key)
+        return self._evaluators[key]
+
+    def find(self, key: MapsKey) -> Kept | None:
+        """Maps kept for `key`."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        return self._kept.get(key)
+
+    def keep(self, key: MapsKey, kept: Kept) -> None:
+        """Keep maps, at the price of those used longest ago."""
+        self._kept[key] = kept
+        self._kept.move_to_end(key)
+        self.trim()
+
+    def trim(self) -> None:
+        """Drop what was used longest ago until the budget holds; the newest plane always stays."""
+        limit = self._budget * MAPS_SHARE
+        total = sum(kept.nbytes for kept in self._kept.values())
+        while total > limit and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            total -= dropped.nbytes
+        newest = next(reversed(self._kept.values()), None)
+        while newest and total > limit and len(newest.decoded) > 1:
+            total -= newest.decoded.popitem(last=False)[1].nbytes
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._evaluators.clear()
+        self._kept.clear()
+        self._nodes = None

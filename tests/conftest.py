@@ -1,0 +1,72 @@
+"""Fixtures of all rooms: real labelled images, and a small untrained model in a models folder of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from napari_unetpp._types import DecodeRule, LevelScores, ModelInfo, NetConfig, ScoreSet
+
+ROOT = Path(__file__).parents[1]
+DATA_SET = "nuclei_dsb2018"
+TINY = NetConfig(outputs=2, widths=(4, 8, 8, 8, 8))
+
+
+def find_data() -> Path | None:
+    """The folder UNETPP_DATA, else a folder `data` next to the checkout or one step further down."""
+    named = os.environ.get("UNETPP_DATA")
+    if named:
+        return Path(named)
+    near = [*ROOT.parent.glob(f"data/{DATA_SET}"), *sorted(ROOT.parent.glob(f"*/data/{DATA_SET}"))]
+    return near[0].parent if near else None
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """Folder of the labelled images; skips where there are none."""
+    root = find_data()
+    if root is None or not (root / DATA_SET).is_dir():
+        pytest.skip("labelled images are needed: set UNETPP_DATA to their folder")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of own models, so that no test sees the ones of the person who runs it."""
+    folder = tmp_path / "own models"
+    monkeypatch.setenv("UNETPP_MODELS", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_info() -> ModelInfo:
+    """The card of a narrow network for instances."""
+    return ModelInfo(
+        name="tiny",
+        task="instances",
+        classes=("nucleus",),
+        outputs=("foreground", "boundary"),
+        net=TINY,
+        title="untrained, for tests",
+        licence="CC0",
+        decode=DecodeRule(seeds="mask"),
+        recommended_level=2,
+        validation=ScoreSet("made up", 3, {d: LevelScores(0.5, 0.4, None, 1000 * d) for d in (1, 2, 3, 4)}),
+        provenance={"data": "none", "seed": 0},
+    )
+
+
+@pytest.fixture
+def tiny_model(models_folder: Path, tiny_info: ModelInfo) -> Iterator[ModelInfo]:
+    """The model ``tiny`` in the list: untrained weights, all levels, always the same."""
+    torch = pytest.importorskip("torch")
+    from napari_unetpp.files.model_file import save_model
+    from napari_unetpp.net.unetpp import UNetPlusPlus
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = UNetPlusPlus(tiny_info.net)
+    yield save_model(models_folder / "tiny.safetensors", net.state_dict(), tiny_info)

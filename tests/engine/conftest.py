@@ -1,0 +1,94 @@
+"""An untrained, seeded model with real batch norm statistics, and real images."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, PredictRequest, PredictStarted, TileDone
+from napari_unetpp.engine.device import DeviceChoice
+from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.maps import MapStore
+from napari_unetpp.engine.predict import predict
+from napari_unetpp.files.images import read_image
+from napari_unetpp.net.unetpp import UNetPlusPlus
+
+WIDTHS = (8, 16, 32, 64, 128)
+FLOAT32 = DeviceChoice("cpu", "float32")
+BFLOAT16 = DeviceChoice("cpu", "bfloat16")
+
+
+def make_evaluator(choice=FLOAT32, *, widths=WIDTHS, seed=0):
+    """Weights spread the probabilities over (0, 1), so that a difference would show."""
+    torch.manual_seed(seed)
+    config = NetConfig(outputs=2, widths=widths)
+    net = UNetPlusPlus(config).train()
+    for _ in range(3):
+        heads = net.all_heads(torch.rand(2, 3, 64, 64) * 2)
+    with torch.no_grad():
+        for head, logits in zip(net.heads, heads, strict=True):
+            spread = 2.0 / logits.std()
+            head.weight.mul_(spread)
+            head.bias.copy_((head.bias - logits.mean((0, 2, 3))) * spread)
+    info = ModelInfo(
+        "test",
+        "instances",
+        ("cell",),
+        ("foreground", "distance"),
+        config,
+        decode=DecodeRule(seeds="distance"),
+    )
+    return Evaluator(info, net.state_dict(), choice)
+
+
+@pytest.fixture(scope="session")
+def evaluator():
+    return make_evaluator()
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """A narrow network for what does not depend on the weights."""
+    return make_evaluator(widths=(4, 4, 6, 6, 8))
+
+
+@pytest.fixture(scope="session")
+def data():
+    folder = os.environ.get("UNETPP_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("UNETPP_DATA does not name the folder of the data sets")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def phase(data):
+    """Phase contrast, 1022x1024, uint16: one size is no multiple of 16."""
+    return read_image(sorted((data / "cells_phase/test/images").iterdir())[0])
+
+
+@pytest.fixture(scope="session")
+def nuclei(data):
+    """A colour image and a grey one."""
+    images = [read_image(path) for path in sorted((data / "nuclei_dsb2018/test/images").iterdir())[:40]]
+    colour = next(i for i in images if i.ndim == 3 and not (i[..., 0] == i[..., 1]).all())
+    return colour, next(i for i in images if i.ndim == 2 or (i[..., 0] == i[..., 1]).all())
+
+
+def collect(evaluator, image, level=4, *, cache=None, plane=None, dtype="float32", **request):
+    """Run a prediction to its end: the maps, and all events."""
+    store, events = None, []
+    for event in predict(evaluator, PredictRequest(image, plane, level, **request), cache):
+        events.append(event)
+        if isinstance(event, PredictStarted):
+            store = MapStore(event.shape, len(evaluator.info.outputs), dtype=dtype)
+        elif isinstance(event, TileDone):
+            store.add(event)
+    return store, events
+
+
+def largest_difference(a, b):
+    """Over all levels of two stores."""
+    assert a.levels == b.levels
+    return max(float(np.abs(a.maps(level) - b.maps(level)).max()) for level in a.levels)

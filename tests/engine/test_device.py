@@ -1,0 +1,87 @@
+"""The choice of device and number format."""
+
+import pytest
+import torch
+
+from napari_unetpp._types import UnetppError
+from napari_unetpp.engine import device
+from napari_unetpp.engine.device import DeviceChoice, choose_device
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    choose_device.cache_clear()
+    yield
+    choose_device.cache_clear()
+
+
+def pretend(monkeypatch, *, cuda=False, bf16=False, gain=1.0, agrees=()):
+    """A machine of our choice; `agrees` lists the (device, dtype) that pass the self-test."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(device, "_has_mps", lambda: False)
+    monkeypatch.setattr(device, "_cpu_has_bf16", lambda: bf16)
+    monkeypatch.setattr(device, "_bf16_gain", lambda: gain)
+    monkeypatch.setattr(device, "_agrees", lambda kind, dtype: (kind, dtype) in agrees)
+
+
+BF16 = ("cpu", "bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("machine", "expected"),
+    [
+        ({}, "cpu float32"),
+        ({"bf16": True, "agrees": [BF16], "gain": 3.0}, "cpu bfloat16"),
+        ({"bf16": True, "agrees": [BF16], "gain": 1.05}, "cpu float32"),
+        ({"bf16": True, "agrees": [], "gain": 3.0}, "cpu float32"),
+        ({"bf16": False, "agrees": [BF16], "gain": 3.0}, "cpu float32"),
+        ({"cuda": True, "agrees": [("cuda", "float16")]}, "cuda float16"),
+        ({"cuda": True, "agrees": [("cuda", "float32")]}, "cuda float32"),
+    ],
+)
+def test_choice(monkeypatch, machine, expected):
+    pretend(monkeypatch, **machine)
+    assert choose_device("auto").label == expected
+
+
+def test_device_that_fails_its_self_test_is_not_used_and_the_user_is_told(monkeypatch):
+    pretend(monkeypatch, cuda=True)
+    choice = choose_device("cuda")
+    assert choice.device == "cpu"
+    assert "self-test" in choice.note
+
+
+def test_missing_device_is_refused(monkeypatch):
+    pretend(monkeypatch)
+    with pytest.raises(UnetppError, match="'cuda' was asked for"):
+        choose_device("cuda")
+
+
+def test_unknown_device_is_refused():
+    with pytest.raises(UnetppError, match="choose one of auto, cpu"):
+        choose_device("tpu")
+
+
+def test_gpu_without_cuda_in_torch_is_mentioned(monkeypatch):
+    pretend(monkeypatch)
+    monkeypatch.setattr(device.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert "pip install torch" in choose_device("auto").note
+
+
+def test_real_self_test_leaves_the_random_state_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    choice = choose_device("cpu")
+    assert torch.equal(torch.rand(1), expected)
+    assert choice == DeviceChoice("cpu", choice.dtype)
+    assert choose_device("cpu") is choice
+
+
+def test_self_test_sees_a_wrong_device(monkeypatch):
+    device._test_case.cache_clear()
+    assert device._agrees("cpu", "float32")
+    monkeypatch.setitem(device.TOLERANCE, "bfloat16", 1e-9)
+    assert not device._agrees("cpu", "bfloat16")
+    assert not device._agrees("cuda:7", "float16")

@@ -1,0 +1,117 @@
+"""Results on the input grid: bands and blocks equal the whole, odd pixels are background."""
+
+import numpy as np
+import pytest
+from conftest import collect
+
+from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone, UnetppError
+from napari_unetpp.engine import decode, plane_maps
+from napari_unetpp.engine.collect import check_level, check_scale, predict_maps
+from napari_unetpp.engine.maps import MapStore
+from napari_unetpp.engine.plane_maps import PlaneMaps
+
+INFO = ModelInfo(
+    "test",
+    "instances",
+    ("cell",),
+    ("foreground", "distance"),
+    NetConfig(outputs=2),
+    decode=DecodeRule(seeds="distance", min_size=5),
+)
+
+
+def discs(shape, count=60, seed=0):
+    """Maps of touching discs: foreground, and a distance that is 1 in the middle of each."""
+    rng = np.random.default_rng(seed)
+    yy, xx = np.mgrid[: shape[0], : shape[1]]
+    distance = np.zeros(shape, np.float32)
+    for y, x, r in zip(*(rng.integers(0, n, count) for n in shape), rng.integers(3, 9, count), strict=True):
+        distance = np.maximum(distance, 1 - np.hypot(yy - y, xx - x) / r)
+    return np.stack([np.minimum(distance * 4, 1), distance]).astype(np.float32)
+
+
+def stored(maps, shape=None, **options):
+    store = MapStore(maps.shape[1:], maps.shape[0])
+    store.add(TileDone(0, 4, Region(0, 0, *maps.shape[1:]), maps, 1, 1))
+    return PlaneMaps(store, INFO, 4, shape or maps.shape[1:], **options)
+
+
+def test_bands_equal_the_whole(monkeypatch):
+    maps = discs((100, 90))
+    monkeypatch.setattr(plane_maps, "BAND", 7)
+    found = stored(maps)
+    np.testing.assert_array_equal(found.mask(), decode.mask(maps, INFO))
+    np.testing.assert_array_equal(found.probability(), maps[:1])
+
+
+def test_blocks_equal_the_whole_up_to_numbering(monkeypatch):
+    maps = discs((150, 130))
+    expected = decode.labels(maps, INFO)
+    monkeypatch.setattr(plane_maps, "BLOCK", 40)
+    found = stored(maps).labels()
+    assert found.max() == expected.max()
+    np.testing.assert_array_equal(found > 0, expected > 0)
+    pairs = np.unique(np.stack([found.ravel(), expected.ravel()]), axis=1)
+    assert pairs.shape[1] == expected.max() + 1, "every object is one object, whatever its number"
+
+
+def test_blocks_of_an_empty_plane(monkeypatch):
+    monkeypatch.setattr(plane_maps, "BLOCK", 40)
+    assert not stored(np.zeros((2, 100, 100), np.float32)).labels().any()
+
+
+def test_results_return_on_the_input_grid():
+    found = stored(discs((50, 60)), (101, 119))
+    for result in (found.mask(), found.labels(), found.probability()[0], found.uncertainty()):
+        assert result.shape == (101, 119)
+    assert found.labels().dtype == np.uint32
+
+
+def test_pixels_without_a_value_are_background():
+    invalid = np.zeros((50, 60), bool)
+    invalid[10:20] = True
+    found = stored(np.ones((2, 50, 60), np.float32), invalid=invalid)
+    for result in (found.mask(), found.labels(), found.probability()[0]):
+        assert not result[invalid].any()
+        assert result[~invalid].all()
+
+
+def test_nan_image_through_the_network(tiny):
+    image = np.random.default_rng(0).random((40, 50))
+    image[5:9, 5:9] = np.nan
+    found = predict_maps(image, tiny, level=1)
+    assert not found.probability()[0, 5:9, 5:9].any()
+    assert np.isfinite(found.probability()).all()
+    assert any("NaN" in note for note in found.notes)
+
+
+def test_predict_maps_equals_predict(tiny):
+    image = np.random.default_rng(0).integers(0, 255, (40, 50, 3)).astype(np.uint8)
+    expected, _ = collect(tiny, image, 2)
+    events = []
+    found = predict_maps(image, tiny, level=2, all_levels=True, on_event=events.append)
+    for level in (1, 2):
+        np.testing.assert_array_equal(found.store.maps(level), expected.maps(level))
+    assert len(events) == 4
+
+
+def test_large_planes_are_collected_as_bytes(tiny, monkeypatch):
+    monkeypatch.setattr("napari_unetpp.engine.collect.LARGE_PIXELS", 100)
+    assert predict_maps(np.zeros((20, 20)), tiny).store.dtype == np.uint8
+
+
+def test_stopped_prediction_is_an_error(tiny):
+    with pytest.raises(UnetppError, match="stopped"):
+        predict_maps(np.zeros((20, 20)), tiny, should_stop=lambda: True)
+
+
+@pytest.mark.parametrize("level", [0, 5, 2.5, "deep"])
+def test_wrong_level_is_refused(level):
+    with pytest.raises(UnetppError, match="levels 1 to 4"):
+        check_level(INFO, level)
+
+
+@pytest.mark.parametrize("scale", [0, -1, 1e9, float("nan"), "large"])
+def test_wrong_scale_is_refused(scale):
+    with pytest.raises(UnetppError, match="scale"):
+        check_scale(INFO, (10, 10), scale)

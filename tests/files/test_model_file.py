@@ -1,0 +1,199 @@
+"""Model files: what is written comes back, and nothing but sound files of ours is read."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from napari_unetpp._types import ModelInfo, NetConfig, UnetppError
+from napari_unetpp.files import header
+from napari_unetpp.files.model_card import card_from_json, card_to_json
+from napari_unetpp.files.model_file import FORMAT_VERSION, METADATA_KEY, read_info, read_tensors, save_model
+from napari_unetpp.net.unetpp import UNetPlusPlus
+
+
+@pytest.fixture
+def net(tiny_info: ModelInfo) -> UNetPlusPlus:
+    return UNetPlusPlus(tiny_info.net)
+
+
+def test_what_is_written_comes_back(tmp_path: Path, net: UNetPlusPlus, tiny_info: ModelInfo) -> None:
+    saved = save_model(tmp_path / "m.safetensors", net.state_dict(), tiny_info)
+    read = read_info(tmp_path / "m.safetensors")
+    assert read == saved
+    assert replace(read, path=None, sha256=None) == tiny_info
+    assert read.path == tmp_path / "m.safetensors"
+    assert read.sha256 is not None and len(read.sha256) == 64
+    tensors = read_tensors(read.path)
+    assert tensors.keys() == net.state_dict().keys()
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(tensors[name], tensor)
+
+
+def test_half_precision_is_read_back_as_float32(
+    tmp_path: Path, net: UNetPlusPlus, tiny_info: ModelInfo
+) -> None:
+    with torch.no_grad():
+        net.nodes["x_0_0"].first.norm.running_var.fill_(1e6)  # does not fit into float16
+        net.nodes["x_0_0"].first.norm.num_batches_tracked.fill_(70_000)
+    whole = save_model(tmp_path / "whole.safetensors", net.state_dict(), tiny_info)
+    half = save_model(tmp_path / "half.safetensors", net.state_dict(), tiny_info, half=True)
+    assert half.path is not None and whole.path is not None
+    assert half.path.stat().st_size < 0.7 * whole.path.stat().st_size
+    tensors = read_tensors(half.path)
+    assert {t.dtype for t in tensors.values()} == {torch.float32, torch.int64}
+    assert tensors["nodes.x_0_0.first.norm.running_var"].max() == 1e6
+    assert tensors["nodes.x_0_0.first.norm.num_batches_tracked"] == 70_000
+    weight = "nodes.x_0_1.first.conv.weight"
+    torch.testing.assert_close(tensors[weight], net.state_dict()[weight], rtol=1e-3, atol=1e-4)
+
+
+def test_folded_weights_are_a_model_too(tmp_path: Path, net: UNetPlusPlus, tiny_info: ModelInfo) -> None:
+    save_model(tmp_path / "m.safetensors", net.folded().state_dict(), tiny_info)
+    assert not any(".norm." in name for name in read_tensors(tmp_path / "m.safetensors"))
+
+
+def test_the_layout_known_to_the_header_is_that_of_the_network() -> None:
+    for config in (NetConfig(), NetConfig(outputs=3, widths=(4, 6, 8)), NetConfig(in_channels=1)):
+        shapes = {name: tuple(t.shape) for name, t in UNetPlusPlus(config).state_dict().items()}
+        assert shapes == (header.expected_shapes(config) or {}) | header.norm_shapes(config)
+
+
+def test_the_card_is_read_without_torch(tiny_model: ModelInfo) -> None:
+    code = (
+        "import sys; from napari_unetpp.files.model_list import find_model; "
+        "assert find_model('tiny').sha256; assert 'torch' not in sys.modules"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root, env=dict(os.environ))
+
+
+def test_a_card_survives_values_json_does_not_know(tiny_info: ModelInfo) -> None:
+    odd = {"path": Path("a"), "loss": float("nan"), "steps": torch.tensor(3), "levels": (1, 2)}
+    card = card_to_json(replace(tiny_info, provenance=odd))
+    assert json.loads(json.dumps(card, allow_nan=False))["provenance"] == {
+        "path": "a",
+        "loss": None,
+        "steps": 3,
+        "levels": [1, 2],
+    }
+
+
+# ------------------------------------------------------------------- refused
+
+SPOILED_CARDS: dict[str, tuple[str, Any]] = {
+    "unknown task": ("task", "magic"),
+    "no classes": ("classes", []),
+    "a level the network lacks": ("recommended_level", 9),
+    "outputs do not match": ("outputs", ["foreground"]),
+    "threshold beyond 1": ("decode", {"threshold": 7, "seeds": "mask", "seed_threshold": 0.5, "min_size": 1}),
+    "seeds without output": (
+        "decode",
+        {"threshold": 0.5, "seeds": "centre", "seed_threshold": 0.5, "min_size": 1},
+    ),
+    "absurd widths": ("net", {"in_channels": 3, "outputs": 2, "widths": [10**9, 1], "arch": "unetpp"}),
+    "a net that is no object": ("net", "unetpp"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED_CARDS)
+def test_a_spoiled_card_is_refused(case: str, tiny_info: ModelInfo) -> None:
+    key, value = SPOILED_CARDS[case]
+    with pytest.raises(UnetppError, match="the model card is damaged"):
+        card_from_json(card_to_json(tiny_info) | {key: value})
+
+
+def test_a_card_without_a_field_is_refused(tiny_info: ModelInfo) -> None:
+    card = card_to_json(tiny_info)
+    del card["decode"]
+    with pytest.raises(UnetppError, match="'decode' is missing"):
+        card_from_json(card)
+
+
+def _bytes(model: ModelInfo) -> bytes:
+    assert model.path is not None
+    return model.path.read_bytes()
+
+
+def _with_card(model: ModelInfo, card: str) -> bytes:
+    assert model.path is not None
+    return save(read_tensors(model.path), {METADATA_KEY: card})
+
+
+def _card(model: ModelInfo, version: object, **changes: object) -> str:
+    return json.dumps({"format_version": version, "model": card_to_json(model) | changes})
+
+
+class Bomb:
+    """Runs code when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path(os.environ["BOMB"]),))
+
+
+def _torch_zip(model: ModelInfo) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps(Bomb()))
+    return content.getvalue()
+
+
+WIDER = {"net": {"in_channels": 3, "outputs": 2, "widths": [8, 8, 8, 8, 8], "arch": "unetpp"}}
+
+REFUSED: dict[str, tuple[Callable[[ModelInfo], bytes], str]] = {
+    "empty": (lambda m: b"", "not a model file"),
+    "text": (lambda m: b"hello, this is no model at all", "not a model file"),
+    "cut in the header": (lambda m: _bytes(m)[:500], "truncated"),
+    "cut in the weights": (lambda m: _bytes(m)[:-100], "truncated"),
+    "header of the wrong kind": (lambda m: struct.pack("<Q", 4) + b"[{}]", "not a model file"),
+    "header nested beyond reason": (
+        lambda m: struct.pack("<Q", 200_000) + b"[" * 200_000,
+        "not a model file",
+    ),
+    "oversized header": (lambda m: struct.pack("<Q", 2**33) + b"{}", "header claims 8589934592 bytes"),
+    "foreign": (lambda m: save({"weight": torch.zeros(2)}), "another program"),
+    "damaged card": (lambda m: _with_card(m, "{"), "the model card is damaged"),
+    "card without a version": (lambda m: _with_card(m, "{}"), "the model card is damaged"),
+    "future version": (lambda m: _with_card(m, _card(m, FORMAT_VERSION + 1)), "Update napari-unetpp"),
+    "weights of another network": (lambda m: _with_card(m, _card(m, 1, **WIDER)), "do not fit the network"),
+    "pickle": (lambda m: pickle.dumps(Bomb()), "could run code"),
+    "pickle in a zip (torch.save)": (_torch_zip, "could run code"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused(case: str, tmp_path: Path, tiny_model: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, message = REFUSED[case]
+    monkeypatch.setenv("BOMB", str(tmp_path / "exploded"))
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(make(tiny_model))
+    for read in (read_info, read_tensors):
+        with pytest.raises(UnetppError, match=message):
+            read(path)
+    assert not (tmp_path / "exploded").exists(), "code of the file was run"
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnetppError, match="cannot be read"):
+        read_info(tmp_path / "nothing.safetensors")
+
+
+def test_weights_that_do_not_fit_are_not_written(tmp_path: Path, tiny_info: ModelInfo) -> None:
+    other = UNetPlusPlus(NetConfig(outputs=2, widths=(4, 4, 4)))
+    with pytest.raises(UnetppError, match="do not fit"):
+        save_model(tmp_path / "m.safetensors", other.state_dict(), tiny_info)
+    assert list(tmp_path.iterdir()) == []

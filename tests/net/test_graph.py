@@ -1,0 +1,97 @@
+"""The grid as integers, against the paper's figures and against counted forward passes."""
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from napari_unetpp._types import NetConfig
+from napari_unetpp.net import graph
+from napari_unetpp.net.unetpp import UNetPlusPlus
+
+FULL = NetConfig()
+SMALL = NetConfig(outputs=2, widths=(4, 6, 8, 10, 12))
+
+
+@pytest.mark.parametrize(
+    ("level", "parameters_m", "gflop", "nodes", "halo"),
+    [(1, 0.10, 7.0, 3, 9), (2, 0.51, 17.8, 6, 23), (3, 2.21, 34.9, 10, 51), (4, 9.04, 59.6, 15, 107)],
+)
+def test_table_of_levels(level, parameters_m, gflop, nodes, halo):
+    assert graph.parameters(level, FULL) / 1e6 == pytest.approx(parameters_m, rel=0.01, abs=0.005)
+    assert graph.flops(level, FULL, 256, 256) / 1e9 == pytest.approx(gflop, rel=0.01)
+    assert len(graph.nodes(level)) == nodes
+    assert graph.halo(level) == halo
+
+
+def test_aligned_halo():
+    assert [graph.aligned_halo(level, 16) for level in (1, 2, 3, 4)] == [16, 32, 64, 112]
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_parameters_are_those_of_the_pruned_network(level):
+    pruned = UNetPlusPlus(SMALL, norm=False).prune(level)
+    assert sum(p.numel() for p in pruned.parameters()) == graph.parameters(level, SMALL)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_flops_equal_a_counted_forward(level):
+    net = UNetPlusPlus(SMALL).folded()
+    counter = FlopCounterMode(display=False)
+    with counter:
+        net(torch.zeros(1, 3, 48, 32), level)
+    assert counter.get_total_flops() == graph.flops(level, SMALL, 48, 32)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_every_order_evaluates_inputs_first(level):
+    for order in (graph.nodes(level), graph.lean_order(level)):
+        assert sorted(order) == sorted(graph.nodes(level))
+        for step, node in enumerate(order):
+            assert set(graph.inputs(node)) <= set(order[:step])
+
+
+@pytest.mark.parametrize("level", [2, 3, 4])
+def test_levels_are_nested(level):
+    shallow = graph.nodes(level - 1)
+    assert graph.nodes(level)[: len(shallow)] == shallow
+    assert graph.missing(level, set(shallow)) == tuple((level - j, j) for j in range(level + 1))
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_released_nodes_are_never_read_again(level):
+    order = graph.lean_order(level)
+    gone = set()
+    for node, released in zip(order, graph.releases(order), strict=True):
+        assert not gone & set(graph.inputs(node))
+        gone |= set(released)
+    assert gone == set(order) - {(0, level)}
+
+
+def test_cached_bytes_are_those_of_the_nodes():
+    net = UNetPlusPlus(SMALL).folded()
+    nodes = net.evaluate(torch.zeros(1, 3, 32, 48), 3)
+    held = sum(t.numel() * t.element_size() for t in nodes.values())
+    assert held == graph.cached_bytes(3, SMALL, 32, 48, 4)
+
+
+@pytest.mark.parametrize("level", [0, 5, -1])
+def test_wrong_level_is_refused(level):
+    with pytest.raises(ValueError, match="levels 1 to 4"):
+        graph.check_level(level, 4)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_halo_is_the_measured_receptive_radius(level):
+    """An impulse through positive weights reaches exactly the receptive radius, over all phases."""
+    net = UNetPlusPlus(NetConfig(in_channels=1, widths=(1, 1, 1, 1, 1)), norm=False)
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            parameter.fill_(0.0 if name.endswith("bias") else 0.5)
+    middle = 128
+    image = torch.zeros(16, 1, 272, 16)
+    for phase in range(16):
+        image[phase, 0, middle + phase, 8] = 1.0
+    with torch.inference_mode():
+        rows = (net(image, level)[:, 0].amax(dim=-1) > 0).nonzero()
+    distance = rows[:, 1] - (middle + rows[:, 0])
+    assert int(distance.abs().max()) == graph.halo(level)

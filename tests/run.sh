@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# All tests, on a machine with nothing but Python: sets itself up, then runs pytest with the arguments given.
+# UNETPP_DATA names the folder with the labelled images; tests that need it are skipped without it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. docs/setup.sh
+
+require_libraries screen
+make_environment all,test
+exec "$PY" -m pytest "$@"

@@ -1,0 +1,333 @@
+"""The command line, from outside: arguments, files, exit status, and what goes where."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_unetpp import cli
+from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp.files.model_list import models_folder
+
+ROOT = Path(__file__).parents[1]
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command here; gives exit status, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        try:
+            status = cli.main([str(a) for a in arguments])
+        except SystemExit as exit_:
+            status = int(exit_.code or 0)
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Three small images: grey, RGB, 16 bit."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 255, (40, 50), np.uint8)).save(folder / "grey.png")
+    Image.fromarray(rng.integers(0, 255, (33, 47, 3), np.uint8)).save(folder / "colour.png")
+    tifffile.imwrite(folder / "deep.tif", rng.integers(0, 60000, (48, 48), np.uint16))
+    return folder
+
+
+# ------------------------------------------------------------ usage
+
+
+@pytest.mark.parametrize("command", ["", "models", "info", "segment", "evaluate", "train", "demo"])
+def test_help_everywhere(command: str, run: Run) -> None:
+    status, out, _ = run(*command.split(), "--help")
+    assert status == 0 and out.startswith("usage: napari-unetpp")
+
+
+WRONG = {
+    "no command": "",
+    "unknown command": "fly",
+    "no input": "segment --out x",
+    "no output": "segment a.png",
+    "level beyond the last": "segment a.png --out x --level 5",
+    "scale of nothing": "segment a.png --out x --scale 0",
+    "unknown kind": "segment a.png --out x --kind picture",
+    "foreground that is no number": "evaluate x --model m --foreground red",
+    "no task from scratch": "train x --out m.safetensors",
+    "a model of another format": "train x --out m.pth --task semantic",
+    "negative minutes": "train x --out m.safetensors --task semantic --minutes -3",
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_usage_exits_with_2(case: str, run: Run) -> None:
+    status, out, err = run(*WRONG[case].split())
+    assert status == 2 and out == "" and "usage:" in err
+
+
+def test_an_error_is_a_sentence_and_debug_shows_the_traceback(run: Run) -> None:
+    status, out, err = run("info", "nothing")
+    assert (status, out) == (1, "")
+    assert err.startswith("error: there is no model 'nothing'") and "Traceback" not in err
+    for arguments in (("--debug", "info", "nothing"), ("info", "nothing", "--debug")):
+        with pytest.raises(UnetppError):
+            run(*arguments)
+
+
+def test_an_unexpected_error_is_a_sentence_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(args: object) -> int:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setitem(cli.COMMANDS, "models", broken)
+    status, _, err = run("models")
+    assert status == 1 and "unexpected RuntimeError: a bug (--debug shows where)" in err
+
+
+def test_a_missing_package_is_named_with_its_cure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(args: object) -> int:
+        raise ModuleNotFoundError("No module named 'monai'", name="monai.losses")
+
+    monkeypatch.setitem(cli.COMMANDS, "models", broken)
+    status, _, err = run("models")
+    assert status == 1 and "pip install 'napari-unetpp[train]'" in err
+
+
+def test_as_a_module_and_without_torch_qt_or_napari() -> None:
+    code = (
+        "import sys, napari_unetpp.cli as c; c.main(['models']); "
+        "sys.exit(any(m in sys.modules for m in ('torch', 'napari', 'qtpy', 'monai')))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=dict(os.environ))
+    found = subprocess.run(
+        [sys.executable, "-m", "napari_unetpp", "models"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert found.returncode == 0 and found.stdout
+
+
+# ------------------------------------------------------------ models, info
+
+
+def test_models_lists_and_names_what_it_skips(run: Run, tiny_model: ModelInfo) -> None:
+    (models_folder() / "broken.safetensors").write_bytes(b"nonsense")
+    status, out, err = run("models")
+    assert status == 0
+    line = next(line for line in out.splitlines() if line.startswith("tiny "))
+    for word in ("instances", "nucleus", "CC0", "L2"):
+        assert word in line
+    assert "broken.safetensors" in err
+
+
+def test_info_is_a_card_and_json_holds_all_of_it(run: Run, tiny_model: ModelInfo) -> None:
+    status, out, _ = run("info", "tiny")
+    assert status == 0
+    for text in (
+        "untrained, for tests",
+        "widths 4-8-8-8-8",
+        "made up, 3 images",
+        "0.500",
+        str(tiny_model.path),
+    ):
+        assert text in out
+    status, out, _ = run("info", tiny_model.path, "--json")
+    card = json.loads(out)
+    assert status == 0 and card["sha256"] == tiny_model.sha256
+    assert card["net"]["widths"] == [4, 8, 8, 8, 8]
+    assert card["validation"]["levels"]["1"]["ap50"] is None
+
+
+# ------------------------------------------------------------ segment
+
+KINDS: dict[str, tuple[Any, int]] = {
+    "labels": (np.uint32, 2),
+    "mask": (np.uint8, 2),
+    "probability": (np.float32, 3),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_segment_a_folder(kind: str, run: Run, pictures: Path, tiny_model: ModelInfo, tmp_path: Path) -> None:
+    out_folder = tmp_path / "new" / "out"
+    status, out, err = run("segment", pictures, "--out", out_folder, "--model", "tiny", "--kind", kind)
+    assert status == 0, err
+    assert sorted(p.name for p in out_folder.iterdir()) == [
+        f"{s}_{kind}.tif" for s in ("colour", "deep", "grey")
+    ]
+    assert len(out.splitlines()) == 3 and "L2" in out
+    dtype, dimensions = KINDS[kind]
+    read = tifffile.imread(out_folder / f"colour_{kind}.tif")
+    assert read.dtype == dtype and read.ndim == dimensions and read.shape[-2:] == (33, 47)
+    if kind == "mask":
+        assert set(np.unique(read)) <= {0, 255}
+
+
+def test_one_bad_file_is_reported_and_the_rest_go_on(
+    run: Run, pictures: Path, tiny_model: ModelInfo, tmp_path: Path
+) -> None:
+    (pictures / "bad.png").write_bytes(b"nonsense")
+    tifffile.imwrite(pictures / "stack.tif", np.zeros((5, 20, 20), np.uint8), photometric="minisblack")
+    status, out, err = run(
+        "segment", pictures, tmp_path / "nowhere.png", "--out", tmp_path / "out", "--model", "tiny"
+    )
+    assert status == 1 and "Traceback" not in err
+    for text in ("bad.png", "stack.tif", "nowhere.png", "3 of 6 failed"):
+        assert text in err
+    assert len(out.splitlines()) == 3 and len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_an_existing_result_is_kept_without_overwrite(
+    run: Run, pictures: Path, tiny_model: ModelInfo, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    old = tmp_path / "out" / "grey_labels.tif"
+    old.write_text("mine")
+    arguments = ("segment", pictures, "--out", tmp_path / "out", "--model", "tiny")
+    status, _, err = run(*arguments)
+    assert status == 1 and "exists already" in err and old.read_text() == "mine"
+    status, _, err = run(*arguments, "--overwrite")
+    assert status == 0 and tifffile.imread(old).shape == (40, 50)
+
+
+def test_clashing_stems_get_the_suffix_and_then_the_folder(
+    run: Run, pictures: Path, tiny_model: ModelInfo, tmp_path: Path
+) -> None:
+    for name in ("in/grey.tif", "other/grey.png", "other/grey.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / name, np.zeros((9, 9), np.uint8)) if name.endswith("tif") else Image.new(
+            "L", (9, 9)
+        ).save(tmp_path / name)
+    out = tmp_path / "out"
+    arguments = ("--out", out, "--model", "tiny", "--level", 1)
+    assert run("segment", pictures / "grey.png", pictures / "grey.tif", *arguments)[0] == 0
+    assert {p.name for p in out.iterdir()} == {"grey_png_labels.tif", "grey_tif_labels.tif"}
+    assert run("segment", pictures / "grey.png", tmp_path / "other/grey.png", *arguments)[0] == 0
+    assert {p.name for p in out.iterdir()} >= {"in_grey_png_labels.tif", "other_grey_png_labels.tif"}
+
+
+def test_an_input_is_never_a_target(run: Run, tiny_model: ModelInfo, tmp_path: Path) -> None:
+    for name in ("a.tif", "a_labels.tif"):
+        tifffile.imwrite(tmp_path / name, np.full((9, 9), 7, np.uint8))
+    before = (tmp_path / "a_labels.tif").read_bytes()
+    status, out, err = run("segment", tmp_path, "--out", tmp_path, "--model", "tiny", "--overwrite")
+    assert status == 1 and "is one of the inputs" in err
+    assert (tmp_path / "a_labels.tif").read_bytes() == before
+    assert "a_labels_labels.tif" in out
+
+
+def test_notes_about_the_input_are_visible(run: Run, tiny_model: ModelInfo, tmp_path: Path) -> None:
+    image = np.random.default_rng(0).random((20, 20)).astype(np.float32)
+    image[3, 3] = np.nan
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    status, _, err = run("segment", tmp_path / "a.tif", "--out", tmp_path / "out", "--model", "tiny")
+    assert status == 0 and "note:" in err and "NaN" in err
+
+
+def test_zarr_is_refused_with_a_sentence(run: Run, tiny_model: ModelInfo, tmp_path: Path) -> None:
+    (tmp_path / "a.zarr").mkdir()
+    status, _, err = run("segment", tmp_path / "a.zarr", "--out", tmp_path / "out", "--model", "tiny")
+    assert status == 1 and "zarr" in err and "TIFF" in err
+
+
+# ------------------------------------------------------------ evaluate, train
+
+
+@pytest.fixture
+def labelled(pictures: Path, tmp_path: Path) -> Path:
+    """The pictures with labels: one bright square each."""
+    folder = tmp_path / "labelled"
+    (folder / "labels").mkdir(parents=True)
+    pictures.rename(folder / "images")
+    for path in (folder / "images").iterdir():
+        shape = tifffile.imread(path).shape if path.suffix == ".tif" else Image.open(path).size[::-1]
+        labels = np.zeros(shape, np.uint8)
+        labels[5:20, 5:20] = 1
+        Image.fromarray(labels).save(folder / "labels" / f"{path.stem}.png")
+    return folder
+
+
+def test_evaluate_all_levels(run: Run, labelled: Path, tiny_model: ModelInfo, tmp_path: Path) -> None:
+    file = tmp_path / "scores.json"
+    status, out, err = run("evaluate", labelled, "--model", "tiny", "--json", file, "--device", "cpu")
+    assert status == 0, err
+    result = json.loads(file.read_text())
+    assert result.keys() == {"model", "device", "images", "recommended_level", "best_level_here", "levels"}
+    assert (result["model"], result["images"], result["recommended_level"]) == ("tiny", 3, 2)
+    assert list(result["levels"]) == ["1", "2", "3", "4"]
+    for scores in result["levels"].values():
+        assert scores.keys() == {"dice", "iou", "ap50", "parameters", "seconds_per_megapixel"}
+        assert 0 <= scores["iou"] <= scores["dice"] <= 1 and scores["seconds_per_megapixel"] > 0
+    assert all(f"L{level}" in out for level in (1, 2, 3, 4))
+
+
+def test_evaluate_refuses_unpaired_folders(run: Run, labelled: Path, tiny_model: ModelInfo) -> None:
+    (labelled / "labels" / "grey.png").unlink()
+    status, _, err = run("evaluate", labelled, "--model", "tiny")
+    assert status == 1 and "without labels: grey" in err
+
+
+def test_train_hands_everything_on(run: Run, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelInfo) -> None:
+    from napari_unetpp.train import run as training
+
+    seen: list[training.TrainRequest] = []
+
+    def train_folder(request: training.TrainRequest, log: Callable[[str], None]) -> ModelInfo:
+        seen.append(request)
+        log("a live line")
+        return tiny_model
+
+    monkeypatch.setattr(training, "train_folder", train_folder)
+    status, out, err = run(
+        *(
+            "train",
+            "data",
+            "--out",
+            "new.safetensors",
+            "--task",
+            "semantic",
+            "--val",
+            "held",
+            "--from",
+            "tiny",
+        ),
+        *("--minutes", 1.5, "--epochs", 3, "--foreground", "2,3", "--seed", 7, "--json", "log.json"),
+        *("--patch", 64, "--batch", 2, "--resume", "--device", "cpu"),
+    )
+    assert status == 0 and "a live line" in err and "tiny" in out
+    request = seen[0]
+    assert (request.folder, request.out, request.val) == (Path("data"), Path("new.safetensors"), Path("held"))
+    assert (request.task, request.start, request.minutes, request.epochs) == ("semantic", "tiny", 1.5, 3)
+    assert (request.foreground, request.seed, request.json_path) == ((2, 3), 7, Path("log.json"))
+    assert (request.patch, request.batch, request.resume, request.device) == (64, 2, True, "cpu")
+
+
+def test_train_does_not_replace_a_model_unasked(run: Run, tiny_model: ModelInfo, labelled: Path) -> None:
+    status, _, err = run("train", labelled, "--out", tiny_model.path, "--task", "instances")
+    assert status == 1 and "exists already" in err
+
+
+def test_demo_without_a_screen_runs_itself_under_xvfb(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(cli.shutil, "which", lambda name: None)
+    status, _, err = run("demo")
+    assert status == 1 and "apt-get install xvfb" in err
+    called: list[list[str]] = []
+    monkeypatch.setattr(cli.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(cli.subprocess, "call", lambda command: called.append(command) or 0)
+    assert run("demo", "--out", "pictures")[0] == 0
+    assert called[0][0] == "/usr/bin/xvfb-run" and called[0][-3:] == ["demo", "--out", "pictures"]
