@@ -216,3 +216,15 @@ def test_disk_full_while_writing_a_model_leaves_the_old_file(
     assert tiny_model.path.read_bytes() == before
     assert read_info(tiny_model.path) == tiny_model
     assert list(tiny_model.path.parent.iterdir()) == [tiny_model.path], "the temporary file was left behind"
+
+
+def test_a_labels_layer_picked_as_image_is_refused() -> None:
+    pytest.importorskip("napari")
+    from napari.components import Dims
+    from napari.layers import Labels
+
+    from napari_unetpp.gui.planes import plane_of
+
+    layer = Labels(np.ones((9, 9), np.uint8), name="cells")
+    with pytest.raises(UnetppError, match=r"'cells' is a labels layer.*image"):
+        plane_of(layer, Dims(ndim=2), 0)

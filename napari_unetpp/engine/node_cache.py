@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, MutableMapping
+from collections.abc import Callable, Hashable, Iterable, MutableMapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from napari_unetpp._types import Node, Region
+from napari_unetpp._types import Node, Normalisation, Region
+from napari_unetpp.engine.normalise import NormStats
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +45,7 @@ class NodeCache:
         self.budget_bytes = budget_bytes
         self._tiles: OrderedDict[TileKey, dict[Node, Tensor]] = OrderedDict()
         self._sizes: dict[TileKey, int] = {}
+        self._stats: dict[tuple[Hashable, Normalisation], NormStats] = {}
         self._lock = Lock()
 
     @property
@@ -80,17 +82,28 @@ class NodeCache:
                 if key in self._tiles:
                     self._tiles.move_to_end(key)
 
+    def stats(self, plane: Hashable, rule: Normalisation, measure: Callable[[], NormStats]) -> NormStats:
+        """The intensity range of a plane, measured on the first request (None: on every one)."""
+        known = self._stats.get((plane, rule))
+        if known is None:
+            known = measure()
+            if plane is not None:
+                self._stats[plane, rule] = known
+        return known
+
     def forget(self, plane: Hashable) -> None:
         """Drop everything of one plane."""
         with self._lock:
             for key in [key for key in self._tiles if key.plane == plane]:
                 self._drop(key)
+            self._stats = {key: stats for key, stats in self._stats.items() if key[0] != plane}
 
     def clear(self) -> None:
         """Drop everything."""
         with self._lock:
             self._tiles.clear()
             self._sizes.clear()
+            self._stats.clear()
 
     def _drop(self, key: TileKey) -> None:
         self._tiles.pop(key, None)

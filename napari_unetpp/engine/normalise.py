@@ -98,7 +98,7 @@ def _sample(image: Image) -> NDArray[np.float32]:
 
 def _noise(image: Image) -> float:
     """Standard deviation of the pixel noise from second differences (median, robust to structure)."""
-    rows = image[: 4 * 1024, : 4 * 1024]
+    rows = image[:: max(1, image.shape[0] * image.shape[1] // SAMPLES)]
     if rows.shape[1] < 3:
         return 0.0
     grey = rows.astype(np.float32) if rows.ndim == 2 else rows.astype(np.float32).mean(axis=-1)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Normalisation, Region
-from napari_unetpp.engine.normalise import measure, to_input
+from napari_unetpp._types import Region
+from napari_unetpp.engine.normalise import NormStats, to_input
 from napari_unetpp.engine.sampling import resample
 
 
@@ -18,16 +18,17 @@ class PlaneReader:
     Parameters
     ----------
     image : ndarray of shape (Y, X) or (Y, X, C)
-        The plane on the input grid; percentiles are measured here, once.
+        The plane on the input grid.
     scale : float
         Input grid to working grid; other than 1 resamples the whole plane.
-    rule : Normalisation
+    stats : NormStats
+        Measured once, on the whole plane.
     channels : int
         Channels that the network reads.
     """
 
-    def __init__(self, image: NDArray[Any], scale: float, rule: Normalisation, channels: int) -> None:
-        self._stats = measure(image, rule)
+    def __init__(self, image: NDArray[Any], scale: float, stats: NormStats, channels: int) -> None:
+        self._stats = stats
         self._plane = resample(image, scale)
         self._channels = channels
 

@@ -68,8 +68,14 @@ class PlaneMaps:
 
     def uncertainty(self) -> Maps:
         """Disagreement of the levels computed (Y, X)."""
-        parts = {level: decode.foreground(self.store.maps(level), self.info) for level in self.store.levels}
-        return self._valid(resample_maps(decode.uncertainty(parts)[None], self.shape)[0])
+        out = np.empty(self.store.shape, np.float32)
+        for band in self._rows():
+            parts = {
+                level: decode.foreground(self.store.maps(level, band), self.info)
+                for level in self.store.levels
+            }
+            out[band.slices] = decode.uncertainty(parts)
+        return self._valid(resample_maps(out[None], self.shape)[0])
 
     def labels(self) -> NDArray[np.uint32]:
         """Labels (Y, X); large planes are decoded by whole connected components, block by block."""
@@ -83,14 +89,19 @@ class PlaneMaps:
     def _same_grid(self) -> bool:
         return self.store.shape == self.shape
 
+    def _rows(self) -> Iterator[Region]:
+        """Bands of rows of the working grid."""
+        height, width = self.store.shape
+        for y0 in range(0, height, BAND):
+            yield Region(y0, 0, min(y0 + BAND, height), width)
+
     def _bands(self) -> Iterator[tuple[Region, Maps]]:
         """Maps on the input grid, a band of rows at a time where no resampling is needed."""
-        height, width = self.shape
         if not self._same_grid:
-            yield Region(0, 0, height, width), resample_maps(self.store.maps(self.level), self.shape)
+            whole = Region(0, 0, *self.shape)
+            yield whole, resample_maps(self.store.maps(self.level), self.shape)
             return
-        for y0 in range(0, height, BAND):
-            band = Region(y0, 0, min(y0 + BAND, height), width)
+        for band in self._rows():
             yield band, self.store.maps(self.level, band)
 
     def _labels_by_blocks(self) -> NDArray[np.uint32]:

@@ -26,6 +26,7 @@ from napari_unetpp._types import (
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.node_cache import NodeCache, TileKey
+from napari_unetpp.engine.normalise import measure
 from napari_unetpp.engine.plane import PlaneReader
 from napari_unetpp.net import graph
 
@@ -92,7 +93,10 @@ class _Prediction:
 
     def _prepare(self) -> None:
         request, info = self.request, self.evaluator.info
-        self.plane = PlaneReader(request.image, request.scale, info.normalisation, info.net.in_channels)
+        stats = self.cache.stats(
+            request.plane, info.normalisation, lambda: measure(request.image, info.normalisation)
+        )
+        self.plane = PlaneReader(request.image, request.scale, stats, info.net.in_channels)
         self.shape = self.plane.shape
         view = request.viewport and tiles.scaled(request.viewport, request.scale, self.shape)
         self.plan = tiles.plan(

@@ -28,6 +28,11 @@ class Painter:
         self._timer.setSingleShot(True)
         self._timer.setInterval(FALLBACK_MS)
         self._timer.timeout.connect(self._refresh_pending)
+        self._thumbnail_of: Labels | None = None
+        self._thumbnail = QTimer(parent)
+        self._thumbnail.setSingleShot(True)
+        self._thumbnail.setInterval(FALLBACK_MS // 2)
+        self._thumbnail.timeout.connect(self._refresh_thumbnail)
 
     def paint(
         self, layer: Labels, index: PlaneIndex, region: Region, values: NDArray[Any], *, final: bool
@@ -38,13 +43,23 @@ class Painter:
         index.view(layer.data)[region.slices] = values
         if final:
             _forget_strokes(layer)
+            self._thumbnail_of = layer
+            self._thumbnail.start()
         if not _show_part(layer, index, region):
             self._later(layer)
 
     def close(self) -> None:
         """Forget what is pending."""
         self._timer.stop()
+        self._thumbnail.stop()
+        self._thumbnail_of = None
         self._pending.clear()
+
+    def _refresh_thumbnail(self) -> None:
+        """Once, after the last rectangle: a refresh of a part leaves the thumbnail as it was."""
+        layer, self._thumbnail_of = self._thumbnail_of, None
+        if layer is not None and layer.visible and hasattr(layer, "_update_thumbnail"):
+            layer._update_thumbnail()
 
     def _later(self, layer: Labels) -> None:
         if layer not in self._pending:

@@ -102,7 +102,7 @@ def _check(layer: Layer, dims: Any) -> None:
     if layer.ndim < 2:
         raise UnetppError(f"'{name}' has {layer.ndim} dimension(s); an image needs at least two.")
     if dims.ndisplay != 2:
-        raise UnetppError("The viewer shows 3D: switch to 2D (Ctrl+Y), then the displayed plane is segmented.")
+        raise UnetppError("The viewer shows 3D: switch to 2D (Ctrl+Y); the displayed plane is segmented.")
     if np.dtype(layer.data.dtype).kind not in "buif":
         raise UnetppError(
             f"'{name}' holds {layer.data.dtype} values; expected integers, floats or booleans."
@@ -124,7 +124,7 @@ def _pixel_size(layer: Layer, displayed: list[int]) -> float | None:
             float((1.0 * layer.units[axis]).to("micrometer").magnitude) * float(layer.scale[axis])
             for axis in displayed
         ]
-    except Exception:  # noqa: BLE001  pint raises its own kinds for pixels and seconds
+    except Exception:
         return None
     square = abs(sizes[0] - sizes[1]) <= 0.01 * max(sizes)
     return sizes[0] if square and sizes[0] > 0 else None

@@ -77,7 +77,7 @@ class ThreadRunner(QObject):
         try:
             for event in job(flag.is_set):
                 self._post(on_event, event)
-        except BaseException as caught:  # noqa: BLE001  it is reported on the GUI thread
+        except BaseException as caught:
             error = caught
         self._post(on_end, error)
 

@@ -18,6 +18,7 @@ from napari_unetpp.session import speed, wording
 from napari_unetpp.session.costs import Costs
 from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.ports import Layers, Runner, View
+from napari_unetpp.session.presenter import Presenter, scale_for
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import (
     Plane,
@@ -33,7 +34,19 @@ from napari_unetpp.session.workshop import Workshop
 
 DEFAULTS = Settings()
 RULE = ("kind", "threshold", "min_size", "split")
-CHOICES = ("image", "model", "device", "level", "live", "scale")
+SIGNALS = {
+    "image": "chosen",
+    "model": "chosen",
+    "device": "chosen",
+    "kind": "chosen",
+    "level": "changed",
+    "threshold": "changed",
+    "min_size": "changed",
+    "scale": "changed",
+    "live": "toggled",
+    "split": "toggled",
+}
+"""Fields of the state, and how the view's signals for them end."""
 
 
 class Controller:
@@ -74,6 +87,7 @@ class Controller:
         self.state = SessionState(device=settings.device, live=settings.live)
         self.costs = Costs()
         self.cycle = Cycle(view, layers, runner, workshop)
+        self.presenter = Presenter(view, layers, self.state, self.costs)
         self._list_models = models
         self._models: dict[str, ModelInfo] = {}
         self._plane_key: Hashable = None
@@ -114,29 +128,27 @@ class Controller:
         return self._models.get(self.state.model or "")
 
     def _connect(self) -> None:
-        signals, layers = self.view.signals, self.layers.signals
-        for name in ("image", "model", "device", "kind"):
-            getattr(signals, f"{name}_chosen").connect(self._setter(name))
-        for name in ("level", "threshold", "min_size", "scale"):
-            getattr(signals, f"{name}_changed").connect(self._setter(name))
-        for name in ("live", "split"):
-            getattr(signals, f"{name}_toggled").connect(self._setter(name))
-        signals.circle_toggled.connect(self._on_view_circle)
-        signals.segment_pressed.connect(self.segment)
-        signals.stop_pressed.connect(self.stop)
-        signals.save_pressed.connect(self.save)
-        signals.offer_taken.connect(self._on_view_offer)
-        layers.images_changed.connect(self._on_images)
-        layers.plane_changed.connect(self._on_plane)
-        layers.circle_changed.connect(self._on_circle)
-        layers.circle_removed.connect(lambda: self.view.set_circle(False))
-        for name in RULE:
-            getattr(self.state.events, name).connect(self._on_rule)
-        for name in CHOICES:
-            getattr(self.state.events, name).connect(getattr(self, f"_on_{name}"))
-        self.cycle.measured.connect(self._on_measured)
-        self.cycle.ready.connect(self._on_ready)
-        self.cycle.idle.connect(self._on_idle)
+        signals, layers, cycle = self.view.signals, self.layers.signals, self.cycle
+        for name, change in SIGNALS.items():
+            getattr(signals, f"{name}_{change}").connect(self._setter(name))
+        for name in SIGNALS:
+            reaction = self._on_rule if name in RULE else getattr(self, f"_on_{name}")
+            getattr(self.state.events, name).connect(reaction)
+        for signal, reaction in (
+            (signals.circle_toggled, self._on_view_circle),
+            (signals.segment_pressed, self.segment),
+            (signals.stop_pressed, self.stop),
+            (signals.save_pressed, self.save),
+            (signals.offer_taken, self._on_view_offer),
+            (layers.images_changed, self._on_images),
+            (layers.plane_changed, self._on_plane),
+            (layers.circle_changed, self._on_circle),
+            (layers.circle_removed, self._on_circle_removed),
+            (cycle.measured, self._on_measured),
+            (cycle.ready, self._on_ready),
+            (cycle.idle, self._on_idle),
+        ):
+            signal.connect(reaction)
 
     def _setter(self, name: str) -> Callable[[Any], None]:
         def set_state(value: Any) -> None:
@@ -158,7 +170,7 @@ class Controller:
     def segment(self) -> None:
         """Segment the displayed plane at the chosen depth."""
         with self._telling():
-            self.cycle.show(self._request(self._plane()))
+            self.cycle.show(self._request(self.presenter.plane()))
 
     def stop(self) -> None:
         """Ask the run to end; it does so within a tile."""
@@ -167,7 +179,7 @@ class Controller:
     def save(self) -> None:
         """Write what our layer shows, and its table of objects."""
         with self._telling():
-            plane = self._plane()
+            plane = self.presenter.plane()
             labels = self.layers.result(plane)
             if labels is None or self.busy:
                 raise UnetppError("There is no finished result for this image yet: press Segment first.")
@@ -190,9 +202,7 @@ class Controller:
         with self._telling():
             model = self.model
             if shown and model is not None:
-                plane = self._plane()
-                scale = self.state.scale or self._auto_scale(model, plane)
-                self.layers.show_circle(plane, model.sampling.value / scale)
+                self.presenter.circle(model)
                 drawn = True
         self.view.set_circle(drawn)
 
@@ -217,19 +227,19 @@ class Controller:
         self.view.set_levels(levels, self.state.level)
         self._on_rule()
         self._describe()
-        self._tell_costs()
+        self.presenter.tell_costs(self.model)
         self.cycle.warm(WarmRequest(model, self.state.device))
 
     def _on_device(self, _name: str) -> None:
         self.cycle.abandon()
-        self._tell_costs()
+        self.presenter.tell_costs(self.model)
         if self.model is not None:
             self.cycle.warm(WarmRequest(self.model, self.state.device))
 
     def _on_level(self, level: int) -> None:
         if self.model is not None:
             self.view.set_levels(speed.levels_of(self.model), level)
-            self._tell_costs()
+            self.presenter.tell_costs(self.model)
             self._on_intent()
 
     def _on_live(self, live: bool) -> None:
@@ -289,13 +299,14 @@ class Controller:
     def _on_circle(self, diameter: float) -> None:
         model = self.model
         if model is not None and diameter > 0:
-            from napari_unetpp.engine.sampling import choose_scale
+            self.state.scale = scale_for(model, diameter)
 
-            self.state.scale = round(choose_scale(model.sampling, (1, 1), diameter=diameter), 2)
+    def _on_circle_removed(self) -> None:
+        self.view.set_circle(False)
 
     def _on_measured(self, event: Speed) -> None:
         self.costs.update(event)
-        self._tell_costs()
+        self.presenter.tell_costs(self.model)
 
     def _on_ready(self, event: Ready) -> None:
         if event.wanted == self.state.device:
@@ -312,43 +323,11 @@ class Controller:
 
     # ------------------------------------------------------------------ helpers
 
-    def _plane(self) -> Plane:
-        if self.state.image is None:
-            raise UnetppError(wording.NO_IMAGE)
-        return self.layers.read(self.state.image)
-
     def _request(self, plane: Plane) -> ShowRequest:
         if self.model is None:
             raise UnetppError(wording.NO_MODEL)
         state = self.state
         return ShowRequest(0, plane, self.model, state.device, state.level, state.rule, state.scale)
 
-    def _auto_scale(self, model: ModelInfo, plane: Plane) -> float:
-        from napari_unetpp.engine.sampling import choose_scale
-
-        return choose_scale(model.sampling, plane.shape, pixel_size=plane.pixel_size)
-
     def _describe(self) -> None:
-        """Say how the image is read and at which scale, or why it cannot be read."""
-        self._plane_key = None
-        model = self.model
-        try:
-            plane = self._plane()
-        except UnetppError as error:
-            self.view.set_image_note(str(error), "warning")
-            self.view.set_can_segment(False)
-            return
-        self._plane_key = plane.key
-        self.view.set_image_note(wording.plane_text(plane), "info")
-        self.view.set_can_segment(model is not None)
-        if model is not None:
-            self.view.set_scale(*wording.scale(self.state.scale, self._auto_scale(model, plane), model))
-
-    def _tell_costs(self) -> None:
-        model = self.model
-        if model is None:
-            return
-        points = self.costs.points(model, self.state.device)
-        self.view.set_chart(points, self.state.level)
-        point = next(point for point in points if point.level == self.state.level)
-        self.view.set_readout(*wording.readout(model, point))
+        self._plane_key = self.presenter.describe(self.model)

@@ -26,6 +26,7 @@ from napari_unetpp.session.values import (
     Speed,
     Stopped,
     WarmRequest,
+    model_key,
 )
 from napari_unetpp.session.workshop import Workshop
 
@@ -60,6 +61,7 @@ class Cycle:
         self.levels: tuple[int, ...] = ()
         self._generation = 0
         self._began = 0.0
+        self._timed: set[tuple[str, str]] = set()
         self._warming = False
         self._warm = False
         self._closed = False
@@ -117,6 +119,8 @@ class Cycle:
             self._warm = True
             self.ready.emit(event)
         elif isinstance(event, Speed):
+            if len(event.levels) > 1:
+                self._timed.add((event.model, event.wanted))
             self.measured.emit(event)
         elif isinstance(event, Saved):
             names = " and ".join(path.name for path in event.paths)
@@ -162,8 +166,12 @@ class Cycle:
         self.view.set_can_save(self.shown is not None)
         self.idle.emit()
         if self.running is None and self.shown is not None and error is None:
-            job = partial(jobs.prefetch, self.workshop, self.shown)
-            self.runner.submit(job, self._on_event, lambda error: None)
+            self._use_idle_time(self.shown)
+
+    def _use_idle_time(self, shown: ShowRequest) -> None:
+        measure = (model_key(shown.model), shown.device) not in self._timed
+        job = partial(jobs.after, self.workshop, shown, measure=measure)
+        self.runner.submit(job, self._on_event, partial(self._on_end, OTHER))
 
     def _tell_error(self, error: BaseException) -> None:
         if isinstance(error, UnetppError):

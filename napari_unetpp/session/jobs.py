@@ -71,18 +71,25 @@ def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> I
     yield _outcome(kept, request, result, time.perf_counter() - start)
 
 
-def prefetch(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
-    """Decode the other computed levels of a plane that is shown; yields nothing."""
-    if request.plane.shape[0] * request.plane.shape[1] > PREFETCH_PIXELS:
-        return
+def after(
+    workshop: Workshop, request: ShowRequest, should_stop: ShouldStop, *, measure: bool
+) -> Iterator[Event]:
+    """What an idle worker does after a run.
+
+    Decodes the other computed levels of the plane, so that the slider repaints at once, and takes up
+    the measurement of speed if the first press of the button interrupted it.
+    """
     evaluator = workshop.evaluator(request.model, request.device)
     kept = workshop.find(_key(workshop, request, evaluator.version))
-    for level in levels_of(request.model):
-        if should_stop():
-            return
-        if kept is not None and kept.store.complete(level):
-            _decoded(workshop, kept, replace(request, level=level))
-    yield from ()
+    if kept is not None and request.plane.shape[0] * request.plane.shape[1] <= PREFETCH_PIXELS:
+        for level in levels_of(request.model):
+            if should_stop():
+                return
+            if kept.store.complete(level):
+                _decoded(workshop, kept, replace(request, level=level))
+    if measure:
+        for levels in workshop.engine.time_levels(evaluator, should_stop):
+            yield Speed(model_key(request.model), request.device, levels)
 
 
 def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:

@@ -22,6 +22,8 @@ FULL = 0.95
 
 def seconds_text(seconds: float) -> str:
     """Seconds, short: ``0.4 s``, ``12 s``, ``3 min 5 s``."""
+    if seconds < 0.05:
+        return "< 0.1 s"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 99.5:
@@ -33,14 +35,14 @@ def cost_text(seconds_per_megapixel: float) -> str:
     """Milliseconds per megapixel, or seconds where that is shorter."""
     if seconds_per_megapixel < 0.9995:
         return f"{1000 * seconds_per_megapixel:.0f} ms/MPx"
-    return f"{seconds_per_megapixel:.1f} s/MPx"
+    return f"{seconds_per_megapixel:.{0 if seconds_per_megapixel >= 9.95 else 1}f} s/MPx"
 
 
 def readout(model: ModelInfo, point: ChartPoint) -> tuple[str, str]:
     """The line under the slider, and its tool tip."""
     millions = graph.parameters(point.level, model.net) / 1e6
     cost = cost_text(point.seconds)
-    cost = f"{cost} here" if point.measured else f"~{cost} (estimate)"
+    cost = f"{cost} here" if point.measured else f"~{cost} est."
     score = "no score" if point.quality is None else f"Dice {point.quality:.2f}"
     text = f"L{point.level} · {millions:.2f} M · {cost} · {score}"
     return text, _readout_tip(model, point, millions)

@@ -41,6 +41,8 @@ class FitOptions:
         Decay of the weight average (per step).
     report_seconds : float
         Time between two reports (with a validation and a checkpoint).
+    grow : bool
+        Begin with the shallow levels (training from scratch).
     compiled : bool
         Fuse the steps with ``torch.compile`` (about 1.5 times faster, half a minute per stage).
     """
@@ -55,6 +57,7 @@ class FitOptions:
     report_seconds: float = 300.0
     device: str = "cpu"
     dtype: str = "float32"
+    grow: bool = True
     compiled: bool = False
 
 
@@ -124,7 +127,7 @@ class Fit:
 
     def _stage(self, progress: float) -> schedule.Stage:
         o = self.options
-        return schedule.stage(progress, depth=self.net.level, patch=o.patch, batch=o.batch)
+        return schedule.stage(progress, depth=self.net.level, patch=o.patch, batch=o.batch, grow=o.grow)
 
     def _one_step(self, stage: schedule.Stage, rate: float) -> float:
         batch = self.source.batch(stage.batch, stage.patch)

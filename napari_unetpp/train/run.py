@@ -87,6 +87,7 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
         rate=request.rate,
         device=device,
         dtype=dtype,
+        grow=parent is None,
         compiled=worth_compiling(60 * minutes if minutes else float("inf")),
     )
     fit = Fit(net, source, info.task, options)

@@ -18,15 +18,16 @@ class Stage:
     batch: int
 
 
-def stage(progress: float, *, depth: int, patch: int, batch: int) -> Stage:
+def stage(progress: float, *, depth: int, patch: int, batch: int, grow: bool = True) -> Stage:
     """Growing stages: shallow levels first (their steps cost a third), large patches last.
 
     The nodes of a level are a subset of those of the next, so nothing that was learned
-    is lost; the deep nodes then start from features that already segment.
+    is lost; the deep nodes then start from features that already segment. A network that
+    was trained before does not `grow`: all its levels are trained from the start.
     """
-    if progress < 0.12:
+    if grow and progress < 0.12:
         return Stage(min(2, depth), patch, batch)
-    if progress < 0.30:
+    if grow and progress < 0.30:
         return Stage(min(3, depth), patch, batch)
     if progress < 0.85:
         return Stage(depth, patch, batch)

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from napari_unetpp._types import Region
+from napari_unetpp._types import Normalisation, Region
 from napari_unetpp.engine.node_cache import NodeCache, TileKey, node_bytes
+from napari_unetpp.engine.normalise import NormStats
 
 
 def key(plane="a", x=0, version="v"):
@@ -78,6 +79,21 @@ def test_forget_and_clear():
     assert [bool(cache.get(key(plane))) for plane in "abc"] == [True, False, True]
     cache.clear()
     assert (len(cache), cache.nbytes) == (0, 0)
+
+
+def test_intensity_range_is_measured_once_per_plane():
+    cache = NodeCache(0)
+    measured = iter([NormStats(0, n) for n in range(1, 9)])
+
+    def high(plane):
+        return cache.stats(plane, Normalisation(), lambda: next(measured)).high
+
+    assert [high("a"), high("b"), high("a")] == [1, 2, 1]
+    assert [high(None), high(None)] == [3, 4]
+    cache.forget("a")
+    assert [high("a"), high("b")] == [5, 2]
+    cache.clear()
+    assert high("b") == 6
 
 
 def test_bytes_of_nodes():

@@ -86,6 +86,10 @@ def test_ignored_pixels_do_not_change_the_loss() -> None:
     assert torch.allclose(loss([logits], batch), loss([changed], batch))
 
 
+def test_a_trained_network_does_not_grow_again() -> None:
+    assert schedule.stage(0, depth=4, patch=128, batch=8, grow=False).level == 4
+
+
 @pytest.mark.parametrize(
     ("progress", "level", "patch", "batch"),
     [(0, 2, 128, 8), (0.2, 3, 128, 8), (0.5, 4, 128, 8), (0.9, 4, 256, 2)],

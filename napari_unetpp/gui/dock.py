@@ -1,0 +1,253 @@
+"""The dock: emits what the user does, shows what the controller says, decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import QComboBox, QFileDialog, QScrollArea, QVBoxLayout, QWidget
+
+from napari_unetpp.files.model_list import list_models
+from napari_unetpp.gui.charts import chart_tip
+from napari_unetpp.gui.form import Form
+from napari_unetpp.gui.layers import NapariLayers
+from napari_unetpp.gui.settings import read_settings
+from napari_unetpp.gui.shortcuts import SEGMENT, Shortcuts
+from napari_unetpp.gui.worker import ThreadRunner
+from napari_unetpp.session.controller import Controller
+from napari_unetpp.session.engine import TorchEngine
+from napari_unetpp.session.ports import ViewSignals
+from napari_unetpp.session.workshop import Workshop
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_unetpp._types import ModelInfo
+    from napari_unetpp.session.speed import ChartPoint
+    from napari_unetpp.session.values import ImageChoice, Rule, Tone
+
+WIDTH = 300
+COLOURS = {"info": "", "warning": "#e0a100", "error": "#e5534b"}
+
+
+class UnetppDock(QWidget):
+    """Segmentation with UNet++: pick an image, press Segment, slide the depth.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.setObjectName("unetpp_dock")
+        self.setMinimumWidth(WIDTH)
+        self.signals = ViewSignals()
+        self.form = Form()
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self.form)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(area)
+        settings = read_settings()
+        window = napari_viewer.window._qt_window
+        self._layers = NapariLayers(napari_viewer, self)
+        self._runner = ThreadRunner(self)
+        self.controller = Controller(
+            self,
+            self._layers,
+            self._runner,
+            Workshop(TorchEngine(), budget_gb=settings.memory_budget_gb),
+            models=list_models,
+            settings=settings,
+        )
+        self._shortcuts = Shortcuts(window)
+        self._shortcuts.add(SEGMENT, self.form.segment_button.click)
+        self._started = self._docked = False
+        self._connect()
+        controller, shortcuts = self.controller, self._shortcuts
+        self.destroyed.connect(lambda: _close(controller, shortcuts))
+
+    def _connect(self) -> None:
+        form, signals = self.form, self.signals
+        for combo, signal in (
+            (form.image_combo, signals.image_chosen),
+            (form.model_combo, signals.model_chosen),
+            (form.device_combo, signals.device_chosen),
+            (form.kind_combo, signals.kind_chosen),
+        ):
+            combo.activated.connect(lambda _=0, c=combo, s=signal: s.emit(c.currentData()))
+        form.depth.level_changed.connect(signals.level_changed.emit)
+        form.chart.level_clicked.connect(form.depth.slider.setValue)
+        form.live_checkbox.toggled.connect(signals.live_toggled.emit)
+        form.split_checkbox.toggled.connect(signals.split_toggled.emit)
+        form.threshold_slider.valueChanged.connect(lambda v: signals.threshold_changed.emit(round(v, 2)))
+        form.min_size_spin.valueChanged.connect(signals.min_size_changed.emit)
+        form.scale_spin.valueChanged.connect(lambda v: signals.scale_changed.emit(round(v, 2) or None))
+        form.circle_button.clicked.connect(signals.circle_toggled.emit)
+        form.segment_button.clicked.connect(lambda: signals.segment_pressed.emit())
+        form.stop_button.clicked.connect(lambda: signals.stop_pressed.emit())
+        form.save_button.clicked.connect(lambda: signals.save_pressed.emit())
+        form.message_label.linkActivated.connect(signals.offer_taken.emit)
+
+    def sizeHint(self) -> QSize:
+        return QSize(WIDTH + 20, 640)
+
+    # ------------------------------------------------------------------- life
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._docked = True
+        self._shortcuts.set_enabled(True)
+        if not self._started:
+            self._started = True
+            QTimer.singleShot(0, self.start)  # first paint, then load
+
+    def start(self) -> None:
+        """Fill the pickers; the worker begins to load torch."""
+        self._started = True
+        self.controller.start()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self._shortcuts.set_enabled(False)
+        super().hideEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        # napari takes the widget out of a dock that is closed and forgets it, without a close event
+        if event.type() == QEvent.Type.ParentChange and self._docked and self.parent() is None:
+            self.close_session()
+        return super().event(event)
+
+    def close_session(self) -> None:
+        """Stop the worker and let go of the viewer."""
+        _close(self.controller, self._shortcuts)
+
+    # ------------------------------------------------- what the controller says
+
+    def set_images(self, images: Sequence[ImageChoice], current: Hashable | None) -> None:
+        _fill(self.form.image_combo, [(image.key, image.name) for image in images], current)
+        if not images:
+            self.form.image_combo.setPlaceholderText("no image")
+
+    def set_image_note(self, text: str, tone: Tone) -> None:
+        self.form.image_note.setText(_coloured(text, tone, faint=True))
+
+    def set_models(self, models: Sequence[ModelInfo], current: str | None) -> None:
+        from napari_unetpp.session.values import model_key
+
+        combo = self.form.model_combo
+        _fill(combo, [(model_key(model), f"{model.name} – {model.task}") for model in models], current)
+        for row, model in enumerate(models):
+            licence = f"\nLicence: {model.licence}" if model.licence else ""
+            combo.setItemData(row, (model.title or model.name) + licence, Qt.ItemDataRole.ToolTipRole)
+
+    def set_devices(self, devices: Sequence[tuple[str, str]], current: str, note: str) -> None:
+        _fill(self.form.device_combo, devices, current)
+        self.form.device_note.setText(_coloured(note, "warning"))
+        self.form.device_note.setVisible(bool(note))
+
+    def set_levels(self, levels: Sequence[int], current: int) -> None:
+        self.form.depth.set_levels(levels, current)
+
+    def set_readout(self, text: str, tip: str) -> None:
+        self.form.level_readout.setText(text)
+        self.form.level_readout.setToolTip(tip)
+
+    def set_chart(self, points: Sequence[ChartPoint], current: int) -> None:
+        self.form.chart.set_points(points, current)
+        self.form.chart.setToolTip(chart_tip(points))
+        self.form.chart.setAccessibleDescription(chart_tip(points))
+
+    def set_live(self, live: bool) -> None:
+        _quietly(self.form.live_checkbox, "setChecked", live)
+
+    def set_rule(self, rule: Rule, *, can_split: bool) -> None:
+        form = self.form
+        _quietly(form.kind_combo, "setCurrentIndex", form.kind_combo.findData(rule.kind))
+        if round(form.threshold_slider.value(), 2) != rule.threshold:
+            _quietly(form.threshold_slider, "setValue", rule.threshold)
+        _quietly(form.min_size_spin, "setValue", rule.min_size)
+        _quietly(form.split_checkbox, "setChecked", rule.split)
+        form.split_checkbox.setEnabled(can_split)
+        form.min_size_spin.setEnabled(rule.kind == "labels")
+
+    def set_scale(self, scale: float | None, auto: float, hint: str, circle: bool) -> None:
+        spin = self.form.scale_spin
+        spin.setSpecialValueText(f"auto (× {auto:.2f})")
+        _quietly(spin, "setValue", scale or 0.0)
+        self.form.scale_note.setText(_coloured(hint, "info", faint=True))
+        self.form.circle_button.setEnabled(circle)
+
+    def set_circle(self, shown: bool) -> None:
+        _quietly(self.form.circle_button, "setChecked", shown)
+
+    def set_busy(self, busy: bool) -> None:
+        self.form.stop_button.setEnabled(busy)
+
+    def set_can_segment(self, can: bool) -> None:
+        self.form.segment_button.setEnabled(can)
+
+    def set_can_save(self, can: bool) -> None:
+        self.form.save_button.setEnabled(can)
+
+    def set_progress(self, fraction: float | None, text: str) -> None:
+        bar = self.form.progress_bar
+        bar.setRange(0, 0 if fraction is None else 1000)
+        if fraction is not None:
+            bar.setValue(int(1000 * fraction))
+        bar.setFormat(text)
+        bar.setTextVisible(bool(text))
+
+    def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None:
+        links = " · ".join(f'<a href="{action}">{escape(label)}</a>' for label, action in offers)
+        body = _coloured(text, tone)
+        self.form.message_label.setText(f"{body}<br>{links}" if links else body)
+
+    def ask_path(self, suggestion: Path) -> Path | None:
+        chosen, _ = QFileDialog.getSaveFileName(
+            self,
+            "Save labels and table",
+            str(suggestion),
+            "Label image and CSV (*.tif)",
+            options=QFileDialog.Option.DontConfirmOverwrite,  # a free name is chosen instead
+        )
+        return Path(chosen) if chosen else None
+
+
+def _close(controller: Controller, shortcuts: Shortcuts) -> None:
+    controller.close()
+    try:
+        shortcuts.close()
+    except RuntimeError:  # the window went first
+        pass
+
+
+def _fill(combo: QComboBox, entries: Sequence[tuple[Hashable, str]], current: Hashable | None) -> None:
+    """Show `entries`, select `current`; emits nothing."""
+    blocked = combo.blockSignals(True)
+    combo.clear()
+    for key, text in entries:
+        combo.addItem(text, key)
+    keys = [key for key, _ in entries]
+    combo.setCurrentIndex(keys.index(current) if current in keys else -1)
+    combo.blockSignals(blocked)
+
+
+def _quietly(widget: QWidget, method: str, value: object) -> None:
+    blocked = widget.blockSignals(True)
+    getattr(widget, method)(value)
+    widget.blockSignals(blocked)
+
+
+def _coloured(text: str, tone: Tone, *, faint: bool = False) -> str:
+    """Rich text in the colour of its tone."""
+    body = escape(text).replace("\n", "<br>")
+    colour = COLOURS[tone] or ("#8a8f98" if faint else "")
+    return f'<span style="color: {colour}">{body}</span>' if colour else body

@@ -1,0 +1,35 @@
+"""Sample data: four small images under CC0 that come with the package (see ``samples/README.md``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_unetpp.files.images import read_image
+
+FOLDER = Path(__file__).parents[1] / "samples"
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def dense_fluorescence() -> list[LayerData]:
+    """Many small nuclei, grey."""
+    return _sample("dense_fluorescence")
+
+
+def sparse_fluorescence() -> list[LayerData]:
+    """Few large nuclei, grey."""
+    return _sample("sparse_fluorescence")
+
+
+def histology() -> list[LayerData]:
+    """Stained tissue, colour, dark on bright."""
+    return _sample("histology")
+
+
+def brightfield() -> list[LayerData]:
+    """Unstained or lightly stained cells, dark nuclei on a bright background."""
+    return _sample("brightfield")
+
+
+def _sample(name: str) -> list[LayerData]:
+    return [(read_image(FOLDER / f"{name}.png"), {"name": name}, "image")]

@@ -1,0 +1,61 @@
+"""A real napari viewer with the dock in it; runs with the tiny untrained model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+pytest.importorskip("qtpy")
+
+TIMEOUT = 60_000
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    """Bright squares on black, 8 bit."""
+    data = np.zeros((96, 128), np.uint8)
+    for y in range(8, 80, 24):
+        for x in range(8, 112, 24):
+            data[y : y + 12, x : x + 12] = 200
+    return data
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
+    """A viewer that is not shown."""
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def open_dock(viewer: Any, qtbot: Any, tiny_model: Any) -> Iterator[Callable[[], Any]]:
+    """Docks the widget and waits until its worker is ready."""
+    from napari_unetpp.gui.dock import UnetppDock
+
+    docks = []
+
+    def make() -> Any:
+        dock = UnetppDock(viewer)
+        docks.append(dock)
+        viewer.window.add_dock_widget(dock, name="UNet++")
+        dock.start()
+        qtbot.waitUntil(lambda: not dock.controller.cycle._warming, timeout=TIMEOUT)
+        return dock
+
+    yield make
+    for dock in docks:
+        dock.close_session()
+        dock._runner._executor.shutdown(wait=True)
+
+
+@pytest.fixture
+def wait(qtbot: Any) -> Callable[[Any], None]:
+    """Waits until the dock has nothing to do."""
+
+    def until_idle(dock: Any) -> None:
+        qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
+
+    return until_idle

@@ -1,0 +1,209 @@
+"""Stand-ins for everything around the controller: a view, layers, an inline runner, an engine of numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from napari_unetpp._types import (
+    LevelScores,
+    ModelInfo,
+    NetConfig,
+    PredictDone,
+    PredictStarted,
+    Region,
+    SamplingRule,
+    ScoreSet,
+    TileDone,
+    UnetppError,
+)
+from napari_unetpp.session.controller import Controller
+from napari_unetpp.session.engine import TorchEngine
+from napari_unetpp.session.ports import LayerSignals
+from napari_unetpp.session.values import ImageChoice, Plane
+
+
+class FakeEngine(TorchEngine):
+    """Maps are the image itself, minus a bit per level; decoding is the real one."""
+
+    def __init__(self) -> None:
+        self.predicted: list[tuple[int, float]] = []
+        self.loaded: list[tuple[str, str]] = []
+        self.tile = 32
+
+    def load(self, model: ModelInfo, device: str) -> Any:
+        self.loaded.append((model.name, device))
+        choice = SimpleNamespace(device="cpu", dtype="float32", note="")
+        return SimpleNamespace(info=model, version=f"{model.name} {device}", choice=choice)
+
+    def devices(self) -> tuple[str, ...]:
+        return ("cpu",)
+
+    def cache(self, budget_bytes: int) -> Any:
+        return None
+
+    def predict(self, evaluator: Any, request: Any, cache: Any, should_stop: Any) -> Iterator[Any]:
+        self.predicted.append((request.level, request.scale))
+        image = request.image.astype(np.float32)
+        image = image.mean(axis=-1) if image.ndim == 3 else image
+        regions = [
+            Region(y, x, min(y + self.tile, image.shape[0]), min(x + self.tile, image.shape[1]))
+            for y in range(0, image.shape[0], self.tile)
+            for x in range(0, image.shape[1], self.tile)
+        ]
+        levels = tuple(range(1, request.level + 1))
+        yield PredictStarted(request.generation, image.shape, levels, len(regions))
+        done, total = 0, len(regions) * len(levels)
+        for region in regions:
+            if should_stop():
+                yield PredictDone(request.generation, request.level, 0.1, 0, 0, True)
+                return
+            for level in levels:
+                done += 1
+                part = np.clip(np.nan_to_num(image[region.slices]) - 0.01 * (4 - level), 0, 1)
+                maps = np.stack([part, part])
+                yield TileDone(request.generation, level, region, maps, done, total)
+        yield PredictDone(request.generation, request.level, 0.1, 10, 0, False)
+
+    def time_levels(self, evaluator: Any, should_stop: Any) -> Iterator[Mapping[int, float]]:
+        yield {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}
+
+
+class FakeLayers:
+    """One or two images in memory; remembers what was painted."""
+
+    def __init__(self) -> None:
+        self.signals = LayerSignals()
+        self.arrays: dict[Hashable, Any] = {}
+        self.versions: dict[Hashable, int] = {}
+        self.painted: dict[Hashable, np.ndarray] = {}
+        self.refuse = False
+        self.closed = False
+        self.circle: float | None = None
+        self.paints: list[tuple[Region, bool]] = []
+
+    def images(self) -> list[ImageChoice]:
+        return [ImageChoice(key, str(key)) for key in self.arrays]
+
+    def preferred(self) -> Hashable | None:
+        return next(iter(self.arrays), None)
+
+    def read(self, image: Hashable) -> Plane:
+        if image not in self.arrays:
+            raise UnetppError("This image is no longer open.")
+        data = self.arrays[image]
+        return Plane((image, self.versions.get(image, 0)), image, str(image), data, rgb=data.ndim == 3)
+
+    def prepare(self, plane: Plane) -> None:
+        self.painted.setdefault(plane.key, np.zeros(plane.shape, np.uint32))
+
+    def paint(self, plane: Plane, region: Region, values: np.ndarray, *, final: bool) -> bool:
+        if self.refuse:
+            return False
+        self.paints.append((region, final))
+        self.painted[plane.key][region.slices] = values
+        return True
+
+    def result(self, plane: Plane) -> np.ndarray | None:
+        return self.painted.get(plane.key)
+
+    def show_circle(self, plane: Plane, diameter: float) -> None:
+        self.circle = diameter
+
+    def hide_circle(self) -> None:
+        self.circle = None
+
+    def close(self) -> None:
+        self.closed = True
+
+    def replace(self, image: Hashable, data: np.ndarray) -> None:
+        self.arrays[image] = data
+        self.versions[image] = self.versions.get(image, 0) + 1
+        self.signals.plane_changed.emit(image)
+
+
+@dataclass
+class HandRunner:
+    """Runs a job when told: `inline` at once, else step by step, as a thread would."""
+
+    inline: bool = True
+    jobs: list[Any] = field(default_factory=list)
+    closed: bool = False
+
+    def submit(self, job: Any, on_event: Callable[..., None], on_end: Callable[..., None]) -> None:
+        self.stop()
+        flag = [False]
+        entry = [job(lambda: flag[0]), on_event, on_end, flag]
+        self.jobs.append(entry)
+        if self.inline:
+            self.finish()
+
+    def stop(self) -> None:
+        for *_, flag in self.jobs:
+            flag[0] = True
+
+    def close(self) -> None:
+        self.closed = True
+        self.stop()
+
+    def step(self) -> bool:
+        """Deliver one event of the oldest job; False when there is none left."""
+        if not self.jobs:
+            return False
+        work, on_event, on_end, _ = self.jobs[0]
+        try:
+            event = next(work)
+        except StopIteration:
+            self.jobs.pop(0)
+            on_end(None)
+        except Exception as error:
+            self.jobs.pop(0)
+            on_end(error)
+        else:
+            on_event(event)
+        return True
+
+    def finish(self) -> None:
+        while self.step():
+            pass
+
+
+def model_info(name: str = "nuclei", level: int = 3) -> ModelInfo:
+    """A model card without a file."""
+    scores = {d: LevelScores(0.8 + 0.02 * d, 0.7, 0.5, 1) for d in (1, 2, 3, 4)}
+    return ModelInfo(
+        name,
+        "instances",
+        ("nucleus",),
+        ("foreground", "distance"),
+        NetConfig(outputs=2),
+        recommended_level=level,
+        sampling=SamplingRule("object", 20.0),
+        validation=ScoreSet("made up", 3, scores),
+    )
+
+
+@dataclass
+class Sitting:
+    """A controller with its stand-ins."""
+
+    controller: Controller
+    view: Any
+    layers: FakeLayers
+    runner: HandRunner
+    engine: FakeEngine
+
+    @property
+    def message(self) -> str:
+        """What the message line says."""
+        return str(self.view.set_message.call_args.args[0])
+
+    @property
+    def result(self) -> np.ndarray:
+        """What is painted for the displayed plane."""
+        image = self.controller.state.image
+        return self.layers.painted[image, self.layers.versions.get(image, 0)]

@@ -1,0 +1,138 @@
+"""Pure parts of the sitting: sentences, costs, tables, rectangles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stand_ins import model_info
+
+from napari_unetpp._types import Region
+from napari_unetpp.session import objects, painting, speed, wording
+from napari_unetpp.session.costs import Costs
+from napari_unetpp.session.state import SessionState
+from napari_unetpp.session.values import Outcome, Rule, Speed
+
+
+def outcome(**changes: object) -> Outcome:
+    """An unremarkable outcome."""
+    values: dict[str, object] = {
+        "generation": 1,
+        "level": 3,
+        "kind": "labels",
+        "levels": (1, 2, 3),
+        "seconds": 0.42,
+        "objects": 137,
+        "diameter": 14.2,
+        "coverage": 0.2,
+        "peak": 0.98,
+    }
+    return Outcome(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text", "tone", "offers"),
+    [
+        ({}, "137 objects, median diameter 14 px, L3, 0.4 s", "info", 0),
+        ({"objects": 1}, "1 object, median diameter 14 px, L3, 0.4 s", "info", 0),
+        ({"kind": "mask"}, "20.0 % foreground, L3, 0.4 s", "info", 0),
+        ({"coverage": 0, "peak": 0.3}, "No objects: the highest probability is 0.30", "warning", 2),
+        ({"coverage": 0, "peak": 0.9}, "No objects of 15 px or more", "warning", 1),
+        ({"coverage": 0, "constant": True}, "No objects: every pixel", "warning", 0),
+        ({"coverage": 0.99}, "99 % of the image is foreground", "warning", 2),
+        ({"diameter": 2.0}, "137 objects, median diameter 2 px, L3, 0.4 s. They are tiny", "warning", 1),
+    ],
+)
+def test_result_line(changes: dict[str, object], text: str, tone: str, offers: int) -> None:
+    line, found_tone, found_offers = wording.result(outcome(**changes), Rule())
+    assert line.startswith(text)
+    assert (found_tone, len(found_offers)) == (tone, offers)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.01, "< 0.1 s"), (0.42, "0.4 s"), (12.3, "12 s"), (185, "3 min 5 s")]
+)
+def test_seconds(seconds: float, text: str) -> None:
+    assert wording.seconds_text(seconds) == text
+
+
+def test_progress_tells_the_time_left_only_when_it_knows() -> None:
+    assert wording.progress(0, 96, 0.01, 0.2) == "tile 1 of 96"
+    assert wording.progress(40, 96, 0.5, 3.0) == "tile 41 of 96, 3.0 s left"
+
+
+def test_estimates_are_marked_and_follow_the_flops() -> None:
+    model = model_info()
+    points = speed.points(model, {})
+    assert not any(point.measured for point in points)
+    assert [point.level for point in points if point.recommended] == [3]
+    assert "est." in wording.readout(model, points[3])[0]
+    known = speed.points(model, {4: 1.0})
+    assert known[3].measured and known[3].seconds == 1.0
+    assert known[0].seconds == pytest.approx(7.0 / 59.6, rel=0.02)
+
+
+def test_a_real_run_corrects_the_other_levels() -> None:
+    costs, model = Costs(), model_info()
+    costs.update(Speed("nuclei", "auto", {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}))
+    costs.update(Speed("nuclei", "auto", {3: 0.8}))
+    assert [point.seconds for point in costs.points(model, "auto")] == pytest.approx([0.2, 0.4, 0.8, 1.6])
+
+
+def test_state_announces_changes_only() -> None:
+    state, heard = SessionState(), []
+    state.events.level.connect(heard.append)
+    state.level = 2
+    state.level = 2
+    assert heard == [2]
+
+
+def test_object_table_and_csv(tmp_path: Path) -> None:
+    labels = np.zeros((20, 20), np.uint16)
+    labels[2:6, 2:6], labels[10:12, 3:9] = 1, 7
+    table = objects.object_table(labels, np.ones((20, 20, 3)), pixel_size=0.5)
+    assert list(table["label"]) == [1, 7]
+    assert list(table["area_px"]) == [16, 12]
+    assert list(table["area_um2"]) == [4, 3]
+    objects.write_csv(tmp_path / "t.csv", table)
+    lines = (tmp_path / "t.csv").read_text().splitlines()
+    assert lines[0].startswith("label,area_px,centroid_y,centroid_x,diameter_px")
+    assert len(lines) == 3
+    with pytest.raises(FileExistsError):
+        objects.write_csv(tmp_path / "t.csv", table)
+
+
+def test_table_of_an_empty_result() -> None:
+    table = objects.object_table(np.zeros((5, 5), np.uint16))
+    assert len(table["label"]) == 0
+
+
+def test_areas_skip_unused_numbers() -> None:
+    labels = np.zeros((700, 3), np.uint16)
+    labels[::2, 0], labels[5, 1] = 9, 2
+    assert list(objects.areas(labels)) == [1, 350]
+    assert objects.median_diameter(objects.areas(np.zeros((3, 3), np.uint16))) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (17, 2050), (1024, 1024), (3000, 5)])
+def test_blocks_cover_once(shape: tuple[int, int]) -> None:
+    seen = np.zeros(shape, int)
+    for region in painting.blocks(shape):
+        seen[region.slices] += 1
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("working", "shape"), [((40, 60), (80, 120)), ((40, 60), (17, 31)), ((33, 7), (50, 90))]
+)
+def test_tiles_cover_the_image_grid_once(working: tuple[int, int], shape: tuple[int, int]) -> None:
+    seen = np.zeros(shape, int)
+    for y in range(0, working[0], 16):
+        for x in range(0, working[1], 16):
+            region = Region(y, x, min(y + 16, working[0]), min(x + 16, working[1]))
+            mask = np.ones(region.shape, bool)
+            where, values = painting.to_image_grid(mask, region, working, shape)
+            assert values.shape == where.shape
+            seen[where.slices] += values
+    assert (seen == 1).all()
