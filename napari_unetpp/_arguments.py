@@ -88,6 +88,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--patch", type=count, metavar="PX", help="side of the training patches")
     parser.add_argument("--batch", type=count, metavar="N", help="patches in one step")
     parser.add_argument("--resume", action="store_true", help="go on after a stop or a kill")
+    parser.add_argument("--title", metavar="TEXT", help="what the model is for, in a line (model card)")
+    parser.add_argument("--licence", metavar="TEXT", help="licence of the weights (model card)")
     _foreground(parser)
     _device(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")

@@ -17,6 +17,9 @@ from PIL import Image
 
 from napari_unetpp import cli
 from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp.files import model_list
+from napari_unetpp.files.folders import read_label, read_pairs
+from napari_unetpp.files.images import read_image
 from napari_unetpp.files.model_list import models_folder
 
 ROOT = Path(__file__).parents[1]
@@ -331,3 +334,24 @@ def test_demo_without_a_screen_runs_itself_under_xvfb(run: Run, monkeypatch: pyt
     monkeypatch.setattr(cli.subprocess, "call", lambda command: called.append(command) or 0)
     assert run("demo", "--out", "pictures")[0] == 0
     assert called[0][0] == "/usr/bin/xvfb-run" and called[0][-3:] == ["demo", "--out", "pictures"]
+
+
+# ------------------------------------------------------------ the shipped model on real images
+
+
+@pytest.mark.skipif(
+    not (model_list.SHIPPED / "nuclei.safetensors").exists(), reason="no model is shipped yet"
+)
+@pytest.mark.parametrize("level", [2, 4])
+def test_the_shipped_model_finds_real_nuclei(level: int, run: Run, data_root: Path, tmp_path: Path) -> None:
+    pairs = read_pairs(data_root / "nuclei_dsb2018" / "test")
+    pair = max(  # of the small grey images, the one with the most nuclei
+        (p for p in pairs[:20] if read_image(p.image).ndim == 2), key=lambda p: int(read_label(p.label).max())
+    )
+    status, _, err = run("segment", pair.image, "--out", tmp_path, "--level", level, "--device", "cpu")
+    assert status == 0, err
+    labels, truth = tifffile.imread(tmp_path / f"{pair.stem}_labels.tif"), read_label(pair.label)
+    overlap = 2 * np.count_nonzero((labels > 0) & (truth > 0))
+    assert overlap / (np.count_nonzero(labels) + np.count_nonzero(truth)) > 0.75
+    count = len(np.unique(truth)) - 1
+    assert 0.6 * count < labels.max() < 1.6 * count

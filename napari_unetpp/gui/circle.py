@@ -62,6 +62,11 @@ class Circle:
                 self._viewer.layers.selection.active = self._before
         self._before = None
 
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self.hide()
+        self._viewer = None
+
     def check(self) -> None:
         """Notice that the user removed the layer."""
         if self._layer is not None and self._layer not in self._viewer.layers:

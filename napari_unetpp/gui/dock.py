@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +74,7 @@ class UnetppDock(QWidget):
         self._started = self._docked = False
         self._connect()
         controller, shortcuts = self.controller, self._shortcuts
-        self.destroyed.connect(lambda: _close(controller, shortcuts))
+        self._farewell = self.destroyed.connect(lambda: _close(controller, shortcuts))
 
     def _connect(self) -> None:
         form, signals = self.form, self.signals
@@ -104,7 +105,6 @@ class UnetppDock(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._docked = True
         self._shortcuts.set_enabled(True)
         if not self._started:
             self._started = True
@@ -121,12 +121,19 @@ class UnetppDock(QWidget):
 
     def event(self, event: QEvent) -> bool:
         # napari takes the widget out of a dock that is closed and forgets it, without a close event
-        if event.type() == QEvent.Type.ParentChange and self._docked and self.parent() is None:
-            self.close_session()
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                self.close_session()
         return super().event(event)
 
     def close_session(self) -> None:
         """Stop the worker and let go of the viewer."""
+        if self._farewell is not None:
+            with suppress(RuntimeError):  # the Qt half may be gone
+                self.destroyed.disconnect(self._farewell)  # Qt would keep all of us alive
+            self._farewell = None
         _close(self.controller, self._shortcuts)
 
     # ------------------------------------------------- what the controller says
@@ -223,10 +230,8 @@ class UnetppDock(QWidget):
 
 def _close(controller: Controller, shortcuts: Shortcuts) -> None:
     controller.close()
-    try:
+    with suppress(RuntimeError):  # the window may have gone first
         shortcuts.close()
-    except RuntimeError:  # the window went first
-        pass
 
 
 def _fill(combo: QComboBox, entries: Sequence[tuple[Hashable, str]], current: Hashable | None) -> None:

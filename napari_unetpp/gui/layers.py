@@ -116,6 +116,8 @@ class NapariLayers(QObject):
 
     def close(self) -> None:
         """Let go of the viewer; the results stay."""
+        if self._viewer is None:
+            return
         self._settle.stop()
         self._painter.close()
         self._circle.hide()
@@ -127,6 +129,8 @@ class NapariLayers(QObject):
             layer.events.name.disconnect(self._on_layers)
         self._watched.clear()
         self._outputs.clear()
+        self._circle.close()
+        self._viewer = None
 
     # ------------------------------------------------------------------ helpers
 

@@ -15,7 +15,7 @@ class Shortcuts:
     """Keys of the main window that belong to one dock."""
 
     def __init__(self, window: QWidget) -> None:
-        self._window = window
+        self._window: QWidget | None = window
         self._shortcuts: list[QShortcut] = []
 
     def add(self, key: str, action: Callable[[], None]) -> None:
@@ -37,3 +37,4 @@ class Shortcuts:
             shortcut.setEnabled(False)
             shortcut.deleteLater()
         self._shortcuts.clear()
+        self._window = None

@@ -61,9 +61,13 @@ class FitOptions:
     compiled: bool = False
 
 
-def worth_compiling(seconds: float) -> bool:
-    """Whether a run of this length gains by compiling, and a C++ compiler is there to do it."""
-    return seconds >= COMPILING_PAYS and shutil.which(os.environ.get("CXX", "g++")) is not None
+def worth_compiling(seconds: float, steps: float) -> bool:
+    """Whether a run of this length gains by compiling, and a C++ compiler is there to do it.
+
+    Without a time budget a step is taken to last a second.
+    """
+    long = min(seconds, steps) >= COMPILING_PAYS
+    return long and shutil.which(os.environ.get("CXX", "g++")) is not None
 
 
 @dataclass(frozen=True, eq=False)

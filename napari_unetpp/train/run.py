@@ -47,6 +47,8 @@ class TrainRequest:
     batch: int = 4
     rate: float = 2e-3
     device: str = "auto"
+    title: str | None = None
+    licence: str | None = None
 
 
 def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo:
@@ -79,16 +81,18 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     source = PatchSource(train, info.task, len(info.classes), rng)
     device, dtype = _device(request.device)
     minutes = request.minutes if request.minutes or request.epochs else DEFAULT_MINUTES
+    seconds = 60 * minutes if minutes else float("inf")
+    steps = request.epochs * max(1, len(train) // request.batch) if request.epochs else float("inf")
     options = FitOptions(
-        seconds=60 * minutes if minutes else float("inf"),
-        steps=request.epochs * max(1, len(train) // request.batch) if request.epochs else float("inf"),
+        seconds=seconds,
+        steps=steps,
         patch=request.patch,
         batch=request.batch,
         rate=request.rate,
         device=device,
         dtype=dtype,
         grow=parent is None,
-        compiled=worth_compiling(60 * minutes if minutes else float("inf")),
+        compiled=worth_compiling(seconds, steps),
     )
     fit = Fit(net, source, info.task, options)
     settings = {
@@ -150,7 +154,8 @@ def _prepare(
     )
     if parent is None:
         base = replace(base, **_outputs(task, samples))
-    return replace(base, name=request.out.stem, path=None, sha256=None), train, held
+    texts = {k: v for k, v in (("title", request.title), ("licence", request.licence)) if v is not None}
+    return replace(base, name=request.out.stem, path=None, sha256=None, **texts), train, held
 
 
 def _outputs(task: Task, samples: Sequence[Sample]) -> dict[str, Any]:

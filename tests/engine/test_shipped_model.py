@@ -32,7 +32,7 @@ def test_an_empty_plane_stays_empty(shipped, case, level):
     assert result.labels.max() == 0
 
 
-def test_levels_above_the_noise_floor_of_half_precision(shipped):
-    """The weights that ship are halves: they load as float32 and give probabilities."""
+def test_probabilities_are_finite(shipped):
+    """The weights that ship are halves; nothing overflows."""
     result = segment(np.random.default_rng(0).random((64, 64)), shipped, level=1)
     assert np.isfinite(result.probability).all()

@@ -92,6 +92,7 @@ def test_dock_closed(viewer: Any, running: Any, qtbot: Any) -> None:
 
 def test_viewer_closed(viewer: Any, running: Any, qtbot: Any) -> None:
     viewer.close()
+    qtbot.waitUntil(lambda: running._runner._closed, timeout=10_000)
     running._runner._executor.shutdown(wait=True)
     qtbot.wait(50)
 
