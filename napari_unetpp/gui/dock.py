@@ -18,7 +18,7 @@ from napari_unetpp.gui.form import Form
 from napari_unetpp.gui.layers import NapariLayers
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.shortcuts import SEGMENT, Shortcuts
-from napari_unetpp.gui.worker import ThreadRunner
+from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.ports import ViewSignals
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_unetpp.session.values import ImageChoice, Rule, Tone
 
 WIDTH = 300
+LINK = "#5aa9ff"
 COLOURS = {"info": "", "warning": "#e0a100", "error": "#e5534b"}
 
 
@@ -85,18 +86,19 @@ class UnetppDock(QWidget):
             (form.kind_combo, signals.kind_chosen),
         ):
             combo.activated.connect(lambda _=0, c=combo, s=signal: s.emit(c.currentData()))
-        form.depth.level_changed.connect(signals.level_changed.emit)
+        # lambdas, because PySide6 looks at the signature of what it calls and drops what it cannot see
+        form.depth.level_changed.connect(lambda level: signals.level_changed.emit(level))
         form.chart.level_clicked.connect(form.depth.slider.setValue)
-        form.live_checkbox.toggled.connect(signals.live_toggled.emit)
-        form.split_checkbox.toggled.connect(signals.split_toggled.emit)
+        form.live_checkbox.toggled.connect(lambda on: signals.live_toggled.emit(on))
+        form.split_checkbox.toggled.connect(lambda on: signals.split_toggled.emit(on))
         form.threshold_slider.valueChanged.connect(lambda v: signals.threshold_changed.emit(round(v, 2)))
-        form.min_size_spin.valueChanged.connect(signals.min_size_changed.emit)
+        form.min_size_spin.valueChanged.connect(lambda size: signals.min_size_changed.emit(size))
         form.scale_spin.valueChanged.connect(lambda v: signals.scale_changed.emit(round(v, 2) or None))
-        form.circle_button.clicked.connect(signals.circle_toggled.emit)
+        form.circle_button.toggled.connect(lambda on: signals.circle_toggled.emit(on))
         form.segment_button.clicked.connect(lambda: signals.segment_pressed.emit())
         form.stop_button.clicked.connect(lambda: signals.stop_pressed.emit())
         form.save_button.clicked.connect(lambda: signals.save_pressed.emit())
-        form.message_label.linkActivated.connect(signals.offer_taken.emit)
+        form.message_label.linkActivated.connect(lambda action: signals.offer_taken.emit(action))
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH + 20, 640)
@@ -113,6 +115,7 @@ class UnetppDock(QWidget):
     def start(self) -> None:
         """Fill the pickers; the worker begins to load torch."""
         self._started = True
+        self._runner.submit(import_ahead, lambda _event: None, lambda _error: None)
         self.controller.start()
 
     def hideEvent(self, event: QHideEvent) -> None:
@@ -213,7 +216,9 @@ class UnetppDock(QWidget):
         bar.setTextVisible(bool(text))
 
     def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None:
-        links = " · ".join(f'<a href="{action}">{escape(label)}</a>' for label, action in offers)
+        links = " · ".join(
+            f'<a style="color: {LINK}" href="{action}">{escape(label)}</a>' for label, action in offers
+        )
         body = _coloured(text, tone)
         self.form.message_label.setText(f"{body}<br>{links}" if links else body)
 
@@ -230,8 +235,7 @@ class UnetppDock(QWidget):
 
 def _close(controller: Controller, shortcuts: Shortcuts) -> None:
     controller.close()
-    with suppress(RuntimeError):  # the window may have gone first
-        shortcuts.close()
+    shortcuts.close()
 
 
 def _fill(combo: QComboBox, entries: Sequence[tuple[Hashable, str]], current: Hashable | None) -> None:

@@ -81,8 +81,8 @@ class Form(QWidget):
         self.message_label.setTextInteractionFlags(
             Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
         )
-        # room for three lines, so that nothing below moves when the text changes
-        self.message_label.setMinimumHeight(3 * self.message_label.fontMetrics().lineSpacing() + 4)
+        # room for four lines, so that nothing below moves when the text changes
+        self.message_label.setMinimumHeight(4 * self.message_label.fontMetrics().lineSpacing() + 4)
 
     def _make_result(self) -> None:
         self.kind_combo = _combo("kind_combo", "Show", "Objects in colours, or foreground in one")

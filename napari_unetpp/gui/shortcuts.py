@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
@@ -32,9 +33,10 @@ class Shortcuts:
             shortcut.setEnabled(enabled)
 
     def close(self) -> None:
-        """Take them out of the window."""
-        for shortcut in self._shortcuts:
-            shortcut.setEnabled(False)
-            shortcut.deleteLater()
-        self._shortcuts.clear()
+        """Take them out of the window, which may be gone already."""
         self._window = None
+        for shortcut in self._shortcuts:
+            with suppress(RuntimeError):
+                shortcut.setEnabled(False)
+                shortcut.deleteLater()
+        self._shortcuts.clear()

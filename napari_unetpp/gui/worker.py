@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Event as Flag
 from typing import Any
 
@@ -16,7 +21,24 @@ from napari_unetpp.session.values import Event, Job
 TURN = 0.006
 """Seconds of GUI thread that answers may take before the window gets its turn."""
 
+NICENESS = 5
+
 Letter = tuple[Callable[[Any], None], Any]
+
+
+def _step_back() -> None:
+    """Let the window go first where a thread can have a priority; threads that torch makes inherit it."""
+    if sys.platform.startswith("linux"):
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
+def import_ahead(should_stop: Callable[[], bool]) -> Iterator[Event]:
+    """A job: what napari imports for its first Labels layer, 0.3 s that the first press would wait for."""
+    del should_stop
+    with suppress(ImportError):
+        importlib.import_module("pandas")
+    yield from ()
 
 
 class ThreadRunner(QObject):
@@ -29,7 +51,7 @@ class ThreadRunner(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="unetpp")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="unetpp", initializer=_step_back)
         self._letters: deque[Letter] = deque()
         self._flags: list[Flag] = []
         self._closed = False

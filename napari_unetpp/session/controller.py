@@ -213,6 +213,7 @@ class Controller:
         self._on_view_circle(False)
         self.view.set_images(self.layers.images(), self.state.image)
         self._describe()
+        self._invite()
 
     def _on_model(self, _key: str | None = None) -> None:
         model = self.model
@@ -311,9 +312,7 @@ class Controller:
     def _on_ready(self, event: Ready) -> None:
         if event.wanted == self.state.device:
             self.view.set_devices(wording.devices(event.devices, event), self.state.device, event.note)
-            if self.cycle.running is None and self.cycle.shown is None:
-                opened = self.state.image is not None
-                self.view.set_message(wording.READY if opened else wording.NO_IMAGE)
+            self._invite()
 
     def _on_idle(self) -> None:
         if self.cycle.shown is not None:
@@ -328,6 +327,12 @@ class Controller:
             raise UnetppError(wording.NO_MODEL)
         state = self.state
         return ShowRequest(0, plane, self.model, state.device, state.level, state.rule, state.scale)
+
+    def _invite(self) -> None:
+        """Say what comes next, once the worker is ready and as long as nothing is shown."""
+        if self.cycle.is_ready and self.cycle.running is None and self.cycle.shown is None:
+            waiting = wording.NO_IMAGE if self.state.image is None else ""
+            self.view.set_message(wording.READY if self._plane_key is not None else waiting)
 
     def _describe(self) -> None:
         self._plane_key = self.presenter.describe(self.model)

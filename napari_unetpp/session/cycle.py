@@ -66,6 +66,11 @@ class Cycle:
         self._warm = False
         self._closed = False
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether torch and the model are loaded."""
+        return self._warm
+
     # ---------------------------------------------------------------- requests
 
     def show(self, request: ShowRequest) -> None:
@@ -75,6 +80,8 @@ class Cycle:
         same = self.shown is not None and self.shown.plane.key == request.plane.key
         self.running = replace(request, generation=self._generation, preview=not same)
         self._began = time.perf_counter()
+        if not same:
+            self.view.set_message("")
         self.view.set_busy(True)
         self.view.set_progress(0.0, "" if self._warm else GETTING_READY)
         self._submit(partial(jobs.show, self.workshop, self.running), self._generation)

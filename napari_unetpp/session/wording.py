@@ -82,8 +82,8 @@ def _verdict(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[O
         return _empty(outcome, rule, tail)
     if outcome.coverage > FULL:
         return (
-            f"{100 * outcome.coverage:.0f} % of the image is foreground ({tail}). That is rarely right:"
-            " raise the threshold, change the scale or try another model.",
+            f"{100 * outcome.coverage:.0f} % of the image is foreground ({tail}). Rarely right:"
+            " raise the threshold, change the scale or the model.",
             "warning",
             _offers(threshold=min(0.95, (1 + rule.threshold) / 2)),
         )

@@ -61,7 +61,7 @@ def read_truth(
         These values become foreground, the rest background; what is left has no objects.
     """
     skip = np.zeros(labels.shape, bool) if ignore is None else np.asarray(ignore) != 0
-    if task == "semantic":
+    if task == "semantic" and IGNORE not in (foreground or ()):  # 0/255 masks name 255 as foreground
         skip = skip | (labels == IGNORE)
     mapped = map_foreground(labels, foreground)
     if task == "semantic":

@@ -146,6 +146,11 @@ def _prepare(
         return [load_sample(p, task, base.normalisation, request.foreground) for p in read_pairs(folder)]
 
     samples = read(request.folder)
+    if not any(s.labels.any() for s in samples):
+        raise UnetppError(
+            f"no label image in {request.folder} has any foreground, so there is nothing to learn. "
+            "For masks of 0 and 255 give --foreground 255 (255 alone means: ignore)."
+        )
     train, held = hold_out(samples, HELD_OUT, rng) if request.val is None else (samples, read(request.val))
     log(
         f"{len(train)} images to learn from, {len(held)} held out"

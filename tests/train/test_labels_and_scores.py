@@ -37,6 +37,11 @@ def test_foreground_values_become_one_class_and_lose_their_objects() -> None:
     np.testing.assert_array_equal(truth.labels > 0, MYELIN == 2)
 
 
+def test_255_may_be_named_as_foreground() -> None:
+    truth = read_truth(np.array([[0, 255]]), "semantic", foreground=[255])
+    assert truth.labels.tolist() == [[0, 1]] and not truth.ignore.any()
+
+
 def test_an_ignore_mask_counts_for_both_tasks() -> None:
     ignore = np.array([[255, 0, 0], [0, 0, 0]])
     for task in ("instances", "semantic"):

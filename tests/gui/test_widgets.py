@@ -1,0 +1,106 @@
+"""The widgets that are our own: the slider with labelled stops, the chart, the worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+from napari_unetpp.gui.charts import SpeedQualityChart
+from napari_unetpp.gui.level_slider import LevelSlider
+from napari_unetpp.gui.worker import ThreadRunner
+from napari_unetpp.session.speed import ChartPoint
+
+
+def test_names_under_the_stops_can_be_clicked(qtbot: Any) -> None:
+    slider = LevelSlider()
+    qtbot.addWidget(slider)
+    slider.resize(240, 40)
+    slider.show()
+    slider.set_levels((1, 2, 3, 4), 1)
+    marks = slider._marks
+    assert marks.centre(1) < marks.centre(2) < marks.centre(4) <= slider.width()
+    with qtbot.waitSignal(slider.level_changed) as heard:
+        qtbot.mouseClick(marks, Qt.MouseButton.LeftButton, pos=QPoint(marks.centre(3), 3))
+    assert heard.args == [3]
+
+
+def test_setting_levels_emits_nothing(qtbot: Any) -> None:
+    slider = LevelSlider()
+    qtbot.addWidget(slider)
+    with qtbot.assertNotEmitted(slider.level_changed):
+        slider.set_levels((1, 2), 2)
+    assert (slider.slider.value(), slider.slider.maximum()) == (2, 2)
+
+
+@pytest.mark.parametrize("quality", [0.8, None])
+def test_chart_with_and_without_scores(qtbot: Any, quality: float | None) -> None:
+    chart = SpeedQualityChart()
+    qtbot.addWidget(chart)
+    points = [ChartPoint(level, 0.1 * level, level > 1, quality, level == 3) for level in (1, 2, 3, 4)]
+    chart.set_points(points, 2)
+    chart.set_points(points, 3)
+    spots = chart._dots.points()
+    assert len(spots) == (4 if quality else 0)
+    if quality:
+        assert [spot.symbol() for spot in spots] == ["o", "o", "star", "o"]
+        with qtbot.waitSignal(chart.level_clicked) as heard:
+            chart._on_clicked(chart._dots, [spots[3]])
+        assert heard.args == [4]
+
+
+def test_worker_uses_one_other_thread_and_answers_here(qtbot: Any) -> None:
+    runner, seen, here = ThreadRunner(), [], []
+
+    def job(should_stop: Any) -> Iterator[Any]:
+        yield threading.get_ident()
+
+    def on_event(event: Any) -> None:
+        seen.append(event)
+        here.append(threading.get_ident())
+
+    ends: list[Any] = []
+    for _ in range(2):
+        runner.submit(job, on_event, ends.append)
+    qtbot.waitUntil(lambda: len(ends) == 2)
+    assert ends == [None, None]
+    assert len(set(seen)) == 1 and seen[0] != threading.get_ident()
+    assert set(here) == {threading.get_ident()}
+    runner.close()
+
+
+def test_worker_stops_by_the_flag_so_that_finally_runs_there(qtbot: Any) -> None:
+    runner, where = ThreadRunner(), []
+    started = threading.Event()
+
+    def job(should_stop: Any) -> Iterator[Any]:
+        try:
+            while not should_stop():
+                started.set()
+                yield 0
+        finally:
+            where.append(threading.current_thread().name)
+
+    runner.submit(job, lambda _event: None, lambda _error: None)
+    assert started.wait(10)
+    runner.stop()
+    qtbot.waitUntil(lambda: len(where) == 1)
+    assert where[0].startswith("unetpp")
+    runner.close()
+
+
+def test_worker_reports_errors_and_goes_on(qtbot: Any) -> None:
+    runner, ends = ThreadRunner(), []
+
+    def job(should_stop: Any) -> Iterator[Any]:
+        raise MemoryError("no")
+        yield
+
+    runner.submit(job, lambda _event: None, ends.append)
+    runner.submit(lambda should_stop: iter(()), lambda _event: None, ends.append)
+    qtbot.waitUntil(lambda: len(ends) == 2)
+    assert isinstance(ends[0], MemoryError) and ends[1] is None
+    runner.close()
