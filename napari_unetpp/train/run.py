@@ -159,8 +159,10 @@ def _prepare(
     )
     if parent is None:
         base = replace(base, **_outputs(task, samples))
-    texts = {k: v for k, v in (("title", request.title), ("licence", request.licence)) if v is not None}
-    return replace(base, name=request.out.stem, path=None, sha256=None, **texts), train, held
+    title = base.title if request.title is None else request.title
+    licence = base.licence if request.licence is None else request.licence
+    named = replace(base, name=request.out.stem, title=title, licence=licence, path=None, sha256=None)
+    return named, train, held
 
 
 def _outputs(task: Task, samples: Sequence[Sample]) -> dict[str, Any]:
