@@ -18,11 +18,14 @@ class Costs:
 
         One level of a real run corrects the others by the same factor: it includes reading and
         tiling, they were timed on a small square, and a deeper level must not look cheaper.
+        A run before that first timing does not count: its first calls load and choose kernels.
         """
         known = self._measured.setdefault((event.model, event.wanted), {})
         if len(event.levels) == 1:
             (level, seconds), *_ = event.levels.items()
-            factor = seconds / known[level] if level in known else 1.0
+            if level not in known:
+                return
+            factor = seconds / known[level]
             known.update({other: value * factor for other, value in known.items()})
         known.update(event.levels)
 

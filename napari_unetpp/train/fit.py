@@ -51,7 +51,7 @@ class FitOptions:
     steps: float = float("inf")
     patch: int = 128
     batch: int = 4
-    rate: float = 2e-3
+    rate: float = 1.5e-3
     weight_decay: float = 1e-3
     average: float = 0.995
     report_seconds: float = 300.0
@@ -205,6 +205,35 @@ class Fit:
         self.optimiser.load_state_dict({"state": state, "param_groups": groups})
         self.source.rng.bit_generator.state = checkpoint.rng
         self.step, self.seconds = checkpoint.step, checkpoint.seconds
+
+
+@torch.no_grad()
+def settle_norms(net: UNetPlusPlus, source: PatchSource, *, batches: int, batch: int, patch: int) -> None:
+    """Measure the batch-norm statistics of averaged weights anew, in place.
+
+    The statistics that were averaged along belong to weights that have changed since
+    (Izmailov et al., *Averaging Weights Leads to Wider Optima*, UAI 2018, section 3.2).
+
+    Parameters
+    ----------
+    net : UNetPlusPlus
+    source : PatchSource
+        Gives the patches that the statistics are measured on.
+    batches, batch, patch : int
+        Number of batches, patches in each, and their side in px.
+    """
+    device = next(net.parameters()).device
+    norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over all batches
+    net.train()
+    for _ in range(batches):
+        net.all_heads(source.batch(batch, patch).image.to(device))
+    for norm, momentum in zip(norms, before, strict=True):
+        norm.momentum = momentum
+    net.eval()
 
 
 def _groups(net: UNetPlusPlus, weight_decay: float) -> list[dict[str, Any]]:

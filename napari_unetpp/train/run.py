@@ -26,6 +26,9 @@ LIVE_IMAGES, LIVE_CROP = 16, 256
 
 DEFAULT_MINUTES = 60.0
 
+NORM_BATCHES = 24
+"""Batches on which the batch-norm statistics are measured in the end."""
+
 
 @dataclass(frozen=True)
 class TrainRequest:
@@ -45,7 +48,7 @@ class TrainRequest:
     json_path: Path | None = None
     patch: int = 128
     batch: int = 4
-    rate: float = 2e-3
+    rate: float = 1.5e-3
     device: str = "auto"
     title: str | None = None
     licence: str | None = None
@@ -68,7 +71,7 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     import torch
 
     from napari_unetpp.net.unetpp import UNetPlusPlus
-    from napari_unetpp.train.fit import Fit, FitOptions, worth_compiling
+    from napari_unetpp.train.fit import Fit, FitOptions, settle_norms, worth_compiling
     from napari_unetpp.train.patches import PatchSource
 
     rng = np.random.default_rng(request.seed)
@@ -124,6 +127,8 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
         )
         log(_line(report.step, report.seconds, report.progress, report.loss, live))
         _write_json(request.json_path, {"history": history})
+    log("measuring the statistics of the averaged weights")
+    settle_norms(report.average, source, batches=NORM_BATCHES, batch=2 * request.batch, patch=request.patch)
     finished = _finish(request, info, report.average, held, device, fit.step, fit.seconds, parent, log)
     _write_json(request.json_path, {"history": history, "validation": _scores(finished)})
     checkpoint.unlink(missing_ok=True)

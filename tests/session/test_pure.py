@@ -80,6 +80,13 @@ def test_a_real_run_corrects_the_other_levels() -> None:
     assert [point.seconds for point in costs.points(model, "auto")] == pytest.approx([0.2, 0.4, 0.8, 1.6])
 
 
+def test_a_run_before_the_first_timing_does_not_set_the_speed() -> None:
+    """It includes loading and choosing kernels: once the readout said 39 s/MPx where 6 were needed."""
+    costs, model = Costs(), model_info()
+    costs.update(Speed("nuclei", "auto", {1: 99.0}))
+    assert not any(point.measured for point in costs.points(model, "auto"))
+
+
 def test_state_announces_changes_only() -> None:
     state, heard = SessionState(), []
     state.events.level.connect(heard.append)

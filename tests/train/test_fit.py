@@ -15,7 +15,7 @@ from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import schedule
 from napari_unetpp.train.checkpoint import load_checkpoint, save_checkpoint
-from napari_unetpp.train.fit import Fit, FitOptions
+from napari_unetpp.train.fit import Fit, FitOptions, settle_norms
 from napari_unetpp.train.loss import DeepSupervisionLoss
 from napari_unetpp.train.patches import Batch, PatchSource
 from napari_unetpp.train.samples import Sample, load_sample
@@ -66,6 +66,22 @@ def test_a_checkpoint_of_other_settings_is_refused(samples: list[Sample], tmp_pa
     path.write_bytes(b"nonsense")
     with pytest.raises(UnetppError, match="cannot be read"):
         load_checkpoint(path, {})
+
+
+def test_settled_norms_are_those_of_the_averaged_weights(samples: list[Sample]) -> None:
+    """Their batch statistics, on the same patches, are what evaluation then uses."""
+    fit = make_fit(samples, 8)
+    *_, last = fit.run()
+    stale = last.average.nodes["x_0_0"].first.norm.running_mean.clone()
+    state = fit.source.rng.bit_generator.state
+    settle_norms(last.average, fit.source, batches=3, batch=2, patch=32)
+    fit.source.rng.bit_generator.state = state
+    unit = last.average.nodes["x_0_0"].first
+    with torch.no_grad():
+        each = [unit.conv(fit.source.batch(2, 32).image).mean(dim=(0, 2, 3)) for _ in range(3)]
+    assert torch.allclose(unit.norm.running_mean, torch.stack(each).mean(dim=0), atol=1e-4)
+    assert not torch.allclose(unit.norm.running_mean, stale, atol=1e-4)
+    assert not last.average.training
 
 
 def test_stopping_ends_with_a_last_report(samples: list[Sample]) -> None:
