@@ -44,7 +44,7 @@ class FitOptions:
     grow : bool
         Begin with the shallow levels (training from scratch).
     compiled : bool
-        Fuse the steps with ``torch.compile`` (about 1.5 times faster, half a minute per stage).
+        Fuse the steps with ``torch.compile`` (half a minute per stage; the gain varies).
     """
 
     seconds: float = float("inf")
