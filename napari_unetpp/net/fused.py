@@ -3,8 +3,7 @@
 Three things are saved, all of them memory traffic: bias and ReLU are applied while the result
 is still in registers; the dense skips are not concatenated, each part is convolved with its
 slice of the weights and added in place; the weights are brought to oneDNN's layout once.
-Measured at 512x512 (tests/benchmarks/bench_levels.py), the first convolution of X^{0,4} takes
-0.65 times as long as concatenating, and no 160-channel copy is made.
+For X^{0,4} no 160-channel copy is made. tests/benchmarks/bench_levels.py measures whole levels.
 """
 
 from __future__ import annotations
