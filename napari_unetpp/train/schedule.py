@@ -31,7 +31,7 @@ def stage(progress: float, *, depth: int, patch: int, batch: int, grow: bool = T
         return Stage(min(3, depth), patch, batch)
     if progress < 0.85:
         return Stage(depth, patch, batch)
-    return Stage(depth, 2 * patch, max(2, batch // 4))
+    return Stage(depth, patch * 3 // 2, batch)
 
 
 def learning_rate(progress: float, peak: float) -> float:

@@ -108,7 +108,7 @@ def test_a_trained_network_does_not_grow_again() -> None:
 
 @pytest.mark.parametrize(
     ("progress", "level", "patch", "batch"),
-    [(0, 2, 128, 8), (0.2, 3, 128, 8), (0.5, 4, 128, 8), (0.9, 4, 256, 2)],
+    [(0, 2, 128, 8), (0.2, 3, 128, 8), (0.5, 4, 128, 8), (0.9, 4, 192, 8)],
 )
 def test_stages_grow(progress: float, level: int, patch: int, batch: int) -> None:
     assert schedule.stage(progress, depth=4, patch=128, batch=8) == schedule.Stage(level, patch, batch)
