@@ -389,7 +389,7 @@ class FinetuneStarted:
 
 @dataclass(frozen=True, slots=True)
 class FinetuneProgress:
-    """A point of the live chart: mean loss since the last one; Dice per level on held-out pixels, or empty."""
+    """A point of the live chart: mean loss since the last one; Dice per level on held-out pixels."""
 
     step: int
     seconds: float
@@ -405,7 +405,7 @@ class FinetuneDone:
     Attributes
     ----------
     info : ModelInfo
-        Card of the new model (validation = `after`); no file yet. Write it with `files.model_file.save_model`.
+        Card of the new model (validation = `after`); no file yet: `files.model_file.save_model`.
     tensors : mapping from name to Tensor
         State dict of the best weights so far.
     before, after : ScoreSet or None
