@@ -105,7 +105,10 @@ class DecodeRule:
         (``"boundary"``, ``"distance"``, ``"centre"``) or ``"mask"``, the smoothed
         distance transform of the thresholded mask.
     seed_threshold : float
-        Cut through the seed map, in (0, 1).
+        What a seed must reach in the seed map, in (0, 1).
+    prominence : float
+        0: every connected part above `seed_threshold` is a seed. More: every peak that rises this
+        much above the pass to a higher peak, in the slightly smoothed seed map.
     min_size : int
         Smaller objects are dropped (pixels of the input grid).
     """
@@ -114,6 +117,7 @@ class DecodeRule:
     seeds: Literal["boundary", "distance", "centre", "mask"] = "mask"
     seed_threshold: float = 0.5
     min_size: int = 15
+    prominence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

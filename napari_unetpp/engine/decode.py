@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label as connected_components
+from skimage.morphology import reconstruction
 from skimage.segmentation import watershed
 
 from napari_unetpp._types import DecodeRule, ModelInfo
@@ -23,6 +24,14 @@ Maps = NDArray[np.float32]
 
 MASK_SMOOTHING = 1.0
 """Gaussian sigma (px) of the distance transform from which ``seeds="mask"`` takes its seeds."""
+
+PEAK_SMOOTHING = 1.0
+"""Gaussian sigma (px) of a seed map whose peaks are seeds."""
+
+REACH = 4
+"""Pixels around an object that can change how it is split: where the Gaussians are cut off."""
+
+CROSS = ndimage.generate_binary_structure(2, 1)
 
 
 def activate(logits: Tensor, info: ModelInfo) -> Tensor:
@@ -53,6 +62,7 @@ def labels(
     threshold: float | None = None,
     min_size: int | None = None,
     split: bool = True,
+    within: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint32]:
     """Labels (Y, X): object numbers from 1 for instances, class numbers from 1 for semantic models.
 
@@ -62,24 +72,46 @@ def labels(
         Default: those of the model's decode rule.
     split : bool
         Split touching objects by the model's seeds; False: connected components.
+    within : ndarray of bool, shape (Y, X), optional
+        Only the connected components of the foreground that lie here are wanted.
     """
     rule = info.decode
     min_size = rule.min_size if min_size is None else min_size
-    region = mask(maps, info, threshold=threshold)
+    found = mask(maps, info, threshold=threshold)
+    region = found if within is None else found & within
     if info.task == "semantic":
         classes = foreground(maps, info).argmax(axis=0).astype(np.uint32) + 1
         return np.where(_drop_small(region, min_size), classes, 0).astype(np.uint32)
-    objects = _split(maps, info, region) if split else connected_components(region, connectivity=1)
+    objects = _split(maps, info, found, region) if split else connected_components(region, connectivity=1)
     return _renumber(_drop_small(objects, min_size))
 
 
-def _split(maps: Maps, info: ModelInfo, region: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _split(
+    maps: Maps, info: ModelInfo, found: NDArray[np.bool_], region: NDArray[np.bool_]
+) -> NDArray[np.int32]:
     """Seeded watershed inside `region`; foreground that no seed reaches becomes an object of its own."""
-    height = seed_map(maps, info.outputs, info.decode, region)
-    seeds = connected_components(region & (height > info.decode.seed_threshold), connectivity=1)
+    rule = info.decode
+    height = seed_map(maps, info.outputs, rule, found)
+    if rule.prominence > 0:
+        height = ndimage.gaussian_filter(np.where(found, height, 0), PEAK_SMOOTHING, truncate=REACH)
+        candidates = _peaks(np.where(region, height, 0), rule.prominence)
+    else:
+        candidates = region
+    seeds = connected_components(candidates & (height > rule.seed_threshold), connectivity=1)
     objects = watershed(-height, seeds, mask=region)
     rest = connected_components(region & (objects == 0), connectivity=1)
     return np.where(rest > 0, rest + objects.max(), objects)  # type: ignore[no-any-return]
+
+
+def _peaks(height: NDArray[np.float32], prominence: float) -> NDArray[np.bool_]:
+    """Pixels (Y, X) of the maxima that rise `prominence` above the pass to a higher one.
+
+    The h-maxima of Soille, *Morphological Image Analysis*, 2nd ed. 2004, section 6.3.4; a component
+    of the foreground is surrounded by zeros and reached along the axes only, so components do not mix.
+    """
+    passes = reconstruction(height - prominence, height, method="dilation", footprint=CROSS)
+    peaks: NDArray[np.bool_] = height - passes > 0.999 * prominence
+    return peaks
 
 
 def seed_map(

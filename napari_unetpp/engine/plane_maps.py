@@ -109,15 +109,29 @@ class PlaneMaps:
         boxes = ndimage.find_objects(components)
         out = np.zeros(self.shape, np.uint32)
         count = 0
-        for numbers, region in _groups(boxes):
+        for numbers, box in _groups(boxes):
+            region = self._with_surroundings(box)
             part = np.isin(components[region.slices], numbers)
-            maps = np.where(part, self.store.maps(self.level, region), np.float32(0))
-            found = decode.labels(maps, self.info, split=self.split)
+            maps = self.store.maps(self.level, region)
+            if self.invalid is not None:
+                maps = np.where(self.invalid[region.slices], np.float32(0), maps)
+            found = decode.labels(maps, self.info, split=self.split, within=part)
             if self.info.task == "instances":
                 found[found > 0] += np.uint32(count)
                 count = max(count, int(found.max(initial=0)))
             np.copyto(out[region.slices], found, where=part)
         return out
+
+    def _with_surroundings(self, box: Region) -> Region:
+        """The box, and around it what its objects depend on."""
+        height, width = self.shape
+        reach = decode.REACH
+        return Region(
+            max(0, box.y0 - reach),
+            max(0, box.x0 - reach),
+            min(height, box.y1 + reach),
+            min(width, box.x1 + reach),
+        )
 
     def _background(self, maps: Maps) -> Maps:
         return maps if self.invalid is None else np.where(self.invalid, np.float32(0), maps)

@@ -32,6 +32,8 @@ def models_text(models: Sequence[ModelInfo]) -> str:
 def card_text(info: ModelInfo) -> str:
     """The model card on one page."""
     rule = info.decode
+    seeds = f"seeds from {rule.seeds} at {rule.seed_threshold:g}"
+    seeds += f" (peaks of {rule.prominence:g})" if rule.prominence else ""
     lines = [
         f"{info.name}: {info.title}" if info.title else info.name,
         f"  task          {info.task} ({', '.join(info.classes)})",
@@ -40,8 +42,7 @@ def card_text(info: ModelInfo) -> str:
         f"outputs {', '.join(info.outputs)}",
         f"  intensities   percentiles {info.normalisation.low:g} and {info.normalisation.high:g}",
         f"  sampling      {info.sampling.kind}, {info.sampling.value:g}",
-        f"  objects       threshold {rule.threshold:g}, seeds from {rule.seeds} at {rule.seed_threshold:g}, "
-        f"at least {rule.min_size} px",
+        f"  objects       threshold {rule.threshold:g}, {seeds}, at least {rule.min_size} px",
         f"  recommended   L{info.recommended_level}",
     ]
     for what, scores in (("held-out training data", info.validation), ("test data", info.test)):

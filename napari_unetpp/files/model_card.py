@@ -81,6 +81,7 @@ def _card(card: Any) -> ModelInfo:
             seeds=seeds,
             seed_threshold=_number(decode["seed_threshold"], 0, 1),
             min_size=_integer(decode["min_size"], 0, 10**9),
+            prominence=_number(decode.get("prominence", 0.0), 0, 1),
         ),
         recommended_level=level,
         validation=_scores(card["validation"]),

@@ -26,6 +26,8 @@ SEED_THRESHOLDS = {
     "centre": (0.35, 0.45, 0.55, 0.65),
     "mask": (0.5, 0.65, 0.8),
 }
+PEAK_THRESHOLD = 0.2
+PROMINENCES = (0.02, 0.05)
 MIN_SIZES = (0, 15, 30)
 
 
@@ -129,10 +131,10 @@ def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule
         return pooled_ap50(predicted, replace(info, decode=rule), info.net.depth) or 0.0
 
     seeds = [
-        replace(best, seeds=name, seed_threshold=t)  # type: ignore[arg-type]
+        replace(best, seeds=name, seed_threshold=t, prominence=p)  # type: ignore[arg-type]
         for name, thresholds in SEED_THRESHOLDS.items()
         if name == "mask" or name in info.outputs
-        for t in thresholds
+        for t, p in [*((t, 0.0) for t in thresholds), *((PEAK_THRESHOLD, p) for p in PROMINENCES)]
     ]
     best = max(seeds, key=ap50)
     return max((replace(best, min_size=n) for n in MIN_SIZES), key=ap50)

@@ -1,5 +1,7 @@
 """Results on the input grid: bands and blocks equal the whole, odd pixels are background."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import collect
@@ -27,13 +29,14 @@ def discs(shape, count=60, seed=0):
     distance = np.zeros(shape, np.float32)
     for y, x, r in zip(*(rng.integers(0, n, count) for n in shape), rng.integers(3, 9, count), strict=True):
         distance = np.maximum(distance, 1 - np.hypot(yy - y, xx - x) / r)
+    distance += rng.uniform(0, 1e-3, shape) * (distance > 0)  # of equal peaks either may win a pixel between
     return np.stack([np.minimum(distance * 4, 1), distance]).astype(np.float32)
 
 
-def stored(maps, shape=None, **options):
+def stored(maps, shape=None, info=INFO, **options):
     store = MapStore(maps.shape[1:], maps.shape[0])
     store.add(TileDone(0, 4, Region(0, 0, *maps.shape[1:]), maps, 1, 1))
-    return PlaneMaps(store, INFO, 4, shape or maps.shape[1:], **options)
+    return PlaneMaps(store, info, 4, shape or maps.shape[1:], **options)
 
 
 def test_bands_equal_the_whole(monkeypatch):
@@ -44,15 +47,36 @@ def test_bands_equal_the_whole(monkeypatch):
     np.testing.assert_array_equal(found.probability(), maps[:1])
 
 
-def test_blocks_equal_the_whole_up_to_numbering(monkeypatch):
-    maps = discs((150, 130))
-    expected = decode.labels(maps, INFO)
+RULES = {
+    "parts": DecodeRule(seeds="distance", min_size=5),
+    "peaks": DecodeRule(seeds="distance", seed_threshold=0.2, min_size=5, prominence=0.05),
+    "mask": DecodeRule(seeds="mask", min_size=5),
+}
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize("seed", range(3))
+def test_blocks_equal_the_whole_up_to_numbering(monkeypatch, rule, seed):
+    info = replace(INFO, decode=rule)
+    maps = discs((150, 130), count=70, seed=seed)
+    expected = decode.labels(maps, info)
     monkeypatch.setattr(plane_maps, "BLOCK", 40)
-    found = stored(maps).labels()
+    found = stored(maps, info=info).labels()
     assert found.max() == expected.max()
     np.testing.assert_array_equal(found > 0, expected > 0)
     pairs = np.unique(np.stack([found.ravel(), expected.ravel()]), axis=1)
     assert pairs.shape[1] == expected.max() + 1, "every object is one object, whatever its number"
+
+
+def test_peaks_split_what_one_threshold_joins():
+    yy, xx = np.mgrid[:30, :50]
+    centre = np.maximum(*(np.exp(-((yy - 15) ** 2 + (xx - x) ** 2) / 72) for x in (18, 30))).astype(
+        np.float32
+    )
+    maps = np.stack([(centre > 0.2).astype(np.float32), centre])
+    for prominence, objects in ((0.0, 1), (0.05, 2)):
+        rule = DecodeRule(seeds="distance", seed_threshold=0.3, prominence=prominence)
+        assert decode.labels(maps, replace(INFO, decode=rule)).max() == objects
 
 
 def test_blocks_of_an_empty_plane(monkeypatch):
