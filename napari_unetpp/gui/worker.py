@@ -21,7 +21,7 @@ from napari_unetpp.session.values import Event, Job
 TURN = 0.006
 """Seconds of GUI thread that answers may take before the window gets its turn."""
 
-NICENESS = 5
+NICENESS = 10
 
 Letter = tuple[Callable[[Any], None], Any]
 
