@@ -13,15 +13,21 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unetpp.files.model_list import list_models
+from napari_unetpp.gui.album import NapariAlbum
 from napari_unetpp.gui.charts import chart_tip
+from napari_unetpp.gui.correct_view import CorrectViewMixin
+from napari_unetpp.gui.corrections import NapariSheets
 from napari_unetpp.gui.form import Form
 from napari_unetpp.gui.layers import NapariLayers
+from napari_unetpp.gui.parts import TONES
 from napari_unetpp.gui.settings import read_settings
-from napari_unetpp.gui.shortcuts import SEGMENT, Shortcuts
+from napari_unetpp.gui.shortcuts import CORRECT, SEGMENT, Shortcuts
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.ports import ViewSignals
+from napari_unetpp.session.trainer import TorchTrainer
+from napari_unetpp.session.tutor import Tutor
 from napari_unetpp.session.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -33,10 +39,10 @@ if TYPE_CHECKING:
 
 WIDTH = 300
 LINK = "#5aa9ff"
-COLOURS = {"info": "", "warning": "#e0a100", "error": "#e5534b"}
+AUTOSAVE_MS = 120_000
 
 
-class UnetppDock(QWidget):
+class UnetppDock(CorrectViewMixin):
     """Segmentation with UNet++: pick an image, press Segment, slide the depth.
 
     Parameters
@@ -49,8 +55,8 @@ class UnetppDock(QWidget):
         self.setObjectName("unetpp_dock")
         self.setMinimumWidth(WIDTH)
         self.signals = ViewSignals()
-        self.form = Form()
-        area = QScrollArea()
+        self.form = Form(self.signals)
+        area = self.area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -70,12 +76,24 @@ class UnetppDock(QWidget):
             models=list_models,
             settings=settings,
         )
+        self.tutor = Tutor(
+            self.controller,
+            sheets=NapariSheets(napari_viewer, self._layers, self),
+            album=NapariAlbum(napari_viewer),
+            trainer=TorchTrainer(),
+            learner=ThreadRunner(self),
+            clerk=ThreadRunner(self),
+        )
         self._shortcuts = Shortcuts(window)
         self._shortcuts.add(SEGMENT, self.form.segment_button.click)
+        self._shortcuts.add(CORRECT, self.form.correct.correct_button.click)
+        self._autosave = QTimer(self)
+        self._autosave.setInterval(AUTOSAVE_MS)
+        self._autosave.timeout.connect(self.tutor.autosave)
         self._started = self._docked = False
         self._connect()
-        controller, shortcuts = self.controller, self._shortcuts
-        self._farewell = self.destroyed.connect(lambda: _close(controller, shortcuts))
+        session = self.tutor, self.controller, self._shortcuts
+        self._farewell = self.destroyed.connect(lambda: _close(*session))
 
     def _connect(self) -> None:
         form, signals = self.form, self.signals
@@ -117,6 +135,8 @@ class UnetppDock(QWidget):
         self._started = True
         self._runner.submit(import_ahead, lambda _event: None, lambda _error: None)
         self.controller.start()
+        self.tutor.start()
+        self._autosave.start()
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._shortcuts.set_enabled(False)
@@ -137,7 +157,8 @@ class UnetppDock(QWidget):
             with suppress(RuntimeError):  # the Qt half may be gone
                 self.destroyed.disconnect(self._farewell)  # Qt would keep all of us alive
             self._farewell = None
-        _close(self.controller, self._shortcuts)
+        self._autosave.stop()
+        _close(self.tutor, self.controller, self._shortcuts)
 
     # ------------------------------------------------- what the controller says
 
@@ -198,9 +219,6 @@ class UnetppDock(QWidget):
     def set_circle(self, shown: bool) -> None:
         _quietly(self.form.circle_button, "setChecked", shown)
 
-    def set_busy(self, busy: bool) -> None:
-        self.form.stop_button.setEnabled(busy)
-
     def set_can_segment(self, can: bool) -> None:
         self.form.segment_button.setEnabled(can)
 
@@ -233,7 +251,8 @@ class UnetppDock(QWidget):
         return Path(chosen) if chosen else None
 
 
-def _close(controller: Controller, shortcuts: Shortcuts) -> None:
+def _close(tutor: Tutor, controller: Controller, shortcuts: Shortcuts) -> None:
+    tutor.close()
     controller.close()
     shortcuts.close()
 
@@ -258,5 +277,5 @@ def _quietly(widget: QWidget, method: str, value: object) -> None:
 def _coloured(text: str, tone: Tone, *, faint: bool = False) -> str:
     """Rich text in the colour of its tone."""
     body = escape(text).replace("\n", "<br>")
-    colour = COLOURS[tone] or ("#8a8f98" if faint else "")
+    colour = TONES[tone] or ("#8a8f98" if faint else "")
     return f'<span style="color: {colour}">{body}</span>' if colour else body

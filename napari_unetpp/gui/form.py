@@ -5,42 +5,40 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QSpinBox,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QLabeledDoubleSlider
 
 from napari_unetpp.gui.charts import SpeedQualityChart
+from napari_unetpp.gui.correct_fold import CorrectFold
 from napari_unetpp.gui.level_slider import LevelSlider
+from napari_unetpp.gui.parts import Fold, combo_box, grid_layout, labelled_row, note
 from napari_unetpp.gui.shortcuts import SEGMENT
+from napari_unetpp.session.correct_ports import CorrectSignals
 
 SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 8.0
 
 
 class Form(QWidget):
-    """Pickers, depth, the run, and the fold with the result."""
+    """Pickers, depth, the run, and the folds with the result and with correcting."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.image_combo = _combo("image_combo", "Image", "Image layer to segment")
-        self.image_note = _note("image_note")
-        self.model_combo = _combo("model_combo", "Model", "What the network was trained to find")
-        self.device_combo = _combo("device_combo", "Device", "Where the network is computed")
-        self.device_note = _note("device_note")
+    def __init__(self, signals: CorrectSignals) -> None:
+        super().__init__()
+        self.image_combo = combo_box("image_combo", "Image", "Image layer to segment")
+        self.image_note = note("image_note")
+        self.model_combo = combo_box("model_combo", "Model", "What the network was trained to find")
+        self.device_combo = combo_box("device_combo", "Device", "Where the network is computed")
+        self.device_note = note("device_note")
         self.device_note.hide()
         self.depth = LevelSlider()
-        self.level_readout = _note("level_readout")
+        self.level_readout = note("level_readout")
         self.chart = SpeedQualityChart()
         self._make_run()
         self._make_result()
@@ -54,6 +52,9 @@ class Form(QWidget):
         column.addWidget(self.message_label)
         self.result_fold = Fold("Result", self._result())
         column.addWidget(self.result_fold)
+        self.correct = CorrectFold(signals)
+        self.correct_fold = Fold("Correct", self.correct, open_=False)
+        column.addWidget(self.correct_fold)
         column.addStretch(1)
 
     # ----------------------------------------------------------------- widgets
@@ -75,7 +76,7 @@ class Form(QWidget):
         self.progress_bar.setObjectName("progress_bar")
         self.progress_bar.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.progress_bar.setFixedHeight(16)
-        self.message_label = _note("message_label")
+        self.message_label = note("message_label")
         self.message_label.setTextFormat(Qt.TextFormat.RichText)
         self.message_label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.message_label.setTextInteractionFlags(
@@ -85,7 +86,7 @@ class Form(QWidget):
         self.message_label.setMinimumHeight(4 * self.message_label.fontMetrics().lineSpacing() + 4)
 
     def _make_result(self) -> None:
-        self.kind_combo = _combo("kind_combo", "Show", "Objects in colours, or foreground in one")
+        self.kind_combo = combo_box("kind_combo", "Show", "Objects in colours, or foreground in one")
         self.kind_combo.addItem("labels", "labels")
         self.kind_combo.addItem("mask", "mask")
         self.threshold_slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
@@ -131,18 +132,18 @@ class Form(QWidget):
         self.circle_button.setObjectName("circle_button")
         self.circle_button.setCheckable(True)
         self.circle_button.setToolTip("Draw a circle on the image; drag it to the size of a typical object")
-        self.scale_note = _note("scale_note")
+        self.scale_note = note("scale_note")
 
     # ----------------------------------------------------------------- layouts
 
     def _pickers(self) -> QGridLayout:
-        grid = _grid()
-        _row(grid, 0, "&Image", self.image_combo)
+        grid = grid_layout()
+        labelled_row(grid, 0, "&Image", self.image_combo)
         grid.addWidget(self.image_note, 1, 1)
-        _row(grid, 2, "&Model", self.model_combo)
-        _row(grid, 3, "&Device", self.device_combo)
+        labelled_row(grid, 2, "&Model", self.model_combo)
+        labelled_row(grid, 3, "&Device", self.device_combo)
         grid.addWidget(self.device_note, 4, 1)
-        label = _row(grid, 5, "De&pth", self.depth)
+        label = labelled_row(grid, 5, "De&pth", self.depth)
         label.setBuddy(self.depth.slider)
         grid.setAlignment(label, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.level_readout, 6, 0, 1, 2)
@@ -158,91 +159,19 @@ class Form(QWidget):
 
     def _result(self) -> QWidget:
         content = QWidget()
-        grid = _grid()
+        grid = grid_layout()
         grid.setContentsMargins(0, 4, 0, 0)
         content.setLayout(grid)
-        _row(grid, 0, "Sh&ow", self.kind_combo)
-        _row(grid, 1, "&Threshold", self.threshold_slider)
+        labelled_row(grid, 0, "Sh&ow", self.kind_combo)
+        labelled_row(grid, 1, "&Threshold", self.threshold_slider)
         size = QHBoxLayout()
         size.addWidget(self.min_size_spin, 1)
         size.addWidget(self.split_checkbox)
-        _row(grid, 2, "Mi&n. size", self.min_size_spin, size)
+        labelled_row(grid, 2, "Mi&n. size", self.min_size_spin, size)
         scale = QHBoxLayout()
         scale.addWidget(self.scale_spin, 1)
         scale.addWidget(self.circle_button)
-        _row(grid, 3, "Sc&ale", self.scale_spin, scale)
+        labelled_row(grid, 3, "Sc&ale", self.scale_spin, scale)
         grid.addWidget(self.scale_note, 4, 1)
         grid.addWidget(self.save_button, 5, 0, 1, 2)
         return content
-
-
-class Fold(QWidget):
-    """A heading that opens and closes what is under it."""
-
-    def __init__(self, title: str, content: QWidget, *, open_: bool = True) -> None:
-        super().__init__()
-        self.button = QToolButton()
-        self.button.setText(title)
-        self.button.setCheckable(True)
-        self.button.setChecked(open_)
-        self.button.setAutoRaise(True)
-        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.button.setStyleSheet("QToolButton { border: none; background: transparent; font-weight: bold; }")
-        self.content = content
-        self.button.toggled.connect(self._toggle)
-        line = QFrame()
-        line.setFrameShape(QFrame.Shape.HLine)
-        line.setFixedHeight(1)
-        line.setStyleSheet("background: rgba(128, 128, 128, 90); border: none;")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 2, 0, 0)
-        column.setSpacing(2)
-        for widget in (line, self.button, content):
-            column.addWidget(widget)
-        self._toggle(open_)
-
-    def _toggle(self, opened: bool) -> None:
-        self.content.setVisible(opened)
-        self.button.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
-
-
-def _grid() -> QGridLayout:
-    grid = QGridLayout()
-    grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(8)
-    grid.setVerticalSpacing(4)
-    grid.setColumnMinimumWidth(0, 62)
-    grid.setColumnStretch(1, 1)
-    return grid
-
-
-def _row(
-    grid: QGridLayout, row: int, text: str, widget: QWidget, layout: QHBoxLayout | None = None
-) -> QLabel:
-    label = QLabel(text)
-    label.setBuddy(widget)
-    grid.addWidget(label, row, 0)
-    if layout is None:
-        grid.addWidget(widget, row, 1)
-    else:
-        layout.setSpacing(6)
-        grid.addLayout(layout, row, 1)
-    return label
-
-
-def _combo(name: str, accessible: str, tip: str) -> QComboBox:
-    combo = QComboBox()
-    combo.setObjectName(name)
-    combo.setAccessibleName(accessible)
-    combo.setToolTip(tip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(8)
-    return combo
-
-
-def _note(name: str) -> QLabel:
-    label = QLabel()
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    return label

@@ -22,6 +22,7 @@ SETTLE_MS = 60
 """A slider of the stack that is dragged is read once it rests this long."""
 
 MAX_BYTES = 8 << 30
+PAINT_TOOLS = ("paint", "erase", "fill", "polygon")
 TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
@@ -34,6 +35,7 @@ class NapariLayers(QObject):
         self._viewer = viewer
         self._versions: dict[Hashable, int] = {}
         self._outputs: dict[Hashable, Labels] = {}
+        self._covered: dict[Hashable, Labels] = {}
         self._watched: dict[Hashable, Layer] = {}
         self._painter = Painter(self)
         self._circle = Circle(viewer, self.signals)
@@ -65,7 +67,7 @@ class NapariLayers(QObject):
 
     def read(self, image: Hashable) -> Plane:
         """The displayed plane of an image."""
-        layer = self._layer(image)
+        layer = self.layer(image)
         if layer is None:
             raise UnetppError("This image is no longer open: choose another one.")
         return plane_of(layer, self._viewer.dims, self._versions.get(image, 0))
@@ -79,7 +81,7 @@ class NapariLayers(QObject):
 
     def prepare(self, plane: Plane) -> None:
         """Find our output layer for the image, or make it; its transforms follow the image's."""
-        image = self._layer(plane.image)
+        image = self.layer(plane.image)
         if image is None:
             raise UnetppError("This image is no longer open: choose another one.")
         shape = tuple(image.data.shape[: image.ndim])
@@ -89,13 +91,14 @@ class NapariLayers(QObject):
         if output is None:
             output = self._make(image, shape)
         self._outputs[plane.image] = output
+        output.events.mode.connect(self._on_mode)
         for name in TRANSFORMS:
             _follow(output, image, name)
 
     def paint(self, plane: Plane, region: Region, values: NDArray[Any], *, final: bool) -> bool:
         """Write a rectangle; False when the image or our layer is gone or was replaced."""
         output, index = self._output(plane.image), self._index(plane)
-        if output is None or self._layer(plane.image) is None:
+        if output is None or self.layer(plane.image) is None:
             return False
         if index.version != self._versions.get(plane.image, 0):
             return False
@@ -104,9 +107,22 @@ class NapariLayers(QObject):
         self._painter.paint(output, index, region, values, final=final)
         return True
 
+    def cover(self, image: Hashable) -> None:
+        """Hide our output layer and lock it: another one is corrected in its place."""
+        output = self._output(image)
+        if output is not None and self._covered.get(image) is not output:
+            self._covered[image] = output
+            output.visible = output.editable = False
+
+    def uncover(self, image: Hashable) -> None:
+        """Undo `cover`."""
+        output = self._covered.pop(image, None)
+        if output is not None and output in self._viewer.layers:
+            output.visible = output.editable = True
+
     def show_circle(self, plane: Plane, diameter: float) -> None:
         """Draw a circle that can be resized over the image."""
-        image = self._layer(plane.image)
+        image = self.layer(plane.image)
         if image is not None:
             self._circle.show(image, plane, diameter)
 
@@ -128,7 +144,10 @@ class NapariLayers(QObject):
             layer.events.data.disconnect(self._on_data)
             layer.events.name.disconnect(self._on_layers)
         self._watched.clear()
+        for output in self._outputs.values():
+            output.events.mode.disconnect(self._on_mode)
         self._outputs.clear()
+        self._covered.clear()
         self._circle.close()
         self._viewer = None
 
@@ -141,7 +160,8 @@ class NapariLayers(QObject):
     def _images(self) -> list[Image]:
         return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
 
-    def _layer(self, image: Hashable) -> Layer | None:
+    def layer(self, image: Hashable) -> Layer | None:
+        """The open layer with this key."""
         return next((layer for layer in self._viewer.layers if layer.unique_id == image), None)
 
     def _index(self, plane: Plane) -> PlaneIndex:
@@ -200,6 +220,15 @@ class NapariLayers(QObject):
         key = event.source.unique_id
         self._versions[key] = self._versions.get(key, 0) + 1
         self.signals.plane_changed.emit(key)
+
+    def _on_mode(self, event: Any) -> None:
+        """A paint tool was picked on a result: it is corrected in a layer of its own."""
+        output = event.source
+        image = next((key for key, layer in self._outputs.items() if layer is output), None)
+        tool = str(output.mode)
+        if image is not None and tool in PAINT_TOOLS and output.editable:
+            output.mode = "pan_zoom"
+            self.signals.tool_picked.emit(image, tool)
 
     def _on_dims(self, _event: Any = None) -> None:
         self._settle.start()

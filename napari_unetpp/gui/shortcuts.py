@@ -10,6 +10,7 @@ from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QShortcut, QWidget
 
 SEGMENT = "Shift+S"
+CORRECT = "C"
 
 
 class Shortcuts:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_unetpp._types import ModelInfo, UnetppError
@@ -66,6 +67,8 @@ class Controller:
     ----------
     state : SessionState
         May also be set by a program: the view follows.
+    corrected : callable
+        Gives the corrected labels of a plane, None where there are none.
     idle : Signal
         Emitted when a run has ended.
     """
@@ -88,6 +91,7 @@ class Controller:
         self.costs = Costs()
         self.cycle = Cycle(view, layers, runner, workshop)
         self.presenter = Presenter(view, layers, self.state, self.costs)
+        self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self._list_models = models
         self._models: dict[str, ModelInfo] = {}
         self._plane_key: Hashable = None
@@ -100,7 +104,7 @@ class Controller:
         self._connect()
         self.view.set_live(self.state.live)
         self.view.set_devices(wording.devices(("cpu",), None), self.state.device, "")
-        with self._telling():
+        with self.telling():
             self._models = {model_key(model): model for model in self._list_models()}
         self.view.set_models(list(self._models.values()), None)
         self._on_images()
@@ -130,7 +134,7 @@ class Controller:
     def _connect(self) -> None:
         signals, layers, cycle = self.view.signals, self.layers.signals, self.cycle
         for name, change in SIGNALS.items():
-            getattr(signals, f"{name}_{change}").connect(self._setter(name))
+            getattr(signals, f"{name}_{change}").connect(self.setter(name))
         for name in SIGNALS:
             reaction = self._on_rule if name in RULE else getattr(self, f"_on_{name}")
             getattr(self.state.events, name).connect(reaction)
@@ -150,7 +154,9 @@ class Controller:
         ):
             signal.connect(reaction)
 
-    def _setter(self, name: str) -> Callable[[Any], None]:
+    def setter(self, name: str) -> Callable[[Any], None]:
+        """Sets a field of the state when the view says so."""
+
         def set_state(value: Any) -> None:
             if not self._closed:
                 setattr(self.state, name, value)
@@ -158,7 +164,7 @@ class Controller:
         return set_state
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def telling(self) -> Iterator[None]:
         """Errors meant for the user go to the message line."""
         try:
             yield
@@ -169,7 +175,7 @@ class Controller:
 
     def segment(self) -> None:
         """Segment the displayed plane at the chosen depth."""
-        with self._telling():
+        with self.telling():
             self.cycle.show(self._request(self.presenter.plane()))
 
     def stop(self) -> None:
@@ -178,14 +184,22 @@ class Controller:
 
     def save(self) -> None:
         """Write what our layer shows, and its table of objects."""
-        with self._telling():
+        with self.telling():
             plane = self.presenter.plane()
-            labels = self.layers.result(plane)
+            labels = self.corrected(plane)
+            labels = self.layers.result(plane) if labels is None else labels
             if labels is None or self.busy:
                 raise UnetppError("There is no finished result for this image yet: press Segment first.")
             path = self.view.ask_path(wording.file_suggestion(plane, self.state.kind))
             if path is not None:
                 self.cycle.save(SaveRequest(path, labels, self.state.kind, plane))
+
+    def add_model(self, model: ModelInfo) -> None:
+        """Take a new model into the list and choose it; the chosen scale stays."""
+        scale = self.state.scale
+        self._models[model_key(model)] = model
+        self.state.model = model_key(model)
+        self.state.scale = scale
 
     def _on_view_offer(self, action: str) -> None:
         name, _, value = action.partition(":")
@@ -199,7 +213,7 @@ class Controller:
     def _on_view_circle(self, shown: bool) -> None:
         self.layers.hide_circle()
         drawn = False
-        with self._telling():
+        with self.telling():
             model = self.model
             if shown and model is not None:
                 self.presenter.circle(model)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import replace
 from functools import partial
 
 from psygnal import Signal
 
-from napari_unetpp._types import UnetppError
 from napari_unetpp.session import jobs, wording
 from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.values import (
     Event,
     Job,
-    Outcome,
     Paint,
     Phase,
     Progress,
     Ready,
+    RunEvent,
     Saved,
     SaveRequest,
     ShowRequest,
@@ -31,10 +29,9 @@ from napari_unetpp.session.values import (
 from napari_unetpp.session.workshop import Workshop
 
 GETTING_READY = "getting ready: loading torch and the model"
+REMEDY = "choose a shallower depth or a smaller scale"
 OTHER = -1
 """Generation of work that is not a run: warming up, saving."""
-
-log = logging.getLogger(__name__)
 
 
 class Cycle:
@@ -51,6 +48,7 @@ class Cycle:
     """
 
     measured = Signal(Speed)
+    finished = Signal(ShowRequest)
     ready = Signal(Ready)
     idle = Signal()
 
@@ -132,10 +130,12 @@ class Cycle:
         elif isinstance(event, Saved):
             names = " and ".join(path.name for path in event.paths)
             self.view.set_message(f"Saved {names} in {event.paths[0].parent}")
-        elif event.generation == self._generation and self.running is not None:
+        elif (
+            isinstance(event, RunEvent) and event.generation == self._generation and self.running is not None
+        ):
             self._on_answer(event)
 
-    def _on_answer(self, event: Phase | Progress | Paint | Outcome | Stopped) -> None:
+    def _on_answer(self, event: RunEvent) -> None:
         assert self.running is not None
         if isinstance(event, Paint):
             if not self.layers.paint(event.plane, event.region, event.values, final=event.final):
@@ -154,12 +154,13 @@ class Cycle:
             self.shown, self.running = self.running, None
             self.levels = event.levels
             self.view.set_message(*wording.result(event, self.shown.rule))
+            self.finished.emit(self.shown)
 
     def _on_end(self, generation: int, error: BaseException | None) -> None:
         if self._closed:
             return
         if error is not None:
-            self._tell_error(error)
+            self.view.set_message(wording.error(error, REMEDY), "error")
         if generation == OTHER:
             self._warming = False
             if self.running is None:
@@ -179,12 +180,3 @@ class Cycle:
         measure = (model_key(shown.model), shown.device) not in self._timed
         job = partial(jobs.after, self.workshop, shown, measure=measure)
         self.runner.submit(job, self._on_event, partial(self._on_end, OTHER))
-
-    def _tell_error(self, error: BaseException) -> None:
-        if isinstance(error, UnetppError):
-            self.view.set_message(str(error), "error")
-        elif isinstance(error, MemoryError):
-            self.view.set_message("Out of memory: choose a shallower depth or a smaller scale.", "error")
-        else:
-            log.error("a job of the dock failed", exc_info=error)
-            self.view.set_message(f"This failed: {type(error).__name__}: {error}", "error")

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_unetpp._types import ModelInfo, PredictEvent, PredictRequest, Region, ShouldStop
+from napari_unetpp.session.correct_ports import CorrectSignals, CorrectView
 from napari_unetpp.session.kept import Kept, Maps
 from napari_unetpp.session.speed import ChartPoint
 from napari_unetpp.session.values import Event, ImageChoice, Job, Plane, Rule, Tone
 
 
-class ViewSignals:
+class ViewSignals(CorrectSignals):
     """What the user does."""
 
     image_chosen = Signal(object)
@@ -39,7 +40,7 @@ class ViewSignals:
     offer_taken = Signal(str)
 
 
-class View(Protocol):
+class View(CorrectView, Protocol):
     """The dock, or a stand-in."""
 
     signals: ViewSignals
@@ -73,6 +74,8 @@ class LayerSignals:
     plane_changed = Signal(object)
     circle_changed = Signal(float)
     circle_removed = Signal()
+    tool_picked = Signal(object, str)
+    """Key of the image and napari's name of the paint tool, picked on our result."""
 
 
 class Layers(Protocol):

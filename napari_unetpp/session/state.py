@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from napari_unetpp._types import LabelsAs
 from napari_unetpp.session.values import ResultKind, Rule
 
 
@@ -27,6 +28,12 @@ class SessionState:
         Working grid = input grid times `scale`; None follows the model's sampling rule.
     live : bool
         Whether moving the slider or the displayed plane segments again.
+    labels_as : LabelsAs
+        What the labels of the chosen image say.
+    background : int
+        ``sparse``: the label value that stands for background.
+    budget : int
+        Seconds that a fine-tuning may take.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -41,6 +48,9 @@ class SessionState:
     min_size: int = 15
     split: bool = True
     scale: float | None = None
+    labels_as: LabelsAs = "corrections"
+    background: int = 1
+    budget: int = 60
 
     @property
     def rule(self) -> Rule:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo, Region, ShouldStop
+from napari_unetpp._types import FinetuneEvent, LabelledPlane, ModelInfo, Region, ShouldStop
 
 ResultKind = Literal["labels", "mask"]
 Tone = Literal["info", "warning", "error"]
@@ -233,7 +233,38 @@ class Saved:
     paths: tuple[Path, ...]
 
 
-Event = Phase | Progress | Paint | Outcome | Stopped | Ready | Speed | Saved
+@dataclass(frozen=True, eq=False)
+class ModelKept:
+    """A new model is in the user's folder."""
+
+    info: ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Autosaved:
+    """The corrections of the sitting are on disk; `revision` says which state of them."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionsSaved:
+    """A folder that `napari-unetpp finetune` reads was written."""
+
+    folder: Path
+    planes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """Corrections of a sitting that did not end orderly."""
+
+    folder: Path
+    planes: tuple[LabelledPlane, ...]
+
+
+RunEvent = Phase | Progress | Paint | Outcome | Stopped
+Event = RunEvent | Ready | Speed | Saved | ModelKept | Autosaved | CorrectionsSaved | Restored | FinetuneEvent
 Job = Callable[[ShouldStop], Iterator[Event]]
 """Work for the runner: given the flag, a generator of events."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_unetpp._types import ModelInfo
+from napari_unetpp._types import LabelsAs, ModelInfo, UnetppError
 from napari_unetpp.net import graph
 from napari_unetpp.session.speed import ChartPoint, scores_of
 from napari_unetpp.session.values import Outcome, Plane, Ready, ResultKind, Rule, Tone
@@ -16,8 +17,25 @@ Offer = tuple[str, str]
 NO_IMAGE = "Open an image first: drop a file on the window, or File > Open Sample > UNet++ segmentation."
 READY = "Ready. Press Segment."
 NO_MODEL = "No model was found. Put a .safetensors model into the models folder and reopen this panel."
+NO_VALIDATION = "No validation: too little to hold out."
 TINY_PX = 4.0
 FULL = 0.95
+
+
+log = logging.getLogger(__name__)
+
+
+def error(error: BaseException, remedy: str) -> str:
+    """What went wrong, for the message line; what nobody foresaw also goes to the log.
+
+    `remedy` says what helps where memory runs out.
+    """
+    if isinstance(error, UnetppError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"Out of memory: {remedy}."
+    log.error("a job of the dock failed", exc_info=error)
+    return f"This failed: {type(error).__name__}: {error}"
 
 
 def seconds_text(seconds: float) -> str:
@@ -166,5 +184,35 @@ def scale(chosen: float | None, auto: float, model: ModelInfo) -> tuple[float | 
 
 def file_suggestion(plane: Plane, kind: ResultKind) -> Path:
     """Where the result would be saved: beside the image if that is known."""
-    name = "".join(c if c.isalnum() or c in "-_. " else "_" for c in plane.name).strip() or "image"
-    return (plane.folder or Path.home()) / f"{name}_{kind}.tif"
+    return (plane.folder or Path.home()) / f"{file_stem(plane.name)}_{kind}.tif"
+
+
+def file_stem(name: str) -> str:
+    """A layer's name as a file name that every system takes."""
+    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip(" .") or "image"
+
+
+HINTS: dict[LabelsAs, str] = {
+    "corrections": "What you painted is true; the rest stays as the model sees it.",
+    "reviewed": "Everything shown is true, background too. Regions: only inside them.",
+    "sparse": "Only your strokes count. 0 = not labelled, label {background} = background.",
+}
+
+
+def hint(labels_as: LabelsAs, background: int) -> str:
+    """What the labels say, in a line."""
+    return HINTS[labels_as].format(background=background)
+
+
+def lessons(corrections: int, planes: int) -> str:
+    """``7 corrections, 2 images``."""
+    if not planes:
+        return "no corrections yet"
+    words = f"{corrections} correction{'' if corrections == 1 else 's'}"
+    return f"{words}, {planes} image{'' if planes == 1 else 's'}"
+
+
+def learning(seconds: float, fraction: float, budget: float) -> str:
+    """Progress of a fine-tuning."""
+    left = budget - seconds
+    return f"{100 * fraction:.0f} %, {seconds_text(left)} left" if left > 0.5 else "checking the result"

@@ -24,6 +24,14 @@ def image() -> np.ndarray:
     return data
 
 
+@pytest.fixture(autouse=True)
+def sittings_folder(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """No test sees, or leaves, corrections of the person who runs it."""
+    folder = tmp_path / "sittings"
+    monkeypatch.setenv("UNETPP_SITTINGS", str(folder))
+    return folder
+
+
 @pytest.fixture
 def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
     """A viewer that is not shown."""
@@ -63,7 +71,8 @@ def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
     yield make
     for dock in docks:
         dock.close_session()
-        dock._runner._executor.shutdown(wait=True)
+        for runner in (dock._runner, dock.tutor.learner, dock.tutor.clerk):
+            runner._executor.shutdown(wait=True)
 
 
 @pytest.fixture

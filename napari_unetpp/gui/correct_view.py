@@ -1,0 +1,68 @@
+"""The dock's half of `CorrectView`: hands what the controller says to the fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QScrollArea, QWidget
+
+from napari_unetpp.gui.parts import TONES
+
+if TYPE_CHECKING:
+    from napari_unetpp._types import FinetuneProgress
+    from napari_unetpp.gui.form import Form
+    from napari_unetpp.session.lessons import Mode
+    from napari_unetpp.session.values import Tone
+    from napari_unetpp.session.verdict import ScoreRow
+
+
+class CorrectViewMixin(QWidget):
+    """For a widget with a `form` in a scrolling `area`."""
+
+    form: Form
+    area: QScrollArea
+    busy = False
+    learning = False
+
+    def open_correct(self) -> None:
+        self.form.correct_fold.button.setChecked(True)
+        # once the fold has its height
+        QTimer.singleShot(0, lambda: self.area.ensureWidgetVisible(self.form.correct.finetune_button))
+
+    def set_mode(self, mode: Mode, hint: str) -> None:
+        self.form.correct.set_mode(mode, hint)
+
+    def set_lessons(self, text: str) -> None:
+        self.form.correct.set_lessons(text)
+
+    def set_busy(self, busy: bool) -> None:
+        self.busy = busy
+        self.form.stop_button.setEnabled(self.busy or self.learning)
+
+    def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
+        self.learning = learning
+        self.form.correct.set_learning(learning, fraction, text)
+        self.form.stop_button.setEnabled(self.busy or self.learning)
+
+    def set_curve(self, points: Sequence[FinetuneProgress]) -> None:
+        self.form.correct.set_curve(points)
+
+    def set_scores(self, rows: Sequence[ScoreRow], verdict: str, tone: Tone) -> None:
+        self.form.correct.set_scores(rows, verdict, TONES[tone])
+
+    def set_undecided(self, undecided: bool, *, keep: bool | None) -> None:
+        self.form.correct.set_undecided(undecided, keep=keep)
+        if undecided:
+            QTimer.singleShot(0, lambda: self.area.ensureWidgetVisible(self.form.correct.keep_button))
+
+    def ask_folder(self, suggestion: Path) -> Path | None:
+        chosen, _ = QFileDialog.getSaveFileName(
+            self,
+            "Save corrections: name of a new folder",
+            str(suggestion),
+            options=QFileDialog.Option.DontConfirmOverwrite,  # an existing folder is refused, with a reason
+        )
+        return Path(chosen) if chosen else None

@@ -1,0 +1,290 @@
+"""The corrections layers: full Labels layers on which napari's own tools work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer
+
+from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.gui.layers import TRANSFORMS, NapariLayers
+from napari_unetpp.gui.painter import Painter
+from napari_unetpp.gui.planes import PlaneIndex
+from napari_unetpp.gui.regions import Regions
+from napari_unetpp.gui.sheet import Sheet
+from napari_unetpp.gui.strokes import planes_of
+from napari_unetpp.session.correct_ports import SheetSignals
+from napari_unetpp.session.lessons import Drawn
+from napari_unetpp.session.values import Plane
+
+MARK = "napari_unetpp_corrections"
+REST_MS = 250
+"""Counting waits until the brush rests this long."""
+
+KEPT = (
+    "opacity",
+    "blending",
+    "visible",
+    "brush_size",
+    "contour",
+    "contiguous",
+    "preserve_labels",
+    "n_edit_dimensions",
+    "show_selected_label",
+    "selected_label",
+    "mode",
+)
+"""What a new layer takes over from the one it replaces."""
+
+
+class NapariSheets(QObject):
+    """`Sheets` by layers of a napari viewer."""
+
+    def __init__(self, viewer: Any, layers: NapariLayers, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.signals = SheetSignals()
+        self._viewer, self._layers = viewer, layers
+        self._sheets: dict[Hashable, Sheet] = {}
+        self._painter = Painter(self)
+        self._regions = Regions(viewer, self._on_regions)
+        self._stirred: set[Hashable] = set()
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._on_rest)
+        self._links: list[tuple[Any, Callable[..., None]]] = [
+            (viewer.layers.events.removed, self._on_removed),
+            (layers.signals.plane_changed, self._on_image),
+        ]
+        for emitter, callback in self._links:
+            emitter.connect(callback)
+
+    # ------------------------------------------------------------------ reading
+
+    def has(self, image: Hashable) -> bool:
+        """Whether the image has a corrections layer."""
+        return image in self._sheets
+
+    def drawn(self, plane: Plane) -> Drawn | None:
+        """What the layer holds for a plane that it was given or that was painted on."""
+        sheet = self._sheets.get(plane.image)
+        if sheet is None or _canonical(plane.key) not in sheet.known:
+            return None
+        return sheet.snapshot(plane.key, self._regions.inside(plane.image, plane.key, plane.shape))
+
+    def all(self) -> list[Drawn]:
+        """Planes with corrections or regions, and those the user asked to correct."""
+        return [drawn for sheet in self._sheets.values() for drawn in self._of(sheet)]
+
+    def selected(self, image: Hashable) -> int:
+        """The label that the brush paints."""
+        sheet = self._sheets.get(image)
+        return int(sheet.layer.selected_label) if sheet is not None else 0
+
+    def _of(self, sheet: Sheet) -> list[Drawn]:
+        found = []
+        for index in sheet.known:
+            if index not in sheet.cache:
+                shape = index.view(sheet.layer.data).shape
+                inside = self._regions.inside(sheet.image, index, shape)
+                drawn = sheet.snapshot(index, inside)
+                wanted = index in sheet.asked or inside is not None or drawn.certain.any()
+                sheet.cache[index] = drawn if wanted else None
+            one = sheet.cache[index]
+            if one is not None:
+                found.append(one)
+        return found
+
+    # ------------------------------------------------------------------ writing
+
+    def put(
+        self, plane: Plane, labels: NDArray[Any], certain: NDArray[np.bool_], *, objects: bool, label: int
+    ) -> None:
+        """Hold these labels for a plane, as if `certain` had been decided.
+
+        Where undo could still change the plane, a new layer takes the place of the old one: its history
+        would write old pixels into the new result.
+        """
+        index = plane.key
+        assert isinstance(index, PlaneIndex)
+        sheet = self._sheets.get(plane.image)
+        if sheet is None:
+            sheet = self._make(plane, labels)
+        else:
+            wide = np.promote_types(sheet.layer.data.dtype, labels.dtype)
+            if sheet.strokes.on_plane(index) or wide != sheet.layer.data.dtype:
+                self._replace(sheet, wide)
+        sheet.hold(index, labels, certain, objects=objects)
+        self._painter.paint(sheet.layer, index, Region(0, 0, *plane.shape), labels, final=False)
+        sheet.layer.selected_label = label
+        self._layers.cover(plane.image)
+
+    def ask(self, plane: Plane) -> None:
+        """The user wants to correct this plane."""
+        sheet = self._sheets.get(plane.image)
+        if sheet is not None:
+            index = _canonical(plane.key)
+            sheet.known.setdefault(index, True)
+            sheet.asked.add(index)
+            sheet.cache.pop(index, None)
+
+    def choose(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
+        """Select the layer, its tool and its label."""
+        sheet = self._sheets.get(image)
+        if sheet is None:
+            return
+        self._viewer.layers.selection.active = sheet.layer
+        sheet.layer.visible = True
+        if label is not None:
+            sheet.layer.selected_label = label
+        sheet.layer.mode = tool
+
+    def show_regions(self, plane: Plane) -> None:
+        """Make or select the layer in which reviewed regions are drawn."""
+        image = self._layers.layer(plane.image)
+        if image is None:
+            raise UnetppError("This image is no longer open: choose another one.")
+        self._regions.show(image)
+
+    def close(self) -> None:
+        """Let go of the viewer; the layers stay."""
+        for emitter, callback in self._links:
+            emitter.disconnect(callback)
+        self._links.clear()
+        self._rest.stop()
+        self._painter.close()
+        self._regions.close()
+        for sheet in list(self._sheets.values()):
+            self._release(sheet)
+        self._viewer = None
+
+    # ------------------------------------------------------------------- layers
+
+    def _make(self, plane: Plane, labels: NDArray[Any]) -> Sheet:
+        image = self._layers.layer(plane.image)
+        if image is None:
+            raise UnetppError("This image is no longer open: choose another one.")
+        shape = tuple(image.data.shape[: image.ndim])
+        layer = Labels(
+            np.zeros(shape, labels.dtype),
+            name=f"{image.name} corrections",
+            metadata={MARK: str(image.unique_id)},
+            **{name: getattr(image, name) for name in TRANSFORMS},
+        )
+        sheet = Sheet(plane.image, image.name, image.data, layer)
+        self._sheets[plane.image] = sheet
+        selected = self._viewer.layers.selection.active
+        self._viewer.add_layer(layer)
+        self._viewer.layers.selection.active = selected
+        self._listen(sheet)
+        return sheet
+
+    def _replace(self, sheet: Sheet, dtype: Any) -> None:
+        """A new layer with the same pixels and no history."""
+        old = sheet.layer
+        options = {name: getattr(old, name) for name in TRANSFORMS}
+        layer = Labels(
+            old.data.astype(dtype, copy=False),
+            name=old.name,
+            metadata=dict(old.metadata),
+            colormap=old.colormap,
+            **options,
+        )
+        for name in KEPT:
+            with suppress(AttributeError, ValueError):  # an older napari may not know one of them
+                setattr(layer, name, getattr(old, name))
+        layers = self._viewer.layers
+        active = layers.selection.active is old
+        self._deafen(sheet)
+        sheet.renew(layer)
+        layers.insert(layers.index(old) + 1, layer)
+        layers.remove(old)
+        layer.name = old.name
+        if active:
+            layers.selection.active = layer
+        self._listen(sheet)
+
+    def _listen(self, sheet: Sheet) -> None:
+        sheet.layer.events.paint.connect(self._on_paint)
+        sheet.layer.events.set_data.connect(self._on_refresh)
+
+    def _deafen(self, sheet: Sheet) -> None:
+        sheet.layer.events.paint.disconnect(self._on_paint)
+        sheet.layer.events.set_data.disconnect(self._on_refresh)
+
+    def _release(self, sheet: Sheet) -> None:
+        self._sheets.pop(sheet.image, None)
+        self._deafen(sheet)
+        sheet.layer.metadata.pop(MARK, None)
+        self._layers.uncover(sheet.image)
+
+    # ------------------------------------------------------------------- events
+
+    def _sheet_of(self, layer: Any) -> Sheet | None:
+        return next((sheet for sheet in self._sheets.values() if sheet.layer is layer), None)
+
+    def _on_paint(self, event: Any) -> None:
+        sheet = self._sheet_of(event.source)
+        if sheet is None:
+            return
+        sheet.strokes.add(event.value)
+        for index in planes_of(event.value, self._displayed(sheet)):
+            sheet.known.setdefault(index, True)
+            sheet.cache.pop(index, None)
+        self._stir(sheet.image)
+
+    def _on_refresh(self, event: Any) -> None:
+        """Undo and redo say no more than this."""
+        sheet = self._sheet_of(event.source)
+        if sheet is not None and sheet.history_moved():
+            sheet.cache.clear()
+            self._stir(sheet.image)
+
+    def _on_regions(self, image: Hashable) -> None:
+        if image in self._sheets:
+            self._sheets[image].cache.clear()
+            self._stir(image)
+
+    def _on_removed(self, _event: Any = None) -> None:
+        self._regions.check()
+        for sheet in list(self._sheets.values()):
+            if sheet.layer not in self._viewer.layers:
+                self._let_go(sheet)
+
+    def _on_image(self, image: Hashable) -> None:
+        """Corrections of data that were replaced stay with the data they were made on."""
+        sheet, layer = self._sheets.get(image), self._layers.layer(image)
+        if sheet is not None and layer is not None and sheet.source is not layer.data:
+            self._let_go(sheet)
+
+    def _let_go(self, sheet: Sheet) -> None:
+        drawn = self._of(sheet)
+        self._release(sheet)
+        self.signals.closed.emit(drawn)
+
+    def _displayed(self, sheet: Sheet) -> PlaneIndex:
+        dims, ndim = self._viewer.dims, sheet.layer.ndim
+        shown = [axis - (dims.ndim - ndim) for axis in dims.displayed]
+        point = tuple(None if axis in shown else 0 for axis in range(ndim))
+        return PlaneIndex(sheet.image, sheet.version, point, transposed=False)
+
+    def _stir(self, image: Hashable) -> None:
+        self._stirred.add(image)
+        self._rest.start()
+
+    def _on_rest(self) -> None:
+        stirred, self._stirred = self._stirred, set()
+        for image in stirred:
+            self.signals.painted.emit(image)
+
+
+def _canonical(key: Hashable) -> PlaneIndex:
+    """One identity for a plane, whichever way round it is displayed."""
+    assert isinstance(key, PlaneIndex)
+    return replace(key, transposed=False)

@@ -1,0 +1,88 @@
+"""Layers in which the user draws what they have reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Shapes
+from numpy.typing import NDArray
+
+from napari_unetpp.gui.layers import TRANSFORMS
+from napari_unetpp.gui.planes import PlaneIndex
+from napari_unetpp.session.correcting import inside_outlines
+
+COLOUR = "#f2b705"
+
+
+class Regions:
+    """At most one Shapes layer per image.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    changed : callable
+        Told the key of the image when its regions changed.
+    """
+
+    def __init__(self, viewer: Any, changed: Callable[[Hashable], None]) -> None:
+        self._viewer = viewer
+        self._changed = changed
+        self._layers: dict[Hashable, Shapes] = {}
+
+    def show(self, image: Image) -> None:
+        """Make or select the layer, ready to draw rectangles."""
+        layer = self._layers.get(image.unique_id)
+        if layer is None:
+            layer = Shapes(
+                ndim=image.ndim,
+                name=f"{image.name} regions",
+                edge_color=COLOUR,
+                face_color="transparent",
+                edge_width=2,
+                **{name: getattr(image, name) for name in TRANSFORMS},
+            )
+            self._layers[image.unique_id] = layer
+            self._viewer.add_layer(layer)
+            layer.events.data.connect(self._on_data)
+        self._viewer.layers.selection.active = layer
+        layer.visible = True
+        layer.mode = "add_rectangle"
+
+    def inside(self, image: Hashable, index: Hashable, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+        """The reviewed part of a plane; None where nothing is drawn on it."""
+        layer = self._layers.get(image)
+        if layer is None or not isinstance(index, PlaneIndex):
+            return None
+        shown = [axis for axis, point in enumerate(index.point) if point is None]
+        if index.transposed:
+            shown.reverse()
+        outlines = []
+        for kind, corners in zip(layer.shape_type, layer.data, strict=True):
+            points = np.asarray(corners)
+            fixed = [axis for axis in range(points.shape[1]) if axis not in shown]
+            if all((np.round(points[:, axis]) == index.point[axis]).all() for axis in fixed):
+                outlines.append((str(kind), points[:, shown]))
+        return inside_outlines(outlines, (shape[0], shape[1]))
+
+    def check(self) -> None:
+        """Notice layers that the user removed."""
+        for image, layer in list(self._layers.items()):
+            if layer not in self._viewer.layers:
+                self._drop(image)
+                self._changed(image)
+
+    def close(self) -> None:
+        """Let go of the viewer; the layers stay."""
+        for image in list(self._layers):
+            self._drop(image)
+        self._viewer = None
+
+    def _drop(self, image: Hashable) -> None:
+        self._layers.pop(image).events.data.disconnect(self._on_data)
+
+    def _on_data(self, event: Any) -> None:
+        for image, layer in self._layers.items():
+            if layer is event.source:
+                self._changed(image)

@@ -1,0 +1,90 @@
+"""One corrections layer and what is known about its planes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from numpy.typing import NDArray
+
+from napari_unetpp.gui.planes import LazyPlane, PlaneIndex
+from napari_unetpp.gui.strokes import Strokes
+from napari_unetpp.session.lessons import Drawn
+
+
+class Sheet:
+    """A corrections layer.
+
+    The arrays have the shape of the layer; what was never written of them takes no memory.
+
+    Attributes
+    ----------
+    source : array
+        Data of the image, also after its layer is gone.
+    base : integer ndarray
+        The labels as they were handed over: what differs was decided by the user.
+    known : dict
+        Planes that were handed over or painted on, and whether numbers tell objects apart there.
+    asked : set of PlaneIndex
+        Planes that the user asked to correct.
+    cache : dict
+        Snapshots of planes that teach something, None for the others.
+    """
+
+    def __init__(self, image: Hashable, name: str, source: Any, layer: Labels) -> None:
+        self.image, self.name, self.source, self.layer = image, name, source, layer
+        self.version = 0
+        self.base = np.zeros(layer.data.shape, layer.data.dtype)
+        self.strokes = Strokes(layer, np.zeros(layer.data.shape, bool))
+        self.known: dict[PlaneIndex, bool] = {}
+        self.asked: set[PlaneIndex] = set()
+        self.cache: dict[PlaneIndex, Drawn | None] = {}
+        self._lengths = (0, 0)
+
+    def hold(
+        self, index: PlaneIndex, labels: NDArray[Any], certain: NDArray[np.bool_], *, objects: bool
+    ) -> None:
+        """Take over the labels of a plane. The layer's own pixels are written by the painter."""
+        self.version = index.version
+        if labels.dtype.itemsize > self.base.dtype.itemsize:
+            self.base = self.base.astype(labels.dtype)
+        index.view(self.base)[...] = labels
+        index.view(self.strokes.settled)[...] = certain
+        plane = replace(index, transposed=False)
+        self.known[plane] = objects
+        self.cache.pop(plane, None)
+
+    def renew(self, layer: Labels) -> None:
+        """Go on with another layer; the strokes on the old one are final."""
+        self.strokes = Strokes(layer, self.strokes.settle_all())
+        self.layer = layer
+        self._lengths = (0, 0)
+
+    def snapshot(self, index: PlaneIndex, inside: NDArray[np.bool_] | None) -> Drawn:
+        """Labels of a plane and what of them the user decided."""
+        labels = np.array(index.view(self.layer.data))
+        certain = self.strokes.touched(index) | (labels != index.view(self.base))
+        plane = replace(index, transposed=False)
+        pixels = index.view(self.source)
+        return Drawn(
+            key=plane,
+            image=self.image,
+            name=self._plane_name(index),
+            pixels=LazyPlane(self.source, index, pixels.shape),
+            labels=labels,
+            certain=certain,
+            inside=inside,
+            objects=self.known.get(plane, True),
+        )
+
+    def history_moved(self) -> bool:
+        """Whether something was undone or redone since this was last asked."""
+        lengths = tuple(len(getattr(self.layer, f"_{kind}_history", ())) for kind in ("undo", "redo"))
+        moved, self._lengths = lengths != self._lengths, lengths
+        return moved
+
+    def _plane_name(self, index: PlaneIndex) -> str:
+        return "_".join([self.name, *(f"{point:03d}" for point in index.point if point is not None)])

@@ -1,0 +1,106 @@
+"""The controller's part for keeping corrections safe: saved beside the work, offered back after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from napari_unetpp._types import ModelInfo
+from napari_unetpp.session import sittings, teaching, wording
+from napari_unetpp.session.correct_ports import Trainer
+from napari_unetpp.session.desk import Desk
+from napari_unetpp.session.ports import Runner, View
+from napari_unetpp.session.values import Autosaved, CorrectionsSaved, Event, Restored
+
+REMEDY = "close other programs, then save the corrections"
+
+
+class Autosave:
+    """Writes and reads corrections through the clerk, a runner of its own.
+
+    Parameters
+    ----------
+    on_restored : callable
+        Shows what was restored.
+    """
+
+    def __init__(
+        self, view: View, desk: Desk, clerk: Runner, trainer: Trainer, on_restored: Callable[[Restored], None]
+    ) -> None:
+        self.view, self.desk, self.clerk, self.trainer = view, desk, clerk, trainer
+        self._on_restored = on_restored
+        self._folder = sittings.SittingFolder(sittings.sittings_folder())
+        self._saved = 0
+        self._left: list[sittings.Left] = []
+        self._taken: list[Path] = []
+        self._closed = False
+
+    def now(self, model: ModelInfo | None, then: Callable[[], None] | None = None) -> None:
+        """Save what changed since the last time; `then` is called once it is on disk, or could not be."""
+        lessons = self.desk.gather()
+        revision = self.desk.revision
+        if model is None or not lessons or revision == self._saved:
+            if then is not None:
+                then()
+            return
+        job = partial(teaching.autosave, self.trainer, self._folder, lessons, model, revision)
+        self.clerk.submit(job, self._on_event, partial(self._on_end, then))
+
+    def save(self, folder: Path, model: ModelInfo) -> None:
+        """Write all corrections into a folder that the user chose."""
+        job = partial(teaching.save_corrections, self.trainer, folder, self.desk.gather(), model)
+        self.clerk.submit(job, self._on_event, partial(self._on_end, None))
+
+    def offer(self) -> bool:
+        """Offer what another sitting left; whether there is anything."""
+        self._left = sittings.left_behind(sittings.sittings_folder())
+        if not self._left:
+            return False
+        latest = self._left[0]
+        self.view.set_message(
+            "The last sitting did not end orderly.",
+            "warning",
+            [(f"Restore corrections of {latest.time}", "restore:1"), ("delete them", "restore:0")],
+        )
+        return True
+
+    def answer(self, action: str) -> None:
+        """The user took an offer."""
+        if not self._left:
+            return
+        left = self._left.pop(0)
+        if action == "1":
+            job = partial(teaching.restore, self.trainer, left.save)
+            self._taken.append(left.folder)
+            self.clerk.submit(job, self._on_event, partial(self._on_end, None))
+        else:
+            sittings.remove(left.folder)
+            self.view.set_message("")
+
+    def close(self) -> None:
+        """An orderly end."""
+        self._closed = True
+        self._folder.close()
+
+    def _on_event(self, event: Event) -> None:
+        if self._closed:
+            return
+        if isinstance(event, Autosaved):
+            self._saved = event.revision
+            for folder in self._taken:  # restored, and safe again
+                sittings.remove(folder)
+            self._taken.clear()
+        elif isinstance(event, CorrectionsSaved):
+            planes = f"{event.planes} image{'' if event.planes == 1 else 's'}"
+            self.view.set_message(f"Saved the corrections of {planes} in {event.folder}")
+        elif isinstance(event, Restored):
+            self._on_restored(event)
+
+    def _on_end(self, then: Callable[[], None] | None, error: BaseException | None) -> None:
+        if self._closed:
+            return
+        if error is not None:
+            self.view.set_message(wording.error(error, REMEDY), "error")
+        if then is not None:
+            then()

@@ -1,0 +1,201 @@
+"""The controller's part for correcting: a result becomes a corrections layer, and stays one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+import numpy as np
+
+from napari_unetpp._types import UnetppError
+from napari_unetpp.session import wording
+from napari_unetpp.session.correct_ports import CorrectView, Sheets
+from napari_unetpp.session.correcting import IGNORE, Ints, Mask, free_label, merge
+from napari_unetpp.session.cycle import Cycle
+from napari_unetpp.session.lessons import Drawn, Lesson, Lessons, Mode
+from napari_unetpp.session.ports import Layers
+from napari_unetpp.session.presenter import Presenter
+from napari_unetpp.session.state import SessionState
+from napari_unetpp.session.values import Plane, ShowRequest
+
+
+class Desk:
+    """Where the user corrects.
+
+    Parameters
+    ----------
+    view, layers, sheets
+        The ports; see `session.ports`.
+    state, presenter, cycle
+        Of the controller.
+    segment : callable
+        Segments the displayed plane.
+
+    Attributes
+    ----------
+    lessons : Lessons
+    revision : int
+        Goes up whenever a correction or its meaning changed.
+    """
+
+    def __init__(
+        self,
+        view: CorrectView,
+        layers: Layers,
+        sheets: Sheets,
+        state: SessionState,
+        presenter: Presenter,
+        cycle: Cycle,
+        segment: Callable[[], None],
+    ) -> None:
+        self.view, self.layers, self.sheets = view, layers, sheets
+        self.state, self.presenter, self.cycle = state, presenter, cycle
+        self.lessons = Lessons()
+        self.revision = 0
+        self._segment = segment
+        self._wanted: tuple[Hashable, str] | None = None
+        cycle.finished.connect(self._on_finished)
+        sheets.signals.painted.connect(self._on_painted)
+        sheets.signals.closed.connect(self._on_closed)
+
+    # ---------------------------------------------------- what the user asks for
+
+    def correct(self, tool: str = "paint") -> None:
+        """Open the displayed result for correcting; segments first where there is none."""
+        self.view.open_correct()
+        plane = self.presenter.plane()
+        if self.sheets.drawn(plane) is not None:
+            self._begin(plane, tool)
+        elif self.cycle.shown is not None and self.cycle.shown.plane.key == plane.key:
+            self._put(self.cycle.shown)
+            self._begin(plane, tool)
+        else:
+            self._wanted = plane.key, tool
+            self._segment()
+
+    def ignore(self) -> None:
+        """Give the brush the label that counts nowhere."""
+        plane = self.presenter.plane()
+        if not self.sheets.has(plane.image):
+            raise UnetppError("Press Correct first: then paint with Ignore what is to count nowhere.")
+        self.sheets.choose(plane.image, IGNORE)
+
+    def regions(self) -> None:
+        """Draw what has been reviewed."""
+        plane = self.presenter.plane()
+        if not self.sheets.has(plane.image):
+            raise UnetppError("Press Correct first: then draw rectangles around what you have reviewed.")
+        self.sheets.show_regions(plane)
+
+    def restore(self, plane: Plane, drawn: Drawn, mode: Mode) -> None:
+        """Open corrections that were read from a file."""
+        self.lessons.set_mode(plane.image, mode, None)
+        label = free_label(drawn.labels)
+        self.sheets.put(plane, drawn.labels, drawn.certain, objects=drawn.objects, label=label)
+        self.sheets.ask(plane)
+        self.follow_image()
+
+    # ------------------------------------------------------------------ lessons
+
+    def gather(self) -> tuple[Lesson, ...]:
+        """All lessons of the sitting."""
+        return self.lessons.all(self.sheets.all())
+
+    def approve(self) -> None:
+        """What is displayed counts as reviewed, where the user says that labels are."""
+        image = self.state.image
+        if image is not None and self.sheets.has(image) and self.state.labels_as == "reviewed":
+            self.sheets.ask(self.presenter.plane())
+            self._tell()
+
+    def corrected(self, plane: Plane) -> Ints | None:
+        """The corrected labels of a plane, without those that are ignored; None: not corrected."""
+        drawn = self.sheets.drawn(plane)
+        return None if drawn is None else np.where(drawn.labels == IGNORE, 0, drawn.labels)
+
+    def forget(self) -> None:
+        """Drop the corrections whose layers are gone."""
+        self.lessons.clear()
+        self._tell()
+
+    def follow_image(self) -> None:
+        """Another image was chosen: its labels say what they said before."""
+        self._wanted = None
+        mode = self.lessons.mode(self.state.image)
+        if mode is not None:
+            self.state.labels_as, self.state.background = mode.labels_as, mode.background
+        self.on_mode()
+
+    def on_mode(self, _value: object = None) -> None:
+        """What labels say was chosen anew."""
+        mode = Mode(self.state.labels_as, self.state.background)
+        self.view.set_mode(mode, wording.hint(mode.labels_as, mode.background))
+        if self.state.image is not None and self.sheets.has(self.state.image):
+            self.lessons.set_mode(self.state.image, mode, self.state.scale)
+        self._tell()
+
+    def _tell(self) -> None:
+        self.revision += 1
+        self.view.set_lessons(wording.lessons(*self.lessons.count(self.sheets.all())))
+
+    # ----------------------------------------------------------- what happened
+
+    def _on_finished(self, shown: ShowRequest) -> None:
+        wanted, self._wanted = self._wanted, None
+        plane = shown.plane
+        if wanted is not None and wanted[0] == plane.key:
+            self._put(shown)
+            self._begin(plane, wanted[1])
+        elif self.sheets.has(plane.image):
+            self._put(shown)
+
+    def _on_painted(self, image: Hashable) -> None:
+        self.lessons.set_mode(
+            image,
+            self.lessons.mode(image) or Mode(self.state.labels_as, self.state.background),
+            self.state.scale,
+        )
+        self._tell()
+
+    def _on_closed(self, drawn: list[Drawn]) -> None:
+        self.lessons.shelve(drawn)
+        self._tell()
+
+    def _begin(self, plane: Plane, tool: str) -> None:
+        self.sheets.ask(plane)
+        self.sheets.choose(plane.image, tool=tool)
+        self.on_mode()
+
+    def _put(self, shown: ShowRequest) -> None:
+        """The new result where the user decided nothing, their pixels where they did."""
+        plane = shown.plane
+        result = self.layers.result(plane)
+        if result is None:
+            return
+        objects = shown.rule.kind == "labels" and shown.model.task == "instances"
+        before = self.sheets.drawn(plane)
+        drawn = before or self.lessons.take(plane.key)
+        if drawn is None:
+            labels, certain = np.array(result), np.zeros(plane.shape, bool)
+        else:
+            certain = drawn.certain
+            reserved = (self.state.background,) if self.state.labels_as == "sparse" else ()
+            labels = merge(result, drawn.labels, certain, objects=objects, reserved=reserved)
+        label = self._label(plane, labels, certain, objects=objects, begun=before is not None)
+        self.sheets.put(plane, labels, certain, objects=objects, label=label)
+
+    def _label(
+        self,
+        plane: Plane,
+        labels: Ints,
+        certain: Mask,
+        *,
+        objects: bool,
+        begun: bool,
+    ) -> int:
+        """What the brush paints next: what it painted, unless that number now means another object."""
+        selected = self.sheets.selected(plane.image)
+        if not objects:
+            return selected or 1
+        if begun and (selected in (0, IGNORE) or (certain & (labels == selected)).any()):
+            return selected
+        return free_label(labels)

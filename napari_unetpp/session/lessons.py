@@ -1,0 +1,179 @@
+"""The corrected planes of a sitting: those in open layers and those whose layers are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, UnetppError
+from napari_unetpp.session.correcting import IGNORE, count_corrections
+from napari_unetpp.session.wording import file_stem
+
+FURTHER_CLASSES = 8
+"""How many classes one fine-tuning may add: a larger label value is rather a slip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What the labels of an image say. `background` is a label value, for ``sparse`` only."""
+
+    labels_as: LabelsAs = "corrections"
+    background: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A snapshot of one plane that the user worked on.
+
+    Attributes
+    ----------
+    key, image : hashable
+        Of the plane and of its image.
+    name : str
+    pixels : array of shape (Y, X) or (Y, X, C)
+        Possibly lazy.
+    labels : integer ndarray of shape (Y, X)
+    certain : ndarray of bool, shape (Y, X)
+    inside : ndarray of bool, shape (Y, X), or None
+        The reviewed regions, where any are drawn.
+    objects : bool
+        Numbers tell objects apart.
+    """
+
+    key: Hashable
+    image: Hashable
+    name: str
+    pixels: Any
+    labels: NDArray[Any]
+    certain: NDArray[np.bool_]
+    inside: NDArray[np.bool_] | None = None
+    objects: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A drawn plane and what its labels say."""
+
+    drawn: Drawn
+    mode: Mode
+    scale: float | None = None
+
+    def labelled(self, name: str) -> LabelledPlane:
+        """What fine-tuning learns from; reads the pixels, so call it in the worker."""
+        drawn, mode = self.drawn, self.mode
+        ignore = drawn.labels == IGNORE
+        if mode.labels_as == "reviewed" and drawn.inside is not None:
+            ignore = ignore | ~drawn.inside
+        labels = np.where(drawn.labels == IGNORE, 0, drawn.labels)
+        if mode.labels_as == "sparse":
+            labels = np.where(drawn.certain, labels, 0)
+        return LabelledPlane(
+            name=name,
+            image=np.asarray(drawn.pixels),
+            labels=labels.astype(drawn.labels.dtype, copy=False),
+            labels_as=mode.labels_as,
+            certain=drawn.certain & ~ignore,
+            ignore=ignore if ignore.any() else None,
+            background=mode.background if mode.labels_as == "sparse" else None,
+            scale=self.scale,
+            objects=drawn.objects,
+        )
+
+
+class Lessons:
+    """Remembers planes whose layers went away, and the mode of every image."""
+
+    def __init__(self) -> None:
+        self._shelf: dict[Hashable, Drawn] = {}
+        self._modes: dict[Hashable, Mode] = {}
+        self._scales: dict[Hashable, float | None] = {}
+
+    def mode(self, image: Hashable) -> Mode | None:
+        """What the labels of an image say; None: never chosen."""
+        return self._modes.get(image)
+
+    def set_mode(self, image: Hashable, mode: Mode, scale: float | None) -> None:
+        """Remember it, and the scale the image is worked at."""
+        self._modes[image], self._scales[image] = mode, scale
+
+    def shelve(self, drawn: Iterable[Drawn]) -> None:
+        """Remember planes whose layer goes away; their pixels are copied if they are lazy or a view."""
+        for one in drawn:
+            self._shelf[one.key] = replace(one, pixels=np.array(one.pixels))
+
+    def take(self, key: Hashable) -> Drawn | None:
+        """A remembered plane, which is in a layer again."""
+        return self._shelf.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget the planes whose layers are gone."""
+        self._shelf.clear()
+
+    def all(self, open_: Sequence[Drawn]) -> tuple[Lesson, ...]:
+        """Every lesson: the shelf, then the open layers."""
+        keys = {drawn.key for drawn in open_}
+        planes = [*(drawn for key, drawn in self._shelf.items() if key not in keys), *open_]
+        lessons = [Lesson(d, self._modes.get(d.image, Mode()), self._scales.get(d.image)) for d in planes]
+        return tuple(lesson for lesson in lessons if teaches(lesson))
+
+    def count(self, open_: Sequence[Drawn]) -> tuple[int, int]:
+        """Corrections and planes."""
+        lessons = self.all(open_)
+        return sum(count_corrections(le.drawn.labels, le.drawn.certain) for le in lessons), len(lessons)
+
+
+def teaches(lesson: Lesson) -> bool:
+    """Whether anything can be learnt from a plane."""
+    drawn, labels_as = lesson.drawn, lesson.mode.labels_as
+    if labels_as == "reviewed":
+        return True
+    if labels_as == "sparse":
+        return bool((drawn.certain & (drawn.labels != 0) & (drawn.labels != IGNORE)).any())
+    return bool((drawn.certain & (drawn.labels != IGNORE)).any())
+
+
+def labelled_planes(lessons: Sequence[Lesson]) -> tuple[LabelledPlane, ...]:
+    """All lessons, each under a name of its own."""
+    planes: list[LabelledPlane] = []
+    taken: set[str] = set()
+    for lesson in lessons:
+        stem = name = file_stem(lesson.drawn.name)
+        number = 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{stem}_{number}"
+        taken.add(name.lower())
+        planes.append(lesson.labelled(name))
+    return tuple(planes)
+
+
+def further_classes(model: ModelInfo, planes: Sequence[LabelledPlane]) -> tuple[str, ...]:
+    """Names for label values that a semantic model has no class for yet.
+
+    Raises
+    ------
+    UnetppError
+        A value is so large that it is rather a slip.
+    """
+    if model.task != "semantic":
+        return ()
+    known = len(model.classes)
+    top = max((_top_class(plane) for plane in planes), default=0)
+    if top > known + FURTHER_CLASSES:
+        listed = ", ".join(f"{number} {name}" for number, name in enumerate(model.classes, 1))
+        raise UnetppError(
+            f"Label {top} is none of the classes of this model ({listed}). Paint with these numbers; the"
+            f" next ones, up to {known + FURTHER_CLASSES}, stand for new classes."
+        )
+    return tuple(f"class {number}" for number in range(known + 1, top + 1))
+
+
+def _top_class(plane: LabelledPlane) -> int:
+    counts = plane.labels if plane.background is None else plane.labels[plane.labels != plane.background]
+    if plane.labels_as == "corrections" and plane.certain is not None:
+        counts = plane.labels[plane.certain]
+    return int(counts.max(initial=0))

@@ -1,0 +1,139 @@
+"""The folder in which a sitting keeps its corrections, so that a crash loses none.
+
+A sitting holds the lock of its folder as long as its process lives; the system lets go of it however the
+process ends. So a folder with corrections and a free lock was left by a sitting that did not end orderly.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import platformdirs
+
+LOCK = "lock"
+SAVE = "save-"
+
+
+def sittings_folder() -> Path:
+    """Where sittings keep their corrections (environment variable UNETPP_SITTINGS overrides)."""
+    own = os.environ.get("UNETPP_SITTINGS")
+    return Path(own) if own else Path(platformdirs.user_data_dir("napari-unetpp", False)) / "sittings"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a sitting left. `time` is when it was last saved, in local time."""
+
+    folder: Path
+    save: Path
+    time: str
+
+
+class SittingFolder:
+    """The folder of this sitting; made by the first write.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of all sittings.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.path: Path | None = None
+        self._root = root
+        self._lock: IO[bytes] | None = None
+        self._count = 0
+        self._closed = False
+
+    def write(self, fill: Callable[[Path], None]) -> None:
+        """Have `fill` write a folder; the one before survives until the new one is complete."""
+        if self._closed:
+            return
+        path = self.path or self._make()
+        self._count += 1
+        part = path / f"part-{self._count:04d}"
+        try:
+            fill(part)
+            part.rename(path / f"{SAVE}{self._count:04d}")
+            for old in sorted(path.glob(f"{SAVE}*"))[:-1]:
+                shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+            if self._closed:  # meanwhile: nothing is to stay
+                self._remove()
+
+    def close(self) -> None:
+        """An orderly end: nothing stays."""
+        self._closed = True
+        self._remove()
+
+    def _make(self) -> Path:
+        path = self.path = _free(self._root, f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
+        path.mkdir(parents=True)
+        self._lock = (path / LOCK).open("wb")
+        _try_lock(self._lock)
+        return path
+
+    def _remove(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        if self.path is not None:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+def left_behind(root: Path) -> list[Left]:
+    """Corrections of sittings that did not end orderly, the latest first."""
+    found = []
+    for folder in sorted(root.glob("*"), reverse=True):
+        saves = sorted(folder.glob(f"{SAVE}*"))
+        if saves and not _is_held(folder / LOCK):
+            when = time.localtime(saves[-1].stat().st_mtime)
+            found.append(Left(folder, saves[-1], time.strftime("%d %b %H:%M", when)))
+    return found
+
+
+def remove(folder: Path) -> None:
+    """Delete what a sitting left."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        with lock.open("r+b") as file:
+            return not _try_lock(file)
+    except FileNotFoundError:
+        return False
+    except OSError:  # not ours to look at
+        return True
+
+
+def _try_lock(file: IO[bytes]) -> bool:
+    """Lock until the file is closed; False if another one holds it."""
+    with suppress(OSError):
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def _free(root: Path, name: str) -> Path:
+    number, path = 1, root / name
+    while path.exists():
+        number += 1
+        path = root / f"{name}-{number}"
+    return path

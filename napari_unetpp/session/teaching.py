@@ -1,0 +1,86 @@
+"""Work of the learner and of the clerk, as generators of frozen events like those of `session.jobs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, ShouldStop, UnetppError
+from napari_unetpp.session.correct_ports import Trainer
+from napari_unetpp.session.lessons import Lesson, further_classes, labelled_planes
+from napari_unetpp.session.sittings import SittingFolder
+from napari_unetpp.session.values import Autosaved, CorrectionsSaved, Event, ModelKept, Restored
+
+
+@dataclass(frozen=True, eq=False)
+class LearnRequest:
+    """Fine-tune `model` on `lessons`, `seconds` long."""
+
+    model: ModelInfo
+    lessons: tuple[Lesson, ...]
+    seconds: float
+    device: str
+
+
+def learn(trainer: Trainer, request: LearnRequest, should_stop: ShouldStop) -> Iterator[Event]:
+    """Fine-tune; ends with `FinetuneDone`, also when stopped."""
+    planes = labelled_planes(request.lessons)
+    yield from trainer.finetune(
+        FinetuneRequest(
+            model=request.model,
+            planes=planes,
+            seconds=request.seconds,
+            device=request.device,
+            classes=further_classes(request.model, planes),
+        ),
+        should_stop,
+    )
+
+
+def keep(trainer: Trainer, done: FinetuneDone, should_stop: ShouldStop) -> Iterator[Event]:
+    """Write the new model."""
+    del should_stop  # short, and half a model helps nobody
+    try:
+        yield ModelKept(trainer.keep(done))
+    except OSError as error:
+        raise UnetppError(
+            f"The new model could not be written: {error}. Free some space, then Keep."
+        ) from error
+
+
+def autosave(
+    trainer: Trainer,
+    folder: SittingFolder,
+    lessons: Sequence[Lesson],
+    model: ModelInfo,
+    revision: int,
+    should_stop: ShouldStop,
+) -> Iterator[Event]:
+    """Write the corrections of the sitting."""
+    del should_stop
+    planes = labelled_planes(lessons)
+    try:
+        folder.write(lambda path: trainer.save(path, planes, model))
+    except OSError as error:
+        raise UnetppError(f"The corrections could not be saved automatically: {error}.") from error
+    yield Autosaved(revision)
+
+
+def save_corrections(
+    trainer: Trainer, folder: Path, lessons: Sequence[Lesson], model: ModelInfo, should_stop: ShouldStop
+) -> Iterator[Event]:
+    """Write them where the user wants them; nothing is overwritten."""
+    del should_stop
+    planes = labelled_planes(lessons)
+    try:
+        trainer.save(folder, planes, model)
+    except OSError as error:
+        raise UnetppError(f"{folder} could not be written: {error}. Choose another folder.") from error
+    yield CorrectionsSaved(folder, len(planes))
+
+
+def restore(trainer: Trainer, folder: Path, should_stop: ShouldStop) -> Iterator[Event]:
+    """Read what a sitting left that did not end orderly."""
+    del should_stop
+    yield Restored(folder, trainer.read(folder))

@@ -1,0 +1,236 @@
+"""The controller of the fold Correct: beside the controller of the sitting, which knows nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_unetpp._types import LabelledPlane, ModelInfo, UnetppError
+from napari_unetpp.session import wording
+from napari_unetpp.session.autosave import Autosave
+from napari_unetpp.session.controller import Controller
+from napari_unetpp.session.correct_ports import Album, Sheets, Trainer
+from napari_unetpp.session.correcting import IGNORE
+from napari_unetpp.session.desk import Desk
+from napari_unetpp.session.learning import Learning
+from napari_unetpp.session.lessons import Drawn, Mode
+from napari_unetpp.session.ports import Runner
+from napari_unetpp.session.teaching import LearnRequest
+from napari_unetpp.session.values import Restored, ShowRequest
+
+NOTHING = {
+    "corrections": "Nothing to learn from yet: press Correct and paint where the model is wrong.",
+    "reviewed": "Nothing to learn from yet: press Correct and make everything in the image right.",
+    "sparse": "Nothing to learn from yet: press Correct and paint a few strokes on objects and background.",
+}
+
+
+class Tutor:
+    """Correcting and learning.
+
+    Parameters
+    ----------
+    controller : Controller
+    sheets, album, trainer
+        The ports; see `session.correct_ports`.
+    learner, clerk
+        Runners of their own, for fine-tuning and for files.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        *,
+        sheets: Sheets,
+        album: Album,
+        trainer: Trainer,
+        learner: Runner,
+        clerk: Runner,
+    ) -> None:
+        self.controller, self.album, self.sheets = controller, album, sheets
+        self.view, self.layers, self.state = controller.view, controller.layers, controller.state
+        self.learner, self.clerk = learner, clerk
+        self.desk = Desk(
+            self.view,
+            self.layers,
+            sheets,
+            self.state,
+            controller.presenter,
+            controller.cycle,
+            controller.segment,
+        )
+        self.learning = Learning(self.view, learner, clerk, trainer)
+        self.autosaving = Autosave(self.view, self.desk, clerk, trainer, self._on_restored)
+        self._seen: set[Hashable] = set()
+        self._closed = False
+        controller.corrected = self.desk.corrected
+
+    # ------------------------------------------------------------------- life
+
+    def start(self) -> None:
+        """Listen; offer what a crash left. The controller has been started."""
+        self._connect()
+        self.desk.follow_image()
+        self.view.set_undecided(False, keep=None)
+        self.autosaving.offer()
+
+    def close(self) -> None:
+        """Stop learning, let go of the layers, leave no file."""
+        if not self._closed:
+            self._closed = True
+            self.learning.close()
+            self.learner.close()
+            self.clerk.close()
+            self.autosaving.close()
+            self.sheets.close()
+
+    def _connect(self) -> None:
+        signals, state, telling = self.view.signals, self.state.events, self._telling
+        for signal, reaction in (
+            (signals.correct_pressed, telling(self.desk.correct)),
+            (signals.ignore_pressed, telling(self.desk.ignore)),
+            (signals.regions_pressed, telling(self.desk.regions)),
+            (signals.labels_as_chosen, self.controller.setter("labels_as")),
+            (signals.background_changed, self.controller.setter("background")),
+            (signals.budget_changed, self.controller.setter("budget")),
+            (signals.finetune_pressed, telling(self.finetune)),
+            (signals.keep_pressed, self.learning.keep),
+            (signals.discard_pressed, self.learning.discard),
+            (signals.save_corrections_pressed, telling(self.save_corrections)),
+            (signals.next_image_pressed, telling(self.next_image)),
+            (signals.stop_pressed, self._on_stop),
+            (signals.offer_taken, self._on_offer),
+            (state.image, self._on_image),
+            (state.labels_as, self.desk.on_mode),
+            (state.background, self.desk.on_mode),
+            (self.layers.signals.tool_picked, self._on_tool),
+            (self.controller.cycle.finished, self._on_finished),
+            (self.learning.kept, self._on_kept),
+        ):
+            signal.connect(reaction)
+
+    def _telling(self, action: Callable[[], None]) -> Callable[[], None]:
+        def act() -> None:
+            if not self._closed:
+                with self.controller.telling():
+                    action()
+
+        return act
+
+    # ---------------------------------------------------- what the user asks for
+
+    def finetune(self) -> None:
+        """Learn from all corrections of the sitting, once they are on disk."""
+        self.learning.check()
+        model = self._model()
+        self.desk.approve()
+        lessons = self.desk.gather()
+        if not lessons:
+            raise UnetppError(NOTHING[self.state.labels_as])
+        request = LearnRequest(model, lessons, float(self.state.budget), self.state.device)
+        self.autosaving.now(model, then=lambda: self.learning.start(request))
+
+    def autosave(self) -> None:
+        """Called every two minutes."""
+        if not self._closed:
+            self.autosaving.now(self.controller.model)
+
+    def save_corrections(self) -> None:
+        """Write a folder from which the command line learns the same."""
+        model = self._model()
+        self.desk.approve()
+        if not self.desk.gather():
+            raise UnetppError("There are no corrections to save yet: press Correct and paint.")
+        plane = self.controller.presenter.plane() if self.state.image is not None else None
+        home = (plane.folder if plane is not None else None) or Path.home()
+        folder = self.view.ask_folder(home / "corrections")
+        if folder is not None:
+            self.autosaving.save(folder, model)
+
+    def next_image(self) -> None:
+        """Go to the next image that was not seen yet, else to the next file of the folder."""
+        current = self.state.image
+        if current is None:
+            raise UnetppError(wording.NO_IMAGE)
+        self._seen.add(current)
+        keys = [choice.key for choice in self.layers.images()]
+        at = keys.index(current) if current in keys else 0
+        fresh = [key for key in (*keys[at + 1 :], *keys[:at]) if key not in self._seen]
+        if fresh:
+            key = fresh[0]
+        else:
+            path = self.album.next_file(current)
+            if path is None:
+                raise UnetppError(
+                    "This was the last image: no other layer and no further file in its folder."
+                )
+            key = self.album.open_file(path, current)
+        self.album.show(key, current)
+        self.state.image = key
+        self.controller.segment()
+
+    def _model(self) -> ModelInfo:
+        if self.controller.model is None:
+            raise UnetppError(wording.NO_MODEL)
+        return self.controller.model
+
+    # ----------------------------------------------------------- what happened
+
+    def _on_stop(self) -> None:
+        """The segmentation is stopped first: it is the shorter one."""
+        if not self.controller.busy:
+            self.learning.stop()
+
+    def _on_offer(self, action: str) -> None:
+        name, _, value = action.partition(":")
+        if name == "restore":
+            self.autosaving.answer(value)
+        elif name == "forget":
+            self.desk.forget()
+
+    def _on_image(self, image: Hashable | None = None) -> None:
+        if self.state.image is not None:
+            self._seen.add(image)
+        self.desk.follow_image()
+
+    def _on_tool(self, image: Hashable, tool: str) -> None:
+        if image == self.state.image:
+            self._telling(partial(self.desk.correct, tool))()
+
+    def _on_finished(self, shown: ShowRequest) -> None:
+        self._seen.add(shown.plane.image)
+
+    def _on_kept(self, info: ModelInfo) -> None:
+        """The loop: the open image again, with the new model; corrections win over it."""
+        self.controller.add_model(info)
+        text = f"Kept as “{info.name}”. The former model is still in the list."
+        self.view.set_scores((), text, "info")
+        if self.state.image is not None:
+            self.controller.segment()
+
+    def _on_restored(self, event: Restored) -> None:
+        former: Hashable | None = None
+        for plane in event.planes:
+            key = self.album.add(plane.name, plane.image)
+            self.album.show(key, former)
+            self.state.image = former = key
+            with self.controller.telling():
+                target = self.layers.read(key)
+                mode = Mode(plane.labels_as, plane.background or 1)
+                self.desk.restore(target, _drawn(plane, key, target.key), mode)
+        self.view.set_message(f"Restored {len(event.planes)} corrected image(s). Press Fine-tune, or go on.")
+        self.autosave()
+
+
+def _drawn(plane: LabelledPlane, image: Hashable, key: Hashable) -> Drawn:
+    """What was saved, as it was drawn."""
+    labels: Any = np.array(plane.labels)
+    certain = np.zeros(labels.shape, bool) if plane.certain is None else plane.certain
+    if plane.ignore is not None:
+        labels = np.where(plane.ignore, IGNORE, labels)
+        certain = certain | plane.ignore
+    return Drawn(key, image, plane.name, plane.image, labels, certain, objects=plane.objects)
