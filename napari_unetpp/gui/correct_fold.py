@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QProgressBar,
     QPushButton,
     QSpinBox,
@@ -94,7 +95,8 @@ class CorrectFold(QWidget):
         self.hint_label = note("hint_label")
         self.hint_label.setMinimumHeight(2 * self.hint_label.fontMetrics().lineSpacing())
         self.hint_label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.lessons_label = note("lessons_label")
+        self.lessons_label = QLabel()
+        self.lessons_label.setObjectName("lessons_label")
         self.lessons_label.setToolTip(
             "What you decided in this sitting, in all images and planes: fine-tuning learns from all of it"
         )
@@ -163,11 +165,10 @@ class CorrectFold(QWidget):
 
     def _budget(self) -> QGridLayout:
         grid = grid_layout()
-        grid.addWidget(self.lessons_label, 0, 0, 1, 2)
         learn = QHBoxLayout()
         learn.addWidget(self.budget_spin)
         learn.addWidget(self.finetune_button, 1)
-        labelled_row(grid, 1, "B&udget", self.budget_spin, learn)
+        labelled_row(grid, 0, "B&udget", self.budget_spin, learn)
         return grid
 
     def _connect(self, signals: CorrectSignals) -> None:

@@ -29,8 +29,7 @@ class CorrectViewMixin(QWidget):
 
     def open_correct(self) -> None:
         self.form.correct_fold.button.setChecked(True)
-        # once the fold has its height
-        QTimer.singleShot(0, lambda: self.area.ensureWidgetVisible(self.form.correct.finetune_button))
+        self._scroll_down()
 
     def set_mode(self, mode: Mode, hint: str) -> None:
         self.form.correct.set_mode(mode, hint)
@@ -49,6 +48,8 @@ class CorrectViewMixin(QWidget):
 
     def set_curve(self, points: Sequence[FinetuneProgress]) -> None:
         self.form.correct.set_curve(points)
+        if not points:
+            self._scroll_down()
 
     def set_scores(self, rows: Sequence[ScoreRow], verdict: str, tone: Tone) -> None:
         self.form.correct.set_scores(rows, verdict, TONES[tone])
@@ -56,7 +57,7 @@ class CorrectViewMixin(QWidget):
     def set_undecided(self, undecided: bool, *, keep: bool | None) -> None:
         self.form.correct.set_undecided(undecided, keep=keep)
         if undecided:
-            QTimer.singleShot(0, lambda: self.area.ensureWidgetVisible(self.form.correct.keep_button))
+            self._scroll_down()
 
     def ask_folder(self, suggestion: Path) -> Path | None:
         chosen, _ = QFileDialog.getSaveFileName(
@@ -66,3 +67,8 @@ class CorrectViewMixin(QWidget):
             options=QFileDialog.Option.DontConfirmOverwrite,  # an existing folder is refused, with a reason
         )
         return Path(chosen) if chosen else None
+
+    def _scroll_down(self) -> None:
+        """Show the end of the fold, once it has its height."""
+        last = self.form.correct.next_image_button
+        QTimer.singleShot(0, lambda: self.area.ensureWidgetVisible(last, 0, 4))

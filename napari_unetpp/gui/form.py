@@ -53,7 +53,7 @@ class Form(QWidget):
         self.result_fold = Fold("Result", self._result())
         column.addWidget(self.result_fold)
         self.correct = CorrectFold(signals)
-        self.correct_fold = Fold("Correct", self.correct, open_=False)
+        self.correct_fold = Fold("Correct", self.correct, open_=False, aside=self.correct.lessons_label)
         column.addWidget(self.correct_fold)
         column.addStretch(1)
 
@@ -99,9 +99,8 @@ class Form(QWidget):
         self.min_size_spin = QSpinBox()
         self.min_size_spin.setObjectName("min_size_spin")
         self.min_size_spin.setAccessibleName("Minimum size")
-        self.min_size_spin.setToolTip("Smaller objects are dropped")
+        self.min_size_spin.setToolTip("Objects of fewer pixels are dropped")
         self.min_size_spin.setRange(0, 1_000_000)
-        self.min_size_spin.setSuffix(" px")
         self.min_size_spin.setKeyboardTracking(False)
         self.min_size_spin.setMinimumWidth(64)  # its own wish follows the largest number it could hold
         self.split_checkbox = QCheckBox("Split touching")
@@ -167,7 +166,7 @@ class Form(QWidget):
         size = QHBoxLayout()
         size.addWidget(self.min_size_spin, 1)
         size.addWidget(self.split_checkbox)
-        labelled_row(grid, 2, "Mi&n. size", self.min_size_spin, size)
+        labelled_row(grid, 2, "Mi&n. px", self.min_size_spin, size)
         scale = QHBoxLayout()
         scale.addWidget(self.scale_spin, 1)
         scale.addWidget(self.circle_button)

@@ -20,9 +20,11 @@ TONES = {"info": "", "warning": "#e0a100", "error": "#e5534b"}
 
 
 class Fold(QWidget):
-    """A heading that opens and closes what is under it."""
+    """A heading that opens and closes what is under it; `aside` stands at its right."""
 
-    def __init__(self, title: str, content: QWidget, *, open_: bool = True) -> None:
+    def __init__(
+        self, title: str, content: QWidget, *, open_: bool = True, aside: QWidget | None = None
+    ) -> None:
         super().__init__()
         self.button = QToolButton()
         self.button.setText(title)
@@ -41,8 +43,13 @@ class Fold(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 2, 0, 0)
         column.setSpacing(2)
-        for widget in (line, self.button, content):
-            column.addWidget(widget)
+        heading = QHBoxLayout()
+        heading.addWidget(self.button)
+        if aside is not None:
+            heading.addWidget(aside)
+        column.addWidget(line)
+        column.addLayout(heading)
+        column.addWidget(content)
         self._toggle(open_)
 
     def _toggle(self, opened: bool) -> None:

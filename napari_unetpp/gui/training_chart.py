@@ -14,10 +14,11 @@ from napari_unetpp.gui.charts import pg
 HEIGHT = 120
 COLOURS = {1: "#9ecbff", 2: "#4c9be8", 3: "#f2b705", 4: "#e5734b"}
 LOSS = "#8a8f98"
+LEGEND = [*((f"L{level}", colour) for level, colour in COLOURS.items()), ("loss (own scale)", LOSS)]
 
 
 class TrainingChart(pg.PlotWidget):
-    """Dice per depth on the left axis; the loss, dashed, as a part of its first value."""
+    """Dice per depth on the left axis; the loss, dashed, falls from its first value at the top to 0 below."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=None)
@@ -40,14 +41,11 @@ class TrainingChart(pg.PlotWidget):
         for side in ("left", "bottom"):
             plot.getAxis(side).enableAutoSIPrefix(False)
             plot.getAxis(side).setStyle(tickLength=-3, tickTextOffset=3, autoExpandTextSpace=False)
-        self.setYRange(0, 1, padding=0.02)
-        self._legend = plot.addLegend(offset=(-2, -2), colCount=5, verSpacing=-8, horSpacing=8)
+        legend = "&nbsp; ".join(f'<span style="color: {colour}">■ {name}</span>' for name, colour in LEGEND)
+        plot.setTitle(legend, size="7pt")
         dash = pg.QtCore.Qt.PenStyle.DashLine
-        self._loss = plot.plot([], [], pen=pg.mkPen(LOSS, width=1.5, style=dash), name="loss")
-        self._dice = {
-            level: plot.plot([], [], pen=pg.mkPen(COLOURS[level], width=2), name=f"L{level}")
-            for level in LEVELS
-        }
+        self._loss = plot.plot([], [], pen=pg.mkPen(LOSS, width=1.5, style=dash))
+        self._dice = {level: plot.plot([], [], pen=pg.mkPen(COLOURS[level], width=2)) for level in LEVELS}
 
     def sizeHint(self) -> QSize:
         return QSize(260, HEIGHT)
@@ -55,8 +53,12 @@ class TrainingChart(pg.PlotWidget):
     def set_points(self, points: Sequence[FinetuneProgress]) -> None:
         """Draw all points so far."""
         self._ink()
-        first = max((abs(point.loss) for point in points[:1]), default=1.0) or 1.0
-        self._loss.setData(*_curve([(p.seconds, min(1.0, p.loss / first)) for p in points]))
+        low, high = _range(points)
+        self.setYRange(low, high, padding=0)
+        first = (points[0].loss if points else 1.0) or 1.0
+        self._loss.setData(
+            *_curve([(p.seconds, low + (high - low) * min(1.0, p.loss / first)) for p in points])
+        )
         for level, curve in self._dice.items():
             curve.setData(*_curve([(p.seconds, p.dice[level]) for p in points if level in p.dice]))
         self.setXRange(0, max([1.0, *(point.seconds for point in points)]), padding=0.02)
@@ -74,8 +76,6 @@ class TrainingChart(pg.PlotWidget):
             font = self.font()
             font.setPointSizeF(max(6.5, font.pointSizeF() - 1.5))
             axis.setTickFont(font)
-        self._legend.setLabelTextColor(faint)
-        self._legend.setLabelTextSize("7pt")
 
 
 def chart_text(points: Sequence[FinetuneProgress]) -> str:
@@ -86,6 +86,13 @@ def chart_text(points: Sequence[FinetuneProgress]) -> str:
     dice = ", ".join(f"L{level} {value:.3f}" for level, value in sorted(last.dice.items()))
     held_out = f"held-out Dice {dice}" if dice else "no validation"
     return f"Step {last.step}, {last.seconds:.0f} s: loss {last.loss:.3g}, {held_out}"
+
+
+def _range(points: Sequence[FinetuneProgress]) -> tuple[float, float]:
+    """What the left axis shows: all Dice values, and a bit around them."""
+    values = [value for point in points for value in point.dice.values()] or [0.0, 1.0]
+    margin = max(0.02, 0.1 * (max(values) - min(values)))
+    return max(0.0, min(values) - margin), min(1.0, max(values) + margin)
 
 
 def _curve(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

@@ -40,7 +40,7 @@ class Autosave:
         """Save what changed since the last time; `then` is called once it is on disk, or could not be."""
         lessons = self.desk.gather()
         revision = self.desk.revision
-        if model is None or not lessons or revision == self._saved:
+        if not lessons or revision == self._saved:
             if then is not None:
                 then()
             return
@@ -52,18 +52,21 @@ class Autosave:
         job = partial(teaching.save_corrections, self.trainer, folder, self.desk.gather(), model)
         self.clerk.submit(job, self._on_event, partial(self._on_end, None))
 
-    def offer(self) -> bool:
-        """Offer what another sitting left; whether there is anything."""
+    def look(self) -> None:
+        """Look for what another sitting left, and offer it."""
         self._left = sittings.left_behind(sittings.sittings_folder())
+        self.offer()
+
+    def offer(self, _ready: object = None) -> None:
+        """Offer what was found and not yet answered."""
         if not self._left:
-            return False
+            return
         latest = self._left[0]
         self.view.set_message(
             "The last sitting did not end orderly.",
             "warning",
             [(f"Restore corrections of {latest.time}", "restore:1"), ("delete them", "restore:0")],
         )
-        return True
 
     def answer(self, action: str) -> None:
         """The user took an offer."""

@@ -125,7 +125,7 @@ class Trainer(Protocol):
         """Write a new file into the folder of models."""
         ...
 
-    def save(self, folder: Path, planes: tuple[LabelledPlane, ...], model: ModelInfo) -> None:
+    def save(self, folder: Path, planes: tuple[LabelledPlane, ...], model: ModelInfo | None) -> None:
         """Write corrections as a folder that the command line reads."""
         ...
 

@@ -137,7 +137,7 @@ def teaches(lesson: Lesson) -> bool:
 
 
 def labelled_planes(lessons: Sequence[Lesson]) -> tuple[LabelledPlane, ...]:
-    """All lessons, each under a name of its own."""
+    """All lessons, each under a name of its own, in the order in which a saved folder is read."""
     planes: list[LabelledPlane] = []
     taken: set[str] = set()
     for lesson in lessons:
@@ -148,7 +148,7 @@ def labelled_planes(lessons: Sequence[Lesson]) -> tuple[LabelledPlane, ...]:
             name = f"{stem}_{number}"
         taken.add(name.lower())
         planes.append(lesson.labelled(name))
-    return tuple(planes)
+    return tuple(sorted(planes, key=lambda plane: plane.name))
 
 
 def further_classes(model: ModelInfo, planes: Sequence[LabelledPlane]) -> tuple[str, ...]:

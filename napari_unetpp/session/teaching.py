@@ -53,7 +53,7 @@ def autosave(
     trainer: Trainer,
     folder: SittingFolder,
     lessons: Sequence[Lesson],
-    model: ModelInfo,
+    model: ModelInfo | None,
     revision: int,
     should_stop: ShouldStop,
 ) -> Iterator[Event]:

@@ -35,7 +35,7 @@ class TorchTrainer:
             save_model(path, done.tensors, done.info, half=True)
             return register(path)
 
-    def save(self, folder: Path, planes: tuple[LabelledPlane, ...], model: ModelInfo) -> None:
+    def save(self, folder: Path, planes: tuple[LabelledPlane, ...], model: ModelInfo | None) -> None:
         """Write corrections as a folder that the command line reads."""
         from napari_unetpp.files.corrections import save_corrections
 

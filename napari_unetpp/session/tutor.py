@@ -76,7 +76,7 @@ class Tutor:
         self._connect()
         self.desk.follow_image()
         self.view.set_undecided(False, keep=None)
-        self.autosaving.offer()
+        self.autosaving.look()
 
     def close(self) -> None:
         """Stop learning, let go of the layers, leave no file."""
@@ -109,6 +109,7 @@ class Tutor:
             (state.background, self.desk.on_mode),
             (self.layers.signals.tool_picked, self._on_tool),
             (self.controller.cycle.finished, self._on_finished),
+            (self.controller.cycle.ready, self.autosaving.offer),  # its words came in between
             (self.learning.kept, self._on_kept),
         ):
             signal.connect(reaction)

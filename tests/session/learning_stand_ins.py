@@ -1,0 +1,179 @@
+"""Stand-ins for what the fold Correct talks to: corrections layers, other images, a trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stand_ins import FakeLayers, HandRunner, Sitting
+
+from napari_unetpp._types import (
+    FinetuneDone,
+    FinetuneProgress,
+    FinetuneRequest,
+    FinetuneStarted,
+    LevelScores,
+    ModelInfo,
+    ScoreSet,
+)
+from napari_unetpp.session.correct_ports import SheetSignals
+from napari_unetpp.session.lessons import Drawn
+from napari_unetpp.session.trainer import TorchTrainer
+from napari_unetpp.session.tutor import Tutor
+from napari_unetpp.session.values import Plane
+
+
+class FakeSheets:
+    """Corrections in memory; `paint` stands for the user."""
+
+    def __init__(self) -> None:
+        self.signals = SheetSignals()
+        self.held: dict[Hashable, Drawn] = {}
+        self.asked: set[Hashable] = set()
+        self.brush: dict[Hashable, int] = {}
+        self.tools: list[str] = []
+
+    def has(self, image: Hashable) -> bool:
+        return any(drawn.image == image for drawn in self.held.values())
+
+    def drawn(self, plane: Plane) -> Drawn | None:
+        return self.held.get(plane.key)
+
+    def all(self) -> list[Drawn]:
+        return [d for key, d in self.held.items() if d.certain.any() or key in self.asked]
+
+    def put(self, plane: Plane, labels: Any, certain: Any, *, objects: bool, label: int) -> None:
+        self.held[plane.key] = Drawn(
+            plane.key, plane.image, plane.name, plane.data, np.array(labels), certain, objects=objects
+        )
+        self.brush[plane.image] = label
+
+    def ask(self, plane: Plane) -> None:
+        self.asked.add(plane.key)
+
+    def selected(self, image: Hashable) -> int:
+        return self.brush.get(image, 0)
+
+    def choose(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
+        self.tools.append(tool)
+        if label is not None:
+            self.brush[image] = label
+
+    def show_regions(self, plane: Plane) -> None:
+        self.tools.append("regions")
+
+    def close(self) -> None:
+        self.tools.append("closed")
+
+    def paint(self, key: Hashable, where: Any, value: int) -> None:
+        """What the user does."""
+        drawn = self.held[key]
+        drawn.labels[where] = value
+        certain = drawn.certain.copy()
+        certain[where] = True
+        self.held[key] = replace(drawn, certain=certain)
+        self.signals.painted.emit(drawn.image)
+
+    def remove(self, image: Hashable) -> None:
+        """The layer is deleted."""
+        gone = [drawn for drawn in self.all() if drawn.image == image]
+        self.held = {key: drawn for key, drawn in self.held.items() if drawn.image != image}
+        self.signals.closed.emit(gone)
+
+
+class FakeAlbum:
+    """Further images in memory."""
+
+    def __init__(self, layers: FakeLayers) -> None:
+        self.layers = layers
+        self.files: list[Path] = []
+        self.shown: list[Hashable] = []
+
+    def show(self, image: Hashable, former: Hashable | None) -> None:
+        self.shown.append(image)
+
+    def next_file(self, image: Hashable) -> Path | None:
+        return self.files[0] if self.files else None
+
+    def open_file(self, path: Path, like: Hashable) -> Hashable:
+        self.files.remove(path)
+        return self.add(path.stem, next(iter(self.layers.arrays.values())))
+
+    def add(self, name: str, pixels: Any) -> Hashable:
+        self.layers.arrays[name] = pixels
+        self.layers.signals.images_changed.emit()
+        return name
+
+
+@dataclass
+class FakeTrainer(TorchTrainer):
+    """Learns nothing, in four steps; saves and reads like the real one."""
+
+    gain: float | None = 0.1
+    requests: list[FinetuneRequest] = field(default_factory=list)
+    kept: list[FinetuneDone] = field(default_factory=list)
+    fail: BaseException | None = None
+
+    def finetune(self, request: FinetuneRequest, should_stop: Any) -> Iterator[Any]:
+        self.requests.append(request)
+        yield FinetuneStarted(len(request.planes), "" if self.gain is None else "2 blocks of 64 px")
+        if self.fail is not None:
+            raise self.fail
+        step = 0
+        while step < 4 and not should_stop():
+            step += 1
+            dice = dict.fromkeys((1, 2, 3, 4), 0.5 + 0.01 * step)
+            yield FinetuneProgress(step, 15.0 * step, step / 4, 1.0 / step, dice)
+        yield self._done(request, step, stopped=step < 4)
+
+    def keep(self, done: FinetuneDone) -> ModelInfo:
+        self.kept.append(done)
+        return replace(done.info, sha256=f"hash of {done.info.name}")
+
+    def _done(self, request: FinetuneRequest, step: int, *, stopped: bool) -> FinetuneDone:
+        before = after = None
+        if self.gain is not None:
+            before, after = _scores(0.6), _scores(0.6 + self.gain)
+        info = replace(request.model, name=f"{request.model.name}-2", validation=after, sha256=None)
+        better = None if self.gain is None else self.gain > 0
+        return FinetuneDone(info, {}, before, after, better, step, 15.0 * step, stopped)
+
+
+def _scores(dice: float) -> ScoreSet:
+    return ScoreSet("held out", 1, {d: LevelScores(dice + 0.01 * d, None, None, 1) for d in (1, 2, 3, 4)})
+
+
+@dataclass
+class Lesson:
+    """A sitting with everything that teaches."""
+
+    sitting: Sitting
+    tutor: Tutor
+    sheets: FakeSheets
+    album: FakeAlbum
+    trainer: FakeTrainer
+    learner: HandRunner
+    clerk: HandRunner
+
+    @property
+    def view(self) -> Any:
+        return self.sitting.view
+
+    @property
+    def message(self) -> str:
+        return self.sitting.message
+
+    @property
+    def verdict(self) -> str:
+        """The last sentence beside the table that says something."""
+        said = [call.args[1] for call in self.view.set_scores.call_args_list if call.args[1]]
+        return str(said[-1])
+
+    def correct(self) -> None:
+        """Segment, press Correct, erase the first object."""
+        self.view.signals.segment_pressed.emit()
+        self.view.signals.correct_pressed.emit()
+        self.sheets.paint(("cells", 0), np.s_[8:22, 8:22], 0)
