@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from napari_unetpp._types import LEVELS
+from napari_unetpp.net.baselines import BASELINES
 
 KINDS = ("labels", "mask", "probability")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -81,7 +82,9 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--val", metavar="FOLDER", type=Path, help="held-out images (default: 10 %% of FOLDER)"
     )
-    parser.add_argument("--arch", default="unetpp", help="architecture (default: unetpp)")
+    parser.add_argument(
+        "--arch", default="unetpp", choices=tuple(BASELINES), help="architecture (default: unetpp)"
+    )
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from this model")
     parser.add_argument("--minutes", type=positive, help="time budget")
     parser.add_argument("--epochs", type=count, help="length of the training")

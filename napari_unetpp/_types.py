@@ -24,6 +24,11 @@ ShouldStop = Callable[[], bool]
 LEVELS = (1, 2, 3, 4)
 DEFAULT_WIDTHS = (32, 64, 128, 256, 512)
 
+NESTED = ("unetpp", "unet-plus", "unet-ensemble")
+PLAIN = ("unet", "unet-sum", "flat")
+ARCHITECTURES = NESTED + PLAIN
+"""Wirings of the grid; the plain ones have one head."""
+
 
 def never_stop() -> bool:
     """The `should_stop` of work that nobody interrupts."""
@@ -50,7 +55,7 @@ class NetConfig:
     widths : tuple of int
         Channels per row i; ``len(widths) - 1`` is the depth of the full network.
     arch : str
-        Name of the architecture; ``"unetpp"`` is the nested U-Net.
+        How the nodes of the grid are wired (see `net.graph`); ``"unetpp"`` is the nested U-Net.
     """
 
     in_channels: int = 3
@@ -62,6 +67,11 @@ class NetConfig:
     def depth(self) -> int:
         """Deepest level of the full network."""
         return len(self.widths) - 1
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Levels that have a head: all of them in a nested network, only the deepest in a plain one."""
+        return (self.depth,) if self.arch in PLAIN else tuple(range(1, self.depth + 1))
 
     @property
     def multiple(self) -> int:

@@ -47,7 +47,7 @@ def bright_means_object(info=INFO):
             if name.startswith("x_0_"):  # the top row hands the first channel of the image on
                 block.first.conv.weight[0, 0, 1, 1] = 1.0
                 block.second.conv.weight[0, 0, 1, 1] = 1.0
-        for head in net.heads:
+        for head in net.heads.values():
             head.weight[:, 0] = 20.0
             head.bias.fill_(-10.0)
     return Evaluator(info, net.state_dict(), FLOAT32)

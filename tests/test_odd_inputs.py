@@ -90,7 +90,7 @@ def test_an_image_of_nan_alone_is_empty(model: Any) -> None:
 @pytest.mark.parametrize("value", [0, 1, 255])
 @pytest.mark.parametrize("bias", [-2.0, 9.0])  # even where the network would call everything foreground
 def test_a_constant_image_is_empty(value: int, bias: float, model: Any) -> None:
-    for head in model._net.heads:
+    for head in model._net.heads.values():
         head.bias[0] = bias
     result = _segment(np.full((40, 50), value, np.uint8), model)
     assert "constant" in " ".join(result.notes)

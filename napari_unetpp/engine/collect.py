@@ -84,10 +84,10 @@ def check_level(info: ModelInfo, level: int | Auto) -> int:
     """The level to use, or an error that names the ones there are."""
     if level == "auto":
         return info.recommended_level
-    if level not in range(1, info.net.depth + 1):
-        raise UnetppError(
-            f"level {level!r} was given; {info.name!r} has levels 1 to {info.net.depth}, or use 'auto'."
-        )
+    if level not in info.net.levels:
+        levels = info.net.levels
+        has = f"levels 1 to {levels[-1]}" if len(levels) > 1 else f"level {levels[0]} only"
+        raise UnetppError(f"level {level!r} was given; {info.name!r} has {has}, or use 'auto'.")
     return int(level)
 
 

@@ -89,7 +89,7 @@ class Evaluator:
             False if it was stopped.
         """
         image = torch.empty(0) if x is None else self._ready(x)
-        for node in graph.missing(level, set(known)):
+        for node in graph.missing(level, set(known), self.info.net.arch):
             if should_stop():
                 return False
             known[node] = self._net.evaluate_node(node, image, known)
@@ -123,9 +123,10 @@ class Evaluator:
             Ends without the rest when stopped.
         """
         x = self._ready(x)
-        order = graph.lean_order(level)
+        arch = self.info.net.arch
+        order = graph.lean_order(level, arch)
         known: dict[Node, Tensor] = {}
-        for node, released in zip(order, graph.releases(order), strict=True):
+        for node, released in zip(order, graph.releases(order, arch), strict=True):
             if should_stop():
                 return
             with torch.inference_mode():
@@ -133,7 +134,7 @@ class Evaluator:
             for old in released:
                 del known[old]
             i, j = node
-            if i == 0 and j > 0 and (all_levels or j == level):
+            if i == 0 and j in self.info.net.levels and (all_levels or j == level):
                 yield j, self.maps(j, known, crop)
 
     def _ready(self, x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import (
+    NetConfig,
     PredictDone,
     PredictEvent,
     PredictRequest,
@@ -56,9 +57,9 @@ def predict(
     return _Prediction(evaluator, request, cache, should_stop).run()
 
 
-def levels_of(request: PredictRequest) -> tuple[int, ...]:
+def levels_of(request: PredictRequest, config: NetConfig) -> tuple[int, ...]:
     """Levels that a request gives."""
-    return tuple(range(1, request.level + 1)) if request.all_levels else (request.level,)
+    return tuple(d for d in config.levels if d == request.level or (request.all_levels and d < request.level))
 
 
 class _Prediction:
@@ -71,12 +72,15 @@ class _Prediction:
         cache: NodeCache | None,
         should_stop: ShouldStop,
     ) -> None:
-        graph.check_level(request.level, evaluator.info.net.depth)
+        levels = evaluator.info.net.levels
+        if request.level not in levels:
+            raise ValueError(f"level {request.level} was given, but this network has levels {levels}")
         self.evaluator = evaluator
         self.request = request
         self.cache = NodeCache(0) if cache is None or request.plane is None else cache
         self.should_stop = should_stop
-        self.levels = levels_of(request)
+        self.levels = levels_of(request, evaluator.info.net)
+        self._nodes = graph.nodes(request.level, evaluator.info.net.arch)
         self.done = self.computed = self.reused = 0
 
     def run(self) -> Iterator[PredictEvent]:
@@ -152,12 +156,14 @@ class _Prediction:
             yield self._event(tile, level, maps)
         if given < len(self.levels):
             return False
-        self.computed += len(graph.nodes(self.request.level))
+        self.computed += len(self._nodes)
         return True
 
     def _count_reused(self, tile: tiles.Tile) -> None:
         known = self.cache.get(self._key(tile))
-        self.reused += sum(node in known for node in graph.nodes(self.request.level))
+        self.reused += sum(
+            node in known for node in graph.nodes(self.request.level, self.evaluator.info.net.arch)
+        )
 
     def _event(self, tile: tiles.Tile, level: int, maps: NDArray[np.float32]) -> TileDone:
         """Cut the padding off."""

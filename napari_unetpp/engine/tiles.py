@@ -133,8 +133,8 @@ def plan(
     padded = padded_shape(shape, config.multiple)
     view = Region(0, 0, *shape) if viewport is None else viewport
     ordered = sorted(cells(padded, config.multiple), key=lambda cell: _distance(cell, view))
-    deepest = graph.aligned_halo(config.depth, config.multiple)
-    asked = graph.aligned_halo(level, config.multiple)
+    deepest = graph.aligned_halo(config.depth, config)
+    asked = graph.aligned_halo(level, config)
     live: list[Tile] = []
     batch: list[Tile] = []
     for cell in ordered:

@@ -105,20 +105,18 @@ def _check_tensor(entry: Mapping[str, Any]) -> int:
     return int(end)
 
 
-def expected_shapes(config: NetConfig) -> dict[str, tuple[int, ...]] | None:
-    """Shapes of the weights of `config`, without batch norm; None for an architecture not known here."""
-    if config.arch != "unetpp":
-        return None
+def expected_shapes(config: NetConfig) -> dict[str, tuple[int, ...]]:
+    """Shapes of the weights of `config`, without batch norm."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for i, j in graph.nodes(config.depth):
+    for i, j in graph.nodes(config.depth, config.arch):
         name, width = f"nodes.x_{i}_{j}", config.widths[i]
         shapes[f"{name}.first.conv.weight"] = (width, graph.in_channels((i, j), config), 3, 3)
         shapes[f"{name}.second.conv.weight"] = (width, width, 3, 3)
         shapes |= {f"{name}.{unit}.conv.bias": (width,) for unit in ("first", "second")}
-        if j:
+        if graph.below((i, j), config.arch):
             shapes[f"{name}.up.weight"] = (config.widths[i + 1], width, 2, 2)
             shapes[f"{name}.up.bias"] = (width,)
-    for k in range(config.depth):
+    for k in (level - 1 for level in config.levels):
         shapes[f"heads.{k}.weight"] = (config.outputs, config.widths[0], 1, 1)
         shapes[f"heads.{k}.bias"] = (config.outputs,)
     return shapes
@@ -127,7 +125,7 @@ def expected_shapes(config: NetConfig) -> dict[str, tuple[int, ...]] | None:
 def norm_shapes(config: NetConfig) -> dict[str, tuple[int, ...]]:
     """Shapes of the batch norms, which a file has either all or none of (folded)."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for i, j in graph.nodes(config.depth):
+    for i, j in graph.nodes(config.depth, config.arch):
         for unit in ("first", "second"):
             name = f"nodes.x_{i}_{j}.{unit}.norm"
             fields = ("weight", "bias", "running_mean", "running_var")
@@ -139,8 +137,6 @@ def norm_shapes(config: NetConfig) -> dict[str, tuple[int, ...]]:
 def check_shapes(shapes: Mapping[str, tuple[int, ...]], config: NetConfig, where: object) -> None:
     """Raise UnetppError unless tensors of `shapes` are exactly the weights of `config`."""
     expected = expected_shapes(config)
-    if expected is None:
-        return
     if any(".norm." in name for name in shapes):
         expected |= norm_shapes(config)
     wrong = sorted(name for name in expected.keys() | shapes.keys() if expected.get(name) != shapes.get(name))

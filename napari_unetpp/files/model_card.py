@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_unetpp._types import (
+    ARCHITECTURES,
     DecodeRule,
     LevelScores,
     ModelInfo,
@@ -54,7 +55,7 @@ def _card(card: Any) -> ModelInfo:
     net = _net(_mapping(card["net"]))
     outputs = _names(card["outputs"])
     task = _one_of(card["task"], ("instances", "semantic"))
-    level = _integer(card["recommended_level"], 1, net.depth)
+    level = _integer(card["recommended_level"], net.levels[0], net.depth)
     if len(outputs) != net.outputs:
         raise ValueError(f"{len(outputs)} output names for {net.outputs} outputs")
     decode = _mapping(card["decode"])
@@ -98,7 +99,7 @@ def _net(net: Mapping[str, Any]) -> NetConfig:
         in_channels=_integer(net["in_channels"], 1, MAX_WIDTH),
         outputs=_integer(net["outputs"], 1, MAX_WIDTH),
         widths=tuple(_integer(width, 1, MAX_WIDTH) for width in widths),
-        arch=_text(net["arch"]),
+        arch=_one_of(net["arch"], ARCHITECTURES),
     )
 
 

@@ -34,12 +34,22 @@ class ConvUnit(nn.Module):
 
 
 class NodeBlock(nn.Module):
-    """H of the paper: two convolution units. Nodes with j > 0 also own their 2x2 transposed convolution."""
+    """H of the paper: two convolution units. Nodes with one below also own their 2x2 transposed convolution.
+
+    What enters is concatenated, or summed where the node is `additive` (as in FCN).
+    """
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, below: int | None = None, norm: bool = True
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        below: int | None = None,
+        additive: bool = False,
+        norm: bool = True,
     ) -> None:
         super().__init__()
+        self.additive = additive
         self.parts = in_channels // out_channels if below else 1
         self.up = nn.ConvTranspose2d(below, out_channels, 2, stride=2) if below else None
         self.first = ConvUnit(in_channels, out_channels, norm=norm)
@@ -51,4 +61,6 @@ class NodeBlock(nn.Module):
         if self.up is not None:
             assert below is not None
             parts = [*beside, self.up(below)]
+        if self.additive:
+            parts = [torch.stack(parts).sum(dim=0)] if len(parts) > 1 else parts
         return self.second(self.first(*parts))  # type: ignore[no-any-return]

@@ -1,13 +1,25 @@
-"""The UNet++ grid as integers: nodes, evaluation order, parameters, FLOPs, halo.
+"""The grid of nodes as integers: wiring, evaluation order, parameters, FLOPs, halo.
 
-Source: Zhou et al., UNet++, DLMIA 2018 (arXiv 1807.10165), section 2 and figure 1.
-Node X^{i,j} lies in row i (resolution 1/2^i) and column j. Level L_d is the set of
-nodes with i + j <= d; its head reads X^{0,d}. No tensor is touched here.
+Source: Zhou et al., UNet++, DLMIA 2018 (arXiv 1807.10165), section 2 and figure 1, and IEEE TMI 2020
+(arXiv 1912.05074), figure 1, which builds UNet++ up from the others.
+Node X^{i,j} lies in row i (resolution 1/2^i) and column j; X^{i,0} is the encoder. No tensor is touched here.
+
+========================= ====================================== ==================================
+architecture              nodes of level d                       X^{i,j} (j > 0) reads
+========================= ====================================== ==================================
+unetpp                    i + j <= d                             all of its row before it, and below
+unet-plus                 i + j <= d                             the one before it, and below
+unet-ensemble             i + j <= d                             X^{i,0}, and below
+unet, unet-sum            encoder and i + j = d                  X^{i,0} (summed), and below
+flat                      i = 0, j <= d                          the one before it
+========================= ====================================== ==================================
+
+"Below" is X^{i+1,j-1}. The first three are nested: level d has a head for each depth up to d.
 """
 
 from __future__ import annotations
 
-from napari_unetpp._types import NetConfig, Node
+from napari_unetpp._types import PLAIN, NetConfig, Node
 
 KERNEL = 3
 CONVS_PER_NODE = 2
@@ -19,42 +31,62 @@ def check_level(level: int, depth: int) -> None:
         raise ValueError(f"level {level} was given, but this network has levels 1 to {depth}")
 
 
-def nodes(level: int) -> tuple[Node, ...]:
-    """Nodes of L_level in the order of evaluation: column by column, top to bottom diagonals.
+def nodes(level: int, arch: str = "unetpp") -> tuple[Node, ...]:
+    """Nodes of L_level in the order of evaluation; nested: column by column, top to bottom diagonals.
 
-    Every prefix up to a diagonal is itself a complete level, so the nodes of L_d
-    are the first ``(d + 1)(d + 2) / 2`` nodes of any deeper level.
+    Every prefix up to a diagonal of a nested network is itself a complete level, so the nodes
+    of L_d are the first ``(d + 1)(d + 2) / 2`` nodes of any deeper level.
     """
+    if arch == "flat":
+        return tuple((0, j) for j in range(level + 1))
+    if arch in PLAIN:
+        return tuple((i, 0) for i in range(level + 1)) + tuple((level - j, j) for j in range(1, level + 1))
     return tuple((diagonal - j, j) for diagonal in range(level + 1) for j in range(diagonal + 1))
 
 
-def missing(level: int, known: frozenset[Node] | set[Node]) -> tuple[Node, ...]:
+def missing(level: int, known: frozenset[Node] | set[Node], arch: str = "unetpp") -> tuple[Node, ...]:
     """Nodes of L_level that are not yet known, in the order of evaluation."""
-    return tuple(node for node in nodes(level) if node not in known)
+    return tuple(node for node in nodes(level, arch) if node not in known)
 
 
-def lean_order(level: int) -> tuple[Node, ...]:
+def lean_order(level: int, arch: str = "unetpp") -> tuple[Node, ...]:
     """Nodes of L_level in the order that needs the least memory: encoder, then row by row upwards.
 
     A row is complete before the row above it starts, so it can be dropped as a whole; the
     heads 1..level become available only while the last row is evaluated.
     """
-    encoder = tuple((i, 0) for i in range(level + 1))
-    return encoder + tuple((i, j) for i in range(level - 1, -1, -1) for j in range(1, level - i + 1))
+    return tuple(sorted(nodes(level, arch), key=lambda node: (node[1] > 0, -node[0] * (node[1] > 0), node)))
 
 
-def releases(order: tuple[Node, ...]) -> tuple[tuple[Node, ...], ...]:
+def releases(order: tuple[Node, ...], arch: str = "unetpp") -> tuple[tuple[Node, ...], ...]:
     """For every node of `order`: the nodes that no later one reads and that no head reads."""
-    last = {read: step for step, node in enumerate(order) for read in inputs(node)}
+    last = {read: step for step, node in enumerate(order) for read in inputs(node, arch)}
     return tuple(tuple(node for node, at in last.items() if at == step) for step in range(len(order)))
 
 
-def inputs(node: Node) -> tuple[Node, ...]:
+def beside(node: Node, arch: str = "unetpp") -> tuple[Node, ...]:
+    """Nodes of its own row that `node` reads: the skip connections."""
+    i, j = node
+    if j == 0:
+        return ()
+    if arch == "unetpp":
+        return tuple((i, k) for k in range(j))
+    return ((i, j - 1),) if arch in ("unet-plus", "flat") else ((i, 0),)
+
+
+def below(node: Node, arch: str = "unetpp") -> Node | None:
+    """The node of the next row that `node` reads, upsampled."""
+    i, j = node
+    return None if j == 0 or arch == "flat" else (i + 1, j - 1)
+
+
+def inputs(node: Node, arch: str = "unetpp") -> tuple[Node, ...]:
     """Nodes that `node` reads: the row above for the encoder, else its row and the node below."""
     i, j = node
     if j == 0:
         return () if i == 0 else ((i - 1, 0),)
-    return (*((i, k) for k in range(j)), (i + 1, j - 1))
+    under = below(node, arch)
+    return beside(node, arch) if under is None else (*beside(node, arch), under)
 
 
 def in_channels(node: Node, config: NetConfig) -> int:
@@ -62,32 +94,34 @@ def in_channels(node: Node, config: NetConfig) -> int:
     i, j = node
     if j == 0:
         return config.in_channels if i == 0 else config.widths[i - 1]
-    return (j + 1) * config.widths[i]
+    parts = 1 if config.arch == "unet-sum" else len(inputs(node, config.arch))
+    return parts * config.widths[i]
 
 
 def node_parameters(node: Node, config: NetConfig) -> int:
     """Weights and biases of `node`, without normalisation."""
-    i, j = node
+    i, _ = node
     width = config.widths[i]
     first = KERNEL**2 * in_channels(node, config) * width + width
     second = KERNEL**2 * width * width + width
-    up = 0 if j == 0 else 4 * config.widths[i + 1] * width + width
+    up = 4 * config.widths[i + 1] * width + width if below(node, config.arch) else 0
     return first + second + up
 
 
 def parameters(level: int, config: NetConfig) -> int:
-    """Parameters of the network pruned to `level`: its nodes and its heads 1..level."""
-    heads = level * (config.widths[0] + 1) * config.outputs
-    return sum(node_parameters(node, config) for node in nodes(level)) + heads
+    """Parameters of the network pruned to `level`: its nodes and its heads up to `level`."""
+    heads = sum(d <= level for d in config.levels) * (config.widths[0] + 1) * config.outputs
+    return sum(node_parameters(node, config) for node in nodes(level, config.arch)) + heads
 
 
 def node_flops(node: Node, config: NetConfig, height: int, width: int) -> int:
     """FLOPs (2 per multiply-add, biases not counted) of `node` for an input of (height, width)."""
-    i, j = node
+    i, _ = node
     pixels = (height >> i) * (width >> i)
     channels = config.widths[i]
     convolutions = KERNEL**2 * (in_channels(node, config) + channels) * channels
-    up = 0 if j == 0 else config.widths[i + 1] * channels  # 2x2, stride 2: one tap a pixel
+    # 2x2, stride 2: one tap a pixel
+    up = config.widths[i + 1] * channels if below(node, config.arch) else 0
     return 2 * pixels * (convolutions + up)
 
 
@@ -98,46 +132,48 @@ def head_flops(config: NetConfig, height: int, width: int) -> int:
 
 def flops(level: int, config: NetConfig, height: int, width: int) -> int:
     """FLOPs of a cold forward pass that gives head `level` alone."""
-    nested = sum(node_flops(node, config, height, width) for node in nodes(level))
+    nested = sum(node_flops(node, config, height, width) for node in nodes(level, config.arch))
     return nested + head_flops(config, height, width)
 
 
-def halo(level: int) -> int:
+def halo(level: int, arch: str = "unetpp") -> int:
     """Receptive radius of head `level` in pixels: the smallest exact halo.
 
     A node of row i adds two 3x3 convolutions, 2 * 2^i px. The deepest path goes down the
     encoder and back up, each row once on each side but the bottom one; 2x2 pooling
     and transposed convolution move between aligned grids and add the alignment term.
     """
-    return max(_radius((0, level)))
+    return max(_radius((0, level), arch))
 
 
-def _radius(node: Node) -> tuple[int, int]:
+def _radius(node: Node, arch: str) -> tuple[int, int]:
     """Pixels of the input seen by `node` (left of, right of) its first pixel and its last, in input px."""
-    lo, hi = _interval(node, 0, 0)
+    lo, hi = _interval(node, 0, 0, arch)
     for p in range(1, 2 ** (node[1])):  # the worst phase on the coarse grid
-        lo_p, hi_p = _interval(node, p, p)
+        lo_p, hi_p = _interval(node, p, p, arch)
         lo, hi = min(lo, lo_p - p), max(hi, hi_p - p)
     return -lo, hi
 
 
-def _interval(node: Node, lo: int, hi: int) -> tuple[int, int]:
+def _interval(node: Node, lo: int, hi: int, arch: str) -> tuple[int, int]:
     """Input interval read for the interval [lo, hi] of `node`, both on their own grids."""
     i, j = node
     lo, hi = lo - CONVS_PER_NODE, hi + CONVS_PER_NODE
     if j == 0:
-        return (lo, hi) if i == 0 else _interval((i - 1, 0), 2 * lo, 2 * hi + 1)
-    below = _interval((i + 1, j - 1), lo // 2, hi // 2)
-    beside = _interval((i, j - 1), lo, hi)
-    return min(below[0], beside[0]), max(below[1], beside[1])
+        return (lo, hi) if i == 0 else _interval((i - 1, 0), 2 * lo, 2 * hi + 1, arch)
+    widest = [_interval(beside(node, arch)[-1], lo, hi, arch)]
+    under = below(node, arch)
+    if under is not None:
+        widest.append(_interval(under, lo // 2, hi // 2, arch))
+    return min(left for left, _ in widest), max(right for _, right in widest)
 
 
-def aligned_halo(level: int, multiple: int) -> int:
+def aligned_halo(level: int, config: NetConfig) -> int:
     """The halo of `level` rounded up so that tile origins stay on the grid of the deepest row."""
-    return -(-halo(level) // multiple) * multiple
+    return -(-halo(level, config.arch) // config.multiple) * config.multiple
 
 
 def cached_bytes(level: int, config: NetConfig, height: int, width: int, itemsize: int) -> int:
     """Bytes that the nodes of L_level take in the node cache for an input of (height, width)."""
-    elements = sum(config.widths[i] * (height >> i) * (width >> i) for i, _ in nodes(level))
+    elements = sum(config.widths[i] * (height >> i) * (width >> i) for i, _ in nodes(level, config.arch))
     return elements * itemsize

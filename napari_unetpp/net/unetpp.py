@@ -1,5 +1,7 @@
 """UNet++ with a head per level, evaluated node by node so that any level can be pruned live.
 
+The same class evaluates the other wirings of the grid (`net.graph`, `net.baselines`).
+
 Source: Zhou et al., UNet++, DLMIA 2018 (arXiv 1807.10165), sections 2-3 and IEEE TMI 2020
 (arXiv 1912.05074), sections III-A (grid), III-B (deep supervision), III-C (pruning).
 """
@@ -44,13 +46,21 @@ class UNetPlusPlus(nn.Module):
                 _key((i, j)): NodeBlock(
                     graph.in_channels((i, j), config),
                     config.widths[i],
-                    below=config.widths[i + 1] if j else None,
+                    below=config.widths[i + 1] if graph.below((i, j), config.arch) else None,
+                    additive=config.arch == "unet-sum",
                     norm=norm,
                 )
-                for i, j in graph.nodes(self.level)
+                for i, j in graph.nodes(self.level, config.arch)
             }
         )
-        self.heads = nn.ModuleList(nn.Conv2d(config.widths[0], config.outputs, 1) for _ in range(self.level))
+        self.heads = nn.ModuleDict(
+            {str(d - 1): nn.Conv2d(config.widths[0], config.outputs, 1) for d in self.levels}
+        )
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Levels of this network that have a head, shallow first."""
+        return tuple(d for d in self.config.levels if d <= self.level)
 
     def evaluate_node(self, node: Node, image: Tensor, known: MutableMapping[Node, Tensor]) -> Tensor:
         """Evaluate one node from its inputs in `known`; X^{0,0} reads the image."""
@@ -59,8 +69,9 @@ class UNetPlusPlus(nn.Module):
         if j == 0:
             x = image if i == 0 else F.max_pool2d(known[i - 1, 0], 2)
             return block([x])  # type: ignore[no-any-return]
-        beside = [known[i, k] for k in range(j)]
-        return block(beside, known[i + 1, j - 1])  # type: ignore[no-any-return]
+        beside = [known[other] for other in graph.beside(node, self.config.arch)]
+        under = graph.below(node, self.config.arch)
+        return block(beside, known[under] if under else None)  # type: ignore[no-any-return]
 
     def evaluate(
         self, image: Tensor, level: int, known: MutableMapping[Node, Tensor] | None = None
@@ -77,13 +88,13 @@ class UNetPlusPlus(nn.Module):
         """
         graph.check_level(level, self.level)
         known = {} if known is None else known
-        for node in graph.missing(level, set(known)):
+        for node in graph.missing(level, set(known), self.config.arch):
             known[node] = self.evaluate_node(node, image, known)
         return known
 
     def head(self, level: int, known: MutableMapping[Node, Tensor]) -> Tensor:
         """Logits (N, outputs, Y, X) of head `level`, which reads X^{0,level}."""
-        return self.heads[level - 1](known[0, level])  # type: ignore[no-any-return]
+        return self.heads[str(level - 1)](known[0, level])  # type: ignore[no-any-return]
 
     def forward(self, image: Tensor, level: int | None = None) -> Tensor:
         """Logits of one level for an image of any size.
@@ -104,11 +115,11 @@ class UNetPlusPlus(nn.Module):
         return self.head(level, known)[..., :height, :width]
 
     def all_heads(self, image: Tensor, level: int | None = None) -> list[Tensor]:
-        """Logits of heads 1..level, shallow first (deep supervision); None: all heads there are."""
+        """Logits of the heads up to `level`, shallow first (deep supervision); None: all heads there are."""
         level = self.level if level is None else level
         height, width = image.shape[-2:]
         known = self.evaluate(self.pad(image), level)
-        return [self.head(d, known)[..., :height, :width] for d in range(1, level + 1)]
+        return [self.head(d, known)[..., :height, :width] for d in self.levels if d <= level]
 
     def pad(self, image: Tensor) -> Tensor:
         """Edge-replicate to a multiple of ``config.multiple``, whatever the level, so that levels agree."""
@@ -117,13 +128,15 @@ class UNetPlusPlus(nn.Module):
         return F.pad(image, (0, right, 0, bottom), mode="replicate") if bottom or right else image
 
     def prune(self, level: int) -> UNetPlusPlus:
-        """A physically smaller copy: the nodes of `level` and heads 1..level (TMI 2020, III-C)."""
+        """A physically smaller copy: the nodes of `level` and its heads (TMI 2020, III-C)."""
         graph.check_level(level, self.level)
+        if level not in self.levels:
+            raise ValueError(f"a {self.config.arch} of depth {self.level} has no level {level} to prune to")
         pruned = copy.deepcopy(self)
-        keep = {_key(node) for node in graph.nodes(level)}
+        keep = {_key(node) for node in graph.nodes(level, self.config.arch)}
         pruned.nodes = nn.ModuleDict({k: m for k, m in pruned.nodes.items() if k in keep})
-        pruned.heads = pruned.heads[:level]
         pruned.level = level
+        pruned.heads = nn.ModuleDict({str(d - 1): pruned.heads[str(d - 1)] for d in pruned.levels})
         return pruned
 
     def folded(self) -> UNetPlusPlus:

@@ -110,12 +110,12 @@ class TorchEngine:
         )
         image = evaluator.tensor(pixels)
         known: dict[Any, Any] = {}
-        for level in (1, config.depth):  # the first calls choose kernels: not counted
+        for level in (config.levels[0], config.depth):  # the first calls choose kernels: not counted
             if not evaluator.nodes(image[..., :64, :64], level, known, should_stop):
                 return
             evaluator.maps(level, known)
         known, elapsed, measured = {}, 0.0, {}
-        for level in range(1, config.depth + 1):
+        for level in config.levels:
             start = time.perf_counter()
             if not evaluator.nodes(image, level, known, should_stop):
                 return

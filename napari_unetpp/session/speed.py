@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from napari_unetpp._types import LEVELS, ModelInfo, ScoreSet
+from napari_unetpp._types import ModelInfo, ScoreSet
 from napari_unetpp.net import graph
 
 ASSUMED_FLOPS = 100e9
@@ -25,7 +25,7 @@ class ChartPoint:
 
 def levels_of(model: ModelInfo) -> tuple[int, ...]:
     """Levels that the model has."""
-    return tuple(level for level in LEVELS if level <= model.net.depth)
+    return model.net.levels
 
 
 def scores_of(model: ModelInfo) -> ScoreSet | None:

@@ -45,7 +45,7 @@ def evaluate_pairs(
 ) -> dict[str, Any]:
     """Score every level on labelled images; see `api.evaluate` for what comes back."""
     info = evaluator.info
-    levels = range(1, info.net.depth + 1)
+    levels = info.net.levels
     tallies = {level: _Tally() for level in levels}
     for done, pair in enumerate(pairs, start=1):
         _score(evaluator, pair, foreground, tallies)
@@ -133,7 +133,7 @@ def seconds_per_megapixel(evaluator: Evaluator, pairs: Sequence[Pair]) -> dict[i
     _cold_seconds(evaluator, planes[0], evaluator.info.net.depth)
     return {
         level: sum(_cold_seconds(evaluator, plane, level) for plane in planes) / megapixels
-        for level in range(1, evaluator.info.net.depth + 1)
+        for level in evaluator.info.net.levels
     }
 
 

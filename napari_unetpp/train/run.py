@@ -16,6 +16,7 @@ from napari_unetpp._types import LevelScores, ModelInfo, NetConfig, Task, Unetpp
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.files.model_file import read_tensors, save_model
 from napari_unetpp.files.model_list import find_model
+from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.train.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from napari_unetpp.train.samples import Sample, hold_out, load_sample
 from napari_unetpp.train.targets import INSTANCE_OUTPUTS
@@ -94,7 +95,7 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
         rate=request.rate,
         device=device,
         dtype=dtype,
-        grow=parent is None,
+        grow=parent is None and len(info.net.levels) > 1,
         compiled=worth_compiling(seconds, steps),
     )
     fit = Fit(net, source, info.task, options)
@@ -142,9 +143,12 @@ def _prepare(
     task = parent.task if request.task is None and parent is not None else request.task
     if task is None:
         raise UnetppError("--task is required when training from scratch: instances or semantic.")
-    if request.arch != "unetpp":
-        raise UnetppError(f"--arch {request.arch} was given; this version trains unetpp only.")
-    base = parent or ModelInfo(name="", task=task, classes=("object",), outputs=(), net=NetConfig())
+    if request.arch not in BASELINES:
+        raise UnetppError(f"--arch {request.arch} was given; expected one of {', '.join(BASELINES)}.")
+    net = BASELINES[request.arch]()
+    if parent is not None and request.arch != "unetpp" and net.arch != parent.net.arch:
+        raise UnetppError(f"--arch {request.arch} was given, but {parent.name} is a {parent.net.arch}.")
+    base = parent or ModelInfo(name="", task=task, classes=("object",), outputs=(), net=net)
     log(f"reading {request.folder}")
 
     def read(folder: Path) -> list[Sample]:
@@ -163,20 +167,20 @@ def _prepare(
         else "no validation: nothing can be held out"
     )
     if parent is None:
-        base = replace(base, **_outputs(task, samples))
+        base = replace(base, **_outputs(task, samples, net))
     title = base.title if request.title is None else request.title
     licence = base.licence if request.licence is None else request.licence
     named = replace(base, name=request.out.stem, title=title, licence=licence, path=None, sha256=None)
     return named, train, held
 
 
-def _outputs(task: Task, samples: Sequence[Sample]) -> dict[str, Any]:
+def _outputs(task: Task, samples: Sequence[Sample], net: NetConfig) -> dict[str, Any]:
     """Classes, head channels and network of a model trained from scratch."""
     if task == "instances":
         return {
             "classes": ("object",),
             "outputs": INSTANCE_OUTPUTS,
-            "net": NetConfig(outputs=len(INSTANCE_OUTPUTS)),
+            "net": replace(net, outputs=len(INSTANCE_OUTPUTS)),
         }
     count = max(1, *(int(s.labels.max(initial=0)) for s in samples))
     if count > 64:
@@ -185,7 +189,7 @@ def _outputs(task: Task, samples: Sequence[Sample]) -> dict[str, Any]:
         )
     classes = ("foreground",) if count == 1 else tuple(f"class {n}" for n in range(1, count + 1))
     outputs = classes if count == 1 else ("background", *classes)
-    return {"classes": classes, "outputs": outputs, "net": NetConfig(outputs=len(outputs))}
+    return {"classes": classes, "outputs": outputs, "net": replace(net, outputs=len(outputs))}
 
 
 def _device(name: str) -> tuple[str, str]:
@@ -204,7 +208,7 @@ def _live_scores(net: Any, held: Sequence[Sample], info: ModelInfo, device: str)
     predicted = predict_samples(
         net, held[:: max(1, len(held) // LIVE_IMAGES)], info, device=device, crop=LIVE_CROP
     )
-    return {d: mean_dice(predicted, info, d)[0] for d in range(1, info.net.depth + 1)}
+    return {d: mean_dice(predicted, info, d)[0] for d in info.net.levels}
 
 
 def _line(step: int, seconds: float, progress: float, loss: float, dice: dict[int, float]) -> str:

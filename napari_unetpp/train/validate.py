@@ -36,11 +36,12 @@ class Predicted:
     """The maps of all levels of one held-out image: float16, shape (levels, K, Y, X)."""
 
     sample: Sample
+    levels: tuple[int, ...]
     maps: NDArray[np.float16]
 
     def level(self, level: int) -> NDArray[np.float32]:
         """Maps (K, Y, X) of one level."""
-        maps: NDArray[np.float32] = self.maps[level - 1].astype(np.float32)
+        maps: NDArray[np.float32] = self.maps[self.levels.index(level)].astype(np.float32)
         return maps
 
 
@@ -61,7 +62,7 @@ def predict_samples(
         x = x.expand(-1, info.net.in_channels, -1, -1).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             heads = [decode.activate(h, info)[0] for h in folded.all_heads(x)]
-        out.append(Predicted(sample, torch.stack(heads).half().cpu().numpy()))
+        out.append(Predicted(sample, net.levels, torch.stack(heads).half().cpu().numpy()))
     return out
 
 
@@ -106,7 +107,7 @@ def pooled_ap50(predicted: Sequence[Predicted], info: ModelInfo, level: int) -> 
 def score_levels(predicted: Sequence[Predicted], info: ModelInfo, data: str) -> ScoreSet:
     """Scores of every level with the model's decode rule."""
     levels = {}
-    for level in range(1, info.net.depth + 1):
+    for level in info.net.levels:
         dice, iou = mean_dice(predicted, info, level)
         ap50 = pooled_ap50(predicted, info, level)
         levels[level] = LevelScores(dice, iou, ap50, graph.parameters(level, info.net))
@@ -118,7 +119,7 @@ def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule
 
     Both are averaged over the levels, since all of them use the rule.
     """
-    levels = range(2, info.net.depth + 1) if info.net.depth > 1 else (1,)
+    levels = info.net.levels[1:] or info.net.levels
 
     def dice(rule: DecodeRule) -> float:
         return float(np.mean([mean_dice(predicted, replace(info, decode=rule), d)[0] for d in levels]))

@@ -28,7 +28,7 @@ def make_evaluator(choice=FLOAT32, *, widths=WIDTHS, seed=0):
     for _ in range(3):
         heads = net.all_heads(torch.rand(2, 3, 64, 64) * 2)
     with torch.no_grad():
-        for head, logits in zip(net.heads, heads, strict=True):
+        for head, logits in zip(net.heads.values(), heads, strict=True):
             spread = 2.0 / logits.std()
             head.weight.mul_(spread)
             head.bias.copy_((head.bias - logits.mean((0, 2, 3))) * spread)

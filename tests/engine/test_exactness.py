@@ -47,7 +47,7 @@ def test_less_halo_would_show(evaluator, phase, monkeypatch):
     """The tests above can fail: without a halo the tiles do not fit together."""
     part = phase[:400, :420]
     whole, _ = collect(evaluator, part, 3, all_levels=False)
-    monkeypatch.setattr(graph, "aligned_halo", lambda level, multiple: 0)
+    monkeypatch.setattr(graph, "aligned_halo", lambda level, config: 0)
     short = tiled(monkeypatch, 192, evaluator, part, 3, all_levels=False)
     assert np.abs(whole.maps(3) - short.maps(3)).max() > 1e-4
 

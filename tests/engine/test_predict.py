@@ -145,7 +145,7 @@ def test_stop_takes_effect_within_a_tile(tiny, image):
 
 @pytest.mark.parametrize("level", [0, 5])
 def test_wrong_level(tiny, image, level):
-    with pytest.raises(ValueError, match="levels 1 to 4"):
+    with pytest.raises(ValueError, match=r"levels \(1, 2, 3, 4\)"):
         list(predict(tiny, PredictRequest(image, None, level)))
 
 

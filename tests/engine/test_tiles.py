@@ -36,7 +36,7 @@ def test_halo_is_enough_and_depends_on_the_kind_of_tile(level):
     for tile in tiles.plan(shape, CONFIG, level, budget=3 * 10**9).live:
         assert tile.read == tiles.grow(tile.core, 112, shape)
     for tile in tiles.plan(shape, CONFIG, level).batch:
-        assert tile.read == tiles.grow(tile.core, graph.aligned_halo(level, 16), shape)
+        assert tile.read == tiles.grow(tile.core, graph.aligned_halo(level, CONFIG), shape)
 
 
 def test_small_plane_is_one_tile_without_halo():

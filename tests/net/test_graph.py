@@ -24,7 +24,7 @@ def test_table_of_levels(level, parameters_m, gflop, nodes, halo):
 
 
 def test_aligned_halo():
-    assert [graph.aligned_halo(level, 16) for level in (1, 2, 3, 4)] == [16, 32, 64, 112]
+    assert [graph.aligned_halo(level, FULL) for level in (1, 2, 3, 4)] == [16, 32, 64, 112]
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])

@@ -1,0 +1,41 @@
+"""The networks that UNet++ is compared with, as small as they can be: wirings and widths of the same grid.
+
+Sources: U-Net, Ronneberger et al., MICCAI 2015; additive skips, Long et al. (FCN), CVPR 2015; deep layer
+aggregation, Yu et al., CVPR 2018; U-Net^e, UNet+ and the wide U-Net as controls, Zhou et al., IEEE TMI 2020
+(arXiv 1912.05074), figure 1 and table III.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from napari_unetpp._types import DEFAULT_WIDTHS, NetConfig
+
+WIDE_WIDTHS = (35, 70, 140, 280, 560)
+"""The wide U-Net of TMI 2020: about as many parameters as UNet++."""
+
+HEAVY_WIDTHS = (50, 100, 200, 400, 800)
+"""A U-Net with about the FLOPs of UNet++, which takes twice its parameters."""
+
+FLAT_WIDTH = 75
+"""Channels of the network without down-sampling that has the FLOPs of UNet++ L4."""
+
+
+def _unet(depth: int) -> Callable[[], NetConfig]:
+    return lambda: NetConfig(arch="unet", widths=DEFAULT_WIDTHS[: depth + 1])
+
+
+BASELINES: dict[str, Callable[[], NetConfig]] = {
+    "unetpp": NetConfig,
+    "unet": _unet(4),
+    "unet-1": _unet(1),
+    "unet-2": _unet(2),
+    "unet-3": _unet(3),
+    "wide-unet": lambda: NetConfig(arch="unet", widths=WIDE_WIDTHS),
+    "heavy-unet": lambda: NetConfig(arch="unet", widths=HEAVY_WIDTHS),
+    "unet-sum": lambda: NetConfig(arch="unet-sum"),
+    "unet-ensemble": lambda: NetConfig(arch="unet-ensemble"),
+    "unet-plus": lambda: NetConfig(arch="unet-plus"),
+    "flat": lambda: NetConfig(arch="flat", widths=(FLAT_WIDTH,) * 5),
+}
+"""What ``train --arch`` takes, with the network it makes (three input channels, one output)."""
