@@ -17,7 +17,7 @@ from napari_unetpp.gui.layers import TRANSFORMS, NapariLayers
 from napari_unetpp.gui.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex
 from napari_unetpp.gui.regions import Regions
-from napari_unetpp.gui.sheet import Sheet
+from napari_unetpp.gui.sheet import CERTAIN, Sheet
 from napari_unetpp.gui.strokes import planes_of
 from napari_unetpp.session.correct_ports import SheetSignals
 from napari_unetpp.session.lessons import Drawn
@@ -64,6 +64,7 @@ class NapariSheets(QObject):
         ]
         for emitter, callback in self._links:
             emitter.connect(callback)
+        self._adopt()
 
     # ------------------------------------------------------------------ reading
 
@@ -153,15 +154,17 @@ class NapariSheets(QObject):
         self._regions.show(image)
 
     def close(self) -> None:
-        """Let go of the viewer; the layers stay."""
+        """Let go of the viewer; the layers stay, and a later dock takes them up again."""
         for emitter, callback in self._links:
             emitter.disconnect(callback)
         self._links.clear()
         self._rest.stop()
         self._painter.close()
         self._regions.close()
-        for sheet in list(self._sheets.values()):
-            self._release(sheet)
+        for sheet in self._sheets.values():
+            self._deafen(sheet)
+            sheet.write_down()
+        self._sheets.clear()
         self._viewer = None
 
     # ------------------------------------------------------------------- layers
@@ -184,6 +187,18 @@ class NapariSheets(QObject):
         self._viewer.layers.selection.active = selected
         self._listen(sheet)
         return sheet
+
+    def _adopt(self) -> None:
+        """Take up layers of an earlier dock of this viewer."""
+        for image in self._layers.images():
+            source = self._layers.layer(image.key)
+            for layer in self._viewer.layers:
+                if layer.metadata.get(MARK) != str(image.key) or image.key in self._sheets:
+                    continue
+                if CERTAIN in layer.metadata and layer.data.shape == source.data.shape[: source.ndim]:
+                    sheet = self._sheets[image.key] = Sheet(image.key, image.name, source.data, layer)
+                    sheet.read_up()
+                    self._listen(sheet)
 
     def _replace(self, sheet: Sheet, dtype: Any) -> None:
         """A new layer with the same pixels and no history."""
@@ -265,6 +280,8 @@ class NapariSheets(QObject):
 
     def _let_go(self, sheet: Sheet) -> None:
         drawn = self._of(sheet)
+        if isinstance(sheet.source, np.ndarray):  # let go of the rest of the stack
+            drawn = [replace(one, pixels=np.asarray(one.pixels).copy()) for one in drawn]
         self._release(sheet)
         self.signals.closed.emit(drawn)
 

@@ -70,7 +70,7 @@ class Form(QWidget):
         )
         self.stop_button = QPushButton("Stop")
         self.stop_button.setObjectName("stop_button")
-        self.stop_button.setToolTip("Stop within one tile")
+        self.stop_button.setToolTip("Stop the segmentation or, where none runs, the fine-tuning")
         self.stop_button.setEnabled(False)
         self.progress_bar = QProgressBar()
         self.progress_bar.setObjectName("progress_bar")

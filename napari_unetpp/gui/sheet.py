@@ -14,6 +14,9 @@ from napari_unetpp.gui.planes import LazyPlane, PlaneIndex
 from napari_unetpp.gui.strokes import Strokes
 from napari_unetpp.session.lessons import Drawn
 
+CERTAIN, PLANES = "napari_unetpp_certain", "napari_unetpp_planes"
+"""Where a layer keeps what is known about it while no dock is open."""
+
 
 class Sheet:
     """A corrections layer.
@@ -79,6 +82,24 @@ class Sheet:
             inside=inside,
             objects=self.known.get(plane, True),
         )
+
+    def write_down(self) -> None:
+        """Keep what is known with the layer."""
+        certain = self.strokes.settle_all()
+        for index in self.known:
+            index.view(certain)[...] |= index.view(self.layer.data) != index.view(self.base)
+        self.layer.metadata[CERTAIN] = certain
+        self.layer.metadata[PLANES] = [(i.point, o, i in self.asked) for i, o in self.known.items()]
+
+    def read_up(self) -> None:
+        """Go on from what is kept with the layer."""
+        self.base = np.array(self.layer.data)
+        self.strokes.settled = self.layer.metadata.pop(CERTAIN)
+        for point, objects, asked in self.layer.metadata.pop(PLANES):
+            index = PlaneIndex(self.image, self.version, point, transposed=False)
+            self.known[index] = objects
+            if asked:
+                self.asked.add(index)
 
     def history_moved(self) -> bool:
         """Whether something was undone or redone since this was last asked."""

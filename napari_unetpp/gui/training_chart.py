@@ -83,7 +83,8 @@ def chart_text(points: Sequence[FinetuneProgress]) -> str:
     if not points:
         return "Nothing measured yet"
     last = points[-1]
-    dice = ", ".join(f"L{level} {value:.3f}" for level, value in sorted(last.dice.items()))
+    measured = next((point.dice for point in reversed(points) if point.dice), {})
+    dice = ", ".join(f"L{level} {value:.3f}" for level, value in sorted(measured.items()))
     held_out = f"held-out Dice {dice}" if dice else "no validation"
     return f"Step {last.step}, {last.seconds:.0f} s: loss {last.loss:.3g}, {held_out}"
 

@@ -43,39 +43,47 @@ def merge(
     """
     if not objects:
         return small_dtype(np.where(certain, corrected, prediction))
+    if not reserved and not certain.any():
+        return small_dtype(prediction)
     from scipy import ndimage
 
     users = np.setdiff1d(np.unique(corrected[certain]), [0, IGNORE])
-    lut = _fresh(prediction, {*users.tolist(), *reserved, IGNORE})
-    merged = lut[prediction]
-    top = max(int(lut.max()), int(users.max(initial=0)))
-    involved = certain | (np.isin(corrected, users) if users.size else certain)
-    boxes = ndimage.find_objects(prediction.astype(np.int64, copy=False))
+    merged = prediction.astype(np.int32)
+    boxes = ndimage.find_objects(merged)
+    top = _renumber(merged, boxes, {*users.tolist(), *reserved, IGNORE})
+    involved = certain | _lut(users, int(corrected.max(initial=0)))[corrected]
     for number in np.unique(prediction[involved]):
         if number:
             box = boxes[number - 1]
             own = prediction[box] == number
             top = _settle(merged[box], own, corrected[box], certain[box], users, top)
     merged[certain] = corrected[certain]
-    return small_dtype(merged)
+    return small_dtype(merged.view(np.uint32))
 
 
-def _fresh(prediction: Ints, taken: Collection[int]) -> NDArray[np.int64]:
-    """New numbers for the predicted ones: the old ones where they are free."""
-    used = np.zeros(int(prediction.max(initial=0)) + 1, bool)
-    for start in range(0, prediction.shape[0], 512):
-        used[np.unique(prediction[start : start + 512])] = True
-    lut = np.arange(used.size, dtype=np.int64)
-    clashing = [n for n in taken if 0 < n < used.size and used[n]]
-    top = max([used.size - 1, *(n for n in taken if n != IGNORE)])
-    for number in clashing:
-        top += 1 + (top + 1 == IGNORE)
-        lut[number] = top
+def _renumber(merged: NDArray[np.int32], boxes: Sequence[Any], taken: set[int]) -> int:
+    """Move objects whose numbers are taken to free ones; returns the highest number in use."""
+    top = max([len(boxes), *(number for number in taken if number != IGNORE)])
+    for number in sorted(taken):
+        if 0 < number <= len(boxes) and boxes[number - 1] is not None:
+            top = _next(top)
+            window = merged[boxes[number - 1]]
+            window[window == number] = top
+    return top
+
+
+def _lut(numbers: NDArray[Any], largest: int) -> Mask:
+    lut = np.zeros(largest + 1, bool)
+    lut[numbers] = True
     return lut
 
 
+def _next(top: int) -> int:
+    return top + 1 + (top + 1 == IGNORE)
+
+
 def _settle(
-    merged: NDArray[np.int64],
+    merged: NDArray[np.int32],
     own: Mask,
     corrected: Ints,
     certain: Mask,
@@ -98,13 +106,13 @@ def _settle(
     return _pieces(merged, free, top) if share else top
 
 
-def _pieces(merged: NDArray[np.int64], free: Mask, top: int) -> int:
+def _pieces(merged: NDArray[np.int32], free: Mask, top: int) -> int:
     """Give every further connected piece of a cut object a number of its own."""
     from scipy import ndimage
 
     pieces, count = ndimage.label(free, np.ones((3, 3), bool))
     for piece in range(2, count + 1):
-        top += 1 + (top + 1 == IGNORE)
+        top = _next(top)
         merged[pieces == piece] = top
     return top
 
@@ -125,14 +133,14 @@ def free_label(labels: Ints) -> int:
 
 def count_corrections(labels: Ints, certain: Mask) -> int:
     """Connected patches that the user decided, each of one label."""
-    from skimage.measure import label
+    if not certain.any():
+        return 0
+    from scipy import ndimage
 
     rows, columns = np.flatnonzero(certain.any(axis=1)), np.flatnonzero(certain.any(axis=0))
-    if not rows.size:
-        return 0
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    values = np.where(certain[box], labels[box].astype(np.int64) + 1, 0)
-    return int(label(values, connectivity=2).max())
+    patches = ndimage.label(certain[box], np.ones((3, 3), bool))[0][certain[box]]
+    return len(np.unique(np.stack([patches, labels[box][certain[box]]]), axis=1).T)
 
 
 def inside_outlines(outlines: Sequence[Outline], shape: tuple[int, int]) -> Mask | None:

@@ -13,7 +13,7 @@ from napari_unetpp.session.correcting import IGNORE, Ints, Mask, free_label, mer
 from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.lessons import Drawn, Lesson, Lessons, Mode
 from napari_unetpp.session.ports import Layers
-from napari_unetpp.session.presenter import Presenter
+from napari_unetpp.session.presenter import Presenter, auto_scale
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Plane, ShowRequest
 
@@ -54,6 +54,7 @@ class Desk:
         self._segment = segment
         self._wanted: tuple[Hashable, str] | None = None
         cycle.finished.connect(self._on_finished)
+        cycle.idle.connect(self._on_idle)
         sheets.signals.painted.connect(self._on_painted)
         sheets.signals.closed.connect(self._on_closed)
 
@@ -70,7 +71,8 @@ class Desk:
             self._begin(plane, tool)
         else:
             self._wanted = plane.key, tool
-            self._segment()
+            if self.cycle.running is None:
+                self._segment()
 
     def ignore(self) -> None:
         """Give the brush the label that counts nowhere."""
@@ -86,9 +88,11 @@ class Desk:
             raise UnetppError("Press Correct first: then draw rectangles around what you have reviewed.")
         self.sheets.show_regions(plane)
 
-    def restore(self, plane: Plane, drawn: Drawn, mode: Mode) -> None:
+    def restore(self, plane: Plane, lesson: Lesson) -> None:
         """Open corrections that were read from a file."""
-        self.lessons.set_mode(plane.image, mode, None)
+        drawn = lesson.drawn
+        self.lessons.set_mode(plane.image, lesson.mode)
+        self.lessons.set_scale(plane.image, lesson.scale)
         label = free_label(drawn.labels)
         self.sheets.put(plane, drawn.labels, drawn.certain, objects=drawn.objects, label=label)
         self.sheets.ask(plane)
@@ -130,7 +134,7 @@ class Desk:
         mode = Mode(self.state.labels_as, self.state.background)
         self.view.set_mode(mode, wording.hint(mode.labels_as, mode.background))
         if self.state.image is not None and self.sheets.has(self.state.image):
-            self.lessons.set_mode(self.state.image, mode, self.state.scale)
+            self.lessons.set_mode(self.state.image, mode)
         self._tell()
 
     def _tell(self) -> None:
@@ -148,12 +152,13 @@ class Desk:
         elif self.sheets.has(plane.image):
             self._put(shown)
 
+    def _on_idle(self) -> None:
+        if self.cycle.running is None:
+            self._wanted = None  # the run was stopped or failed
+
     def _on_painted(self, image: Hashable) -> None:
-        self.lessons.set_mode(
-            image,
-            self.lessons.mode(image) or Mode(self.state.labels_as, self.state.background),
-            self.state.scale,
-        )
+        mode = self.lessons.mode(image) or Mode(self.state.labels_as, self.state.background)
+        self.lessons.set_mode(image, mode)
         self._tell()
 
     def _on_closed(self, drawn: list[Drawn]) -> None:
@@ -180,6 +185,7 @@ class Desk:
             certain = drawn.certain
             reserved = (self.state.background,) if self.state.labels_as == "sparse" else ()
             labels = merge(result, drawn.labels, certain, objects=objects, reserved=reserved)
+        self.lessons.set_scale(plane.image, working_scale(shown))
         label = self._label(plane, labels, certain, objects=objects, begun=before is not None)
         self.sheets.put(plane, labels, certain, objects=objects, label=label)
 
@@ -199,3 +205,10 @@ class Desk:
         if begun and (selected in (0, IGNORE) or (certain & (labels == selected)).any()):
             return selected
         return free_label(labels)
+
+
+def working_scale(shown: ShowRequest) -> float | None:
+    """The scale that lessons are to be worked at; None: the sampling rule gives it without the layer."""
+    if shown.scale is not None or shown.model.sampling.kind != "pixel":
+        return shown.scale
+    return auto_scale(shown.model, shown.plane)

@@ -18,7 +18,7 @@ from napari_unetpp.session.correct_ports import Trainer
 from napari_unetpp.session.ports import Runner, View
 from napari_unetpp.session.teaching import LearnRequest
 from napari_unetpp.session.values import Event, ModelKept
-from napari_unetpp.session.verdict import score_rows, verdict
+from napari_unetpp.session.verdict import score_rows, started, verdict
 
 REMEDY = "close other programs, or correct a smaller image"
 
@@ -93,8 +93,7 @@ class Learning:
         if self._closed:
             return
         if isinstance(event, FinetuneStarted):
-            notes = [f"Held out: {event.held_out}." if event.held_out else wording.NO_VALIDATION]
-            self.view.set_message(" ".join((*notes, *event.notes)))
+            self.view.set_message(started(event))
             self.view.set_learning(True, 0.0, "learning")
         elif isinstance(event, FinetuneProgress):
             self._points.append(event)

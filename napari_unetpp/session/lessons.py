@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, UnetppError
+from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, Task, UnetppError
 from napari_unetpp.session.correcting import IGNORE, count_corrections
 from napari_unetpp.session.wording import file_stem
 
@@ -62,8 +63,11 @@ class Lesson:
     mode: Mode
     scale: float | None = None
 
-    def labelled(self, name: str) -> LabelledPlane:
-        """What fine-tuning learns from; reads the pixels, so call it in the worker."""
+    def labelled(self, name: str, task: Task | None = None) -> LabelledPlane:
+        """What fine-tuning learns from; reads the pixels, so call it in the worker.
+
+        Objects are one class for a model of `task` ``semantic``; None leaves them as they are.
+        """
         drawn, mode = self.drawn, self.mode
         ignore = drawn.labels == IGNORE
         if mode.labels_as == "reviewed" and drawn.inside is not None:
@@ -71,6 +75,10 @@ class Lesson:
         labels = np.where(drawn.labels == IGNORE, 0, drawn.labels)
         if mode.labels_as == "sparse":
             labels = np.where(drawn.certain, labels, 0)
+        background = mode.background
+        if task == "semantic" and drawn.objects:
+            labels = np.where(labels == 0, 0, 1 + (labels == background) * (mode.labels_as == "sparse"))
+            background = 2
         return LabelledPlane(
             name=name,
             image=np.asarray(drawn.pixels),
@@ -78,9 +86,9 @@ class Lesson:
             labels_as=mode.labels_as,
             certain=drawn.certain & ~ignore,
             ignore=ignore if ignore.any() else None,
-            background=mode.background if mode.labels_as == "sparse" else None,
+            background=background if mode.labels_as == "sparse" else None,
             scale=self.scale,
-            objects=drawn.objects,
+            objects=drawn.objects and task != "semantic",
         )
 
 
@@ -91,19 +99,23 @@ class Lessons:
         self._shelf: dict[Hashable, Drawn] = {}
         self._modes: dict[Hashable, Mode] = {}
         self._scales: dict[Hashable, float | None] = {}
+        self._counts: WeakKeyDictionary[Drawn, int] = WeakKeyDictionary()
 
     def mode(self, image: Hashable) -> Mode | None:
         """What the labels of an image say; None: never chosen."""
         return self._modes.get(image)
 
-    def set_mode(self, image: Hashable, mode: Mode, scale: float | None) -> None:
-        """Remember it, and the scale the image is worked at."""
-        self._modes[image], self._scales[image] = mode, scale
+    def set_mode(self, image: Hashable, mode: Mode) -> None:
+        """Remember it."""
+        self._modes[image] = mode
+
+    def set_scale(self, image: Hashable, scale: float | None) -> None:
+        """Remember at which scale the image is worked at; None: as the sampling rule has it."""
+        self._scales[image] = scale
 
     def shelve(self, drawn: Iterable[Drawn]) -> None:
-        """Remember planes whose layer goes away; their pixels are copied if they are lazy or a view."""
-        for one in drawn:
-            self._shelf[one.key] = replace(one, pixels=np.array(one.pixels))
+        """Remember planes whose layer goes away."""
+        self._shelf.update({one.key: one for one in drawn})
 
     def take(self, key: Hashable) -> Drawn | None:
         """A remembered plane, which is in a layer again."""
@@ -123,7 +135,12 @@ class Lessons:
     def count(self, open_: Sequence[Drawn]) -> tuple[int, int]:
         """Corrections and planes."""
         lessons = self.all(open_)
-        return sum(count_corrections(le.drawn.labels, le.drawn.certain) for le in lessons), len(lessons)
+        return sum(self._count(lesson.drawn) for lesson in lessons), len(lessons)
+
+    def _count(self, drawn: Drawn) -> int:
+        if drawn not in self._counts:  # a snapshot never changes
+            self._counts[drawn] = count_corrections(drawn.labels, drawn.certain)
+        return self._counts[drawn]
 
 
 def teaches(lesson: Lesson) -> bool:
@@ -136,7 +153,7 @@ def teaches(lesson: Lesson) -> bool:
     return bool((drawn.certain & (drawn.labels != IGNORE)).any())
 
 
-def labelled_planes(lessons: Sequence[Lesson]) -> tuple[LabelledPlane, ...]:
+def labelled_planes(lessons: Sequence[Lesson], task: Task | None = None) -> tuple[LabelledPlane, ...]:
     """All lessons, each under a name of its own, in the order in which a saved folder is read."""
     planes: list[LabelledPlane] = []
     taken: set[str] = set()
@@ -147,7 +164,7 @@ def labelled_planes(lessons: Sequence[Lesson]) -> tuple[LabelledPlane, ...]:
             number += 1
             name = f"{stem}_{number}"
         taken.add(name.lower())
-        planes.append(lesson.labelled(name))
+        planes.append(lesson.labelled(name, task))
     return tuple(sorted(planes, key=lambda plane: plane.name))
 
 

@@ -25,7 +25,7 @@ class LearnRequest:
 
 def learn(trainer: Trainer, request: LearnRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Fine-tune; ends with `FinetuneDone`, also when stopped."""
-    planes = labelled_planes(request.lessons)
+    planes = labelled_planes(request.lessons, request.model.task)
     yield from trainer.finetune(
         FinetuneRequest(
             model=request.model,
@@ -72,7 +72,7 @@ def save_corrections(
 ) -> Iterator[Event]:
     """Write them where the user wants them; nothing is overwritten."""
     del should_stop
-    planes = labelled_planes(lessons)
+    planes = labelled_planes(lessons, model.task)
     try:
         trainer.save(folder, planes, model)
     except OSError as error:

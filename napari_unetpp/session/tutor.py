@@ -17,7 +17,7 @@ from napari_unetpp.session.correct_ports import Album, Sheets, Trainer
 from napari_unetpp.session.correcting import IGNORE
 from napari_unetpp.session.desk import Desk
 from napari_unetpp.session.learning import Learning
-from napari_unetpp.session.lessons import Drawn, Mode
+from napari_unetpp.session.lessons import Drawn, Lesson, Mode
 from napari_unetpp.session.ports import Runner
 from napari_unetpp.session.teaching import LearnRequest
 from napari_unetpp.session.values import Restored, ShowRequest
@@ -221,17 +221,17 @@ class Tutor:
             self.state.image = former = key
             with self.controller.telling():
                 target = self.layers.read(key)
-                mode = Mode(plane.labels_as, plane.background or 1)
-                self.desk.restore(target, _drawn(plane, key, target.key), mode)
+                self.desk.restore(target, _lesson(plane, key, target.key))
         self.view.set_message(f"Restored {len(event.planes)} corrected image(s). Press Fine-tune, or go on.")
         self.autosave()
 
 
-def _drawn(plane: LabelledPlane, image: Hashable, key: Hashable) -> Drawn:
+def _lesson(plane: LabelledPlane, image: Hashable, key: Hashable) -> Lesson:
     """What was saved, as it was drawn."""
     labels: Any = np.array(plane.labels)
     certain = np.zeros(labels.shape, bool) if plane.certain is None else plane.certain
     if plane.ignore is not None:
         labels = np.where(plane.ignore, IGNORE, labels)
         certain = certain | plane.ignore
-    return Drawn(key, image, plane.name, plane.image, labels, certain, objects=plane.objects)
+    drawn = Drawn(key, image, plane.name, plane.image, labels, certain, objects=plane.objects)
+    return Lesson(drawn, Mode(plane.labels_as, plane.background or 1), plane.scale)

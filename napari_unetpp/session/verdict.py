@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_unetpp._types import LEVELS, FinetuneDone, LevelScores, ScoreSet
+from napari_unetpp._types import LEVELS, FinetuneDone, FinetuneStarted, LevelScores, ScoreSet
 from napari_unetpp.session.values import Tone
 from napari_unetpp.session.wording import NO_VALIDATION, seconds_text
 
@@ -42,17 +43,27 @@ def score_rows(done: FinetuneDone) -> list[ScoreRow]:
     return rows
 
 
+def started(event: FinetuneStarted) -> str:
+    """What is held out, and what else is to be known of the beginning."""
+    held_out = f"Held out: {event.held_out}." if event.held_out else NO_VALIDATION
+    return " ".join((held_out, *_others(event.notes)))
+
+
 def verdict(done: FinetuneDone) -> tuple[str, Tone]:
     """Whether the new model is better, by how much, and how that is known."""
     how = f"{done.steps} steps in {seconds_text(done.seconds)}{', stopped early' if done.stopped else ''}"
-    notes = "".join(f" {note}" for note in done.notes)
     if done.better is None:
         text = f"{NO_VALIDATION} Keep it, look, and choose the former model again if it is worse ({how})."
-        return text + notes, "warning"
-    change = _change(done)
-    if done.better:
-        return f"Better{change} ({how}).{notes}", "info"
-    return f"Not better{change} ({how}): discard it, or correct more and try again.{notes}", "warning"
+    elif done.better:
+        text = f"Better{_change(done)} ({how})."
+    else:
+        text = f"Not better{_change(done)} ({how}): discard it, or correct more and try again."
+    return " ".join((text, *_others(done.notes))), "info" if done.better else "warning"
+
+
+def _others(notes: Sequence[str]) -> list[str]:
+    """Notes without the one that is said anyway."""
+    return [note for note in notes if not note.startswith(NO_VALIDATION.partition(":")[0])]
 
 
 def _change(done: FinetuneDone) -> str:

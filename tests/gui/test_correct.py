@@ -343,3 +343,15 @@ def test_next_image_of_the_list_then_of_the_folder(
     assert not viewer.layers["a"].visible
     dock.form.correct.next_image_button.click()
     assert "last image" in dock.form.message_label.text()
+
+
+def test_the_next_dock_takes_the_layer_up(viewer: Any, correcting: Any, open_dock: Any, wait: Any) -> None:
+    sheet(viewer).paint((80, 100), 9)
+    viewer.window.remove_dock_widget(correcting)
+    assert sheet(viewer).data[80, 100] == 9
+    dock = open_dock()
+    assert dock.form.correct.lessons_label.text() == "1 correction, 1 image"
+    predict(dock, {3: SPOT})
+    again(dock, wait)
+    assert sheet(viewer).data[80, 100] == 9 and sheet(viewer).data[45, 65] and not sheet(viewer).data[15, 15]
+    assert [one.name for one in viewer.layers] == ["cells", "cells prediction", "cells corrections"]
