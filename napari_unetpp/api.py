@@ -6,15 +6,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Segmentation
+from napari_unetpp._types import (
+    FinetuneDone,
+    FinetuneEvent,
+    FinetuneRequest,
+    LabelledPlane,
+    LabelsAs,
+    ModelInfo,
+    Segmentation,
+    UnetppError,
+)
 from napari_unetpp.files.model_list import find_model, list_models
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.evaluator import Evaluator
 
-__all__ = ["evaluate", "list_models", "load_model", "segment"]
+__all__ = ["evaluate", "finetune", "list_models", "load_model", "segment"]
 
 Image = NDArray[Any]
 Auto = Literal["auto"]
@@ -96,6 +106,7 @@ def evaluate(
     device: str = "auto",
     foreground: Sequence[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    on_problem: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Score all levels of a model on a folder of labelled images.
 
@@ -109,6 +120,8 @@ def evaluate(
         These label values are foreground, the others background; AP50 is then undefined.
     progress : callable, optional
         Told ``(images done, images in all)``.
+    on_problem : callable, optional
+        Told what is wrong with an image, which is then left out; without it the first bad image raises.
 
     Returns
     -------
@@ -122,4 +135,112 @@ def evaluate(
 
     pairs = read_pairs(folder)
     evaluator = load_model(model, device=device) if isinstance(model, (str, Path)) else model
-    return evaluate_pairs(evaluator, pairs, foreground=foreground, progress=progress)
+    return evaluate_pairs(evaluator, pairs, foreground=foreground, progress=progress, on_problem=on_problem)
+
+
+def finetune(
+    model: str | Path | ModelInfo | Evaluator,
+    images: Sequence[Image],
+    labels: Sequence[Image],
+    *,
+    labels_as: LabelsAs = "reviewed",
+    certain: Sequence[Image | None] | None = None,
+    ignore: Sequence[Image | None] | None = None,
+    background: int | None = None,
+    foreground: Sequence[int] | None = None,
+    classes: Sequence[str] = (),
+    scale: float | Auto = "auto",
+    seconds: float | None = 60.0,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    progress: Callable[[FinetuneEvent], None] | None = None,
+) -> FinetuneDone:
+    """Fine-tune a copy of a model on labelled images.
+
+    Parameters
+    ----------
+    model : str, Path, ModelInfo or Evaluator
+        The model to start from; its file is only read.
+    images : sequence of ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
+    labels : sequence of integer ndarray of shape (Y, X)
+        Objects (instances) or classes (semantic).
+    labels_as : {"reviewed", "corrections", "sparse"}
+        Every pixel is true; only `certain` ones are, the rest is left to the model; or 0 is
+        unlabelled and `background` names the label value of background.
+    certain, ignore : sequence of ndarray of shape (Y, X), or None for an image without, optional
+    foreground : sequence of int, optional
+        These label values are foreground, the others background; objects are then not told apart.
+    classes : sequence of str
+        Classes to add to a semantic model, after its own.
+    scale : float or "auto"
+        Working grid = image grid times `scale`; "auto": the model's sampling rule.
+    seconds, steps : float or None, int or None
+        The run ends when either is reached. With steps alone the same call gives the same weights.
+    out : str or Path, optional
+        File for the new model; an existing one is refused unless `overwrite`, the parent always.
+    progress : callable, optional
+        Told every event.
+
+    Returns
+    -------
+    FinetuneDone
+        Card, weights, and the scores of all levels before and after on held-out pixels.
+
+    Raises
+    ------
+    UnetppError
+        Labels that do not fit, nothing to learn from, or a file that must not be written.
+
+    Examples
+    --------
+    >>> done = finetune("nuclei", [image], [labels], out="mine.safetensors")  # doctest: +SKIP
+    >>> done.better, done.info.recommended_level  # doctest: +SKIP
+    """
+    from napari_unetpp.train import finetune as learning
+    from napari_unetpp.train import outcome
+    from napari_unetpp.train.corrections import map_values
+
+    count = len(images)
+    columns = (labels, certain or [None] * count, ignore or [None] * count)
+    if any(len(column) != count for column in columns):
+        raise UnetppError(
+            f"{count} images were given with {', '.join(str(len(c)) for c in columns)} label images, certain "
+            "and ignore masks; expected one for each image (None where there is no mask)."
+        )
+    planes = tuple(
+        LabelledPlane(
+            name=f"{n:04d}",
+            image=np.asarray(image),
+            labels=np.asarray(label),
+            labels_as=labels_as,
+            certain=None if sure is None else np.asarray(sure) != 0,
+            ignore=None if skip is None else np.asarray(skip) != 0,
+            background=background,
+            scale=None if isinstance(scale, str) else scale,
+        )
+        for n, (image, label, sure, skip) in enumerate(zip(images, *columns, strict=True))
+    )
+    if foreground is not None:
+        planes = map_values(planes, foreground)
+    parent = _card(model)
+    target = None if out is None else Path(out)
+    if target is not None:
+        outcome.check_target(target, parent, overwrite=overwrite)
+    request = FinetuneRequest(
+        parent, planes, seconds=seconds, steps=steps, seed=seed, device=device, classes=tuple(classes)
+    )
+    event: FinetuneEvent | None = None
+    for event in learning.finetune(request):
+        if progress is not None:
+            progress(event)
+    assert isinstance(event, FinetuneDone)
+    return event if target is None else outcome.write(event, target, parent, overwrite=overwrite)
+
+
+def _card(model: str | Path | ModelInfo | Evaluator) -> ModelInfo:
+    if isinstance(model, ModelInfo):
+        return model
+    return find_model(model) if isinstance(model, (str, Path)) else model.info

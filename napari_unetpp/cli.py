@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._arguments import build_parser
-from napari_unetpp._types import UnetppError
+from napari_unetpp._types import FinetuneProgress, FinetuneRequest, FinetuneStarted, UnetppError
 from napari_unetpp.files import card_text, images, model_list, outputs
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.model_card import card_to_json
 
 BAR = 30
+DEFAULT_SECONDS = 60.0
 
 WITHOUT = {
     "monai": "Training needs MONAI: pip install 'napari-unetpp[train]'.",
@@ -169,16 +170,24 @@ def run_evaluate(args: argparse.Namespace) -> int:
     """Measure all levels on a folder of labelled images."""
     from napari_unetpp import api
 
+    problems: list[str] = []
     result = api.evaluate(
-        args.folder, args.model, device=args.device, foreground=args.foreground, progress=progress
+        args.folder,
+        args.model,
+        device=args.device,
+        foreground=args.foreground,
+        progress=progress,
+        on_problem=problems.append,
     )
+    for problem in problems:
+        say(f"error: {problem}")
     print(f"{result['model']} on {args.folder}: {result['images']} images, {result['device']}")
     print(card_text.levels_text(result["levels"]))
     print(f"recommended level L{result['recommended_level']}, best here L{result['best_level_here']}")
     if args.json:
         text = json.dumps(result, indent=2) + "\n"
         write_atomically(args.json, lambda file: file.write(text.encode()), overwrite=True)
-    return 0
+    return 1 if problems else 0
 
 
 def run_train(args: argparse.Namespace) -> int:
@@ -194,6 +203,55 @@ def run_train(args: argparse.Namespace) -> int:
     info = train_folder(TrainRequest(**given), log=say)
     print(card_text.card_text(info))
     return 0
+
+
+def run_finetune(args: argparse.Namespace) -> int:
+    """Fine-tune a copy of a model on a folder of corrections."""
+    from napari_unetpp.files.corrections import read_corrections
+    from napari_unetpp.train import outcome, report
+    from napari_unetpp.train.corrections import map_values
+    from napari_unetpp.train.finetune import finetune
+
+    parent = model_list.find_model(args.model)
+    outcome.check_target(args.out, parent, overwrite=args.overwrite)
+    planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background)
+    if args.foreground:
+        planes = map_values(planes, args.foreground)
+    seconds = args.seconds or (None if args.steps else DEFAULT_SECONDS)
+    request = FinetuneRequest(
+        parent,
+        planes,
+        seconds=seconds,
+        steps=args.steps,
+        seed=args.seed,
+        device=args.device,
+        classes=args.add_classes,
+    )
+    points: list[FinetuneProgress] = []
+    for event in finetune(request):
+        if isinstance(event, FinetuneStarted):
+            say(f"{event.planes} labelled, {event.held_out or 'nothing'} held out")
+        elif isinstance(event, FinetuneProgress):
+            points.append(event)
+            _live(report.line(event), lasting=bool(event.dice))
+        else:
+            done = outcome.write(event, args.out, parent, overwrite=args.overwrite)
+    for note in done.notes:
+        say(f"note: {note}")
+    print(report.scores_text(done))
+    print(f"{args.out}: {done.steps} steps in {done.seconds:.1f} s, level L{done.info.recommended_level}")
+    if args.json:
+        text = json.dumps(report.plain(done, points), indent=2) + "\n"
+        write_atomically(args.json, lambda file: file.write(text.encode()), overwrite=True)
+    return 0
+
+
+def _live(text: str, *, lasting: bool) -> None:
+    """A line that the next one replaces unless it is lasting; without a terminal only lasting ones."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="\n" if lasting else "", file=sys.stderr, flush=True)
+    elif lasting:
+        say(text)
 
 
 def run_demo(args: argparse.Namespace) -> int:
@@ -227,5 +285,6 @@ COMMANDS = {
     "segment": run_segment,
     "evaluate": run_evaluate,
     "train": run_train,
+    "finetune": run_finetune,
     "demo": run_demo,
 }

@@ -276,6 +276,16 @@ def test_evaluate_all_levels(run: Run, labelled: Path, tiny_model: ModelInfo, tm
     assert all(f"L{level}" in out for level in (1, 2, 3, 4))
 
 
+def test_evaluate_reports_a_bad_image_and_scores_the_rest(
+    run: Run, labelled: Path, tiny_model: ModelInfo, tmp_path: Path
+) -> None:
+    broken = sorted((labelled / "images").iterdir())[0]
+    broken.write_bytes(broken.read_bytes()[:40])
+    status, out, err = run("evaluate", labelled, "--model", "tiny", "--json", tmp_path / "scores.json")
+    assert status == 1 and f"error: {broken}" in err and "2 images" in out
+    assert json.loads((tmp_path / "scores.json").read_text())["images"] == 2
+
+
 def test_evaluate_refuses_unpaired_folders(run: Run, labelled: Path, tiny_model: ModelInfo) -> None:
     (labelled / "labels" / "grey.png").unlink()
     status, _, err = run("evaluate", labelled, "--model", "tiny")

@@ -42,21 +42,31 @@ def evaluate_pairs(
     *,
     foreground: Sequence[int] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    on_problem: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Score every level on labelled images; see `api.evaluate` for what comes back."""
+    """Score every level on labelled images; see `api.evaluate` for its parameters and what comes back."""
     info = evaluator.info
     levels = info.net.levels
     tallies = {level: _Tally() for level in levels}
+    scored: list[Pair] = []
     for done, pair in enumerate(pairs, start=1):
-        _score(evaluator, pair, foreground, tallies)
+        try:
+            _score(evaluator, pair, foreground, tallies)
+            scored.append(pair)
+        except UnetppError as error:
+            if on_problem is None:
+                raise
+            on_problem(f"{pair.image}: {error}")
         if progress is not None:
             progress(done, len(pairs))
-    seconds = seconds_per_megapixel(evaluator, pairs)
+    if not scored:
+        raise UnetppError("no image of the folder could be scored.")
+    seconds = seconds_per_megapixel(evaluator, scored)
     scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in levels}
     return {
         "model": info.name,
         "device": evaluator.choice.label,
-        "images": len(pairs),
+        "images": len(scored),
         "recommended_level": info.recommended_level,
         "best_level_here": best_level(scores),
         "levels": {str(level): score for level, score in scores.items()},
