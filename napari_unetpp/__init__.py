@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_unetpp._types import ModelInfo, Segmentation, UnetppError
-    from napari_unetpp.api import evaluate, list_models, load_model, segment
+    from napari_unetpp.api import evaluate, finetune, list_models, load_model, segment
 
 try:
     __version__ = version("napari-unetpp")
@@ -24,6 +24,7 @@ __all__ = [
     "UnetppError",
     "__version__",
     "evaluate",
+    "finetune",
     "list_models",
     "load_model",
     "segment",

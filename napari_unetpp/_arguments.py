@@ -32,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     _segment(add("segment", "Segment images and folders of images."))
     _evaluate(add("evaluate", "Measure all levels of a model on a folder of labelled images."))
     _train(add("train", "Train a model on a folder of labelled images."))
+    _finetune(add("finetune", "Fine-tune a model on labelled or corrected images."))
     _demo(add("demo", "Open napari on a sample; without a screen, write pictures instead."))
     return parser
 
@@ -106,6 +107,33 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
 
 
+def _finetune(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder",
+        metavar="FOLDER",
+        type=Path,
+        help="images/ and labels/ with equal stems, optionally certain/, ignore/ and session.json",
+    )
+    parser.add_argument("--model", required=True, help="model to start from: name or file")
+    parser.add_argument("--out", metavar="FILE", type=model_path, required=True, help="NAME.safetensors")
+    parser.add_argument("--seconds", type=positive, help="time budget (default: 60, unless --steps is given)")
+    parser.add_argument("--steps", type=count, help="length in steps: the same steps give the same weights")
+    parser.add_argument(
+        "--labels-as",
+        choices=("corrections", "reviewed", "sparse"),
+        help="what the labels say (default: as saved; with certain/ corrections, else reviewed)",
+    )
+    parser.add_argument("--background", type=int, metavar="V", help="sparse: the label value of background")
+    parser.add_argument(
+        "--add-classes", metavar="NAME,...", type=names, default=(), help="classes that a semantic model gets"
+    )
+    _foreground(parser)
+    _device(parser)
+    parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write scores and history as JSON")
+    parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
@@ -160,6 +188,11 @@ def level(text: str) -> int | str:
 def values(text: str) -> tuple[int, ...]:
     """Whole numbers with commas between them."""
     return tuple(int(value) for value in text.split(","))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def model_path(text: str) -> Path:

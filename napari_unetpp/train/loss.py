@@ -44,13 +44,14 @@ class DeepSupervisionLoss(nn.Module):
     def one_head(self, logits: Tensor, batch: Batch) -> Tensor:
         """Loss (scalar) of one head."""
         weight, target = batch.weight, batch.target
-        total = weight.sum().clamp(min=1.0)
+        total = weight.sum(dim=(0, 2, 3)).clamp(min=1.0)
         if self.task == "semantic" and logits.shape[1] > 1:
+            weight, total = weight[:, :1], total[0]
             entropy = (F.cross_entropy(logits, target, reduction="none")[:, None] * weight).sum() / total
             semantic: Tensor = entropy + self.dice(logits.softmax(1)[:, 1:], target[:, 1:], mask=weight)
             return semantic
         each = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight
         per_output = each.sum(dim=(0, 2, 3)) / total
         entropy = per_output[0] + SEPARATING_WEIGHT * per_output[1:].sum()
-        loss: Tensor = entropy + self.dice(logits[:, :1].sigmoid(), target[:, :1], mask=weight)
+        loss: Tensor = entropy + self.dice(logits[:, :1].sigmoid(), target[:, :1], mask=weight[:, :1])
         return loss

@@ -28,7 +28,10 @@ INVERT, GREY = 0.12, 0.2
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One training batch: image (N, 3, Y, X), target (N, K, Y, X), weight (N, 1, Y, X) with 0 = ignore."""
+    """One training batch: image (N, 3, Y, X), target (N, K, Y, X), weight with 0 = ignore.
+
+    The weight has shape (N, 1, Y, X), or (N, K, Y, X) where the outputs differ.
+    """
 
     image: Tensor
     target: Tensor

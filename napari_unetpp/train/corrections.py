@@ -1,0 +1,227 @@
+"""From a labelled plane to a lesson: what is known of each pixel, on the grid the network sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.measure import label as connected_components
+from skimage.transform import resize
+
+from napari_unetpp._types import LabelledPlane, ModelInfo, Region, UnetppError
+from napari_unetpp.engine.collect import check_scale, invalid_pixels
+from napari_unetpp.engine.normalise import clean_plane, measure, to_input
+from napari_unetpp.engine.sampling import resample
+from napari_unetpp.files.corrections import check_plane
+from napari_unetpp.train.labels import IGNORE
+from napari_unetpp.train.targets import boundary_map, object_maps
+
+Bools = NDArray[np.bool_]
+
+CONTEXT = 96
+"""Pixels around the labelled part that are kept: the network sees them, nothing is learned from them."""
+
+AREA = 0.05
+"""Labels of one value, a connected part of which covers this share of the plane, tell no objects apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """One labelled plane, cut to its labelled part, as the network reads it.
+
+    Attributes
+    ----------
+    name : str
+    image : ndarray of float32, shape (C, Y, X)
+        Normalised as in inference.
+    labels : ndarray of int32, shape (Y, X)
+        Objects (instances) or classes (semantic); 0 is background.
+    known : ndarray of bool, shape (Y, X)
+        Where `labels` are true.
+    whole : ndarray of bool, shape (Y, X)
+        Where the separating outputs can be learned: whole known objects and known background.
+    open : ndarray of bool, shape (Y, X)
+        Where the parent's own prediction counts softly.
+    held : ndarray of bool, shape (Y, X)
+        Where the separating outputs are held to the parent, because they cannot be learned.
+    copied : bool
+        Whether labels outside `known` are a corrected copy of a prediction.
+    """
+
+    name: str
+    image: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    known: Bools
+    whole: Bools
+    open: Bools
+    held: Bools
+    copied: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.known.shape[0], self.known.shape[1]
+
+
+def make_lesson(plane: LabelledPlane, info: ModelInfo) -> Lesson:
+    """Bring a plane to the model's working grid and say what is known there.
+
+    Raises
+    ------
+    UnetppError
+        Shapes that do not fit, masks that are missing, classes that the model does not have.
+    """
+    check_plane(plane)
+    image, _ = clean_plane(plane.image)
+    scale = check_scale(info, image.shape, "auto" if plane.scale is None else plane.scale)
+    labels, known = _read(plane, info)
+    invalid = invalid_pixels(image)
+    if invalid is not None:
+        known = known & ~invalid
+    work = resample(image, scale)
+    shape = (work.shape[0], work.shape[1])
+    labels, known = _nearest(labels, shape), _nearest(known, shape)
+    ignore = np.zeros(shape, bool) if plane.ignore is None else _nearest(plane.ignore, shape)
+    part = _labelled_part(known).slices
+    x = to_input(work, measure(image, info.normalisation), info.net.in_channels)[:, *part]
+    labels, known, ignore = labels[part], known[part], ignore[part]
+    copied = plane.labels_as == "corrections"
+    whole = np.zeros(known.shape, bool)
+    if info.task == "instances" and plane.labels_as != "sparse" and _tells_apart(plane):
+        labels = _separate(labels)
+        whole = _whole_objects(labels, known)
+    open_ = ~known & ~ignore if copied else np.zeros(known.shape, bool)
+    held = ~whole & (known | open_) if info.task == "instances" else np.zeros(known.shape, bool)
+    x, labels = np.ascontiguousarray(x), np.ascontiguousarray(labels)
+    return Lesson(plane.name, x, labels, known, whole, open_, held, copied)
+
+
+def narrowed(lesson: Lesson, learned: Bools | None = None, asked: Bools | None = None) -> Lesson:
+    """A lesson that says nothing outside `learned`, and in which the parent counts only inside `asked`."""
+    learned = np.ones(lesson.shape, bool) if learned is None else learned
+    taught = learned if asked is None else learned & asked
+    return replace(
+        lesson,
+        known=lesson.known & learned,
+        whole=lesson.whole & learned,
+        open=lesson.open & taught,
+        held=lesson.held & taught,
+    )
+
+
+def map_values(planes: Sequence[LabelledPlane], foreground: Sequence[int]) -> tuple[LabelledPlane, ...]:
+    """Planes whose label values `foreground` become 1 and the others background; nothing tells objects apart.
+
+    In ``sparse`` labels 0 stays unlabelled and every other value is background.
+    """
+    return tuple(_map_plane(plane, foreground) for plane in planes)
+
+
+def _map_plane(plane: LabelledPlane, foreground: Sequence[int]) -> LabelledPlane:
+    wanted = np.isin(plane.labels, list(foreground))
+    labels = wanted.astype(np.uint8)
+    if plane.labels_as == "sparse":
+        labels = np.where(wanted, 1, np.where(plane.labels != 0, 2, 0)).astype(np.uint8)
+        return replace(plane, labels=labels, background=2, objects=False)
+    ignored = plane.labels == IGNORE if IGNORE not in foreground else np.zeros(labels.shape, bool)
+    ignore = ignored if plane.ignore is None else ignored | plane.ignore
+    return replace(plane, labels=labels, ignore=ignore, objects=False)
+
+
+def _read(plane: LabelledPlane, info: ModelInfo) -> tuple[NDArray[np.int32], Bools]:
+    """Labels with 0 as background, and where they are true (input grid)."""
+    labels = plane.labels.astype(np.int64)
+    if plane.labels_as == "sparse":
+        known = labels != 0
+        if plane.background is not None:
+            labels = np.where(labels == plane.background, 0, labels)
+    elif plane.labels_as == "corrections":
+        assert plane.certain is not None  # check_plane
+        known = plane.certain.astype(bool)
+    else:
+        known = np.ones(labels.shape, bool)
+    if plane.ignore is not None:
+        known = known & ~plane.ignore.astype(bool)
+    if info.task == "semantic":
+        known = known & (labels != IGNORE)
+        _check_classes(plane.name, labels[known], info)
+        return np.where(labels == IGNORE, 0, labels).astype(np.int32), known
+    return _small(labels), known
+
+
+def _small(labels: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Object numbers that a float32 holds exactly (patches are warped as float32)."""
+    if labels.max(initial=0) < 1 << 24:
+        return labels.astype(np.int32)
+    numbers = np.unique(np.append(labels.ravel(), 0), return_inverse=True)[1][:-1]
+    return numbers.reshape(labels.shape).astype(np.int32)
+
+
+def _check_classes(name: str, values: NDArray[np.int64], info: ModelInfo) -> None:
+    largest = int(values.max(initial=0))
+    if largest > len(info.classes):
+        raise UnetppError(
+            f"{name} has label {largest}, but {info.name!r} has {len(info.classes)} "
+            f"class{'es' if len(info.classes) > 1 else ''} ({', '.join(info.classes)}). Name the classes to "
+            "be added, or say which values are foreground (--foreground)."
+        )
+
+
+def _tells_apart(plane: LabelledPlane) -> bool:
+    """Whether labels tell objects apart; one value over large connected areas does not."""
+    if not plane.objects:
+        return False
+    present = np.unique(plane.labels[plane.labels > 0])
+    if present.size != 1 or plane.labels_as == "corrections":
+        return True
+    parts = connected_components(plane.labels > 0, connectivity=1)
+    return bool(np.bincount(parts.ravel())[1:].max(initial=0) < AREA * parts.size)
+
+
+def _separate(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Where all foreground has one value, connected components are the objects."""
+    if np.unique(labels[labels > 0]).size == 1:
+        return connected_components(labels > 0, connectivity=1).astype(np.int32)  # type: ignore[no-any-return]
+    return labels
+
+
+def _whole_objects(labels: NDArray[np.int32], known: Bools) -> Bools:
+    """Known background, and the objects of which every pixel is known."""
+    doubtful = np.unique(labels[~known])
+    return known & ~(np.isin(labels, doubtful) & (labels > 0))
+
+
+def _nearest(array: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    if array.shape == shape:
+        return array
+    out = resize(array.astype(np.float64), shape, order=0, mode="edge", anti_aliasing=False)
+    return out.astype(array.dtype)  # type: ignore[no-any-return]
+
+
+def _labelled_part(known: Bools) -> Region:
+    """The box around all known pixels, with context; the whole plane where nothing is known."""
+    rows, columns = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
+    height, width = known.shape
+    if rows.size == 0:
+        return Region(0, 0, height, width)
+    return Region(
+        max(0, int(rows[0]) - CONTEXT),
+        max(0, int(columns[0]) - CONTEXT),
+        min(height, int(rows[-1]) + 1 + CONTEXT),
+        min(width, int(columns[-1]) + 1 + CONTEXT),
+    )
+
+
+def separating_maps(lesson: Lesson, outputs: Sequence[str]) -> NDArray[np.float32]:
+    """Targets (K - 1, Y, X) of the separating outputs, by their names; 0 where nothing is told apart."""
+    maps = np.zeros((len(outputs) - 1, *lesson.shape), np.float32)
+    if not lesson.whole.any():
+        return maps
+    distance, centre = object_maps(lesson.labels)
+    known = {"boundary": boundary_map(lesson.labels), "distance": distance, "centre": centre}
+    for n, name in enumerate(outputs[1:]):
+        maps[n] = known[name]
+    return maps

@@ -1,0 +1,86 @@
+"""The model that fine-tuning starts from: its network, new classes in its heads, heads made anew."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp.files.model_file import read_tensors
+from napari_unetpp.net.unetpp import UNetPlusPlus
+
+RARE = 20.0
+"""A class that is added begins this many times less likely than the background."""
+
+
+def load_network(info: ModelInfo) -> UNetPlusPlus:
+    """The network of a model in memory; its file is only read."""
+    if info.path is None:
+        raise UnetppError(f"the model {info.name!r} has no file; choose one from the list of models.")
+    if info.net.arch != "unetpp":
+        raise UnetppError(f"{info.name!r} is a {info.net.arch}; only unetpp models can be fine-tuned.")
+    tensors = read_tensors(info.path)
+    net = UNetPlusPlus(info.net, norm=any(".norm." in name for name in tensors))
+    net.load_state_dict(tensors)
+    return net
+
+
+def with_classes(info: ModelInfo, classes: Sequence[str]) -> ModelInfo:
+    """The card with further classes after its own.
+
+    Raises
+    ------
+    UnetppError
+        An instance model, which has one class, or a name that is there already.
+    """
+    if not classes:
+        return info
+    if info.task == "instances":
+        raise UnetppError(
+            f"{info.name!r} tells objects of one class apart; classes can be added to semantic models only."
+        )
+    names = (*info.classes, *classes)
+    if len(set(names)) < len(names) or "background" in names:
+        raise UnetppError(f"classes {', '.join(names)}: every class needs a name of its own.")
+    outputs = ("background", *names)
+    return replace(info, classes=names, outputs=outputs, net=replace(info.net, outputs=len(outputs)))
+
+
+def extend_heads(net: UNetPlusPlus, info: ModelInfo) -> None:
+    """Give the heads the channels of `info`, in place; what they said before they say still.
+
+    One sigmoid with logit z becomes the softmax of -z/2 and z/2. A new class starts as the
+    background does, `RARE` times less likely.
+    """
+    if info.net.outputs == net.config.outputs:
+        return
+    for name, head in list(net.heads.items()):
+        assert isinstance(head, nn.Conv2d) and head.bias is not None
+        weight, bias = head.weight.detach(), head.bias.detach()
+        if len(weight) == 1:
+            weight, bias = torch.cat([-weight / 2, weight / 2]), torch.cat([-bias / 2, bias / 2])
+        more = info.net.outputs - len(weight)
+        weight = torch.cat([weight, weight[:1].expand(more, -1, -1, -1)])
+        bias = torch.cat([bias, (bias[:1] - math.log(RARE)).expand(more)])
+        net.heads[name] = _head(weight, bias)
+    net.config = info.net
+
+
+def renew_heads(net: UNetPlusPlus, rng: np.random.Generator) -> None:
+    """Heads that know nothing, in place: small random weights, no preference (all outputs)."""
+    for name, head in list(net.heads.items()):
+        assert isinstance(head, nn.Conv2d)
+        bound = 1 / math.sqrt(head.weight.shape[1])
+        values = rng.uniform(-bound, bound, tuple(head.weight.shape)).astype(np.float32)
+        net.heads[name] = _head(torch.from_numpy(values), torch.zeros(len(values)))
+
+
+def _head(weight: Tensor, bias: Tensor) -> nn.Conv2d:
+    head = nn.utils.skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 1)
+    head.weight.data, head.bias.data = weight.clone(), bias.clone()
+    return head  # type: ignore[no-any-return]

@@ -1,0 +1,77 @@
+"""How fine-tuning learns at each point of the run: pure functions of the progress in [0, 1]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_unetpp._types import NetConfig
+from napari_unetpp.net import graph
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What was chosen by measurement (see "Fine-tuning" in docs/how-it-works.md).
+
+    Attributes
+    ----------
+    patch, batch : int
+        Side of the patches in px (working grid), patches in a step.
+    rate : float
+        Peak learning rate of AdamW.
+    head_rate : float
+        Learning rate of the heads, as a multiple.
+    decay : float
+        Decay of the weight average, per step.
+    growth : tuple of (level, share)
+        Levels trained one after the other, and the share of the run's work each gets.
+    looks : tuple of float
+        Progress at which the held-out pixels are looked at; the end is looked at, too.
+    train_norms : bool
+        Let batch norms follow the batches; False: measured on the corrected planes first, then fixed.
+    blind : float
+        Below this Dice on labelled pixels the parent sees nothing, and its heads are renewed.
+    """
+
+    patch: int = 128
+    batch: int = 4
+    rate: float = 2e-3
+    head_rate: float = 1.0
+    decay: float = 0.9
+    growth: tuple[tuple[int, float], ...] = ((2, 0.3), (3, 0.3), (4, 0.4))
+    looks: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 0.9)
+    train_norms: bool = True
+    blind: float = 0.1
+
+
+def level_at(progress: float, recipe: Recipe, depth: int) -> int:
+    """The level whose nodes are trained at this share of the work."""
+    done = 0.0
+    for level, share in recipe.growth:
+        done += share
+        if progress < done:
+            return min(level, depth)
+    return depth
+
+
+def work_done(steps: float, recipe: Recipe, net: NetConfig) -> float:
+    """Share of the work that a share of the steps has done: deep steps cost more.
+
+    The inverse of spending `growth` on steps whose cost follows `graph.flops`.
+    """
+    shares = [(share, share / _cost(min(level, net.depth), net)) for level, share in recipe.growth]
+    all_steps = sum(count for _, count in shares)
+    left, work = steps * all_steps, 0.0
+    for share, count in shares:
+        part = min(left, count)
+        work += share * part / count
+        left -= part
+    return min(work, 1.0) if steps < 1 else 1.0
+
+
+def steps_of(work: float, recipe: Recipe, net: NetConfig) -> int:
+    """Steps of a run that costs as much as `work` steps of the whole network."""
+    return round(work * sum(share / _cost(min(level, net.depth), net) for level, share in recipe.growth))
+
+
+def _cost(level: int, net: NetConfig) -> float:
+    return graph.flops(level, net, 128, 128) / graph.flops(net.depth, net, 128, 128)
