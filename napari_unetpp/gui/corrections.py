@@ -17,10 +17,10 @@ from napari_unetpp.gui.layers import TRANSFORMS, NapariLayers
 from napari_unetpp.gui.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex
 from napari_unetpp.gui.regions import Regions
-from napari_unetpp.gui.sheet import CERTAIN, Sheet
+from napari_unetpp.gui.sheet import BARE, CERTAIN, Sheet
 from napari_unetpp.gui.strokes import planes_of
 from napari_unetpp.session.correct_ports import SheetSignals
-from napari_unetpp.session.lessons import Drawn
+from napari_unetpp.session.lessons import Drawn, Sense
 from napari_unetpp.session.values import Plane
 
 MARK = "napari_unetpp_corrections"
@@ -105,7 +105,7 @@ class NapariSheets(QObject):
     # ------------------------------------------------------------------ writing
 
     def put(
-        self, plane: Plane, labels: NDArray[Any], certain: NDArray[np.bool_], *, objects: bool, label: int
+        self, plane: Plane, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense, *, label: int
     ) -> None:
         """Hold these labels for a plane, as if `certain` had been decided.
 
@@ -121,17 +121,17 @@ class NapariSheets(QObject):
             wide = np.promote_types(sheet.layer.data.dtype, labels.dtype)
             if sheet.strokes.on_plane(index) or wide != sheet.layer.data.dtype:
                 self._replace(sheet, wide)
-        sheet.hold(index, labels, certain, objects=objects)
+        sheet.hold(index, labels, certain, sense)
         self._painter.paint(sheet.layer, index, Region(0, 0, *plane.shape), labels, final=False)
         sheet.layer.selected_label = label
-        self._layers.cover(plane.image)
+        self._layers.cover(plane.image, hide=not sense.strokes)
 
     def ask(self, plane: Plane) -> None:
         """The user wants to correct this plane."""
         sheet = self._sheets.get(plane.image)
         if sheet is not None:
             index = _canonical(plane.key)
-            sheet.known.setdefault(index, True)
+            sheet.known.setdefault(index, BARE)
             sheet.asked.add(index)
             sheet.cache.pop(index, None)
 
@@ -250,7 +250,7 @@ class NapariSheets(QObject):
             return
         sheet.strokes.add(event.value)
         for index in planes_of(event.value, self._displayed(sheet)):
-            sheet.known.setdefault(index, True)
+            sheet.known.setdefault(index, BARE)
             sheet.cache.pop(index, None)
         self._stir(sheet.image)
 

@@ -35,7 +35,7 @@ class NapariLayers(QObject):
         self._viewer = viewer
         self._versions: dict[Hashable, int] = {}
         self._outputs: dict[Hashable, Labels] = {}
-        self._covered: dict[Hashable, Labels] = {}
+        self._covered: dict[Hashable, tuple[Labels, bool]] = {}
         self._watched: dict[Hashable, Layer] = {}
         self._painter = Painter(self)
         self._circle = Circle(viewer, self.signals)
@@ -107,16 +107,17 @@ class NapariLayers(QObject):
         self._painter.paint(output, index, region, values, final=final)
         return True
 
-    def cover(self, image: Hashable) -> None:
-        """Hide our output layer and lock it: another one is corrected in its place."""
+    def cover(self, image: Hashable, *, hide: bool) -> None:
+        """Lock our output layer and hide it, or not: another one is corrected. It is done only once."""
         output = self._output(image)
-        if output is not None and self._covered.get(image) is not output:
-            self._covered[image] = output
-            output.visible = output.editable = False
+        if output is not None and self._covered.get(image) != (output, hide):
+            self._covered[image] = (output, hide)
+            output.editable = False
+            output.visible = not hide
 
     def uncover(self, image: Hashable) -> None:
         """Undo `cover`."""
-        output = self._covered.pop(image, None)
+        output, _ = self._covered.pop(image, (None, False))
         if output is not None and output in self._viewer.layers:
             output.visible = output.editable = True
 

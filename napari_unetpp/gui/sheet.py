@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from napari_unetpp.gui.planes import LazyPlane, PlaneIndex
 from napari_unetpp.gui.strokes import Strokes
-from napari_unetpp.session.lessons import Drawn
+from napari_unetpp.session.lessons import Drawn, Sense
 
 CERTAIN, PLANES = "napari_unetpp_certain", "napari_unetpp_planes"
 """Where a layer keeps what is known about it while no dock is open."""
+
+BARE = Sense(strokes=True)
+"""Of a plane that was painted on before there was a result for it."""
 
 
 class Sheet:
@@ -30,7 +33,7 @@ class Sheet:
     base : integer ndarray
         The labels as they were handed over: what differs was decided by the user.
     known : dict
-        Planes that were handed over or painted on, and whether numbers tell objects apart there.
+        Planes that were handed over or painted on, and how their labels are to be read.
     asked : set of PlaneIndex
         Planes that the user asked to correct.
     cache : dict
@@ -42,14 +45,12 @@ class Sheet:
         self.version = 0
         self.base = np.zeros(layer.data.shape, layer.data.dtype)
         self.strokes = Strokes(layer, np.zeros(layer.data.shape, bool))
-        self.known: dict[PlaneIndex, bool] = {}
+        self.known: dict[PlaneIndex, Sense] = {}
         self.asked: set[PlaneIndex] = set()
         self.cache: dict[PlaneIndex, Drawn | None] = {}
         self._lengths = (0, 0)
 
-    def hold(
-        self, index: PlaneIndex, labels: NDArray[Any], certain: NDArray[np.bool_], *, objects: bool
-    ) -> None:
+    def hold(self, index: PlaneIndex, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense) -> None:
         """Take over the labels of a plane. The layer's own pixels are written by the painter."""
         self.version = index.version
         if labels.dtype.itemsize > self.base.dtype.itemsize:
@@ -57,7 +58,7 @@ class Sheet:
         index.view(self.base)[...] = labels
         index.view(self.strokes.settled)[...] = certain
         plane = replace(index, transposed=False)
-        self.known[plane] = objects
+        self.known[plane] = sense
         self.cache.pop(plane, None)
 
     def renew(self, layer: Labels) -> None:
@@ -80,7 +81,7 @@ class Sheet:
             labels=labels,
             certain=certain,
             inside=inside,
-            objects=self.known.get(plane, True),
+            sense=self.known.get(plane, BARE),
         )
 
     def write_down(self) -> None:
@@ -89,15 +90,15 @@ class Sheet:
         for index in self.known:
             index.view(certain)[...] |= index.view(self.layer.data) != index.view(self.base)
         self.layer.metadata[CERTAIN] = certain
-        self.layer.metadata[PLANES] = [(i.point, o, i in self.asked) for i, o in self.known.items()]
+        self.layer.metadata[PLANES] = [(i.point, sense, i in self.asked) for i, sense in self.known.items()]
 
     def read_up(self) -> None:
         """Go on from what is kept with the layer."""
         self.base = np.array(self.layer.data)
         self.strokes.settled = self.layer.metadata.pop(CERTAIN)
-        for point, objects, asked in self.layer.metadata.pop(PLANES):
+        for point, sense, asked in self.layer.metadata.pop(PLANES):
             index = PlaneIndex(self.image, self.version, point, transposed=False)
-            self.known[index] = objects
+            self.known[index] = sense
             if asked:
                 self.asked.add(index)
 

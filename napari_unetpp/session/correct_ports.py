@@ -19,7 +19,7 @@ from napari_unetpp._types import (
     ModelInfo,
     ShouldStop,
 )
-from napari_unetpp.session.lessons import Drawn, Mode
+from napari_unetpp.session.lessons import Drawn, Mode, Sense
 from napari_unetpp.session.values import Plane, Tone
 from napari_unetpp.session.verdict import ScoreRow
 
@@ -84,9 +84,12 @@ class Sheets(Protocol):
         ...
 
     def put(
-        self, plane: Plane, labels: NDArray[Any], certain: NDArray[np.bool_], *, objects: bool, label: int
+        self, plane: Plane, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense, *, label: int
     ) -> None:
-        """Hold these labels for a plane, as if `certain` had been decided; strokes there are final."""
+        """Hold these labels for a plane, as if `certain` had been decided; undo does not reach back.
+
+        `label` is what the brush paints next.
+        """
         ...
 
     def ask(self, plane: Plane) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,7 @@ Outline = tuple[str, NDArray[np.floating[Any]]]
 """Kind of a shape (``rectangle``, ``polygon``, ``ellipse``) and its corners in (Y, X)."""
 
 
-def merge(
-    prediction: Ints, corrected: Ints, certain: Mask, *, objects: bool, reserved: Collection[int] = ()
-) -> Ints:
+def merge(prediction: Ints, corrected: Ints, certain: Mask, *, objects: bool) -> Ints:
     """Take the user's pixels where they decided, the new prediction elsewhere.
 
     Objects keep the numbers the user gave them; predicted ones get numbers that clash with none.
@@ -33,8 +31,6 @@ def merge(
         Pixels that the user decided in `corrected`.
     objects : bool
         Numbers tell objects apart; False: they are classes and stay what they are.
-    reserved : collection of int
-        Numbers that no predicted object gets.
 
     Notes
     -----
@@ -43,14 +39,14 @@ def merge(
     """
     if not objects:
         return small_dtype(np.where(certain, corrected, prediction))
-    if not reserved and not certain.any():
+    if not certain.any():
         return small_dtype(prediction)
     from scipy import ndimage
 
     users = np.setdiff1d(np.unique(corrected[certain]), [0, IGNORE])
     merged = prediction.astype(np.int32)
     boxes = ndimage.find_objects(merged)
-    top = _renumber(merged, boxes, {*users.tolist(), *reserved, IGNORE})
+    top = _renumber(merged, boxes, {*users.tolist(), IGNORE})
     involved = certain | _lut(users, int(corrected.max(initial=0)))[corrected]
     for number in np.unique(prediction[involved]):
         if number:
@@ -123,6 +119,17 @@ def _commonest(values: Ints) -> tuple[int, int]:
     numbers, counts = np.unique(values, return_counts=True)
     best = int(counts.argmax())
     return int(numbers[best]), int(counts[best])
+
+
+def to_strokes(labels: Ints, certain: Mask, background: int) -> tuple[Ints, Mask]:
+    """What the user decided as strokes on nothing: 0 is unlabelled, `background` stands for background."""
+    strokes = np.where(labels == 0, background, labels)
+    return small_dtype(np.where(certain, strokes, 0)), certain
+
+
+def from_strokes(labels: Ints, certain: Mask, background: int) -> tuple[Ints, Mask]:
+    """The other way round: 0 is background, what has no label was not decided."""
+    return small_dtype(np.where(labels == background, 0, labels)), certain & (labels != 0)
 
 
 def free_label(labels: Ints) -> int:

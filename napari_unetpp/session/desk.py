@@ -9,9 +9,9 @@ import numpy as np
 from napari_unetpp._types import UnetppError
 from napari_unetpp.session import wording
 from napari_unetpp.session.correct_ports import CorrectView, Sheets
-from napari_unetpp.session.correcting import IGNORE, Ints, Mask, free_label, merge
+from napari_unetpp.session.correcting import IGNORE, Ints, Mask, free_label, from_strokes, merge, to_strokes
 from napari_unetpp.session.cycle import Cycle
-from napari_unetpp.session.lessons import Drawn, Lesson, Lessons, Mode
+from napari_unetpp.session.lessons import Drawn, Lesson, Lessons, Mode, Sense
 from napari_unetpp.session.ports import Layers
 from napari_unetpp.session.presenter import Presenter, auto_scale
 from napari_unetpp.session.state import SessionState
@@ -94,7 +94,7 @@ class Desk:
         self.lessons.set_mode(plane.image, lesson.mode)
         self.lessons.set_scale(plane.image, lesson.scale)
         label = free_label(drawn.labels)
-        self.sheets.put(plane, drawn.labels, drawn.certain, objects=drawn.objects, label=label)
+        self.sheets.put(plane, drawn.labels, drawn.certain, drawn.sense, label=label)
         self.sheets.ask(plane)
         self.follow_image()
 
@@ -113,8 +113,13 @@ class Desk:
 
     def corrected(self, plane: Plane) -> Ints | None:
         """The corrected labels of a plane, without those that are ignored; None: not corrected."""
-        drawn = self.sheets.drawn(plane)
-        return None if drawn is None else np.where(drawn.labels == IGNORE, 0, drawn.labels)
+        drawn, result = self.sheets.drawn(plane), self.layers.result(plane)
+        if drawn is None or result is None:
+            return None
+        labels, certain = recast(drawn, self.state.background, strokes=False)
+        if drawn.sense.strokes:
+            labels = merge(result, labels, certain, objects=drawn.sense.objects)
+        return np.where(labels == IGNORE, 0, labels)
 
     def forget(self) -> None:
         """Drop the corrections whose layers are gone."""
@@ -135,7 +140,20 @@ class Desk:
         self.view.set_mode(mode, wording.hint(mode.labels_as, mode.background))
         if self.state.image is not None and self.sheets.has(self.state.image):
             self.lessons.set_mode(self.state.image, mode)
+            self._recast()
         self._tell()
+
+    def _recast(self) -> None:
+        """Take the prediction away from below the strokes, or put it there, as the mode has it now."""
+        shown = self.cycle.shown
+        if shown is None or shown.plane.image != self.state.image or self.cycle.running is not None:
+            return  # the next result does it
+        drawn, sparse = self.sheets.drawn(shown.plane), self.state.labels_as == "sparse"
+        if drawn is None:
+            return
+        renamed = sparse and drawn.sense.background != self.state.background
+        if drawn.sense.strokes != sparse or renamed:
+            self._put(shown)
 
     def _tell(self) -> None:
         self.revision += 1
@@ -176,35 +194,43 @@ class Desk:
         result = self.layers.result(plane)
         if result is None:
             return
+        strokes = self.state.labels_as == "sparse"
         objects = shown.rule.kind == "labels" and shown.model.task == "instances"
+        sense = Sense(objects, strokes, self.state.background if strokes else 0)
         before = self.sheets.drawn(plane)
         drawn = before or self.lessons.take(plane.key)
         if drawn is None:
-            labels, certain = np.array(result), np.zeros(plane.shape, bool)
+            certain = np.zeros(plane.shape, bool)
+            labels = np.zeros_like(result) if strokes else np.array(result)
         else:
-            certain = drawn.certain
-            reserved = (self.state.background,) if self.state.labels_as == "sparse" else ()
-            labels = merge(result, drawn.labels, certain, objects=objects, reserved=reserved)
+            labels, certain = recast(drawn, self.state.background, strokes=strokes)
+            if not strokes:
+                labels = merge(result, labels, certain, objects=sense.objects)
         self.lessons.set_scale(plane.image, working_scale(shown))
-        label = self._label(plane, labels, certain, objects=objects, begun=before is not None)
-        self.sheets.put(plane, labels, certain, objects=objects, label=label)
+        label = self._label(plane, labels, certain, sense, begun=before is not None)
+        self.sheets.put(plane, labels, certain, sense, label=label)
 
-    def _label(
-        self,
-        plane: Plane,
-        labels: Ints,
-        certain: Mask,
-        *,
-        objects: bool,
-        begun: bool,
-    ) -> int:
+    def _label(self, plane: Plane, labels: Ints, certain: Mask, sense: Sense, *, begun: bool) -> int:
         """What the brush paints next: what it painted, unless that number now means another object."""
         selected = self.sheets.selected(plane.image)
-        if not objects:
+        if begun and sense.strokes:
+            return selected
+        if not sense.objects:
             return selected or 1
         if begun and (selected in (0, IGNORE) or (certain & (labels == selected)).any()):
             return selected
-        return free_label(labels)
+        free = free_label(labels)
+        return free + 1 if sense.strokes and free == self.state.background else free
+
+
+def recast(drawn: Drawn, background: int, *, strokes: bool) -> tuple[Ints, Mask]:
+    """What the user decided, as strokes or as a full result, whichever way they painted it."""
+    if drawn.sense.strokes == strokes:
+        certain = drawn.certain & (drawn.labels != 0) if strokes else drawn.certain
+        return (np.where(certain, drawn.labels, 0) if strokes else drawn.labels), certain
+    if strokes:
+        return to_strokes(drawn.labels, drawn.certain, background)
+    return from_strokes(drawn.labels, drawn.certain, drawn.sense.background)
 
 
 def working_scale(shown: ShowRequest) -> float | None:

@@ -26,6 +26,25 @@ class Mode:
     background: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """How labels of a plane are to be read.
+
+    Attributes
+    ----------
+    objects : bool
+        Numbers tell objects apart; False: they are classes.
+    strokes : bool
+        There is no prediction below what the user painted: 0 says nothing.
+    background : int
+        With `strokes`: the label that stands for background; 0: none does.
+    """
+
+    objects: bool = True
+    strokes: bool = False
+    background: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Drawn:
     """A snapshot of one plane that the user worked on.
@@ -41,8 +60,7 @@ class Drawn:
     certain : ndarray of bool, shape (Y, X)
     inside : ndarray of bool, shape (Y, X), or None
         The reviewed regions, where any are drawn.
-    objects : bool
-        Numbers tell objects apart.
+    sense : Sense
     """
 
     key: Hashable
@@ -52,7 +70,7 @@ class Drawn:
     labels: NDArray[Any]
     certain: NDArray[np.bool_]
     inside: NDArray[np.bool_] | None = None
-    objects: bool = True
+    sense: Sense = Sense()
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +94,7 @@ class Lesson:
         if mode.labels_as == "sparse":
             labels = np.where(drawn.certain, labels, 0)
         background = mode.background
-        if task == "semantic" and drawn.objects:
+        if task == "semantic" and drawn.sense.objects:
             labels = np.where(labels == 0, 0, 1 + (labels == background) * (mode.labels_as == "sparse"))
             background = 2
         return LabelledPlane(
@@ -88,7 +106,7 @@ class Lesson:
             ignore=ignore if ignore.any() else None,
             background=background if mode.labels_as == "sparse" else None,
             scale=self.scale,
-            objects=drawn.objects and task != "semantic",
+            objects=drawn.sense.objects and task != "semantic",
         )
 
 
@@ -147,7 +165,7 @@ def teaches(lesson: Lesson) -> bool:
     """Whether anything can be learnt from a plane."""
     drawn, labels_as = lesson.drawn, lesson.mode.labels_as
     if labels_as == "reviewed":
-        return True
+        return not drawn.sense.strokes
     if labels_as == "sparse":
         return bool((drawn.certain & (drawn.labels != 0) & (drawn.labels != IGNORE)).any())
     return bool((drawn.certain & (drawn.labels != IGNORE)).any())

@@ -17,7 +17,7 @@ from napari_unetpp.session.correct_ports import Album, Sheets, Trainer
 from napari_unetpp.session.correcting import IGNORE
 from napari_unetpp.session.desk import Desk
 from napari_unetpp.session.learning import Learning
-from napari_unetpp.session.lessons import Drawn, Lesson, Mode
+from napari_unetpp.session.lessons import Drawn, Lesson, Mode, Sense
 from napari_unetpp.session.ports import Runner
 from napari_unetpp.session.teaching import LearnRequest
 from napari_unetpp.session.values import Restored, ShowRequest
@@ -233,5 +233,6 @@ def _lesson(plane: LabelledPlane, image: Hashable, key: Hashable) -> Lesson:
     if plane.ignore is not None:
         labels = np.where(plane.ignore, IGNORE, labels)
         certain = certain | plane.ignore
-    drawn = Drawn(key, image, plane.name, plane.image, labels, certain, objects=plane.objects)
+    sense = Sense(plane.objects, plane.labels_as == "sparse", plane.background or 0)
+    drawn = Drawn(key, image, plane.name, plane.image, labels, certain, sense=sense)
     return Lesson(drawn, Mode(plane.labels_as, plane.background or 1), plane.scale)

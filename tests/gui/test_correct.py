@@ -259,20 +259,29 @@ def test_ignore_brush(viewer: Any, correcting: Any, wait: Any) -> None:
     assert not correcting.controller.corrected(correcting.controller.presenter.plane())[80, 100]
 
 
-def test_modes(viewer: Any, correcting: Any) -> None:
-    fold = correcting.form.correct
+def test_strokes_only(viewer: Any, correcting: Any, wait: Any) -> None:
+    fold, prediction = correcting.form.correct, viewer.layers["cells prediction"]
     choose = correcting.tutor.view.signals.labels_as_chosen.emit
+    sheet(viewer).fill((45, 65), 0)
     choose("sparse")
     assert not fold.background_spin.isHidden() and fold.regions_button.isHidden()
-    fold.background_spin.setValue(4)
-    sheet(viewer).paint((80, 100), 4)
-    sheet(viewer).paint((60, 20), 9)
+    assert set(np.unique(sheet(viewer).data)) == {0, 1}  # what was erased is a stroke on background now
+    assert prediction.visible and not prediction.editable
+    sheet(viewer).paint((15, 15), 2)  # over the prediction, with its own number: counts nevertheless
+    again(correcting, wait)
+    saved = correcting.controller.corrected(correcting.controller.presenter.plane())
+    assert not saved[SPOT].any() and saved[15, 15] == 2
     plane = correcting.tutor.desk.gather()[0].labelled("cells")
-    assert plane.labels_as == "sparse" and plane.background == 4
-    assert set(np.unique(plane.labels)) == {0, 4, 9}  # the prediction does not count
+    assert plane.labels_as == "sparse" and plane.background == 1
+    assert plane.labels[15, 15] == 2 and set(np.unique(plane.labels)) == {0, 1, 2}
+    fold.background_spin.setValue(4)
+    assert correcting.tutor.desk.gather()[0].labelled("cells").background == 4
+    fold.background_spin.setValue(1)
     choose("reviewed")
     assert fold.background_spin.isHidden() and not fold.regions_button.isHidden()
-    assert set(np.unique(correcting.tutor.desk.gather()[0].labelled("cells").labels)) == {0, 1, 2, 4, 9}
+    assert not prediction.visible
+    labels = correcting.tutor.desk.gather()[0].labelled("cells").labels
+    assert not labels[SPOT].any() and (labels[10:20, 10:20] == 2).all()
 
 
 def test_regions(viewer: Any, correcting: Any) -> None:
@@ -355,3 +364,21 @@ def test_the_next_dock_takes_the_layer_up(viewer: Any, correcting: Any, open_doc
     again(dock, wait)
     assert sheet(viewer).data[80, 100] == 9 and sheet(viewer).data[45, 65] and not sheet(viewer).data[15, 15]
     assert [one.name for one in viewer.layers] == ["cells", "cells prediction", "cells corrections"]
+
+
+def test_painted_before_it_was_segmented(
+    viewer: Any, photo: np.ndarray, open_dock: Any, wait: Any, qtbot: Any
+) -> None:
+    viewer.add_image(np.stack([photo, photo]), name="cells")
+    viewer.dims.set_point(0, 0)
+    dock = open_dock()
+    predict(dock, {2: SPOT})
+    dock.form.correct.correct_button.click()
+    wait(dock)
+    dock.form.live_checkbox.setChecked(False)
+    viewer.dims.set_point(0, 1)
+    sheet(viewer).paint((1, 80, 100), 1)
+    assert dock.tutor.desk.gather()[0].drawn.certain[80, 100]
+    qtbot.waitUntil(lambda: "not segmented yet" in dock.form.message_label.text(), timeout=60_000)
+    again(dock, wait)
+    assert sheet(viewer).data[1, 80, 100] == 1 and sheet(viewer).data[1, 45, 65] == 2

@@ -20,7 +20,7 @@ from napari_unetpp._types import (
     ScoreSet,
 )
 from napari_unetpp.session.correct_ports import SheetSignals
-from napari_unetpp.session.lessons import Drawn
+from napari_unetpp.session.lessons import Drawn, Sense
 from napari_unetpp.session.trainer import TorchTrainer
 from napari_unetpp.session.tutor import Tutor
 from napari_unetpp.session.values import Plane
@@ -45,9 +45,9 @@ class FakeSheets:
     def all(self) -> list[Drawn]:
         return [d for key, d in self.held.items() if d.certain.any() or key in self.asked]
 
-    def put(self, plane: Plane, labels: Any, certain: Any, *, objects: bool, label: int) -> None:
+    def put(self, plane: Plane, labels: Any, certain: Any, sense: Sense, *, label: int) -> None:
         self.held[plane.key] = Drawn(
-            plane.key, plane.image, plane.name, plane.data, np.array(labels), certain, objects=objects
+            plane.key, plane.image, plane.name, plane.data, np.array(labels), certain, sense=sense
         )
         self.brush[plane.image] = label
 

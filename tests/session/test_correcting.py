@@ -11,8 +11,10 @@ from napari_unetpp.session.correcting import (
     IGNORE,
     count_corrections,
     free_label,
+    from_strokes,
     inside_outlines,
     merge,
+    to_strokes,
 )
 
 I = IGNORE  # noqa: E741
@@ -51,9 +53,13 @@ def test_merge_of_classes_keeps_their_numbers() -> None:
     assert merged.tolist() == [[2, 0, 2, 2]]
 
 
-def test_reserved_numbers_are_left_free() -> None:
-    merged = merge(row(1, 2), row(0, 0), row(0, 0).astype(bool), objects=True, reserved=(1,))
-    assert merged.tolist() == [[3, 2]]
+def test_to_strokes_and_back() -> None:
+    labels, certain = row(0, 0, 3, 4), row(1, 0, 1, 0).astype(bool)
+    strokes, decided = to_strokes(labels, certain, 1)
+    assert strokes.tolist() == [[1, 0, 3, 0]] and np.array_equal(decided, certain)
+    strokes[0, 2] = 0  # a stroke is erased: nothing is said there any more
+    back, decided = from_strokes(strokes, decided, 1)
+    assert back.tolist() == [[0, 0, 0, 0]] and decided.tolist() == [[True, False, False, False]]
 
 
 def test_many_objects_need_wider_numbers_and_leave_ignore_free() -> None:
