@@ -19,7 +19,8 @@ from napari_unetpp.session import speed, wording
 from napari_unetpp.session.costs import Costs
 from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.ports import Layers, Runner, View
-from napari_unetpp.session.presenter import Presenter, scale_for
+from napari_unetpp.session.presenter import Presenter
+from napari_unetpp.session.sizing import Sizing
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import (
     Plane,
@@ -91,6 +92,9 @@ class Controller:
         self.costs = Costs()
         self.cycle = Cycle(view, layers, runner, workshop)
         self.presenter = Presenter(view, layers, self.state, self.costs)
+        self.sizing = Sizing(
+            view, layers, self.state, self.presenter, lambda: self.model, lambda: self.telling()
+        )
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self._list_models = models
         self._models: dict[str, ModelInfo] = {}
@@ -132,6 +136,7 @@ class Controller:
         return self._models.get(self.state.model or "")
 
     def _connect(self) -> None:
+        self.sizing.connect()
         signals, layers, cycle = self.view.signals, self.layers.signals, self.cycle
         for name, change in SIGNALS.items():
             getattr(signals, f"{name}_{change}").connect(self.setter(name))
@@ -139,15 +144,12 @@ class Controller:
             reaction = self._on_rule if name in RULE else getattr(self, f"_on_{name}")
             getattr(self.state.events, name).connect(reaction)
         for signal, reaction in (
-            (signals.circle_toggled, self._on_view_circle),
             (signals.segment_pressed, self.segment),
             (signals.stop_pressed, self.stop),
             (signals.save_pressed, self.save),
             (signals.offer_taken, self._on_view_offer),
             (layers.images_changed, self._on_images),
             (layers.plane_changed, self._on_plane),
-            (layers.circle_changed, self._on_circle),
-            (layers.circle_removed, self._on_circle_removed),
             (cycle.measured, self._on_measured),
             (cycle.ready, self._on_ready),
             (cycle.idle, self._on_idle),
@@ -208,23 +210,13 @@ class Controller:
         elif name == "min_size":
             self.state.min_size = int(value)
         elif name == "circle":
-            self._on_view_circle(True)
-
-    def _on_view_circle(self, shown: bool) -> None:
-        self.layers.hide_circle()
-        drawn = False
-        with self.telling():
-            model = self.model
-            if shown and model is not None:
-                self.presenter.circle(model)
-                drawn = True
-        self.view.set_circle(drawn)
+            self.sizing.show(True)
 
     # ------------------------------------------------------ the state changed
 
     def _on_image(self, _key: Hashable | None = None) -> None:
         self.cycle.abandon()
-        self._on_view_circle(False)
+        self.sizing.show(False)
         self.view.set_images(self.layers.images(), self.state.image)
         self._describe()
         self._invite()
@@ -310,14 +302,6 @@ class Controller:
                 self.segment()
             else:
                 self.view.set_message("This plane is not segmented yet: press Segment.")
-
-    def _on_circle(self, diameter: float) -> None:
-        model = self.model
-        if model is not None and diameter > 0:
-            self.state.scale = scale_for(model, diameter)
-
-    def _on_circle_removed(self) -> None:
-        self.view.set_circle(False)
 
     def _on_measured(self, event: Speed) -> None:
         self.costs.update(event)
