@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
     from napari_unetpp.train.checkpoint import Checkpoint
     from napari_unetpp.train.patches import PatchSource
 
-COMPILING_PAYS = 1200.0
-"""Seconds of training from which the time to compile is won back."""
-
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
@@ -43,8 +38,6 @@ class FitOptions:
         Time between two reports (with a validation and a checkpoint).
     grow : bool
         Begin with the shallow levels (training from scratch).
-    compiled : bool
-        Fuse the steps with ``torch.compile`` (half a minute per stage; the gain varies).
     """
 
     seconds: float = float("inf")
@@ -58,16 +51,6 @@ class FitOptions:
     device: str = "cpu"
     dtype: str = "float32"
     grow: bool = True
-    compiled: bool = False
-
-
-def worth_compiling(seconds: float, steps: float) -> bool:
-    """Whether a run of this length gains by compiling, and a C++ compiler is there to do it.
-
-    Without a time budget a step is taken to last a second.
-    """
-    long = min(seconds, steps) >= COMPILING_PAYS
-    return long and shutil.which(os.environ.get("CXX", "g++")) is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +87,6 @@ class Fit:
         self.optimiser = torch.optim.AdamW(_groups(self.net, options.weight_decay), lr=options.rate)
         self.step = 0
         self.seconds = 0.0
-        self._steps: dict[int, Any] = {}
 
     def run(self, should_stop: ShouldStop = never_stop) -> Iterator[Progress]:
         """Train until time or steps are used up, or until told to stop; the last report is marked."""
@@ -145,7 +127,7 @@ class Fit:
         self.optimiser.zero_grad(set_to_none=True)
         dtype = getattr(torch, self.options.dtype)
         with torch.autocast(self.options.device, dtype, enabled=dtype != torch.float32):
-            heads = self._heads(batch.image, stage.level)
+            heads = self.net.all_heads(batch.image, stage.level)
         loss = self.loss(heads, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
@@ -153,15 +135,6 @@ class Fit:
         self.average.update_parameters(self.net)
         self.step += 1
         return float(loss.detach())
-
-    def _heads(self, image: Tensor, level: int) -> list[Tensor]:
-        if not self.options.compiled:
-            plain: list[Tensor] = self.net.all_heads(image, level)
-            return plain
-        if level not in self._steps:
-            self._steps[level] = torch.compile(self.net.all_heads, dynamic=False)
-        heads: list[Tensor] = self._steps[level](image, level)
-        return heads
 
     def _average(self, averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
         decay = schedule.average_decay(int(count), self.options.average)

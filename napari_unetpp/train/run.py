@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.train.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from napari_unetpp.train.samples import Sample, hold_out, load_sample
 from napari_unetpp.train.targets import INSTANCE_OUTPUTS
+
+if TYPE_CHECKING:
+    from napari_unetpp.train.fit import Fit, FitOptions, Progress
 
 HELD_OUT = 0.1
 LIVE_IMAGES, LIVE_CROP = 16, 256
@@ -72,7 +75,7 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     import torch
 
     from napari_unetpp.net.unetpp import UNetPlusPlus
-    from napari_unetpp.train.fit import Fit, FitOptions, settle_norms, worth_compiling
+    from napari_unetpp.train.fit import Fit, settle_norms
     from napari_unetpp.train.patches import PatchSource
 
     rng = np.random.default_rng(request.seed)
@@ -83,28 +86,55 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     if parent is not None:
         net.load_state_dict(read_tensors(_path(parent)))
     source = PatchSource(train, info.task, len(info.classes), rng)
+    fit = Fit(net, source, info.task, _options(request, info, len(train), scratch=parent is None))
+    settings = _settings(request, info)
+    _resume(request, fit, settings, log)
+    history: list[dict[str, Any]] = []
+    for report in fit.run():
+        save_checkpoint(checkpoint_path(request.out), fit.checkpoint(settings))
+        live = _live_scores(report.average, held, info, fit.options.device)
+        history.append(_entry(report, live))
+        log(_line(report, live))
+        _write_json(request.json_path, {"history": history})
+    log("measuring the statistics of the averaged weights")
+    settle_norms(report.average, source, batches=NORM_BATCHES, batch=2 * request.batch, patch=request.patch)
+    finished = _finish(request, info, report, held, fit.options.device, parent, log)
+    _write_json(request.json_path, {"history": history, "validation": _scores(finished)})
+    checkpoint_path(request.out).unlink(missing_ok=True)
+    return finished
+
+
+def _options(request: TrainRequest, info: ModelInfo, images: int, *, scratch: bool) -> FitOptions:
+    """How long and how to train; without a length, an hour."""
+    from napari_unetpp.train.fit import FitOptions
+
     device, dtype = _device(request.device)
-    minutes = request.minutes if request.minutes or request.epochs else DEFAULT_MINUTES
-    seconds = 60 * minutes if minutes else float("inf")
-    steps = request.epochs * max(1, len(train) // request.batch) if request.epochs else float("inf")
-    options = FitOptions(
-        seconds=seconds,
-        steps=steps,
+    minutes = request.minutes or (None if request.epochs else DEFAULT_MINUTES)
+    return FitOptions(
+        seconds=60 * minutes if minutes else float("inf"),
+        steps=request.epochs * max(1, images // request.batch) if request.epochs else float("inf"),
         patch=request.patch,
         batch=request.batch,
         rate=request.rate,
         device=device,
         dtype=dtype,
-        grow=parent is None and len(info.net.levels) > 1,
-        compiled=worth_compiling(seconds, steps),
+        grow=scratch and len(info.net.levels) > 1,
     )
-    fit = Fit(net, source, info.task, options)
-    settings = {
+
+
+def _settings(request: TrainRequest, info: ModelInfo) -> dict[str, Any]:
+    """What a resumed run must have in common with the one that was interrupted."""
+    return {
         "task": info.task,
         "outputs": list(info.outputs),
         "widths": list(info.net.widths),
+        "arch": info.net.arch,
         "seed": request.seed,
     }
+
+
+def _resume(request: TrainRequest, fit: Fit, settings: dict[str, Any], log: Callable[[str], None]) -> None:
+    """Go on from the checkpoint where that was asked for; one that is left over is not overwritten."""
     checkpoint = checkpoint_path(request.out)
     if request.resume:
         fit.restore(load_checkpoint(checkpoint, settings))
@@ -113,27 +143,6 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
         raise UnetppError(
             f"{checkpoint} is left from an unfinished training; add --resume to go on, or delete it."
         )
-    history: list[dict[str, Any]] = []
-    for report in fit.run():
-        save_checkpoint(checkpoint, fit.checkpoint(settings))
-        live = _live_scores(report.average, held, info, device)
-        history.append(
-            {
-                "step": report.step,
-                "seconds": report.seconds,
-                "loss": report.loss,
-                "dice": live,
-                **asdict(report.stage),
-            }
-        )
-        log(_line(report.step, report.seconds, report.progress, report.loss, live))
-        _write_json(request.json_path, {"history": history})
-    log("measuring the statistics of the averaged weights")
-    settle_norms(report.average, source, batches=NORM_BATCHES, batch=2 * request.batch, patch=request.patch)
-    finished = _finish(request, info, report.average, held, device, fit.step, fit.seconds, parent, log)
-    _write_json(request.json_path, {"history": history, "validation": _scores(finished)})
-    checkpoint.unlink(missing_ok=True)
-    return finished
 
 
 def _prepare(
@@ -211,19 +220,30 @@ def _live_scores(net: Any, held: Sequence[Sample], info: ModelInfo, device: str)
     return {d: mean_dice(predicted, info, d)[0] for d in info.net.levels}
 
 
-def _line(step: int, seconds: float, progress: float, loss: float, dice: dict[int, float]) -> str:
+def _entry(report: Progress, dice: dict[int, float]) -> dict[str, Any]:
+    return {
+        "step": report.step,
+        "seconds": report.seconds,
+        "loss": report.loss,
+        "dice": dice,
+        **asdict(report.stage),
+    }
+
+
+def _line(report: Progress, dice: dict[int, float]) -> str:
     levels = "  ".join(f"L{d} {v:.3f}" for d, v in dice.items()) or "no validation"
-    return f"{100 * progress:3.0f} %  {seconds / 60:6.1f} min  step {step:6d}  loss {loss:.4f}  Dice {levels}"
+    return (
+        f"{100 * report.progress:3.0f} %  {report.seconds / 60:6.1f} min  step {report.step:6d}  "
+        f"loss {report.loss:.4f}  Dice {levels}"
+    )
 
 
 def _finish(
     request: TrainRequest,
     info: ModelInfo,
-    net: Any,
+    last: Progress,
     held: Sequence[Sample],
     device: str,
-    steps: int,
-    seconds: float,
     parent: ModelInfo | None,
     log: Callable[[str], None],
 ) -> ModelInfo:
@@ -232,7 +252,7 @@ def _finish(
 
     if held:
         log(f"measuring all levels on {len(held)} held-out images")
-        predicted = predict_samples(net, held, info, device=device)
+        predicted = predict_samples(last.average, held, info, device=device)
         info = replace(info, decode=choose_decode(predicted, info))
         scores = score_levels(
             predicted, info, f"{len(held)} images held out of {request.val or request.folder.name}"
@@ -242,15 +262,15 @@ def _finish(
         info = replace(info, validation=None, test=None)
     provenance = {
         "data": request.folder.name,
-        "steps": steps,
-        "seconds": round(seconds),
+        "steps": last.step,
+        "seconds": round(last.seconds),
         "seed": request.seed,
         "parent": parent.sha256 if parent else None,
         "created": time.strftime("%Y-%m-%d"),
         "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
         "settings": {k: getattr(request, k) for k in ("patch", "batch", "rate", "minutes", "epochs")},
     }
-    return save_model(request.out, net.state_dict(), replace(info, provenance=provenance), half=True)
+    return save_model(request.out, last.average.state_dict(), replace(info, provenance=provenance), half=True)
 
 
 def _scores(info: ModelInfo) -> dict[int, dict[str, Any]] | None:

@@ -31,7 +31,7 @@ def samples(data_root: Path) -> list[Sample]:
 
 def make_fit(samples: list[Sample], steps: int) -> Fit:
     torch.manual_seed(0)
-    options = FitOptions(steps=steps, patch=32, batch=2, rate=5e-3, report_seconds=0.0, compiled=False)
+    options = FitOptions(steps=steps, patch=32, batch=2, rate=5e-3, report_seconds=0.0)
     source = PatchSource(samples, "instances", 1, np.random.default_rng(0))
     return Fit(UNetPlusPlus(NARROW), source, "instances", options)
 
