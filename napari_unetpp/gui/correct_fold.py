@@ -209,11 +209,14 @@ class CorrectFold(QWidget):
 
     def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
         self.finetune_button.setEnabled(not learning)
-        self.training_bar.setVisible(learning)
-        self.training_bar.setRange(0, 0 if fraction is None else 1000)
+        bar = self.training_bar
+        bar.setVisible(learning)
+        bar.setUpdatesEnabled(False)  # else it paints at once, three times, and the canvas with it
+        bar.setRange(0, 0 if fraction is None else 1000)
         if fraction is not None:
-            self.training_bar.setValue(int(1000 * fraction))
-        self.training_bar.setFormat(text)
+            bar.setValue(int(1000 * fraction))
+        bar.setFormat(text)
+        bar.setUpdatesEnabled(True)
 
     def set_curve(self, points: Sequence[FinetuneProgress]) -> None:
         self.training_chart.show()

@@ -109,8 +109,8 @@ class NapariSheets(QObject):
     ) -> None:
         """Hold these labels for a plane, as if `certain` had been decided.
 
-        Where undo could still change the plane, a new layer takes the place of the old one: its history
-        would write old pixels into the new result.
+        Where undo could still change the plane, the history is dropped: it would write old pixels into
+        the new result. A new layer would have none either, but takes the window half a second to make.
         """
         index = plane.key
         assert isinstance(index, PlaneIndex)
@@ -119,7 +119,8 @@ class NapariSheets(QObject):
             sheet = self._make(plane, labels)
         else:
             wide = np.promote_types(sheet.layer.data.dtype, labels.dtype)
-            if sheet.strokes.on_plane(index) or wide != sheet.layer.data.dtype:
+            reached = sheet.strokes.on_plane(index)
+            if wide != sheet.layer.data.dtype or (reached and not sheet.drop_history()):
                 self._replace(sheet, wide)
         sheet.hold(index, labels, certain, sense)
         self._painter.paint(sheet.layer, index, Region(0, 0, *plane.shape), labels, final=False)

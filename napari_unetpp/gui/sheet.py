@@ -61,6 +61,15 @@ class Sheet:
         self.known[plane] = sense
         self.cache.pop(plane, None)
 
+    def drop_history(self) -> bool:
+        """Make all strokes final; False where this napari cannot do so."""
+        if not hasattr(self.layer, "_reset_history"):
+            return False
+        self.strokes = Strokes(self.layer, self.strokes.settle_all())
+        self.layer._reset_history()
+        self._lengths = (0, 0)
+        return True
+
     def renew(self, layer: Labels) -> None:
         """Go on with another layer; the strokes on the old one are final."""
         self.strokes = Strokes(layer, self.strokes.settle_all())

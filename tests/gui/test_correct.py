@@ -123,14 +123,19 @@ def test_polygon(viewer: Any, correcting: Any) -> None:
     assert 350 < drawn(correcting).certain.sum() < 460
 
 
-def test_a_new_result_brings_a_new_layer_without_history(viewer: Any, correcting: Any, wait: Any) -> None:
+@pytest.mark.parametrize("private", [True, False])
+def test_undo_does_not_reach_into_a_new_result(
+    viewer: Any, correcting: Any, wait: Any, monkeypatch: Any, private: bool
+) -> None:
+    if not private:  # another napari: a new layer takes the place of the old one
+        monkeypatch.setattr("napari_unetpp.gui.sheet.Sheet.drop_history", lambda _self: False)
     before = sheet(viewer)
     before.brush_size, before.opacity = 7, 0.4
     before.paint((80, 100), 3)
     predict(correcting, {3: np.s_[10:20, 10:20]})
     again(correcting, wait)
     layer = sheet(viewer)
-    assert layer is not before and before not in viewer.layers
+    assert (layer is before) == private
     assert (layer.brush_size, layer.opacity, layer.mode, layer.selected_label) == (7, 0.4, "paint", 3)
     assert viewer.layers.selection.active is layer
     assert layer.data[80, 100] == 3 and layer.data[15, 15] not in (0, 3)
