@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.gui.layers import TRANSFORMS, NapariLayers
+from napari_unetpp.gui.layers import NapariLayers
 from napari_unetpp.gui.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex
 from napari_unetpp.gui.regions import Regions
-from napari_unetpp.gui.sheet import BARE, CERTAIN, Sheet
+from napari_unetpp.gui.sheet import BARE, CERTAIN, MARK, Sheet, new_layer, twin
 from napari_unetpp.gui.strokes import planes_of
 from napari_unetpp.session.correct_ports import SheetSignals
 from napari_unetpp.session.lessons import Drawn, Sense
 from napari_unetpp.session.values import Plane
 
-MARK = "napari_unetpp_corrections"
 REST_MS = 250
 """Counting waits until the brush rests this long."""
-
-KEPT = (
-    "opacity",
-    "blending",
-    "visible",
-    "brush_size",
-    "contour",
-    "contiguous",
-    "preserve_labels",
-    "n_edit_dimensions",
-    "show_selected_label",
-    "selected_label",
-    "mode",
-)
-"""What a new layer takes over from the one it replaces."""
 
 
 class NapariSheets(QObject):
@@ -174,13 +156,7 @@ class NapariSheets(QObject):
         image = self._layers.layer(plane.image)
         if image is None:
             raise UnetppError("This image is no longer open: choose another one.")
-        shape = tuple(image.data.shape[: image.ndim])
-        layer = Labels(
-            np.zeros(shape, labels.dtype),
-            name=f"{image.name} corrections",
-            metadata={MARK: str(image.unique_id)},
-            **{name: getattr(image, name) for name in TRANSFORMS},
-        )
+        layer = new_layer(image, labels.dtype)
         sheet = Sheet(plane.image, image.name, image.data, layer)
         self._sheets[plane.image] = sheet
         selected = self._viewer.layers.selection.active
@@ -204,17 +180,7 @@ class NapariSheets(QObject):
     def _replace(self, sheet: Sheet, dtype: Any) -> None:
         """A new layer with the same pixels and no history."""
         old = sheet.layer
-        options = {name: getattr(old, name) for name in TRANSFORMS}
-        layer = Labels(
-            old.data.astype(dtype, copy=False),
-            name=old.name,
-            metadata=dict(old.metadata),
-            colormap=old.colormap,
-            **options,
-        )
-        for name in KEPT:
-            with suppress(AttributeError, ValueError):  # an older napari may not know one of them
-                setattr(layer, name, getattr(old, name))
+        layer = twin(old, dtype)
         layers = self._viewer.layers
         active = layers.selection.active is old
         self._deafen(sheet)

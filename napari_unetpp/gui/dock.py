@@ -157,7 +157,8 @@ class UnetppDock(CorrectViewMixin):
             with suppress(RuntimeError):  # the Qt half may be gone
                 self.destroyed.disconnect(self._farewell)  # Qt would keep all of us alive
             self._farewell = None
-        self._autosave.stop()
+        with suppress(RuntimeError):
+            self._autosave.stop()
         _close(self.tutor, self.controller, self._shortcuts)
 
     # ------------------------------------------------- what the controller says

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from numpy.typing import NDArray
 
+from napari_unetpp.gui.layers import TRANSFORMS
 from napari_unetpp.gui.planes import LazyPlane, PlaneIndex
 from napari_unetpp.gui.strokes import Strokes
 from napari_unetpp.session.lessons import Drawn, Sense
 
+MARK = "napari_unetpp_corrections"
 CERTAIN, PLANES = "napari_unetpp_certain", "napari_unetpp_planes"
 """Where a layer keeps what is known about it while no dock is open."""
 
 BARE = Sense(strokes=True)
 """Of a plane that was painted on before there was a result for it."""
+
+
+KEPT = (
+    "opacity",
+    "blending",
+    "visible",
+    "brush_size",
+    "contour",
+    "contiguous",
+    "preserve_labels",
+    "n_edit_dimensions",
+    "show_selected_label",
+    "selected_label",
+    "mode",
+)
+"""What a new layer takes over from the one it replaces."""
 
 
 class Sheet:
@@ -119,3 +138,28 @@ class Sheet:
 
     def _plane_name(self, index: PlaneIndex) -> str:
         return "_".join([self.name, *(f"{point:03d}" for point in index.point if point is not None)])
+
+
+def new_layer(image: Image, dtype: Any) -> Labels:
+    """An empty corrections layer over an image."""
+    return Labels(
+        np.zeros(image.data.shape[: image.ndim], dtype),
+        name=f"{image.name} corrections",
+        metadata={MARK: str(image.unique_id)},
+        **{name: getattr(image, name) for name in TRANSFORMS},
+    )
+
+
+def twin(layer: Labels, dtype: Any) -> Labels:
+    """A layer with the same pixels and looks, and no history."""
+    other = Labels(
+        layer.data.astype(dtype, copy=False),
+        name=layer.name,
+        metadata=dict(layer.metadata),
+        colormap=layer.colormap,
+        **{name: getattr(layer, name) for name in TRANSFORMS},
+    )
+    for name in KEPT:
+        with suppress(AttributeError, ValueError):  # an older napari may not know one of them
+            setattr(other, name, getattr(layer, name))
+    return other
