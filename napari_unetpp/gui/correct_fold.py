@@ -77,6 +77,7 @@ class CorrectFold(QWidget):
             "ignore_button", "Ignore brush", "Paint what is to count nowhere: neither object nor background"
         )
         self.labels_as_combo = combo_box("labels_as_combo", "Labels count as", "What your labels say")
+        self.labels_as_combo.setMinimumContentsLength(3)  # room for the spin box beside it
         for row, (key, tip) in enumerate(TIPS.items()):
             self.labels_as_combo.addItem(key, key)
             self.labels_as_combo.setItemData(row, tip, Qt.ItemDataRole.ToolTipRole)
@@ -86,7 +87,7 @@ class CorrectFold(QWidget):
         self.background_spin.setToolTip("The label value that stands for background")
         self.background_spin.setRange(1, 65534)
         self.background_spin.setPrefix("bg ")
-        self.background_spin.setMinimumWidth(64)
+        self.background_spin.setMinimumWidth(54)
         self.background_spin.hide()
         self.regions_button = _button(
             "regions_button", "Regions", "Draw rectangles: only what lies inside them counts as reviewed"
