@@ -13,21 +13,21 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
 from napari_unetpp.files.model_list import list_models
-from napari_unetpp.gui.album import NapariAlbum
 from napari_unetpp.gui.charts import chart_tip
 from napari_unetpp.gui.correct_view import CorrectViewMixin
 from napari_unetpp.gui.corrections import NapariSheets
 from napari_unetpp.gui.form import Form
 from napari_unetpp.gui.layers import NapariLayers
+from napari_unetpp.gui.other_images import NapariOtherImages
 from napari_unetpp.gui.parts import TONES
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.shortcuts import CORRECT, SEGMENT, Shortcuts
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
+from napari_unetpp.session.correct_controller import CorrectController
 from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.trainer import TorchTrainer
-from napari_unetpp.session.tutor import Tutor
 from napari_unetpp.session.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -76,23 +76,23 @@ class UnetppDock(CorrectViewMixin):
             models=list_models,
             settings=settings,
         )
-        self.tutor = Tutor(
+        self.correcting = CorrectController(
             self.controller,
             sheets=NapariSheets(napari_viewer, self._layers, self),
-            album=NapariAlbum(napari_viewer),
+            other_images=NapariOtherImages(napari_viewer),
             trainer=TorchTrainer(),
-            learner=ThreadRunner(self),
-            clerk=ThreadRunner(self),
+            learn_runner=ThreadRunner(self),
+            file_runner=ThreadRunner(self),
         )
         self._shortcuts = Shortcuts(window)
         self._shortcuts.add(SEGMENT, self.form.segment_button.click)
         self._shortcuts.add(CORRECT, self.form.correct.correct_button.click)
         self._autosave = QTimer(self)
         self._autosave.setInterval(AUTOSAVE_MS)
-        self._autosave.timeout.connect(self.tutor.autosave)
+        self._autosave.timeout.connect(self.correcting.autosave)
         self._started = self._docked = False
         self._connect()
-        session = self.tutor, self.controller, self._shortcuts
+        session = self.correcting, self.controller, self._shortcuts
         self._farewell = self.destroyed.connect(lambda: _close(*session))
 
     def _connect(self) -> None:
@@ -135,7 +135,7 @@ class UnetppDock(CorrectViewMixin):
         self._started = True
         self._runner.submit(import_ahead, lambda _event: None, lambda _error: None)
         self.controller.start()
-        self.tutor.start()
+        self.correcting.start()
         self._autosave.start()
 
     def hideEvent(self, event: QHideEvent) -> None:
@@ -159,7 +159,7 @@ class UnetppDock(CorrectViewMixin):
             self._farewell = None
         with suppress(RuntimeError):
             self._autosave.stop()
-        _close(self.tutor, self.controller, self._shortcuts)
+        _close(self.correcting, self.controller, self._shortcuts)
 
     # ------------------------------------------------- what the controller says
 
@@ -252,8 +252,8 @@ class UnetppDock(CorrectViewMixin):
         return Path(chosen) if chosen else None
 
 
-def _close(tutor: Tutor, controller: Controller, shortcuts: Shortcuts) -> None:
-    tutor.close()
+def _close(correcting: CorrectController, controller: Controller, shortcuts: Shortcuts) -> None:
+    correcting.close()
     controller.close()
     shortcuts.close()
 

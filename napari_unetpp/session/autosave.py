@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.session import sittings, teaching, wording
+from napari_unetpp.session import learn_jobs, sittings, wording
 from napari_unetpp.session.correct_ports import Trainer
-from napari_unetpp.session.desk import Desk
+from napari_unetpp.session.corrector import Corrector
 from napari_unetpp.session.ports import Runner, View
 from napari_unetpp.session.values import Autosaved, CorrectionsSaved, Event, Restored
 
@@ -17,7 +17,7 @@ REMEDY = "close other programs, then save the corrections"
 
 
 class Autosave:
-    """Writes and reads corrections through the clerk, a runner of its own.
+    """Writes and reads corrections through a runner of its own.
 
     Parameters
     ----------
@@ -26,9 +26,14 @@ class Autosave:
     """
 
     def __init__(
-        self, view: View, desk: Desk, clerk: Runner, trainer: Trainer, on_restored: Callable[[Restored], None]
+        self,
+        view: View,
+        corrector: Corrector,
+        file_runner: Runner,
+        trainer: Trainer,
+        on_restored: Callable[[Restored], None],
     ) -> None:
-        self.view, self.desk, self.clerk, self.trainer = view, desk, clerk, trainer
+        self.view, self.corrector, self.file_runner, self.trainer = view, corrector, file_runner, trainer
         self._on_restored = on_restored
         self._folder = sittings.SittingFolder(sittings.sittings_folder())
         self._saved = 0
@@ -38,19 +43,19 @@ class Autosave:
 
     def now(self, model: ModelInfo | None, then: Callable[[], None] | None = None) -> None:
         """Save what changed since the last time; `then` is called once it is on disk, or could not be."""
-        lessons = self.desk.gather()
-        revision = self.desk.revision
+        lessons = self.corrector.gather()
+        revision = self.corrector.revision
         if not lessons or revision == self._saved:
             if then is not None:
                 then()
             return
-        job = partial(teaching.autosave, self.trainer, self._folder, lessons, model, revision)
-        self.clerk.submit(job, self._on_event, partial(self._on_end, then))
+        job = partial(learn_jobs.autosave, self.trainer, self._folder, lessons, model, revision)
+        self.file_runner.submit(job, self._on_event, partial(self._on_end, then))
 
     def save(self, folder: Path, model: ModelInfo) -> None:
         """Write all corrections into a folder that the user chose."""
-        job = partial(teaching.save_corrections, self.trainer, folder, self.desk.gather(), model)
-        self.clerk.submit(job, self._on_event, partial(self._on_end, None))
+        job = partial(learn_jobs.save_corrections, self.trainer, folder, self.corrector.gather(), model)
+        self.file_runner.submit(job, self._on_event, partial(self._on_end, None))
 
     def look(self) -> None:
         """Look for what another sitting left, and offer it."""
@@ -74,9 +79,9 @@ class Autosave:
             return
         left = self._left.pop(0)
         if action == "1":
-            job = partial(teaching.restore, self.trainer, left.save)
+            job = partial(learn_jobs.restore, self.trainer, left.save)
             self._taken.append(left.folder)
-            self.clerk.submit(job, self._on_event, partial(self._on_end, None))
+            self.file_runner.submit(job, self._on_event, partial(self._on_end, None))
         else:
             sittings.remove(left.folder)
             self.view.set_message("")

@@ -111,7 +111,7 @@ class Sheets(Protocol):
     def close(self) -> None: ...
 
 
-class Album(Protocol):
+class OtherImages(Protocol):
     """Other images: those that are open, and files beside them."""
 
     def show(self, image: Hashable, former: Hashable | None) -> None: ...

@@ -13,10 +13,10 @@ from napari_unetpp._types import (
     ModelInfo,
     UnetppError,
 )
-from napari_unetpp.session import teaching, wording
+from napari_unetpp.session import learn_jobs, wording
 from napari_unetpp.session.correct_ports import Trainer
+from napari_unetpp.session.learn_jobs import LearnRequest
 from napari_unetpp.session.ports import Runner, View
-from napari_unetpp.session.teaching import LearnRequest
 from napari_unetpp.session.values import Event, ModelKept
 from napari_unetpp.session.verdict import score_rows, started, verdict
 
@@ -34,8 +34,9 @@ class Learning:
 
     kept = Signal(ModelInfo)
 
-    def __init__(self, view: View, learner: Runner, clerk: Runner, trainer: Trainer) -> None:
-        self.view, self.learner, self.clerk, self.trainer = view, learner, clerk, trainer
+    def __init__(self, view: View, learn_runner: Runner, file_runner: Runner, trainer: Trainer) -> None:
+        self.view, self.trainer = view, trainer
+        self.learn_runner, self.file_runner = learn_runner, file_runner
         self.request: LearnRequest | None = None
         self.done: FinetuneDone | None = None
         self._points: list[FinetuneProgress] = []
@@ -63,21 +64,21 @@ class Learning:
         self.view.set_curve(())
         self.view.set_scores((), "", "info")
         self.view.set_learning(True, None, "getting ready")
-        job = partial(teaching.learn, self.trainer, request)
-        self.learner.submit(job, self._on_event, self._on_end)
+        job = partial(learn_jobs.learn, self.trainer, request)
+        self.learn_runner.submit(job, self._on_event, self._on_end)
 
     def stop(self) -> None:
         """End early; what was learnt so far is judged and offered."""
         if self.busy:
             self.view.set_learning(True, None, "stopping")
-            self.learner.stop()
+            self.learn_runner.stop()
 
     def keep(self) -> None:
         """Put the new model into the list."""
         if self.done is not None and not self._keeping:
             self._keeping = True
-            job = partial(teaching.keep, self.trainer, self.done)
-            self.clerk.submit(job, self._on_event, self._on_kept)
+            job = partial(learn_jobs.keep, self.trainer, self.done)
+            self.file_runner.submit(job, self._on_event, self._on_kept)
 
     def discard(self) -> None:
         """Leave everything as it was."""

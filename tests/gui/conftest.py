@@ -71,7 +71,7 @@ def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
     yield make
     for dock in docks:
         dock.close_session()
-        for runner in (dock._runner, dock.tutor.learner, dock.tutor.clerk):
+        for runner in (dock._runner, dock.correcting.learn_runner, dock.correcting.file_runner):
             runner._executor.shutdown(wait=True)
 
 

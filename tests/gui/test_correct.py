@@ -60,7 +60,7 @@ def again(dock: Any, wait: Any) -> None:
 
 
 def drawn(dock: Any) -> Any:
-    return dock.tutor.sheets.drawn(dock.controller.presenter.plane())
+    return dock.correcting.sheets.drawn(dock.controller.presenter.plane())
 
 
 def test_correct_copies_the_result_into_a_layer_of_its_own(viewer: Any, correcting: Any) -> None:
@@ -255,9 +255,9 @@ def test_ignore_brush(viewer: Any, correcting: Any, wait: Any) -> None:
     assert layer.selected_label == IGNORE
     layer.paint((80, 100), layer.selected_label)
     again(correcting, wait)
-    assert correcting.tutor.desk.gather() == ()  # nothing but ignored pixels teaches nothing
+    assert correcting.correcting.corrector.gather() == ()  # nothing but ignored pixels teaches nothing
     sheet(viewer).fill((45, 65), 0)
-    (lesson,) = correcting.tutor.desk.gather()
+    (lesson,) = correcting.correcting.corrector.gather()
     plane = lesson.labelled("cells")
     assert plane.ignore[80, 100] and not plane.certain[80, 100] and plane.labels[80, 100] == 0
     assert plane.certain[45, 65]
@@ -266,7 +266,7 @@ def test_ignore_brush(viewer: Any, correcting: Any, wait: Any) -> None:
 
 def test_strokes_only(viewer: Any, correcting: Any, wait: Any) -> None:
     fold, prediction = correcting.form.correct, viewer.layers["cells prediction"]
-    choose = correcting.tutor.view.signals.labels_as_chosen.emit
+    choose = correcting.correcting.view.signals.labels_as_chosen.emit
     sheet(viewer).fill((45, 65), 0)
     choose("sparse")
     assert not fold.background_spin.isHidden() and fold.regions_button.isHidden()
@@ -276,44 +276,44 @@ def test_strokes_only(viewer: Any, correcting: Any, wait: Any) -> None:
     again(correcting, wait)
     saved = correcting.controller.corrected(correcting.controller.presenter.plane())
     assert not saved[SPOT].any() and saved[15, 15] == 2
-    plane = correcting.tutor.desk.gather()[0].labelled("cells")
+    plane = correcting.correcting.corrector.gather()[0].labelled("cells")
     assert plane.labels_as == "sparse" and plane.background == 1
     assert plane.labels[15, 15] == 2 and set(np.unique(plane.labels)) == {0, 1, 2}
     fold.background_spin.setValue(4)
-    assert correcting.tutor.desk.gather()[0].labelled("cells").background == 4
+    assert correcting.correcting.corrector.gather()[0].labelled("cells").background == 4
     fold.background_spin.setValue(1)
     choose("reviewed")
     assert fold.background_spin.isHidden() and not fold.regions_button.isHidden()
     assert not prediction.visible
-    labels = correcting.tutor.desk.gather()[0].labelled("cells").labels
+    labels = correcting.correcting.corrector.gather()[0].labelled("cells").labels
     assert not labels[SPOT].any() and (labels[10:20, 10:20] == 2).all()
 
 
 def test_regions(viewer: Any, correcting: Any) -> None:
-    correcting.tutor.view.signals.labels_as_chosen.emit("reviewed")
+    correcting.correcting.view.signals.labels_as_chosen.emit("reviewed")
     correcting.form.correct.regions_button.click()
     shapes = viewer.layers["cells regions"]
     assert shapes.mode == "add_rectangle"
     shapes.add_rectangles([[30, 50], [30, 80], [60, 80], [60, 50]])
-    (lesson,) = correcting.tutor.desk.gather()
+    (lesson,) = correcting.correcting.corrector.gather()
     plane = lesson.labelled("cells")
     assert not plane.ignore[45, 65] and plane.ignore[15, 15]
     viewer.layers.remove(shapes)
-    assert correcting.tutor.desk.gather()[0].labelled("cells").ignore is None
+    assert correcting.correcting.corrector.gather()[0].labelled("cells").ignore is None
 
 
 def test_deleted_layers_are_remembered(viewer: Any, correcting: Any, wait: Any) -> None:
     sheet(viewer).paint((80, 100), 9)
     viewer.layers.remove("cells corrections")
     assert viewer.layers["cells prediction"].visible and viewer.layers["cells prediction"].editable
-    (lesson,) = correcting.tutor.desk.gather()
+    (lesson,) = correcting.correcting.corrector.gather()
     assert lesson.drawn.certain[80, 100]
     assert "1 correction, 1 image" in correcting.form.correct.lessons_label.text()
     correcting.form.correct.correct_button.click()  # they come back
     assert sheet(viewer).data[80, 100] == 9
     viewer.layers.remove("cells corrections")
     viewer.layers.remove("cells")
-    (lesson,) = correcting.tutor.desk.gather()
+    (lesson,) = correcting.correcting.corrector.gather()
     assert np.asarray(lesson.drawn.pixels).shape == (96, 128)
 
 
@@ -383,7 +383,7 @@ def test_painted_before_it_was_segmented(
     dock.form.live_checkbox.setChecked(False)
     viewer.dims.set_point(0, 1)
     sheet(viewer).paint((1, 80, 100), 1)
-    assert dock.tutor.desk.gather()[0].drawn.certain[80, 100]
+    assert dock.correcting.corrector.gather()[0].drawn.certain[80, 100]
     qtbot.waitUntil(lambda: "not segmented yet" in dock.form.message_label.text(), timeout=60_000)
     again(dock, wait)
     assert sheet(viewer).data[1, 80, 100] == 1 and sheet(viewer).data[1, 45, 65] == 2

@@ -84,19 +84,19 @@ def corrected(viewer: Any, photo: np.ndarray, open_dock: Any, wait: Any, qtbot: 
     viewer.layers["cells corrections"].paint((80, 100), 40000)
     label = dock.form.correct.lessons_label
     qtbot.waitUntil(lambda: label.text() == "1 correction, 1 image", timeout=LONG)
-    dock.tutor.learning.trainer = Teacher()
+    dock.correcting.learning.trainer = Teacher()
     return dock
 
 
 def begin(dock: Any, qtbot: Any) -> Any:
     dock.form.correct.finetune_button.click()
-    qtbot.waitUntil(lambda: bool(dock.tutor.learning._points), timeout=LONG)
+    qtbot.waitUntil(lambda: bool(dock.correcting.learning._points), timeout=LONG)
     return dock.form.correct
 
 
 def end(dock: Any, qtbot: Any) -> None:
-    dock.tutor.learning.trainer.go.set()
-    qtbot.waitUntil(lambda: dock.tutor.learning.done is not None, timeout=LONG)
+    dock.correcting.learning.trainer.go.set()
+    qtbot.waitUntil(lambda: dock.correcting.learning.done is not None, timeout=LONG)
 
 
 def test_all_widgets_have_their_names(viewer: Any, open_dock: Any) -> None:
@@ -106,7 +106,7 @@ def test_all_widgets_have_their_names(viewer: Any, open_dock: Any) -> None:
     assert not dock.form.correct_fold.button.isChecked()
     dock.open_correct()
     for mode in ("sparse", "reviewed"):
-        dock.tutor.view.signals.labels_as_chosen.emit(mode)
+        dock.correcting.view.signals.labels_as_chosen.emit(mode)
         assert dock.form.minimumSizeHint().width() <= 300, mode
     assert dock.findChild(QWidget, "budget_spin").value() == 60
     assert dock.form.correct.keep_button.isHidden() and dock.form.correct.scores_table.isHidden()
@@ -131,7 +131,7 @@ def test_keep(viewer: Any, corrected: Any, qtbot: Any, wait: Any) -> None:
     assert viewer.layers["cells corrections"].data[80, 100] == 40000
     assert not np.array_equal(viewer.layers["cells prediction"].data, before)  # nothing of the old weights
     assert fold.keep_button.isHidden()
-    corrected.tutor.view.signals.model_chosen.emit(version)  # undo: the former model again
+    corrected.correcting.view.signals.model_chosen.emit(version)  # undo: the former model again
     corrected.form.segment_button.click()
     wait(corrected)
     assert np.array_equal(viewer.layers["cells prediction"].data, before)
@@ -140,7 +140,7 @@ def test_keep(viewer: Any, corrected: Any, qtbot: Any, wait: Any) -> None:
 
 def test_discard(viewer: Any, corrected: Any, qtbot: Any) -> None:
     before = viewer.layers["cells corrections"].data.copy()
-    corrected.tutor.learning.trainer.better = False
+    corrected.correcting.learning.trainer.better = False
     fold = begin(corrected, qtbot)
     end(corrected, qtbot)
     assert "Not better" in fold.verdict_label.text()
@@ -155,7 +155,7 @@ def test_discard(viewer: Any, corrected: Any, qtbot: Any) -> None:
 def test_stop(corrected: Any, qtbot: Any) -> None:
     fold = begin(corrected, qtbot)
     corrected.form.stop_button.click()
-    qtbot.waitUntil(lambda: corrected.tutor.learning.done is not None, timeout=LONG)
+    qtbot.waitUntil(lambda: corrected.correcting.learning.done is not None, timeout=LONG)
     assert "stopped early" in fold.verdict_label.text()
     qtbot.waitUntil(lambda: not corrected.form.stop_button.isEnabled(), timeout=LONG)
 
@@ -166,9 +166,9 @@ def test_the_window_lives_while_learning(viewer: Any, corrected: Any, qtbot: Any
     wait(corrected)
     assert "L4" in corrected.form.message_label.text()
     viewer.layers["cells corrections"].paint((10, 10), 40001)
-    assert len(corrected.tutor.desk.gather()[0].drawn.certain.nonzero()[0]) > 1
+    assert len(corrected.correcting.corrector.gather()[0].drawn.certain.nonzero()[0]) > 1
     end(corrected, qtbot)
-    assert corrected.tutor.learning.trainer.requests[0].planes[0].labels.max() == 40000  # as it was then
+    assert corrected.correcting.learning.trainer.requests[0].planes[0].labels.max() == 40000  # as it was then
 
 
 @pytest.mark.parametrize("names", [["cells corrections"], ["cells", "cells prediction", "cells corrections"]])
@@ -190,8 +190,8 @@ def test_dock_closed_while_learning(viewer: Any, corrected: Any, qtbot: Any, sit
     assert any(sittings_folder.glob("*/save-*"))
     viewer.window.remove_dock_widget(corrected)
     qtbot.wait(50)
-    corrected.tutor.learner._executor.shutdown(wait=True)
-    corrected.tutor.clerk._executor.shutdown(wait=True)
+    corrected.correcting.learn_runner._executor.shutdown(wait=True)
+    corrected.correcting.file_runner._executor.shutdown(wait=True)
     assert not any(sittings_folder.iterdir())
     assert viewer.layers["cells corrections"].data[80, 100] == 40000
 
@@ -223,7 +223,7 @@ until(lambda: "cells corrections" in viewer.layers)
 viewer.layers["cells corrections"].paint((80, 100), 40000)
 until(lambda: dock.form.correct.lessons_label.text() == "1 correction, 1 image")
 dock._autosave.timeout.emit()  # two minutes have passed
-until(lambda: dock.tutor.autosaving._saved)
+until(lambda: dock.correcting.autosaving._saved)
 print("saved", flush=True)
 until(lambda: False)
 """

@@ -34,11 +34,13 @@ def test_the_loop(
     fold.budget_spin.setValue(6)
     painted = layer.data.copy()
     fold.finetune_button.click()
-    qtbot.waitUntil(lambda: dock.tutor.learning.busy, timeout=LONG)
-    qtbot.waitUntil(lambda: not dock.tutor.learning.busy and fold.finetune_button.isEnabled(), timeout=LONG)
-    assert dock.tutor.learning.done is not None, dock.form.message_label.text()
-    done = dock.tutor.learning.done
-    assert done.steps > 0 and dock.tutor.learning._points
+    qtbot.waitUntil(lambda: dock.correcting.learning.busy, timeout=LONG)
+    qtbot.waitUntil(
+        lambda: not dock.correcting.learning.busy and fold.finetune_button.isEnabled(), timeout=LONG
+    )
+    assert dock.correcting.learning.done is not None, dock.form.message_label.text()
+    done = dock.correcting.learning.done
+    assert done.steps > 0 and dock.correcting.learning._points
     assert fold.scores_table.rowCount() == (0 if done.better is None else 4)
     fold.keep_button.click()
     qtbot.waitUntil(lambda: len(list_models()) == 2, timeout=LONG)
@@ -47,5 +49,5 @@ def test_the_loop(
     kept = dock.controller.model
     assert dock.form.model_combo.currentText().startswith(kept.name)
     assert kept.provenance
-    certain = dock.tutor.sheets.drawn(dock.controller.presenter.plane()).certain
+    certain = dock.correcting.sheets.drawn(dock.controller.presenter.plane()).certain
     assert np.array_equal(viewer.layers["cells corrections"].data[certain], painted[certain])

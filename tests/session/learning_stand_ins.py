@@ -19,10 +19,10 @@ from napari_unetpp._types import (
     ModelInfo,
     ScoreSet,
 )
+from napari_unetpp.session.correct_controller import CorrectController
 from napari_unetpp.session.correct_ports import SheetSignals
 from napari_unetpp.session.lessons import Drawn, Sense
 from napari_unetpp.session.trainer import TorchTrainer
-from napari_unetpp.session.tutor import Tutor
 from napari_unetpp.session.values import Plane
 
 
@@ -84,7 +84,7 @@ class FakeSheets:
         self.signals.closed.emit(gone)
 
 
-class FakeAlbum:
+class FakeOtherImages:
     """Further images in memory."""
 
     def __init__(self, layers: FakeLayers) -> None:
@@ -151,12 +151,12 @@ class Lesson:
     """A sitting with everything that teaches."""
 
     sitting: Sitting
-    tutor: Tutor
+    correcting: CorrectController
     sheets: FakeSheets
-    album: FakeAlbum
+    other_images: FakeOtherImages
     trainer: FakeTrainer
-    learner: HandRunner
-    clerk: HandRunner
+    learn_runner: HandRunner
+    file_runner: HandRunner
 
     @property
     def view(self) -> Any:

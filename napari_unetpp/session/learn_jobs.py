@@ -1,4 +1,4 @@
-"""Work of the learner and of the clerk, as generators of frozen events like those of `session.jobs`."""
+"""Fine-tuning and the files of corrections, as generators of frozen events like those of `session.jobs`."""
 
 from __future__ import annotations
 

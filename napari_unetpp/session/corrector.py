@@ -18,7 +18,7 @@ from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Plane, ShowRequest
 
 
-class Desk:
+class Corrector:
     """Where the user corrects.
 
     Parameters

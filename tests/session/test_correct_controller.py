@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from learning_stand_ins import FakeAlbum, FakeSheets, FakeTrainer, Lesson
+from learning_stand_ins import FakeOtherImages, FakeSheets, FakeTrainer, Lesson
 from stand_ins import HandRunner, Sitting
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.corrections import read_corrections
+from napari_unetpp.session.correct_controller import CorrectController
 from napari_unetpp.session.sittings import SittingFolder, left_behind
-from napari_unetpp.session.tutor import Tutor
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +29,18 @@ def lesson(sitting: Sitting) -> Lesson:
 
 
 def begin(sitting: Sitting) -> Lesson:
-    sheets, album, trainer = FakeSheets(), FakeAlbum(sitting.layers), FakeTrainer()
-    learner, clerk = HandRunner(), HandRunner()
-    tutor = Tutor(
-        sitting.controller, sheets=sheets, album=album, trainer=trainer, learner=learner, clerk=clerk
+    sheets, other_images, trainer = FakeSheets(), FakeOtherImages(sitting.layers), FakeTrainer()
+    learn_runner, file_runner = HandRunner(), HandRunner()
+    correcting = CorrectController(
+        sitting.controller,
+        sheets=sheets,
+        other_images=other_images,
+        trainer=trainer,
+        learn_runner=learn_runner,
+        file_runner=file_runner,
     )
-    tutor.start()
-    return Lesson(sitting, tutor, sheets, album, trainer, learner, clerk)
+    correcting.start()
+    return Lesson(sitting, correcting, sheets, other_images, trainer, learn_runner, file_runner)
 
 
 def test_correct_copies_the_result(lesson: Lesson) -> None:
@@ -122,25 +127,25 @@ def test_no_validation_is_said(lesson: Lesson) -> None:
 
 def test_stop_gives_the_best_so_far(lesson: Lesson) -> None:
     lesson.correct()
-    lesson.learner.inline = False
+    lesson.learn_runner.inline = False
     lesson.view.signals.finetune_pressed.emit()
     for _ in range(3):
-        lesson.learner.step()
+        lesson.learn_runner.step()
     lesson.view.signals.stop_pressed.emit()
-    lesson.learner.finish()
+    lesson.learn_runner.finish()
     assert "2 steps" in lesson.verdict and "stopped early" in lesson.verdict
 
 
 def test_segmenting_goes_on_while_learning(lesson: Lesson) -> None:
     lesson.correct()
-    lesson.learner.inline = False
+    lesson.learn_runner.inline = False
     lesson.view.signals.finetune_pressed.emit()
-    lesson.learner.step()
+    lesson.learn_runner.step()
     lesson.view.signals.level_changed.emit(4)
     assert lesson.message.startswith("3 objects") or "L4" in lesson.message
     lesson.view.signals.finetune_pressed.emit()
     assert lesson.message.startswith("Fine-tuning is running")
-    lesson.learner.finish()
+    lesson.learn_runner.finish()
     lesson.view.signals.finetune_pressed.emit()
     assert lesson.message.startswith("Keep or discard")
     assert len(lesson.trainer.requests) == 1
@@ -158,7 +163,7 @@ def test_errors_of_the_trainer_are_told(lesson: Lesson, error: BaseException, sa
     lesson.trainer.fail = error
     lesson.correct()
     lesson.view.signals.finetune_pressed.emit()
-    assert says in lesson.message and not lesson.tutor.learning.busy
+    assert says in lesson.message and not lesson.correcting.learning.busy
     lesson.view.set_learning.assert_called_with(False, 0.0, "")
 
 
@@ -189,7 +194,7 @@ def test_reviewed_counts_what_is_displayed(lesson: Lesson) -> None:
 def test_every_image_has_a_mode_of_its_own(lesson: Lesson, blobs: np.ndarray) -> None:
     lesson.correct()
     lesson.view.signals.labels_as_chosen.emit("reviewed")
-    lesson.album.add("more", blobs)
+    lesson.other_images.add("more", blobs)
     lesson.view.signals.next_image_pressed.emit()
     lesson.view.signals.labels_as_chosen.emit("sparse")
     lesson.view.signals.background_changed.emit(9)
@@ -207,7 +212,7 @@ def test_replay_of_a_deleted_layer(lesson: Lesson, blobs: np.ndarray) -> None:
     lesson.correct()
     lesson.sheets.remove("cells")
     lesson.sitting.layers.arrays.clear()
-    lesson.album.add("more", blobs)
+    lesson.other_images.add("more", blobs)
     lesson.view.signals.correct_pressed.emit()
     lesson.sheets.paint(("more", 0), np.s_[30:34, 30:34], 7)
     lesson.view.set_lessons.assert_called_with("2 corrections, 2 images")
@@ -216,8 +221,8 @@ def test_replay_of_a_deleted_layer(lesson: Lesson, blobs: np.ndarray) -> None:
 
 
 def test_next_image(lesson: Lesson, blobs: np.ndarray) -> None:
-    lesson.album.add("more", blobs)
-    lesson.album.files = [Path("folder/third.png")]
+    lesson.other_images.add("more", blobs)
+    lesson.other_images.files = [Path("folder/third.png")]
     for name in ("more", "third"):
         lesson.view.signals.next_image_pressed.emit()
         assert lesson.sitting.controller.state.image == name
@@ -240,20 +245,20 @@ def test_save_corrections(lesson: Lesson, tmp_path: Path) -> None:
 
 
 def test_autosave_before_a_run_and_every_two_minutes(lesson: Lesson, sittings: Path) -> None:
-    lesson.tutor.autosave()
+    lesson.correcting.autosave()
     assert not sittings.exists()  # nothing to save yet
     lesson.correct()
-    lesson.tutor.autosave()
+    lesson.correcting.autosave()
     (folder,) = sittings.iterdir()
     first = sorted(path.name for path in folder.iterdir())
-    lesson.tutor.autosave()
+    lesson.correcting.autosave()
     assert sorted(path.name for path in folder.iterdir()) == first  # nothing new
     lesson.sheets.paint(("cells", 0), np.s_[50:52, 50:52], 9)
     lesson.view.signals.finetune_pressed.emit()
     (save,) = folder.glob("save-*")
     assert (read_corrections(save)[0].labels == 9).sum() == 4
     assert left_behind(sittings) == []  # this sitting is alive
-    lesson.tutor.close()
+    lesson.correcting.close()
     assert not folder.exists()
 
 
@@ -271,8 +276,8 @@ def test_a_disk_that_is_full_is_said_and_learning_goes_on(lesson: Lesson, monkey
 
 def test_restore_after_a_crash(lesson: Lesson, sittings: Path) -> None:
     lesson.correct()
-    lesson.tutor.autosave()
-    folder = lesson.tutor.autosaving._folder
+    lesson.correcting.autosave()
+    folder = lesson.correcting.autosaving._folder
     assert folder._lock is not None
     folder._lock.close()  # the process died
     other = begin(lesson.sitting)
@@ -289,7 +294,7 @@ def test_restore_after_a_crash(lesson: Lesson, sittings: Path) -> None:
 def test_what_a_crash_left_can_be_deleted(lesson: Lesson, sittings: Path) -> None:
     SittingFolder(sittings).write(lambda path: (path / "images").mkdir(parents=True))
     assert len(left_behind(sittings)) == 1
-    lesson.tutor.autosaving.look()
+    lesson.correcting.autosaving.look()
     assert "did not end orderly" in lesson.message
     lesson.view.signals.offer_taken.emit("restore:0")
     assert left_behind(sittings) == [] and not any(sittings.iterdir())
@@ -318,11 +323,11 @@ def test_two_sittings_at_once(sittings: Path) -> None:
 
 def test_closed_while_learning(lesson: Lesson) -> None:
     lesson.correct()
-    lesson.learner.inline = False
+    lesson.learn_runner.inline = False
     lesson.view.signals.finetune_pressed.emit()
-    lesson.learner.step()
-    lesson.tutor.close()
+    lesson.learn_runner.step()
+    lesson.correcting.close()
     lesson.view.reset_mock()
-    lesson.learner.finish()
+    lesson.learn_runner.finish()
     assert lesson.view.method_calls == []
-    assert lesson.learner.closed and lesson.clerk.closed
+    assert lesson.learn_runner.closed and lesson.file_runner.closed

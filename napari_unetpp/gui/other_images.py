@@ -13,8 +13,8 @@ from napari_unetpp._types import UnetppError
 from napari_unetpp.files.images import IMAGE_SUFFIXES
 
 
-class NapariAlbum:
-    """`Album` by a napari viewer."""
+class NapariOtherImages:
+    """`OtherImages` by a napari viewer."""
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer

@@ -13,13 +13,13 @@ from napari_unetpp._types import LabelledPlane, ModelInfo, UnetppError
 from napari_unetpp.session import wording
 from napari_unetpp.session.autosave import Autosave
 from napari_unetpp.session.controller import Controller
-from napari_unetpp.session.correct_ports import Album, Sheets, Trainer
+from napari_unetpp.session.correct_ports import OtherImages, Sheets, Trainer
 from napari_unetpp.session.correcting import IGNORE
-from napari_unetpp.session.desk import Desk
+from napari_unetpp.session.corrector import Corrector
+from napari_unetpp.session.learn_jobs import LearnRequest
 from napari_unetpp.session.learning import Learning
 from napari_unetpp.session.lessons import Drawn, Lesson, Mode, Sense
 from napari_unetpp.session.ports import Runner
-from napari_unetpp.session.teaching import LearnRequest
 from napari_unetpp.session.values import Restored, ShowRequest
 
 NOTHING = {
@@ -29,15 +29,15 @@ NOTHING = {
 }
 
 
-class Tutor:
+class CorrectController:
     """Correcting and learning.
 
     Parameters
     ----------
     controller : Controller
-    sheets, album, trainer
+    sheets, other_images, trainer
         The ports; see `session.correct_ports`.
-    learner, clerk
+    learn_runner, file_runner
         Runners of their own, for fine-tuning and for files.
     """
 
@@ -46,15 +46,15 @@ class Tutor:
         controller: Controller,
         *,
         sheets: Sheets,
-        album: Album,
+        other_images: OtherImages,
         trainer: Trainer,
-        learner: Runner,
-        clerk: Runner,
+        learn_runner: Runner,
+        file_runner: Runner,
     ) -> None:
-        self.controller, self.album, self.sheets = controller, album, sheets
+        self.controller, self.other_images, self.sheets = controller, other_images, sheets
         self.view, self.layers, self.state = controller.view, controller.layers, controller.state
-        self.learner, self.clerk = learner, clerk
-        self.desk = Desk(
+        self.learn_runner, self.file_runner = learn_runner, file_runner
+        self.corrector = Corrector(
             self.view,
             self.layers,
             sheets,
@@ -63,18 +63,18 @@ class Tutor:
             controller.cycle,
             controller.segment,
         )
-        self.learning = Learning(self.view, learner, clerk, trainer)
-        self.autosaving = Autosave(self.view, self.desk, clerk, trainer, self._on_restored)
+        self.learning = Learning(self.view, learn_runner, file_runner, trainer)
+        self.autosaving = Autosave(self.view, self.corrector, file_runner, trainer, self._on_restored)
         self._seen: set[Hashable] = set()
         self._closed = False
-        controller.corrected = self.desk.corrected
+        controller.corrected = self.corrector.corrected
 
     # ------------------------------------------------------------------- life
 
     def start(self) -> None:
         """Listen; offer what a crash left. The controller has been started."""
         self._connect()
-        self.desk.follow_image()
+        self.corrector.follow_image()
         self.view.set_undecided(False, keep=None)
         self.autosaving.look()
 
@@ -83,17 +83,17 @@ class Tutor:
         if not self._closed:
             self._closed = True
             self.learning.close()
-            self.learner.close()
-            self.clerk.close()
+            self.learn_runner.close()
+            self.file_runner.close()
             self.autosaving.close()
             self.sheets.close()
 
     def _connect(self) -> None:
         signals, state, telling = self.view.signals, self.state.events, self._telling
         for signal, reaction in (
-            (signals.correct_pressed, telling(self.desk.correct)),
-            (signals.ignore_pressed, telling(self.desk.ignore)),
-            (signals.regions_pressed, telling(self.desk.regions)),
+            (signals.correct_pressed, telling(self.corrector.correct)),
+            (signals.ignore_pressed, telling(self.corrector.ignore)),
+            (signals.regions_pressed, telling(self.corrector.regions)),
             (signals.labels_as_chosen, self.controller.setter("labels_as")),
             (signals.background_changed, self.controller.setter("background")),
             (signals.budget_changed, self.controller.setter("budget")),
@@ -105,8 +105,8 @@ class Tutor:
             (signals.stop_pressed, self._on_stop),
             (signals.offer_taken, self._on_offer),
             (state.image, self._on_image),
-            (state.labels_as, self.desk.on_mode),
-            (state.background, self.desk.on_mode),
+            (state.labels_as, self.corrector.on_mode),
+            (state.background, self.corrector.on_mode),
             (self.layers.signals.tool_picked, self._on_tool),
             (self.controller.cycle.finished, self._on_finished),
             (self.controller.cycle.ready, self.autosaving.offer),  # its words came in between
@@ -128,8 +128,8 @@ class Tutor:
         """Learn from all corrections of the sitting, once they are on disk."""
         self.learning.check()
         model = self._model()
-        self.desk.approve()
-        lessons = self.desk.gather()
+        self.corrector.approve()
+        lessons = self.corrector.gather()
         if not lessons:
             raise UnetppError(NOTHING[self.state.labels_as])
         request = LearnRequest(model, lessons, float(self.state.budget), self.state.device)
@@ -143,8 +143,8 @@ class Tutor:
     def save_corrections(self) -> None:
         """Write a folder from which the command line learns the same."""
         model = self._model()
-        self.desk.approve()
-        if not self.desk.gather():
+        self.corrector.approve()
+        if not self.corrector.gather():
             raise UnetppError("There are no corrections to save yet: press Correct and paint.")
         plane = self.controller.presenter.plane() if self.state.image is not None else None
         home = (plane.folder if plane is not None else None) or Path.home()
@@ -164,13 +164,13 @@ class Tutor:
         if fresh:
             key = fresh[0]
         else:
-            path = self.album.next_file(current)
+            path = self.other_images.next_file(current)
             if path is None:
                 raise UnetppError(
                     "This was the last image: no other layer and no further file in its folder."
                 )
-            key = self.album.open_file(path, current)
-        self.album.show(key, current)
+            key = self.other_images.open_file(path, current)
+        self.other_images.show(key, current)
         self.state.image = key
         self.controller.segment()
 
@@ -191,16 +191,16 @@ class Tutor:
         if name == "restore":
             self.autosaving.answer(value)
         elif name == "forget":
-            self.desk.forget()
+            self.corrector.forget()
 
     def _on_image(self, image: Hashable | None = None) -> None:
         if self.state.image is not None:
             self._seen.add(image)
-        self.desk.follow_image()
+        self.corrector.follow_image()
 
     def _on_tool(self, image: Hashable, tool: str) -> None:
         if image == self.state.image:
-            self._telling(partial(self.desk.correct, tool))()
+            self._telling(partial(self.corrector.correct, tool))()
 
     def _on_finished(self, shown: ShowRequest) -> None:
         self._seen.add(shown.plane.image)
@@ -216,12 +216,12 @@ class Tutor:
     def _on_restored(self, event: Restored) -> None:
         former: Hashable | None = None
         for plane in event.planes:
-            key = self.album.add(plane.name, plane.image)
-            self.album.show(key, former)
+            key = self.other_images.add(plane.name, plane.image)
+            self.other_images.show(key, former)
             self.state.image = former = key
             with self.controller.telling():
                 target = self.layers.read(key)
-                self.desk.restore(target, _lesson(plane, key, target.key))
+                self.corrector.restore(target, _lesson(plane, key, target.key))
         self.view.set_message(f"Restored {len(event.planes)} corrected image(s). Press Fine-tune, or go on.")
         self.autosave()
 
