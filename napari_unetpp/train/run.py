@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from napari_unetpp.train.fit import Fit, FitOptions, Progress
 
 HELD_OUT = 0.1
+SPLIT_SEED = 0
+"""What is held out of a folder does not depend on the seed of the run: a model that is trained further is
+judged on images that its parents did not learn from."""
+
 LIVE_IMAGES, LIVE_CROP = 16, 256
 """The live line is measured on the middles of this many held-out images; the final scores on all of them."""
 
@@ -80,7 +84,7 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
 
     rng = np.random.default_rng(request.seed)
     parent = None if request.start is None else find_model(request.start)
-    info, train, held = _prepare(request, parent, rng, log)
+    info, train, held = _prepare(request, parent, log)
     torch.manual_seed(request.seed)  # initial weights
     net = UNetPlusPlus(info.net)
     if parent is not None:
@@ -146,7 +150,7 @@ def _resume(request: TrainRequest, fit: Fit, settings: dict[str, Any], log: Call
 
 
 def _prepare(
-    request: TrainRequest, parent: ModelInfo | None, rng: np.random.Generator, log: Callable[[str], None]
+    request: TrainRequest, parent: ModelInfo | None, log: Callable[[str], None]
 ) -> tuple[ModelInfo, list[Sample], list[Sample]]:
     """Read the images and make the card of the model to be trained."""
     task = parent.task if request.task is None and parent is not None else request.task
@@ -169,7 +173,8 @@ def _prepare(
             f"no label image in {request.folder} has any foreground, so there is nothing to learn. "
             "For masks of 0 and 255 give --foreground 255 (255 alone means: ignore)."
         )
-    train, held = hold_out(samples, HELD_OUT, rng) if request.val is None else (samples, read(request.val))
+    split = np.random.default_rng(SPLIT_SEED)
+    train, held = hold_out(samples, HELD_OUT, split) if request.val is None else (samples, read(request.val))
     log(
         f"{len(train)} images to learn from, {len(held)} held out"
         if held

@@ -15,6 +15,7 @@ from napari_unetpp.api import load_model, segment
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.files.images import read_image
 from napari_unetpp.net.baselines import BASELINES
+from napari_unetpp.train import run
 from napari_unetpp.train.run import TrainRequest, train_folder
 
 SMALL = ("unet-1", "unet-2")
@@ -56,3 +57,13 @@ def test_an_architecture_that_the_parent_is_not_is_refused(folder: Path, tmp_pat
     )
     with pytest.raises(UnetppError, match="is a unetpp"):
         train_folder(request, lambda _line: None)
+
+
+def test_what_is_held_out_does_not_depend_on_the_seed(folder: Path, tmp_path: Path) -> None:
+    def told(seed: int) -> list[str]:
+        lines: list[str] = []
+        request = TrainRequest(folder, tmp_path / f"{seed}.safetensors", "instances", seed=seed)
+        _, _, held = run._prepare(request, None, lines.append)
+        return [sample.stem for sample in held]
+
+    assert told(0) == told(1)
