@@ -16,10 +16,11 @@ import tifffile
 from PIL import Image
 
 from napari_unetpp import cli
-from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp._types import FinetuneDone, FinetuneRequest, LabelledPlane, ModelInfo, UnetppError
 from napari_unetpp.files import model_list
 from napari_unetpp.files.folders import read_label, read_pairs
 from napari_unetpp.files.images import read_image
+from napari_unetpp.files.model_file import read_tensors
 from napari_unetpp.files.model_list import models_folder
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +57,9 @@ def pictures(tmp_path: Path) -> Path:
 # ------------------------------------------------------------ usage
 
 
-@pytest.mark.parametrize("command", ["", "models", "info", "segment", "evaluate", "train", "demo"])
+@pytest.mark.parametrize(
+    "command", ["", "models", "info", "segment", "evaluate", "train", "finetune", "demo"]
+)
 def test_help_everywhere(command: str, run: Run) -> None:
     status, out, _ = run(*command.split(), "--help")
     assert status == 0 and out.startswith("usage: napari-unetpp")
@@ -330,6 +333,39 @@ def test_train_hands_everything_on(run: Run, monkeypatch: pytest.MonkeyPatch, ti
 def test_train_does_not_replace_a_model_unasked(run: Run, tiny_model: ModelInfo, labelled: Path) -> None:
     status, _, err = run("train", labelled, "--out", tiny_model.path, "--task", "instances")
     assert status == 1 and "exists already" in err
+
+
+def test_finetune_gives_the_weights_of_the_button(
+    run: Run, tiny_model: ModelInfo, data_root: Path, tmp_path: Path
+) -> None:
+    """What "Save corrections" writes, learned from on the command line and by the dock's trainer."""
+    import torch
+
+    from napari_unetpp.session.trainer import TorchTrainer
+
+    pair = read_pairs(data_root / "cells_phase" / "train")[0]
+    window = (slice(300, 492), slice(300, 492))
+    certain = np.zeros((192, 192), bool)
+    certain[:, :150] = True
+    labels = read_label(pair.label)[window]
+    plane = LabelledPlane("cells", read_image(pair.image)[window], labels, "corrections", certain=certain)
+    trainer = TorchTrainer()
+    trainer.save(tmp_path / "kept", (plane,), tiny_model)
+    out, log = tmp_path / "new.safetensors", tmp_path / "log.json"
+    arguments = ("finetune", tmp_path / "kept", "--model", "tiny", "--out", out, "--steps", 3, "--seed", 5)
+    status, text, err = run(*arguments, "--json", log)
+    assert status == 0 and "3 steps" in text and "held out" in err and "dice before" in text
+    request = FinetuneRequest(tiny_model, (plane,), seconds=None, steps=3, seed=5)
+    *_, done = trainer.finetune(request, lambda: False)
+    assert isinstance(done, FinetuneDone)
+    written = read_tensors(out)
+    assert all(torch.equal(tensor, written[name]) for name, tensor in done.tensors.items())
+    said = json.loads(log.read_text())
+    assert said["steps"] == 3 and set(said["levels"]) == {"1", "2", "3", "4"}
+    status, _, err = run(*arguments)
+    assert status == 1 and "exists already" in err
+    status, _, err = run("finetune", tmp_path / "kept", "--model", "tiny", "--out", tiny_model.path)
+    assert status == 1 and "never written to" in err
 
 
 def test_demo_without_a_screen_runs_itself_under_xvfb(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

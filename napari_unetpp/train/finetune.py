@@ -27,14 +27,13 @@ from napari_unetpp.train import look, outcome, parent
 from napari_unetpp.train.corrections import make_lesson
 from napari_unetpp.train.held_out import hold_out, without
 from napari_unetpp.train.lesson_patches import LessonSource
-from napari_unetpp.train.recipe import Recipe, level_at, work_done
+from napari_unetpp.train.recipe import Recipe, level_at, suited, work_done
 from napari_unetpp.train.teacher import Teacher
 from napari_unetpp.train.tuner import Tuner, measure_norms
 from napari_unetpp.train.validate import recommend_level
 
 DEFAULT = Recipe()
 REPORT_SECONDS = 1.0
-NORM_BATCHES = 8
 
 
 def finetune(
@@ -105,7 +104,8 @@ class _Run:
         self.before = self._first_look(looker)
         self.best_dice = max(outcome.dice(self.before).values(), default=0.0)
         source = LessonSource(teacher.lessons, teacher.maps, teacher.soft, self.info, self.rng)
-        self._adapt(net, teacher, source)
+        self._renew_if_blind(net, teacher)
+        self.recipe = suited(self.recipe, teacher.dice)
         self.tuner = Tuner(net, source, self.info, self.recipe, self.device, dtype)
 
     def _first_look(self, looker: look.Looker) -> ScoreSet | None:
@@ -119,16 +119,14 @@ class _Run:
         self.reserve = 1.2 * (time.monotonic() - begun) + 0.1
         return scores
 
-    def _adapt(self, net: UNetPlusPlus, teacher: Teacher, source: LessonSource) -> None:
-        """Renew the heads of a parent that sees nothing; measure fixed norms on the new images."""
+    def _renew_if_blind(self, net: UNetPlusPlus, teacher: Teacher) -> None:
+        """New heads for a parent that sees nothing here."""
         if teacher.dice < self.recipe.blind:
             parent.renew_heads(net, self.rng)
             self.notes.append(
                 f"{self.request.model.name!r} recognises nothing here (Dice {teacher.dice:.2f} on the "
                 "labelled pixels): its heads start anew."
             )
-        if not self.recipe.train_norms:
-            measure_norms(net, source, batches=NORM_BATCHES, batch=self.recipe.batch, patch=self.recipe.patch)
 
     # --------------------------------------------------------------- learning
 
@@ -173,7 +171,8 @@ class _Run:
 
     def _look(self, levels: int) -> dict[int, float]:
         """Dice per level on the held-out pixels; the best weights so far are kept. Without any: the last."""
-        state = outcome.rounded(outcome.weights(self.tuner.average))
+        begun = time.monotonic()
+        state = outcome.rounded(outcome.weights(self._settled()))
         if not self.held.blocks:
             self.best_state = state
             return {}
@@ -181,7 +180,18 @@ class _Run:
         dice = {level: d for level, (d, _) in look.dice_per_level(seen, self.info).items()}
         if max(dice.values()) >= self.best_dice:
             self.best_dice, self.best_state = max(dice.values()), state
+        self.reserve = max(self.reserve, 1.2 * (time.monotonic() - begun))
         return dice
+
+    def _settled(self) -> UNetPlusPlus:
+        """The averaged network with norms measured on plain patches: those it learned from were altered."""
+        net: UNetPlusPlus = copy.deepcopy(self.tuner.average)
+        if self.recipe.norms == "train" and self.recipe.settle:
+            size = self.tuner.patch
+            measure_norms(
+                net, self.tuner.source, batches=self.recipe.settle, batch=self.tuner.batch, patch=size
+            )
+        return net
 
     def _looker(self, state: outcome.State) -> look.Looker:
         net = copy.deepcopy(self.tuner.average)

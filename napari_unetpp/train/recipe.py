@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from napari_unetpp._types import NetConfig
 from napari_unetpp.net import graph
@@ -26,10 +27,16 @@ class Recipe:
         Levels trained one after the other, and the share of the run's work each gets.
     looks : tuple of float
         Progress at which the held-out pixels are looked at; the end is looked at, too.
-    train_norms : bool
-        Let batch norms follow the batches; False: measured on the corrected planes first, then fixed.
+    norms : {"train", "keep"}
+        Let batch norms follow the batches, or keep the statistics of the parent.
+    settle : int
+        Batches of plain patches on which the norms of the average are measured before it is looked at.
     blind : float
-        Below this Dice on labelled pixels the parent sees nothing, and its heads are renewed.
+        Below this Dice on the labels the parent sees nothing, and its heads are renewed.
+    familiar : float
+        From this Dice on the parent knows such images: its norms are kept, and it learns gently.
+    gentle : float
+        Peak learning rate then, as a multiple.
     """
 
     patch: int = 128
@@ -39,8 +46,18 @@ class Recipe:
     decay: float = 0.9
     growth: tuple[tuple[int, float], ...] = ((2, 0.3), (3, 0.3), (4, 0.4))
     looks: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 0.9)
-    train_norms: bool = True
+    norms: Literal["train", "keep"] = "train"
+    settle: int = 4
     blind: float = 0.1
+    familiar: float = 0.7
+    gentle: float = 0.25
+
+
+def suited(recipe: Recipe, dice: float) -> Recipe:
+    """The recipe for a parent with this Dice on the labels: what it knows it shall not lose."""
+    if dice < recipe.familiar:
+        return recipe
+    return replace(recipe, norms="keep", rate=recipe.rate * recipe.gentle)
 
 
 def level_at(progress: float, recipe: Recipe, depth: int) -> int:

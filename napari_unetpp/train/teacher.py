@@ -41,7 +41,8 @@ class Teacher:
     soft : list of float
         Weight of the parent's word in the open part of each lesson.
     dice : float
-        Of the parent on the labelled pixels it was asked about, at its recommended level.
+        Of the parent on the labels (of corrections: the whole copy) it was asked about, at its
+        recommended level.
     """
 
     def __init__(self, looker: Looker, lessons: Sequence[Lesson], rng: np.random.Generator) -> None:
@@ -60,10 +61,14 @@ class Teacher:
         self.soft = [self._trust(n, known) for n, known in enumerate(asked)]
 
     def _dice(self, asked: Sequence[NDArray[np.bool_]]) -> float:
-        """Over all known pixels together."""
+        """Over all labelled pixels together.
+
+        Corrections lie where the parent was wrong (an erased object says nothing of those it found), so
+        that a corrected copy counts as a whole.
+        """
         found, truth = [], []
         for lesson, maps, seen in zip(self.lessons, self.maps, asked, strict=True):
-            where = lesson.known & seen
+            where = (lesson.known | lesson.open) & seen
             found.append(self._decoded(maps)[where])
             truth.append(self._truth(lesson)[where])
         return class_dice_iou(np.concatenate(found), np.concatenate(truth))[0]

@@ -91,7 +91,7 @@ class Tuner:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         self.net.train()
-        if not self.recipe.train_norms:
+        if self.recipe.norms == "keep":
             for norm in norms(self.net):
                 norm.eval()
         self.optimiser.zero_grad(set_to_none=True)

@@ -1,0 +1,305 @@
+"""What a minute of fine-tuning gives on other images, beside a random forest and training from scratch.
+
+Run: ``python tests/benchmarks/bench_finetune.py [--sets A,B] [--crops 1,3] [--lessons reviewed,sparse]
+[--methods unetpp,scratch,forest] [--seconds 60] [--seed 0] [--json FILE]`` or, for what is forgotten,
+``... bench_finetune.py --forgetting``.
+Needs UNETPP_DATA (or the labelled images next to the checkout) and scikit-learn (the `test` requirements).
+
+A lesson is the 512 x 512 crop richest in foreground of each of 1 or 3 training images, evenly spread over the
+folder: fully labelled (``reviewed``), or five strokes of 40 px in it (``sparse``). Dice is the mean over the
+images of the set's ``test`` folder. The forest is the usual one of interactive pixel classification:
+scikit-image's ``multiscale_basic_features`` (sigma 1 to 16) and 100 trees, from the same pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.feature import multiscale_basic_features
+from skimage.morphology import skeletonize
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from conftest import find_data
+
+from napari_unetpp import api
+from napari_unetpp._types import FinetuneDone, FinetuneRequest, LabelledPlane, ModelInfo
+from napari_unetpp.files.folders import read_label, read_pairs
+from napari_unetpp.files.images import read_image
+from napari_unetpp.files.model_file import save_model
+from napari_unetpp.files.model_list import find_model
+from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train import outcome
+from napari_unetpp.train.finetune import finetune
+from napari_unetpp.train.scores import dice_iou
+
+FOREGROUND: dict[str, tuple[int, ...] | None] = {
+    "cells_phase": None,
+    "axons_sem": (2,),
+    "vessels_chase": None,
+}
+SIDE = 512
+STROKES = (1, 0, 1, 0, 1)
+"""Foreground or background, in the order they are drawn."""
+
+STROKE = 40
+UNLABELLED, BACKGROUND = 0, 2
+
+Mask = NDArray[np.bool_]
+
+
+def root() -> Path:
+    """The labelled images."""
+    found = find_data()
+    assert found is not None, "set UNETPP_DATA"
+    return found
+
+
+# ------------------------------------------------------------------------ lessons
+
+
+def foreground(name: str, labels: NDArray[Any]) -> Mask:
+    """What counts as foreground in a set."""
+    values = FOREGROUND[name]
+    return labels > 0 if values is None else np.isin(labels, values)
+
+
+def richest(mask: Mask) -> tuple[slice, slice]:
+    """The SIDE x SIDE window with most foreground, on a grid of 16 px."""
+    sums = np.pad(mask.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    inside = sums[SIDE:, SIDE:] - sums[:-SIDE, SIDE:] - sums[SIDE:, :-SIDE] + sums[:-SIDE, :-SIDE]
+    y, x = np.unravel_index(inside[::16, ::16].argmax(), inside[::16, ::16].shape)
+    return slice(16 * int(y), 16 * int(y) + SIDE), slice(16 * int(x), 16 * int(x) + SIDE)
+
+
+def lesson(name: str, crops: int, kind: str, rng: np.random.Generator) -> list[LabelledPlane]:
+    """Crops of training images, labelled wholly or by strokes."""
+    pairs = read_pairs(root() / name / "train")
+    return [_crop(name, pairs[n * len(pairs) // crops].stem, kind, rng) for n in range(crops)]
+
+
+def _crop(name: str, stem: str, kind: str, rng: np.random.Generator) -> LabelledPlane:
+    pair = next(p for p in read_pairs(root() / name / "train") if p.stem == stem)
+    image, labels = read_image(pair.image), read_label(pair.label)
+    window = richest(foreground(name, labels))
+    image, mask = image[window], foreground(name, labels[window])
+    if kind == "sparse":
+        return LabelledPlane(stem, image, strokes(mask, rng), "sparse", background=BACKGROUND, objects=False)
+    objects = FOREGROUND[name] is None and name == "cells_phase"
+    return LabelledPlane(stem, image, labels[window] if objects else mask.astype(np.uint8), objects=objects)
+
+
+def strokes(mask: Mask, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Five strokes along the middles of foreground and background, as a hand would draw them."""
+    out = np.full(mask.shape, UNLABELLED, np.uint8)
+    for inside in STROKES:
+        middles = skeletonize(mask if inside else ~mask)
+        parts, _ = ndimage.label(middles, np.ones((3, 3)))
+        long = np.bincount(parts.ravel()) >= STROKE
+        long[0] = False
+        middles &= long[parts] & (out == UNLABELLED)
+        out[_stroke(middles, rng)] = 1 if inside else BACKGROUND
+    return out
+
+
+def _stroke(middles: Mask, rng: np.random.Generator) -> Mask:
+    """STROKE connected pixels from a random start."""
+    start = rng.choice(np.flatnonzero(middles))
+    stroke = np.zeros(middles.shape, bool)
+    stroke.flat[start] = True
+    while np.count_nonzero(stroke) < STROKE:
+        grown = ndimage.binary_dilation(stroke, np.ones((3, 3))) & middles
+        if np.array_equal(grown, stroke):
+            break
+        spare = np.flatnonzero(grown & ~stroke)[: STROKE - np.count_nonzero(stroke)]
+        stroke.flat[spare] = True
+    return stroke
+
+
+# ------------------------------------------------------------------------ methods
+
+
+def untrained(parent: ModelInfo, folder: Path, seed: int) -> ModelInfo:
+    """A model file with the parent's card and random weights."""
+    torch.manual_seed(seed)
+    path = folder / "scratch.safetensors"
+    if path.exists():
+        path.unlink()
+    return save_model(path, UNetPlusPlus(parent.net).state_dict(), replace(parent, name="scratch"))
+
+
+def tuned(model: ModelInfo, planes: list[LabelledPlane], seconds: float, seed: int) -> FinetuneDone:
+    """The fine-tuning of the button."""
+    *_, done = finetune(FinetuneRequest(model, tuple(planes), seconds=seconds, seed=seed))
+    assert isinstance(done, FinetuneDone)
+    return done
+
+
+def dice_on_test(done: FinetuneDone, name: str, folder: Path) -> dict[str, float]:
+    """Dice of every level on a set's test images."""
+    path = folder / "tuned.safetensors"
+    path.unlink(missing_ok=True)
+    save_model(path, done.tensors, done.info, half=True)
+    found = api.evaluate(root() / name / "test", path, foreground=FOREGROUND[name])
+    return {f"L{level}": scores["dice"] for level, scores in found["levels"].items()}
+
+
+def by_network(
+    model: ModelInfo, name: str, planes: list[LabelledPlane], seconds: float, seed: int, folder: Path
+) -> dict[str, Any]:
+    """Fine-tune and measure."""
+    done = tuned(model, planes, seconds, seed)
+    dice = dice_on_test(done, name, folder)
+    recommended = f"L{done.info.recommended_level}"
+    return {
+        **dice,
+        "best": max(dice.values()),
+        "recommended": recommended,
+        "held out": None if done.after is None else {f"L{k}": v.dice for k, v in done.after.levels.items()},
+        "steps": done.steps,
+        "seconds": done.seconds,
+        "notes": list(done.notes),
+    }
+
+
+def features(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Intensity, edges and texture at five scales: (Y * X, F)."""
+    axis = -1 if image.ndim == 3 else None
+    maps = multiscale_basic_features(
+        image.astype(np.float32) / float(np.percentile(image, 99.8)),
+        sigma_min=1,
+        sigma_max=16,
+        channel_axis=axis,
+    )
+    return maps.reshape(-1, maps.shape[-1])  # type: ignore[no-any-return]
+
+
+def by_forest(name: str, planes: list[LabelledPlane], seed: int) -> dict[str, Any]:
+    """A random forest on the same pixels."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    begun = time.monotonic()
+    xs, ys = [], []
+    for plane in planes:
+        known = (
+            plane.labels != UNLABELLED if plane.labels_as == "sparse" else np.ones(plane.labels.shape, bool)
+        )
+        truth = plane.labels == 1 if plane.labels_as == "sparse" else plane.labels > 0
+        xs.append(features(plane.image)[known.ravel()])
+        ys.append(truth[known])
+    forest = RandomForestClassifier(
+        100, n_jobs=-1, random_state=seed, max_samples=min(1.0, 100_000 / sum(map(len, ys)))
+    )
+    forest.fit(np.concatenate(xs), np.concatenate(ys))
+    seconds = time.monotonic() - begun
+    scores = []
+    for pair in read_pairs(root() / name / "test"):
+        truth = foreground(name, read_label(pair.label))
+        found = forest.predict(features(read_image(pair.image))).reshape(truth.shape)
+        scores.append(dice_iou(found, truth)[0])
+    return {"best": float(np.mean(scores)), "seconds": seconds}
+
+
+# ------------------------------------------------------------------------ runs
+
+
+def cells(args: argparse.Namespace, parent: ModelInfo, folder: Path) -> Iterator[dict[str, Any]]:
+    """Every set, kind of lesson, number of crops and method."""
+    for name in args.sets:
+        for kind in args.lessons:
+            for crops in args.crops if kind == "reviewed" else (1,):
+                planes = lesson(name, crops, kind, np.random.default_rng(args.seed))
+                for method, run in methods(args, parent, name, planes, folder).items():
+                    yield {"set": name, "lesson": kind, "crops": crops, "method": method, **run()}
+
+
+def methods(
+    args: argparse.Namespace, parent: ModelInfo, name: str, planes: list[LabelledPlane], folder: Path
+) -> dict[str, Callable[[], dict[str, Any]]]:
+    """What is to be compared, by name."""
+    scratch = untrained(parent, folder, args.seed)
+    known = {
+        "unetpp": partial(by_network, parent, name, planes, args.seconds, args.seed, folder),
+        "scratch": partial(by_network, scratch, name, planes, args.seconds, args.seed, folder),
+        "forest": partial(by_forest, name, planes, args.seed),
+    }
+    return {method: known[method] for method in args.methods}
+
+
+def forgetting(args: argparse.Namespace, parent: ModelInfo, folder: Path) -> Iterator[dict[str, Any]]:
+    """Nuclei and phase cells, before and after learning from the corrected left half of a crop of cells.
+
+    With the parent's word for the right half (``corrections``), and with nothing said about it.
+    """
+    (plane,) = lesson("cells_phase", 1, "reviewed", np.random.default_rng(args.seed))
+    certain = np.zeros(plane.labels.shape, bool)
+    certain[:, : SIDE // 2] = True
+    said = api.segment(plane.image, parent.path or parent.name).labels
+    copy = np.where(certain, plane.labels, said + (said > 0) * int(plane.labels.max()))
+    kinds = {
+        "distilled": replace(plane, labels=copy, labels_as="corrections", certain=certain),
+        "alone": replace(plane, ignore=~certain),
+    }
+    for set_name in ("nuclei_dsb2018", "cells_phase"):
+        FOREGROUND.setdefault(set_name, None)
+    as_it_is = outcome.card(parent, "before")
+    before = FinetuneDone(replace(as_it_is, decode=parent.decode), _weights(parent), None, None, None, 0, 0.0)
+    for kind in ("before", *kinds):
+        done = before if kind == "before" else tuned(parent, [kinds[kind]], args.seconds, args.seed)
+        for set_name in ("nuclei_dsb2018", "cells_phase"):
+            yield {
+                "method": kind,
+                "set": set_name,
+                "steps": done.steps,
+                **dice_on_test(done, set_name, folder),
+            }
+
+
+def _weights(info: ModelInfo) -> dict[str, torch.Tensor]:
+    from napari_unetpp.train import parent
+
+    return outcome.weights(parent.load_network(info))
+
+
+def main() -> None:
+    """Print every run as it ends."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    words = partial(str.split, sep=",")
+    parser.add_argument("--sets", type=words, default=list(FOREGROUND))
+    parser.add_argument("--crops", type=lambda text: [int(n) for n in text.split(",")], default=[1, 3])
+    parser.add_argument("--lessons", type=words, default=["reviewed", "sparse"])
+    parser.add_argument("--methods", type=words, default=["unetpp", "scratch", "forest"])
+    parser.add_argument("--model", default="nuclei")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--forgetting", action="store_true")
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    parent = find_model(args.model)
+    runs = []
+    with tempfile.TemporaryDirectory() as folder:
+        for run in (forgetting if args.forgetting else cells)(args, parent, Path(folder)):
+            runs.append(run)
+            print({k: round(v, 3) if isinstance(v, float) else v for k, v in run.items()}, flush=True)
+            if args.json:
+                args.json.write_text(
+                    json.dumps({"model": parent.sha256, "seconds": args.seconds, "runs": runs}, indent=1)
+                )
+
+
+if __name__ == "__main__":
+    main()
