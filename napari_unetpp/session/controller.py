@@ -229,7 +229,8 @@ class Controller:
         self.state.threshold, self.state.min_size = model.decode.threshold, model.decode.min_size
         self.state.scale = None
         levels = speed.levels_of(model)
-        self.state.level = min(self.settings.default_level or model.recommended_level, levels[-1])
+        wanted = self.settings.default_level
+        self.state.level = wanted if wanted in levels else model.recommended_level
         self.view.set_models(list(self._models.values()), self.state.model)
         self.view.set_levels(levels, self.state.level)
         self._on_rule()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from stand_ins import model_info
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.session.values import Rule
@@ -179,6 +180,20 @@ def test_choosing_another_model_takes_over_its_rule_and_level(sitting: Any) -> N
     assert sitting.controller.state.level == 2
     assert sitting.controller.state.rule == Rule()
     assert sitting.controller.cycle.shown is None
+
+
+@pytest.mark.parametrize(
+    ("default", "arch", "expected"), [(0, "unetpp", 3), (1, "unetpp", 1), (4, "unetpp", 4), (1, "unet", 4)]
+)
+def test_the_preferred_level_counts_where_the_model_has_it(
+    sitting: Any, default: int, arch: str, expected: int
+) -> None:
+    sitting.controller.settings = replace(sitting.controller.settings, default_level=default)
+    info = model_info("new")
+    recommended = 3 if arch == "unetpp" else 4
+    net = replace(info.net, arch=arch)
+    sitting.controller.add_model(replace(info, net=net, recommended_level=recommended))
+    assert sitting.controller.state.level == expected
 
 
 def test_circle_sets_the_scale(sitting: Any) -> None:
