@@ -102,7 +102,7 @@ class Form(QWidget):
         self.min_size_spin.setToolTip("Objects of fewer pixels are dropped")
         self.min_size_spin.setRange(0, 1_000_000)
         self.min_size_spin.setKeyboardTracking(False)
-        self.min_size_spin.setMinimumWidth(50)  # its own wish follows the largest number it could hold
+        self.min_size_spin.setStyleSheet("min-width: 50px")  # napari wishes for more than fits at 300 px
         self.split_checkbox = QCheckBox("Split touching")
         self.split_checkbox.setObjectName("split_checkbox")
         self.split_checkbox.setToolTip("Tell touching objects apart")

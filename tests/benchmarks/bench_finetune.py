@@ -3,12 +3,12 @@
 Run: ``python tests/benchmarks/bench_finetune.py [--sets A,B] [--crops 1,3] [--lessons reviewed,sparse]
 [--methods unetpp,scratch,forest] [--seconds 60] [--seed 0] [--json FILE]`` or, for what is forgotten,
 ``... bench_finetune.py --forgetting``.
-Needs UNETPP_DATA (or the labelled images next to the checkout) and scikit-learn (the `test` requirements).
+Needs UNETPP_DATA (or the labelled images next to the checkout), and scikit-learn for the forest.
 
-A lesson is the 512 x 512 crop richest in foreground of each of 1 or 3 training images, evenly spread over the
-folder: fully labelled (``reviewed``), or five strokes of 40 px in it (``sparse``). Dice is the mean over the
-images of the set's ``test`` folder. The forest is the usual one of interactive pixel classification:
-scikit-image's ``multiscale_basic_features`` (sigma 1 to 16) and 100 trees, from the same pixels.
+A lesson is 1 or 3 crops of 512 x 512 px, those richest in foreground, one of an image at most: fully labelled
+(``reviewed``), or five strokes of 40 px in it (``sparse``). Dice is the mean over the images of the set's
+``test`` folder. The forest is the usual one of interactive pixel classification: scikit-image's
+``multiscale_basic_features`` (sigma 1 to 16) and 100 trees, from the same pixels.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import find_data
 
 from napari_unetpp import api
-from napari_unetpp._types import FinetuneDone, FinetuneRequest, LabelledPlane, ModelInfo
-from napari_unetpp.files.folders import read_label, read_pairs
+from napari_unetpp._types import LEVELS, FinetuneDone, FinetuneRequest, LabelledPlane, ModelInfo
+from napari_unetpp.engine import decode
+from napari_unetpp.engine.collect import predict_maps
+from napari_unetpp.engine.sampling import resample_maps
+from napari_unetpp.files.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.images import read_image
 from napari_unetpp.files.model_file import save_model
 from napari_unetpp.files.model_list import find_model
@@ -76,29 +79,37 @@ def foreground(name: str, labels: NDArray[Any]) -> Mask:
     return labels > 0 if values is None else np.isin(labels, values)
 
 
-def richest(mask: Mask) -> tuple[slice, slice]:
-    """The SIDE x SIDE window with most foreground, on a grid of 16 px."""
+def richest(mask: Mask) -> tuple[int, slice, slice]:
+    """Foreground pixels and place of the SIDE x SIDE window that has most, on a grid of 16 px."""
     sums = np.pad(mask.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     inside = sums[SIDE:, SIDE:] - sums[:-SIDE, SIDE:] - sums[SIDE:, :-SIDE] + sums[:-SIDE, :-SIDE]
-    y, x = np.unravel_index(inside[::16, ::16].argmax(), inside[::16, ::16].shape)
-    return slice(16 * int(y), 16 * int(y) + SIDE), slice(16 * int(x), 16 * int(x) + SIDE)
+    inside = inside[::16, ::16]
+    y, x = (16 * int(n) for n in np.unravel_index(inside.argmax(), inside.shape))
+    return int(inside.max()), slice(y, y + SIDE), slice(x, x + SIDE)
+
+
+def _richness(name: str, pair: Pair) -> int:
+    return richest(foreground(name, read_label(pair.label)))[0]
 
 
 def lesson(name: str, crops: int, kind: str, rng: np.random.Generator) -> list[LabelledPlane]:
     """Crops of training images, labelled wholly or by strokes."""
     pairs = read_pairs(root() / name / "train")
-    return [_crop(name, pairs[n * len(pairs) // crops].stem, kind, rng) for n in range(crops)]
+    ranked = sorted(pairs, key=lambda pair: -_richness(name, pair))
+    return [_crop(name, pair, kind, rng) for pair in ranked[:crops]]
 
 
-def _crop(name: str, stem: str, kind: str, rng: np.random.Generator) -> LabelledPlane:
-    pair = next(p for p in read_pairs(root() / name / "train") if p.stem == stem)
+def _crop(name: str, pair: Pair, kind: str, rng: np.random.Generator) -> LabelledPlane:
     image, labels = read_image(pair.image), read_label(pair.label)
-    window = richest(foreground(name, labels))
+    window = richest(foreground(name, labels))[1:]
     image, mask = image[window], foreground(name, labels[window])
     if kind == "sparse":
-        return LabelledPlane(stem, image, strokes(mask, rng), "sparse", background=BACKGROUND, objects=False)
+        return LabelledPlane(
+            pair.stem, image, strokes(mask, rng), "sparse", background=BACKGROUND, objects=False
+        )
     objects = FOREGROUND[name] is None and name == "cells_phase"
-    return LabelledPlane(stem, image, labels[window] if objects else mask.astype(np.uint8), objects=objects)
+    known = labels[window] if objects else mask.astype(np.uint8)
+    return LabelledPlane(pair.stem, image, known, "reviewed", objects=objects)
 
 
 def strokes(mask: Mask, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -148,12 +159,19 @@ def tuned(model: ModelInfo, planes: list[LabelledPlane], seconds: float, seed: i
 
 
 def dice_on_test(done: FinetuneDone, name: str, folder: Path) -> dict[str, float]:
-    """Dice of every level on a set's test images."""
+    """Mean Dice of every level on a set's test images, as `api.evaluate` gives it."""
     path = folder / "tuned.safetensors"
     path.unlink(missing_ok=True)
-    save_model(path, done.tensors, done.info, half=True)
-    found = api.evaluate(root() / name / "test", path, foreground=FOREGROUND[name])
-    return {f"L{level}": scores["dice"] for level, scores in found["levels"].items()}
+    evaluator = api.load_model(save_model(path, done.tensors, done.info, half=True).path or path)
+    scores: dict[str, list[float]] = {}
+    for pair in read_pairs(root() / name / "test"):
+        truth = foreground(name, read_label(pair.label))
+        deepest = predict_maps(read_image(pair.image), evaluator, level=4, all_levels=True)
+        for level in LEVELS:
+            maps = resample_maps(deepest.store.maps(level), deepest.shape)
+            dice, _ = dice_iou(decode.mask(maps, evaluator.info), truth)
+            scores.setdefault(f"L{level}", []).append(dice)
+    return {level: float(np.mean(values)) for level, values in scores.items()}
 
 
 def by_network(
