@@ -104,7 +104,6 @@ class _Run:
         self.before = self._first_look(looker)
         self.best_dice = max(outcome.dice(self.before).values(), default=0.0)
         source = LessonSource(teacher.lessons, teacher.maps, teacher.soft, self.info, self.rng)
-        self._renew_if_blind(net, teacher)
         self.recipe = suited(self.recipe, teacher.dice)
         self.tuner = Tuner(net, source, self.info, self.recipe, self.device, dtype)
 
@@ -118,15 +117,6 @@ class _Run:
         scores = look.score(seen, looker.info, self.held)
         self.reserve = 1.2 * (time.monotonic() - begun) + 0.1
         return scores
-
-    def _renew_if_blind(self, net: UNetPlusPlus, teacher: Teacher) -> None:
-        """New heads for a parent that sees nothing here."""
-        if teacher.dice < self.recipe.blind:
-            parent.renew_heads(net, self.rng)
-            self.notes.append(
-                f"{self.request.model.name!r} recognises nothing here (Dice {teacher.dice:.2f} on the "
-                "labelled pixels): its heads start anew."
-            )
 
     # --------------------------------------------------------------- learning
 

@@ -1,4 +1,4 @@
-"""The model that fine-tuning starts from: its network, new classes in its heads, heads made anew."""
+"""The model that fine-tuning starts from: its network, and new classes in its heads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -69,15 +68,6 @@ def extend_heads(net: UNetPlusPlus, info: ModelInfo) -> None:
         bias = torch.cat([bias, (bias[:1] - math.log(RARE)).expand(more)])
         net.heads[name] = _head(weight, bias)
     net.config = info.net
-
-
-def renew_heads(net: UNetPlusPlus, rng: np.random.Generator) -> None:
-    """Heads that know nothing, in place: small random weights, no preference (all outputs)."""
-    for name, head in list(net.heads.items()):
-        assert isinstance(head, nn.Conv2d)
-        bound = 1 / math.sqrt(head.weight.shape[1])
-        values = rng.uniform(-bound, bound, tuple(head.weight.shape)).astype(np.float32)
-        net.heads[name] = _head(torch.from_numpy(values), torch.zeros(len(values)))
 
 
 def _head(weight: Tensor, bias: Tensor) -> nn.Conv2d:

@@ -31,10 +31,8 @@ class Recipe:
         Let batch norms follow the batches, or keep the statistics of the parent.
     settle : int
         Batches of plain patches on which the norms of the average are measured before it is looked at.
-    blind : float
-        Below this Dice on the labels the parent sees nothing, and its heads are renewed.
     familiar : float
-        From this Dice on the parent knows such images: its norms are kept, and it learns gently.
+        From this Dice on the labels the parent knows such images: its norms are kept, and it learns gently.
     gentle : float
         Peak learning rate then, as a multiple.
     """
@@ -48,7 +46,6 @@ class Recipe:
     looks: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 0.9)
     norms: Literal["train", "keep"] = "train"
     settle: int = 4
-    blind: float = 0.1
     familiar: float = 0.7
     gentle: float = 0.25
 

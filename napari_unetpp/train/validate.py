@@ -115,9 +115,10 @@ def score_levels(predicted: Sequence[Predicted], info: ModelInfo, data: str) -> 
 
 
 def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule:
-    """The decode rule that does best on held-out images: threshold by Dice, then seeds by AP50.
+    """The decode rule that does best on held-out images.
 
-    Both are averaged over the levels, since all of them use the rule.
+    The threshold by Dice, averaged over the levels after the first; then seeds and minimum size by
+    AP50 of the deepest.
     """
     levels = info.net.levels[1:] or info.net.levels
 

@@ -290,7 +290,6 @@ def test_erased_false_positives_leave_the_other_objects(data_root, tmp_path) -> 
     certain = np.isin(found.labels, numbers[areas.argsort()[:2]])
     plane = LabelledPlane("a", image, np.where(certain, 0, found.labels), "corrections", certain=certain)
     done = tune(model, [plane], 8, Recipe(patch=96, batch=4))
-    assert not any("anew" in note for note in done.notes)
     save_model(tmp_path / "kept.safetensors", done.tensors, done.info, half=True)
     after = api.segment(image, tmp_path / "kept.safetensors", level=found.level)
     assert dice_iou((after.mask > 0)[~certain], (found.mask > 0)[~certain])[0] > 0.7
