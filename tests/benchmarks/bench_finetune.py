@@ -5,8 +5,9 @@ Run: ``python tests/benchmarks/bench_finetune.py [--sets A,B] [--crops 1,3] [--l
 ``... bench_finetune.py --forgetting``.
 Needs UNETPP_DATA (or the labelled images next to the checkout), and scikit-learn for the forest.
 
-A lesson is 1 or 3 crops of 512 x 512 px, those richest in foreground, one of an image at most: fully labelled
-(``reviewed``), or five strokes of 40 px in it (``sparse``). Dice is the mean over the images of the set's
+A lesson is 1 or 3 windows of 512 x 512 px, those richest in foreground, one in an image at most: fully labelled
+(``reviewed``), or five strokes of 40 px in it (``sparse``). Images are given whole and nothing is said outside
+the window, so that intensities are measured as they are when the test images are segmented. Dice is the mean over the images of the set's
 ``test`` folder. The forest is the usual one of interactive pixel classification: scikit-image's
 ``multiscale_basic_features`` (sigma 1 to 16) and 100 trees, from the same pixels.
 """
@@ -101,15 +102,17 @@ def lesson(name: str, crops: int, kind: str, rng: np.random.Generator) -> list[L
 
 def _crop(name: str, pair: Pair, kind: str, rng: np.random.Generator) -> LabelledPlane:
     image, labels = read_image(pair.image), read_label(pair.label)
-    window = richest(foreground(name, labels))[1:]
-    image, mask = image[window], foreground(name, labels[window])
+    mask = foreground(name, labels)
+    window = richest(mask)[1:]
+    outside = np.ones(mask.shape, bool)
+    outside[window] = False
     if kind == "sparse":
-        return LabelledPlane(
-            pair.stem, image, strokes(mask, rng), "sparse", background=BACKGROUND, objects=False
-        )
-    objects = FOREGROUND[name] is None and name == "cells_phase"
-    known = labels[window] if objects else mask.astype(np.uint8)
-    return LabelledPlane(pair.stem, image, known, "reviewed", objects=objects)
+        drawn = np.zeros(mask.shape, np.uint8)
+        drawn[window] = strokes(mask[window], rng)
+        return LabelledPlane(pair.stem, image, drawn, "sparse", background=BACKGROUND, objects=False)
+    objects = name == "cells_phase"
+    known = labels if objects else mask.astype(np.uint8)
+    return LabelledPlane(pair.stem, image, known, "reviewed", ignore=outside, objects=objects)
 
 
 def strokes(mask: Mask, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -211,9 +214,7 @@ def by_forest(name: str, planes: list[LabelledPlane], seed: int) -> dict[str, An
     begun = time.monotonic()
     xs, ys = [], []
     for plane in planes:
-        known = (
-            plane.labels != UNLABELLED if plane.labels_as == "sparse" else np.ones(plane.labels.shape, bool)
-        )
+        known = plane.labels != UNLABELLED if plane.ignore is None else ~plane.ignore
         truth = plane.labels == 1 if plane.labels_as == "sparse" else plane.labels > 0
         xs.append(features(plane.image)[known.ravel()])
         ys.append(truth[known])
@@ -257,17 +258,18 @@ def methods(
 
 
 def forgetting(args: argparse.Namespace, parent: ModelInfo, folder: Path) -> Iterator[dict[str, Any]]:
-    """Nuclei and phase cells, before and after learning from the corrected left half of a crop of cells.
+    """Nuclei and phase cells, before and after learning from the corrected left half of a window of cells.
 
-    With the parent's word for the right half (``corrections``), and with nothing said about it.
+    With the parent's word for the rest of the image (``corrections``), and with nothing said about it.
     """
     (plane,) = lesson("cells_phase", 1, "reviewed", np.random.default_rng(args.seed))
-    certain = np.zeros(plane.labels.shape, bool)
-    certain[:, : SIDE // 2] = True
+    assert plane.ignore is not None
+    certain = ~plane.ignore
+    certain[:, int(np.flatnonzero(certain.any(axis=0)).mean()) :] = False
     said = api.segment(plane.image, parent.path or parent.name).labels
     copy = np.where(certain, plane.labels, said + (said > 0) * int(plane.labels.max()))
     kinds = {
-        "distilled": replace(plane, labels=copy, labels_as="corrections", certain=certain),
+        "distilled": replace(plane, labels=copy, labels_as="corrections", certain=certain, ignore=None),
         "alone": replace(plane, ignore=~certain),
     }
     for set_name in ("nuclei_dsb2018", "cells_phase"):
