@@ -5,11 +5,12 @@ Run: ``python tests/benchmarks/bench_finetune.py [--sets A,B] [--crops 1,3] [--l
 ``... bench_finetune.py --forgetting``.
 Needs UNETPP_DATA (or the labelled images next to the checkout), and scikit-learn for the forest.
 
-A lesson is 1 or 3 windows of 512 x 512 px, those richest in foreground, one in an image at most: fully labelled
-(``reviewed``), or five strokes of 40 px in it (``sparse``). Images are given whole and nothing is said outside
-the window, so that intensities are measured as they are when the test images are segmented. Dice is the mean over the images of the set's
-``test`` folder. The forest is the usual one of interactive pixel classification: scikit-image's
-``multiscale_basic_features`` (sigma 1 to 16) and 100 trees, from the same pixels.
+A lesson is 1 or 3 windows of 512 x 512 px, those richest in foreground, one in an image at most: fully
+labelled (``reviewed``), or five strokes of 40 px in it (``sparse``). Images are given whole and nothing is
+said outside the window, so that intensities are measured as they are when the test images are segmented.
+Dice is the mean over the images of the set's ``test`` folder. The forest is the usual one of interactive
+pixel classification: scikit-image's ``multiscale_basic_features`` (sigma 1 to 16) and 100 trees, from the
+same pixels.
 """
 
 from __future__ import annotations
