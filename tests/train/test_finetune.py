@@ -32,6 +32,8 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import tuner
 from napari_unetpp.train.finetune import finetune
 from napari_unetpp.train.held_out import HeldOut
+from napari_unetpp.train.lesson_loss import LessonLoss
+from napari_unetpp.train.lesson_patches import LessonBatch
 from napari_unetpp.train.recipe import Recipe
 from napari_unetpp.train.scores import dice_iou
 
@@ -239,18 +241,20 @@ def test_reviewed_background_counts_and_uncertain_labels_do_not(
     assert same(tune(tiny_model, [first], 2), tune(tiny_model, [other], 2))
 
 
-def test_uncertain_pixels_follow_the_parent(one_class: ModelInfo, cells: list[LabelledPlane], part) -> None:  # type: ignore[no-untyped-def]
-    """Learning from a corner with the parent's word for the rest changes the rest less than without it."""
-    plane = replace(cells[0], labels=(cells[0].labels > 0).astype(np.uint8), objects=False)
-    certain = replace(plane, labels_as="corrections", certain=part)
-    alone = replace(plane, labels_as="reviewed", ignore=~part)
-    before = api.segment(plane.image, one_class.path, level=2).probability[0]  # type: ignore[arg-type]
-    moved = []
-    for kind in (certain, alone):
-        done = tune(one_class, [kind], 40)
-        after = api.segment(plane.image, _kept(done, one_class), level=2).probability[0]
-        moved.append(float(np.abs(after - before)[:, 160:].mean()))
-    assert moved[0] < moved[1]
+@pytest.mark.parametrize("trust", [0.0, 0.5])
+def test_uncertain_pixels_follow_the_parent(cells: list[LabelledPlane], trust: float) -> None:
+    """Where the user decided nothing the loss pulls toward the parent's probability, or nowhere."""
+    truth = torch.from_numpy((cells[0].labels > 0).astype(np.float32))[None, None]
+    known = torch.zeros_like(truth)
+    known[..., :80] = 1
+    teacher = torch.full_like(truth, 0.9)
+    logits = torch.zeros_like(truth, requires_grad=True)
+    batch = LessonBatch(torch.zeros(1, 3, SIDE, SIDE), truth, known, teacher, trust * (1 - known))
+    LessonLoss("semantic")([logits], batch).backward()
+    assert logits.grad is not None
+    rest, labelled = logits.grad[..., 80:], logits.grad[..., :80]
+    assert bool((rest < 0).all()) if trust else not bool(rest.any())
+    assert bool(((labelled < 0) == (truth[..., :80] > 0)).all())
 
 
 def test_sparse_needs_foreground_and_background(tiny_model: ModelInfo, cells: list[LabelledPlane]) -> None:
