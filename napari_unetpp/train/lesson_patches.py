@@ -23,6 +23,12 @@ TURNED = 0.5
 JITTER = 0.35
 """How far the centre of a patch may lie from the labelled pixel, as a share of its side."""
 
+COVERED, BLACK = 0.25, 0.5
+"""Share of patches a part of which is covered by an even area, and how often that is black.
+
+Black borders and empty places are rarely labelled; that they hold nothing is always true.
+"""
+
 HOLD = 0.25
 """Weight with which separating outputs are held to the parent where they cannot be learned."""
 
@@ -101,8 +107,32 @@ class LessonSource:
             self._hard[n], grid, mode="nearest", padding_mode="reflection", align_corners=False
         )[0]
         channels = self.info.net.in_channels
-        image = smooth[:channels]
-        return (self._recolour(image) if augment else image, *self._maps(n, smooth[channels:], hard))
+        image, maps = smooth[:channels], self._maps(n, smooth[channels:], hard)
+        if not augment:
+            return (image, *maps)
+        image = self._recolour(image)
+        return self._cover(image, *maps) if self.rng.random() < COVERED else (image, *maps)
+
+    def _cover(
+        self, image: Tensor, target: Tensor, weight: Tensor, teacher: Tensor, soft: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Make a part of a patch, up to a straight edge, an even area in which there is nothing."""
+        rng, size = self.rng, image.shape[-1]
+        angle, (y, x) = rng.uniform(0, 2 * np.pi), rng.uniform(0, size, 2)
+        rows, columns = np.indices((size, size), np.float32)
+        beyond = torch.from_numpy((rows - y) * np.sin(angle) + (columns - x) * np.cos(angle) > 0)
+        level = 0.0 if rng.random() < BLACK else rng.uniform(0, 1)
+        noise = rng.standard_normal((size, size), np.float32) * np.float32(rng.uniform(0, 0.02))
+        nothing = torch.zeros_like(target)
+        if self.info.outputs[0] == "background":
+            nothing[0] = 1
+        return (
+            torch.where(beyond, torch.from_numpy(noise) + float(level), image),
+            torch.where(beyond, nothing, target),
+            weight.masked_fill(beyond, 1.0),
+            torch.where(beyond, nothing, teacher),
+            soft.masked_fill(beyond, 0.0),
+        )
 
     def _centre(self, n: int, size: int, shape: Sequence[int]) -> tuple[float, float]:
         """Near a labelled pixel of a class drawn at random, and inside where the plane is large enough."""

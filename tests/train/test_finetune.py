@@ -190,6 +190,22 @@ def test_one_percent_of_foreground_is_never_lost(tiny_model: ModelInfo, cells: l
     assert found[edges > 0].mean() > 0.5
 
 
+@pytest.mark.parametrize("covered", [True, False])
+def test_a_black_border_stays_empty(
+    one_class: ModelInfo, cells: list[LabelledPlane], covered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is dark is foreground in all that was labelled; a border that was never seen is darker still."""
+    if not covered:
+        monkeypatch.setattr("napari_unetpp.train.lesson_patches.COVERED", 0.0)
+    image = cells[0].image.astype(np.float32) / 65535
+    dark = (image < np.percentile(image, 30)).astype(np.uint8)
+    done = tune(one_class, [replace(cells[0], image=image, labels=dark, objects=False)], 160)
+    bordered = np.pad(image, ((0, 0), (100, 0)))
+    border = api.segment(bordered, _kept(done, one_class), level=2).mask[:, :80] > 0
+    share = border.mean()
+    assert share < 0.1 if covered else share > 0.5
+
+
 def _kept(done: FinetuneDone, model: ModelInfo):  # type: ignore[no-untyped-def]
     assert model.path is not None
     path = model.path.with_name("kept.safetensors")
