@@ -185,7 +185,7 @@ def test_one_percent_of_foreground_is_never_lost(tiny_model: ModelInfo, cells: l
     image = plane.image.astype(np.float32)
     image[edges > 0] *= 0.6
     assert 0.005 < edges.mean() < 0.02
-    done = tune(tiny_model, [replace(plane, image=image, labels=edges, objects=False)], steps=60)
+    done = tune(tiny_model, [replace(plane, image=image, labels=edges, objects=False)], steps=120)
     found = api.segment(image, _kept(done, tiny_model), level=done.info.recommended_level).mask
     assert found[edges > 0].mean() > 0.5
 
