@@ -27,9 +27,10 @@ from napari_unetpp.train import look, outcome, parent
 from napari_unetpp.train.corrections import make_lesson
 from napari_unetpp.train.held_out import hold_out, without
 from napari_unetpp.train.lesson_patches import LessonSource
+from napari_unetpp.train.norms import measure_norms
 from napari_unetpp.train.recipe import Recipe, level_at, suited, work_done
 from napari_unetpp.train.teacher import Teacher
-from napari_unetpp.train.tuner import Tuner, measure_norms
+from napari_unetpp.train.tuner import Tuner
 from napari_unetpp.train.validate import recommend_level
 
 DEFAULT = Recipe()
@@ -177,10 +178,11 @@ class _Run:
         """The averaged network with norms measured on plain patches: those it learned from were altered."""
         net: UNetPlusPlus = copy.deepcopy(self.tuner.average)
         if self.recipe.norms == "train" and self.recipe.settle:
-            size = self.tuner.patch
-            measure_norms(
-                net, self.tuner.source, batches=self.recipe.settle, batch=self.tuner.batch, patch=size
+            tuner = self.tuner
+            plain = (
+                tuner.source.batch(tuner.batch, tuner.patch, augment=False) for _ in range(self.recipe.settle)
             )
+            measure_norms(net, (batch.image for batch in plain))
         return net
 
     def _looker(self, state: outcome.State) -> look.Looker:

@@ -180,35 +180,6 @@ class Fit:
         self.step, self.seconds = checkpoint.step, checkpoint.seconds
 
 
-@torch.no_grad()
-def settle_norms(net: UNetPlusPlus, source: PatchSource, *, batches: int, batch: int, patch: int) -> None:
-    """Measure the batch-norm statistics of averaged weights anew, in place.
-
-    The statistics that were averaged along belong to weights that have changed since
-    (Izmailov et al., *Averaging Weights Leads to Wider Optima*, UAI 2018, section 3.2).
-
-    Parameters
-    ----------
-    net : UNetPlusPlus
-    source : PatchSource
-        Gives the patches that the statistics are measured on.
-    batches, batch, patch : int
-        Number of batches, patches in each, and their side in px.
-    """
-    device = next(net.parameters()).device
-    norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)]
-    before = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over all batches
-    net.train()
-    for _ in range(batches):
-        net.all_heads(source.batch(batch, patch).image.to(device))
-    for norm, momentum in zip(norms, before, strict=True):
-        norm.momentum = momentum
-    net.eval()
-
-
 def _groups(net: UNetPlusPlus, weight_decay: float) -> list[dict[str, Any]]:
     """Weight decay for convolution weights only, not for biases and norms."""
     weights = [p for p in net.parameters() if p.ndim > 1]

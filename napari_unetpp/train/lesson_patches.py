@@ -23,6 +23,9 @@ TURNED = 0.5
 JITTER = 0.35
 """How far the centre of a patch may lie from the labelled pixel, as a share of its side."""
 
+GAMMA, GAIN, SHIFT = 0.3, 0.22, 0.1
+"""How far intensities are changed: logarithms of the exponent and of the factor, and the summand."""
+
 COVERED, BLACK = 0.25, 0.5
 """Share of patches a part of which is covered by an even area, and how often that is black.
 
@@ -166,7 +169,8 @@ class LessonSource:
     def _recolour(self, image: Tensor) -> Tensor:
         """Brightness, contrast, gamma and noise of one image (C, Y, X)."""
         rng = self.rng
-        gamma, gain, shift = np.exp(rng.uniform(-0.3, 0.3)), rng.uniform(0.8, 1.25), rng.uniform(-0.1, 0.1)
+        gamma = np.exp(rng.uniform(-GAMMA, GAMMA))
+        gain, shift = np.exp(rng.uniform(-GAIN, GAIN)), rng.uniform(-SHIFT, SHIFT)
         image = torch.where(image > 0, image.clamp(min=1e-6) ** float(gamma), image)
         image = image * float(gain) + float(shift)
         if rng.random() < 0.3:

@@ -21,6 +21,7 @@ SEPARATING_WEIGHT = 1.0
 class DeepSupervisionLoss(nn.Module):
     """Mean over the heads of cross-entropy plus soft Dice on the classes.
 
+    The weights of a batch count in the cross-entropy; soft Dice asks only where they are 0.
     Separating outputs (instances: every channel after the first) are learned by
     cross-entropy alone, which for soft targets has its minimum at the target.
 
@@ -44,14 +45,15 @@ class DeepSupervisionLoss(nn.Module):
     def one_head(self, logits: Tensor, batch: Batch) -> Tensor:
         """Loss (scalar) of one head."""
         weight, target = batch.weight, batch.target
+        known = weight[:, :1] > 0
         total = weight.sum(dim=(0, 2, 3)).clamp(min=1.0)
         if self.task == "semantic" and logits.shape[1] > 1:
             weight, total = weight[:, :1], total[0]
             entropy = (F.cross_entropy(logits, target, reduction="none")[:, None] * weight).sum() / total
-            semantic: Tensor = entropy + self.dice(logits.softmax(1)[:, 1:], target[:, 1:], mask=weight)
+            semantic: Tensor = entropy + self.dice(logits.softmax(1)[:, 1:], target[:, 1:], mask=known)
             return semantic
         each = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight
         per_output = each.sum(dim=(0, 2, 3)) / total
         entropy = per_output[0] + SEPARATING_WEIGHT * per_output[1:].sum()
-        loss: Tensor = entropy + self.dice(logits[:, :1].sigmoid(), target[:, :1], mask=weight[:, :1])
+        loss: Tensor = entropy + self.dice(logits[:, :1].sigmoid(), target[:, :1], mask=known)
         return loss

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import Task
 from napari_unetpp.train.samples import Sample, sampling_weights
-from napari_unetpp.train.targets import boundary_map
+from napari_unetpp.train.targets import between_objects, boundary_map
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,13 +22,16 @@ FOREGROUND_SHARE = 0.8
 ZOOM = (0.6, 1.7)
 """Magnification range (log-uniform)."""
 
+BETWEEN = 5.0
+"""Weight of a pixel between two objects; of any other, 1."""
+
 INVERT, GREY = 0.12, 0.2
 """Chances that a patch is inverted, and that a colour patch is turned grey."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One training batch: image (N, 3, Y, X), target (N, K, Y, X), weight with 0 = ignore.
+    """One training batch: image (N, 3, Y, X), target (N, K, Y, X), weight >= 0 with 0 = ignore.
 
     The weight has shape (N, 1, Y, X), or (N, K, Y, X) where the outputs differ.
     """
@@ -78,7 +81,7 @@ class PatchSource:
         image, maps, labels = self._warp(sample, *_window(sample, self._centre(n), size, zoom), size, zoom)
         x = self._recolour(torch.from_numpy(image))
         target, weight = self._target(labels[0], labels[1] > 0, maps)
-        return x, torch.from_numpy(target), torch.from_numpy(weight[None].astype(np.float32))
+        return x, torch.from_numpy(target), torch.from_numpy(weight[None])
 
     def _centre(self, n: int) -> tuple[int, int]:
         height, width = self.samples[n].labels.shape
@@ -136,14 +139,16 @@ class PatchSource:
 
     def _target(
         self, labels: NDArray[np.int32], ignore: NDArray[np.bool_], maps: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        weight = (~ignore).astype(np.float32)
         if self.task == "instances":
             target = np.stack([labels > 0, boundary_map(labels), *maps]).astype(np.float32)
+            weight[between_objects(labels)] *= BETWEEN
         elif self.classes == 1:
             target = (labels > 0)[None].astype(np.float32)
         else:
             target = (labels[None] == np.arange(self.classes + 1)[:, None, None]).astype(np.float32)
-        return target, ~ignore
+        return target, weight
 
 
 def _intensity_transforms() -> Any:

@@ -79,7 +79,8 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     import torch
 
     from napari_unetpp.net.unetpp import UNetPlusPlus
-    from napari_unetpp.train.fit import Fit, settle_norms
+    from napari_unetpp.train.fit import Fit
+    from napari_unetpp.train.norms import measure_norms
     from napari_unetpp.train.patches import PatchSource
 
     rng = np.random.default_rng(request.seed)
@@ -101,7 +102,8 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
         log(_line(report, live))
         _write_json(request.json_path, {"history": history})
     log("measuring the statistics of the averaged weights")
-    settle_norms(report.average, source, batches=NORM_BATCHES, batch=2 * request.batch, patch=request.patch)
+    patches = (source.batch(2 * request.batch, request.patch) for _ in range(NORM_BATCHES))
+    measure_norms(report.average, (batch.image for batch in patches))
     finished = _finish(request, info, report, held, fit.options.device, parent, log)
     _write_json(request.json_path, {"history": history, "validation": _scores(finished)})
     checkpoint_path(request.out).unlink(missing_ok=True)
@@ -253,12 +255,16 @@ def _finish(
     log: Callable[[str], None],
 ) -> ModelInfo:
     """Choose on held-out images, then write the model."""
+    from napari_unetpp.train.even_levels import choose_shifts, shift_heads, shift_maps
     from napari_unetpp.train.validate import choose_decode, predict_samples, recommend_level, score_levels
 
+    tensors = last.average.state_dict()
     if held:
         log(f"measuring all levels on {len(held)} held-out images")
         predicted = predict_samples(last.average, held, info, device=device)
         info = replace(info, decode=choose_decode(predicted, info))
+        shifts = choose_shifts(predicted, info)
+        tensors, predicted = shift_heads(tensors, shifts), shift_maps(predicted, shifts)
         scores = score_levels(
             predicted, info, f"{len(held)} images held out of {request.val or request.folder.name}"
         )
@@ -275,7 +281,7 @@ def _finish(
         "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
         "settings": {k: getattr(request, k) for k in ("patch", "batch", "rate", "minutes", "epochs")},
     }
-    return save_model(request.out, last.average.state_dict(), replace(info, provenance=provenance), half=True)
+    return save_model(request.out, tensors, replace(info, provenance=provenance), half=True)
 
 
 def _scores(info: ModelInfo) -> dict[int, dict[str, Any]] | None:

@@ -19,6 +19,9 @@ INSTANCE_OUTPUTS = ("foreground", "boundary", "distance", "centre")
 CENTRE_WIDTH = 0.25
 """Sigma of the centre map as a share of the object's equivalent diameter."""
 
+NEAR_TWO = 2
+"""Pixels (each way) within which two objects lie close enough to be taken for one."""
+
 
 def object_maps(labels: NDArray[np.int32]) -> NDArray[np.float32]:
     """Border distance and centre map of every object.
@@ -48,3 +51,15 @@ def object_maps(labels: NDArray[np.int32]) -> NDArray[np.float32]:
 def boundary_map(labels: NDArray[np.int32]) -> NDArray[np.float32]:
     """Pixels (Y, X) of objects that touch another object or the background: 1, else 0."""
     return find_boundaries(labels, mode="inner", connectivity=1).astype(np.float32)  # type: ignore[no-any-return]
+
+
+def between_objects(labels: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Pixels (Y, X) with two objects within `NEAR_TWO` px, where few pixels decide whether they merge.
+
+    Such pixels count more in the loss, as in the U-Net's weight map (Ronneberger et al., MICCAI 2015, eq. 2).
+    """
+    window = 2 * NEAR_TWO + 1
+    largest = ndimage.maximum_filter(labels, window)
+    nothing = np.iinfo(labels.dtype).max
+    smallest = ndimage.minimum_filter(np.where(labels > 0, labels, nothing), window)
+    return (largest > 0) & (smallest != largest)  # type: ignore[no-any-return]

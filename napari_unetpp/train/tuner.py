@@ -14,6 +14,7 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import schedule
 from napari_unetpp.train.lesson_loss import LessonLoss
 from napari_unetpp.train.lesson_patches import LessonSource
+from napari_unetpp.train.norms import norms
 from napari_unetpp.train.recipe import Recipe, level_at
 
 SMALLEST_PATCH = 32
@@ -137,26 +138,6 @@ class Tuner:
                 tensor.lerp_(current[name], 1 - decay)
             else:
                 tensor.copy_(current[name])
-
-
-def norms(net: UNetPlusPlus) -> list[nn.BatchNorm2d]:
-    """The batch norms of a network; none where they were folded."""
-    return [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
-
-
-@torch.no_grad()
-def measure_norms(net: UNetPlusPlus, source: LessonSource, *, batches: int, batch: int, patch: int) -> None:
-    """Measure the batch-norm statistics on patches as they are, in place."""
-    device = next(net.parameters()).device
-    for norm in norms(net):
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over all batches
-    net.train()
-    for _ in range(batches):
-        net.all_heads(source.batch(batch, patch, augment=False).image.to(device))
-    for norm in norms(net):
-        norm.momentum = 0.1
-    net.eval()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

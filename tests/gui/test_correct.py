@@ -24,7 +24,7 @@ def photo() -> np.ndarray:
 
 
 @pytest.fixture
-def correcting(viewer: Any, photo: np.ndarray, open_dock: Any, wait: Any) -> Any:
+def sitting(viewer: Any, photo: np.ndarray, open_dock: Any, wait: Any) -> Any:
     """A dock with a corrected image; the prediction holds two made-up objects."""
     viewer.add_image(photo, name="cells", scale=(0.5, 0.5), translate=(3, 4), units=("um", "um"))
     dock = open_dock()
@@ -63,7 +63,7 @@ def drawn(dock: Any) -> Any:
     return dock.correcting.sheets.drawn(dock.controller.presenter.plane())
 
 
-def test_correct_copies_the_result_into_a_layer_of_its_own(viewer: Any, correcting: Any) -> None:
+def test_correct_copies_the_result_into_a_layer_of_its_own(viewer: Any, sitting: Any) -> None:
     layer, prediction, image = sheet(viewer), viewer.layers["cells prediction"], viewer.layers["cells"]
     assert np.array_equal(layer.data, prediction.data) and layer.data is not prediction.data
     assert not prediction.visible and not prediction.editable
@@ -72,68 +72,68 @@ def test_correct_copies_the_result_into_a_layer_of_its_own(viewer: Any, correcti
     for name in ("scale", "translate", "rotate", "shear"):
         assert np.allclose(getattr(layer, name), getattr(image, name)), name
     assert layer.units == image.units
-    assert correcting.form.correct_fold.button.isChecked()
-    assert correcting.form.correct.lessons_label.text() == "no corrections yet"
-    assert drawn(correcting).certain.sum() == 0
+    assert sitting.form.correct_fold.button.isChecked()
+    assert sitting.form.correct.lessons_label.text() == "no corrections yet"
+    assert drawn(sitting).certain.sum() == 0
 
 
-def test_erasing_a_false_positive_survives(viewer: Any, correcting: Any, wait: Any) -> None:
+def test_erasing_a_false_positive_survives(viewer: Any, sitting: Any, wait: Any) -> None:
     sheet(viewer).fill((45, 65), 0)
-    assert drawn(correcting).certain.sum() == 144
-    predict(correcting, {5: np.s_[39:53, 59:73], 6: np.s_[70:80, 10:20]})
-    again(correcting, wait)
+    assert drawn(sitting).certain.sum() == 144
+    predict(sitting, {5: np.s_[39:53, 59:73], 6: np.s_[70:80, 10:20]})
+    again(sitting, wait)
     data = sheet(viewer).data
     assert not data[39:53, 59:73].any()
     assert data[75, 15] and not data[15, 15]
 
 
-def test_brush_and_eraser_undo_and_redo(viewer: Any, correcting: Any, qtbot: Any) -> None:
+def test_brush_and_eraser_undo_and_redo(viewer: Any, sitting: Any, qtbot: Any) -> None:
     layer = sheet(viewer)
     layer.brush_size = 6
     layer.paint((80, 100), 3)
-    painted = drawn(correcting).certain.sum()
+    painted = drawn(sitting).certain.sum()
     assert painted > 20
     layer.paint((80, 100), 0)
-    assert drawn(correcting).certain.sum() == painted  # back as it was, but decided
+    assert drawn(sitting).certain.sum() == painted  # back as it was, but decided
     layer.undo()
     layer.undo()
-    assert drawn(correcting).certain.sum() == 0
-    qtbot.waitUntil(lambda: "no corrections" in correcting.form.correct.lessons_label.text())
+    assert drawn(sitting).certain.sum() == 0
+    qtbot.waitUntil(lambda: "no corrections" in sitting.form.correct.lessons_label.text())
     layer.redo()
-    assert drawn(correcting).certain.sum() == painted
-    label = correcting.form.correct.lessons_label
+    assert drawn(sitting).certain.sum() == painted
+    label = sitting.form.correct.lessons_label
     qtbot.waitUntil(lambda: label.text() == "1 correction, 1 image")
 
 
-def test_merging_by_picker_and_fill(viewer: Any, correcting: Any, wait: Any) -> None:
+def test_merging_by_picker_and_fill(viewer: Any, sitting: Any, wait: Any) -> None:
     layer = sheet(viewer)
     layer.data_setitem(np.nonzero(np.eye(1, dtype=bool)), 0)  # changes nothing: no correction
     layer.selected_label = int(layer.data[45, 65])  # the picker
     layer.fill((15, 15), layer.selected_label)
-    predict(correcting, {8: SPOT, 9: np.s_[10:20, 10:20]})
-    again(correcting, wait)
+    predict(sitting, {8: SPOT, 9: np.s_[10:20, 10:20]})
+    again(sitting, wait)
     data = sheet(viewer).data
     assert data[45, 65] == data[15, 15] == 1
     assert sheet(viewer).selected_label == 1
 
 
-def test_polygon(viewer: Any, correcting: Any) -> None:
+def test_polygon(viewer: Any, sitting: Any) -> None:
     sheet(viewer).paint_polygon([[60, 20], [60, 40], [80, 40], [80, 20]], 3)
-    assert drawn(correcting).certain[70, 30]
-    assert 350 < drawn(correcting).certain.sum() < 460
+    assert drawn(sitting).certain[70, 30]
+    assert 350 < drawn(sitting).certain.sum() < 460
 
 
 @pytest.mark.parametrize("private", [True, False])
 def test_undo_does_not_reach_into_a_new_result(
-    viewer: Any, correcting: Any, wait: Any, monkeypatch: Any, private: bool
+    viewer: Any, sitting: Any, wait: Any, monkeypatch: Any, private: bool
 ) -> None:
     if not private:  # another napari: a new layer takes the place of the old one
         monkeypatch.setattr("napari_unetpp.gui.sheet.Sheet.drop_history", lambda _self: False)
     before = sheet(viewer)
     before.brush_size, before.opacity = 7, 0.4
     before.paint((80, 100), 3)
-    predict(correcting, {3: np.s_[10:20, 10:20]})
-    again(correcting, wait)
+    predict(sitting, {3: np.s_[10:20, 10:20]})
+    again(sitting, wait)
     layer = sheet(viewer)
     assert (layer is before) == private
     assert (layer.brush_size, layer.opacity, layer.mode, layer.selected_label) == (7, 0.4, "paint", 3)
@@ -145,29 +145,29 @@ def test_undo_does_not_reach_into_a_new_result(
     assert [one.name for one in viewer.layers].count("cells corrections") == 1
     layer.paint((60, 20), 3)
     layer.undo()
-    assert np.array_equal(layer.data, held) and drawn(correcting).certain[80, 100]
+    assert np.array_equal(layer.data, held) and drawn(sitting).certain[80, 100]
 
 
 @pytest.mark.parametrize("change", ["depth", "threshold", "scale"])
-def test_corrections_survive_the_sliders(viewer: Any, correcting: Any, wait: Any, change: str) -> None:
+def test_corrections_survive_the_sliders(viewer: Any, sitting: Any, wait: Any, change: str) -> None:
     sheet(viewer).paint((80, 100), 9)
     if change == "depth":
-        correcting.form.depth.slider.setValue(4)
+        sitting.form.depth.slider.setValue(4)
     elif change == "threshold":
-        correcting.form.threshold_slider.setValue(0.3)
+        sitting.form.threshold_slider.setValue(0.3)
     else:
-        correcting.form.scale_spin.setValue(0.5)
-    wait(correcting)
+        sitting.form.scale_spin.setValue(0.5)
+    wait(sitting)
     assert sheet(viewer).data[80, 100] == 9
-    assert drawn(correcting).certain[80, 100]
+    assert drawn(sitting).certain[80, 100]
 
 
-def test_without_strokes_the_layer_stays(viewer: Any, correcting: Any, wait: Any) -> None:
+def test_without_strokes_the_layer_stays(viewer: Any, sitting: Any, wait: Any) -> None:
     layer = sheet(viewer)
-    predict(correcting, {4: np.s_[50:60, 50:60]})
-    again(correcting, wait)
+    predict(sitting, {4: np.s_[50:60, 50:60]})
+    again(sitting, wait)
     assert sheet(viewer) is layer and layer.data[55, 55] and not layer.data[15, 15]
-    assert drawn(correcting).certain.sum() == 0
+    assert drawn(sitting).certain.sum() == 0
 
 
 def test_planes_of_a_stack_keep_their_own_corrections(
@@ -249,92 +249,92 @@ def test_layers_of_others_are_left_alone(viewer: Any, photo: np.ndarray, open_do
     assert len(viewer.layers) == 4
 
 
-def test_ignore_brush(viewer: Any, correcting: Any, wait: Any) -> None:
-    correcting.form.correct.ignore_button.click()
+def test_ignore_brush(viewer: Any, sitting: Any, wait: Any) -> None:
+    sitting.form.correct.ignore_button.click()
     layer = sheet(viewer)
     assert layer.selected_label == IGNORE
     layer.paint((80, 100), layer.selected_label)
-    again(correcting, wait)
-    assert correcting.correcting.corrector.gather() == ()  # nothing but ignored pixels teaches nothing
+    again(sitting, wait)
+    assert sitting.correcting.corrector.gather() == ()  # nothing but ignored pixels teaches nothing
     sheet(viewer).fill((45, 65), 0)
-    (lesson,) = correcting.correcting.corrector.gather()
+    (lesson,) = sitting.correcting.corrector.gather()
     plane = lesson.labelled("cells")
     assert plane.ignore[80, 100] and not plane.certain[80, 100] and plane.labels[80, 100] == 0
     assert plane.certain[45, 65]
-    assert not correcting.controller.corrected(correcting.controller.presenter.plane())[80, 100]
+    assert not sitting.controller.corrected(sitting.controller.presenter.plane())[80, 100]
 
 
-def test_strokes_only(viewer: Any, correcting: Any, wait: Any) -> None:
-    fold, prediction = correcting.form.correct, viewer.layers["cells prediction"]
-    choose = correcting.correcting.view.signals.labels_as_chosen.emit
+def test_strokes_only(viewer: Any, sitting: Any, wait: Any) -> None:
+    fold, prediction = sitting.form.correct, viewer.layers["cells prediction"]
+    choose = sitting.correcting.view.signals.labels_as_chosen.emit
     sheet(viewer).fill((45, 65), 0)
     choose("sparse")
     assert not fold.background_spin.isHidden() and fold.regions_button.isHidden()
     assert set(np.unique(sheet(viewer).data)) == {0, 1}  # what was erased is a stroke on background now
     assert prediction.visible and not prediction.editable
     sheet(viewer).paint((15, 15), 2)  # over the prediction, with its own number: counts nevertheless
-    again(correcting, wait)
-    saved = correcting.controller.corrected(correcting.controller.presenter.plane())
+    again(sitting, wait)
+    saved = sitting.controller.corrected(sitting.controller.presenter.plane())
     assert not saved[SPOT].any() and saved[15, 15] == 2
-    plane = correcting.correcting.corrector.gather()[0].labelled("cells")
+    plane = sitting.correcting.corrector.gather()[0].labelled("cells")
     assert plane.labels_as == "sparse" and plane.background == 1
     assert plane.labels[15, 15] == 2 and set(np.unique(plane.labels)) == {0, 1, 2}
     fold.background_spin.setValue(4)
-    assert correcting.correcting.corrector.gather()[0].labelled("cells").background == 4
+    assert sitting.correcting.corrector.gather()[0].labelled("cells").background == 4
     fold.background_spin.setValue(1)
     choose("reviewed")
     assert fold.background_spin.isHidden() and not fold.regions_button.isHidden()
     assert not prediction.visible
-    labels = correcting.correcting.corrector.gather()[0].labelled("cells").labels
+    labels = sitting.correcting.corrector.gather()[0].labelled("cells").labels
     assert not labels[SPOT].any() and (labels[10:20, 10:20] == 2).all()
 
 
-def test_regions(viewer: Any, correcting: Any) -> None:
-    correcting.correcting.view.signals.labels_as_chosen.emit("reviewed")
-    correcting.form.correct.regions_button.click()
+def test_regions(viewer: Any, sitting: Any) -> None:
+    sitting.correcting.view.signals.labels_as_chosen.emit("reviewed")
+    sitting.form.correct.regions_button.click()
     shapes = viewer.layers["cells regions"]
     assert shapes.mode == "add_rectangle"
     shapes.add_rectangles([[30, 50], [30, 80], [60, 80], [60, 50]])
-    (lesson,) = correcting.correcting.corrector.gather()
+    (lesson,) = sitting.correcting.corrector.gather()
     plane = lesson.labelled("cells")
     assert not plane.ignore[45, 65] and plane.ignore[15, 15]
     viewer.layers.remove(shapes)
-    assert correcting.correcting.corrector.gather()[0].labelled("cells").ignore is None
+    assert sitting.correcting.corrector.gather()[0].labelled("cells").ignore is None
 
 
-def test_deleted_layers_are_remembered(viewer: Any, correcting: Any, wait: Any) -> None:
+def test_deleted_layers_are_remembered(viewer: Any, sitting: Any, wait: Any) -> None:
     sheet(viewer).paint((80, 100), 9)
     viewer.layers.remove("cells corrections")
     assert viewer.layers["cells prediction"].visible and viewer.layers["cells prediction"].editable
-    (lesson,) = correcting.correcting.corrector.gather()
+    (lesson,) = sitting.correcting.corrector.gather()
     assert lesson.drawn.certain[80, 100]
-    assert "1 correction, 1 image" in correcting.form.correct.lessons_label.text()
-    correcting.form.correct.correct_button.click()  # they come back
+    assert "1 correction, 1 image" in sitting.form.correct.lessons_label.text()
+    sitting.form.correct.correct_button.click()  # they come back
     assert sheet(viewer).data[80, 100] == 9
     viewer.layers.remove("cells corrections")
     viewer.layers.remove("cells")
-    (lesson,) = correcting.correcting.corrector.gather()
+    (lesson,) = sitting.correcting.corrector.gather()
     assert np.asarray(lesson.drawn.pixels).shape == (96, 128)
 
 
-def test_more_strokes_than_napari_remembers(viewer: Any, correcting: Any) -> None:
+def test_more_strokes_than_napari_remembers(viewer: Any, sitting: Any) -> None:
     layer = sheet(viewer)
     layer.brush_size = 1
     for column in range(105):
         layer.paint((90, column), 9)
         layer.paint((90, column), 0)
-    assert drawn(correcting).certain[90, :105].all()
+    assert drawn(sitting).certain[90, :105].all()
 
 
 def test_save_writes_the_corrected_labels(
-    viewer: Any, correcting: Any, qtbot: Any, tmp_path: Any, monkeypatch: Any
+    viewer: Any, sitting: Any, qtbot: Any, tmp_path: Any, monkeypatch: Any
 ) -> None:
     import tifffile
 
     sheet(viewer).paint((80, 100), 9)
-    monkeypatch.setattr(correcting, "ask_path", lambda suggestion: tmp_path / suggestion.name)
-    correcting.form.save_button.click()
-    qtbot.waitUntil(lambda: "Saved" in correcting.form.message_label.text(), timeout=60_000)
+    monkeypatch.setattr(sitting, "ask_path", lambda suggestion: tmp_path / suggestion.name)
+    sitting.form.save_button.click()
+    qtbot.waitUntil(lambda: "Saved" in sitting.form.message_label.text(), timeout=60_000)
     assert tifffile.imread(tmp_path / "cells_labels.tif")[80, 100] == 9
 
 
@@ -359,9 +359,9 @@ def test_next_image_of_the_list_then_of_the_folder(
     assert "last image" in dock.form.message_label.text()
 
 
-def test_the_next_dock_takes_the_layer_up(viewer: Any, correcting: Any, open_dock: Any, wait: Any) -> None:
+def test_the_next_dock_takes_the_layer_up(viewer: Any, sitting: Any, open_dock: Any, wait: Any) -> None:
     sheet(viewer).paint((80, 100), 9)
-    viewer.window.remove_dock_widget(correcting)
+    viewer.window.remove_dock_widget(sitting)
     assert sheet(viewer).data[80, 100] == 9
     dock = open_dock()
     assert dock.form.correct.lessons_label.text() == "1 correction, 1 image"

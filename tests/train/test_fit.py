@@ -15,8 +15,9 @@ from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import schedule
 from napari_unetpp.train.checkpoint import load_checkpoint, save_checkpoint
-from napari_unetpp.train.fit import Fit, FitOptions, settle_norms
+from napari_unetpp.train.fit import Fit, FitOptions
 from napari_unetpp.train.loss import DeepSupervisionLoss
+from napari_unetpp.train.norms import measure_norms
 from napari_unetpp.train.patches import Batch, PatchSource
 from napari_unetpp.train.samples import Sample, load_sample
 
@@ -74,7 +75,7 @@ def test_settled_norms_are_those_of_the_averaged_weights(samples: list[Sample]) 
     *_, last = fit.run()
     stale = last.average.nodes["x_0_0"].first.norm.running_mean.clone()
     state = fit.source.rng.bit_generator.state
-    settle_norms(last.average, fit.source, batches=3, batch=2, patch=32)
+    measure_norms(last.average, (fit.source.batch(2, 32).image for _ in range(3)))
     fit.source.rng.bit_generator.state = state
     unit = last.average.nodes["x_0_0"].first
     with torch.no_grad():
@@ -100,6 +101,17 @@ def test_ignored_pixels_do_not_change_the_loss() -> None:
     image = torch.zeros(1, 3, 8, 8)
     batch = Batch(image, target.round(), weight)
     assert torch.allclose(loss([logits], batch), loss([changed], batch))
+
+
+def test_weights_count_beside_each_other_only() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, target = torch.randn(1, 4, 8, 8, generator=generator), torch.rand(1, 4, 8, 8, generator=generator)
+    ones, image = torch.ones(1, 1, 8, 8), torch.zeros(1, 3, 8, 8)
+    some = torch.where(torch.arange(8) < 4, 5.0, 1.0).expand(1, 1, 8, 8)
+    loss = DeepSupervisionLoss("instances")
+    plain, scaled, uneven = (loss([logits], Batch(image, target.round(), w)) for w in (ones, 5 * ones, some))
+    assert torch.allclose(plain, scaled)
+    assert not torch.allclose(plain, uneven)
 
 
 def test_a_trained_network_does_not_grow_again() -> None:

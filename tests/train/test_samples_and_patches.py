@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import grey_dilation
 
 from napari_unetpp._types import Normalisation
 from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.train.patches import PatchSource
+from napari_unetpp.train.patches import BETWEEN, PatchSource
 from napari_unetpp.train.samples import Sample, hold_out, load_sample, near_identical_groups, sampling_weights
-from napari_unetpp.train.targets import boundary_map, object_maps
+from napari_unetpp.train.targets import NEAR_TWO, between_objects, boundary_map, object_maps
 
 pytest.importorskip("monai")
 
@@ -30,6 +31,21 @@ def test_separating_maps_of_real_nuclei(samples: list[Sample]) -> None:
     for number in np.unique(labels[labels > 0]):
         assert maps[0][labels == number].max() == 1, "every object has a peak of its own, whatever its size"
     assert not boundary_map(labels)[labels == 0].any()
+
+
+def test_pixels_between_objects_are_near_two_of_them(samples: list[Sample]) -> None:
+    labels = max((s.labels for s in samples), key=lambda one: between_objects(one).mean())
+    near = np.zeros(labels.shape, int)
+    for number in np.unique(labels[labels > 0]):
+        near += grey_dilation(labels == number, size=2 * NEAR_TWO + 1)
+    assert np.array_equal(between_objects(labels), near >= 2)
+    assert 0.001 < between_objects(labels).mean() < 0.2
+
+
+def test_pixels_between_objects_count_more(samples: list[Sample]) -> None:
+    crowded = max(samples, key=lambda s: between_objects(s.labels).mean())
+    weight = PatchSource([crowded], "instances", 1, np.random.default_rng(0)).batch(4, 64).weight
+    assert set(np.unique(weight)) == {1, BETWEEN}
 
 
 def test_kinds_of_images_are_told_apart(samples: list[Sample]) -> None:
