@@ -18,7 +18,7 @@ from napari_unetpp.files.model_file import read_tensors, save_model
 from napari_unetpp.files.model_list import find_model
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.train.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
-from napari_unetpp.train.samples import Sample, hold_out, load_sample
+from napari_unetpp.train.samples import Sample, hold_out, load_sample, typical_diameter
 from napari_unetpp.train.targets import INSTANCE_OUTPUTS
 
 if TYPE_CHECKING:
@@ -184,6 +184,9 @@ def _prepare(
     )
     if parent is None:
         base = replace(base, **_outputs(task, samples, net))
+    diameter = typical_diameter(train)
+    if base.sampling.kind == "object" and diameter is not None:
+        base = replace(base, sampling=replace(base.sampling, value=diameter))
     title = base.title if request.title is None else request.title
     licence = base.licence if request.licence is None else request.licence
     named = replace(base, name=request.out.stem, title=title, licence=licence, path=None, sha256=None)

@@ -113,6 +113,13 @@ def _thumbnail(image: NDArray[np.float16]) -> NDArray[np.float32]:
     return (small / max(float(np.linalg.norm(small)), 1e-6)).astype(np.float32)  # type: ignore[no-any-return]
 
 
+def typical_diameter(samples: Sequence[Sample]) -> float | None:
+    """Median diameter (whole px) of the discs of the objects' areas; None where there are no objects."""
+    areas = [np.bincount(s.labels.ravel())[1:] for s in samples if s.objects]
+    present = np.concatenate([a[a > 0] for a in areas]) if areas else np.empty(0)
+    return float(max(1, round(np.median(2 * np.sqrt(present / np.pi))))) if present.size else None
+
+
 def sampling_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
     """Chance of each sample to be drawn.
 

@@ -11,7 +11,14 @@ from scipy.ndimage import grey_dilation
 from napari_unetpp._types import Normalisation
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.train.patches import BETWEEN, PatchSource
-from napari_unetpp.train.samples import Sample, hold_out, load_sample, near_identical_groups, sampling_weights
+from napari_unetpp.train.samples import (
+    Sample,
+    hold_out,
+    load_sample,
+    near_identical_groups,
+    sampling_weights,
+    typical_diameter,
+)
 from napari_unetpp.train.targets import NEAR_TWO, between_objects, boundary_map, object_maps
 
 pytest.importorskip("monai")
@@ -58,6 +65,13 @@ def test_rare_kinds_are_drawn_more_often(samples: list[Sample]) -> None:
     colour = np.array([s.kind[0] for s in samples])
     assert chance.sum() == pytest.approx(1)
     assert chance[colour].mean() > chance[~colour].mean()
+
+
+def test_the_typical_diameter_is_that_of_the_objects(samples: list[Sample]) -> None:
+    assert typical_diameter(samples) == pytest.approx(20, abs=6)
+    halved = [replace(s, labels=s.labels[::2, ::2]) for s in samples]
+    assert typical_diameter(halved) == pytest.approx((typical_diameter(samples) or 0) / 2, abs=1)
+    assert typical_diameter([replace(s, objects=False) for s in samples]) is None
 
 
 def test_near_copies_stay_on_one_side(samples: list[Sample]) -> None:
