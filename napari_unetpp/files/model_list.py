@@ -16,6 +16,8 @@ from napari_unetpp.files.model_file import read_info
 
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).parents[1] / "weights"
+FIRST = "nuclei"
+"""The shipped model that heads the list, and that the dock therefore starts with."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class ModelList:
     Attributes
     ----------
     models : tuple of ModelInfo
-        Shipped ones first, each part by name.
+        Shipped ones before the user's own, by name; `FIRST` before all.
     problems : tuple of str
         One sentence for each file that was skipped.
     """
@@ -45,7 +47,8 @@ def scan_models() -> ModelList:
     models: list[ModelInfo] = []
     problems: list[str] = []
     names: set[str] = set()
-    for path in (*_files(SHIPPED), *_files(models_folder())):
+    shipped = sorted(_files(SHIPPED), key=lambda path: path.stem != FIRST)
+    for path in (*shipped, *_files(models_folder())):
         if path.stem in names:
             problems.append(f"{path} is hidden by the shipped model of the same name: rename the file.")
             continue
@@ -59,7 +62,7 @@ def scan_models() -> ModelList:
 
 
 def list_models() -> list[ModelInfo]:
-    """Shipped models, then the user's own, each by name."""
+    """Shipped models, `FIRST` before the others, then the user's own, each by name."""
     return list(scan_models().models)
 
 

@@ -1,4 +1,4 @@
-"""Sample data: four small images under CC0 that come with the package (see ``samples/README.md``)."""
+"""Sample data: small images that come with the package, with their licences in ``samples/README.md``."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def histology() -> list[LayerData]:
 def brightfield() -> list[LayerData]:
     """Unstained or lightly stained cells, dark nuclei on a bright background."""
     return _sample("brightfield")
+
+
+def phase_contrast() -> list[LayerData]:
+    """Whole cells in phase contrast, grey, 16 bit."""
+    return _sample("phase_contrast")
 
 
 def _sample(name: str) -> list[LayerData]:

@@ -65,6 +65,13 @@ def test_a_shipped_model_is_not_hidden_by_an_own_one(nothing_shipped: Path, tiny
     assert "rename" in found.problems[0]
 
 
+def test_the_list_begins_with_nuclei(nothing_shipped: Path, tiny_model: ModelInfo) -> None:
+    assert tiny_model.path is not None
+    for name in ("cells", "nuclei", "polyps"):
+        shutil.copy(tiny_model.path, nothing_shipped / f"{name}.safetensors")
+    assert [info.name for info in list_models()] == ["nuclei", "cells", "polyps", "tiny"]
+
+
 def test_registering_copies_under_a_free_name(tmp_path: Path, tiny_model: ModelInfo) -> None:
     assert tiny_model.path is not None
     source = tmp_path / "elsewhere.safetensors"
