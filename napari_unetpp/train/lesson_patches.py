@@ -23,7 +23,7 @@ TURNED = 0.5
 JITTER = 0.35
 """How far the centre of a patch may lie from the labelled pixel, as a share of its side."""
 
-GAMMA, GAIN, SHIFT = 0.3, 0.22, 0.1
+GAMMA, GAIN, SHIFT = 0.5, 0.22, 0.1
 """How far intensities are changed: logarithms of the exponent and of the factor, and the summand."""
 
 COVERED, BLACK = 0.25, 0.5
