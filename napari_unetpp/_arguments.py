@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from napari_unetpp._types import LEVELS
+from napari_unetpp._types import LEVELS, SUPERVISIONS
 from napari_unetpp.net.baselines import BASELINES
 
 KINDS = ("labels", "mask", "probability")
@@ -85,6 +85,11 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--arch", default="unetpp", choices=tuple(BASELINES), help="architecture (default: unetpp)"
+    )
+    parser.add_argument(
+        "--supervision",
+        choices=SUPERVISIONS,
+        help="heads that are trained: of all levels (deep, the default), or the last one alone",
     )
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from this model")
     parser.add_argument("--minutes", type=positive, help="time budget")

@@ -29,6 +29,9 @@ PLAIN = ("unet", "unet-sum", "flat")
 ARCHITECTURES = NESTED + PLAIN
 """Wirings of the grid; the plain ones have one head."""
 
+Supervision = Literal["deep", "last"]
+SUPERVISIONS: tuple[Supervision, ...] = ("deep", "last")
+
 
 def never_stop() -> bool:
     """The `should_stop` of work that nobody interrupts."""
@@ -56,12 +59,16 @@ class NetConfig:
         Channels per row i; ``len(widths) - 1`` is the depth of the full network.
     arch : str
         How the nodes of the grid are wired (see `net.graph`); ``"unetpp"`` is the nested U-Net.
+    supervision : {"deep", "last"}
+        ``deep``: a nested network has a head for every level. ``last``: for the deepest one alone, as
+        in training without deep supervision, after which shallow heads would mean nothing.
     """
 
     in_channels: int = 3
     outputs: int = 1
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     arch: str = "unetpp"
+    supervision: Supervision = "deep"
 
     @property
     def depth(self) -> int:
@@ -70,8 +77,9 @@ class NetConfig:
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """Levels that have a head: all of them in a nested network, only the deepest in a plain one."""
-        return (self.depth,) if self.arch in PLAIN else tuple(range(1, self.depth + 1))
+        """Levels that have a head: all of them under deep supervision, else only the deepest."""
+        one = self.arch in PLAIN or self.supervision == "last"
+        return (self.depth,) if one else tuple(range(1, self.depth + 1))
 
     @property
     def multiple(self) -> int:

@@ -34,12 +34,13 @@ def card_text(info: ModelInfo) -> str:
     rule = info.decode
     seeds = f"seeds from {rule.seeds} at {rule.seed_threshold:g}"
     seeds += f" (peaks of {rule.prominence:g})" if rule.prominence else ""
+    heads = "a head for every level" if len(info.net.levels) > 1 else "one head"
     lines = [
         f"{info.name}: {info.title}" if info.title else info.name,
         f"  task          {info.task} ({', '.join(info.classes)})",
         f"  licence       {info.licence or 'not stated'}",
         f"  network       {info.net.arch}, widths {'-'.join(map(str, info.net.widths))}, "
-        f"outputs {', '.join(info.outputs)}",
+        f"{heads}, outputs {', '.join(info.outputs)}",
         f"  intensities   percentiles {info.normalisation.low:g} and {info.normalisation.high:g}",
         f"  sampling      {info.sampling.kind}, {info.sampling.value:g}",
         f"  objects       threshold {rule.threshold:g}, {seeds}, at least {rule.min_size} px",

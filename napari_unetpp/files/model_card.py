@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_unetpp._types import (
     ARCHITECTURES,
+    SUPERVISIONS,
     DecodeRule,
     LevelScores,
     ModelInfo,
@@ -100,6 +101,7 @@ def _net(net: Mapping[str, Any]) -> NetConfig:
         outputs=_integer(net["outputs"], 1, MAX_WIDTH),
         widths=tuple(_integer(width, 1, MAX_WIDTH) for width in widths),
         arch=_one_of(net["arch"], ARCHITECTURES),
+        supervision=_one_of(net.get("supervision", "deep"), SUPERVISIONS),
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unetpp._types import LevelScores, ModelInfo, NetConfig, Task, UnetppError
+from napari_unetpp._types import LevelScores, ModelInfo, NetConfig, Supervision, Task, UnetppError
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.files.model_file import read_tensors, save_model
 from napari_unetpp.files.model_list import find_model
@@ -47,6 +47,7 @@ class TrainRequest:
     task: Task | None = None
     val: Path | None = None
     arch: str = "unetpp"
+    supervision: Supervision = "deep"
     start: str | None = None
     minutes: float | None = None
     epochs: int | None = None
@@ -135,6 +136,7 @@ def _settings(request: TrainRequest, info: ModelInfo) -> dict[str, Any]:
         "outputs": list(info.outputs),
         "widths": list(info.net.widths),
         "arch": info.net.arch,
+        "supervision": info.net.supervision,
         "seed": request.seed,
     }
 
@@ -160,9 +162,11 @@ def _prepare(
         raise UnetppError("--task is required when training from scratch: instances or semantic.")
     if request.arch not in BASELINES:
         raise UnetppError(f"--arch {request.arch} was given; expected one of {', '.join(BASELINES)}.")
-    net = BASELINES[request.arch]()
+    net = replace(BASELINES[request.arch](), supervision=request.supervision)
     if parent is not None and request.arch != "unetpp" and net.arch != parent.net.arch:
         raise UnetppError(f"--arch {request.arch} was given, but {parent.name} is a {parent.net.arch}.")
+    if parent is not None and request.supervision == "last" != parent.net.supervision:
+        raise UnetppError(f"--supervision last was given, but {parent.name} has a head for every level.")
     base = parent or ModelInfo(name="", task=task, classes=("object",), outputs=(), net=net)
     log(f"reading {request.folder}")
 

@@ -8,6 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_unetpp._types import ARCHITECTURES, ModelInfo, NetConfig
+from napari_unetpp.files.model_card import card_from_json, card_to_json
 from napari_unetpp.files.model_file import read_info, read_tensors, save_model
 from napari_unetpp.net import graph
 from napari_unetpp.net.baselines import BASELINES
@@ -110,6 +111,21 @@ def test_a_plain_network_has_one_head(arch):
     assert net.levels == net.config.levels == (4,) and len(net.heads) == 1
     with pytest.raises(ValueError, match="no level 2"):
         net.prune(2)
+
+
+@pytest.mark.parametrize("arch", ["unetpp", "unet-plus", "unet-ensemble"])
+def test_without_deep_supervision_there_is_one_head(arch, tmp_path):
+    """Everything else of the network is as it was, and older files count as deeply supervised."""
+    deep, config = small(arch), replace(small(arch).config, supervision="last")
+    net = UNetPlusPlus(config)
+    assert net.levels == config.levels == (4,) and len(net.heads) == 1
+    assert net.nodes.state_dict().keys() == deep.nodes.state_dict().keys()
+    assert graph.parameters(4, deep.config) - graph.parameters(4, config) == 3 * 2 * (SMALL[0] + 1)
+    info = ModelInfo("m", "instances", ("cell",), ("foreground", "distance"), config)
+    assert save_model(tmp_path / "m.safetensors", net.state_dict(), info).net == config
+    card = card_to_json(replace(info, net=deep.config))
+    del card["net"]["supervision"]
+    assert card_from_json(card).net == deep.config
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,21 @@ def test_a_baseline_is_trained_scored_and_used(folder: Path, tmp_path: Path, arc
     assert np.isfinite(found.uncertainty).all()
     with pytest.raises(UnetppError, match=f"level {level} only"):
         segment(image, load_model(out), level=level + 1)
+
+
+def test_training_the_last_head_alone(folder: Path, tmp_path: Path, tiny_model) -> None:  # type: ignore[no-untyped-def]
+    request = TrainRequest(
+        *(folder, tmp_path / "last.safetensors", "instances"),
+        **{"supervision": "last", "epochs": 1, "patch": 32, "batch": 2},
+    )
+    info = train_folder(request, lambda _line: None)
+    assert info.net.levels == (4,) and info.recommended_level == 4
+    assert info.validation is not None and set(info.validation.levels) == {4}
+    again = replace(request, out=tmp_path / "again.safetensors")
+    on = train_folder(replace(again, start=str(info.path)), lambda _line: None)
+    assert on.net == info.net, "a model is trained on as it is"
+    with pytest.raises(UnetppError, match="head for every level"):
+        train_folder(replace(again, start=str(tiny_model.path)), lambda _line: None)
 
 
 def test_an_architecture_that_the_parent_is_not_is_refused(folder: Path, tmp_path: Path, tiny_model) -> None:  # type: ignore[no-untyped-def]
