@@ -13,6 +13,9 @@ from napari_unetpp.session.painting import small_dtype
 IGNORE = 65535
 """Label that counts nowhere; the largest that fits into 16 bits."""
 
+FEW = 12
+"""Up to as many objects are looked for one by one."""
+
 Ints = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
 Outline = tuple[str, NDArray[np.floating[Any]]]
@@ -41,37 +44,51 @@ def merge(prediction: Ints, corrected: Ints, certain: Mask, *, objects: bool) ->
         return small_dtype(np.where(certain, corrected, prediction))
     if not certain.any():
         return small_dtype(prediction)
-    from scipy import ndimage
-
     users = np.setdiff1d(np.unique(corrected[certain]), [0, IGNORE])
+    involved = np.setdiff1d(np.unique(prediction[certain | _holds(corrected, users)]), [0])
+    clashing = [number for number in [*users, IGNORE] if number not in involved]
+    boxes = _boxes(prediction, [*involved.tolist(), *clashing])
     merged = prediction.astype(np.int32)
-    boxes = ndimage.find_objects(merged)
-    top = _renumber(merged, boxes, {*users.tolist(), IGNORE})
-    involved = certain | _lut(users, int(corrected.max(initial=0)))[corrected]
-    for number in np.unique(prediction[involved]):
-        if number:
-            box = boxes[number - 1]
-            own = prediction[box] == number
-            top = _settle(merged[box], own, corrected[box], certain[box], users, top)
+    top = max(int(prediction.max(initial=0)), *users.tolist(), 0)
+    for number in sorted({*users.tolist(), IGNORE} & boxes.keys()):
+        top = _next(top)
+        merged[boxes[number]][prediction[boxes[number]] == number] = top
+    for number in involved.tolist():
+        box = boxes[number]
+        own = prediction[box] == number
+        top = _settle(merged[box], own, corrected[box], certain[box], users, top)
     merged[certain] = corrected[certain]
     return small_dtype(merged.view(np.uint32))
 
 
-def _renumber(merged: NDArray[np.int32], boxes: Sequence[Any], taken: set[int]) -> int:
-    """Move objects whose numbers are taken to free ones; returns the highest number in use."""
-    top = max([len(boxes), *(number for number in taken if number != IGNORE)])
-    for number in sorted(taken):
-        if 0 < number <= len(boxes) and boxes[number - 1] is not None:
-            top = _next(top)
-            window = merged[boxes[number - 1]]
-            window[window == number] = top
-    return top
+def _holds(labels: Ints, numbers: NDArray[Any]) -> Mask:
+    """Pixels that have one of the numbers; a few are faster one by one."""
+    if len(numbers) > FEW:
+        lut = np.zeros(int(max(labels.max(initial=0), numbers.max())) + 1, bool)
+        lut[numbers] = True
+        return lut[labels]
+    found = np.zeros(labels.shape, bool)
+    for number in numbers:
+        found |= labels == number
+    return found
 
 
-def _lut(numbers: NDArray[Any], largest: int) -> Mask:
-    lut = np.zeros(largest + 1, bool)
-    lut[numbers] = True
-    return lut
+def _boxes(labels: Ints, numbers: Sequence[int]) -> dict[int, tuple[slice, slice]]:
+    """Bounding boxes of those of the numbers that there are; a few are faster one by one."""
+    if len(numbers) > FEW:
+        from scipy import ndimage
+
+        every = ndimage.find_objects(labels.astype(np.int32))
+        within = (number for number in numbers if 0 < number <= len(every))
+        return {number: every[number - 1] for number in within if every[number - 1] is not None}
+    boxes = {}
+    for number in numbers:
+        own = labels == number
+        rows = np.flatnonzero(own.any(axis=1))
+        if rows.size:
+            columns = np.flatnonzero(own[rows[0] : rows[-1] + 1].any(axis=0))
+            boxes[number] = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return boxes
 
 
 def _next(top: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_unetpp.session import correcting
 from napari_unetpp.session.correcting import (
     IGNORE,
     count_corrections,
@@ -42,8 +43,12 @@ MERGES: list[tuple[str, Any, Any, Any, Any]] = [
 ]
 
 
+@pytest.mark.parametrize("few", [0, 12])
 @pytest.mark.parametrize(("prediction", "corrected", "certain", "wanted"), [c[1:] for c in MERGES])
-def test_merge(prediction: Any, corrected: Any, certain: Any, wanted: Any) -> None:
+def test_merge(
+    prediction: Any, corrected: Any, certain: Any, wanted: Any, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(correcting, "FEW", few)
     merged = merge(row(*prediction), row(*corrected), row(*certain).astype(bool), objects=True)
     assert merged.tolist() == [list(wanted)]
 
