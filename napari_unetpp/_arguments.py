@@ -33,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     _evaluate(add("evaluate", "Measure all levels of a model on a folder of labelled images."))
     _train(add("train", "Train a model on a folder of labelled images."))
     _finetune(add("finetune", "Fine-tune a model on labelled or corrected images."))
+    _benchmark(add("benchmark", "Measure how fast this machine is at every level."))
     _demo(add("demo", "Open napari on a sample; without a screen, write pictures instead."))
     return parser
 
@@ -137,6 +138,12 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write scores and history as JSON")
     parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
+
+
+def _benchmark(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="nuclei", help="name or file (default: nuclei)")
+    _device(parser)
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures as JSON")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:

@@ -254,6 +254,26 @@ def _live(text: str, *, lasting: bool) -> None:
         say(text)
 
 
+def run_benchmark(args: argparse.Namespace) -> int:
+    """Measure this machine at every level."""
+    from napari_unetpp.engine import benchmark
+    from napari_unetpp.engine.device import choose_device
+    from napari_unetpp.engine.evaluator import Evaluator
+
+    info = model_list.find_model(args.model)
+    choice = choose_device(args.device)
+    say(f"measuring {info.name} on {choice.label}")
+    result = benchmark.run_benchmark(Evaluator.load(info, device=choice.device), choice, progress=progress)
+    side, large = result["side"], result["tiled_side"]
+    print(f"{info.name} on {result['device']}; convolution peak {result['peak_gflops']:.0f} GFLOPS")
+    print(f"cold and added: {side} x {side} px; in tiles: {large} x {large} px")
+    print(card_text.speed_text(result["levels"]))
+    if args.json:
+        text = json.dumps({"model": info.sha256, **result}, indent=2) + "\n"
+        write_atomically(args.json, lambda file: file.write(text.encode()), overwrite=True)
+    return 0
+
+
 def run_demo(args: argparse.Namespace) -> int:
     """Open napari on a sample; without a screen do so under Xvfb and write pictures."""
     screenless = sys.platform.startswith("linux") and not (
@@ -286,5 +306,6 @@ COMMANDS = {
     "evaluate": run_evaluate,
     "train": run_train,
     "finetune": run_finetune,
+    "benchmark": run_benchmark,
     "demo": run_demo,
 }

@@ -22,6 +22,7 @@ from napari_unetpp.files.folders import read_label, read_pairs
 from napari_unetpp.files.images import read_image
 from napari_unetpp.files.model_file import read_tensors
 from napari_unetpp.files.model_list import models_folder
+from napari_unetpp.net import graph
 
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., tuple[int, str, str]]
@@ -58,7 +59,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "models", "info", "segment", "evaluate", "train", "finetune", "demo"]
+    "command", ["", "models", "info", "segment", "evaluate", "train", "finetune", "benchmark", "demo"]
 )
 def test_help_everywhere(command: str, run: Run) -> None:
     status, out, _ = run(*command.split(), "--help")
@@ -293,6 +294,24 @@ def test_evaluate_refuses_unpaired_folders(run: Run, labelled: Path, tiny_model:
     (labelled / "labels" / "grey.png").unlink()
     status, _, err = run("evaluate", labelled, "--model", "tiny")
     assert status == 1 and "without labels: grey" in err
+
+
+def test_benchmark_measures_every_level(
+    run: Run, tiny_model: ModelInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_unetpp.engine import benchmark, tiles
+
+    monkeypatch.setattr(benchmark, "WHOLE_PIXELS", tiles.CELL**2 - 1)  # a tile or four say the same here
+    status, out, err = run("benchmark", "--model", "tiny", "--device", "cpu", "--json", tmp_path / "b.json")
+    assert status == 0 and "measuring tiny on cpu" in err
+    assert "convolution peak" in out and all(f"\nL{level} " in out for level in (1, 2, 3, 4))
+    result = json.loads((tmp_path / "b.json").read_text())
+    assert result["model"] == tiny_model.sha256 and set(result["levels"]) == {"1", "2", "3", "4"}
+    for level, row in result["levels"].items():
+        assert (row["incremental_ms"] is None) == (level == "1")
+        assert row["gflops"] == pytest.approx(row["share_of_peak"] * result["peak_gflops"])
+        flops = graph.flops(int(level), tiny_model.net, 512, 512)
+        assert row["gflops"] == pytest.approx(flops / row["cold_ms"] / 1e6)
 
 
 def test_train_hands_everything_on(run: Run, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelInfo) -> None:

@@ -76,6 +76,25 @@ def levels_text(levels: Mapping[Any, Mapping[str, Any]]) -> str:
     return table([SCORE_COLUMNS, *rows])
 
 
+def speed_text(levels: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table of measured speeds, as the benchmark gives them."""
+    header = ("level", "parameters", "cold ms", "added ms", "ms/MPx", "in tiles", "GFLOPS", "of the peak")
+    rows = [
+        (
+            f"L{level}",
+            millions(row["parameters"]),
+            f"{row['cold_ms']:.0f}",
+            "-" if row["incremental_ms"] is None else f"{row['incremental_ms']:.0f}",
+            f"{row['ms_per_megapixel']:.0f}",
+            f"{row['tiled_ms_per_megapixel']:.0f}",
+            f"{row['gflops']:.0f}",
+            f"{row['share_of_peak']:.0%}",
+        )
+        for level, row in levels.items()
+    ]
+    return table([header, *rows])
+
+
 def level_parameters(info: ModelInfo, level: int) -> int | None:
     """Parameters of the network pruned to `level`; None where the file does not tell."""
     if info.net.arch == "unetpp":

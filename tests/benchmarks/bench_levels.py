@@ -19,11 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 
 from napari_unetpp._types import ModelInfo, NetConfig
+from napari_unetpp.engine.benchmark import level_cases, peak_cases, peak_gflops
 from napari_unetpp.engine.device import DeviceChoice, choose_device
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.net import graph
@@ -31,8 +30,6 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 
 LEVELS = (1, 2, 3, 4)
 FEATURES = (32, 64, 128, 256, 512, 32)
-PEAK_SHAPES = ((64, 128), (128, 128), (256, 64), (512, 32))
-"""(channels in and out, side) of the plain convolutions whose best rate is called the peak."""
 
 
 def best_of(cases: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
@@ -54,27 +51,6 @@ def make_evaluator(choice: DeviceChoice) -> Evaluator:
     return Evaluator(info, UNetPlusPlus(config).state_dict(), choice)
 
 
-def level_cases(evaluator: Evaluator, side: int) -> dict[str, Callable[[], Any]]:
-    """Cold: from the normalised image to the maps. Incremental: from the nodes of the level above."""
-    image = np.random.default_rng(0).random((3, side, side), dtype=np.float32)
-    known: dict[Any, Any] = {}
-    evaluator.nodes(evaluator.tensor(image), 4, known)
-
-    def cold(level: int) -> Any:
-        nodes: dict[Any, Any] = {}
-        evaluator.nodes(evaluator.tensor(image), level, nodes)
-        return evaluator.maps(level, nodes)
-
-    def deeper(level: int) -> Any:
-        nodes = {node: known[node] for node in graph.nodes(level - 1)}
-        evaluator.nodes(None, level, nodes)
-        return evaluator.maps(level, nodes)
-
-    cases: dict[str, Callable[[], Any]] = {f"cold {d}": (lambda d=d: cold(d)) for d in LEVELS}
-    cases |= {f"incremental {d}": (lambda d=d: deeper(d)) for d in LEVELS[1:]}
-    return cases
-
-
 def monai_case(side: int, choice: DeviceChoice) -> Callable[[], Any]:
     from monai.networks.nets import BasicUNetPlusPlus
 
@@ -90,38 +66,11 @@ def monai_case(side: int, choice: DeviceChoice) -> Callable[[], Any]:
     return run
 
 
-def peak_cases(choice: DeviceChoice) -> dict[str, Callable[[], Any]]:
-    """Plain 3x3 convolutions at the shapes that suit the machine."""
-    cases = {}
-    for channels, side in PEAK_SHAPES:
-        conv = torch.nn.Conv2d(channels, channels, 3, padding=1)
-        weight = conv.weight.detach().to(choice.device, choice.torch_dtype, memory_format=torch.channels_last)
-        x = torch.rand(1, channels, side, side).to(choice.device, choice.torch_dtype)
-        x = x.contiguous(memory_format=torch.channels_last)
-
-        def run(x: torch.Tensor = x, weight: torch.Tensor = weight) -> Any:
-            with torch.inference_mode():
-                y = F.conv2d(x, weight, padding=1)
-            return y[0, 0, 0, 0].item()
-
-        cases[f"{channels} x {side}"] = run
-    return cases
-
-
-def peak_gflops(seconds: dict[str, float]) -> float:
-    rates = []
-    for name, value in seconds.items():
-        channels, side = (int(part) for part in name.split(" x "))
-        rates.append(2 * 9 * channels**2 * side**2 / value / 1e9)
-    return max(rates)
-
-
 def measure(choice: DeviceChoice, side: int, repeats: int) -> dict[str, Any]:
     evaluator = make_evaluator(choice)
     cases = level_cases(evaluator, side) | {"monai": monai_case(side, choice)}
-    convolutions = peak_cases(choice)
-    seconds = best_of(cases | convolutions, repeats)
-    peak = peak_gflops({name: seconds[name] for name in convolutions})
+    seconds = best_of(cases | peak_cases(choice), repeats)
+    peak = peak_gflops(seconds)
     megapixels = side * side / 1e6
     levels = {}
     for level in LEVELS:

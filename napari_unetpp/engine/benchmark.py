@@ -1,0 +1,175 @@
+"""How fast this machine is: every level cold, incremental and tiled, beside its convolution peak.
+
+Everything is measured in turns inside one run, so that other load on the machine hits all alike, and the
+best of the turns counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from napari_unetpp._types import ShouldStop, UnetppError, never_stop
+from napari_unetpp.engine.collect import predict_maps
+from napari_unetpp.engine.device import DeviceChoice
+from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.tiles import CELL, WHOLE_PIXELS
+from napari_unetpp.net import graph
+
+SIDE = 512
+TURNS = 2
+
+PEAK_SHAPES = ((64, 128), (128, 128), (256, 64), (512, 32))
+"""(channels in and out, side) of the plain 3x3 convolutions whose best rate is called the peak."""
+
+Case = Callable[[], Any]
+
+
+def run_benchmark(
+    evaluator: Evaluator,
+    choice: DeviceChoice,
+    *,
+    side: int = SIDE,
+    turns: int = TURNS,
+    should_stop: ShouldStop = never_stop,
+    progress: Callable[[int, int, str], None] = lambda *_: None,
+) -> dict[str, Any]:
+    """Measure all levels of a model on this machine.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+    choice : DeviceChoice
+        The device the evaluator is on.
+    side : int
+        Side (px) of the square image for cold and incremental times.
+    turns : int
+        Measurements of each, besides a first one that warms up and does not count.
+    should_stop, progress : callable
+        Asked and told between two measurements.
+
+    Returns
+    -------
+    dict
+        ``device``, ``side``, ``tiled_side``, ``peak_gflops`` and ``levels``: for each ``parameters``,
+        ``cold_ms``, ``incremental_ms`` (from the nodes of the level above; None for the first),
+        ``ms_per_megapixel``, ``tiled_ms_per_megapixel`` (an image too large for one piece, with
+        reading, normalisation and context), ``gflops`` and ``share_of_peak`` of the cold run.
+    """
+    levels = evaluator.info.net.levels
+    cases = {**level_cases(evaluator, side), **peak_cases(choice)}
+    large = tiled_side()
+    tiled: dict[str, Case] = {f"tiled {d}": tiled_case(evaluator, large, d) for d in levels}
+    total = (turns + 1) * len(cases) + len(tiled)
+    count = 0
+
+    def timed(name: str, run: Case) -> float:
+        nonlocal count
+        if should_stop():
+            raise UnetppError("the benchmark was stopped before it was complete.")
+        count += 1
+        progress(count, total, name)
+        start = time.perf_counter()
+        run()
+        return time.perf_counter() - start
+
+    best = dict.fromkeys(cases, float("inf"))
+    for turn in range(turns + 1):
+        for name, run in cases.items():
+            seconds = timed(name, run)
+            best[name] = min(best[name], seconds) if turn else best[name]
+    # Tiles repeat themselves: one look at a large image, and all is warm by now.
+    best |= {name: timed(name, run) for name, run in tiled.items()}
+    peak = peak_gflops(best)
+    rows = {d: _row(evaluator, d, side, large, best, peak) for d in levels}
+    return {
+        "device": choice.label,
+        "side": side,
+        "tiled_side": large,
+        "peak_gflops": peak,
+        "levels": {str(d): row for d, row in rows.items()},
+    }
+
+
+def _row(
+    evaluator: Evaluator, level: int, side: int, large: int, best: Mapping[str, float], peak: float
+) -> dict[str, Any]:
+    net = evaluator.info.net
+    cold, added = best[f"cold {level}"], best.get(f"incremental {level}")
+    rate = graph.flops(level, net, side, side) / cold / 1e9
+    return {
+        "parameters": graph.parameters(level, net),
+        "cold_ms": 1e3 * cold,
+        "incremental_ms": None if added is None else 1e3 * added,
+        "ms_per_megapixel": 1e9 * cold / side**2,
+        "tiled_ms_per_megapixel": 1e9 * best[f"tiled {level}"] / large**2,
+        "gflops": rate,
+        "share_of_peak": rate / peak,
+    }
+
+
+def level_cases(evaluator: Evaluator, side: int) -> dict[str, Case]:
+    """``cold L``: from the image to the maps. ``incremental L``: from the nodes of the level above."""
+    net = evaluator.info.net
+    image = np.random.default_rng(0).random((3, side, side), dtype=np.float32)
+    known: dict[Any, Any] = {}
+    evaluator.nodes(evaluator.tensor(image), net.depth, known)
+
+    def cold(level: int) -> Any:
+        nodes: dict[Any, Any] = {}
+        evaluator.nodes(evaluator.tensor(image), level, nodes)
+        return evaluator.maps(level, nodes)
+
+    def deeper(level: int) -> Any:
+        nodes = {node: known[node] for node in graph.nodes(level - 1, net.arch)}
+        evaluator.nodes(None, level, nodes)
+        return evaluator.maps(level, nodes)
+
+    cases: dict[str, Case] = {f"cold {d}": partial(cold, d) for d in net.levels}
+    return cases | {f"incremental {d}": partial(deeper, d) for d in net.levels[1:]}
+
+
+def tiled_side() -> int:
+    """Side (px) of the smallest square of whole tiles that is not evaluated in one piece."""
+    return CELL * (int(WHOLE_PIXELS**0.5) // CELL + 1)
+
+
+def tiled_case(evaluator: Evaluator, side: int, level: int) -> Case:
+    """A whole prediction of an image that needs tiles."""
+    image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
+    return partial(predict_maps, image, evaluator, level=level, scale=1.0)
+
+
+def peak_cases(choice: DeviceChoice) -> dict[str, Case]:
+    """Plain 3x3 convolutions at shapes that suit the machine: ``peak CHANNELS x SIDE``."""
+    return {f"peak {n} x {side}": _convolution(choice, n, side) for n, side in PEAK_SHAPES}
+
+
+def _convolution(choice: DeviceChoice, channels: int, side: int) -> Case:
+    rng = torch.Generator().manual_seed(0)
+
+    def tensor(*shape: int) -> torch.Tensor:
+        made = torch.rand(shape, generator=rng).to(choice.device, choice.torch_dtype)
+        return made.contiguous(memory_format=torch.channels_last)
+
+    image, weight = tensor(1, channels, side, side), tensor(channels, channels, 3, 3)
+
+    def run() -> float:
+        with torch.inference_mode():
+            return float(F.conv2d(image, weight, padding=1)[0, 0, 0, 0])  # waits for a GPU
+
+    return run
+
+
+def peak_gflops(seconds: Mapping[str, float]) -> float:
+    """The best rate of the `peak_cases` among these times."""
+    rates = []
+    for channels, side in PEAK_SHAPES:
+        rates.append(2 * 9 * channels**2 * side**2 / seconds[f"peak {channels} x {side}"] / 1e9)
+    return max(rates)
