@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
-from napari_unetpp._types import Task
+from napari_unetpp._types import Normalisation, Task
 from napari_unetpp.train.samples import Sample, sampling_weights
 from napari_unetpp.train.targets import between_objects, boundary_map
 
@@ -24,6 +25,9 @@ ZOOM = (0.6, 1.7)
 
 BETWEEN = 5.0
 """Weight of a pixel between two objects; of any other, 1."""
+
+EMPTY = 0.03
+"""Share of patches that show nothing but noise, in which nothing is to be found."""
 
 INVERT, GREY = 0.12, 0.2
 """Chances that a patch is inverted, and that a colour patch is turned grey."""
@@ -75,6 +79,11 @@ class PatchSource:
         """One patch: image (3, size, size), target (K, size, size), weight (1, size, size)."""
         import torch
 
+        if self.rng.random() < EMPTY:
+            nothing = np.zeros((2, size, size), np.float32)
+            target, weight = self._target(nothing[0].astype(np.int32), nothing[0] > 0, nothing)
+            image = np.broadcast_to(_noise(size, self.rng), (3, size, size)).copy()
+            return torch.from_numpy(image), torch.from_numpy(target), torch.from_numpy(weight[None])
         n = int(self.rng.choice(len(self.samples), p=self._chance))
         sample = self.samples[n]
         zoom = float(np.exp(self.rng.uniform(*np.log(ZOOM))))
@@ -149,6 +158,14 @@ class PatchSource:
         else:
             target = (labels[None] == np.arange(self.classes + 1)[:, None, None]).astype(np.float32)
         return target, weight
+
+
+def _noise(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """An image (Y, X) of noise of any grain, normalised as images are: it fills the whole range."""
+    noise = gaussian_filter(rng.normal(size=(size, size)), rng.uniform(0, 1.5))
+    rule = Normalisation()
+    low, high = np.percentile(noise, (rule.low, rule.high))
+    return ((noise - low) / (high - low)).astype(np.float32)  # type: ignore[no-any-return]
 
 
 def _intensity_transforms() -> Any:

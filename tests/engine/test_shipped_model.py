@@ -7,12 +7,9 @@ from napari_unetpp.api import load_model, segment
 from napari_unetpp.files.model_list import SHIPPED
 
 
-@pytest.fixture(scope="module")
-def shipped():
-    file = SHIPPED / "nuclei.safetensors"
-    if not file.exists():
-        pytest.skip("the shipped model is not there yet")
-    return load_model(file, device="cpu")
+@pytest.fixture(scope="module", params=["nuclei"])
+def shipped(request):
+    return load_model(SHIPPED / f"{request.param}.safetensors", device="cpu")
 
 
 def empty_plane(case):

@@ -10,6 +10,7 @@ from scipy.ndimage import grey_dilation
 
 from napari_unetpp._types import Normalisation
 from napari_unetpp.files.folders import read_pairs
+from napari_unetpp.train import patches
 from napari_unetpp.train.patches import BETWEEN, PatchSource
 from napari_unetpp.train.samples import (
     Sample,
@@ -53,6 +54,15 @@ def test_pixels_between_objects_count_more(samples: list[Sample]) -> None:
     crowded = max(samples, key=lambda s: between_objects(s.labels).mean())
     weight = PatchSource([crowded], "instances", 1, np.random.default_rng(0)).batch(4, 64).weight
     assert set(np.unique(weight)) == {1, BETWEEN}
+
+
+def test_some_patches_are_empty(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "EMPTY", 1.0)
+    batch = PatchSource(samples, "instances", 1, np.random.default_rng(0)).batch(3, 64)
+    assert not batch.target.any() and (batch.weight == 1).all()
+    assert batch.target.shape == (3, 4, 64, 64)
+    assert -1 < batch.image.min() < 0.1 and 0.9 < batch.image.max() < 2
+    assert PatchSource(samples, "semantic", 2, np.random.default_rng(0)).batch(1, 32).target[:, 0].all()
 
 
 def test_kinds_of_images_are_told_apart(samples: list[Sample]) -> None:
