@@ -118,6 +118,12 @@ class NapariSheets(QObject):
             sheet.asked.add(index)
             sheet.cache.pop(index, None)
 
+    def decide(self, drawn: Drawn) -> None:
+        """All that was reviewed of a plane was decided by the user."""
+        sheet = self._sheets.get(drawn.image)
+        if sheet is not None:
+            sheet.decide(_canonical(drawn.key), drawn.inside)
+
     def choose(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
         """Select the layer, its tool and its label."""
         sheet = self._sheets.get(image)

@@ -80,6 +80,11 @@ class Sheet:
         self.known[plane] = sense
         self.cache.pop(plane, None)
 
+    def decide(self, index: PlaneIndex, inside: NDArray[np.bool_] | None) -> None:
+        """Count a plane, or what is inside of it, as decided by the user."""
+        index.view(self.strokes.settled)[...] |= True if inside is None else inside
+        self.cache.pop(index, None)
+
     def drop_history(self) -> bool:
         """Make all strokes final; False where this napari cannot do so."""
         if not hasattr(self.layer, "_reset_history"):

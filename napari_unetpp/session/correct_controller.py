@@ -132,6 +132,7 @@ class CorrectController:
         lessons = self.corrector.gather()
         if not lessons:
             raise UnetppError(NOTHING[self.state.labels_as])
+        self.corrector.vouch(lessons)
         request = LearnRequest(model, lessons, float(self.state.budget), self.state.device)
         self.autosaving.now(model, then=lambda: self.learning.start(request))
 

@@ -96,6 +96,10 @@ class Sheets(Protocol):
         """The user wants to correct this plane, so it is one of `all` whatever is painted."""
         ...
 
+    def decide(self, drawn: Drawn) -> None:
+        """All that was reviewed of a plane was decided by the user."""
+        ...
+
     def selected(self, image: Hashable) -> int:
         """The label that the brush paints; 0 where there is no layer."""
         ...

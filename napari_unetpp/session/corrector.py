@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -110,6 +110,12 @@ class Corrector:
         if image is not None and self.sheets.has(image) and self.state.labels_as == "reviewed":
             self.sheets.ask(self.presenter.plane())
             self._tell()
+
+    def vouch(self, lessons: Sequence[Lesson]) -> None:
+        """What is taught as reviewed, background too, is the user's word: no later result changes it."""
+        for lesson in lessons:
+            if lesson.mode.labels_as == "reviewed":
+                self.sheets.decide(lesson.drawn)
 
     def corrected(self, plane: Plane) -> Ints | None:
         """The corrected labels of a plane, without those that are ignored; None: not corrected."""

@@ -112,6 +112,24 @@ def test_all_widgets_have_their_names(viewer: Any, open_dock: Any) -> None:
     assert dock.form.correct.keep_button.isHidden() and dock.form.correct.scores_table.isHidden()
 
 
+@pytest.mark.parametrize("labels_as", ["reviewed", "corrections"])
+def test_what_was_taught_as_reviewed_outlives_the_new_model(
+    viewer: Any, corrected: Any, qtbot: Any, wait: Any, labels_as: str
+) -> None:
+    """The result of the new model used to grow rims and false objects into labels that were all true."""
+    corrected.correcting.view.signals.labels_as_chosen.emit(labels_as)
+    begin(corrected, qtbot)
+    end(corrected, qtbot)
+    taught = viewer.layers["cells corrections"].data.copy()
+    corrected.form.threshold_slider.setValue(0.05)  # whatever the new model finds, it is something else
+    wait(corrected)
+    corrected.form.correct.keep_button.click()
+    qtbot.waitUntil(lambda: corrected.controller.model.name == "tiny-2", timeout=LONG)
+    wait(corrected)
+    same = np.array_equal(viewer.layers["cells corrections"].data, taught)
+    assert same == (labels_as == "reviewed")
+
+
 def test_keep(viewer: Any, corrected: Any, qtbot: Any, wait: Any) -> None:
     before = viewer.layers["cells prediction"].data.copy()
     version = corrected.controller.model.sha256

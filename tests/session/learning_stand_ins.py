@@ -54,6 +54,10 @@ class FakeSheets:
     def ask(self, plane: Plane) -> None:
         self.asked.add(plane.key)
 
+    def decide(self, drawn: Drawn) -> None:
+        inside = np.ones(drawn.certain.shape, bool) if drawn.inside is None else drawn.inside
+        self.held[drawn.key] = replace(drawn, certain=drawn.certain | inside)
+
     def selected(self, image: Hashable) -> int:
         return self.brush.get(image, 0)
 
