@@ -63,7 +63,7 @@ def test_shifted_maps_are_those_of_shifted_heads(
 
 
 def test_a_level_that_was_spoiled_is_put_right(predicted: list[Predicted], info: ModelInfo) -> None:
-    spoiled = shift_maps(predicted, {1: {0: -1.5}, 3: {0: 3.0, 2: -3.0}})
+    spoiled = shift_maps(predicted, {1: {0: -2.5}, 3: {0: 3.0, 2: -5.0}})
     shifts = choose_shifts(spoiled, info)
     mended = shift_maps(spoiled, shifts)
     assert shifts[1][0] > 0 and shifts[3][0] < 0
