@@ -69,6 +69,11 @@ def progress(done: int, total: int, what: str = "") -> None:
         print(file=sys.stderr)
 
 
+def _write_json(path: Path, content: object) -> None:
+    text = json.dumps(content, indent=2) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()), overwrite=True)
+
+
 def _failed(error: Exception, args: argparse.Namespace) -> int:
     if args.debug:
         raise error
@@ -185,8 +190,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     print(card_text.levels_text(result["levels"]))
     print(f"recommended level L{result['recommended_level']}, best here L{result['best_level_here']}")
     if args.json:
-        text = json.dumps(result, indent=2) + "\n"
-        write_atomically(args.json, lambda file: file.write(text.encode()), overwrite=True)
+        _write_json(args.json, result)
     return 1 if problems else 0
 
 
@@ -241,8 +245,7 @@ def run_finetune(args: argparse.Namespace) -> int:
     print(report.scores_text(done))
     print(f"{args.out}: {done.steps} steps in {done.seconds:.1f} s, level L{done.info.recommended_level}")
     if args.json:
-        text = json.dumps(report.plain(done, points), indent=2) + "\n"
-        write_atomically(args.json, lambda file: file.write(text.encode()), overwrite=True)
+        _write_json(args.json, report.plain(done, points))
     return 0
 
 
@@ -257,20 +260,18 @@ def _live(text: str, *, lasting: bool) -> None:
 def run_benchmark(args: argparse.Namespace) -> int:
     """Measure this machine at every level."""
     from napari_unetpp.engine import benchmark
-    from napari_unetpp.engine.device import choose_device
     from napari_unetpp.engine.evaluator import Evaluator
 
     info = model_list.find_model(args.model)
-    choice = choose_device(args.device)
-    say(f"measuring {info.name} on {choice.label}")
-    result = benchmark.run_benchmark(Evaluator.load(info, device=choice.device), choice, progress=progress)
+    evaluator = Evaluator.load(info, device=args.device)
+    say(f"measuring {info.name} on {evaluator.choice.label}")
+    result = benchmark.run_benchmark(evaluator, progress=progress)
     side, large = result["side"], result["tiled_side"]
     print(f"{info.name} on {result['device']}; convolution peak {result['peak_gflops']:.0f} GFLOPS")
     print(f"cold and added: {side} x {side} px; in tiles: {large} x {large} px")
     print(card_text.speed_text(result["levels"]))
     if args.json:
-        text = json.dumps({"model": info.sha256, **result}, indent=2) + "\n"
-        write_atomically(args.json, lambda file: file.write(text.encode()), overwrite=True)
+        _write_json(args.json, {"model": info.sha256, **result})
     return 0
 
 

@@ -33,7 +33,6 @@ Case = Callable[[], Any]
 
 def run_benchmark(
     evaluator: Evaluator,
-    choice: DeviceChoice,
     *,
     side: int = SIDE,
     turns: int = TURNS,
@@ -45,8 +44,6 @@ def run_benchmark(
     Parameters
     ----------
     evaluator : Evaluator
-    choice : DeviceChoice
-        The device the evaluator is on.
     side : int
         Side (px) of the square image for cold and incremental times.
     turns : int
@@ -63,7 +60,7 @@ def run_benchmark(
         reading, normalisation and context), ``gflops`` and ``share_of_peak`` of the cold run.
     """
     levels = evaluator.info.net.levels
-    cases = {**level_cases(evaluator, side), **peak_cases(choice)}
+    cases = {**level_cases(evaluator, side), **peak_cases(evaluator.choice)}
     large = tiled_side()
     tiled: dict[str, Case] = {f"tiled {d}": tiled_case(evaluator, large, d) for d in levels}
     total = (turns + 1) * len(cases) + len(tiled)
@@ -89,7 +86,7 @@ def run_benchmark(
     peak = peak_gflops(best)
     rows = {d: _row(evaluator, d, side, large, best, peak) for d in levels}
     return {
-        "device": choice.label,
+        "device": evaluator.choice.label,
         "side": side,
         "tiled_side": large,
         "peak_gflops": peak,

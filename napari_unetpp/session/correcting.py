@@ -46,11 +46,11 @@ def merge(prediction: Ints, corrected: Ints, certain: Mask, *, objects: bool) ->
         return small_dtype(prediction)
     users = np.setdiff1d(np.unique(corrected[certain]), [0, IGNORE])
     involved = np.setdiff1d(np.unique(prediction[certain | _holds(corrected, users)]), [0])
-    clashing = [number for number in [*users, IGNORE] if number not in involved]
-    boxes = _boxes(prediction, [*involved.tolist(), *clashing])
+    taken = {*users.tolist(), IGNORE}
+    boxes = _boxes(prediction, [*taken.union(involved.tolist())])
     merged = prediction.astype(np.int32)
     top = max(int(prediction.max(initial=0)), *users.tolist(), 0)
-    for number in sorted({*users.tolist(), IGNORE} & boxes.keys()):
+    for number in sorted(taken & boxes.keys()):
         top = _next(top)
         merged[boxes[number]][prediction[boxes[number]] == number] = top
     for number in involved.tolist():

@@ -80,10 +80,7 @@ class PatchSource:
         import torch
 
         if self.rng.random() < EMPTY:
-            nothing = np.zeros((2, size, size), np.float32)
-            target, weight = self._target(nothing[0].astype(np.int32), nothing[0] > 0, nothing)
-            image = np.broadcast_to(_noise(size, self.rng), (3, size, size)).copy()
-            return torch.from_numpy(image), torch.from_numpy(target), torch.from_numpy(weight[None])
+            return self._empty(size)
         n = int(self.rng.choice(len(self.samples), p=self._chance))
         sample = self.samples[n]
         zoom = float(np.exp(self.rng.uniform(*np.log(ZOOM))))
@@ -91,6 +88,16 @@ class PatchSource:
         x = self._recolour(torch.from_numpy(image))
         target, weight = self._target(labels[0], labels[1] > 0, maps)
         return x, torch.from_numpy(target), torch.from_numpy(weight[None])
+
+    def _empty(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A patch of noise in which nothing is to be found."""
+        import torch
+
+        square = (size, size)
+        nothing = np.zeros(square, np.int32), np.zeros(square, bool), np.zeros((2, *square), np.float32)
+        target, weight = self._target(*nothing)
+        image = np.repeat(_noise(size, self.rng)[None], 3, axis=0)
+        return torch.from_numpy(image), torch.from_numpy(target), torch.from_numpy(weight[None])
 
     def _centre(self, n: int) -> tuple[int, int]:
         height, width = self.samples[n].labels.shape

@@ -165,7 +165,7 @@ def _prepare(
     net = replace(BASELINES[request.arch](), supervision=request.supervision)
     if parent is not None and request.arch != "unetpp" and net.arch != parent.net.arch:
         raise UnetppError(f"--arch {request.arch} was given, but {parent.name} is a {parent.net.arch}.")
-    if parent is not None and request.supervision == "last" != parent.net.supervision:
+    if parent is not None and request.supervision == "last" and len(parent.net.levels) > 1:
         raise UnetppError(f"--supervision last was given, but {parent.name} has a head for every level.")
     base = parent or ModelInfo(name="", task=task, classes=("object",), outputs=(), net=net)
     log(f"reading {request.folder}")

@@ -53,10 +53,8 @@ def test_a_baseline_is_trained_scored_and_used(folder: Path, tmp_path: Path, arc
 
 
 def test_training_the_last_head_alone(folder: Path, tmp_path: Path, tiny_model) -> None:  # type: ignore[no-untyped-def]
-    request = TrainRequest(
-        *(folder, tmp_path / "last.safetensors", "instances"),
-        **{"supervision": "last", "epochs": 1, "patch": 32, "batch": 2},
-    )
+    out = tmp_path / "last.safetensors"
+    request = TrainRequest(folder, out, "instances", supervision="last", epochs=1, patch=32, batch=2)
     info = train_folder(request, lambda _line: None)
     assert info.net.levels == (4,) and info.recommended_level == 4
     assert info.validation is not None and set(info.validation.levels) == {4}
