@@ -93,8 +93,20 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="heads that are trained: of all levels (deep, the default), or the last one alone",
     )
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from this model")
+    parser.add_argument(
+        "--classes",
+        metavar="NAME,...",
+        type=names,
+        help="names of the classes, by label value",
+    )
     parser.add_argument("--minutes", type=positive, help="time budget")
     parser.add_argument("--epochs", type=count, help="length of the training")
+    parser.add_argument(
+        "--frame",
+        type=count,
+        metavar="PX",
+        help="whole frames of a camera: their long side becomes PX (default: pixels as they are)",
+    )
     parser.add_argument("--patch", type=count, metavar="PX", help="side of the training patches")
     parser.add_argument("--batch", type=count, metavar="N", help="patches in one step")
     parser.add_argument("--resume", action="store_true", help="go on after a stop or a kill")

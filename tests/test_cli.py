@@ -340,6 +340,7 @@ def test_train_hands_everything_on(run: Run, monkeypatch: pytest.MonkeyPatch, ti
         ),
         *("--minutes", 1.5, "--epochs", 3, "--foreground", "2,3", "--seed", 7, "--json", "log.json"),
         *("--patch", 64, "--batch", 2, "--resume", "--device", "cpu"),
+        *("--frame", 192, "--classes", "polyp,tool"),
     )
     assert status == 0 and "a live line" in err and "tiny" in out
     request = seen[0]
@@ -347,6 +348,7 @@ def test_train_hands_everything_on(run: Run, monkeypatch: pytest.MonkeyPatch, ti
     assert (request.task, request.start, request.minutes, request.epochs) == ("semantic", "tiny", 1.5, 3)
     assert (request.foreground, request.seed, request.json_path) == ((2, 3), 7, Path("log.json"))
     assert (request.patch, request.batch, request.resume, request.device) == (64, 2, True, "cpu")
+    assert (request.frame, request.classes) == (192, ("polyp", "tool"))
 
 
 def test_train_does_not_replace_a_model_unasked(run: Run, tiny_model: ModelInfo, labelled: Path) -> None:

@@ -60,6 +60,14 @@ def resample(image: NDArray[Any], scale: float) -> NDArray[Any]:
     return out.astype(np.float32)  # type: ignore[no-any-return]
 
 
+def resample_labels(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Labels or a mask (Y, X) brought to another grid of `shape` (nearest neighbour)."""
+    if labels.shape == shape:
+        return labels
+    out = resize(labels.astype(np.float64), shape, order=0, mode="edge", anti_aliasing=False)
+    return out.astype(labels.dtype)  # type: ignore[no-any-return]
+
+
 def resample_maps(maps: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Maps (K, Y, X) brought to another grid of `shape` (bilinear)."""
     if maps.shape[1:] == shape:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as connected_components
-from skimage.transform import resize
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, Region, UnetppError
 from napari_unetpp.engine.collect import check_scale, invalid_pixels
 from napari_unetpp.engine.normalise import clean_plane, measure, to_input
-from napari_unetpp.engine.sampling import resample
+from napari_unetpp.engine.sampling import resample, resample_labels
 from napari_unetpp.files.corrections import check_plane
 from napari_unetpp.train.labels import IGNORE
 from napari_unetpp.train.targets import boundary_map, object_maps
@@ -83,8 +81,8 @@ def make_lesson(plane: LabelledPlane, info: ModelInfo) -> Lesson:
         known = known & ~invalid
     work = resample(image, scale)
     shape = (work.shape[0], work.shape[1])
-    labels, known = _nearest(labels, shape), _nearest(known, shape)
-    ignore = np.zeros(shape, bool) if plane.ignore is None else _nearest(plane.ignore, shape)
+    labels, known = resample_labels(labels, shape), resample_labels(known, shape)
+    ignore = np.zeros(shape, bool) if plane.ignore is None else resample_labels(plane.ignore, shape)
     part = _labelled_part(known).slices
     x = to_input(work, measure(image, info.normalisation), info.net.in_channels)[:, *part]
     labels, known, ignore = labels[part], known[part], ignore[part]
@@ -192,13 +190,6 @@ def _whole_objects(labels: NDArray[np.int32], known: Bools) -> Bools:
     """Known background, and the objects of which every pixel is known."""
     doubtful = np.unique(labels[~known])
     return known & ~(np.isin(labels, doubtful) & (labels > 0))
-
-
-def _nearest(array: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    if array.shape == shape:
-        return array
-    out = resize(array.astype(np.float64), shape, order=0, mode="edge", anti_aliasing=False)
-    return out.astype(array.dtype)  # type: ignore[no-any-return]
 
 
 def _labelled_part(known: Bools) -> Region:

@@ -38,6 +38,8 @@ class FitOptions:
         Time between two reports (with a validation and a checkpoint).
     grow : bool
         Begin with the shallow levels (training from scratch).
+    last_patch : int or None
+        Side of the patches of the last stage (see `schedule.stage`).
     """
 
     seconds: float = float("inf")
@@ -51,6 +53,7 @@ class FitOptions:
     device: str = "cpu"
     dtype: str = "float32"
     grow: bool = True
+    last_patch: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +116,14 @@ class Fit:
 
     def _stage(self, progress: float) -> schedule.Stage:
         o = self.options
-        return schedule.stage(progress, depth=self.net.level, patch=o.patch, batch=o.batch, grow=o.grow)
+        return schedule.stage(
+            progress,
+            depth=self.net.level,
+            patch=o.patch,
+            batch=o.batch,
+            grow=o.grow,
+            last_patch=o.last_patch,
+        )
 
     def _one_step(self, stage: schedule.Stage, rate: float) -> float:
         batch = self.source.batch(stage.batch, stage.patch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,20 +17,53 @@ from napari_unetpp.train.targets import between_objects, boundary_map
 if TYPE_CHECKING:
     from torch import Tensor
 
-FOREGROUND_SHARE = 0.8
-"""Share of patches that are centred on a foreground pixel."""
-
-ZOOM = (0.6, 1.7)
-"""Magnification range (log-uniform)."""
-
 BETWEEN = 5.0
 """Weight of a pixel between two objects; of any other, 1."""
 
-EMPTY = 0.03
-"""Share of patches that show nothing but noise, in which nothing is to be found."""
+Image = NDArray[np.float32]
+Labels = NDArray[np.int32]
 
-INVERT, GREY = 0.12, 0.2
-"""Chances that a patch is inverted, and that a colour patch is turned grey."""
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How patches are drawn and varied; the defaults are for microscopy.
+
+    Attributes
+    ----------
+    on_foreground : float
+        Share of patches that are centred on a foreground pixel.
+    roam : float
+        Share of the image (each way, around its middle) in which the centres of the others lie.
+    empty : float
+        Share of patches that show nothing but noise, in which nothing is to be found.
+    zoom : tuple of float
+        Magnification range (log-uniform).
+    stretch : float
+        How far height and width are stretched against each other (logarithm).
+    padding : str
+        What lies beyond the image: its ``"reflection"``, or ``"zeros"`` (black).
+    invert, grey : float
+        Chances that a patch is inverted, and that a colour patch is turned grey.
+    tint : float
+        How far the channels of a colour patch are changed against each other (factor - 1).
+    disturb : callable or None
+        What else may happen to an image (3, Y, X) and its labels (2, Y, X: values and ignore), both
+        of which it may change in place.
+    """
+
+    on_foreground: float = 0.8
+    roam: float = 1.0
+    empty: float = 0.03
+    zoom: tuple[float, float] = (0.6, 1.7)
+    stretch: float = 0.1
+    padding: str = "reflection"
+    invert: float = 0.12
+    grey: float = 0.2
+    tint: float = 0.15
+    disturb: Callable[[Image, Labels, np.random.Generator], None] | None = None
+
+
+MICROSCOPY = Variation()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +89,19 @@ class PatchSource:
         Number of foreground classes (semantic).
     rng : numpy.random.Generator
         The only source of randomness.
+    variation : Variation
     """
 
-    def __init__(self, samples: Sequence[Sample], task: Task, classes: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        task: Task,
+        classes: int,
+        rng: np.random.Generator,
+        variation: Variation = MICROSCOPY,
+    ) -> None:
         self.samples = samples
+        self.variation = variation
         self.task = task
         self.classes = classes
         self.rng = rng
@@ -79,12 +121,15 @@ class PatchSource:
         """One patch: image (3, size, size), target (K, size, size), weight (1, size, size)."""
         import torch
 
-        if self.rng.random() < EMPTY:
+        if self.rng.random() < self.variation.empty:
             return self._empty(size)
         n = int(self.rng.choice(len(self.samples), p=self._chance))
         sample = self.samples[n]
-        zoom = float(np.exp(self.rng.uniform(*np.log(ZOOM))))
-        image, maps, labels = self._warp(sample, *_window(sample, self._centre(n), size, zoom), size, zoom)
+        zoom = float(np.exp(self.rng.uniform(*np.log(self.variation.zoom))))
+        window = _window(sample, self._centre(n), size / zoom * np.exp(self.variation.stretch))
+        image, maps, labels = self._warp(sample, *window, size, zoom)
+        if self.variation.disturb is not None:
+            self.variation.disturb(image, labels, self.rng)
         x = self._recolour(torch.from_numpy(image))
         target, weight = self._target(labels[0], labels[1] > 0, maps)
         return x, torch.from_numpy(target), torch.from_numpy(weight[None])
@@ -102,10 +147,11 @@ class PatchSource:
     def _centre(self, n: int) -> tuple[int, int]:
         height, width = self.samples[n].labels.shape
         pixels = self._foreground[n]
-        if pixels.size and self.rng.random() < FOREGROUND_SHARE:
+        if pixels.size and self.rng.random() < self.variation.on_foreground:
             y, x = divmod(int(pixels[self.rng.integers(pixels.size)]), width)
             return y, x
-        return int(self.rng.integers(height)), int(self.rng.integers(width))
+        y, x = 0.5 + self.variation.roam * (self.rng.random(2) - 0.5)
+        return int(y * height), int(x * width)
 
     def _warp(
         self, sample: Sample, window: tuple[slice, slice], offset: tuple[float, float], size: int, zoom: float
@@ -113,15 +159,15 @@ class PatchSource:
         """Rotate, magnify, shear and mirror a window of the sample onto the patch grid."""
         from monai.transforms import Affine
 
-        rng = self.rng
-        stretch = np.exp(rng.uniform(-0.1, 0.1))
+        rng, far = self.rng, self.variation.stretch
+        stretch = np.exp(rng.uniform(-far, far))
         affine = Affine(
             rotate_params=float(rng.uniform(-np.pi, np.pi)),
             shear_params=tuple(rng.uniform(-0.1, 0.1, 2)),
             translate_params=offset,
             scale_params=(float(stretch / zoom), float(1 / (stretch * zoom))),
             spatial_size=(size, size),
-            padding_mode="reflection",
+            padding_mode=self.variation.padding,
             image_only=True,
         )
         smooth = [sample.image[:, *window].astype(np.float32)]
@@ -140,15 +186,15 @@ class PatchSource:
         """Intensity augmentation of one image (3, Y, X)."""
         import torch
 
-        rng = self.rng
-        if rng.random() < GREY:
+        rng, vary = self.rng, self.variation
+        if rng.random() < vary.grey:
             x = x.mean(dim=0, keepdim=True).expand(3, -1, -1)
-        if rng.random() < INVERT:
+        if rng.random() < vary.invert:
             x = 1 - x
         gain = rng.uniform(0.75, 1.3)
         x = x * gain + rng.uniform(-0.1, 0.1)
         if not torch.equal(x[0], x[1]):
-            x = x * torch.tensor(rng.uniform(0.85, 1.15, (3, 1, 1)), dtype=torch.float32)
+            x = x * torch.tensor(1 + rng.uniform(-vary.tint, vary.tint, (3, 1, 1)), dtype=torch.float32)
         self._intensity.set_random_state(seed=int(rng.integers(2**31)))
         out: Tensor = self._intensity(x.contiguous())
         return torch.clamp(out.as_tensor() if hasattr(out, "as_tensor") else out, -0.5, 2.0)
@@ -188,10 +234,10 @@ def _intensity_transforms() -> Any:
 
 
 def _window(
-    sample: Sample, centre: tuple[int, int], size: int, zoom: float
+    sample: Sample, centre: tuple[int, int], side: float
 ) -> tuple[tuple[slice, slice], tuple[float, float]]:
-    """A window around `centre` that holds the rotated patch, and the centre's offset from its middle (px)."""
-    reach = int(np.ceil(0.75 * size / zoom)) + 8
+    """A window that holds a turned square of `side` px around `centre`; the offset from its middle to it."""
+    reach = int(np.ceil(0.72 * side)) + 8
     spans, offset = [], []
     for c, length in zip(centre, sample.labels.shape, strict=True):
         start, stop = max(0, c - reach), min(length, c + reach)

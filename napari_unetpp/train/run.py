@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_unetpp._types import LevelScores, ModelInfo, NetConfig, Supervision, Task, UnetppError
+from napari_unetpp._types import (
+    LevelScores,
+    ModelInfo,
+    NetConfig,
+    SamplingRule,
+    Supervision,
+    Task,
+    UnetppError,
+)
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.files.model_file import read_tensors, save_model
 from napari_unetpp.files.model_list import find_model
@@ -22,7 +30,9 @@ from napari_unetpp.train.samples import Sample, hold_out, load_sample, typical_d
 from napari_unetpp.train.targets import INSTANCE_OUTPUTS
 
 if TYPE_CHECKING:
+    from napari_unetpp.net.unetpp import UNetPlusPlus
     from napari_unetpp.train.fit import Fit, FitOptions, Progress
+    from napari_unetpp.train.patches import Variation
 
 HELD_OUT = 0.1
 SPLIT_SEED = 0
@@ -33,6 +43,10 @@ LIVE_IMAGES, LIVE_CROP = 16, 256
 """The live line is measured on the middles of this many held-out images; the final scores on all of them."""
 
 DEFAULT_MINUTES = 60.0
+DEFAULT_PATCH = 128
+
+SETTINGS = ("patch", "batch", "rate", "minutes", "epochs", "frame")
+"""What the card of a model tells of how it was trained."""
 
 NORM_BATCHES = 24
 """Batches on which the batch-norm statistics are measured in the end."""
@@ -40,7 +54,10 @@ NORM_BATCHES = 24
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """Everything ``napari-unetpp train`` was asked for."""
+    """Everything ``napari-unetpp train`` was asked for.
+
+    `frame`: train a model of whole frames, whose long side becomes so many px (sampling rule ``frame``).
+    """
 
     folder: Path
     out: Path
@@ -49,13 +66,15 @@ class TrainRequest:
     arch: str = "unetpp"
     supervision: Supervision = "deep"
     start: str | None = None
+    frame: int | None = None
+    classes: Sequence[str] = ()
     minutes: float | None = None
     epochs: int | None = None
     resume: bool = False
     foreground: Sequence[int] | None = None
     seed: int = 0
     json_path: Path | None = None
-    patch: int = 128
+    patch: int | None = None
     batch: int = 4
     rate: float = 1.5e-3
     device: str = "auto"
@@ -90,9 +109,10 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     torch.manual_seed(request.seed)  # initial weights
     net = UNetPlusPlus(info.net)
     if parent is not None:
-        net.load_state_dict(read_tensors(_path(parent)))
-    source = PatchSource(train, info.task, len(info.classes), rng)
-    fit = Fit(net, source, info.task, _options(request, info, len(train), scratch=parent is None))
+        start_from(net, parent)
+    source = PatchSource(train, info.task, len(info.classes), rng, _variation(info))
+    options = _options(request, info, len(train), scratch=parent is None)
+    fit = Fit(net, source, info.task, options)
     settings = _settings(request, info)
     _resume(request, fit, settings, log)
     history: list[dict[str, Any]] = []
@@ -103,7 +123,7 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
         log(_line(report, live))
         _write_json(request.json_path, {"history": history})
     log("measuring the statistics of the averaged weights")
-    patches = (source.batch(2 * request.batch, request.patch) for _ in range(NORM_BATCHES))
+    patches = (source.batch(2 * options.batch, options.patch) for _ in range(NORM_BATCHES))
     measure_norms(report.average, (batch.image for batch in patches))
     finished = _finish(request, info, report, held, fit.options.device, parent, log)
     _write_json(request.json_path, {"history": history, "validation": _scores(finished)})
@@ -117,15 +137,17 @@ def _options(request: TrainRequest, info: ModelInfo, images: int, *, scratch: bo
 
     device, dtype = _device(request.device)
     minutes = request.minutes or (None if request.epochs else DEFAULT_MINUTES)
+    whole = int(info.sampling.value) if info.sampling.kind == "frame" else None
     return FitOptions(
         seconds=60 * minutes if minutes else float("inf"),
         steps=request.epochs * max(1, images // request.batch) if request.epochs else float("inf"),
-        patch=request.patch,
+        patch=request.patch or whole or DEFAULT_PATCH,
         batch=request.batch,
         rate=request.rate,
         device=device,
         dtype=dtype,
         grow=scratch and len(info.net.levels) > 1,
+        last_patch=request.patch or whole if whole else None,
     )
 
 
@@ -137,6 +159,7 @@ def _settings(request: TrainRequest, info: ModelInfo) -> dict[str, Any]:
         "widths": list(info.net.widths),
         "arch": info.net.arch,
         "supervision": info.net.supervision,
+        "sampling": [info.sampling.kind, info.sampling.value] if info.sampling.kind == "frame" else None,
         "seed": request.seed,
     }
 
@@ -167,11 +190,13 @@ def _prepare(
         raise UnetppError(f"--arch {request.arch} was given, but {parent.name} is a {parent.net.arch}.")
     if parent is not None and request.supervision == "last" and len(parent.net.levels) > 1:
         raise UnetppError(f"--supervision last was given, but {parent.name} has a head for every level.")
-    base = parent or ModelInfo(name="", task=task, classes=("object",), outputs=(), net=net)
+    base = _card(parent, task, net)
+    if request.frame is not None:
+        base = replace(base, sampling=SamplingRule("frame", request.frame))
     log(f"reading {request.folder}")
 
     def read(folder: Path) -> list[Sample]:
-        return [load_sample(p, task, base.normalisation, request.foreground) for p in read_pairs(folder)]
+        return [load_sample(p, base, request.foreground) for p in read_pairs(folder)]
 
     samples = read(request.folder)
     if not any(s.labels.any() for s in samples):
@@ -186,8 +211,10 @@ def _prepare(
         if held
         else "no validation: nothing can be held out"
     )
-    if parent is None:
-        base = replace(base, **_outputs(task, samples, net))
+    if not base.outputs:
+        base = replace(base, **_outputs(task, samples, base.net))
+    if request.classes:
+        base = _named(base, request.classes)
     diameter = typical_diameter(train)
     if base.sampling.kind == "object" and diameter is not None:
         base = replace(base, sampling=replace(base.sampling, value=diameter))
@@ -195,6 +222,13 @@ def _prepare(
     licence = base.licence if request.licence is None else request.licence
     named = replace(base, name=request.out.stem, title=title, licence=licence, path=None, sha256=None)
     return named, train, held
+
+
+def _card(parent: ModelInfo | None, task: Task, net: NetConfig) -> ModelInfo:
+    """The card to begin with; of a parent with another task only the network's form is taken over."""
+    if parent is not None and parent.task == task:
+        return parent
+    return ModelInfo("", task, ("object",), (), net if parent is None else parent.net)
 
 
 def _outputs(task: Task, samples: Sequence[Sample], net: NetConfig) -> dict[str, Any]:
@@ -213,6 +247,37 @@ def _outputs(task: Task, samples: Sequence[Sample], net: NetConfig) -> dict[str,
     classes = ("foreground",) if count == 1 else tuple(f"class {n}" for n in range(1, count + 1))
     outputs = classes if count == 1 else ("background", *classes)
     return {"classes": classes, "outputs": outputs, "net": replace(net, outputs=len(outputs))}
+
+
+def _named(info: ModelInfo, names: Sequence[str]) -> ModelInfo:
+    """The card with these names of its classes."""
+    if len(names) != len(info.classes):
+        raise UnetppError(
+            f"--classes gives {len(names)} name(s), {', '.join(names)}; the labels have {len(info.classes)} "
+            "class(es) beside the background."
+        )
+    renamed = dict(zip(info.classes, names, strict=True))
+    outputs = info.outputs
+    if info.task == "semantic":
+        outputs = tuple(renamed.get(name, name) for name in outputs)
+    return replace(info, classes=tuple(names), outputs=outputs)
+
+
+def start_from(net: UNetPlusPlus, parent: ModelInfo) -> None:
+    """Give a network the weights of a parent; heads of another task stay as they are."""
+    tensors = read_tensors(_path(parent))
+    if net.config.outputs != parent.net.outputs:
+        tensors = {name: t for name, t in tensors.items() if not name.startswith("heads.")}
+        tensors |= {f"heads.{name}": t for name, t in net.heads.state_dict().items()}
+    net.load_state_dict(tensors)
+
+
+def _variation(info: ModelInfo) -> Variation:
+    """How the patches are varied: frames of a camera are disturbed otherwise than microscopy."""
+    from napari_unetpp.train.frames import FRAMES
+    from napari_unetpp.train.patches import MICROSCOPY
+
+    return FRAMES if info.sampling.kind == "frame" else MICROSCOPY
 
 
 def _device(name: str) -> tuple[str, str]:
@@ -286,7 +351,7 @@ def _finish(
         "parent": parent.sha256 if parent else None,
         "created": time.strftime("%Y-%m-%d"),
         "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
-        "settings": {k: getattr(request, k) for k in ("patch", "batch", "rate", "minutes", "epochs")},
+        "settings": {name: getattr(request, name) for name in SETTINGS},
     }
     return save_model(request.out, tensors, replace(info, provenance=provenance), half=True)
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import resize
 
-from napari_unetpp._types import Normalisation, Task, UnetppError
+from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.engine.normalise import clean_plane, measure, to_input
+from napari_unetpp.engine.sampling import choose_scale, resample, resample_labels
 from napari_unetpp.files.folders import Pair, read_label
 from napari_unetpp.files.images import read_image
 from napari_unetpp.train.labels import read_truth
@@ -49,10 +50,8 @@ class Sample:
     kind: tuple[bool, bool]
 
 
-def load_sample(
-    pair: Pair, task: Task, rule: Normalisation, foreground: Sequence[int] | None = None
-) -> Sample:
-    """Read, check and normalise one pair of files."""
+def load_sample(pair: Pair, info: ModelInfo, foreground: Sequence[int] | None = None) -> Sample:
+    """Read, check and normalise one pair of files, and bring it to the model's working grid."""
     image, _ = clean_plane(read_image(pair.image))
     labels = read_label(pair.label)
     if image.shape[:2] != labels.shape:
@@ -61,12 +60,15 @@ def load_sample(
             f"{labels.shape}; expected the same height and width."
         )
     ignore = read_label(pair.ignore) if pair.ignore else None
-    truth = read_truth(labels, task, ignore=ignore, foreground=foreground)
-    x = to_input(image, measure(image, rule)).astype(np.float16)
+    work = resample(image, choose_scale(info.sampling, image.shape))
+    grid = (work.shape[0], work.shape[1])
+    labels, ignore = resample_labels(labels, grid), None if ignore is None else resample_labels(ignore, grid)
+    truth = read_truth(labels, info.task, ignore=ignore, foreground=foreground)
+    x = to_input(work, measure(image, info.normalisation)).astype(np.float16)
     colour = image.ndim == 3 and float(np.abs(x[0] - x[1]).mean()) > 0.01
     inside, outside = x[:, truth.labels > 0], x[:, truth.labels == 0]
     bright = bool(outside.size and inside.size and outside.mean() > inside.mean())
-    maps = object_maps(truth.labels).astype(np.float16) if task == "instances" else None
+    maps = object_maps(truth.labels).astype(np.float16) if info.task == "instances" else None
     kept = x if colour else x[:1]
     return Sample(pair.stem, kept, truth.labels, truth.ignore, truth.objects, maps, (colour, bright))
 

@@ -18,12 +18,15 @@ class Stage:
     batch: int
 
 
-def stage(progress: float, *, depth: int, patch: int, batch: int, grow: bool = True) -> Stage:
+def stage(
+    progress: float, *, depth: int, patch: int, batch: int, grow: bool = True, last_patch: int | None = None
+) -> Stage:
     """Growing stages: shallow levels first (their steps cost a third), large patches last.
 
     The nodes of a level are a subset of those of the next, so nothing that was learned
     is lost; the deep nodes then start from features that already segment. A network that
     was trained before does not `grow`: all its levels are trained from the start.
+    The last patches have `last_patch` px; None: half as much again as the others.
     """
     if grow and progress < 0.12:
         return Stage(min(2, depth), patch, batch)
@@ -31,7 +34,7 @@ def stage(progress: float, *, depth: int, patch: int, batch: int, grow: bool = T
         return Stage(min(3, depth), patch, batch)
     if progress < 0.85:
         return Stage(depth, patch, batch)
-    return Stage(depth, patch * 3 // 2, batch)
+    return Stage(depth, patch * 3 // 2 if last_patch is None else last_patch, batch)
 
 
 def learning_rate(progress: float, peak: float) -> float:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import find_data
 
-from napari_unetpp._types import NetConfig, Normalisation
+from napari_unetpp._types import ModelInfo, NetConfig
 from napari_unetpp.engine.device import choose_device
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.net import graph
@@ -28,7 +28,9 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.fit import Fit, FitOptions
 from napari_unetpp.train.patches import PatchSource
 from napari_unetpp.train.samples import load_sample
+from napari_unetpp.train.targets import INSTANCE_OUTPUTS
 
+NUCLEI = ModelInfo("", "instances", ("nucleus",), INSTANCE_OUTPUTS, NetConfig(outputs=4))
 CONFIG = NetConfig(outputs=4)
 
 
@@ -72,7 +74,7 @@ def training_step(batch: int, patch: int, dtype: str, repeats: int) -> float:
     root = find_data()
     assert root is not None, "set UNETPP_DATA"
     pairs = read_pairs(root / "nuclei_dsb2018" / "train")[:20]
-    samples = [load_sample(p, "instances", Normalisation()) for p in pairs]
+    samples = [load_sample(p, NUCLEI) for p in pairs]
     source = PatchSource(samples, "instances", 1, np.random.default_rng(0))
     options = FitOptions(steps=1000, patch=patch, batch=batch, dtype=dtype)
     fit = Fit(UNetPlusPlus(CONFIG), source, "instances", options)

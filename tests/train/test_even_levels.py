@@ -41,7 +41,7 @@ def net(info: ModelInfo) -> UNetPlusPlus:
 def samples(data_root: Path, info: ModelInfo) -> list[Sample]:
     """The most crowded of a few images."""
     pairs = read_pairs(data_root / "nuclei_dsb2018" / "train")[:90:3]
-    found = [middle(load_sample(p, "instances", info.normalisation), 192) for p in pairs]
+    found = [middle(load_sample(p, info), 192) for p in pairs]
     return sorted(found, key=lambda s: -between_objects(s.labels).mean())[:3]
 
 

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("monai")
 import torch
 
-from napari_unetpp._types import NetConfig, Normalisation, UnetppError
+from napari_unetpp._types import ModelInfo, NetConfig, UnetppError
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import schedule
@@ -20,14 +20,16 @@ from napari_unetpp.train.loss import DeepSupervisionLoss
 from napari_unetpp.train.norms import measure_norms
 from napari_unetpp.train.patches import Batch, PatchSource
 from napari_unetpp.train.samples import Sample, load_sample
+from napari_unetpp.train.targets import INSTANCE_OUTPUTS
 
+NUCLEI = ModelInfo("", "instances", ("nucleus",), INSTANCE_OUTPUTS, NetConfig(outputs=4))
 NARROW = NetConfig(outputs=4, widths=(4, 8, 8, 16, 16))
 
 
 @pytest.fixture(scope="module")
 def samples(data_root: Path) -> list[Sample]:
     pairs = read_pairs(data_root / "nuclei_dsb2018" / "train")[:40:8]
-    return [load_sample(p, "instances", Normalisation()) for p in pairs]
+    return [load_sample(p, NUCLEI) for p in pairs]
 
 
 def make_fit(samples: list[Sample], steps: int) -> Fit:

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import grey_dilation
 
-from napari_unetpp._types import Normalisation
+from napari_unetpp._types import ModelInfo, NetConfig
 from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.train import patches
-from napari_unetpp.train.patches import BETWEEN, PatchSource
+from napari_unetpp.train.patches import BETWEEN, MICROSCOPY, PatchSource
 from napari_unetpp.train.samples import (
     Sample,
     hold_out,
@@ -20,15 +19,17 @@ from napari_unetpp.train.samples import (
     sampling_weights,
     typical_diameter,
 )
-from napari_unetpp.train.targets import NEAR_TWO, between_objects, boundary_map, object_maps
+from napari_unetpp.train.targets import INSTANCE_OUTPUTS, NEAR_TWO, between_objects, boundary_map, object_maps
 
 pytest.importorskip("monai")
+
+NUCLEI = ModelInfo("", "instances", ("nucleus",), INSTANCE_OUTPUTS, NetConfig(outputs=4))
 
 
 @pytest.fixture(scope="module")
 def samples(data_root) -> list[Sample]:  # type: ignore[no-untyped-def]
     pairs = read_pairs(data_root / "nuclei_dsb2018" / "train")[:240:12]
-    return [load_sample(p, "instances", Normalisation()) for p in pairs]
+    return [load_sample(p, NUCLEI) for p in pairs]
 
 
 def test_separating_maps_of_real_nuclei(samples: list[Sample]) -> None:
@@ -56,13 +57,15 @@ def test_pixels_between_objects_count_more(samples: list[Sample]) -> None:
     assert set(np.unique(weight)) == {1, BETWEEN}
 
 
-def test_some_patches_are_empty(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patches, "EMPTY", 1.0)
-    batch = PatchSource(samples, "instances", 1, np.random.default_rng(0)).batch(3, 64)
+def test_some_patches_are_empty(samples: list[Sample]) -> None:
+    empty = replace(MICROSCOPY, empty=1.0)
+    batch = PatchSource(samples, "instances", 1, np.random.default_rng(0), empty).batch(3, 64)
     assert not batch.target.any() and (batch.weight == 1).all()
     assert batch.target.shape == (3, 4, 64, 64)
     assert -1 < batch.image.min() < 0.1 and 0.9 < batch.image.max() < 2
-    assert PatchSource(samples, "semantic", 2, np.random.default_rng(0)).batch(1, 32).target[:, 0].all()
+    assert (
+        PatchSource(samples, "semantic", 2, np.random.default_rng(0), empty).batch(1, 32).target[:, 0].all()
+    )
 
 
 def test_kinds_of_images_are_told_apart(samples: list[Sample]) -> None:
