@@ -227,6 +227,15 @@ class Region:
         return Region(self.y0 + dy, self.x0 + dx, self.y1 + dy, self.x1 + dx)
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A pixel, and a value there."""
+
+    y: int
+    x: int
+    value: float
+
+
 # ---------------------------------------------------------- prediction: values
 
 
@@ -311,7 +320,7 @@ class Segmentation:
         Foreground classes only; C = 1 for instances.
     level : int
     uncertainty : ndarray of float32, shape (Y, X)
-        Disagreement of the levels computed, in [0, 1]; entropy of head 1 at L1.
+        Entropy of the foreground probability about the threshold, in [0, 1].
     notes : tuple of str
         What was unusual about the input and how it was handled.
     """

@@ -88,7 +88,7 @@ def segment(
     from napari_unetpp.engine.collect import predict_maps
 
     evaluator = load_model(model, device=device) if isinstance(model, (str, Path)) else model
-    found = predict_maps(image, evaluator, level=level, scale=scale, all_levels=True)
+    found = predict_maps(image, evaluator, level=level, scale=scale)
     return Segmentation(
         labels=found.labels(),
         mask=found.mask(),

@@ -50,7 +50,7 @@ def predict_maps(
     level, scale
         Numbers, or "auto": as the model recommends.
     all_levels : bool
-        Also keep the shallower levels (needed for the uncertainty, more memory).
+        Also keep the shallower levels (more memory).
     should_stop, on_event : callable
         Asked between network nodes; told every event.
 

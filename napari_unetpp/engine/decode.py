@@ -1,11 +1,10 @@
-"""From maps to masks, instances and uncertainty, without the network.
+"""From maps to masks and instances, without the network.
 
 Maps are float32 of shape (K, Y, X) in [0, 1], one channel per entry of ``ModelInfo.outputs``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -151,17 +150,3 @@ def _renumber(objects: NDArray[np.generic]) -> NDArray[np.uint32]:
     table = np.zeros(int(present[-1]) + 1 if present.size else 1, np.uint32)
     table[present] = np.arange(1, present.size + 1, dtype=np.uint32)
     return table[objects]  # type: ignore[no-any-return]
-
-
-def uncertainty(maps_by_level: Mapping[int, Maps]) -> NDArray[np.float32]:
-    """Disagreement of the levels, in [0, 1]: twice the standard deviation of the first foreground map.
-
-    With one level only: the binary entropy (bits) of its foreground probability.
-    """
-    levels = [maps[0] for maps in maps_by_level.values()]
-    if len(levels) > 1:
-        spread: NDArray[np.float32] = np.minimum(2 * np.std(levels, axis=0), 1)
-        return spread.astype(np.float32)
-    p = np.clip(levels[0], 1e-6, 1 - 1e-6)
-    entropy: NDArray[np.float32] = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
-    return entropy.astype(np.float32)

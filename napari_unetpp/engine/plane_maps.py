@@ -14,6 +14,7 @@ from napari_unetpp._types import ModelInfo, Region
 from napari_unetpp.engine import decode
 from napari_unetpp.engine.maps import Maps, MapStore
 from napari_unetpp.engine.sampling import resample_maps
+from napari_unetpp.engine.uncertainty import uncertainty
 
 T = TypeVar("T", bound=np.generic)
 
@@ -67,14 +68,10 @@ class PlaneMaps:
         return self._valid(out)
 
     def uncertainty(self) -> Maps:
-        """Disagreement of the levels computed (Y, X)."""
+        """How likely each pixel is wrong (Y, X), in [0, 1]; see `engine.uncertainty`."""
         out = np.empty(self.store.shape, np.float32)
         for band in self._rows():
-            parts = {
-                level: decode.foreground(self.store.maps(level, band), self.info)
-                for level in self.store.levels
-            }
-            out[band.slices] = decode.uncertainty(parts)
+            out[band.slices] = uncertainty(self.store.maps(self.level, band), self.info)
         return self._valid(resample_maps(out[None], self.shape)[0])
 
     def labels(self) -> NDArray[np.uint32]:

@@ -20,7 +20,7 @@ from napari_unetpp.gui.charts import SpeedQualityChart
 from napari_unetpp.gui.correct_fold import CorrectFold
 from napari_unetpp.gui.level_slider import LevelSlider
 from napari_unetpp.gui.parts import Fold, combo_box, grid_layout, labelled_row, note
-from napari_unetpp.gui.shortcuts import SEGMENT
+from napari_unetpp.gui.shortcuts import NEXT, SEGMENT
 from napari_unetpp.session.correct_ports import CorrectSignals
 
 SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 8.0
@@ -107,6 +107,14 @@ class Form(QWidget):
         self.split_checkbox.setObjectName("split_checkbox")
         self.split_checkbox.setToolTip("Tell touching objects apart")
         self._make_scale()
+        self.uncertainty_checkbox = QCheckBox("Show uncertainty")
+        self.uncertainty_checkbox.setObjectName("uncertainty_checkbox")
+        self.uncertainty_checkbox.setToolTip("Let glow what the model is not sure of")
+        self.next_button = QPushButton(f"Next  ({NEXT})")
+        self.next_button.setObjectName("next_button")
+        self.next_button.setToolTip(
+            f"Go to the most uncertain place that you have neither seen nor corrected ({NEXT})"
+        )
         self.save_button = QPushButton("Save labels + CSV")
         self.save_button.setObjectName("save_button")
         self.save_button.setToolTip("Write the result and a table of its objects; nothing is overwritten")
@@ -172,5 +180,9 @@ class Form(QWidget):
         scale.addWidget(self.circle_button)
         labelled_row(grid, 3, "Sc&ale", self.scale_spin, scale)
         grid.addWidget(self.scale_note, 4, 1)
-        grid.addWidget(self.save_button, 5, 0, 1, 2)
+        doubt = QHBoxLayout()
+        doubt.addWidget(self.uncertainty_checkbox, 1)
+        doubt.addWidget(self.next_button)
+        grid.addLayout(doubt, 5, 0, 1, 2)
+        grid.addWidget(self.save_button, 6, 0, 1, 2)
         return content

@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.circle import Circle
+from napari_unetpp.gui.overlay import Overlay
 from napari_unetpp.gui.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex, plane_of
 from napari_unetpp.session.ports import LayerSignals
@@ -22,6 +23,9 @@ SETTLE_MS = 60
 """A slider of the stack that is dragged is read once it rests this long."""
 
 MAX_BYTES = 8 << 30
+LARGE_ENOUGH = 60.0
+"""Screen px that an object measures at least when the view goes to it."""
+
 PAINT_TOOLS = ("paint", "erase", "fill", "polygon")
 TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
@@ -39,6 +43,7 @@ class NapariLayers(QObject):
         self._watched: dict[Hashable, Layer] = {}
         self._painter = Painter(self)
         self._circle = Circle(viewer, self.signals)
+        self._overlay = Overlay(viewer, TRANSFORMS)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
@@ -131,6 +136,27 @@ class NapariLayers(QObject):
         """Remove the circle."""
         self._circle.hide()
 
+    def show_uncertainty(self, plane: Plane, values: NDArray[np.uint8]) -> None:
+        """Lay the uncertainty (Y, X) over the image."""
+        image = self.layer(plane.image)
+        if image is not None:
+            self._overlay.show(image, self._index(plane), values)
+
+    def hide_uncertainty(self) -> None:
+        """Take it away."""
+        self._overlay.hide()
+
+    def go_to(self, plane: Plane, y: int, x: int, diameter: float) -> None:
+        """Bring a pixel to the middle of the view, an object of this diameter large enough to see."""
+        image = self.layer(plane.image)
+        if image is None:
+            return
+        camera = getattr(self._viewer, "scene", self._viewer).camera  # napari 0.9 moved it
+        here, beside = (image.data_to_world(self._index(plane).pixel(y, at)) for at in (x, x + 1))
+        size = diameter * float(np.linalg.norm(np.subtract(beside, here)))
+        camera.center = tuple(here[axis] for axis in self._viewer.dims.displayed)
+        camera.zoom = max(camera.zoom, LARGE_ENOUGH / max(size, 1e-9))
+
     def close(self) -> None:
         """Let go of the viewer; the results stay."""
         if self._viewer is None:
@@ -138,6 +164,7 @@ class NapariLayers(QObject):
         self._settle.stop()
         self._painter.close()
         self._circle.hide()
+        self._overlay.hide()
         for emitter, callback in self._links:
             emitter.disconnect(callback)
         self._links.clear()
@@ -150,6 +177,7 @@ class NapariLayers(QObject):
         self._outputs.clear()
         self._covered.clear()
         self._circle.close()
+        self._overlay.close()
         self._viewer = None
 
     # ------------------------------------------------------------------ helpers
@@ -159,7 +187,8 @@ class NapariLayers(QObject):
         self._links.append((emitter, callback))
 
     def _images(self) -> list[Image]:
-        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        layers = self._viewer.layers
+        return [layer for layer in layers if isinstance(layer, Image) and not self._overlay.is_ours(layer)]
 
     def layer(self, image: Hashable) -> Layer | None:
         """The open layer with this key."""

@@ -40,6 +40,11 @@ class PlaneIndex:
         plane = data[tuple(slice(None) if p is None else p for p in self.point)]
         return plane.swapaxes(0, 1) if self.transposed else plane
 
+    def pixel(self, y: float, x: float) -> tuple[float, ...]:
+        """A pixel of the plane as a position in the whole array."""
+        shown = iter((x, y) if self.transposed else (y, x))
+        return tuple(next(shown) if p is None else p for p in self.point)
+
     def slices(self, region: Region) -> tuple[slice, ...]:
         """A rectangle of the plane as an index into the whole array."""
         rows, columns = region.slices

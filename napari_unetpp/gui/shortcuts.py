@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QShortcut, QWidget
 
 SEGMENT = "Shift+S"
 CORRECT = "C"
+NEXT = "N"
 
 
 class Shortcuts:

@@ -18,6 +18,7 @@ from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.session import speed, wording
 from napari_unetpp.session.costs import Costs
 from napari_unetpp.session.cycle import Cycle
+from napari_unetpp.session.doubts import Doubts
 from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.presenter import Presenter
 from napari_unetpp.session.sizing import Sizing
@@ -47,6 +48,7 @@ SIGNALS = {
     "scale": "changed",
     "live": "toggled",
     "split": "toggled",
+    "uncertainty": "toggled",
 }
 """Fields of the state, and how the view's signals for them end."""
 
@@ -95,6 +97,7 @@ class Controller:
         self.sizing = Sizing(
             view, layers, self.state, self.presenter, lambda: self.model, lambda: self.telling()
         )
+        self.doubts = Doubts(view, layers, runner, workshop, self.state, self.cycle, self.telling)
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self._list_models = models
         self._models: dict[str, ModelInfo] = {}
@@ -137,10 +140,11 @@ class Controller:
 
     def _connect(self) -> None:
         self.sizing.connect()
+        self.doubts.connect()
         signals, layers, cycle = self.view.signals, self.layers.signals, self.cycle
         for name, change in SIGNALS.items():
             getattr(signals, f"{name}_{change}").connect(self.setter(name))
-        for name in SIGNALS:
+        for name in SIGNALS.keys() - {"uncertainty"}:
             reaction = self._on_rule if name in RULE else getattr(self, f"_on_{name}")
             getattr(self.state.events, name).connect(reaction)
         for signal, reaction in (

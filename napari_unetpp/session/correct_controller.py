@@ -68,6 +68,7 @@ class CorrectController:
         self._seen: set[Hashable] = set()
         self._closed = False
         controller.corrected = self.corrector.corrected
+        controller.doubts.decided = self.corrector.decided
 
     # ------------------------------------------------------------------- life
 

@@ -127,6 +127,11 @@ class Corrector:
             labels = merge(result, labels, certain, objects=drawn.sense.objects)
         return np.where(labels == IGNORE, 0, labels)
 
+    def decided(self, plane: Plane) -> Mask | None:
+        """The pixels of a plane that the user decided; None: not corrected."""
+        drawn = self.sheets.drawn(plane)
+        return None if drawn is None else drawn.certain
+
     def forget(self) -> None:
         """Drop the corrections whose layers are gone."""
         self.lessons.clear()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo, PredictEvent, PredictRequest, ShouldStop
+from napari_unetpp._types import ModelInfo, PredictEvent, PredictRequest, ShouldStop, Spot
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.values import Rule
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_unetpp.engine.evaluator import Evaluator
     from napari_unetpp.engine.maps import MapStore
     from napari_unetpp.engine.node_cache import NodeCache
+    from napari_unetpp.engine.plane_maps import PlaneMaps
 
 TIMING_SIDE = 256
 """A square of this side is timed; all four levels together cost one pass of the deepest."""
@@ -83,18 +84,20 @@ class TorchEngine:
 
     def decode(self, kept: Kept, model: ModelInfo, level: int, rule: Rule) -> NDArray[Any]:
         """Labels or mask on the grid of the image (uint32 or bool)."""
-        from napari_unetpp.engine.plane_maps import PlaneMaps
-
         decode = replace(model.decode, threshold=rule.threshold, min_size=rule.min_size)
-        maps = PlaneMaps(
-            cast("MapStore", kept.store),
-            replace(model, decode=decode),
-            level,
-            kept.shape,
-            kept.invalid,
-            split=rule.split,
-        )
+        maps = replace(_plane_maps(kept, replace(model, decode=decode), level), split=rule.split)
         return maps.mask() if rule.kind == "mask" else maps.labels()
+
+    def uncertainty(self, kept: Kept, model: ModelInfo, level: int, threshold: float) -> NDArray[np.float32]:
+        """Uncertainty on the grid of the image, in [0, 1]."""
+        model = replace(model, decode=replace(model.decode, threshold=threshold))
+        return _plane_maps(kept, model, level).uncertainty()
+
+    def places(self, doubt: NDArray[np.float32], diameter: float) -> tuple[Spot, ...]:
+        """The most uncertain places."""
+        from napari_unetpp.engine.uncertainty import places
+
+        return places(doubt, diameter)
 
     def mask(self, maps: NDArray[np.float32], model: ModelInfo, threshold: float) -> NDArray[np.bool_]:
         """Foreground of a tile."""
@@ -123,3 +126,9 @@ class TorchEngine:
             elapsed += time.perf_counter() - start
             measured[level] = elapsed / (TIMING_SIDE**2 / 1e6)
         yield measured
+
+
+def _plane_maps(kept: Kept, model: ModelInfo, level: int) -> PlaneMaps:
+    from napari_unetpp.engine.plane_maps import PlaneMaps
+
+    return PlaneMaps(cast("MapStore", kept.store), model, level, kept.shape, kept.invalid)

@@ -19,6 +19,7 @@ from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.predicting import predict_plane
 from napari_unetpp.session.speed import levels_of
 from napari_unetpp.session.values import (
+    Doubt,
     Event,
     Outcome,
     Paint,
@@ -92,6 +93,20 @@ def after(
             yield Speed(model_key(request.model), request.device, levels)
 
 
+def doubt(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
+    """How uncertain the shown result is, and where most; nothing where its maps are no longer kept."""
+    del should_stop  # short, and asked for
+    evaluator = workshop.evaluator(request.model, request.device)
+    key = _key(workshop, request, evaluator.version)
+    kept = workshop.find(key)
+    if kept is None or not kept.store.complete(request.level):
+        return
+    values = workshop.engine.uncertainty(kept, request.model, request.level, request.rule.threshold)
+    diameter = typical_diameter(request, key.scale)
+    places = workshop.engine.places(values, diameter)
+    yield Doubt(request, np.rint(255 * values).astype(np.uint8), places, diameter)
+
+
 def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Write the labels and the CSV of the objects; nothing is ever overwritten."""
     from napari_unetpp.files.images import write_labels, write_mask
@@ -126,6 +141,12 @@ def working_scale(workshop: Workshop, request: ShowRequest) -> float:
         return request.scale
     plane = request.plane
     return workshop.engine.scale(request.model, plane.shape, plane.pixel_size)
+
+
+def typical_diameter(request: ShowRequest, scale: float) -> float:
+    """Of an object, in px of the image; where nothing says, a twentieth of the longer side."""
+    rule = request.model.sampling
+    return rule.value / scale if rule.kind == "object" else max(request.plane.shape) / 20
 
 
 def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[Any]:

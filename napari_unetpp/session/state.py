@@ -28,6 +28,8 @@ class SessionState:
         Working grid = input grid times `scale`; None follows the model's sampling rule.
     live : bool
         Whether moving the slider or the displayed plane segments again.
+    uncertainty : bool
+        Whether the uncertainty of the result is shown.
     labels_as : LabelsAs
         What the labels of the chosen image say.
     background : int
@@ -47,6 +49,7 @@ class SessionState:
     threshold: float = 0.5
     min_size: int = 15
     split: bool = True
+    uncertainty: bool = False
     scale: float | None = None
     labels_as: LabelsAs = "corrections"
     background: int = 1

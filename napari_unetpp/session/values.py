@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import FinetuneEvent, LabelledPlane, ModelInfo, Region, ShouldStop
+from napari_unetpp._types import FinetuneEvent, LabelledPlane, ModelInfo, Region, ShouldStop, Spot
 
 ResultKind = Literal["labels", "mask"]
 Tone = Literal["info", "warning", "error"]
@@ -226,6 +226,28 @@ class Speed:
     levels: Mapping[int, float]
 
 
+@dataclass(frozen=True, eq=False)
+class Doubt:
+    """How uncertain a result is.
+
+    Attributes
+    ----------
+    request : ShowRequest
+        What was shown.
+    values : ndarray of uint8, shape (Y, X)
+        255 times the uncertainty.
+    places : tuple of Spot
+        Most worth a look first.
+    diameter : float
+        Of a typical object, px.
+    """
+
+    request: ShowRequest
+    values: NDArray[np.uint8]
+    places: tuple[Spot, ...]
+    diameter: float
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """Files that were written."""
@@ -264,7 +286,8 @@ class Restored:
 
 
 RunEvent = Phase | Progress | Paint | Outcome | Stopped
-Event = RunEvent | Ready | Speed | Saved | ModelKept | Autosaved | CorrectionsSaved | Restored | FinetuneEvent
+FileEvent = Saved | ModelKept | Autosaved | CorrectionsSaved | Restored
+Event = RunEvent | Ready | Speed | Doubt | FileEvent | FinetuneEvent
 Job = Callable[[ShouldStop], Iterator[Event]]
 """Work for the runner: given the flag, a generator of events."""
 

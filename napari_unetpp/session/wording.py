@@ -192,6 +192,19 @@ def file_stem(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip(" .") or "image"
 
 
+def place(uncertainty: float, left: int) -> str:
+    """Where Next went."""
+    more = f"{left} more" if left else "the last one"
+    return f"In the middle of the view: uncertainty {uncertainty:.2f} ({more}). Correct it, or go on."
+
+
+def no_place_left(places: int) -> str:
+    """Next has nowhere to go."""
+    if not places:
+        return "No uncertain place in this result."
+    return f"All {places} uncertain places were visited or corrected."
+
+
 HINTS: dict[LabelsAs, str] = {
     "corrections": "What you painted is true; the rest stays as the model sees it.",
     "reviewed": "Everything shown is true, background too. Regions: only inside them.",

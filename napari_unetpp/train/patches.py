@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from napari_unetpp._types import Normalisation, Task
+from napari_unetpp._types import Task
+from napari_unetpp.engine.normalise import measure, to_input
 from napari_unetpp.train.samples import Sample, sampling_weights
 from napari_unetpp.train.targets import between_objects, boundary_map
 
@@ -214,11 +215,11 @@ class PatchSource:
 
 
 def _noise(size: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """An image (Y, X) of noise of any grain, normalised as images are: it fills the whole range."""
-    noise = gaussian_filter(rng.normal(size=(size, size)), rng.uniform(0, 1.5))
-    rule = Normalisation()
-    low, high = np.percentile(noise, (rule.low, rule.high))
-    return ((noise - low) / (high - low)).astype(np.float32)  # type: ignore[no-any-return]
+    """An image (Y, X) of noise, normalised as images are: fine grain fills a part of the range only."""
+    grain = max(0.0, rng.uniform(-1.0, 1.5))  # read-out and shot noise have none
+    noise = gaussian_filter(rng.normal(size=(size, size)), grain)
+    image: Image = to_input(noise, measure(noise), channels=1)[0]
+    return image
 
 
 def _intensity_transforms() -> Any:

@@ -29,6 +29,8 @@ NAMES = (
     "min_size_spin",
     "split_checkbox",
     "scale_spin",
+    "uncertainty_checkbox",
+    "next_button",
     "save_button",
 )
 

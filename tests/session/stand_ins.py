@@ -84,6 +84,8 @@ class FakeLayers:
         self.refuse = False
         self.closed = False
         self.circle: float | None = None
+        self.uncertainty: np.ndarray | None = None
+        self.went: list[tuple[int, int]] = []
         self.paints: list[tuple[Region, bool]] = []
 
     def images(self) -> list[ImageChoice]:
@@ -116,6 +118,15 @@ class FakeLayers:
 
     def hide_circle(self) -> None:
         self.circle = None
+
+    def show_uncertainty(self, plane: Plane, values: np.ndarray) -> None:
+        self.uncertainty = values
+
+    def hide_uncertainty(self) -> None:
+        self.uncertainty = None
+
+    def go_to(self, plane: Plane, y: int, x: int, diameter: float) -> None:
+        self.went.append((y, x))
 
     def close(self) -> None:
         self.closed = True

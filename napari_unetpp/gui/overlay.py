@@ -1,0 +1,67 @@
+"""The uncertainty of a result as an image layer over it: at most one, gone when it is not wanted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from napari.utils import Colormap
+from numpy.typing import NDArray
+
+from napari_unetpp.gui.planes import PlaneIndex
+
+GLOW = Colormap([[0, 0, 0, 0], [1, 0.5, 0, 0.5], [1, 0.95, 0.2, 1]], controls=[0, 0.5, 1], name="uncertainty")
+"""Sure is clear, uncertain glows."""
+
+
+class Overlay:
+    """Shows one plane of values; other planes of a stack show nothing."""
+
+    def __init__(self, viewer: Any, transforms: tuple[str, ...]) -> None:
+        self._viewer, self._transforms = viewer, transforms
+        self._layer: Image | None = None
+        self._shown: PlaneIndex | None = None
+
+    def show(self, image: Image, index: PlaneIndex, values: NDArray[np.uint8]) -> None:
+        """Show `values` (Y, X) over a plane of `image`."""
+        shape = tuple(image.data.shape[: image.ndim])
+        same = self._shown is not None and self._shown.image == index.image
+        if not same or self._layer not in self._viewer.layers or self._layer.data.shape != shape:
+            self.hide()
+            self._layer = self._make(image, shape)
+        elif self._shown is not None and self._shown.point != index.point:
+            self._shown.view(self._layer.data)[:] = 0
+        self._shown = index
+        index.view(self._layer.data)[:] = values
+        self._layer.refresh()
+
+    def hide(self) -> None:
+        """Take the layer away."""
+        layer, self._layer, self._shown = self._layer, None, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self.hide()
+        self._viewer = None
+
+    def is_ours(self, layer: Any) -> bool:
+        """Whether this is the layer of the overlay, which is nobody's image."""
+        return layer is not None and layer is self._layer
+
+    def _make(self, image: Image, shape: tuple[int, ...]) -> Image:
+        selected = self._viewer.layers.selection.active
+        layer = Image(
+            np.zeros(shape, np.uint8),
+            name=f"{image.name} uncertainty",
+            colormap=GLOW,
+            contrast_limits=(0, 255),
+            blending="translucent",
+            **{name: getattr(image, name) for name in self._transforms},
+        )
+        self._layer = layer  # before it is added: it is not to be offered as an image
+        self._viewer.add_layer(layer)
+        self._viewer.layers.selection.active = selected
+        return layer
