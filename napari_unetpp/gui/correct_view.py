@@ -31,6 +31,12 @@ class CorrectViewMixin(QWidget):
         self.form.correct_fold.button.setChecked(True)
         self._scroll_down()
 
+    def set_click_tool(self, on: bool) -> None:
+        button = self.form.click_tool_button
+        blocked = button.blockSignals(True)
+        button.setChecked(on)
+        button.blockSignals(blocked)
+
     def set_mode(self, mode: Mode, hint: str) -> None:
         self.form.correct.set_mode(mode, hint)
 

@@ -124,6 +124,20 @@ class NapariSheets(QObject):
         if sheet is not None:
             sheet.decide(_canonical(drawn.key), drawn.inside)
 
+    def write(self, plane: Plane, region: Region, values: NDArray[Any]) -> None:
+        """Change labels (h, w) of a plane as one stroke, which undo takes back."""
+        sheet, index = self._sheets.get(plane.image), plane.key
+        if sheet is None:
+            return
+        assert isinstance(index, PlaneIndex)
+        if values.dtype.itemsize > sheet.layer.data.dtype.itemsize:
+            self._replace(sheet, values.dtype)
+        layer = sheet.layer
+        changed = index.view(layer.data)[region.slices] != values
+        rows, columns = np.nonzero(changed)
+        at = index.pixel(rows + region.y0, columns + region.x0)
+        layer.data_setitem(tuple(np.broadcast_to(one, rows.shape) for one in at), values[changed])
+
     def choose(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
         """Select the layer, its tool and its label."""
         sheet = self._sheets.get(image)

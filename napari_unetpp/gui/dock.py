@@ -21,7 +21,7 @@ from napari_unetpp.gui.layers import NapariLayers
 from napari_unetpp.gui.other_images import NapariOtherImages
 from napari_unetpp.gui.parts import TONES
 from napari_unetpp.gui.settings import read_settings
-from napari_unetpp.gui.shortcuts import CORRECT, NEXT, SEGMENT, Shortcuts
+from napari_unetpp.gui.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct_controller import CorrectController
@@ -88,6 +88,7 @@ class UnetppDock(CorrectViewMixin):
         self._shortcuts.add(SEGMENT, self.form.segment_button.click)
         self._shortcuts.add(CORRECT, self.form.correct.correct_button.click)
         self._shortcuts.add(NEXT, self.form.next_button.click)
+        self._shortcuts.add(CLICK, self.form.click_tool_button.click)
         self._autosave = QTimer(self)
         self._autosave.setInterval(AUTOSAVE_MS)
         self._autosave.timeout.connect(self.correcting.autosave)
@@ -117,6 +118,7 @@ class UnetppDock(CorrectViewMixin):
         form.segment_button.clicked.connect(lambda: signals.segment_pressed.emit())
         form.stop_button.clicked.connect(lambda: signals.stop_pressed.emit())
         form.uncertainty_checkbox.toggled.connect(lambda on: signals.uncertainty_toggled.emit(on))
+        form.click_tool_button.toggled.connect(lambda on: signals.click_tool_toggled.emit(on))
         form.next_button.clicked.connect(lambda: signals.next_pressed.emit())
         form.save_button.clicked.connect(lambda: signals.save_pressed.emit())
         form.message_label.linkActivated.connect(lambda action: signals.offer_taken.emit(action))

@@ -20,7 +20,7 @@ from napari_unetpp.gui.charts import SpeedQualityChart
 from napari_unetpp.gui.correct_fold import CorrectFold
 from napari_unetpp.gui.level_slider import LevelSlider
 from napari_unetpp.gui.parts import Fold, combo_box, grid_layout, labelled_row, note
-from napari_unetpp.gui.shortcuts import NEXT, SEGMENT
+from napari_unetpp.gui.shortcuts import CLICK, NEXT, SEGMENT
 from napari_unetpp.session.correct_ports import CorrectSignals
 
 SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 8.0
@@ -115,6 +115,13 @@ class Form(QWidget):
         self.next_button.setToolTip(
             f"Go to the most uncertain place that you have neither seen nor corrected ({NEXT})"
         )
+        self.click_tool_button = QPushButton(f"Click tool  ({CLICK})")
+        self.click_tool_button.setObjectName("click_tool_button")
+        self.click_tool_button.setCheckable(True)
+        self.click_tool_button.setToolTip(
+            "Click an object to add it to the corrections, Shift+click to take one away, drag a box to add"
+            f" all inside; also before anything was segmented ({CLICK})"
+        )
         self.save_button = QPushButton("Save labels + CSV")
         self.save_button.setObjectName("save_button")
         self.save_button.setToolTip("Write the result and a table of its objects; nothing is overwritten")
@@ -184,5 +191,8 @@ class Form(QWidget):
         doubt.addWidget(self.uncertainty_checkbox, 1)
         doubt.addWidget(self.next_button)
         grid.addLayout(doubt, 5, 0, 1, 2)
-        grid.addWidget(self.save_button, 6, 0, 1, 2)
+        last = QHBoxLayout()
+        last.addWidget(self.click_tool_button, 1)
+        last.addWidget(self.save_button, 1)
+        grid.addLayout(last, 6, 0, 1, 2)
         return content

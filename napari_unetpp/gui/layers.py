@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.circle import Circle
+from napari_unetpp.gui.click_tool import ClickTool, camera_of
 from napari_unetpp.gui.overlay import Overlay
 from napari_unetpp.gui.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex, plane_of
@@ -44,6 +45,7 @@ class NapariLayers(QObject):
         self._painter = Painter(self)
         self._circle = Circle(viewer, self.signals)
         self._overlay = Overlay(viewer, TRANSFORMS)
+        self._click_tool = ClickTool(viewer, self.signals, self.read)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
@@ -136,6 +138,10 @@ class NapariLayers(QObject):
         """Remove the circle."""
         self._circle.hide()
 
+    def set_click_tool(self, image: Hashable | None) -> None:
+        """Let the mouse click on an image; None: let it do what it does otherwise."""
+        self._click_tool.set(image)
+
     def show_uncertainty(self, plane: Plane, values: NDArray[np.uint8]) -> None:
         """Lay the uncertainty (Y, X) over the image."""
         image = self.layer(plane.image)
@@ -151,7 +157,7 @@ class NapariLayers(QObject):
         image = self.layer(plane.image)
         if image is None:
             return
-        camera = getattr(self._viewer, "scene", self._viewer).camera  # napari 0.9 moved it
+        camera = camera_of(self._viewer)
         here, beside = (image.data_to_world(self._index(plane).pixel(y, at)) for at in (x, x + 1))
         size = diameter * float(np.linalg.norm(np.subtract(beside, here)))
         camera.center = tuple(here[axis] for axis in self._viewer.dims.displayed)
@@ -178,6 +184,7 @@ class NapariLayers(QObject):
         self._covered.clear()
         self._circle.close()
         self._overlay.close()
+        self._click_tool.close()
         self._viewer = None
 
     # ------------------------------------------------------------------ helpers

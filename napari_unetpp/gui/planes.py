@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,15 @@ class PlaneIndex:
         plane = data[tuple(slice(None) if p is None else p for p in self.point)]
         return plane.swapaxes(0, 1) if self.transposed else plane
 
-    def pixel(self, y: float, x: float) -> tuple[float, ...]:
-        """A pixel of the plane as a position in the whole array."""
+    def pixel(self, y: Any, x: Any) -> tuple[Any, ...]:
+        """A pixel of the plane, or arrays of them, as a position in the whole array."""
         shown = iter((x, y) if self.transposed else (y, x))
         return tuple(next(shown) if p is None else p for p in self.point)
+
+    def on_plane(self, position: Sequence[float]) -> tuple[float, float]:
+        """A position in the whole array as (y, x) of the plane."""
+        first, second = (at for at, p in zip(position, self.point, strict=True) if p is None)
+        return (second, first) if self.transposed else (first, second)
 
     def slices(self, region: Region) -> tuple[slice, ...]:
         """A rectangle of the plane as an index into the whole array."""

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QShortcut, QWidget
 SEGMENT = "Shift+S"
 CORRECT = "C"
 NEXT = "N"
+CLICK = "K"
 
 
 class Shortcuts:

@@ -12,6 +12,7 @@ import numpy as np
 from napari_unetpp._types import LabelledPlane, ModelInfo, UnetppError
 from napari_unetpp.session import wording
 from napari_unetpp.session.autosave import Autosave
+from napari_unetpp.session.clicks import Clicks
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct_ports import OtherImages, Sheets, Trainer
 from napari_unetpp.session.correcting import IGNORE
@@ -64,6 +65,7 @@ class CorrectController:
             controller.segment,
         )
         self.learning = Learning(self.view, learn_runner, file_runner, trainer)
+        self.clicks = Clicks(controller, self.corrector)
         self.autosaving = Autosave(self.view, self.corrector, file_runner, trainer, self._on_restored)
         self._seen: set[Hashable] = set()
         self._closed = False
@@ -90,6 +92,7 @@ class CorrectController:
             self.sheets.close()
 
     def _connect(self) -> None:
+        self.clicks.connect()
         signals, state, telling = self.view.signals, self.state.events, self._telling
         for signal, reaction in (
             (signals.correct_pressed, telling(self.corrector.correct)),

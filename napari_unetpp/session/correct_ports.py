@@ -17,6 +17,7 @@ from napari_unetpp._types import (
     FinetuneRequest,
     LabelledPlane,
     ModelInfo,
+    Region,
     ShouldStop,
 )
 from napari_unetpp.session.lessons import Drawn, Mode, Sense
@@ -28,6 +29,7 @@ class CorrectSignals:
     """What the user does in the fold Correct."""
 
     correct_pressed = Signal()
+    click_tool_toggled = Signal(bool)
     labels_as_chosen = Signal(str)
     background_changed = Signal(int)
     ignore_pressed = Signal()
@@ -44,6 +46,7 @@ class CorrectView(Protocol):
     """The fold Correct, or a stand-in."""
 
     def open_correct(self) -> None: ...
+    def set_click_tool(self, on: bool) -> None: ...
     def set_mode(self, mode: Mode, hint: str) -> None: ...
     def set_lessons(self, text: str) -> None: ...
     def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
@@ -98,6 +101,10 @@ class Sheets(Protocol):
 
     def decide(self, drawn: Drawn) -> None:
         """All that was reviewed of a plane was decided by the user."""
+        ...
+
+    def write(self, plane: Plane, region: Region, values: NDArray[Any]) -> None:
+        """Change labels (h, w) of a plane as one stroke, which undo takes back."""
         ...
 
     def selected(self, image: Hashable) -> int:

@@ -149,6 +149,14 @@ def from_strokes(labels: Ints, certain: Mask, background: int) -> tuple[Ints, Ma
     return small_dtype(np.where(labels == background, 0, labels)), certain & (labels != 0)
 
 
+def separate(labels: Ints) -> Ints:
+    """Connected parts of equal labels, numbered from 1."""
+    from skimage.measure import label
+
+    parts: Ints = label(labels, connectivity=1)
+    return parts
+
+
 def free_label(labels: Ints) -> int:
     """A number that no object has yet."""
     known = labels[labels != IGNORE]

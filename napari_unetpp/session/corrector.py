@@ -6,16 +6,25 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from napari_unetpp._types import UnetppError
+from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.session import wording
 from napari_unetpp.session.correct_ports import CorrectView, Sheets
-from napari_unetpp.session.correcting import IGNORE, Ints, Mask, free_label, from_strokes, merge, to_strokes
+from napari_unetpp.session.correcting import (
+    IGNORE,
+    Ints,
+    Mask,
+    free_label,
+    from_strokes,
+    merge,
+    separate,
+    to_strokes,
+)
 from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.lessons import Drawn, Lesson, Lessons, Mode, Sense
 from napari_unetpp.session.ports import Layers
 from napari_unetpp.session.presenter import Presenter, auto_scale
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Plane, ShowRequest
+from napari_unetpp.session.values import Picked, Plane, ShowRequest
 
 
 class Corrector:
@@ -87,6 +96,44 @@ class Corrector:
         if not self.sheets.has(plane.image):
             raise UnetppError("Press Correct first: then draw rectangles around what you have reviewed.")
         self.sheets.show_regions(plane)
+
+    def add(self, found: Picked) -> int:
+        """Draw what was clicked at, where nothing is marked yet; returns the number of objects."""
+        plane, model = found.request.plane, found.request.model
+        self._open(plane)
+        drawn = self.sheets.drawn(plane)
+        assert drawn is not None
+        values = np.array(drawn.labels[found.region.slices])
+        objects = model.task == "instances" and drawn.sense.objects
+        number, count = free_label(drawn.labels), 0
+        for label in np.setdiff1d(np.unique(found.labels), [0]):
+            own = found.labels == label
+            free = own & (values == 0)
+            if 2 * np.count_nonzero(free) <= np.count_nonzero(own):
+                continue
+            number += objects and number in (self.state.background * drawn.sense.strokes, IGNORE)
+            wide = np.promote_types(values.dtype, np.min_scalar_type(number))
+            values = values.astype(wide)
+            values[free] = number if objects else max(1, int(label))
+            number, count = number + objects, count + 1
+        if count:
+            self.sheets.write(plane, found.region, values)
+        return count
+
+    def remove(self, plane: Plane, region: Region) -> int:
+        """Take away the objects that have a pixel in `region`; returns their number."""
+        self._open(plane)
+        drawn = self.sheets.drawn(plane)
+        assert drawn is not None
+        whole = Region(0, 0, *plane.shape)
+        if drawn.sense.objects:
+            parts = drawn.labels
+        else:
+            parts = separate(drawn.labels)
+        gone = np.setdiff1d(np.unique(parts[region.slices]), [0])
+        if gone.size:
+            self.sheets.write(plane, whole, np.where(np.isin(parts, gone), 0, drawn.labels))
+        return int(gone.size)
 
     def restore(self, plane: Plane, lesson: Lesson) -> None:
         """Open corrections that were read from a file."""
@@ -193,6 +240,21 @@ class Corrector:
     def _on_closed(self, drawn: list[Drawn]) -> None:
         self.lessons.shelve(drawn)
         self._tell()
+
+    def _open(self, plane: Plane) -> None:
+        """A corrections layer for the plane: with its result, or empty where there is none yet."""
+        if self.sheets.drawn(plane) is not None:
+            return
+        shown = self.cycle.shown
+        if shown is not None and shown.plane.key == plane.key:
+            self._put(shown)
+        else:
+            self.layers.prepare(plane)
+            nothing = np.zeros(plane.shape, np.uint16)
+            strokes = self.state.labels_as == "sparse"
+            sense = Sense(True, strokes, self.state.background if strokes else 0)
+            self.sheets.put(plane, nothing, nothing > 0, sense, label=1)
+        self._begin(plane, "pan_zoom")
 
     def _begin(self, plane: Plane, tool: str) -> None:
         self.sheets.ask(plane)

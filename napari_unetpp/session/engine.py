@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo, PredictEvent, PredictRequest, ShouldStop, Spot
+from napari_unetpp._types import ModelInfo, PredictEvent, PredictRequest, Region, ShouldStop, Spot
 from napari_unetpp.session.kept import Kept
-from napari_unetpp.session.values import Rule
+from napari_unetpp.session.values import PickRequest, Rule
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.evaluator import Evaluator
     from napari_unetpp.engine.maps import MapStore
     from napari_unetpp.engine.node_cache import NodeCache
     from napari_unetpp.engine.plane_maps import PlaneMaps
+    from napari_unetpp.session.workshop import Workshop
 
 TIMING_SIDE = 256
 """A square of this side is timed; all four levels together cost one pass of the deepest."""
@@ -92,6 +93,40 @@ class TorchEngine:
         """Uncertainty on the grid of the image, in [0, 1]."""
         model = replace(model, decode=replace(model.decode, threshold=threshold))
         return _plane_maps(kept, model, level).uncertainty()
+
+    def window(
+        self,
+        workshop: Workshop,
+        request: PickRequest,
+        evaluator: Evaluator,
+        kept: Kept | None,
+        region: Region,
+    ) -> NDArray[np.float32]:
+        """Maps (K, h, w) of a part of the plane: those kept, else computed for this part alone."""
+        from napari_unetpp.engine.normalise import clean_plane, measure
+        from napari_unetpp.engine.window import predict_window, stored_window
+
+        plane = request.plane
+        if kept is not None:
+            return stored_window(cast("MapStore", kept.store), request.level, region, plane.shape)
+        image, _ = clean_plane(np.asarray(plane.data))
+        rule = request.model.normalisation
+        stats = workshop.nodes.stats(plane.key, rule, lambda: measure(image, rule))
+        scale = request.scale or self.scale(request.model, plane.shape, plane.pixel_size)
+        return predict_window(evaluator, image, region, request.level, scale, stats)
+
+    def pick(self, maps: NDArray[np.float32], request: PickRequest, region: Region) -> NDArray[np.uint32]:
+        """What a click on the plane means, as labels of `region`."""
+        from napari_unetpp.engine.pick import object_at, objects_inside
+
+        rule, where = request.rule, request.click.region.shifted(-region.y0, -region.x0)
+        decode = replace(request.model.decode, threshold=rule.threshold, min_size=rule.min_size)
+        model = replace(request.model, decode=decode)
+        if request.click.is_point:
+            return object_at(maps, model, where.y0, where.x0, split=rule.split)
+        inside = np.zeros(region.shape, bool)
+        inside[where.slices] = True
+        return objects_inside(maps, model, inside, split=rule.split)
 
     def places(self, doubt: NDArray[np.float32], diameter: float) -> tuple[Spot, ...]:
         """The most uncertain places."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ShouldStop, UnetppError
+from napari_unetpp._types import Region, ShouldStop, UnetppError
 from napari_unetpp.session import objects, painting
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.predicting import predict_plane
@@ -24,6 +24,8 @@ from napari_unetpp.session.values import (
     Outcome,
     Paint,
     Phase,
+    Picked,
+    PickRequest,
     Ready,
     Saved,
     SaveRequest,
@@ -33,6 +35,12 @@ from napari_unetpp.session.values import (
     model_key,
 )
 from napari_unetpp.session.workshop import MapsKey, Workshop
+
+MARGIN = 32
+"""Pixels around a click that are looked at, at least; else as many as an object measures."""
+
+WIDENINGS = 4
+"""How often that is doubled, at most, for an object that reaches further."""
 
 PREFETCH_PIXELS = 2_000_000
 """Up to this size the other computed levels are decoded ahead, so that the slider repaints at once."""
@@ -107,6 +115,26 @@ def doubt(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> 
     yield Doubt(request, np.rint(255 * values).astype(np.uint8), places, diameter)
 
 
+def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> Iterator[Event]:
+    """Find what was clicked at, in a window that grows until it holds the whole object."""
+    del should_stop  # short, and every click counts
+    start = time.perf_counter()
+    evaluator = workshop.evaluator(request.model, request.device)
+    key = _key(workshop, request, evaluator.version)
+    kept = workshop.find(key)
+    if kept is not None and not kept.store.complete(request.level):
+        kept = None
+    reach = max(MARGIN, round(typical_diameter(request, key.scale)))
+    for _ in range(WIDENINGS):
+        region = _around(request.click.region, reach, request.plane.shape)
+        maps = workshop.engine.window(workshop, request, evaluator, kept, region)
+        labels = workshop.engine.pick(maps, request, region)
+        if not _cut_off(labels > 0, region, request.plane.shape):
+            break
+        reach *= 2
+    yield Picked(request, region, labels, time.perf_counter() - start)
+
+
 def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Write the labels and the CSV of the objects; nothing is ever overwritten."""
     from napari_unetpp.files.images import write_labels, write_mask
@@ -131,11 +159,31 @@ def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
 # ------------------------------------------------------------------ helpers
 
 
-def _key(workshop: Workshop, request: ShowRequest, version: str) -> MapsKey:
+def _around(region: Region, reach: int, shape: tuple[int, int]) -> Region:
+    return Region(
+        max(0, region.y0 - reach),
+        max(0, region.x0 - reach),
+        min(shape[0], region.y1 + reach),
+        min(shape[1], region.x1 + reach),
+    )
+
+
+def _cut_off(found: NDArray[np.bool_], region: Region, shape: tuple[int, int]) -> bool:
+    """Whether something reaches a side of the region behind which the plane goes on."""
+    sides = (
+        (region.y0 > 0, found[0]),
+        (region.y1 < shape[0], found[-1]),
+        (region.x0 > 0, found[:, 0]),
+        (region.x1 < shape[1], found[:, -1]),
+    )
+    return any(goes_on and side.any() for goes_on, side in sides)
+
+
+def _key(workshop: Workshop, request: ShowRequest | PickRequest, version: str) -> MapsKey:
     return MapsKey(request.plane.key, version, working_scale(workshop, request))
 
 
-def working_scale(workshop: Workshop, request: ShowRequest) -> float:
+def working_scale(workshop: Workshop, request: ShowRequest | PickRequest) -> float:
     """The scale asked for, or the one that the model's sampling rule gives."""
     if request.scale is not None:
         return request.scale
@@ -143,7 +191,7 @@ def working_scale(workshop: Workshop, request: ShowRequest) -> float:
     return workshop.engine.scale(request.model, plane.shape, plane.pixel_size)
 
 
-def typical_diameter(request: ShowRequest, scale: float) -> float:
+def typical_diameter(request: ShowRequest | PickRequest, scale: float) -> float:
     """Of an object, in px of the image; where nothing says, a twentieth of the longer side."""
     rule = request.model.sampling
     return rule.value / scale if rule.kind == "object" else max(request.plane.shape) / 20

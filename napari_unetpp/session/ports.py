@@ -17,7 +17,7 @@ from napari_unetpp._types import ModelInfo, PredictEvent, PredictRequest, Region
 from napari_unetpp.session.correct_ports import CorrectSignals, CorrectView
 from napari_unetpp.session.kept import Kept, Maps
 from napari_unetpp.session.speed import ChartPoint
-from napari_unetpp.session.values import Event, ImageChoice, Job, Plane, Rule, Tone
+from napari_unetpp.session.values import Event, ImageChoice, Job, PickRequest, Plane, Rule, Tone
 
 
 class ViewSignals(CorrectSignals):
@@ -77,6 +77,12 @@ class LayerSignals:
     plane_changed = Signal(object)
     circle_changed = Signal(float)
     circle_removed = Signal()
+    clicked = Signal(object, object)
+    """Key of the image and the `Click` on it."""
+
+    click_tool_ended = Signal()
+    """Another tool was picked."""
+
     tool_picked = Signal(object, str)
     """Key of the image and napari's name of the paint tool, picked on our result."""
 
@@ -106,6 +112,10 @@ class Layers(Protocol):
 
     def show_circle(self, plane: Plane, diameter: float) -> None: ...
     def hide_circle(self) -> None: ...
+    def set_click_tool(self, image: Hashable | None) -> None:
+        """Let the mouse click on an image; None: let it do what it does otherwise."""
+        ...
+
     def show_uncertainty(self, plane: Plane, values: NDArray[np.uint8]) -> None: ...
     def hide_uncertainty(self) -> None: ...
     def go_to(self, plane: Plane, y: int, x: int, diameter: float) -> None:
@@ -148,6 +158,13 @@ class Engine(Protocol):
     def uncertainty(
         self, kept: Kept, model: ModelInfo, level: int, threshold: float
     ) -> NDArray[np.float32]: ...
+    def window(
+        self, workshop: Any, request: PickRequest, evaluator: Any, kept: Kept | None, region: Region
+    ) -> NDArray[np.float32]:
+        """Maps (K, h, w) of a part of the plane, kept or computed."""
+        ...
+
+    def pick(self, maps: NDArray[np.float32], request: PickRequest, region: Region) -> NDArray[np.uint32]: ...
     def places(self, doubt: NDArray[np.float32], diameter: float) -> tuple[Spot, ...]: ...
     def mask(self, maps: NDArray[np.float32], model: ModelInfo, threshold: float) -> NDArray[np.bool_]: ...
     def time_levels(self, evaluator: Any, should_stop: ShouldStop) -> Iterator[Mapping[int, float]]: ...

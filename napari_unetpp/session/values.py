@@ -135,7 +135,43 @@ class SaveRequest:
     plane: Plane
 
 
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A gesture of the click tool: a pixel or a box of the plane, to add what is there or to take it away."""
+
+    region: Region
+    remove: bool = False
+
+    @property
+    def is_point(self) -> bool:
+        """Whether it is a pixel."""
+        return self.region.shape == (1, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class PickRequest:
+    """Find the object, or those inside a box, that the user clicked at."""
+
+    plane: Plane
+    model: ModelInfo
+    device: str
+    level: int
+    rule: Rule
+    scale: float | None
+    click: Click
+
+
 # --------------------------------------------------------- events from the worker
+
+
+@dataclass(frozen=True, eq=False)
+class Picked:
+    """What was found there: `labels` of `region` of the plane, 0 for all that was not meant."""
+
+    request: PickRequest
+    region: Region
+    labels: NDArray[np.uint32]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +323,7 @@ class Restored:
 
 RunEvent = Phase | Progress | Paint | Outcome | Stopped
 FileEvent = Saved | ModelKept | Autosaved | CorrectionsSaved | Restored
-Event = RunEvent | Ready | Speed | Doubt | FileEvent | FinetuneEvent
+Event = RunEvent | Ready | Speed | Doubt | Picked | FileEvent | FinetuneEvent
 Job = Callable[[ShouldStop], Iterator[Event]]
 """Work for the runner: given the flag, a generator of events."""
 

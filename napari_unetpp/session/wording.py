@@ -192,6 +192,28 @@ def file_stem(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip(" .") or "image"
 
 
+CLICK = "Click an object to add it, Shift+click to take one away, drag a box to add all inside."
+
+
+def added(count: int, seconds: float, level: int) -> str:
+    """What a click added."""
+    if not count:
+        return "This is marked already. Shift+click takes it away."
+    noun = "object" if count == 1 else "objects"
+    return f"{count} {noun} added, L{level}, {seconds_text(seconds)}. Ctrl+Z takes it back."
+
+
+def taken(count: int) -> str:
+    """What Shift and a click took away."""
+    return f"{count} object{'' if count == 1 else 's'} taken away. Ctrl+Z brings it back."
+
+
+def nothing_there(point: bool) -> str:
+    """The model sees nothing where the user clicked."""
+    where = "here" if point else "in this box"
+    return f"The model sees nothing {where}: paint it, or try another depth."
+
+
 def place(uncertainty: float, left: int) -> str:
     """Where Next went."""
     more = f"{left} more" if left else "the last one"

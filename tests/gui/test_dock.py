@@ -31,6 +31,7 @@ NAMES = (
     "scale_spin",
     "uncertainty_checkbox",
     "next_button",
+    "click_tool_button",
     "save_button",
 )
 

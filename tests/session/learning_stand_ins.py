@@ -17,6 +17,7 @@ from napari_unetpp._types import (
     FinetuneStarted,
     LevelScores,
     ModelInfo,
+    Region,
     ScoreSet,
 )
 from napari_unetpp.session.correct_controller import CorrectController
@@ -58,6 +59,14 @@ class FakeSheets:
         inside = np.ones(drawn.certain.shape, bool) if drawn.inside is None else drawn.inside
         self.held[drawn.key] = replace(drawn, certain=drawn.certain | inside)
 
+    def write(self, plane: Plane, region: Region, values: Any) -> None:
+        drawn = self.held[plane.key]
+        where = np.zeros(drawn.labels.shape, bool)
+        where[region.slices] = drawn.labels[region.slices] != values
+        full = drawn.labels.copy()
+        full[region.slices] = values
+        self.paint(plane.key, where, full[where])
+
     def selected(self, image: Hashable) -> int:
         return self.brush.get(image, 0)
 
@@ -72,7 +81,7 @@ class FakeSheets:
     def close(self) -> None:
         self.tools.append("closed")
 
-    def paint(self, key: Hashable, where: Any, value: int) -> None:
+    def paint(self, key: Hashable, where: Any, value: Any) -> None:
         """What the user does."""
         drawn = self.held[key]
         drawn.labels[where] = value

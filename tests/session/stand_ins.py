@@ -33,6 +33,7 @@ class FakeEngine(TorchEngine):
     def __init__(self) -> None:
         self.predicted: list[tuple[int, float]] = []
         self.loaded: list[tuple[str, str]] = []
+        self.windows: list[tuple[Region, bool]] = []
         self.tile = 32
 
     def load(self, model: ModelInfo, device: str) -> Any:
@@ -69,6 +70,13 @@ class FakeEngine(TorchEngine):
                 yield TileDone(request.generation, level, region, maps, done, total)
         yield PredictDone(request.generation, request.level, 0.1, 10, 0, False)
 
+    def window(self, workshop: Any, request: Any, evaluator: Any, kept: Any, region: Region) -> np.ndarray:
+        self.windows.append((region, kept is not None))
+        if kept is not None:
+            return super().window(workshop, request, evaluator, kept, region)
+        part = request.plane.data[region.slices].astype(np.float32)
+        return np.stack([part, part])
+
     def time_levels(self, evaluator: Any, should_stop: Any) -> Iterator[Mapping[int, float]]:
         yield {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}
 
@@ -86,6 +94,7 @@ class FakeLayers:
         self.circle: float | None = None
         self.uncertainty: np.ndarray | None = None
         self.went: list[tuple[int, int]] = []
+        self.clicking: Hashable | None = None
         self.paints: list[tuple[Region, bool]] = []
 
     def images(self) -> list[ImageChoice]:
@@ -118,6 +127,9 @@ class FakeLayers:
 
     def hide_circle(self) -> None:
         self.circle = None
+
+    def set_click_tool(self, image: Hashable | None) -> None:
+        self.clicking = image
 
     def show_uncertainty(self, plane: Plane, values: np.ndarray) -> None:
         self.uncertainty = values

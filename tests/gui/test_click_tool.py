@@ -1,0 +1,116 @@
+"""The click tool in a real viewer, with the shipped model on a shipped sample, by events of the canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+
+from napari_unetpp.gui import samples
+from napari_unetpp.gui.click_tool import camera_of
+
+SCALE = 0.5
+
+
+class Hand:
+    """A mouse over the canvas of a viewer."""
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+        self.canvas = viewer.window._qt_viewer.canvas
+
+    def click(self, y: float, x: float, *modifiers: str, to: tuple[float, float] | None = None) -> None:
+        """Press at a pixel of the sample, release there or at another one."""
+        emit = self.canvas._scene_canvas.events
+        emit.mouse_press(pos=self._pos(y, x), modifiers=modifiers, button=1)
+        if to is not None:
+            emit.mouse_move(pos=self._pos(*to), modifiers=modifiers, button=1, press_event=None)
+        emit.mouse_release(pos=self._pos(*(to or (y, x))), modifiers=modifiers, button=1)
+
+    def _pos(self, y: float, x: float) -> tuple[float, float]:
+        view = self.canvas.view
+        right, down = (view.transform * view.scene.transform).map([SCALE * x, SCALE * y])[:2]
+        return float(right), float(down)
+
+
+@pytest.fixture
+def dock(viewer: Any, dock_opener: Callable[[], Any]) -> Any:
+    ((data, options, _),) = samples.sparse_fluorescence()
+    viewer.add_image(data, **(options | {"name": "cells"}), scale=(SCALE, SCALE))
+    dock = dock_opener()
+    dock.controller.state.level = 2
+    return dock
+
+
+def spots(dock: Any, viewer: Any, qtbot: Any) -> np.ndarray:
+    """Where the nuclei are: segments, and gives one pixel (y, x) inside of each."""
+    dock.form.segment_button.click()
+    qtbot.waitUntil(lambda: not dock.controller.busy, timeout=60_000)
+    labels = viewer.layers["cells prediction"].data
+    inside = [np.argwhere(labels == n) for n in np.unique(labels[labels > 0])]
+    return np.array([where[len(where) // 2] for where in inside if len(where) > 60])
+
+
+def sheet(viewer: Any) -> Labels:
+    return viewer.layers["cells corrections"]
+
+
+def test_click_shift_click_box_and_undo(viewer: Any, dock: Any, qtbot: Any) -> None:
+    (first, second, *_) = spots(dock, viewer, qtbot)
+    viewer.layers.remove("cells prediction")  # as if nothing had been segmented
+    dock.controller.cycle.abandon()
+    dock.form.click_tool_button.click()
+    assert camera_of(viewer).mouse_pan is False
+    hand = Hand(viewer)
+    hand.click(*first)
+    qtbot.waitUntil(lambda: "cells corrections" in viewer.layers, timeout=20_000)
+    qtbot.waitUntil(lambda: sheet(viewer).data[tuple(first)] > 0, timeout=20_000)
+    alone = sheet(viewer).data.copy()
+    assert len(np.unique(alone)) == 2, "that object alone"
+    assert camera_of(viewer).mouse_pan is False, "another layer is selected now, the tool stays"
+    hand.click(*second)
+    qtbot.waitUntil(lambda: sheet(viewer).data[tuple(second)] > 0, timeout=20_000)
+    sheet(viewer).undo()
+    np.testing.assert_array_equal(sheet(viewer).data, alone)
+    hand.click(*first, "Shift")
+    qtbot.waitUntil(lambda: not sheet(viewer).data.any(), timeout=20_000)
+    sheet(viewer).undo()
+    np.testing.assert_array_equal(sheet(viewer).data, alone)
+    height, width = alone.shape
+    hand.click(0, 0, to=(height - 1, width - 1))
+    qtbot.waitUntil(lambda: len(np.unique(sheet(viewer).data)) > 3, timeout=20_000)
+    sheet(viewer).undo()
+    np.testing.assert_array_equal(sheet(viewer).data, alone)
+    qtbot.waitUntil(lambda: "1 correction" in dock.form.correct.lessons_label.text())
+    dock.form.click_tool_button.click()
+    assert camera_of(viewer).mouse_pan is True
+
+
+def test_another_tool_puts_it_away(viewer: Any, dock: Any, qtbot: Any) -> None:
+    (first, *_) = spots(dock, viewer, qtbot)
+    dock.form.correct.correct_button.click()
+    dock.form.click_tool_button.click()
+    assert sheet(viewer).mode == "pan_zoom"
+    sheet(viewer).mode = "fill"
+    before = sheet(viewer).data.copy()
+    sheet(viewer).selected_label = 0
+    Hand(viewer).click(*first)
+    assert not dock.form.click_tool_button.isChecked()
+    assert (sheet(viewer).data != before).any(), "the tool that was picked works"
+
+
+def test_outside_the_image_nothing_happens(viewer: Any, dock: Any) -> None:
+    dock.form.click_tool_button.click()
+    Hand(viewer).click(-50, -50)
+    assert "cells corrections" not in viewer.layers
+
+
+def test_closing_the_dock_gives_the_mouse_back(viewer: Any, dock: Any) -> None:
+    before = list(viewer.mouse_drag_callbacks)
+    dock.form.click_tool_button.click()
+    assert viewer.mouse_drag_callbacks != before
+    dock.close_session()
+    assert camera_of(viewer).mouse_pan is True and viewer.mouse_drag_callbacks == before
