@@ -178,12 +178,16 @@ class UnetppDock(CorrectViewMixin):
 
     def set_models(self, models: Sequence[ModelInfo], current: str | None) -> None:
         from napari_unetpp.session.values import model_key
+        from napari_unetpp.session.wording import restriction
 
         combo = self.form.model_combo
         _fill(combo, [(model_key(model), f"{model.name} – {model.task}") for model in models], current)
         for row, model in enumerate(models):
             licence = f"\nLicence: {model.licence}" if model.licence else ""
             combo.setItemData(row, (model.title or model.name) + licence, Qt.ItemDataRole.ToolTipRole)
+        note = next((restriction(model) for model in models if model_key(model) == current), "")
+        self.form.model_note.setText(_coloured(note, "warning"))
+        self.form.model_note.setVisible(bool(note))
 
     def set_devices(self, devices: Sequence[tuple[str, str]], current: str, note: str) -> None:
         _fill(self.form.device_combo, devices, current)

@@ -34,6 +34,8 @@ class Form(QWidget):
         self.image_combo = combo_box("image_combo", "Image", "Image layer to segment")
         self.image_note = note("image_note")
         self.model_combo = combo_box("model_combo", "Model", "What the network was trained to find")
+        self.model_note = note("model_note")
+        self.model_note.hide()
         self.device_combo = combo_box("device_combo", "Device", "Where the network is computed")
         self.device_note = note("device_note")
         self.device_note.hide()
@@ -155,12 +157,13 @@ class Form(QWidget):
         labelled_row(grid, 0, "&Image", self.image_combo)
         grid.addWidget(self.image_note, 1, 1)
         labelled_row(grid, 2, "&Model", self.model_combo)
-        labelled_row(grid, 3, "&Device", self.device_combo)
-        grid.addWidget(self.device_note, 4, 1)
-        label = labelled_row(grid, 5, "De&pth", self.depth)
+        grid.addWidget(self.model_note, 3, 1)
+        labelled_row(grid, 4, "&Device", self.device_combo)
+        grid.addWidget(self.device_note, 5, 1)
+        label = labelled_row(grid, 6, "De&pth", self.depth)
         label.setBuddy(self.depth.slider)
         grid.setAlignment(label, Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(self.level_readout, 6, 0, 1, 2)
+        grid.addWidget(self.level_readout, 7, 0, 1, 2)
         return grid
 
     def _run_row(self) -> QHBoxLayout:

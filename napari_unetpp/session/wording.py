@@ -162,6 +162,12 @@ def not_computed(point: ChartPoint) -> str:
     return f"L{point.level} is not computed yet ({cost_text(point.seconds)}): press Segment."
 
 
+def restriction(model: ModelInfo) -> str:
+    """The licence, where it forbids something that users may want to do."""
+    words = model.licence.lower()
+    return model.licence if "clinical" in words or "-nc" in words else ""
+
+
 def devices(usable: Sequence[str], ready: Ready | None) -> list[tuple[str, str]]:
     """Names and texts for the device picker; after warming up ``auto`` says what it stands for."""
     names = {"cpu": "CPU", "cuda": "CUDA", "mps": "MPS"}

@@ -351,7 +351,7 @@ def _finish(
         "parent": parent.sha256 if parent else None,
         "created": time.strftime("%Y-%m-%d"),
         "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
-        "settings": {name: getattr(request, name) for name in SETTINGS},
+        "settings": {name: value for name in SETTINGS if (value := getattr(request, name)) is not None},
     }
     return save_model(request.out, tensors, replace(info, provenance=provenance), half=True)
 

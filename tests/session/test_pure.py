@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -143,3 +144,17 @@ def test_tiles_cover_the_image_grid_once(working: tuple[int, int], shape: tuple[
             assert values.shape == where.shape
             seen[where.slices] += values
     assert (seen == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("licence", "told"),
+    [
+        ("CC0 1.0", False),
+        ("MIT", False),
+        ("CC BY-NC 4.0", True),
+        ("X. Not for clinical use", True),
+        ("", False),
+    ],
+)
+def test_a_licence_that_forbids_something_is_shown(licence: str, told: bool) -> None:
+    assert wording.restriction(replace(model_info(), licence=licence)) == (licence if told else "")
