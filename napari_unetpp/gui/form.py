@@ -195,6 +195,7 @@ class Form(QWidget):
         doubt.addWidget(self.next_button)
         grid.addLayout(doubt, 5, 0, 1, 2)
         last = QHBoxLayout()
+        last.setSpacing(6)
         last.addWidget(self.click_tool_button, 1)
         last.addWidget(self.save_button, 1)
         grid.addLayout(last, 6, 0, 1, 2)

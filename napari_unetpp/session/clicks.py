@@ -24,6 +24,7 @@ class Clicks:
     def __init__(self, controller: Controller, corrector: Corrector) -> None:
         self.controller, self.corrector = controller, corrector
         self.view, self.layers, self.state = controller.view, controller.layers, controller.state
+        self._waiting = 0
 
     def connect(self) -> None:
         """Listen."""
@@ -77,6 +78,8 @@ class Clicks:
             raise UnetppError("The image is being segmented: click again when that has ended, or press Stop.")
         state = self.state
         request = PickRequest(plane, model, state.device, state.level, state.rule, state.scale, click)
+        self._waiting += 1
+        self.view.set_progress(None, wording.PICKING)
         job = partial(jobs.pick, self.controller.cycle.workshop, request)
         self.controller.runner.submit(job, self._on_event, self._on_end)
 
@@ -89,8 +92,12 @@ class Clicks:
             if not event.labels.any():
                 raise UnetppError(wording.nothing_there(event.request.click.is_point))
             added = self.corrector.add(event)
+            self.view.set_can_save(True)
             self.view.set_message(wording.added(added, event.seconds, event.request.level))
 
     def _on_end(self, error: BaseException | None) -> None:
+        self._waiting -= 1
+        if not self._waiting and not self.controller.busy:
+            self.view.set_progress(0.0, "")
         if error is not None:
             self.view.set_message(wording.error(error, "choose a shallower depth"), "error")

@@ -198,6 +198,7 @@ def file_stem(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip(" .") or "image"
 
 
+PICKING = "looking where you clicked"
 CLICK = "Click an object to add it, Shift+click to take one away, drag a box to add all inside."
 
 

@@ -139,3 +139,14 @@ def test_strokes_get_another_label_than_the_background(lesson: Any) -> None:
     lesson.view.signals.labels_as_chosen.emit("sparse")
     click(lesson, 12, 15)
     assert set(np.unique(labels(lesson))) == {0, 2}, "1 stands for background"
+
+
+def test_while_it_looks_it_says_so_and_the_result_can_be_saved(lesson: Any) -> None:
+    lesson.sitting.runner.inline = False
+    click(lesson, 12, 15)
+    click(lesson, 12, 65)
+    lesson.view.set_progress.assert_called_with(None, "looking where you clicked")
+    lesson.sitting.runner.finish()
+    lesson.view.set_progress.assert_called_with(0.0, "")
+    lesson.view.set_can_save.assert_called_with(True)
+    assert sorted(np.unique(labels(lesson))) == [0, 1, 2], "every click counts"
