@@ -144,7 +144,7 @@ class Controller:
         signals, layers, cycle = self.view.signals, self.layers.signals, self.cycle
         for name, change in SIGNALS.items():
             getattr(signals, f"{name}_{change}").connect(self.setter(name))
-        for name in SIGNALS.keys() - {"uncertainty"}:
+        for name in SIGNALS:
             reaction = self._on_rule if name in RULE else getattr(self, f"_on_{name}")
             getattr(self.state.events, name).connect(reaction)
         for signal, reaction in (
@@ -261,6 +261,9 @@ class Controller:
     def _on_scale(self, _scale: float | None) -> None:
         self._describe()
         self._on_intent()
+
+    def _on_uncertainty(self, shown: bool) -> None:
+        self.doubts.show(shown)
 
     def _on_rule(self, _value: Any = None) -> None:
         model = self.model

@@ -56,7 +56,6 @@ class Doubts:
     def connect(self) -> None:
         """Listen."""
         self.view.signals.next_pressed.connect(self.next)
-        self.state.events.uncertainty.connect(self._on_toggled)
         self.cycle.idle.connect(self._on_idle)
 
     def next(self) -> None:
@@ -74,14 +73,15 @@ class Doubts:
                 self._next_wanted = True
                 self._look(self.cycle.shown)
 
-    # ----------------------------------------------------------- what happened
-
-    def _on_toggled(self, shown: bool) -> None:
+    def show(self, shown: bool) -> None:
+        """Lay the uncertainty over the image, or take it away."""
         self.view.set_uncertainty(shown)
         if not shown:
             self.layers.hide_uncertainty()
         elif self.cycle.shown is not None and self.cycle.running is None:
             self._look(self.cycle.shown)
+
+    # ----------------------------------------------------------- what happened
 
     def _on_idle(self) -> None:
         if self.cycle.shown is None:

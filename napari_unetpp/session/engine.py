@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from napari_unetpp.engine.maps import MapStore
     from napari_unetpp.engine.node_cache import NodeCache
     from napari_unetpp.engine.plane_maps import PlaneMaps
-    from napari_unetpp.session.workshop import Workshop
 
 TIMING_SIDE = 256
 """A square of this side is timed; all four levels together cost one pass of the deepest."""
@@ -96,7 +95,7 @@ class TorchEngine:
 
     def window(
         self,
-        workshop: Workshop,
+        cache: NodeCache,
         request: PickRequest,
         evaluator: Evaluator,
         kept: Kept | None,
@@ -111,7 +110,7 @@ class TorchEngine:
             return stored_window(cast("MapStore", kept.store), request.level, region, plane.shape)
         image, _ = clean_plane(np.asarray(plane.data))
         rule = request.model.normalisation
-        stats = workshop.nodes.stats(plane.key, rule, lambda: measure(image, rule))
+        stats = cache.stats(plane.key, rule, lambda: measure(image, rule))
         scale = request.scale or self.scale(request.model, plane.shape, plane.pixel_size)
         return predict_window(evaluator, image, region, request.level, scale, stats)
 

@@ -127,7 +127,7 @@ def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> I
     reach = max(MARGIN, round(typical_diameter(request, key.scale)))
     for _ in range(WIDENINGS):
         region = _around(request.click.region, reach, request.plane.shape)
-        maps = workshop.engine.window(workshop, request, evaluator, kept, region)
+        maps = workshop.engine.window(workshop.nodes, request, evaluator, kept, region)
         labels = workshop.engine.pick(maps, request, region)
         if not _cut_off(labels > 0, region, request.plane.shape):
             break

@@ -159,7 +159,7 @@ class Engine(Protocol):
         self, kept: Kept, model: ModelInfo, level: int, threshold: float
     ) -> NDArray[np.float32]: ...
     def window(
-        self, workshop: Any, request: PickRequest, evaluator: Any, kept: Kept | None, region: Region
+        self, cache: Any, request: PickRequest, evaluator: Any, kept: Kept | None, region: Region
     ) -> NDArray[np.float32]:
         """Maps (K, h, w) of a part of the plane, kept or computed."""
         ...

@@ -70,10 +70,10 @@ class FakeEngine(TorchEngine):
                 yield TileDone(request.generation, level, region, maps, done, total)
         yield PredictDone(request.generation, request.level, 0.1, 10, 0, False)
 
-    def window(self, workshop: Any, request: Any, evaluator: Any, kept: Any, region: Region) -> np.ndarray:
+    def window(self, cache: Any, request: Any, evaluator: Any, kept: Any, region: Region) -> np.ndarray:
         self.windows.append((region, kept is not None))
         if kept is not None:
-            return super().window(workshop, request, evaluator, kept, region)
+            return super().window(cache, request, evaluator, kept, region)
         part = request.plane.data[region.slices].astype(np.float32)
         return np.stack([part, part])
 
