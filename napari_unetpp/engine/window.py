@@ -52,7 +52,7 @@ def stored_window(store: MapStore, level: int, window: Region, shape: tuple[int,
 
 
 def _grown(window: Region, shape: tuple[int, ...]) -> Region:
-    """A pixel more on each side, between which is interpolated."""
+    """Two pixels more on each side, between which is interpolated."""
     return tiles.grow(window, 2, (shape[0], shape[1]))
 
 

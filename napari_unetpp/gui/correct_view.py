@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QScrollArea, QWidget
 
-from napari_unetpp.gui.parts import TONES
+from napari_unetpp.gui.parts import TONES, quietly
 
 if TYPE_CHECKING:
     from napari_unetpp._types import FinetuneProgress
@@ -32,10 +32,7 @@ class CorrectViewMixin(QWidget):
         self._scroll_down()
 
     def set_click_tool(self, on: bool) -> None:
-        button = self.form.click_tool_button
-        blocked = button.blockSignals(True)
-        button.setChecked(on)
-        button.blockSignals(blocked)
+        quietly(self.form.click_tool_button, "setChecked", on)
 
     def set_mode(self, mode: Mode, hint: str) -> None:
         self.form.correct.set_mode(mode, hint)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QComboBox, QFileDialog, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QScrollArea, QVBoxLayout
 
 from napari_unetpp.files.model_list import list_models
 from napari_unetpp.gui.charts import chart_tip
@@ -19,7 +19,7 @@ from napari_unetpp.gui.corrections import NapariSheets
 from napari_unetpp.gui.form import Form
 from napari_unetpp.gui.layers import NapariLayers
 from napari_unetpp.gui.other_images import NapariOtherImages
-from napari_unetpp.gui.parts import TONES
+from napari_unetpp.gui.parts import TONES, quietly
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
@@ -207,30 +207,30 @@ class UnetppDock(CorrectViewMixin):
         self.form.chart.setAccessibleDescription(chart_tip(points))
 
     def set_live(self, live: bool) -> None:
-        _quietly(self.form.live_checkbox, "setChecked", live)
+        quietly(self.form.live_checkbox, "setChecked", live)
 
     def set_rule(self, rule: Rule, *, can_split: bool) -> None:
         form = self.form
-        _quietly(form.kind_combo, "setCurrentIndex", form.kind_combo.findData(rule.kind))
+        quietly(form.kind_combo, "setCurrentIndex", form.kind_combo.findData(rule.kind))
         if round(form.threshold_slider.value(), 2) != rule.threshold:
-            _quietly(form.threshold_slider, "setValue", rule.threshold)
-        _quietly(form.min_size_spin, "setValue", rule.min_size)
-        _quietly(form.split_checkbox, "setChecked", rule.split)
+            quietly(form.threshold_slider, "setValue", rule.threshold)
+        quietly(form.min_size_spin, "setValue", rule.min_size)
+        quietly(form.split_checkbox, "setChecked", rule.split)
         form.split_checkbox.setEnabled(can_split)
         form.min_size_spin.setEnabled(rule.kind == "labels")
 
     def set_scale(self, scale: float | None, auto: float, hint: str, circle: bool) -> None:
         spin = self.form.scale_spin
         spin.setSpecialValueText(f"auto (× {auto:.2f})")
-        _quietly(spin, "setValue", scale or 0.0)
+        quietly(spin, "setValue", scale or 0.0)
         self.form.scale_note.setText(_coloured(hint, "info", faint=True))
         self.form.circle_button.setEnabled(circle)
 
     def set_circle(self, shown: bool) -> None:
-        _quietly(self.form.circle_button, "setChecked", shown)
+        quietly(self.form.circle_button, "setChecked", shown)
 
     def set_uncertainty(self, shown: bool) -> None:
-        _quietly(self.form.uncertainty_checkbox, "setChecked", shown)
+        quietly(self.form.uncertainty_checkbox, "setChecked", shown)
 
     def set_can_segment(self, can: bool) -> None:
         self.form.segment_button.setEnabled(can)
@@ -279,12 +279,6 @@ def _fill(combo: QComboBox, entries: Sequence[tuple[Hashable, str]], current: Ha
     keys = [key for key, _ in entries]
     combo.setCurrentIndex(keys.index(current) if current in keys else -1)
     combo.blockSignals(blocked)
-
-
-def _quietly(widget: QWidget, method: str, value: object) -> None:
-    blocked = widget.blockSignals(True)
-    getattr(widget, method)(value)
-    widget.blockSignals(blocked)
 
 
 def _coloured(text: str, tone: Tone, *, faint: bool = False) -> str:

@@ -170,7 +170,6 @@ class NapariLayers(QObject):
         self._settle.stop()
         self._painter.close()
         self._circle.hide()
-        self._overlay.hide()
         for emitter, callback in self._links:
             emitter.disconnect(callback)
         self._links.clear()

@@ -100,3 +100,10 @@ def note(name: str) -> QLabel:
     label.setObjectName(name)
     label.setWordWrap(True)
     return label
+
+
+def quietly(widget: QWidget, method: str, value: object) -> None:
+    """Set a value of a widget that tells nobody."""
+    blocked = widget.blockSignals(True)
+    getattr(widget, method)(value)
+    widget.blockSignals(blocked)

@@ -59,6 +59,12 @@ def test_a_faint_object_does_not_take_its_clear_neighbour(maps):
     assert found.sum() == 70 and found[5:15, 15:22].all()
 
 
+def test_a_click_beside_an_object_means_that_object(maps):
+    """It once took everything of the background that was as likely as the pixel."""
+    found = object_at(maps, INFO, 3, 8)
+    assert found.sum() == 100 and found[5:15, 5:15].all()
+
+
 def test_nothing_is_nothing(maps):
     assert not object_at(maps, INFO, 38, 2).any()
 
