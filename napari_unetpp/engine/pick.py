@@ -54,7 +54,7 @@ def object_at(maps: Maps, info: ModelInfo, y: int, x: int, *, split: bool = True
 def _beside(found: Labels, y: int, x: int) -> tuple[int, int] | None:
     """The nearest pixel of an object within `NEAR` of the click."""
     y0, x0 = max(0, y - NEAR), max(0, x - NEAR)
-    pixels = np.argwhere(found[y0 : y + NEAR + 1, x0 : x + NEAR + 1]) + (y0, x0)
+    pixels = np.argwhere(found[y0 : y + NEAR + 1, x0 : x + NEAR + 1]) + np.array((y0, x0))
     if not len(pixels):
         return None
     nearest = pixels[np.abs(pixels - (y, x)).sum(axis=1).argmin()]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -9,11 +13,61 @@ from scipy.ndimage import gaussian_filter
 from skimage.draw import ellipse
 
 from napari_unetpp.train.patches import Variation
+from napari_unetpp.train.samples import Sample
 
 HIGHLIGHTS, INTERLACED, BORDERED, LETTERED = 0.3, 0.1, 0.3, 0.2
 """Chances that a frame gets highlights, is torn by interlacing, loses its margin, or carries text."""
 
 LETTERS = np.array(list("ABCDEFGHIKLMNOPRSTUVXYZabcdeghimnorstu0123456789:/.-"))
+
+
+FOLDED = 0.25
+"""Share of the frames that are folded."""
+
+FREE = 0.4
+"""A side of a frame is unfolded to a frame without objects where it is this share of the frame or more."""
+
+
+def folded(samples: Sequence[Sample], rng: np.random.Generator) -> Iterator[Sample]:
+    """Frames without objects, made of frames that have some; and as many made alike that keep theirs.
+
+    Nearly every frame of a collection of lesions shows one, so that a network may learn that there always
+    is one. The side of a frame that is free of objects, mirrored onto the rest of it, is a frame without;
+    the half with the objects, mirrored onto the other, keeps the mirroring from giving that away.
+    """
+    for sample in samples:
+        if rng.random() < FOLDED:
+            axis, cut, free_first = _free_side(sample.labels)
+            size = sample.labels.shape[axis]
+            if (cut if free_first else size - cut) >= FREE * size:
+                yield _unfolded(sample, axis, cut, first=free_first)
+                yield _unfolded(sample, axis, size // 2, first=not free_first)
+
+
+def _free_side(labels: NDArray[np.int32]) -> tuple[int, int, bool]:
+    """The largest side without objects: the axis, where it is cut, and whether the free side comes first."""
+    sides: list[tuple[float, int, int, bool]] = []
+    for axis in (0, 1):
+        shown = np.flatnonzero((labels > 0).any(axis=1 - axis))
+        size = labels.shape[axis]
+        first, stop = (int(shown[0]), int(shown[-1]) + 1) if shown.size else (size, size)
+        sides += [(first / size, axis, first, True), (1 - stop / size, axis, stop, False)]
+    _, axis, cut, free_first = max(sides)
+    return axis, cut, free_first
+
+
+def _unfolded(sample: Sample, axis: int, cut: int, *, first: bool) -> Sample:
+    """The side before (`first`) or after a cut, mirrored until it fills the frame again."""
+    size = sample.labels.shape[axis]
+    kept = slice(0, cut) if first else slice(cut, size)
+    missing = (0, size - cut) if first else (cut, 0)
+
+    def fill(plane: NDArray[Any]) -> NDArray[Any]:
+        side = plane[kept] if axis == 0 else plane[:, kept]
+        return np.pad(side, [missing, (0, 0)] if axis == 0 else [(0, 0), missing], mode="symmetric")
+
+    image = np.stack([fill(channel) for channel in sample.image])
+    return replace(sample, image=image, labels=fill(sample.labels), ignore=fill(sample.ignore))
 
 
 def disturb(image: NDArray[np.float32], labels: NDArray[np.int32], rng: np.random.Generator) -> None:

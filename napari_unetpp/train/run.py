@@ -32,7 +32,7 @@ from napari_unetpp.train.targets import INSTANCE_OUTPUTS
 if TYPE_CHECKING:
     from napari_unetpp.net.unetpp import UNetPlusPlus
     from napari_unetpp.train.fit import Fit, FitOptions, Progress
-    from napari_unetpp.train.patches import Variation
+    from napari_unetpp.train.patches import PatchSource
 
 HELD_OUT = 0.1
 SPLIT_SEED = 0
@@ -101,7 +101,6 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     from napari_unetpp.net.unetpp import UNetPlusPlus
     from napari_unetpp.train.fit import Fit
     from napari_unetpp.train.norms import measure_norms
-    from napari_unetpp.train.patches import PatchSource
 
     rng = np.random.default_rng(request.seed)
     parent = None if request.start is None else find_model(request.start)
@@ -110,7 +109,7 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     net = UNetPlusPlus(info.net)
     if parent is not None:
         start_from(net, parent)
-    source = PatchSource(train, info.task, len(info.classes), rng, _variation(info))
+    source = _patches(train, info, rng)
     options = _options(request, info, len(train), scratch=parent is None)
     fit = Fit(net, source, info.task, options)
     settings = _settings(request, info)
@@ -272,12 +271,15 @@ def start_from(net: UNetPlusPlus, parent: ModelInfo) -> None:
     net.load_state_dict(tensors)
 
 
-def _variation(info: ModelInfo) -> Variation:
-    """How the patches are varied: frames of a camera are disturbed otherwise than microscopy."""
-    from napari_unetpp.train.frames import FRAMES
-    from napari_unetpp.train.patches import MICROSCOPY
+def _patches(samples: Sequence[Sample], info: ModelInfo, rng: np.random.Generator) -> PatchSource:
+    """Patches of the samples; frames of a camera are varied otherwise than microscopy."""
+    from napari_unetpp.train.frames import FRAMES, folded
+    from napari_unetpp.train.patches import MICROSCOPY, PatchSource
 
-    return FRAMES if info.sampling.kind == "frame" else MICROSCOPY
+    variation = MICROSCOPY
+    if info.sampling.kind == "frame":
+        samples, variation = [*samples, *folded(samples, rng)], FRAMES
+    return PatchSource(samples, info.task, len(info.classes), rng, variation)
 
 
 def _device(name: str) -> tuple[str, str]:

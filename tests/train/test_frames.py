@@ -80,6 +80,31 @@ def test_disturbing_hides_nothing_but_behind_a_border(
     assert (image[:, hidden] == 0).mean() > 0.8 or not hidden.any(), "only text may lie on it"
 
 
+def test_folding_makes_frames_without_polyps(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of them lose the polyp, half keep it: being mirrored tells nothing."""
+    monkeypatch.setattr(frames, "FOLDED", 1.0)
+    found = list(frames.folded(samples, np.random.default_rng(0)))
+    assert found, "some of these frames have a free side"
+    assert not any(s.labels.any() for s in found[::2]) and all(s.labels.any() for s in found[1::2])
+    for sample in found:
+        original = next(s for s in samples if s.stem == sample.stem)
+        assert sample.image.shape == original.image.shape and sample.image.dtype == original.image.dtype
+        kept = (sample.image == original.image).all(axis=0)
+        assert kept.mean() >= frames.FREE
+        assert np.array_equal(sample.labels[kept], original.labels[kept])
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("last", [False, True])
+def test_the_free_side_is_mirrored_from_the_cut(axis: int, last: bool, samples: list[Sample]) -> None:
+    labels = np.zeros((FRAME, FRAME), np.int32)
+    labels[40:50, 45:55] = 1
+    turned = np.rot90(labels, 2 * last) if axis == 0 else np.rot90(labels, 1 + 2 * last)
+    side, cut, first = frames._free_side(turned)
+    free = np.take(turned, range(cut) if first else range(cut, FRAME), axis=side)
+    assert not free.any() and free.shape[side] == FRAME - 50
+
+
 def test_interlacing_moves_every_other_row(samples: list[Sample]) -> None:
     image = samples[0].image.astype(np.float32)
     torn = image.copy()
