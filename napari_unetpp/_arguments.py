@@ -31,6 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     _info(add("info", "Show the card of a model."))
     _segment(add("segment", "Segment images and folders of images."))
     _evaluate(add("evaluate", "Measure all levels of a model on a folder of labelled images."))
+    _calibrate(add("calibrate", "Measure where Auto may stop, and store that in a copy of the model."))
     _train(add("train", "Train a model on a folder of labelled images."))
     _finetune(add("finetune", "Fine-tune a model on labelled or corrected images."))
     _benchmark(add("benchmark", "Measure how fast this machine is at every level."))
@@ -50,7 +51,7 @@ def _segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for STEM_KIND.tif")
     parser.add_argument("--model", default="nuclei", help="name or file (default: nuclei)")
     parser.add_argument(
-        "--level", type=level, default="auto", help="depth: 1, 2, 3, 4 or auto, the model's recommended one"
+        "--level", type=level, default="auto", help="depth: 1, 2, 3, 4 or auto (as deep as each place needs)"
     )
     parser.add_argument("--kind", choices=KINDS, default="labels", help="what to write (default: labels)")
     parser.add_argument(
@@ -71,6 +72,26 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     _foreground(parser)
     _device(parser)
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the scores as JSON")
+
+
+def _calibrate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, help="holds images/ and labels/ with equal stems"
+    )
+    parser.add_argument("--model", required=True, help="name or file")
+    parser.add_argument("--out", metavar="FILE", type=model_path, required=True, help="NAME.safetensors")
+    parser.add_argument(
+        "--held-out",
+        action="store_true",
+        help="use only what train holds out of FOLDER: for the folder the model was trained on",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=positive,
+        default=0.003,
+        help="Dice that Auto may lose against the deepest level (default: 0.003)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
 
 
 def _train(parser: argparse.ArgumentParser) -> None:

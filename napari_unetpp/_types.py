@@ -22,6 +22,9 @@ Kind = Literal["labels", "mask", "probability"]
 ShouldStop = Callable[[], bool]
 
 LEVELS = (1, 2, 3, 4)
+AUTO = 5
+"""Where a level is asked for: every square of the plane as deep as it needs (see `engine.early_exit`)."""
+
 DEFAULT_WIDTHS = (32, 64, 128, 256, 512)
 
 NESTED = ("unetpp", "unet-plus", "unet-ensemble")
@@ -158,6 +161,38 @@ class ScoreSet:
     levels: Mapping[int, LevelScores]
 
 
+@dataclass(frozen=True, slots=True)
+class StoppingRule:
+    """When Auto goes no deeper in a square of the working grid (see `engine.early_exit`).
+
+    At level d, `doubt[d - 1]` times the mean uncertainty of the square plus `change[d - 1]` times the share
+    of its pixels that changed since level d - 1 is the share of its pixels expected to change on the
+    way to the deepest level. It goes deeper while that is more than `limit`.
+
+    Attributes
+    ----------
+    doubt, change : tuple of float
+        One value for each level but the deepest; at level 1 nothing has changed yet.
+    limit : float
+    tolerance : float
+        Dice that Auto was allowed to lose against the deepest level on the validation data.
+    share : float
+        FLOPs executed there, as a share of those of the deepest level.
+    scores : LevelScores
+        Of Auto, on the validation data.
+    square : int
+        Side of a square, px.
+    """
+
+    doubt: tuple[float, ...]
+    change: tuple[float, ...]
+    limit: float
+    tolerance: float
+    share: float
+    scores: LevelScores
+    square: int = 32
+
+
 @dataclass(frozen=True)
 class ModelInfo:
     """The model card, stored as metadata of the model file.
@@ -176,6 +211,8 @@ class ModelInfo:
         Held-out part of the training data; chose thresholds and levels.
     test : ScoreSet or None
         Measured once, never used to choose anything.
+    stopping : StoppingRule or None
+        Without it there is no Auto.
     provenance : mapping
         data, licence, parent, corrections, steps, seed, versions, command.
     path, sha256
@@ -195,6 +232,7 @@ class ModelInfo:
     recommended_level: int = 4
     validation: ScoreSet | None = None
     test: ScoreSet | None = None
+    stopping: StoppingRule | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
     sha256: str | None = None
@@ -250,7 +288,7 @@ class PredictRequest:
     plane : hashable
         Identity of the plane in the node cache; None switches the cache off.
     level : int
-        Level asked for, 1-4.
+        Level asked for, 1-4, or `AUTO`.
     scale : float
         Working grid = input grid times `scale`.
     viewport : Region or None
@@ -282,7 +320,16 @@ class PredictStarted:
 
 @dataclass(frozen=True, eq=False)
 class TileDone:
-    """One tile at one level: `maps` is float32 of shape (K, h, w) in [0, 1] for `region` (working grid)."""
+    """One tile at one level.
+
+    Attributes
+    ----------
+    region : Region
+        Of the working grid.
+    maps : ndarray of float32, shape (K, h, w), in [0, 1]
+    depth : ndarray of uint8, shape (h, w), or None
+        Of `AUTO`: the level from which each pixel comes.
+    """
 
     generation: int
     level: int
@@ -290,11 +337,12 @@ class TileDone:
     maps: NDArray[np.float32]
     done: int
     total: int
+    depth: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class PredictDone:
-    """The end of a prediction, complete or stopped."""
+    """The end of a prediction, complete or stopped. `flops` were executed, halos included."""
 
     generation: int
     level: int
@@ -302,6 +350,7 @@ class PredictDone:
     nodes_computed: int
     nodes_reused: int
     stopped: bool
+    flops: int = 0
 
 
 PredictEvent = PredictStarted | TileDone | PredictDone
@@ -319,8 +368,11 @@ class Segmentation:
     probability : ndarray of float32, shape (C, Y, X)
         Foreground classes only; C = 1 for instances.
     level : int
+        `AUTO` (5) where every square was evaluated as deeply as it needed.
     uncertainty : ndarray of float32, shape (Y, X)
         Entropy of the foreground probability about the threshold, in [0, 1].
+    depth : ndarray of uint8, shape (Y, X)
+        The level from which each pixel comes.
     notes : tuple of str
         What was unusual about the input and how it was handled.
     """
@@ -330,6 +382,7 @@ class Segmentation:
     probability: NDArray[np.float32]
     level: int
     uncertainty: NDArray[np.float32]
+    depth: NDArray[np.uint8]
     notes: tuple[str, ...] = ()
 
 

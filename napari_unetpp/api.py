@@ -64,7 +64,8 @@ def segment(
     model : str, Path or Evaluator
         Name, file, or what `load_model` returned (saves loading it again).
     level : int or "auto"
-        Depth of the network; "auto": the level the model recommends.
+        Depth of the network; "auto": each square of the image as deep as it needs, or, of a model that
+        has no rule for that, the level it recommends.
     scale : float or "auto"
         Working grid = image grid times `scale`; "auto": the model's sampling rule.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -95,6 +96,7 @@ def segment(
         probability=found.probability(),
         level=found.level,
         uncertainty=found.uncertainty(),
+        depth=found.depth(),
         notes=found.notes,
     )
 
@@ -127,8 +129,9 @@ def evaluate(
     -------
     dict
         As ``evaluate --json`` writes it: ``model``, ``device``, ``images``, ``recommended_level``,
-        ``best_level_here`` and per level ``dice``, ``iou``, ``ap50``, ``parameters``,
-        ``seconds_per_megapixel``. What is undefined is None.
+        ``best_level_here``, and per level ``dice``, ``iou``, ``ap50``, ``parameters``,
+        ``seconds_per_megapixel``; ``auto`` holds the same for Auto, with ``share_of_flops`` executed of the
+        deepest level's (None without a stopping rule). What is undefined is None.
     """
     from napari_unetpp.files.folders import read_pairs
     from napari_unetpp.train.evaluation import evaluate_pairs

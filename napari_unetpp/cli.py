@@ -161,7 +161,8 @@ def _segment_one(output: outputs.Output, model: Any, args: argparse.Namespace) -
         images.write_probability(output.target, probability, overwrite=args.overwrite)
     for note in found.notes:
         say(f"note: {output.source}: {note}")
-    print(f"{output.target}: {result}, L{found.level}, {time.perf_counter() - start:.2f} s", flush=True)
+    level = card_text.level_name(found.level)
+    print(f"{output.target}: {result}, {level}, {time.perf_counter() - start:.2f} s", flush=True)
 
 
 def _count(labels: NDArray[np.uint32], task: str) -> str:
@@ -188,10 +189,26 @@ def run_evaluate(args: argparse.Namespace) -> int:
         say(f"error: {problem}")
     print(f"{result['model']} on {args.folder}: {result['images']} images, {result['device']}")
     print(card_text.levels_text(result["levels"]))
+    if result["auto"]:
+        print(card_text.auto_text(result["auto"]))
     print(f"recommended level L{result['recommended_level']}, best here L{result['best_level_here']}")
     if args.json:
         _write_json(args.json, result)
     return 1 if problems else 0
+
+
+def run_calibrate(args: argparse.Namespace) -> int:
+    """Give a model the rule by which Auto stops."""
+    from napari_unetpp.train.calibrate import calibrate_folder
+
+    if args.out.exists() and not args.overwrite:
+        raise UnetppError(f"{args.out} exists; add --overwrite to replace it, or choose another name.")
+    info = model_list.find_model(args.model)
+    rule = calibrate_folder(
+        info, args.folder, args.out, held_out=args.held_out, tolerance=args.tolerance, log=say
+    )
+    print(f"Auto {card_text.stopping_text(rule)}")
+    return 0
 
 
 def run_train(args: argparse.Namespace) -> int:
@@ -305,6 +322,7 @@ COMMANDS = {
     "info": run_info,
     "segment": run_segment,
     "evaluate": run_evaluate,
+    "calibrate": run_calibrate,
     "train": run_train,
     "finetune": run_finetune,
     "benchmark": run_benchmark,

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import (
+    AUTO,
     ModelInfo,
+    PredictDone,
     PredictEvent,
     PredictRequest,
     PredictStarted,
@@ -48,7 +50,8 @@ def predict_maps(
     image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
     evaluator : Evaluator
     level, scale
-        Numbers, or "auto": as the model recommends.
+        Numbers, or "auto": each square as deep as it needs, or the recommended level of a model that has
+        no rule for that; the model's sampling rule.
     all_levels : bool
         Also keep the shallower levels (more memory).
     should_stop, on_event : callable
@@ -66,24 +69,30 @@ def predict_maps(
         plane, None, chosen, scale=check_scale(info, plane.shape, scale), all_levels=all_levels
     )
     store: MapStore | None = None
+    flops = 0
     for event in predict(evaluator, request, should_stop=should_stop):
         if isinstance(event, PredictStarted):
             large = event.shape[0] * event.shape[1] > LARGE_PIXELS
             store = MapStore(event.shape, len(info.outputs), dtype="uint8" if large else "float32")
         elif isinstance(event, TileDone) and store is not None:
             store.add(event)
+        elif isinstance(event, PredictDone):
+            flops = event.flops
         if on_event is not None:
             on_event(event)
     if store is None or not store.complete(chosen):
         raise UnetppError("the prediction was stopped before it was complete.")
     shape = (plane.shape[0], plane.shape[1])
-    return PlaneMaps(store, info, chosen, shape, invalid_pixels(plane), notes)
+    return PlaneMaps(store, info, chosen, shape, invalid_pixels(plane), notes, flops=flops)
 
 
 def check_level(info: ModelInfo, level: int | Auto) -> int:
-    """The level to use, or an error that names the ones there are."""
-    if level == "auto":
-        return info.recommended_level
+    """The level to use, or an error that names the ones there are.
+
+    "auto" is `AUTO` where the model has a stopping rule, else its recommended level.
+    """
+    if level == "auto" or (level == AUTO and info.stopping):
+        return AUTO if info.stopping else info.recommended_level
     if level not in info.net.levels:
         levels = info.net.levels
         has = f"levels 1 to {levels[-1]}" if len(levels) > 1 else f"level {levels[0]} only"

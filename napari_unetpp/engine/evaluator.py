@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 from napari_unetpp._types import ModelInfo, Node, Region, ShouldStop, never_stop
 from napari_unetpp.engine.decode import activate
 from napari_unetpp.engine.device import DeviceChoice, choose_device, prepare
+from napari_unetpp.engine.early_exit import Part
+from napari_unetpp.engine.patchwork import Patchwork, cut
 from napari_unetpp.files.model_file import read_tensors
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -63,6 +65,26 @@ class Evaluator:
         return self._ready(torch.from_numpy(image)[None])
 
     @torch.inference_mode()
+    def node(self, node: Node, x: Tensor | None, known: Mapping[Node, Tensor]) -> Tensor:
+        """One node from those it reads; only X^{0,0} reads `x`."""
+        image = torch.empty(0) if x is None else self._ready(x)
+        return self._net.evaluate_node(node, image, dict(known))
+
+    @torch.inference_mode()
+    def node_parts(
+        self, node: Node, parts: Sequence[Part], known: Mapping[Node, Tensor | Patchwork]
+    ) -> Patchwork:
+        """Parts of one node; X^{0,0} has none."""
+        reads = graph.inputs(node, self.info.net.arch)
+        pieces = []
+        for part in parts:
+            near = {read: cut(known[read], _on_row(part.read, read[0] - node[0])) for read in reads}
+            found = self._net.evaluate_node(node, torch.empty(0), near)
+            inside = part.write.shifted(-part.read.y0, -part.read.x0)
+            pieces.append((part.write, cut(found, inside)))
+        return Patchwork(pieces)
+
+    @torch.inference_mode()
     def nodes(
         self,
         x: Tensor | None,
@@ -96,12 +118,12 @@ class Evaluator:
         return True
 
     @torch.inference_mode()
-    def maps(self, level: int, known: Known, crop: Region | None = None) -> Maps:
+    def maps(self, level: int, known: Mapping[Node, Tensor | Patchwork], crop: Region | None = None) -> Maps:
         """Activated maps (K, Y, X) of one head, optionally of a part of the tile only."""
         top = known[0, level]
-        if crop is not None and crop.shape != tuple(top.shape[-2:]):
-            rows, columns = crop.slices
-            top = top[..., rows, columns].contiguous(memory_format=torch.channels_last)
+        if crop is not None:
+            top = cut(top, crop)
+        assert not isinstance(top, Patchwork), "of a patchwork a region must be given"
         logits = self._net.head(level, {(0, level): top})
         probabilities = activate(logits.float(), self.info)[0]
         return probabilities.cpu().contiguous().numpy()
@@ -140,6 +162,12 @@ class Evaluator:
     def _ready(self, x: Tensor) -> Tensor:
         """`x` on the device, in its number format, channels last (itself where it is so already)."""
         return x.to(self.choice.device, self.choice.torch_dtype).contiguous(memory_format=torch.channels_last)
+
+
+def _on_row(region: Region, rows_down: int) -> Region:
+    """A region of a node's grid on the grid so many rows below (-1: above)."""
+    edges = region.y0, region.x0, region.y1, region.x1
+    return Region(*(edge >> rows_down if rows_down >= 0 else edge << -rows_down for edge in edges))
 
 
 def _version(tensors: Mapping[str, Tensor], choice: DeviceChoice) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Region, TileDone
+from napari_unetpp._types import AUTO, Region, TileDone
 
 Maps = NDArray[np.float32]
 
@@ -36,6 +36,7 @@ class MapStore:
         self.dtype = np.dtype(dtype)
         self._arrays: dict[int, NDArray[Any]] = {}
         self._regions: dict[int, set[Region]] = {}
+        self._depth: NDArray[np.uint8] | None = None
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -57,6 +58,10 @@ class MapStore:
         maps = event.maps if self.dtype == np.float32 else np.rint(event.maps * STEPS)
         array[(slice(None), *event.region.slices)] = maps
         self._regions[event.level].add(event.region)
+        if event.depth is not None:
+            if self._depth is None:
+                self._depth = np.ones(self.shape, np.uint8)
+            self._depth[event.region.slices] = event.depth
 
     def complete(self, level: int) -> bool:
         """Whether all tiles of a level arrived (tiles of one plane come from one grid and never overlap)."""
@@ -72,6 +77,12 @@ class MapStore:
         if array.dtype == np.float32:
             return array
         return array * np.float32(1 / STEPS)
+
+    def depth(self, level: int) -> NDArray[np.uint8]:
+        """The level from which each pixel of the maps of `level` comes (Y, X): itself, but for `AUTO`."""
+        if level == AUTO and self._depth is not None:
+            return self._depth
+        return np.full(self.shape, level, np.uint8)
 
     def drop(self, level: int) -> None:
         """Forget a level."""

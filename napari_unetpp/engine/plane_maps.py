@@ -13,8 +13,10 @@ from scipy import ndimage
 from napari_unetpp._types import ModelInfo, Region
 from napari_unetpp.engine import decode
 from napari_unetpp.engine.maps import Maps, MapStore
-from napari_unetpp.engine.sampling import resample_maps
+from napari_unetpp.engine.sampling import resample_labels, resample_maps
+from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.engine.uncertainty import uncertainty
+from napari_unetpp.net import graph
 
 T = TypeVar("T", bound=np.generic)
 
@@ -42,6 +44,8 @@ class PlaneMaps:
     notes : tuple of str
     split : bool
         Split touching objects.
+    flops : int
+        Executed for them.
     """
 
     store: MapStore
@@ -51,6 +55,7 @@ class PlaneMaps:
     invalid: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
     split: bool = True
+    flops: int = 0
 
     def mask(self) -> NDArray[np.bool_]:
         """Thresholded foreground (Y, X)."""
@@ -73,6 +78,16 @@ class PlaneMaps:
         for band in self._rows():
             out[band.slices] = uncertainty(self.store.maps(self.level, band), self.info)
         return self._valid(resample_maps(out[None], self.shape)[0])
+
+    def depth(self) -> NDArray[np.uint8]:
+        """The level from which each pixel comes (Y, X): one for all of them, but for `AUTO`."""
+        return resample_labels(self.store.depth(self.level), self.shape)
+
+    def share(self) -> float:
+        """FLOPs executed, as a share of those of the deepest level for the whole plane."""
+        config = self.info.net
+        padded = padded_shape(self.store.shape, config.multiple)
+        return self.flops / graph.flops(config.depth, config, *padded)
 
     def labels(self) -> NDArray[np.uint32]:
         """Labels (Y, X); large planes are decoded by whole connected components, block by block."""

@@ -8,13 +8,15 @@ keep probabilities only. See `engine.tiles` for the plan.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import (
+    AUTO,
     NetConfig,
+    Node,
     PredictDone,
     PredictEvent,
     PredictRequest,
@@ -25,6 +27,7 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine import tiles
+from napari_unetpp.engine.auto import AutoTile, Deepened
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.node_cache import NodeCache, TileKey
 from napari_unetpp.engine.normalise import measure
@@ -58,7 +61,9 @@ def predict(
 
 
 def levels_of(request: PredictRequest, config: NetConfig) -> tuple[int, ...]:
-    """Levels that a request gives."""
+    """Levels that a request gives; before `AUTO` the first, from which it starts."""
+    if request.level == AUTO:
+        return (1, AUTO) if request.all_levels else (AUTO,)
     return tuple(d for d in config.levels if d == request.level or (request.all_levels and d < request.level))
 
 
@@ -73,15 +78,15 @@ class _Prediction:
         should_stop: ShouldStop,
     ) -> None:
         levels = evaluator.info.net.levels
-        if request.level not in levels:
+        if request.level not in levels and not (request.level == AUTO and evaluator.info.stopping):
             raise ValueError(f"level {request.level} was given, but this network has levels {levels}")
         self.evaluator = evaluator
         self.request = request
         self.cache = NodeCache(0) if cache is None or request.plane is None else cache
         self.should_stop = should_stop
         self.levels = levels_of(request, evaluator.info.net)
-        self._nodes = graph.nodes(request.level, evaluator.info.net.arch)
-        self.done = self.computed = self.reused = 0
+        self.deepest = evaluator.info.net.depth if request.level == AUTO else request.level
+        self.done = self.computed = self.reused = self.flops = 0
 
     def run(self) -> Iterator[PredictEvent]:
         start = time.perf_counter()
@@ -92,7 +97,9 @@ class _Prediction:
         finished = yield from self._all_tiles()
         seconds = time.perf_counter() - start
         yield PredictDone(
-            self.request.generation, self.request.level, seconds, self.computed, self.reused, not finished
+            *(self.request.generation, self.request.level, seconds, self.computed, self.reused),
+            stopped=not finished,
+            flops=self.flops,
         )
 
     def _prepare(self) -> None:
@@ -106,7 +113,7 @@ class _Prediction:
         self.plan = tiles.plan(
             self.shape,
             info.net,
-            request.level,
+            self.deepest,
             viewport=view,
             budget=self.cache.budget_bytes,
             itemsize=self.evaluator.itemsize,
@@ -131,11 +138,13 @@ class _Prediction:
         """One live tile at the given levels; whatever was completed goes into the cache."""
         key = self._key(tile)
         for level in levels:
+            if level == AUTO:
+                return (yield from self._auto(tile))
             known = self.cache.get(key)
             before = len(known)
             x = None if (0, 0) in known else self.evaluator.tensor(self.plane.read(tile.read))
             complete = self.evaluator.nodes(x, level, known, self.should_stop)
-            self.computed += len(known) - before
+            self._count(tile, list(known)[before:])
             if len(known) > before:
                 self.cache.put(key, known)
             if not complete or self.should_stop():
@@ -147,6 +156,8 @@ class _Prediction:
         """One batch tile at all levels of the request."""
         if self.should_stop():
             return False
+        if self.request.level == AUTO:
+            return (yield from self._auto(tile))
         x = self.evaluator.tensor(self.plane.read(tile.read))
         given = 0
         for level, maps in self.evaluator.stream(
@@ -156,23 +167,54 @@ class _Prediction:
             yield self._event(tile, level, maps)
         if given < len(self.levels):
             return False
-        self.computed += len(self._nodes)
+        self._count(tile, graph.nodes(self.deepest, self.evaluator.info.net.arch))
         return True
+
+    def _auto(self, tile: tiles.Tile) -> Generator[PredictEvent, None, bool]:
+        """One tile, each square as deep as it needs; what was completed of a live one goes into the cache."""
+        key = self._key(tile)
+        known = self.cache.get(key) if tile.live else {}
+        before = len(known)
+        x = None if (0, 0) in known else self.evaluator.tensor(self.plane.read(tile.read))
+        auto = AutoTile(self.evaluator, x, known, tile.crop)
+        found: Deepened | None = None
+        for step in auto.run(self.should_stop):
+            found = step
+        self.computed += len(known) - before
+        self.flops += auto.flops
+        if tile.live and len(known) > before:
+            self.cache.put(key, known)
+        if found is None or not auto.finished:
+            return False
+        if not tile.live and self.request.all_levels:
+            yield self._event(tile, 1, self.evaluator.maps(1, known, tile.crop))
+        yield self._event(tile, AUTO, found.maps, found.depth)
+        return True
+
+    def _count(self, tile: tiles.Tile, nodes: Sequence[Node]) -> None:
+        """Nodes that were evaluated for a tile."""
+        config = self.evaluator.info.net
+        self.computed += len(nodes)
+        self.flops += sum(graph.node_flops(node, config, *tile.read.shape) for node in nodes)
 
     def _count_reused(self, tile: tiles.Tile) -> None:
         known = self.cache.get(self._key(tile))
-        self.reused += sum(
-            node in known for node in graph.nodes(self.request.level, self.evaluator.info.net.arch)
-        )
+        self.reused += sum(node in known for node in graph.nodes(self.deepest, self.evaluator.info.net.arch))
 
-    def _event(self, tile: tiles.Tile, level: int, maps: NDArray[np.float32]) -> TileDone:
+    def _event(
+        self,
+        tile: tiles.Tile,
+        level: int,
+        maps: NDArray[np.float32],
+        depth: NDArray[np.uint8] | None = None,
+    ) -> TileDone:
         """Cut the padding off."""
         core = tile.core
         region = Region(core.y0, core.x0, min(core.y1, self.shape[0]), min(core.x1, self.shape[1]))
         self.done += 1
         height, width = region.shape
-        maps = maps[:, :height, :width]
-        return TileDone(self.request.generation, level, region, maps, self.done, self.total)
+        maps, depth = maps[:, :height, :width], None if depth is None else depth[:height, :width]
+        return TileDone(self.request.generation, level, region, maps, self.done, self.total, depth)
 
     def _key(self, tile: tiles.Tile) -> TileKey:
         return TileKey(self.request.plane, self.shape, tile.read, self.evaluator.version)

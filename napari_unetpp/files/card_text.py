@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from napari_unetpp._types import LevelScores, ModelInfo, ScoreSet
+from napari_unetpp._types import AUTO, LevelScores, ModelInfo, ScoreSet, StoppingRule
 from napari_unetpp.net import graph
 
 SCORE_COLUMNS = ("level", "dice", "iou", "ap50", "parameters", "s/MPx")
@@ -45,6 +45,7 @@ def card_text(info: ModelInfo) -> str:
         f"  sampling      {info.sampling.kind}, {info.sampling.value:g}",
         f"  objects       threshold {rule.threshold:g}, {seeds}, at least {rule.min_size} px",
         f"  recommended   L{info.recommended_level}",
+        f"  auto          {stopping_text(info.stopping)}",
     ]
     for what, scores in (("held-out training data", info.validation), ("test data", info.test)):
         if scores is None:
@@ -66,7 +67,7 @@ def levels_text(levels: Mapping[Any, Mapping[str, Any]]) -> str:
     """The same table from the plain values of `evaluate`."""
     rows = [
         (
-            f"L{level}",
+            level_name(int(level)),
             *(number(values[key], 3) for key in ("dice", "iou", "ap50")),
             millions(values["parameters"]),
             number(values["seconds_per_megapixel"], 3),
@@ -74,6 +75,24 @@ def levels_text(levels: Mapping[Any, Mapping[str, Any]]) -> str:
         for level, values in sorted(levels.items(), key=lambda item: int(item[0]))
     ]
     return table([SCORE_COLUMNS, *rows])
+
+
+def auto_text(scores: Mapping[str, Any]) -> str:
+    """The line of Auto below that table."""
+    values = ", ".join(f"{name} {number(scores[name], 3)}" for name in ("dice", "iou", "ap50"))
+    share, seconds = scores["share_of_flops"], number(scores["seconds_per_megapixel"], 3)
+    return f"Auto: {values}, {seconds} s/MPx, {share:.0%} of the deepest level's FLOPs"
+
+
+def stopping_text(rule: StoppingRule | None) -> str:
+    """A stopping rule in a line."""
+    if rule is None:
+        return "no stopping rule: the recommended level"
+    scores = f"Dice {number(rule.scores.dice, 3)}, AP50 {number(rule.scores.ap50, 3)}"
+    return (
+        f"stops where at most {rule.limit:.2%} of {rule.square} x {rule.square} px is expected to change; "
+        f"{scores} on held-out images for {rule.share:.0%} of the deepest level's FLOPs"
+    )
 
 
 def speed_text(levels: Mapping[str, Mapping[str, Any]]) -> str:
@@ -93,6 +112,11 @@ def speed_text(levels: Mapping[str, Mapping[str, Any]]) -> str:
         for level, row in levels.items()
     ]
     return table([header, *rows])
+
+
+def level_name(level: int) -> str:
+    """``L1`` ... ``L4``, or ``Auto``."""
+    return "Auto" if level == AUTO else f"L{level}"
 
 
 def level_parameters(info: ModelInfo, level: int) -> int | None:

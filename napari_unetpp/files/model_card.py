@@ -18,6 +18,7 @@ from napari_unetpp._types import (
     Normalisation,
     SamplingRule,
     ScoreSet,
+    StoppingRule,
     UnetppError,
 )
 
@@ -30,6 +31,7 @@ def card_to_json(info: ModelInfo) -> dict[str, Any]:
     card = {k: v for k, v in vars(info).items() if k not in ("path", "sha256")}
     for key in ("net", "normalisation", "sampling", "decode"):
         card[key] = asdict(card[key])
+    card["stopping"] = info.stopping and asdict(info.stopping)
     for key in ("validation", "test"):
         card[key] = _scores_to_json(card[key])
     plain = _plain(card)
@@ -88,6 +90,7 @@ def _card(card: Any) -> ModelInfo:
         recommended_level=level,
         validation=_scores(card["validation"]),
         test=_scores(card["test"]),
+        stopping=_stopping(card.get("stopping"), net),
         provenance=_mapping(card["provenance"]),
     )
 
@@ -108,17 +111,38 @@ def _net(net: Mapping[str, Any]) -> NetConfig:
 def _scores(scores: Any) -> ScoreSet | None:
     if scores is None:
         return None
-    levels = {
-        int(level): LevelScores(
-            dice=_maybe(values["dice"]),
-            iou=_maybe(values["iou"]),
-            ap50=_maybe(values["ap50"]),
-            parameters=_integer(values["parameters"], 0, 10**12),
-            seconds_per_megapixel=_maybe(values["seconds_per_megapixel"]),
-        )
-        for level, values in _mapping(scores["levels"]).items()
-    }
+    levels = {int(level): _level_scores(values) for level, values in _mapping(scores["levels"]).items()}
     return ScoreSet(data=_text(scores["data"]), images=_integer(scores["images"], 0, 10**9), levels=levels)
+
+
+def _level_scores(values: Any) -> LevelScores:
+    return LevelScores(
+        dice=_maybe(values["dice"]),
+        iou=_maybe(values["iou"]),
+        ap50=_maybe(values["ap50"]),
+        parameters=_integer(values["parameters"], 0, 10**12),
+        seconds_per_megapixel=_maybe(values["seconds_per_megapixel"]),
+    )
+
+
+def _stopping(rule: Any, net: NetConfig) -> StoppingRule | None:
+    if rule is None:
+        return None
+    doubt, change = (tuple(_number(v, 0, 1e6) for v in rule[name]) for name in ("doubt", "change"))
+    if net.levels != tuple(range(1, net.depth + 1)) or not len(doubt) == len(change) == net.depth - 1:
+        raise ValueError(f"a stopping rule for {len(doubt)} levels of a network with {len(net.levels)} heads")
+    square = _integer(rule["square"], 1, 4096)
+    if square % net.multiple:
+        raise ValueError(f"squares of {square} px, not a multiple of {net.multiple}")
+    return StoppingRule(
+        doubt=doubt,
+        change=change,
+        limit=_number(rule["limit"], 0, 1),
+        tolerance=_number(rule["tolerance"], 0, 1),
+        share=_number(rule["share"], 0, 1e6),
+        scores=_level_scores(_mapping(rule["scores"])),
+        square=square,
+    )
 
 
 def _scores_to_json(scores: ScoreSet | None) -> dict[str, Any] | None:

@@ -168,6 +168,23 @@ def _interval(node: Node, lo: int, hi: int, arch: str) -> tuple[int, int]:
     return min(left for left, _ in widest), max(right for _, right in widest)
 
 
+def margins(depth: int, arch: str = "unetpp") -> dict[Node, int]:
+    """How far around a region each node must be known so that every level inside it is exact.
+
+    In pixels of the node's own row. What is convolved twice reads two pixels further; a row below holds
+    half as many, the row above, where a node is pooled from it, twice as many. A node's margin serves all
+    deeper nodes too, so that a smaller region inside can be deepened later.
+    """
+    found = {(0, level): 0 for level in range(1, depth + 1)}
+    for node in reversed(nodes(depth, arch)):
+        reach = found[node] + CONVS_PER_NODE
+        for read in inputs(node, arch):
+            rows = read[0] - node[0]
+            wanted = reach if rows == 0 else -(-reach // 2) if rows > 0 else 2 * reach
+            found[read] = max(found.get(read, 0), wanted)
+    return found
+
+
 def aligned_halo(level: int, config: NetConfig) -> int:
     """The halo of `level` rounded up so that tile origins stay on the grid of the deepest row."""
     return -(-halo(level, config.arch) // config.multiple) * config.multiple

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo, PredictRequest, UnetppError
+from napari_unetpp._types import AUTO, ModelInfo, PredictRequest, UnetppError
 from napari_unetpp.engine import decode
 from napari_unetpp.engine.collect import check_scale, predict_maps
 from napari_unetpp.engine.evaluator import Evaluator
@@ -29,11 +29,16 @@ TIMED_PIXELS = 1_000_000
 
 @dataclass
 class _Tally:
-    """Scores of one level so far; `matches` is None where objects are undefined."""
+    """Scores of one level so far; `matches` is None where objects are undefined.
+
+    `executed` and `whole`: FLOPs, and what the deepest level would have taken.
+    """
 
     dice: list[float] = field(default_factory=list)
     iou: list[float] = field(default_factory=list)
     matches: Matches | None = field(default_factory=Matches)
+    executed: float = 0.0
+    whole: float = 0.0
 
 
 def evaluate_pairs(
@@ -46,7 +51,7 @@ def evaluate_pairs(
 ) -> dict[str, Any]:
     """Score every level on labelled images; see `api.evaluate` for its parameters and what comes back."""
     info = evaluator.info
-    levels = info.net.levels
+    levels = (*info.net.levels, AUTO) if info.stopping else info.net.levels
     tallies = {level: _Tally() for level in levels}
     scored: list[Pair] = []
     for done, pair in enumerate(pairs, start=1):
@@ -62,7 +67,8 @@ def evaluate_pairs(
     if not scored:
         raise UnetppError("no image of the folder could be scored.")
     seconds = seconds_per_megapixel(evaluator, scored)
-    scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in levels}
+    scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in info.net.levels}
+    auto = _auto_summary(tallies[AUTO], info, seconds[AUTO]) if info.stopping else None
     return {
         "model": info.name,
         "device": evaluator.choice.label,
@@ -70,6 +76,7 @@ def evaluate_pairs(
         "recommended_level": info.recommended_level,
         "best_level_here": best_level(scores),
         "levels": {str(level): score for level, score in scores.items()},
+        "auto": auto,
     }
 
 
@@ -93,11 +100,15 @@ def _score(
             f"{pair.label} has shape {truth.labels.shape}, but its image {image.shape[:2]}; "
             "labels must have the height and width of their image."
         )
-    deepest = predict_maps(image, evaluator, level=max(tallies), all_levels=True)
+    deepest = predict_maps(image, evaluator, level=info.net.depth, all_levels=True)
+    auto = predict_maps(image, evaluator, level=AUTO) if AUTO in tallies else deepest
     for level, tally in tallies.items():
-        maps = resample_maps(deepest.store.maps(level), deepest.shape)
-        if deepest.invalid is not None:
-            maps = np.where(deepest.invalid, np.float32(0), maps)
+        found = auto if level == AUTO else deepest
+        tally.executed += found.flops
+        tally.whole += found.flops / found.share()
+        maps = resample_maps(found.store.maps(level), found.shape)
+        if found.invalid is not None:
+            maps = np.where(found.invalid, np.float32(0), maps)
         dice, iou = _overlap(maps, info, truth, merge=foreground is not None)
         tally.dice.append(dice)
         tally.iou.append(iou)
@@ -129,6 +140,12 @@ def _summary(tally: _Tally, info: ModelInfo, level: int, seconds: float | None) 
     }
 
 
+def _auto_summary(tally: _Tally, info: ModelInfo, seconds: float | None) -> dict[str, Any]:
+    """As of a level, and the FLOPs executed as a share of the deepest level's."""
+    scores = _summary(tally, info, info.net.depth, seconds)
+    return scores | {"share_of_flops": tally.executed / tally.whole}
+
+
 # ------------------------------------------------------------------------ cost
 
 
@@ -143,7 +160,7 @@ def seconds_per_megapixel(evaluator: Evaluator, pairs: Sequence[Pair]) -> dict[i
     _cold_seconds(evaluator, planes[0], evaluator.info.net.depth)
     return {
         level: sum(_cold_seconds(evaluator, plane, level) for plane in planes) / megapixels
-        for level in evaluator.info.net.levels
+        for level in (*evaluator.info.net.levels, *([AUTO] if evaluator.info.stopping else []))
     }
 
 

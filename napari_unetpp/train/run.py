@@ -329,6 +329,7 @@ def _finish(
     log: Callable[[str], None],
 ) -> ModelInfo:
     """Choose on held-out images, then write the model."""
+    from napari_unetpp.train.calibrate import choose_stopping
     from napari_unetpp.train.even_levels import choose_shifts, shift_heads, shift_maps
     from napari_unetpp.train.validate import choose_decode, predict_samples, recommend_level, score_levels
 
@@ -342,9 +343,11 @@ def _finish(
         scores = score_levels(
             predicted, info, f"{len(held)} images held out of {request.val or request.folder.name}"
         )
-        info = replace(info, validation=scores, test=None, recommended_level=recommend_level(scores))
+        stopping = choose_stopping(predicted, info)
+        recommended = recommend_level(scores)
+        info = replace(info, validation=scores, test=None, recommended_level=recommended, stopping=stopping)
     else:
-        info = replace(info, validation=None, test=None)
+        info = replace(info, validation=None, test=None, stopping=None)
     provenance = {
         "data": request.folder.name,
         "steps": last.step,

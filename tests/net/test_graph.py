@@ -95,3 +95,16 @@ def test_halo_is_the_measured_receptive_radius(level):
         rows = (net(image, level)[:, 0].amax(dim=-1) > 0).nonzero()
     distance = rows[:, 1] - (middle + rows[:, 0])
     assert int(distance.abs().max()) == graph.halo(level)
+
+
+def test_margins() -> None:
+    """What reads a node reads it two pixels further; worked out by hand from the wiring."""
+    found = graph.margins(4)
+    assert [found[0, j] for j in (4, 3, 2)] == [0, 2, 4]
+    assert [found[1, j] for j in (3, 2, 1)] == [1, 3, 5]
+    assert [found[2, j] for j in (2, 1)] == [2, 4]
+    assert found[3, 1] == found[4, 0] == 2
+    for node in graph.nodes(4):
+        for read in graph.inputs(node):
+            step = {0: 1.0, 1: 0.5, -1: 2.0}[read[0] - node[0]]
+            assert found[read] >= step * (found[node] + 2)

@@ -1,0 +1,117 @@
+"""Evaluation of one tile at Auto: every square as deep as it needs (see `engine.early_exit`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_unetpp._types import AUTO, Node, Region, ShouldStop, never_stop
+from napari_unetpp.engine import early_exit
+from napari_unetpp.engine.evaluator import Evaluator, Known
+from napari_unetpp.engine.patchwork import Patchwork, cut
+from napari_unetpp.net import graph
+
+Maps = NDArray[np.float32]
+Nodes = dict[Node, Tensor | Patchwork]
+
+
+@dataclass(frozen=True, eq=False)
+class Deepened:
+    """A tile after one more level: maps (K, h, w) and the level of each pixel (h, w) of its core."""
+
+    maps: Maps
+    depth: NDArray[np.uint8]
+
+
+class AutoTile:
+    """One tile at Auto.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+        Of a model with a stopping rule.
+    x : Tensor of shape (1, C, Y, X) or None
+        None is enough where X^{0,0} is known.
+    known : mapping from node to Tensor
+        Nodes that are known completely; those evaluated completely are added.
+    core : Region
+        The part of the tile that is wanted: only squares that meet it go deeper.
+
+    Attributes
+    ----------
+    flops : int
+        Executed so far.
+    finished : bool
+        False when it was stopped.
+    """
+
+    def __init__(self, evaluator: Evaluator, x: Tensor | None, known: Known, core: Region) -> None:
+        rule = evaluator.info.stopping
+        if rule is None:
+            raise ValueError(
+                f"level {AUTO} (Auto) was asked for, but {evaluator.info.name!r} has no rule for it"
+            )
+        self.evaluator, self.rule, self.known, self.core = evaluator, rule, known, core
+        self.x = x
+        shape = x.shape if x is not None else known[0, 0].shape
+        self.plane = int(shape[-2]), int(shape[-1])
+        self.flops = 0
+        self.finished = False
+
+    def run(self, should_stop: ShouldStop = never_stop) -> Iterator[Deepened]:
+        """Yields level 1, then the tile after each level to which some squares go."""
+        info, rule, config = self.evaluator.info, self.rule, self.evaluator.info.net
+        nodes: Nodes = dict(self.known)
+        active = self._meet_core()
+        boxes = [Region(0, 0, *active.shape)]
+        maps = np.zeros((config.outputs, *self.plane), np.float32)
+        before: Maps | None = None
+        depth = np.ones(self.plane, np.uint8)
+        for level in range(1, config.depth + 1):
+            for node in graph.missing(level, set(nodes), config.arch):
+                if should_stop():
+                    return
+                self._evaluate(node, nodes, None if level == 1 else boxes)
+            before, maps = (None if level == 1 else maps), maps.copy()
+            for box in boxes:
+                place = early_exit.in_pixels(box, rule.square, self.plane)
+                maps[:, *place.slices] = self.evaluator.maps(level, nodes, place)
+                depth[place.slices] = level
+            yield Deepened(maps[:, *self.core.slices], depth[self.core.slices])
+            if level < config.depth:
+                deeper = early_exit.go_deeper(maps, before, level, active, info, rule)
+                boxes = early_exit.rectangles(deeper, active)
+                active = early_exit.covered(boxes, active.shape)
+            if not active.any():
+                break
+        self.finished = True
+
+    def _meet_core(self) -> early_exit.Squares:
+        inside = np.zeros(self.plane, bool)
+        inside[self.core.slices] = True
+        return early_exit.touched(inside, self.rule.square)
+
+    def _evaluate(
+        self, node: Node, nodes: dict[Node, Tensor | Patchwork], boxes: list[Region] | None
+    ) -> None:
+        """Evaluate a node, all of it (`boxes` None) or where the rectangles need it."""
+        config = self.evaluator.info.net
+        wanted = boxes and early_exit.parts(node, boxes, config, self.plane, self.rule.square)
+        if wanted:
+            nodes[node] = self.evaluator.node_parts(node, wanted, nodes)
+            self.flops += early_exit.part_flops(node, wanted, config)
+            return
+        reads = graph.inputs(node, config.arch)
+        whole = {read: cut(nodes[read], self._grid(read)) for read in reads}
+        nodes[node] = found = self.evaluator.node(node, self.x, whole)
+        self.flops += graph.node_flops(node, config, *self.plane)
+        if all(read in self.known for read in reads):
+            self.known[node] = found
+
+    def _grid(self, node: Node) -> Region:
+        """All of a node, on its own grid."""
+        return Region(0, 0, *(side >> node[0] for side in self.plane))

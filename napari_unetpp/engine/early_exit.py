@@ -1,0 +1,237 @@
+"""Auto depth: which squares of a plane go deeper, and which parts of which nodes that takes.
+
+Level 1 is evaluated everywhere. Then, level by level, a square goes deeper while more of its pixels are
+expected to change on the way to the deepest level than the model's rule allows, and the others are left
+as they are (early exit; Teerapittayanon et al., BranchyNet, ICPR 2016, arXiv 1709.01686, for whole
+images). An object goes deeper as a whole: none is put together from two levels, which would split it.
+
+The squares that go deeper are gathered into rectangles. Of a node only the rectangles are evaluated, with
+the margin that its deeper neighbours read (`net.graph.margins`), or all of it where that is less work.
+Therefore every pixel equals, to the last digit that a convolution of another size leaves alike, what its
+level gives for the whole plane. Everything here is a function of plain arrays and integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_unetpp._types import ModelInfo, NetConfig, Node, Region, StoppingRule
+from napari_unetpp.engine import decode
+from napari_unetpp.engine.tiles import grow
+from napari_unetpp.engine.uncertainty import uncertainty
+from napari_unetpp.net import graph
+
+Maps = NDArray[np.float32]
+Squares = NDArray[np.bool_]
+
+SQUARE = 32
+"""Side of a square, px, where a rule is made."""
+
+GROWTH = 0.25
+"""Margin of a rectangle, in squares, by which is judged whether two are cheaper as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a node on its own grid: where it is read, and the middle that is right and is written."""
+
+    read: Region
+    write: Region
+
+
+# ------------------------------------------------------------------ which squares
+
+
+def signs(maps: Maps, before: Maps | None, info: ModelInfo, square: int) -> NDArray[np.float64]:
+    """What tells how far a square is from its final result: shape (rows, columns, 2).
+
+    Parameters
+    ----------
+    maps : ndarray of float32, shape (K, Y, X)
+        Of the level reached.
+    before : ndarray of float32, shape (K, Y, X), or None
+        Of the level before it.
+
+    Returns
+    -------
+    ndarray of float64
+        Mean uncertainty, and the share of pixels that changed their class since `before` (0 without).
+    """
+    doubt = means(uncertainty(maps, info), square)
+    changed = np.zeros_like(doubt)
+    if before is not None:
+        changed = means(classes(maps, info) != classes(before, info), square)
+    return np.stack([doubt, changed], axis=-1)
+
+
+def expected_change(
+    maps: Maps, before: Maps | None, level: int, info: ModelInfo, rule: StoppingRule
+) -> NDArray[np.float64]:
+    """Share of each square's pixels that is expected to change on the way to the deepest level."""
+    weights = np.array([rule.doubt[level - 1], rule.change[level - 1]])
+    change: NDArray[np.float64] = signs(maps, before, info, rule.square) @ weights
+    return change
+
+
+def go_deeper(
+    maps: Maps, before: Maps | None, level: int, active: Squares, info: ModelInfo, rule: StoppingRule
+) -> Squares:
+    """Which of the `active` squares go deeper than `level`; objects as a whole (see the module)."""
+    deeper = active & (expected_change(maps, before, level, info, rule) > rule.limit)
+    if info.task != "instances" or not deeper.any():
+        return deeper
+    objects, _ = ndimage.label(decode.mask(maps, info))
+    begun = np.unique(objects[pixels(deeper, rule.square, objects.shape)])
+    whole = np.isin(objects, begun[begun > 0])
+    return deeper | (active & touched(whole, rule.square))
+
+
+def classes(maps: Maps, info: ModelInfo) -> NDArray[np.uint8]:
+    """0 for background, the number of the class elsewhere (1 for instances): shape (Y, X)."""
+    found = decode.mask(maps, info)
+    probabilities = decode.foreground(maps, info)
+    if len(probabilities) == 1:
+        return found.view(np.uint8)
+    return np.where(found, probabilities.argmax(axis=0) + 1, 0).astype(np.uint8)
+
+
+def pixels(squares: Squares, square: int, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Squares as pixels (Y, X)."""
+    return squares.repeat(square, 0).repeat(square, 1)[: shape[0], : shape[1]]
+
+
+def in_pixels(box: Region, square: int, shape: tuple[int, int]) -> Region:
+    """A rectangle of squares in pixels, cut off at the lower and right border."""
+    return Region(
+        *(box.y0 * square, box.x0 * square),
+        *(min(box.y1 * square, shape[0]), min(box.x1 * square, shape[1])),
+    )
+
+
+def square_grid(shape: tuple[int, int], square: int) -> tuple[int, int]:
+    """Rows and columns of squares that cover a plane."""
+    return -(-shape[0] // square), -(-shape[1] // square)
+
+
+def touched(mask: NDArray[np.bool_], square: int) -> Squares:
+    """Squares that hold any pixel of a mask (Y, X)."""
+    return means(mask, square) > 0
+
+
+def means(values: NDArray[np.generic], square: int) -> NDArray[np.float64]:
+    """Mean of each square; those at the lower and right border count what they have."""
+    starts = [np.arange(0, side, square) for side in values.shape]
+    sums = np.add.reduceat(np.add.reduceat(values, starts[0], axis=0, dtype=np.float64), starts[1], axis=1)
+    sizes = [np.diff(np.append(s, side)) for s, side in zip(starts, values.shape, strict=True)]
+    means: NDArray[np.float64] = sums / np.outer(*sizes)
+    return means
+
+
+# -------------------------------------------------------- rectangles of squares
+
+
+def rectangles(squares: Squares, allowed: Squares) -> list[Region]:
+    """Rectangles of squares that cover `squares` within `allowed`, few where that is cheaper.
+
+    Runs of a row first; then the two whose union saves most, margins included, become one, as long as
+    any do. They may overlap.
+    """
+    found = [
+        Region(row, int(start), row + 1, int(stop))
+        for row, line in enumerate(squares)
+        for start, stop in _runs(line)
+    ]
+    blocked = np.pad(np.cumsum(np.cumsum(~allowed, axis=0), axis=1), ((1, 0), (1, 0)))
+    boxes = np.array([(r.y0, r.x0, r.y1, r.x1) for r in found], int).reshape(-1, 4)
+    while len(boxes) > 1:
+        union = np.empty((len(boxes), len(boxes), 4), int)
+        union[..., :2] = np.minimum(boxes[:, None, :2], boxes[None, :, :2])
+        union[..., 2:] = np.maximum(boxes[:, None, 2:], boxes[None, :, 2:])
+        cost = _grown_area(boxes)
+        saved = cost[:, None] + cost[None] - _grown_area(union)
+        y0, x0, y1, x1 = np.moveaxis(union, -1, 0)
+        outside = blocked[y1, x1] - blocked[y0, x1] - blocked[y1, x0] + blocked[y0, x0]
+        saved[(outside > 0) | np.tri(len(boxes), dtype=bool)] = -1
+        a, b = np.unravel_index(int(saved.argmax()), saved.shape)
+        if saved[a, b] < 0:
+            break
+        boxes = np.vstack([np.delete(boxes, (a, b), axis=0), union[a, b]])
+    return [Region(*map(int, box)) for box in boxes]
+
+
+def covered(boxes: Sequence[Region], shape: tuple[int, ...]) -> Squares:
+    """Squares inside any of the rectangles."""
+    squares = np.zeros(shape, bool)
+    for box in boxes:
+        squares[box.slices] = True
+    return squares
+
+
+def _runs(line: Squares) -> NDArray[np.intp]:
+    """Start and stop of each run of True: shape (n, 2)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(np.int8)))
+    return edges.reshape(-1, 2)
+
+
+def _grown_area(boxes: NDArray[np.int_]) -> NDArray[np.float64]:
+    sides = boxes[..., 2:] - boxes[..., :2] + 2 * GROWTH
+    area: NDArray[np.float64] = sides[..., 0] * sides[..., 1]
+    return area
+
+
+# ---------------------------------------------------------------- parts of nodes
+
+
+def parts(
+    node: Node, boxes: Sequence[Region], config: NetConfig, plane: tuple[int, int], square: int
+) -> tuple[Part, ...] | None:
+    """The parts of a node that the rectangles need; None where all of it is less work.
+
+    Parameters
+    ----------
+    boxes : sequence of Region
+        In squares.
+    plane : (int, int)
+        Size of the input, px: a multiple of ``config.multiple``.
+    """
+    i, _ = node
+    grid = plane[0] >> i, plane[1] >> i
+    side = square >> i
+    margin = graph.margins(config.depth, config.arch)[node]
+    found = []
+    for box in boxes:
+        core = Region(*(side * edge for edge in (box.y0, box.x0, box.y1, box.x1)))
+        write = grow(core, margin, grid)
+        found.append(Part(_even(grow(write, graph.CONVS_PER_NODE, grid), grid), write))
+    if part_flops(node, found, config) >= graph.node_flops(node, config, *plane):
+        return None
+    return tuple(found)
+
+
+def step_flops(
+    level: int, boxes: Sequence[Region], config: NetConfig, plane: tuple[int, int], square: int
+) -> int:
+    """FLOPs of taking rectangles (in squares) from the level before to `level`."""
+    total = 0
+    for node in graph.nodes(level, config.arch)[len(graph.nodes(level - 1, config.arch)) :]:
+        found = parts(node, boxes, config, plane, square)
+        total += graph.node_flops(node, config, *plane) if found is None else part_flops(node, found, config)
+    return total
+
+
+def part_flops(node: Node, found: Sequence[Part], config: NetConfig) -> int:
+    """FLOPs of evaluating parts of a node."""
+    i, _ = node
+    sizes = [part.read.shape for part in found]
+    return sum(graph.node_flops(node, config, height << i, width << i) for height, width in sizes)
+
+
+def _even(region: Region, grid: tuple[int, int]) -> Region:
+    """Grown so that it begins and ends between two pixels of the row below."""
+    y1, x1 = region.y1 + region.y1 % 2, region.x1 + region.x1 % 2
+    return Region(region.y0 - region.y0 % 2, region.x0 - region.x0 % 2, min(y1, grid[0]), min(x1, grid[1]))

@@ -1,0 +1,154 @@
+"""The stopping rule of Auto, chosen on held-out images (see `engine.early_exit`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from napari_unetpp._types import AUTO, LevelScores, ModelInfo, StoppingRule, UnetppError
+from napari_unetpp.engine import early_exit
+from napari_unetpp.engine.tiles import padded_shape
+from napari_unetpp.files.folders import read_pairs
+from napari_unetpp.files.model_file import read_tensors, save_model
+from napari_unetpp.net import graph
+from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.samples import hold_out, load_sample
+from napari_unetpp.train.validate import LEVEL_MARGIN, Predicted, mean_dice, pooled_ap50, predict_samples
+
+TOLERANCE = 0.003
+"""Dice that Auto may lose against the deepest level."""
+
+LIMITS = (0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.0125, 0.009, 0.006, 0.004, 0.0025, 0.0015)
+"""Shares of pixels expected to change with which a square may stop; the loosest that does is taken."""
+
+
+def choose_stopping(
+    predicted: Sequence[Predicted], info: ModelInfo, *, tolerance: float = TOLERANCE
+) -> StoppingRule | None:
+    """The loosest rule with which Auto is within the tolerance of the deepest level.
+
+    What the signs of a square say about how much of it will still change is fitted first, level by level
+    (non-negative least squares over all squares).
+
+    Parameters
+    ----------
+    predicted : sequence of Predicted
+        All levels of held-out images.
+    info : ModelInfo
+    tolerance : float
+        Dice that may be lost. AP50, where it is defined, may lose 0.01, as between recommended levels.
+
+    Returns
+    -------
+    StoppingRule or None
+        None where no rule is within the tolerance, and for a network without a head for every level.
+    """
+    if not predicted or len(info.net.levels) < max(2, info.net.depth):
+        return None
+    doubt, change = zip(*(_weights(predicted, level, info) for level in info.net.levels[:-1]), strict=True)
+    best_dice = mean_dice(predicted, info, info.net.depth)[0]
+    best_ap50 = pooled_ap50(predicted, info, info.net.depth)
+    nothing = LevelScores(None, None, None, graph.parameters(info.net.depth, info.net))
+    for limit in LIMITS:
+        rule = StoppingRule(doubt, change, limit, tolerance, 0.0, nothing, early_exit.SQUARE)
+        found = [follow(p, info, rule) for p in predicted]
+        results = [p for p, _ in found]
+        dice, iou = mean_dice(results, info, AUTO)
+        if dice < best_dice - tolerance:
+            continue
+        ap50 = pooled_ap50(results, info, AUTO)
+        if ap50 is None or best_ap50 is None or ap50 >= best_ap50 - LEVEL_MARGIN:
+            whole = sum(graph.flops(info.net.depth, info.net, *_plane(p, info)) for p in predicted)
+            share = sum(flops for _, flops in found) / whole
+            return replace(rule, share=share, scores=replace(nothing, dice=dice, iou=iou, ap50=ap50))
+    return None
+
+
+def calibrate_folder(
+    info: ModelInfo,
+    folder: Path,
+    out: Path,
+    *,
+    held_out: bool = False,
+    tolerance: float = TOLERANCE,
+    log: Callable[[str], None],
+) -> StoppingRule:
+    """Write a copy of a model with the stopping rule that a folder of labelled images gives.
+
+    Parameters
+    ----------
+    held_out : bool
+        Use only what training holds out of `folder`.
+
+    Raises
+    ------
+    UnetppError
+        Where no rule is within the tolerance.
+    """
+    from napari_unetpp.train.run import HELD_OUT, SPLIT_SEED
+
+    assert info.path is not None, "a model of the list has a file"
+    samples = [load_sample(pair, info) for pair in read_pairs(folder)]
+    if held_out:
+        _, samples = hold_out(samples, HELD_OUT, np.random.default_rng(SPLIT_SEED))
+    log(f"measuring all levels on {len(samples)} images")
+    tensors = read_tensors(info.path)
+    net = UNetPlusPlus(info.net, norm=any(".norm." in name for name in tensors))
+    net.load_state_dict(tensors)
+    rule = choose_stopping(predict_samples(net, samples, info), info, tolerance=tolerance)
+    if rule is None:
+        raise UnetppError(
+            f"no stopping rule keeps {info.name!r} within {tolerance:g} Dice of its deepest level on "
+            f"{len(samples)} images of {folder}; raise --tolerance, or give more images."
+        )
+    save_model(out, tensors, replace(info, stopping=rule), half=True)
+    return rule
+
+
+def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[Predicted, int]:
+    """What Auto gives with a rule, as level `AUTO`, and the FLOPs it executes; no network is run."""
+    config, plane = info.net, _plane(predicted, info)
+    maps = predicted.level(1)
+    active = np.ones(early_exit.square_grid(maps.shape[1:], rule.square), bool)
+    flops = graph.flops(1, config, *plane)
+    for level, before in enumerate(_with_none_first(predicted, config.depth), start=1):
+        deeper = early_exit.go_deeper(maps, before, level, active, info, rule)
+        boxes = early_exit.rectangles(deeper, active)
+        if not boxes:
+            break
+        active = early_exit.covered(boxes, active.shape)
+        flops += early_exit.step_flops(level + 1, boxes, config, plane, rule.square)
+        inside = early_exit.pixels(active, rule.square, maps.shape[1:])
+        maps = np.where(inside, predicted.level(level + 1), maps)
+    return Predicted(predicted.sample, (AUTO,), maps[None].astype(np.float16)), flops
+
+
+def _with_none_first(predicted: Predicted, depth: int) -> Iterator[NDArray[np.float32] | None]:
+    """For each level but the deepest, the maps of the level before it."""
+    yield None
+    for level in range(1, depth - 1):
+        yield predicted.level(level)
+
+
+def _weights(predicted: Sequence[Predicted], level: int, info: ModelInfo) -> tuple[float, float]:
+    """How much uncertainty and change at a level say about what changes on the way to the deepest."""
+    square = early_exit.SQUARE
+    signs, changed = [], []
+    for p in predicted:
+        before = p.level(level - 1) if level > 1 else None
+        signs.append(early_exit.signs(p.level(level), before, info, square).reshape(-1, 2))
+        last = early_exit.classes(p.level(info.net.depth), info)
+        now = early_exit.classes(p.level(level), info)
+        changed.append(early_exit.means(now != last, square).ravel())
+    weights, _ = nnls(np.concatenate(signs), np.concatenate(changed))
+    return float(weights[0]), float(weights[1])
+
+
+def _plane(predicted: Predicted, info: ModelInfo) -> tuple[int, int]:
+    height, width = predicted.maps.shape[-2:]
+    return padded_shape((height, width), info.net.multiple)
