@@ -13,6 +13,8 @@ from qtpy.QtWidgets import QWidget
 os.environ["PYQTGRAPH_QT_LIB"] = qtpy.API_NAME  # before the import: else it picks a binding of its own
 import pyqtgraph as pg
 
+from napari_unetpp._types import AUTO
+from napari_unetpp.files.card_text import level_name
 from napari_unetpp.session.speed import ChartPoint
 from napari_unetpp.session.wording import cost_text
 
@@ -22,7 +24,7 @@ STAR = "#f2b705"
 
 
 class SpeedQualityChart(pg.PlotWidget):
-    """Four dots; the current one is ringed, the recommended one is a star.
+    """A dot for each level, and one off their line for Auto; the current is ringed, the recommended a star.
 
     A click on a dot emits ``level_clicked``.
     """
@@ -69,14 +71,15 @@ class SpeedQualityChart(pg.PlotWidget):
             plot.removeItem(text)
         self._texts.clear()
         self._axes(points, ink)
+        fixed = [point for point in scored if point.level != AUTO]
         self._line.setData(
-            [self._factor * point.seconds for point in scored],
-            [point.quality for point in scored],
+            [self._factor * point.seconds for point in fixed],
+            [point.quality for point in fixed],
             pen=pg.mkPen(_faint(ink, 90), width=1),
         )
         self._dots.setData([self._spot(point, point.level == current, ink) for point in scored])
         for point in scored:
-            self._label(f"L{point.level}", point, ink, bold=point.level == current)
+            self._label(level_name(point.level), point, ink, bold=point.level == current)
         if scored:
             self._range(scored)
         else:
@@ -149,7 +152,7 @@ def chart_tip(points: Sequence[ChartPoint]) -> str:
         score = "no score" if point.quality is None else f"Dice {point.quality:.3f}"
         how = "" if point.measured else " (estimate)"
         star = ", recommended" if point.recommended else ""
-        rows.append(f"L{point.level}: {score}, {cost_text(point.seconds)}{how}{star}")
+        rows.append(f"{level_name(point.level)}: {score}, {cost_text(point.seconds)}{how}{star}")
     return "\n".join(rows)
 
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.model_list import list_models
-from napari_unetpp.session.speed import levels_of
 from napari_unetpp.session.wording import NO_MODEL
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def _levels(dock: UnetppDock) -> tuple[int, ...]:
     _wait(lambda: dock.controller.model is not None, "the model could not be read")
     model = dock.controller.model
     assert model is not None
-    return levels_of(model)
+    return model.net.levels
 
 
 def _segment(dock: UnetppDock, viewer: Viewer, level: int) -> tuple[str, NDArray[np.uint8]]:

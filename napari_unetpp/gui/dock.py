@@ -118,6 +118,7 @@ class UnetppDock(CorrectViewMixin):
         form.segment_button.clicked.connect(lambda: signals.segment_pressed.emit())
         form.stop_button.clicked.connect(lambda: signals.stop_pressed.emit())
         form.uncertainty_checkbox.toggled.connect(lambda on: signals.uncertainty_toggled.emit(on))
+        form.depth_checkbox.toggled.connect(lambda on: signals.depth_toggled.emit(on))
         form.click_tool_button.toggled.connect(lambda on: signals.click_tool_toggled.emit(on))
         form.next_button.clicked.connect(lambda: signals.next_pressed.emit())
         form.save_button.clicked.connect(lambda: signals.save_pressed.emit())
@@ -231,6 +232,9 @@ class UnetppDock(CorrectViewMixin):
 
     def set_uncertainty(self, shown: bool) -> None:
         quietly(self.form.uncertainty_checkbox, "setChecked", shown)
+
+    def set_depth_shown(self, shown: bool) -> None:
+        quietly(self.form.depth_checkbox, "setChecked", shown)
 
     def set_can_segment(self, can: bool) -> None:
         self.form.segment_button.setEnabled(can)

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.circle import Circle
 from napari_unetpp.gui.click_tool import ClickTool, camera_of
-from napari_unetpp.gui.overlay import Overlay
+from napari_unetpp.gui.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex, plane_of
 from napari_unetpp.session.ports import LayerSignals
@@ -44,7 +44,8 @@ class NapariLayers(QObject):
         self._watched: dict[Hashable, Layer] = {}
         self._painter = Painter(self)
         self._circle = Circle(viewer, self.signals)
-        self._overlay = Overlay(viewer, TRANSFORMS)
+        self._uncertainty = Overlay(viewer, TRANSFORMS, UNCERTAINTY)
+        self._depth = Overlay(viewer, TRANSFORMS, DEPTH)
         self._click_tool = ClickTool(viewer, self.signals, self.read)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -146,11 +147,21 @@ class NapariLayers(QObject):
         """Lay the uncertainty (Y, X) over the image."""
         image = self.layer(plane.image)
         if image is not None:
-            self._overlay.show(image, self._index(plane), values)
+            self._uncertainty.show(image, self._index(plane), values)
 
     def hide_uncertainty(self) -> None:
         """Take it away."""
-        self._overlay.hide()
+        self._uncertainty.hide()
+
+    def show_depth(self, plane: Plane, values: NDArray[np.uint8]) -> None:
+        """Lay the depth of each place (Y, X) over the image."""
+        image = self.layer(plane.image)
+        if image is not None:
+            self._depth.show(image, self._index(plane), values)
+
+    def hide_depth(self) -> None:
+        """Take that away."""
+        self._depth.hide()
 
     def go_to(self, plane: Plane, y: int, x: int, diameter: float) -> None:
         """Bring a pixel to the middle of the view, an object of this diameter large enough to see."""
@@ -182,7 +193,8 @@ class NapariLayers(QObject):
         self._outputs.clear()
         self._covered.clear()
         self._circle.close()
-        self._overlay.close()
+        self._uncertainty.close()
+        self._depth.close()
         self._click_tool.close()
         self._viewer = None
 
@@ -194,7 +206,12 @@ class NapariLayers(QObject):
 
     def _images(self) -> list[Image]:
         layers = self._viewer.layers
-        return [layer for layer in layers if isinstance(layer, Image) and not self._overlay.is_ours(layer)]
+        ours = self._uncertainty, self._depth
+        return [
+            layer
+            for layer in layers
+            if isinstance(layer, Image) and not any(overlay.is_ours(layer) for overlay in ours)
+        ]
 
     def layer(self, image: Hashable) -> Layer | None:
         """The open layer with this key."""

@@ -8,6 +8,8 @@ from qtpy.QtCore import QRect, QSize, Qt, Signal
 from qtpy.QtGui import QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QSlider, QStyle, QStyleOptionSlider, QVBoxLayout, QWidget
 
+from napari_unetpp.files.card_text import level_name
+
 
 class LevelSlider(QWidget):
     """A slider over a few levels with their names under the stops; names can be clicked."""
@@ -19,7 +21,9 @@ class LevelSlider(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setObjectName("level_slider")
         self.slider.setAccessibleName("Depth of the network")
-        self.slider.setToolTip("Depth of the network: L1 is fastest, L4 the most thorough")
+        self.slider.setToolTip(
+            "Depth of the network: L1 is fastest, L4 the most thorough, Auto as deep as each place needs"
+        )
         self.slider.setRange(1, 4)
         self.slider.setSingleStep(1)
         self.slider.setPageStep(1)
@@ -74,7 +78,7 @@ class _Marks(QWidget):
             width = 40
             left = min(max(self.centre(level) - width // 2, -width // 2 + 9), self.width() - width // 2 - 9)
             box = QRect(left, 0, width, self.height())
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, f"L{level}")
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, level_name(level))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         levels = range(self._slider.minimum(), self._slider.maximum() + 1)

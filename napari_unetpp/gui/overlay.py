@@ -1,4 +1,4 @@
-"""The uncertainty of a result as an image layer over it: at most one, gone when it is not wanted."""
+"""Values about a result as an image layer over it: at most one of a kind, gone when it is not wanted."""
 
 from __future__ import annotations
 
@@ -14,12 +14,21 @@ from napari_unetpp.gui.planes import PlaneIndex
 GLOW = Colormap([[0, 0, 0, 0], [1, 0.5, 0, 0.5], [1, 0.95, 0.2, 1]], controls=[0, 0.5, 1], name="uncertainty")
 """Sure is clear, uncertain glows."""
 
+STEPS = Colormap([[0, 0, 0, 0], [0.1, 0.6, 1, 0.2], [0.2, 0.3, 1, 0.35], [0.6, 0.1, 0.9, 0.5]], name="depth")
+"""L1 is clear, L4 violet."""
+
+UNCERTAINTY = ("uncertainty", GLOW, (0, 255))
+DEPTH = ("depth", STEPS, (1, 4))
+
 
 class Overlay:
     """Shows one plane of values; other planes of a stack show nothing."""
 
-    def __init__(self, viewer: Any, transforms: tuple[str, ...]) -> None:
+    def __init__(
+        self, viewer: Any, transforms: tuple[str, ...], kind: tuple[str, Colormap, tuple[int, int]]
+    ) -> None:
         self._viewer, self._transforms = viewer, transforms
+        self._name, self._colormap, self._limits = kind
         self._layer: Image | None = None
         self._shown: PlaneIndex | None = None
 
@@ -55,9 +64,9 @@ class Overlay:
         selected = self._viewer.layers.selection.active
         layer = Image(
             np.zeros(shape, np.uint8),
-            name=f"{image.name} uncertainty",
-            colormap=GLOW,
-            contrast_limits=(0, 255),
+            name=f"{image.name} {self._name}",
+            colormap=self._colormap,
+            contrast_limits=self._limits,
             blending="translucent",
             **{name: getattr(image, name) for name in self._transforms},
         )

@@ -18,6 +18,7 @@ from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.session import speed, wording
 from napari_unetpp.session.costs import Costs
 from napari_unetpp.session.cycle import Cycle
+from napari_unetpp.session.depths import Depths
 from napari_unetpp.session.doubts import Doubts
 from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.presenter import Presenter
@@ -49,6 +50,7 @@ SIGNALS = {
     "live": "toggled",
     "split": "toggled",
     "uncertainty": "toggled",
+    "depth": "toggled",
 }
 """Fields of the state, and how the view's signals for them end."""
 
@@ -98,6 +100,7 @@ class Controller:
             view, layers, self.state, self.presenter, lambda: self.model, lambda: self.telling()
         )
         self.doubts = Doubts(view, layers, runner, workshop, self.state, self.cycle, self.telling)
+        self.depths = Depths(view, layers, runner, workshop, self.state, self.cycle)
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self._list_models = models
         self._models: dict[str, ModelInfo] = {}
@@ -141,10 +144,11 @@ class Controller:
     def _connect(self) -> None:
         self.sizing.connect()
         self.doubts.connect()
+        self.depths.connect()
         signals, layers, cycle = self.view.signals, self.layers.signals, self.cycle
         for name, change in SIGNALS.items():
             getattr(signals, f"{name}_{change}").connect(self.setter(name))
-        for name in SIGNALS:
+        for name in SIGNALS.keys() - {"depth"}:  # `Depths` reacts to that itself
             reaction = self._on_rule if name in RULE else getattr(self, f"_on_{name}")
             getattr(self.state.events, name).connect(reaction)
         for signal, reaction in (

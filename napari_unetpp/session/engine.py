@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo, PredictEvent, PredictRequest, Region, ShouldStop, Spot
+from napari_unetpp._types import AUTO, ModelInfo, PredictEvent, PredictRequest, Region, ShouldStop, Spot
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.values import PickRequest, Rule
 
@@ -93,6 +93,10 @@ class TorchEngine:
         model = replace(model, decode=replace(model.decode, threshold=threshold))
         return _plane_maps(kept, model, level).uncertainty()
 
+    def depth(self, kept: Kept, model: ModelInfo, level: int) -> NDArray[np.uint8]:
+        """The level from which each pixel comes, on the grid of the image."""
+        return _plane_maps(kept, model, level).depth()
+
     def window(
         self,
         cache: NodeCache,
@@ -112,7 +116,8 @@ class TorchEngine:
         rule = request.model.normalisation
         stats = cache.stats(plane.key, rule, lambda: measure(image, rule))
         scale = request.scale or self.scale(request.model, plane.shape, plane.pixel_size)
-        return predict_window(evaluator, image, region, request.level, scale, stats)
+        level = request.model.recommended_level if request.level == AUTO else request.level
+        return predict_window(evaluator, image, region, level, scale, stats)
 
     def pick(self, maps: NDArray[np.float32], request: PickRequest, region: Region) -> NDArray[np.uint32]:
         """What a click on the plane means, as labels of `region`."""

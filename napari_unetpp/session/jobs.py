@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Region, ShouldStop, UnetppError
+from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError
 from napari_unetpp.session import objects, painting
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.predicting import predict_plane
 from napari_unetpp.session.speed import levels_of
 from napari_unetpp.session.values import (
+    DepthMap,
     Doubt,
     Event,
     Outcome,
@@ -113,6 +114,15 @@ def doubt(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> 
     diameter = typical_diameter(request, key.scale)
     places = workshop.engine.places(values, diameter)
     yield Doubt(request, np.rint(255 * values).astype(np.uint8), places, diameter)
+
+
+def depth(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
+    """How deep Auto went; nothing where the maps are no longer kept."""
+    del should_stop  # short, and asked for
+    evaluator = workshop.evaluator(request.model, request.device)
+    kept = workshop.find(_key(workshop, request, evaluator.version))
+    if kept is not None and kept.store.complete(request.level):
+        yield DepthMap(request, workshop.engine.depth(kept, request.model, request.level))
 
 
 def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> Iterator[Event]:
@@ -223,4 +233,5 @@ def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: fl
         peak=kept.peaks.get(request.level, 0.0),
         constant=kept.constant,
         notes=kept.notes,
+        share=kept.share if request.level == AUTO else None,
     )

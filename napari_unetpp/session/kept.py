@@ -19,6 +19,7 @@ class Maps(Protocol):
     def nbytes(self) -> int: ...
     def complete(self, level: int) -> bool: ...
     def maps(self, level: int) -> NDArray[np.float32]: ...
+    def depth(self, level: int) -> NDArray[np.uint8]: ...
     def add(self, event: Any) -> None: ...
 
 
@@ -35,6 +36,8 @@ class Kept:
         Pixels without a value.
     peaks : dict
         Highest foreground probability per level.
+    share : float or None
+        FLOPs executed by Auto, as a share of those of the deepest level.
     """
 
     store: Maps
@@ -43,6 +46,7 @@ class Kept:
     notes: tuple[str, ...] = ()
     decoded: OrderedDict[tuple[int, Rule], NDArray[Any]] = field(default_factory=OrderedDict)
     peaks: dict[int, float] = field(default_factory=dict)
+    share: float | None = None
 
     @property
     def constant(self) -> bool:

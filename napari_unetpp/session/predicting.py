@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import (
+    AUTO,
     ModelInfo,
     PredictDone,
     PredictRequest,
@@ -16,6 +17,8 @@ from napari_unetpp._types import (
     ShouldStop,
     TileDone,
 )
+from napari_unetpp.engine import tiles
+from napari_unetpp.net import graph
 from napari_unetpp.session import painting
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.values import (
@@ -127,6 +130,10 @@ class _Run:
         assert self.kept is not None
         self.workshop.keep(self.key, self.kept)
         self.finished = True
+        if event.level == AUTO and event.nodes_reused == 0:
+            config = self.request.model.net
+            padded = tiles.padded_shape(self.shape, config.multiple)
+            self.kept.share = event.flops / graph.flops(config.depth, config, *padded)
         if event.nodes_reused == 0 and event.nodes_computed > 0:
             megapixels = self.shape[0] * self.shape[1] / 1e6
             if megapixels >= 0.05:

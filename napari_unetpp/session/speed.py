@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from napari_unetpp._types import ModelInfo, ScoreSet
+from napari_unetpp._types import AUTO, ModelInfo, ScoreSet
 from napari_unetpp.net import graph
 
 ASSUMED_FLOPS = 100e9
@@ -24,8 +24,8 @@ class ChartPoint:
 
 
 def levels_of(model: ModelInfo) -> tuple[int, ...]:
-    """Levels that the model has."""
-    return model.net.levels
+    """Levels that can be asked for: those of the network, and `AUTO` where the model has a rule for it."""
+    return (*model.net.levels, AUTO) if model.stopping else model.net.levels
 
 
 def scores_of(model: ModelInfo) -> ScoreSet | None:
@@ -35,6 +35,8 @@ def scores_of(model: ModelInfo) -> ScoreSet | None:
 
 def quality(model: ModelInfo, level: int) -> float | None:
     """Dice of `level` on the model's validation data."""
+    if level == AUTO:
+        return model.stopping.scores.dice if model.stopping else None
     scores = scores_of(model)
     entry = scores.levels.get(level) if scores else None
     return entry.dice if entry else None
@@ -42,12 +44,17 @@ def quality(model: ModelInfo, level: int) -> float | None:
 
 def estimate(model: ModelInfo, level: int, measured: Mapping[int, float]) -> float:
     """Seconds per megapixel of `level`, scaled by FLOPs from the nearest measured level."""
-    cost = graph.flops(level, model.net, 1024, 1024) * 1e6 / 2**20
     if not measured:
-        return cost / ASSUMED_FLOPS
+        return _flops(model, level) / ASSUMED_FLOPS
     near = min(measured, key=lambda other: abs(other - level))
-    known = graph.flops(near, model.net, 1024, 1024) * 1e6 / 2**20
-    return measured[near] * cost / known
+    return measured[near] * _flops(model, level) / _flops(model, near)
+
+
+def _flops(model: ModelInfo, level: int) -> float:
+    """Per megapixel; of Auto, what it took on the model's validation data."""
+    if level == AUTO and model.stopping:
+        return model.stopping.share * _flops(model, model.net.depth)
+    return graph.flops(level, model.net, 1024, 1024) * 1e6 / 2**20
 
 
 def points(model: ModelInfo, measured: Mapping[int, float]) -> list[ChartPoint]:

@@ -23,13 +23,13 @@ class SessionState:
     model : str or None
         Key of the chosen model.
     level : int
-        Depth, 1-4.
+        Depth, 1-4, or `AUTO`.
     scale : float or None
         Working grid = input grid times `scale`; None follows the model's sampling rule.
     live : bool
         Whether moving the slider or the displayed plane segments again.
-    uncertainty : bool
-        Whether the uncertainty of the result is shown.
+    uncertainty, depth : bool
+        Whether the uncertainty of the result, and how deep Auto went, are shown.
     labels_as : LabelsAs
         What the labels of the chosen image say.
     background : int
@@ -50,6 +50,7 @@ class SessionState:
     min_size: int = 15
     split: bool = True
     uncertainty: bool = False
+    depth: bool = False
     scale: float | None = None
     labels_as: LabelsAs = "corrections"
     background: int = 1

@@ -27,7 +27,7 @@ class Settings:
     memory_budget_gb : float
         Memory for intermediate results; what fits is not computed again when the slider goes deeper.
     default_level : int
-        Level at which the slider starts; 0: the one the model recommends.
+        Level at which the slider starts (5: Auto); 0: the one the model recommends.
     live : bool
         Whether the Live box is ticked at first.
     """
@@ -217,6 +217,8 @@ class Outcome:
         Fraction of the plane that is foreground.
     peak : float
         Highest foreground probability.
+    share : float or None
+        FLOPs executed by Auto, as a share of those of the deepest level.
     """
 
     generation: int
@@ -230,6 +232,7 @@ class Outcome:
     peak: float
     constant: bool = False
     notes: tuple[str, ...] = ()
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +287,14 @@ class Doubt:
     diameter: float
 
 
+@dataclass(frozen=True, eq=False)
+class DepthMap:
+    """The level from which each pixel of a result comes: `values` is uint8 of shape (Y, X)."""
+
+    request: ShowRequest
+    values: NDArray[np.uint8]
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """Files that were written."""
@@ -323,7 +334,7 @@ class Restored:
 
 RunEvent = Phase | Progress | Paint | Outcome | Stopped
 FileEvent = Saved | ModelKept | Autosaved | CorrectionsSaved | Restored
-Event = RunEvent | Ready | Speed | Doubt | Picked | FileEvent | FinetuneEvent
+Event = RunEvent | Ready | Speed | Doubt | DepthMap | Picked | FileEvent | FinetuneEvent
 Job = Callable[[ShouldStop], Iterator[Event]]
 """Work for the runner: given the flag, a generator of events."""
 

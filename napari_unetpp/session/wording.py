@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_unetpp._types import LabelsAs, ModelInfo, UnetppError
+from napari_unetpp._types import AUTO, LabelsAs, ModelInfo, StoppingRule, UnetppError
+from napari_unetpp.files.card_text import level_name
 from napari_unetpp.net import graph
 from napari_unetpp.session.speed import ChartPoint, scores_of
 from napari_unetpp.session.values import Outcome, Plane, Ready, ResultKind, Rule, Tone
@@ -58,16 +59,18 @@ def cost_text(seconds_per_megapixel: float) -> str:
 
 def readout(model: ModelInfo, point: ChartPoint) -> tuple[str, str]:
     """The line under the slider, and its tool tip."""
-    millions = graph.parameters(point.level, model.net) / 1e6
+    millions = graph.parameters(network_level(model, point.level), model.net) / 1e6
     cost = cost_text(point.seconds)
     cost = f"{cost} here" if point.measured else f"~{cost} est."
     score = "no score" if point.quality is None else f"Dice {point.quality:.2f}"
-    text = f"L{point.level} · {millions:.2f} M · {cost} · {score}"
+    text = f"{level_name(point.level)} · {millions:.2f} M · {cost} · {score}"
     return text, _readout_tip(model, point, millions)
 
 
 def _readout_tip(model: ModelInfo, point: ChartPoint, millions: float) -> str:
     how = "measured on this machine" if point.measured else "estimated, not yet measured here"
+    if point.level == AUTO and model.stopping:
+        return _auto_tip(model.stopping, f"{cost_text(point.seconds)}, {how}")
     scores = scores_of(model)
     quality = "This model carries no scores."
     if scores is not None and (entry := scores.levels.get(point.level)):
@@ -77,6 +80,18 @@ def _readout_tip(model: ModelInfo, point: ChartPoint, millions: float) -> str:
     star = " This is the recommended depth." if point.recommended else ""
     cost = cost_text(point.seconds)
     return f"Depth {point.level}: {millions:.2f} million parameters; {cost}, {how}. {quality}{star}"
+
+
+def _auto_tip(rule: StoppingRule, cost: str) -> str:
+    return (
+        f"Auto: every place as deep as it needs, whole objects at a time. {cost}. On held-out images it took"
+        f" {rule.share:.0%} of the deepest level's work, and was allowed to lose {rule.tolerance:g} Dice."
+    )
+
+
+def network_level(model: ModelInfo, level: int) -> int:
+    """The deepest level whose nodes a depth may need."""
+    return model.net.depth if level == AUTO else level
 
 
 def plane_text(plane: Plane) -> str:
@@ -89,7 +104,9 @@ def plane_text(plane: Plane) -> str:
 
 def result(outcome: Outcome, rule: Rule) -> tuple[str, Tone, list[Offer]]:
     """The result line; an empty or absurd result says why and what to do."""
-    tail = f"L{outcome.level}, {seconds_text(outcome.seconds)}"
+    tail = f"{level_name(outcome.level)}, {seconds_text(outcome.seconds)}"
+    if outcome.share is not None:
+        tail += f", {outcome.share:.0%} of the full work"
     text, tone, offers = _verdict(outcome, rule, tail)
     notes = " ".join(outcome.notes)
     return (f"{text}\n{notes}" if notes else text), tone, offers
@@ -159,7 +176,7 @@ def stopped(done: int, total: int) -> str:
 
 def not_computed(point: ChartPoint) -> str:
     """What a deeper level takes."""
-    return f"L{point.level} is not computed yet ({cost_text(point.seconds)}): press Segment."
+    return f"{level_name(point.level)} is not computed yet ({cost_text(point.seconds)}): press Segment."
 
 
 def restriction(model: ModelInfo) -> str:
@@ -207,7 +224,7 @@ def added(count: int, seconds: float, level: int) -> str:
     if not count:
         return "This is marked already. Shift+click takes it away."
     noun = "object" if count == 1 else "objects"
-    return f"{count} {noun} added, L{level}, {seconds_text(seconds)}. Ctrl+Z takes it back."
+    return f"{count} {noun} added, {level_name(level)}, {seconds_text(seconds)}. Ctrl+Z takes it back."
 
 
 def taken(count: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_unetpp._types import (
+    AUTO,
     LevelScores,
     ModelInfo,
     NetConfig,
@@ -25,6 +26,9 @@ from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import ImageChoice, Plane
+
+FLOPS = 10**9
+"""What the stand-in of the engine says it executed."""
 
 
 class FakeEngine(TorchEngine):
@@ -56,7 +60,7 @@ class FakeEngine(TorchEngine):
             for y in range(0, image.shape[0], self.tile)
             for x in range(0, image.shape[1], self.tile)
         ]
-        levels = tuple(range(1, request.level + 1))
+        levels = (1, AUTO) if request.level == AUTO else tuple(range(1, request.level + 1))
         yield PredictStarted(request.generation, image.shape, levels, len(regions))
         done, total = 0, len(regions) * len(levels)
         for region in regions:
@@ -67,8 +71,9 @@ class FakeEngine(TorchEngine):
                 done += 1
                 part = np.clip(np.nan_to_num(image[region.slices]) - 0.01 * (4 - level), 0, 1)
                 maps = np.stack([part, part])
-                yield TileDone(request.generation, level, region, maps, done, total)
-        yield PredictDone(request.generation, request.level, 0.1, 10, 0, False)
+                depth = None if level != AUTO else np.where(part > 0.5, 4, 1).astype(np.uint8)
+                yield TileDone(request.generation, level, region, maps, done, total, depth)
+        yield PredictDone(request.generation, request.level, 0.1, 10, 0, False, flops=FLOPS)
 
     def window(self, cache: Any, request: Any, evaluator: Any, kept: Any, region: Region) -> np.ndarray:
         self.windows.append((region, kept is not None))
@@ -93,6 +98,7 @@ class FakeLayers:
         self.closed = False
         self.circle: float | None = None
         self.uncertainty: np.ndarray | None = None
+        self.depth: np.ndarray | None = None
         self.went: list[tuple[int, int]] = []
         self.clicking: Hashable | None = None
         self.paints: list[tuple[Region, bool]] = []
@@ -136,6 +142,12 @@ class FakeLayers:
 
     def hide_uncertainty(self) -> None:
         self.uncertainty = None
+
+    def show_depth(self, plane: Plane, values: np.ndarray) -> None:
+        self.depth = values
+
+    def hide_depth(self) -> None:
+        self.depth = None
 
     def go_to(self, plane: Plane, y: int, x: int, diameter: float) -> None:
         self.went.append((y, x))
