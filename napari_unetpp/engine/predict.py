@@ -133,7 +133,8 @@ class _Prediction:
         for level in levels:
             known = self.cache.get(key)
             before = len(known)
-            x = None if (0, 0) in known else self.evaluator.tensor(self.plane.read(tile.read))
+            image_needed = graph.needs_image(level, known, self.evaluator.info.net)
+            x = self.evaluator.tensor(self.plane.read(tile.read)) if image_needed else None
             complete = self.evaluator.nodes(x, level, known, self.should_stop)
             self.computed += len(known) - before
             if len(known) > before:
