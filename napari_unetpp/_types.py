@@ -287,12 +287,13 @@ class PredictRequest:
 
 @dataclass(frozen=True, eq=False)
 class PredictStarted:
-    """The plan is made. `shape` is the working grid."""
+    """The plan is made. `shape` is the working grid; `notes` say what is unusual about the plan."""
 
     generation: int
     shape: tuple[int, int]
     levels: tuple[int, ...]
     tiles: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

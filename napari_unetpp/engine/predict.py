@@ -88,7 +88,9 @@ class _Prediction:
         self._prepare()
         tile_count = len(self.plan.live) + len(self.plan.batch)
         self.total = tile_count * len(self.levels)
-        yield PredictStarted(self.request.generation, self.shape, self.levels, tile_count)
+        note = tiles.seams_note(self.plan, self.evaluator.info.net)
+        notes = (note,) if note else ()
+        yield PredictStarted(self.request.generation, self.shape, self.levels, tile_count, notes)
         finished = yield from self._all_tiles()
         seconds = time.perf_counter() - start
         yield PredictDone(

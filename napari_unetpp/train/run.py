@@ -101,6 +101,7 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     from napari_unetpp.net.unetpp import UNetPlusPlus
     from napari_unetpp.train.fit import Fit
     from napari_unetpp.train.norms import measure_norms
+    from napari_unetpp.train.registry import start_encoder
 
     rng = np.random.default_rng(request.seed)
     parent = None if request.start is None else find_model(request.start)
@@ -109,6 +110,8 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     net = UNetPlusPlus(info.net)
     if parent is not None:
         start_from(net, parent)
+    elif info.net.encoder:
+        start_encoder(net)
     source = _patches(train, info, rng)
     options = _options(request, info, len(train), scratch=parent is None)
     fit = Fit(net, source, info.task, options)
@@ -157,6 +160,7 @@ def _settings(request: TrainRequest, info: ModelInfo) -> dict[str, Any]:
         "outputs": list(info.outputs),
         "widths": list(info.net.widths),
         "arch": info.net.arch,
+        "encoder": info.net.encoder,
         "supervision": info.net.supervision,
         "sampling": [info.sampling.kind, info.sampling.value] if info.sampling.kind == "frame" else None,
         "seed": request.seed,
@@ -185,8 +189,8 @@ def _prepare(
     if request.arch not in BASELINES:
         raise UnetppError(f"--arch {request.arch} was given; expected one of {', '.join(BASELINES)}.")
     net = replace(BASELINES[request.arch](), supervision=request.supervision)
-    if parent is not None and request.arch != "unetpp" and net.arch != parent.net.arch:
-        raise UnetppError(f"--arch {request.arch} was given, but {parent.name} is a {parent.net.arch}.")
+    if parent is not None and request.arch != "unetpp" and _wiring(net) != _wiring(parent.net):
+        raise UnetppError(f"--arch {request.arch} was given, but {parent.name} is a {_wiring(parent.net)}.")
     if parent is not None and request.supervision == "last" and len(parent.net.levels) > 1:
         raise UnetppError(f"--supervision last was given, but {parent.name} has a head for every level.")
     base = _card(parent, task, net)
@@ -221,6 +225,11 @@ def _prepare(
     licence = base.licence if request.licence is None else request.licence
     named = replace(base, name=request.out.stem, title=title, licence=licence, path=None, sha256=None)
     return named, train, held
+
+
+def _wiring(net: NetConfig) -> str:
+    """What networks must have in common for weights to pass from one to the other."""
+    return f"{net.arch} on {net.encoder}" if net.encoder else net.arch
 
 
 def _card(parent: ModelInfo | None, task: Task, net: NetConfig) -> ModelInfo:
