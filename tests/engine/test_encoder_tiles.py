@@ -6,6 +6,7 @@ from conftest import BFLOAT16, collect, largest_difference, make_evaluator
 
 from napari_unetpp._types import ENCODERS, NetConfig, Region
 from napari_unetpp.engine import decode, tiles
+from napari_unetpp.engine.benchmark import run_benchmark, tiled_side
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.engine.normalise import measure
@@ -96,6 +97,21 @@ def test_bf16_gives_nearly_the_same_mask(on_encoder, phase):
     for level in (1, 2, 3, 4):
         a, b = (decode.mask(store.maps(level), half.info) for store in (full, low))
         assert (a == b).mean() >= 0.97
+
+
+def test_the_benchmark_measures_every_level(on_encoder, monkeypatch):
+    monkeypatch.setattr(tiles, "WHOLE_PIXELS", tiles.CELL**2 - 1)
+    monkeypatch.setattr(tiles, "POOLING_WHOLE_PIXELS", tiles.CELL**2 - 1)
+    result = run_benchmark(on_encoder, side=64, turns=1)
+    for level, row in result["levels"].items():
+        assert row["parameters"] == graph.parameters(int(level), on_encoder.info.net)
+        assert (row["incremental_ms"] is None) == (level == "1") and row["gflops"] > 0
+
+
+def test_the_benchmark_takes_a_plane_that_needs_tiles():
+    for config in (NetConfig(), NetConfig(encoder="resnet18"), POOLING):
+        side = tiled_side(config)
+        assert len(tiles.plan((side, side), config, 4).batch) > 1
 
 
 # -------------------------------------------------- means over the whole input
