@@ -32,6 +32,12 @@ PLAIN = ("unet", "unet-sum", "flat")
 ARCHITECTURES = NESTED + PLAIN
 """Wirings of the grid; the plain ones have one head."""
 
+ENCODERS = ("resnet18", "efficientnet-b0")
+"""Encoders that can take the place of the nodes X^{i,0}, i > 0 (see `net.encoder_plan`)."""
+
+POOLING_ENCODERS = ("efficientnet-b0",)
+"""Those that weigh channels by their mean over the whole input."""
+
 Supervision = Literal["deep", "last"]
 SUPERVISIONS: tuple[Supervision, ...] = ("deep", "last")
 
@@ -59,12 +65,15 @@ class NetConfig:
     outputs : int
         Channels of every head.
     widths : tuple of int
-        Channels per row i; ``len(widths) - 1`` is the depth of the full network.
+        Channels per row i; ``len(widths) - 1`` is the depth of the full network. With an `encoder` its
+        stages have channels of their own, and these are the widths of the other nodes.
     arch : str
         How the nodes of the grid are wired (see `net.graph`); ``"unetpp"`` is the nested U-Net.
     supervision : {"deep", "last"}
         ``deep``: a nested network has a head for every level. ``last``: for the deepest one alone, as
         in training without deep supervision, after which shallow heads would mean nothing.
+    encoder : str
+        One of `ENCODERS`, whose stages are the nodes X^{i,0}, i > 0; empty: our own nodes.
     """
 
     in_channels: int = 3
@@ -72,6 +81,7 @@ class NetConfig:
     widths: tuple[int, ...] = DEFAULT_WIDTHS
     arch: str = "unetpp"
     supervision: Supervision = "deep"
+    encoder: str = ""
 
     @property
     def depth(self) -> int:
@@ -88,6 +98,11 @@ class NetConfig:
     def multiple(self) -> int:
         """Images are edge-replicated to a multiple of this, whatever the level."""
         return 1 << self.depth
+
+    @property
+    def tile_exact(self) -> bool:
+        """Whether tiles with a halo give the same result as the whole plane."""
+        return self.encoder not in POOLING_ENCODERS
 
 
 # ------------------------------------------------------------- the model card
@@ -310,12 +325,13 @@ class PredictRequest:
 
 @dataclass(frozen=True, eq=False)
 class PredictStarted:
-    """The plan is made. `shape` is the working grid."""
+    """The plan is made. `shape` is the working grid; `notes` say what is unusual about the plan."""
 
     generation: int
     shape: tuple[int, int]
     levels: tuple[int, ...]
     tiles: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

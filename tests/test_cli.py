@@ -299,9 +299,9 @@ def test_evaluate_refuses_unpaired_folders(run: Run, labelled: Path, tiny_model:
 def test_benchmark_measures_every_level(
     run: Run, tiny_model: ModelInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_unetpp.engine import benchmark, tiles
+    from napari_unetpp.engine import tiles
 
-    monkeypatch.setattr(benchmark, "WHOLE_PIXELS", tiles.CELL**2 - 1)  # a tile or four say the same here
+    monkeypatch.setattr(tiles, "WHOLE_PIXELS", tiles.CELL**2 - 1)  # a tile or four say the same here
     status, out, err = run("benchmark", "--model", "tiny", "--device", "cpu", "--json", tmp_path / "b.json")
     assert status == 0 and "measuring tiny on cpu" in err
     assert "convolution peak" in out and all(f"\nL{level} " in out for level in (1, 2, 3, 4))

@@ -35,7 +35,7 @@ class AutoTile:
     evaluator : Evaluator
         Of a model with a stopping rule.
     x : Tensor of shape (1, C, Y, X) or None
-        None is enough where X^{0,0} is known.
+        None is enough where no node that is missing reads it.
     known : mapping from node to Tensor
         Nodes that are known completely; those evaluated completely are added.
     core : Region

@@ -192,6 +192,8 @@ def parts(
 ) -> tuple[Part, ...] | None:
     """The parts of a node that the rectangles need; None where all of it is less work.
 
+    A stage of an encoder of others is evaluated as a whole: it may read means of the whole plane.
+
     Parameters
     ----------
     boxes : sequence of Region
@@ -199,6 +201,8 @@ def parts(
     plane : (int, int)
         Size of the input, px: a multiple of ``config.multiple``.
     """
+    if graph.stage(node, config):
+        return None
     i, _ = node
     grid = plane[0] >> i, plane[1] >> i
     side = square >> i

@@ -93,7 +93,9 @@ class _Prediction:
         self._prepare()
         tile_count = len(self.plan.live) + len(self.plan.batch)
         self.total = tile_count * len(self.levels)
-        yield PredictStarted(self.request.generation, self.shape, self.levels, tile_count)
+        note = tiles.seams_note(self.plan, self.evaluator.info.net)
+        notes = (note,) if note else ()
+        yield PredictStarted(self.request.generation, self.shape, self.levels, tile_count, notes)
         finished = yield from self._all_tiles()
         seconds = time.perf_counter() - start
         yield PredictDone(
@@ -142,7 +144,8 @@ class _Prediction:
                 return (yield from self._auto(tile))
             known = self.cache.get(key)
             before = len(known)
-            x = None if (0, 0) in known else self.evaluator.tensor(self.plane.read(tile.read))
+            image_needed = graph.needs_image(level, known, self.evaluator.info.net)
+            x = self.evaluator.tensor(self.plane.read(tile.read)) if image_needed else None
             complete = self.evaluator.nodes(x, level, known, self.should_stop)
             self._count(tile, list(known)[before:])
             if len(known) > before:
@@ -175,7 +178,8 @@ class _Prediction:
         key = self._key(tile)
         known = self.cache.get(key) if tile.live else {}
         before = len(known)
-        x = None if (0, 0) in known else self.evaluator.tensor(self.plane.read(tile.read))
+        image_needed = graph.needs_image(self.deepest, known, self.evaluator.info.net)
+        x = self.evaluator.tensor(self.plane.read(tile.read)) if image_needed else None
         auto = AutoTile(self.evaluator, x, known, tile.crop)
         found: Deepened | None = None
         for step in auto.run(self.should_stop):

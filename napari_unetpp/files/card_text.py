@@ -39,7 +39,7 @@ def card_text(info: ModelInfo) -> str:
         f"{info.name}: {info.title}" if info.title else info.name,
         f"  task          {info.task} ({', '.join(info.classes)})",
         f"  licence       {info.licence or 'not stated'}",
-        f"  network       {info.net.arch}, widths {'-'.join(map(str, info.net.widths))}, "
+        f"  network       {_network(info)}, widths {'-'.join(map(str, info.net.widths))}, "
         f"{heads}, outputs {', '.join(info.outputs)}",
         f"  intensities   percentiles {info.normalisation.low:g} and {info.normalisation.high:g}",
         f"  sampling      {info.sampling.kind}, {info.sampling.value:g}",
@@ -56,6 +56,14 @@ def card_text(info: ModelInfo) -> str:
     lines += ["", "  provenance", *(f"    {key}: {value}" for key, value in info.provenance.items())]
     lines += ["", f"  file    {info.path}", f"  sha256  {info.sha256}"]
     return "\n".join(lines)
+
+
+def _network(info: ModelInfo) -> str:
+    """Wiring and encoder; whether planes have to be done in one piece."""
+    if not info.net.encoder:
+        return info.net.arch
+    tiled = "" if info.net.tile_exact else " (not tile-exact: large planes in tiles may show seams)"
+    return f"{info.net.arch} on {info.net.encoder}{tiled}"
 
 
 def scores_text(scores: ScoreSet) -> str:

@@ -13,8 +13,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from napari_unetpp._types import NetConfig, UnetppError
+from napari_unetpp._types import NetConfig, Node, UnetppError
 from napari_unetpp.net import graph
+from napari_unetpp.net.encoder_plan import Stage, named_convs
 
 MAX_HEADER = 4 * 2**20
 """Bytes. Ours is about 20 kB; a larger one is an attempt to fill the memory."""
@@ -110,11 +111,16 @@ def expected_shapes(config: NetConfig) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for i, j in graph.nodes(config.depth, config.arch):
         name, width = f"nodes.x_{i}_{j}", config.widths[i]
+        of_encoder = graph.stage((i, j), config)
+        if of_encoder:
+            shapes |= _stage_shapes(name, of_encoder)
+            continue
         shapes[f"{name}.first.conv.weight"] = (width, graph.in_channels((i, j), config), 3, 3)
         shapes[f"{name}.second.conv.weight"] = (width, width, 3, 3)
         shapes |= {f"{name}.{unit}.conv.bias": (width,) for unit in ("first", "second")}
-        if graph.below((i, j), config.arch):
-            shapes[f"{name}.up.weight"] = (config.widths[i + 1], width, 2, 2)
+        under = graph.up_channels((i, j), config)
+        if under:
+            shapes[f"{name}.up.weight"] = (under, width, 2, 2)
             shapes[f"{name}.up.bias"] = (width,)
     for k in (level - 1 for level in config.levels):
         shapes[f"heads.{k}.weight"] = (config.outputs, config.widths[0], 1, 1)
@@ -122,16 +128,37 @@ def expected_shapes(config: NetConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def _stage_shapes(name: str, stage: Stage) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for unit, conv in named_convs(stage):
+        shapes[f"{name}.{unit}.conv.weight"] = (
+            conv.outputs,
+            conv.inputs // conv.groups,
+            conv.kernel,
+            conv.kernel,
+        )
+        shapes[f"{name}.{unit}.conv.bias"] = (conv.outputs,)
+    return shapes
+
+
 def norm_shapes(config: NetConfig) -> dict[str, tuple[int, ...]]:
     """Shapes of the batch norms, which a file has either all or none of (folded)."""
     shapes: dict[str, tuple[int, ...]] = {}
     for i, j in graph.nodes(config.depth, config.arch):
-        for unit in ("first", "second"):
+        for unit, width in _normed_units((i, j), config):
             name = f"nodes.x_{i}_{j}.{unit}.norm"
             fields = ("weight", "bias", "running_mean", "running_var")
-            shapes |= {f"{name}.{field}": (config.widths[i],) for field in fields}
+            shapes |= {f"{name}.{field}": (width,) for field in fields}
             shapes[f"{name}.num_batches_tracked"] = ()
     return shapes
+
+
+def _normed_units(node: Node, config: NetConfig) -> list[tuple[str, int]]:
+    """Convolutions of a node that have a batch norm, and its channels."""
+    of_encoder = graph.stage(node, config)
+    if of_encoder:
+        return [(unit, conv.outputs) for unit, conv in named_convs(of_encoder) if conv.norm]
+    return [(unit, config.widths[node[0]]) for unit in ("first", "second")]
 
 
 def check_shapes(shapes: Mapping[str, tuple[int, ...]], config: NetConfig, where: object) -> None:

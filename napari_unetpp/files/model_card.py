@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_unetpp._types import (
     ARCHITECTURES,
+    ENCODERS,
     SUPERVISIONS,
     DecodeRule,
     LevelScores,
@@ -21,6 +22,7 @@ from napari_unetpp._types import (
     StoppingRule,
     UnetppError,
 )
+from napari_unetpp.net import encoder_plan
 
 MAX_WIDTH = 8192
 MAX_DEPTH = 8
@@ -96,15 +98,23 @@ def _card(card: Any) -> ModelInfo:
 
 
 def _net(net: Mapping[str, Any]) -> NetConfig:
-    widths = net["widths"]
+    widths, encoder = net["widths"], net.get("encoder", "")
+    if encoder != "" and encoder not in ENCODERS:
+        raise UnetppError(
+            f"the network has the encoder {str(encoder)[:40]!r}, and this napari-unetpp knows "
+            f"{' and '.join(ENCODERS)}. Update napari-unetpp."
+        )
     if not isinstance(widths, list) or not 2 <= len(widths) <= MAX_DEPTH + 1:
         raise ValueError(f"widths {widths!r}")
+    if encoder and (net["arch"] != "unetpp" or len(widths) > len(encoder_plan.encoder(encoder).stages) + 1):
+        raise ValueError(f"{str(net['arch'])[:40]!r} with widths {widths!r} on the encoder {encoder}")
     return NetConfig(
         in_channels=_integer(net["in_channels"], 1, MAX_WIDTH),
         outputs=_integer(net["outputs"], 1, MAX_WIDTH),
         widths=tuple(_integer(width, 1, MAX_WIDTH) for width in widths),
         arch=_one_of(net["arch"], ARCHITECTURES),
         supervision=_one_of(net.get("supervision", "deep"), SUPERVISIONS),
+        encoder=encoder,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari_unetpp._types import DEFAULT_WIDTHS, NetConfig
+from napari_unetpp.net import encoder_plan
 
 WIDE_WIDTHS = (35, 70, 140, 280, 560)
 """The wide U-Net of TMI 2020: about as many parameters as UNet++."""
@@ -25,6 +26,12 @@ def _unet(depth: int) -> Callable[[], NetConfig]:
     return lambda: NetConfig(arch="unet", widths=DEFAULT_WIDTHS[: depth + 1])
 
 
+def _on_encoder(name: str) -> Callable[[], NetConfig]:
+    """UNet++ with our widths beside the stages of an encoder; the last row has nothing but a stage."""
+    widths = (*DEFAULT_WIDTHS[:4], encoder_plan.channels(name, 4))
+    return lambda: NetConfig(widths=widths, encoder=name)
+
+
 BASELINES: dict[str, Callable[[], NetConfig]] = {
     "unetpp": NetConfig,
     "unet": _unet(4),
@@ -37,5 +44,7 @@ BASELINES: dict[str, Callable[[], NetConfig]] = {
     "unet-ensemble": lambda: NetConfig(arch="unet-ensemble"),
     "unet-plus": lambda: NetConfig(arch="unet-plus"),
     "flat": lambda: NetConfig(arch="flat", widths=(FLAT_WIDTH,) * 5),
+    "unetpp-resnet18": _on_encoder("resnet18"),
+    "unetpp-efficientnet-b0": _on_encoder("efficientnet-b0"),
 }
 """What ``train --arch`` takes, with the network it makes (three input channels, one output)."""

@@ -6,18 +6,13 @@ import torch
 from torch import Tensor, nn
 
 
-class ConvUnit(nn.Module):
-    """3x3 convolution, batch norm, ReLU; the batch norm can be folded into the convolution."""
+class NormedConv(nn.Module):
+    """A convolution with bias and its batch norm, which can be folded into it."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, norm: bool = True) -> None:
+    def __init__(self, conv: nn.Conv2d, norm: nn.Module) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.norm: nn.Module = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
-
-    def forward(self, *parts: Tensor) -> Tensor:
-        """Evaluate the unit on the concatenation of `parts` along the channels."""
-        x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        return torch.relu_(self.norm(self.conv(x)))
+        self.conv = conv
+        self.norm = norm
 
     def fold(self) -> None:
         """Move the batch norm (evaluation statistics) into the convolution's weight and bias."""
@@ -33,15 +28,38 @@ class ConvUnit(nn.Module):
         self.norm = nn.Identity()
 
 
+class ConvUnit(NormedConv):
+    """3x3 convolution, batch norm, ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, norm: bool = True) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 3, padding=1),
+            nn.BatchNorm2d(out_channels) if norm else nn.Identity(),
+        )
+
+    def forward(self, *parts: Tensor) -> Tensor:
+        """Evaluate the unit on the concatenation of `parts` along the channels."""
+        x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return torch.relu_(self.norm(self.conv(x)))
+
+
 class NodeBlock(nn.Module):
     """H of the paper: two convolution units. Nodes with one below also own their 2x2 transposed convolution.
 
     What enters is concatenated, or summed where the node is `additive` (as in FCN).
+
+    Parameters
+    ----------
+    parts : tuple of int
+        Channels of each tensor that is concatenated, what comes from below last.
+    out_channels : int
+    below : int or None
+        Channels of the node below.
     """
 
     def __init__(
         self,
-        in_channels: int,
+        parts: tuple[int, ...],
         out_channels: int,
         *,
         below: int | None = None,
@@ -50,9 +68,9 @@ class NodeBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.additive = additive
-        self.parts = in_channels // out_channels if below else 1
+        self.parts = parts
         self.up = nn.ConvTranspose2d(below, out_channels, 2, stride=2) if below else None
-        self.first = ConvUnit(in_channels, out_channels, norm=norm)
+        self.first = ConvUnit(sum(parts), out_channels, norm=norm)
         self.second = ConvUnit(out_channels, out_channels, norm=norm)
 
     def forward(self, beside: list[Tensor], below: Tensor | None = None) -> Tensor:

@@ -33,26 +33,28 @@ def fuse(module: nn.Module) -> None:
             for name in ("first", "second"):
                 unit = getattr(block, name)
                 if isinstance(unit, ConvUnit):
-                    setattr(block, name, FusedUnit(unit, block.parts if name == "first" else 1))
+                    setattr(block, name, FusedUnit(unit, block.parts if name == "first" else None))
 
 
 class FusedUnit(nn.Module):
-    """3x3 convolution and ReLU of the concatenation of `parts` equal parts, which is never made.
+    """3x3 convolution and ReLU of the concatenation of `parts`, which is never made.
 
     Parameters
     ----------
     unit : ConvUnit
         Folded: without its batch norm.
-    parts : int
-        Number of tensors that `forward` will be given, of equal channels.
+    parts : tuple of int or None
+        Channels of each tensor that `forward` will be given; None: one tensor.
     """
 
-    def __init__(self, unit: ConvUnit, parts: int) -> None:
+    def __init__(self, unit: ConvUnit, parts: tuple[int, ...] | None) -> None:
         super().__init__()
         conv = unit.conv
         assert conv.bias is not None
         self.bias = conv.bias.detach()
-        self.weights = [_pack(weight) for weight in conv.weight.detach().chunk(parts, dim=1)]
+        self.weights = [
+            _pack(weight) for weight in conv.weight.detach().split(parts or (conv.in_channels,), dim=1)
+        ]
 
     def forward(self, *parts: Tensor) -> Tensor:
         last = len(parts) - 1
@@ -89,4 +91,4 @@ def _matches_plain() -> bool:
         torch.manual_seed(0)
         unit = ConvUnit(16, 8, norm=False)
         parts = [torch.rand(1, 8, 16, 24).contiguous(memory_format=torch.channels_last) for _ in range(2)]
-        return torch.allclose(FusedUnit(unit, 2)(*parts), unit(*parts), atol=1e-5)
+        return torch.allclose(FusedUnit(unit, (8, 8))(*parts), unit(*parts), atol=1e-5)

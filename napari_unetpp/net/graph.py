@@ -15,11 +15,16 @@ flat                      i = 0, j <= d                          the one before 
 ========================= ====================================== ==================================
 
 "Below" is X^{i+1,j-1}. The first three are nested: level d has a head for each depth up to d.
+With an encoder (`net.encoder_plan`) X^{i,0} is its stage i, X^{1,0} reads the image, and X^{0,0} is a node of
+our own at full resolution.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from napari_unetpp._types import PLAIN, NetConfig, Node
+from napari_unetpp.net import encoder_plan
 
 KERNEL = 3
 CONVS_PER_NODE = 2
@@ -81,7 +86,11 @@ def below(node: Node, arch: str = "unetpp") -> Node | None:
 
 
 def inputs(node: Node, arch: str = "unetpp") -> tuple[Node, ...]:
-    """Nodes that `node` reads: the row above for the encoder, else its row and the node below."""
+    """Nodes that `node` reads: the row above for the encoder, else its row and the node below.
+
+    The first stage of an encoder reads the image instead (`reads_image`); X^{0,0} is named all the same, so
+    that every network has one order.
+    """
     i, j = node
     if j == 0:
         return () if i == 0 else ((i - 1, 0),)
@@ -89,22 +98,65 @@ def inputs(node: Node, arch: str = "unetpp") -> tuple[Node, ...]:
     return beside(node, arch) if under is None else (*beside(node, arch), under)
 
 
+def stage(node: Node, config: NetConfig) -> encoder_plan.Stage | None:
+    """The stage of the encoder that gives `node`; None where the node is our own."""
+    i, j = node
+    if not config.encoder or j > 0 or i == 0:
+        return None
+    return encoder_plan.encoder(config.encoder, config.in_channels).stages[i - 1]
+
+
+def channels(node: Node, config: NetConfig) -> int:
+    """Channels of `node`."""
+    of_encoder = stage(node, config)
+    return of_encoder[-1].outputs if of_encoder else config.widths[node[0]]
+
+
+def part_channels(node: Node, config: NetConfig) -> tuple[int, ...]:
+    """Channels of each tensor that enters the first convolution of `node`, what comes from below last."""
+    i, j = node
+    of_encoder = stage(node, config)
+    if of_encoder:
+        return (of_encoder[0].inputs,)
+    if j == 0:
+        return (config.in_channels if i == 0 else config.widths[i - 1],)
+    if config.arch == "unet-sum":
+        return (config.widths[i],)
+    row = tuple(channels(other, config) for other in beside(node, config.arch))
+    return (*row, config.widths[i]) if below(node, config.arch) else row
+
+
 def in_channels(node: Node, config: NetConfig) -> int:
     """Channels that enter the first convolution of `node`."""
-    i, j = node
-    if j == 0:
-        return config.in_channels if i == 0 else config.widths[i - 1]
-    parts = 1 if config.arch == "unet-sum" else len(inputs(node, config.arch))
-    return parts * config.widths[i]
+    return sum(part_channels(node, config))
+
+
+def up_channels(node: Node, config: NetConfig) -> int | None:
+    """Channels of the node below, which `node` upsamples; None without one."""
+    under = below(node, config.arch)
+    return None if under is None else channels(under, config)
+
+
+def reads_image(node: Node, config: NetConfig) -> bool:
+    """Whether `node` is evaluated from the image: X^{0,0}, and the first stage of an encoder."""
+    return node == (0, 0) or (bool(config.encoder) and node == (1, 0))
+
+
+def needs_image(level: int, known: Iterable[Node], config: NetConfig) -> bool:
+    """Whether what L_level lacks beyond the nodes `known` is evaluated from the image."""
+    return any(reads_image(node, config) for node in missing(level, set(known), config.arch))
 
 
 def node_parameters(node: Node, config: NetConfig) -> int:
     """Weights and biases of `node`, without normalisation."""
-    i, _ = node
-    width = config.widths[i]
+    of_encoder = stage(node, config)
+    if of_encoder:
+        return encoder_plan.parameters(of_encoder)
+    width = config.widths[node[0]]
     first = KERNEL**2 * in_channels(node, config) * width + width
     second = KERNEL**2 * width * width + width
-    up = 4 * config.widths[i + 1] * width + width if below(node, config.arch) else 0
+    under = up_channels(node, config)
+    up = 4 * under * width + width if under else 0
     return first + second + up
 
 
@@ -117,12 +169,15 @@ def parameters(level: int, config: NetConfig) -> int:
 def node_flops(node: Node, config: NetConfig, height: int, width: int) -> int:
     """FLOPs (2 per multiply-add, biases not counted) of `node` for an input of (height, width)."""
     i, _ = node
-    pixels = (height >> i) * (width >> i)
-    channels = config.widths[i]
-    convolutions = KERNEL**2 * (in_channels(node, config) + channels) * channels
+    height, width = height >> i, width >> i
+    of_encoder = stage(node, config)
+    if of_encoder:
+        return encoder_plan.flops(of_encoder, height, width)
+    own = config.widths[i]
+    convolutions = KERNEL**2 * (in_channels(node, config) + own) * own
     # 2x2, stride 2: one tap a pixel
-    up = config.widths[i + 1] * channels if below(node, config.arch) else 0
-    return 2 * pixels * (convolutions + up)
+    up = (up_channels(node, config) or 0) * own
+    return 2 * height * width * (convolutions + up)
 
 
 def head_flops(config: NetConfig, height: int, width: int) -> int:
@@ -136,35 +191,39 @@ def flops(level: int, config: NetConfig, height: int, width: int) -> int:
     return nested + head_flops(config, height, width)
 
 
-def halo(level: int, arch: str = "unetpp") -> int:
+def halo(level: int, arch: str = "unetpp", encoder: str = "") -> int:
     """Receptive radius of head `level` in pixels: the smallest exact halo.
 
     A node of row i adds two 3x3 convolutions, 2 * 2^i px. The deepest path goes down the
     encoder and back up, each row once on each side but the bottom one; 2x2 pooling
-    and transposed convolution move between aligned grids and add the alignment term.
+    and transposed convolution move between aligned grids and add the alignment term. An encoder
+    sees as far as its convolutions and poolings; means over the whole input are left aside.
     """
-    return max(_radius((0, level), arch))
+    return max(_radius((0, level), arch, encoder))
 
 
-def _radius(node: Node, arch: str) -> tuple[int, int]:
+def _radius(node: Node, arch: str, encoder: str) -> tuple[int, int]:
     """Pixels of the input seen by `node` (left of, right of) its first pixel and its last, in input px."""
-    lo, hi = _interval(node, 0, 0, arch)
+    lo, hi = _interval(node, 0, 0, arch, encoder)
     for p in range(1, 2 ** (node[1])):  # the worst phase on the coarse grid
-        lo_p, hi_p = _interval(node, p, p, arch)
+        lo_p, hi_p = _interval(node, p, p, arch, encoder)
         lo, hi = min(lo, lo_p - p), max(hi, hi_p - p)
     return -lo, hi
 
 
-def _interval(node: Node, lo: int, hi: int, arch: str) -> tuple[int, int]:
+def _interval(node: Node, lo: int, hi: int, arch: str, encoder: str) -> tuple[int, int]:
     """Input interval read for the interval [lo, hi] of `node`, both on their own grids."""
     i, j = node
+    if encoder and j == 0 and i > 0:
+        lo, hi = encoder_plan.interval(encoder_plan.encoder(encoder).stages[i - 1], lo, hi)
+        return (lo, hi) if i == 1 else _interval((i - 1, 0), lo, hi, arch, encoder)
     lo, hi = lo - CONVS_PER_NODE, hi + CONVS_PER_NODE
     if j == 0:
-        return (lo, hi) if i == 0 else _interval((i - 1, 0), 2 * lo, 2 * hi + 1, arch)
-    widest = [_interval(beside(node, arch)[-1], lo, hi, arch)]
+        return (lo, hi) if i == 0 else _interval((i - 1, 0), 2 * lo, 2 * hi + 1, arch, encoder)
+    widest = [_interval(beside(node, arch)[-1], lo, hi, arch, encoder)]
     under = below(node, arch)
     if under is not None:
-        widest.append(_interval(under, lo // 2, hi // 2, arch))
+        widest.append(_interval(under, lo // 2, hi // 2, arch, encoder))
     return min(left for left, _ in widest), max(right for _, right in widest)
 
 
@@ -187,10 +246,13 @@ def margins(depth: int, arch: str = "unetpp") -> dict[Node, int]:
 
 def aligned_halo(level: int, config: NetConfig) -> int:
     """The halo of `level` rounded up so that tile origins stay on the grid of the deepest row."""
-    return -(-halo(level, config.arch) // config.multiple) * config.multiple
+    return -(-halo(level, config.arch, config.encoder) // config.multiple) * config.multiple
 
 
 def cached_bytes(level: int, config: NetConfig, height: int, width: int, itemsize: int) -> int:
     """Bytes that the nodes of L_level take in the node cache for an input of (height, width)."""
-    elements = sum(config.widths[i] * (height >> i) * (width >> i) for i, _ in nodes(level, config.arch))
-    return elements * itemsize
+    elements = (
+        channels(node, config) * (height >> node[0]) * (width >> node[0])
+        for node in nodes(level, config.arch)
+    )
+    return sum(elements) * itemsize

@@ -15,12 +15,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_unetpp._types import NetConfig, Node
-from napari_unetpp.net import graph
-from napari_unetpp.net.blocks import ConvUnit, NodeBlock
+from napari_unetpp.net import encoder_plan, graph
+from napari_unetpp.net.blocks import NodeBlock, NormedConv
+from napari_unetpp.net.encoders import EncoderStage
 
 
 def _key(node: Node) -> str:
     return f"x_{node[0]}_{node[1]}"
+
+
+def _make_node(node: Node, config: NetConfig, *, norm: bool) -> nn.Module:
+    if graph.stage(node, config):
+        encoder = encoder_plan.encoder(config.encoder, config.in_channels)
+        return EncoderStage(encoder, node[0], norm=norm)
+    return NodeBlock(
+        graph.part_channels(node, config),
+        config.widths[node[0]],
+        below=graph.up_channels(node, config),
+        additive=config.arch == "unet-sum",
+        norm=norm,
+    )
 
 
 class UNetPlusPlus(nn.Module):
@@ -42,16 +56,7 @@ class UNetPlusPlus(nn.Module):
         self.level = config.depth if level is None else level
         graph.check_level(self.level, config.depth)
         self.nodes = nn.ModuleDict(
-            {
-                _key((i, j)): NodeBlock(
-                    graph.in_channels((i, j), config),
-                    config.widths[i],
-                    below=config.widths[i + 1] if graph.below((i, j), config.arch) else None,
-                    additive=config.arch == "unet-sum",
-                    norm=norm,
-                )
-                for i, j in graph.nodes(self.level, config.arch)
-            }
+            {_key(node): _make_node(node, config, norm=norm) for node in graph.nodes(self.level, config.arch)}
         )
         self.heads = nn.ModuleDict(
             {str(d - 1): nn.Conv2d(config.widths[0], config.outputs, 1) for d in self.levels}
@@ -63,12 +68,14 @@ class UNetPlusPlus(nn.Module):
         return tuple(d for d in self.config.levels if d <= self.level)
 
     def evaluate_node(self, node: Node, image: Tensor, known: MutableMapping[Node, Tensor]) -> Tensor:
-        """Evaluate one node from its inputs in `known`; X^{0,0} reads the image."""
+        """Evaluate one node from its inputs in `known`; X^{0,0} reads the image (`graph.reads_image`)."""
         i, j = node
         block = self.nodes[_key(node)]
         if j == 0:
-            x = image if i == 0 else F.max_pool2d(known[i - 1, 0], 2)
-            return block([x])  # type: ignore[no-any-return]
+            if graph.reads_image(node, self.config):
+                return block([image])  # type: ignore[no-any-return]
+            above = known[i - 1, 0]  # the stages of an encoder halve by themselves
+            return block([above if self.config.encoder else F.max_pool2d(above, 2)])  # type: ignore[no-any-return]
         beside = [known[other] for other in graph.beside(node, self.config.arch)]
         under = graph.below(node, self.config.arch)
         return block(beside, known[under] if under else None)  # type: ignore[no-any-return]
@@ -143,6 +150,6 @@ class UNetPlusPlus(nn.Module):
         """A copy for inference with every batch norm folded into its convolution."""
         net = copy.deepcopy(self).eval()
         for module in net.modules():
-            if isinstance(module, ConvUnit):
+            if isinstance(module, NormedConv):
                 module.fold()
         return net.requires_grad_(False)

@@ -101,7 +101,7 @@ class _Run:
             small = event.shape[0] * event.shape[1] > SMALL_MAPS_PIXELS
             outputs = len(self.request.model.outputs)
             store = self.workshop.engine.store(event.shape, outputs, small=small)
-            self.kept = Kept(store, self.request.plane.shape, self.invalid, self.notes)
+            self.kept = Kept(store, self.request.plane.shape, self.invalid, (*self.notes, *event.notes))
 
     def _tile(self, event: TileDone) -> Generator[Event, None, None]:
         assert self.kept is not None

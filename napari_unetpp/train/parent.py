@@ -1,4 +1,4 @@
-"""The model that fine-tuning starts from: its network, and new classes in its heads."""
+"""The model that training or fine-tuning starts from: its network, and new classes in its heads."""
 
 from __future__ import annotations
 
@@ -27,6 +27,16 @@ def load_network(info: ModelInfo) -> UNetPlusPlus:
     net = UNetPlusPlus(info.net, norm=any(".norm." in name for name in tensors))
     net.load_state_dict(tensors)
     return net
+
+
+def start_from(net: UNetPlusPlus, parent: ModelInfo) -> None:
+    """Give a network the weights of a parent; heads of another task stay as they are."""
+    assert parent.path is not None, "a model of the list has a file"
+    tensors = read_tensors(parent.path)
+    if net.config.outputs != parent.net.outputs:
+        tensors = {name: t for name, t in tensors.items() if not name.startswith("heads.")}
+        tensors |= {f"heads.{name}": t for name, t in net.heads.state_dict().items()}
+    net.load_state_dict(tensors)
 
 
 def with_classes(info: ModelInfo, classes: Sequence[str]) -> ModelInfo:

@@ -15,22 +15,20 @@ import numpy as np
 from napari_unetpp._types import (
     LevelScores,
     ModelInfo,
-    NetConfig,
     SamplingRule,
     Supervision,
     Task,
     UnetppError,
 )
 from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.files.model_file import read_tensors, save_model
+from napari_unetpp.files.model_file import save_model
 from napari_unetpp.files.model_list import find_model
 from napari_unetpp.net.baselines import BASELINES
+from napari_unetpp.train.card import first_card, wiring, with_names, with_outputs
 from napari_unetpp.train.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from napari_unetpp.train.samples import Sample, hold_out, load_sample, typical_diameter
-from napari_unetpp.train.targets import INSTANCE_OUTPUTS
 
 if TYPE_CHECKING:
-    from napari_unetpp.net.unetpp import UNetPlusPlus
     from napari_unetpp.train.fit import Fit, FitOptions, Progress
     from napari_unetpp.train.patches import PatchSource
 
@@ -38,9 +36,6 @@ HELD_OUT = 0.1
 SPLIT_SEED = 0
 """What is held out of a folder does not depend on the seed of the run: a model that is trained further is
 judged on images that its parents did not learn from."""
-
-LIVE_IMAGES, LIVE_CROP = 16, 256
-"""The live line is measured on the middles of this many held-out images; the final scores on all of them."""
 
 DEFAULT_MINUTES = 60.0
 DEFAULT_PATCH = 128
@@ -100,7 +95,10 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
 
     from napari_unetpp.net.unetpp import UNetPlusPlus
     from napari_unetpp.train.fit import Fit
+    from napari_unetpp.train.live import entry, line, live_scores
     from napari_unetpp.train.norms import measure_norms
+    from napari_unetpp.train.parent import start_from
+    from napari_unetpp.train.registry import start_encoder
 
     rng = np.random.default_rng(request.seed)
     parent = None if request.start is None else find_model(request.start)
@@ -109,6 +107,8 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     net = UNetPlusPlus(info.net)
     if parent is not None:
         start_from(net, parent)
+    elif info.net.encoder:
+        start_encoder(net)
     source = _patches(train, info, rng)
     options = _options(request, info, len(train), scratch=parent is None)
     fit = Fit(net, source, info.task, options)
@@ -117,9 +117,9 @@ def train_folder(request: TrainRequest, log: Callable[[str], None]) -> ModelInfo
     history: list[dict[str, Any]] = []
     for report in fit.run():
         save_checkpoint(checkpoint_path(request.out), fit.checkpoint(settings))
-        live = _live_scores(report.average, held, info, fit.options.device)
-        history.append(_entry(report, live))
-        log(_line(report, live))
+        live = live_scores(report.average, held, info, fit.options.device)
+        history.append(entry(report, live))
+        log(line(report, live))
         _write_json(request.json_path, {"history": history})
     log("measuring the statistics of the averaged weights")
     patches = (source.batch(2 * options.batch, options.patch) for _ in range(NORM_BATCHES))
@@ -156,7 +156,7 @@ def _settings(request: TrainRequest, info: ModelInfo) -> dict[str, Any]:
         "task": info.task,
         "outputs": list(info.outputs),
         "widths": list(info.net.widths),
-        "arch": info.net.arch,
+        "arch": wiring(info.net),
         "supervision": info.net.supervision,
         "sampling": [info.sampling.kind, info.sampling.value] if info.sampling.kind == "frame" else None,
         "seed": request.seed,
@@ -185,11 +185,11 @@ def _prepare(
     if request.arch not in BASELINES:
         raise UnetppError(f"--arch {request.arch} was given; expected one of {', '.join(BASELINES)}.")
     net = replace(BASELINES[request.arch](), supervision=request.supervision)
-    if parent is not None and request.arch != "unetpp" and net.arch != parent.net.arch:
-        raise UnetppError(f"--arch {request.arch} was given, but {parent.name} is a {parent.net.arch}.")
+    if parent is not None and request.arch != "unetpp" and wiring(net) != wiring(parent.net):
+        raise UnetppError(f"--arch {request.arch} was given, but {parent.name} is a {wiring(parent.net)}.")
     if parent is not None and request.supervision == "last" and len(parent.net.levels) > 1:
         raise UnetppError(f"--supervision last was given, but {parent.name} has a head for every level.")
-    base = _card(parent, task, net)
+    base = first_card(parent, task, net)
     if request.frame is not None:
         base = replace(base, sampling=SamplingRule("frame", request.frame))
     log(f"reading {request.folder}")
@@ -211,9 +211,9 @@ def _prepare(
         else "no validation: nothing can be held out"
     )
     if not base.outputs:
-        base = replace(base, **_outputs(task, samples, base.net))
+        base = with_outputs(base, samples)
     if request.classes:
-        base = _named(base, request.classes)
+        base = with_names(base, request.classes)
     diameter = typical_diameter(train)
     if base.sampling.kind == "object" and diameter is not None:
         base = replace(base, sampling=replace(base.sampling, value=diameter))
@@ -221,54 +221,6 @@ def _prepare(
     licence = base.licence if request.licence is None else request.licence
     named = replace(base, name=request.out.stem, title=title, licence=licence, path=None, sha256=None)
     return named, train, held
-
-
-def _card(parent: ModelInfo | None, task: Task, net: NetConfig) -> ModelInfo:
-    """The card to begin with; of a parent with another task only the network's form is taken over."""
-    if parent is not None and parent.task == task:
-        return parent
-    return ModelInfo("", task, ("object",), (), net if parent is None else parent.net)
-
-
-def _outputs(task: Task, samples: Sequence[Sample], net: NetConfig) -> dict[str, Any]:
-    """Classes, head channels and network of a model trained from scratch."""
-    if task == "instances":
-        return {
-            "classes": ("object",),
-            "outputs": INSTANCE_OUTPUTS,
-            "net": replace(net, outputs=len(INSTANCE_OUTPUTS)),
-        }
-    count = max(1, *(int(s.labels.max(initial=0)) for s in samples))
-    if count > 64:
-        raise UnetppError(
-            f"semantic labels have values up to {count}; expected classes 1, 2, ... (or --task instances)."
-        )
-    classes = ("foreground",) if count == 1 else tuple(f"class {n}" for n in range(1, count + 1))
-    outputs = classes if count == 1 else ("background", *classes)
-    return {"classes": classes, "outputs": outputs, "net": replace(net, outputs=len(outputs))}
-
-
-def _named(info: ModelInfo, names: Sequence[str]) -> ModelInfo:
-    """The card with these names of its classes."""
-    if len(names) != len(info.classes):
-        raise UnetppError(
-            f"--classes gives {len(names)} name(s), {', '.join(names)}; the labels have {len(info.classes)} "
-            "class(es) beside the background."
-        )
-    renamed = dict(zip(info.classes, names, strict=True))
-    outputs = info.outputs
-    if info.task == "semantic":
-        outputs = tuple(renamed.get(name, name) for name in outputs)
-    return replace(info, classes=tuple(names), outputs=outputs)
-
-
-def start_from(net: UNetPlusPlus, parent: ModelInfo) -> None:
-    """Give a network the weights of a parent; heads of another task stay as they are."""
-    tensors = read_tensors(_path(parent))
-    if net.config.outputs != parent.net.outputs:
-        tensors = {name: t for name, t in tensors.items() if not name.startswith("heads.")}
-        tensors |= {f"heads.{name}": t for name, t in net.heads.state_dict().items()}
-    net.load_state_dict(tensors)
 
 
 def _patches(samples: Sequence[Sample], info: ModelInfo, rng: np.random.Generator) -> PatchSource:
@@ -287,36 +239,6 @@ def _device(name: str) -> tuple[str, str]:
 
     choice = choose_device(name)
     return choice.device, choice.dtype
-
-
-def _live_scores(net: Any, held: Sequence[Sample], info: ModelInfo, device: str) -> dict[int, float]:
-    """Dice per level on a part of the held-out images; empty without any."""
-    from napari_unetpp.train.validate import mean_dice, predict_samples
-
-    if not held:
-        return {}
-    predicted = predict_samples(
-        net, held[:: max(1, len(held) // LIVE_IMAGES)], info, device=device, crop=LIVE_CROP
-    )
-    return {d: mean_dice(predicted, info, d)[0] for d in info.net.levels}
-
-
-def _entry(report: Progress, dice: dict[int, float]) -> dict[str, Any]:
-    return {
-        "step": report.step,
-        "seconds": report.seconds,
-        "loss": report.loss,
-        "dice": dice,
-        **asdict(report.stage),
-    }
-
-
-def _line(report: Progress, dice: dict[int, float]) -> str:
-    levels = "  ".join(f"L{d} {v:.3f}" for d, v in dice.items()) or "no validation"
-    return (
-        f"{100 * report.progress:3.0f} %  {report.seconds / 60:6.1f} min  step {report.step:6d}  "
-        f"loss {report.loss:.4f}  Dice {levels}"
-    )
 
 
 def _finish(
@@ -364,11 +286,6 @@ def _finish(
 def _scores(info: ModelInfo) -> dict[int, dict[str, Any]] | None:
     levels: dict[int, LevelScores] = dict(info.validation.levels) if info.validation else {}
     return {d: asdict(s) for d, s in levels.items()} or None
-
-
-def _path(info: ModelInfo) -> Path:
-    assert info.path is not None, "a model of the list has a file"
-    return info.path
 
 
 def _write_json(path: Path | None, content: dict[str, Any]) -> None:

@@ -14,17 +14,22 @@ from napari_unetpp.engine.maps import MapStore
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.files.images import read_image
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.norms import norms
 
 WIDTHS = (8, 16, 32, 64, 128)
 FLOAT32 = DeviceChoice("cpu", "float32")
 BFLOAT16 = DeviceChoice("cpu", "bfloat16")
+PLENTY = 2**32
+"""Bytes for a node cache."""
 
 
-def make_evaluator(choice=FLOAT32, *, widths=WIDTHS, seed=0):
+def make_evaluator(choice=FLOAT32, *, widths=WIDTHS, seed=0, encoder=""):
     """Weights spread the probabilities over (0, 1), so that a difference would show."""
     torch.manual_seed(seed)
-    config = NetConfig(outputs=2, widths=widths)
+    config = NetConfig(outputs=2, widths=widths, encoder=encoder)
     net = UNetPlusPlus(config).train()
+    for norm in norms(net) if encoder else ():
+        norm.momentum = None  # true statistics, without which little of the deep rows comes through
     for _ in range(3):
         heads = net.all_heads(torch.rand(2, 3, 64, 64) * 2)
     with torch.no_grad():
@@ -92,3 +97,9 @@ def largest_difference(a, b):
     """Over all levels of two stores."""
     assert a.levels == b.levels
     return max(float(np.abs(a.maps(level) - b.maps(level)).max()) for level in a.levels)
+
+
+def stop_after(calls):
+    """A `should_stop` that says yes from the given call on."""
+    left = iter(range(calls))
+    return lambda: next(left, None) is None

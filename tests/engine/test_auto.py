@@ -4,12 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import collect
-from test_predict import PLENTY, stop_after
+from conftest import PLENTY, collect, make_evaluator, stop_after
 
-from napari_unetpp._types import AUTO, LevelScores, PredictRequest, StoppingRule, TileDone, UnetppError
+from napari_unetpp._types import (
+    AUTO,
+    ENCODERS,
+    LevelScores,
+    PredictRequest,
+    StoppingRule,
+    TileDone,
+    UnetppError,
+)
 from napari_unetpp.api import load_model, segment
-from napari_unetpp.engine import tiles
+from napari_unetpp.engine import early_exit, tiles
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.node_cache import NodeCache
@@ -22,11 +29,10 @@ from napari_unetpp.net import graph
 NOTHING = LevelScores(None, None, None, 0)
 
 
-def with_limit(evaluator, limit, choice=None):
+def with_limit(evaluator, limit):
     rule = StoppingRule((0.27, 0.16, 0.09), (0.0, 0.06, 0.05), limit, 0.003, 0.4, NOTHING)
-    return Evaluator(
-        replace(evaluator.info, stopping=rule), read_tensors(evaluator.info.path), evaluator.choice
-    )
+    info = replace(evaluator.info, stopping=rule)
+    return Evaluator(info, read_tensors(info.path), evaluator.choice)
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +130,15 @@ def test_the_work_is_told(nuclei, image):
     whole = predict_maps(image, nuclei, level=4)
     assert whole.share() == pytest.approx(1, abs=2e-3)
     assert 0.1 < predict_maps(image, nuclei).share() < 0.8
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_on_an_encoder_of_others(encoder, image):
+    evaluator = make_evaluator(encoder=encoder, widths=(8, 12, 16, 24, 32))
+    part = image[:96, :130]
+    levels, _ = collect(evaluator, part, 4)
+    doubt = early_exit.signs(levels.maps(1), None, evaluator.info, 32)[..., 0]
+    rule = StoppingRule((1.0,) * 3, (0.0,) * 3, float(np.median(doubt)), 0.003, 0.4, NOTHING)
+    evaluator.info = replace(evaluator.info, stopping=rule, task="semantic")
+    depth = assert_exact(collect(evaluator, part, AUTO)[0], levels)
+    assert len(np.unique(depth)) > 1

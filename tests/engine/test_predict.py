@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-from conftest import collect, largest_difference, make_evaluator
+from conftest import PLENTY, collect, largest_difference, make_evaluator, stop_after
 
 from napari_unetpp._types import PredictDone, PredictRequest, PredictStarted, Region, TileDone
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.engine.predict import predict
-
-PLENTY = 2**32
 
 
 @pytest.fixture
@@ -99,12 +97,6 @@ def test_other_planes_and_scales_share_no_nodes(tiny, image):
     collect(tiny, image, 1, cache=cache, plane="p")
     for plane, scale in (("q", 1.0), ("p", 0.5)):
         assert collect(tiny, image, 1, cache=cache, plane=plane, scale=scale)[1][-1].nodes_reused == 0
-
-
-def stop_after(calls):
-    """A `should_stop` that says yes from the given call on."""
-    left = iter(range(calls))
-    return lambda: next(left, None) is None
 
 
 @pytest.mark.parametrize("calls", [0, 1, 2, 5, 9, 23, 40])

@@ -39,6 +39,7 @@ class FakeEngine(TorchEngine):
         self.loaded: list[tuple[str, str]] = []
         self.windows: list[tuple[Region, bool]] = []
         self.tile = 32
+        self.notes: tuple[str, ...] = ()
 
     def load(self, model: ModelInfo, device: str) -> Any:
         self.loaded.append((model.name, device))
@@ -61,7 +62,7 @@ class FakeEngine(TorchEngine):
             for x in range(0, image.shape[1], self.tile)
         ]
         levels = (1, AUTO) if request.level == AUTO else tuple(range(1, request.level + 1))
-        yield PredictStarted(request.generation, image.shape, levels, len(regions))
+        yield PredictStarted(request.generation, image.shape, levels, len(regions), self.notes)
         done, total = 0, len(regions) * len(levels)
         for region in regions:
             if should_stop():

@@ -213,6 +213,14 @@ def test_offer_lowers_the_threshold(sitting: Any) -> None:
     assert sitting.message.startswith("4 objects")
 
 
+def test_what_the_plan_of_tiles_gives_to_note_is_in_the_message_at_every_depth(sitting: Any) -> None:
+    sitting.engine.notes = ("seams may show",)
+    sitting.view.signals.segment_pressed.emit()
+    assert sitting.message.startswith("4 objects") and sitting.message.endswith("\nseams may show")
+    sitting.view.signals.level_changed.emit(1)
+    assert ", L1, " in sitting.message and sitting.message.endswith("\nseams may show")
+
+
 def test_constant_image_is_empty_with_a_reason(sitting: Any) -> None:
     sitting.layers.arrays["cells"] = np.full((40, 40), 0.9, np.float32)
     sitting.view.signals.segment_pressed.emit()

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("monai")
 
-from napari_unetpp._types import UnetppError
+from napari_unetpp._types import (
+    ENCODERS,
+    FinetuneDone,
+    FinetuneProgress,
+    FinetuneRequest,
+    LabelledPlane,
+    ModelInfo,
+    UnetppError,
+)
 from napari_unetpp.api import load_model, segment
+from napari_unetpp.files.card_text import card_text
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.files.images import read_image
+from napari_unetpp.files.model_file import read_tensors, save_model
+from napari_unetpp.net import encoder_plan, graph
 from napari_unetpp.net.baselines import BASELINES
+from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import run
+from napari_unetpp.train.finetune import finetune
+from napari_unetpp.train.registry import copy_encoder, monai_encoder
 from napari_unetpp.train.run import TrainRequest, train_folder
 
 SMALL = ("unet-1", "unet-2")
+
+Trained = Callable[[str], tuple[ModelInfo, list[str]]]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +69,76 @@ def test_a_baseline_is_trained_scored_and_used(folder: Path, tmp_path: Path, arc
     assert np.isfinite(found.uncertainty).all()
     with pytest.raises(UnetppError, match=f"level {level} only"):
         segment(image, load_model(out), level=level + 1)
+
+
+@pytest.fixture(scope="module")
+def on_encoder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A short training on an encoder with narrow nodes beside it, run once for all who ask."""
+
+    @cache
+    def train(encoder: str) -> tuple[ModelInfo, list[str]]:
+        out, lines = tmp_path_factory.mktemp(encoder) / "m.safetensors", list[str]()
+        arch = f"unetpp-{encoder}"
+        request = TrainRequest(folder, out, "instances", arch=arch, epochs=4, patch=32, batch=2, seed=0)
+        narrow = replace(BASELINES[arch](), widths=(8, 8, 12, 16, encoder_plan.channels(encoder, 4)))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(BASELINES, arch, lambda: narrow)
+            return train_folder(request, lines.append), lines
+
+    return train
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_unetpp_on_an_encoder_is_trained_scored_and_used(
+    folder: Path, on_encoder: Trained, encoder: str
+) -> None:
+    info, _ = on_encoder(encoder)
+    assert info.net.encoder == encoder and info.net.arch == "unetpp"
+    assert info.validation is not None and set(info.validation.levels) == {1, 2, 3, 4}
+    for level, scores in info.validation.levels.items():
+        assert scores.parameters == graph.parameters(level, info.net)
+    assert f"unetpp on {encoder}" in card_text(info)
+    assert ("not tile-exact" in card_text(info)) is not info.net.tile_exact
+    image = read_image(sorted((folder / "images").iterdir())[0])
+    found = segment(image, load_model(str(info.path)), level=2)
+    assert found.level == 2 and found.labels.shape == image.shape[:2] and found.probability.std() > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_model_on_an_encoder_is_trained_on_and_fine_tuned(
+    folder: Path, on_encoder: Trained, tmp_path: Path, encoder: str
+) -> None:
+    """Training goes on from its weights; fine-tuning on real labels changes them and lowers the loss."""
+    info, _ = on_encoder(encoder)
+    request = TrainRequest(
+        folder, tmp_path / "m.safetensors", start=str(info.path), epochs=1, patch=32, batch=2
+    )
+    assert train_folder(request, lambda _line: None).net == info.net
+    with pytest.raises(UnetppError, match=f"is a unetpp on {encoder}"):
+        train_folder(replace(request, out=tmp_path / "n.safetensors", arch="unet"), lambda _line: None)
+    pair = read_pairs(folder)[0]
+    plane = LabelledPlane(pair.stem, read_image(pair.image), read_image(pair.label), "reviewed")
+    *reports, done = finetune(FinetuneRequest(info, (plane,), seconds=None, steps=12))
+    losses = [report.loss for report in reports if isinstance(report, FinetuneProgress)]
+    assert isinstance(done, FinetuneDone) and done.steps == 12 and losses[-1] < losses[0]
+    before = read_tensors(Path(str(info.path)))
+    for name in ("nodes.x_1_0.blocks.0.stem.conv.weight", "nodes.x_0_1.up.weight", "heads.1.weight"):
+        assert not torch.equal(before[name], done.tensors[name].float()), name
+    save_model(tmp_path / "tuned.safetensors", done.tensors, done.info)
+
+
+def test_an_encoder_starts_with_weights_of_the_registry(folder: Path, on_encoder: Trained) -> None:
+    """The same seed gives the same weights, in MONAI as in our stages."""
+    torch.manual_seed(0)
+    net = UNetPlusPlus(BASELINES["unetpp-resnet18"]())
+    own = net.nodes["x_1_0"].blocks[0].stem.conv.weight.clone()
+    theirs = monai_encoder("resnet18", 3)
+    copy_encoder(theirs, net)
+    stem = net.nodes["x_1_0"].blocks[0].stem.conv
+    assert torch.equal(stem.weight, theirs.conv1.weight) and not torch.equal(stem.weight, own)
+    assert not stem.bias.any()
 
 
 def test_training_the_last_head_alone(folder: Path, tmp_path: Path, tiny_model) -> None:  # type: ignore[no-untyped-def]

@@ -1,0 +1,124 @@
+"""Encoder stages in place of the nodes X^{i,0}, i > 0: the integers of `net.encoder_plan` as modules.
+
+They compute what MONAI's encoders of the same names compute (a test compares them), in plain torch, so that
+a model is used without MONAI. In training two things differ: the shortcuts of the ResNet let gradients
+through (MONAI detaches them), and EfficientNet's random dropping of blocks is left out.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_unetpp.net.blocks import NormedConv
+from napari_unetpp.net.encoder_plan import Block, Conv, Encoder
+
+
+class EncoderStage(nn.Module):
+    """Stage `row` of an encoder, which halves the resolution.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    row : int
+        From 1 on.
+    norm : bool
+        Batch norms; False where they were folded into the convolutions.
+    """
+
+    def __init__(self, encoder: Encoder, row: int, *, norm: bool = True) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            _BLOCKS[block.kind](block, encoder, norm=norm) for block in encoder.stages[row - 1]
+        )
+
+    def forward(self, parts: list[Tensor]) -> Tensor:
+        """Evaluate the stage on the one tensor in `parts`: (N, C, Y, X) to (N, C', Y / 2, X / 2)."""
+        (x,) = parts
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class EncoderConv(NormedConv):
+    """A convolution of the plan; its zeros may be fewer above and to the left than below and to the right."""
+
+    def __init__(self, conv: Conv, eps: float, *, norm: bool) -> None:
+        after = conv.kernel - conv.stride - conv.before
+        # Zeros after the end that no step of the convolution reaches do no harm.
+        even = conv.before >= after
+        super().__init__(
+            nn.Conv2d(
+                conv.inputs,
+                conv.outputs,
+                conv.kernel,
+                stride=conv.stride,
+                padding=conv.before if even else 0,
+                groups=conv.groups,
+            ),
+            nn.BatchNorm2d(conv.outputs, eps=eps) if norm and conv.norm else nn.Identity(),
+        )
+        self.zeros = (0, 0, 0, 0) if even else (conv.before, after, conv.before, after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolution and batch norm, without activation."""
+        x = F.pad(x, self.zeros) if any(self.zeros) else x
+        return self.norm(self.conv(x))  # type: ignore[no-any-return]
+
+
+def channel_means(x: Tensor) -> Tensor:
+    """Mean of every channel over the whole input: (N, C, Y, X) to (N, C, 1, 1). This is why tiles differ."""
+    return x.mean((2, 3), keepdim=True)
+
+
+class _Block(nn.Module):
+    """The convolutions of a block by their names."""
+
+    def __init__(self, block: Block, encoder: Encoder, *, norm: bool) -> None:
+        super().__init__()
+        self.plan = block
+        self.activate = F.relu if encoder.activation == "relu" else F.silu
+        for conv in block.convs:
+            self.add_module(conv.name, EncoderConv(conv, encoder.eps, norm=norm))
+
+
+class _Plain(_Block):
+    stem: EncoderConv
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activate(self.stem(x))
+
+
+class _Residual(_Block):
+    """Two 3x3 convolutions; the shortcut takes every second pixel and fills new channels with zeros."""
+
+    first: EncoderConv
+    second: EncoderConv
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.plan.pool:
+            x = F.max_pool2d(x, 3, stride=2, padding=1)
+        stride, more = self.plan.convs[0].stride, self.plan.outputs - self.plan.inputs
+        shortcut = F.pad(x[..., ::stride, ::stride], (0, 0, 0, 0, 0, more)) if more else x
+        return self.activate(self.second(self.activate(self.first(x))) + shortcut)
+
+
+class _Inverted(_Block):
+    """Widen, convolve every channel by itself, weigh the channels by their means, narrow."""
+
+    expand: EncoderConv
+    depthwise: EncoderConv
+    squeeze: EncoderConv
+    excite: EncoderConv
+    project: EncoderConv
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = self.activate(self.expand(x)) if hasattr(self, "expand") else x
+        wide = self.activate(self.depthwise(wide))
+        squeezed = self.activate(self.squeeze(channel_means(wide)))
+        y: Tensor = self.project(wide * torch.sigmoid(self.excite(squeezed)))
+        return x + y if y.shape == x.shape else y
+
+
+_BLOCKS = {"plain": _Plain, "residual": _Residual, "inverted": _Inverted}
