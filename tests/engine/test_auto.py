@@ -135,10 +135,11 @@ def test_the_work_is_told(nuclei, image):
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_on_an_encoder_of_others(encoder, image):
     evaluator = make_evaluator(encoder=encoder, widths=(8, 12, 16, 24, 32))
+    evaluator.info = replace(evaluator.info, task="semantic")
     part = image[:96, :130]
     levels, _ = collect(evaluator, part, 4)
     doubt = early_exit.signs(levels.maps(1), None, evaluator.info, 32)[..., 0]
     rule = StoppingRule((1.0,) * 3, (0.0,) * 3, float(np.median(doubt)), 0.003, 0.4, NOTHING)
-    evaluator.info = replace(evaluator.info, stopping=rule, task="semantic")
+    evaluator.info = replace(evaluator.info, stopping=rule)
     depth = assert_exact(collect(evaluator, part, AUTO)[0], levels)
     assert len(np.unique(depth)) > 1
