@@ -67,7 +67,6 @@ class AutoTile:
         info, rule, config = self.evaluator.info, self.rule, self.evaluator.info.net
         nodes: Nodes = dict(self.known)
         active = self._meet_core()
-        boxes = [Region(0, 0, *active.shape)]
         maps = np.zeros((config.outputs, *self.plane), np.float32)
         before: Maps | None = None
         depth = np.ones(self.plane, np.uint8)
@@ -75,17 +74,15 @@ class AutoTile:
             for node in graph.missing(level, set(nodes), config.arch):
                 if should_stop():
                     return
-                self._evaluate(node, nodes, None if level == 1 else boxes)
+                self._evaluate(node, nodes, None if level == 1 else active)
             before, maps = (None if level == 1 else maps), maps.copy()
-            for box in boxes:
+            for box in early_exit.runs(active):
                 place = early_exit.in_pixels(box, rule.square, self.plane)
                 maps[:, *place.slices] = self.evaluator.maps(level, nodes, place)
                 depth[place.slices] = level
             yield Deepened(maps[:, *self.core.slices], depth[self.core.slices])
             if level < config.depth:
-                deeper = early_exit.go_deeper(maps, before, level, active, info, rule)
-                boxes = early_exit.rectangles(deeper, active)
-                active = early_exit.covered(boxes, active.shape)
+                active = early_exit.go_deeper(maps, before, level, active, info, rule)
             if not active.any():
                 break
         self.finished = True
@@ -95,12 +92,12 @@ class AutoTile:
         inside[self.core.slices] = True
         return early_exit.touched(inside, self.rule.square)
 
-    def _evaluate(
-        self, node: Node, nodes: dict[Node, Tensor | Patchwork], boxes: list[Region] | None
-    ) -> None:
-        """Evaluate a node, all of it (`boxes` None) or where the rectangles need it."""
+    def _evaluate(self, node: Node, nodes: Nodes, squares: early_exit.Squares | None) -> None:
+        """Evaluate a node, all of it (`squares` None) or where the squares need it."""
         config = self.evaluator.info.net
-        wanted = boxes and early_exit.parts(node, boxes, config, self.plane, self.rule.square)
+        wanted = None
+        if squares is not None:
+            wanted = early_exit.parts(node, squares, config, self.plane, self.rule.square)
         if wanted:
             nodes[node] = self.evaluator.node_parts(node, wanted, nodes)
             self.flops += early_exit.part_flops(node, wanted, config)

@@ -5,8 +5,8 @@ expected to change on the way to the deepest level than the model's rule allows,
 as they are (early exit; Teerapittayanon et al., BranchyNet, ICPR 2016, arXiv 1709.01686, for whole
 images). An object goes deeper as a whole: none is put together from two levels, which would split it.
 
-The squares that go deeper are gathered into rectangles. Of a node only the rectangles are evaluated, with
-the margin that its deeper neighbours read (`net.graph.margins`), or all of it where that is less work.
+Of a node only what these squares need is evaluated: rectangles around them, with the margin that its deeper
+neighbours read (`net.graph.margins`), or all of it where that is less work.
 Therefore every pixel equals, to the last digit that a convolution of another size leaves alike, what its
 level gives for the whole plane. Everything here is a function of plain arrays and integers.
 """
@@ -31,9 +31,6 @@ Squares = NDArray[np.bool_]
 
 SQUARE = 32
 """Side of a square, px, where a rule is made."""
-
-GROWTH = 0.25
-"""Margin of a rectangle, in squares, by which is judged whether two are cheaper as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,69 +132,68 @@ def means(values: NDArray[np.generic], square: int) -> NDArray[np.float64]:
 # -------------------------------------------------------- rectangles of squares
 
 
-def rectangles(squares: Squares, allowed: Squares) -> list[Region]:
-    """Rectangles of squares that cover `squares` within `allowed`, few where that is cheaper.
+def runs(squares: Squares) -> list[Region]:
+    """The runs of each row of squares: rectangles that hold these squares and no others."""
+    found = []
+    for row, line in enumerate(squares):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(np.int8)))
+        found += [Region(row, int(start), row + 1, int(stop)) for start, stop in edges.reshape(-1, 2)]
+    return found
 
-    Runs of a row first; then the two whose union saves most, margins included, become one, as long as
-    any do. They may overlap.
+
+def rectangles(squares: Squares, growth: float) -> list[Region]:
+    """Rectangles that cover the squares, merged as long as that makes their area, once grown, smaller.
+
+    Runs of a row first; then the two whose union saves most become one. They may overlap and hold
+    other squares, too.
+
+    Parameters
+    ----------
+    growth : float
+        Margin on each side, in squares.
     """
-    found = [
-        Region(row, int(start), row + 1, int(stop))
-        for row, line in enumerate(squares)
-        for start, stop in _runs(line)
-    ]
-    blocked = np.pad(np.cumsum(np.cumsum(~allowed, axis=0), axis=1), ((1, 0), (1, 0)))
-    boxes = np.array([(r.y0, r.x0, r.y1, r.x1) for r in found], int).reshape(-1, 4)
-    while len(boxes) > 1:
-        union = np.empty((len(boxes), len(boxes), 4), int)
-        union[..., :2] = np.minimum(boxes[:, None, :2], boxes[None, :, :2])
-        union[..., 2:] = np.maximum(boxes[:, None, 2:], boxes[None, :, 2:])
-        cost = _grown_area(boxes)
-        saved = cost[:, None] + cost[None] - _grown_area(union)
-        y0, x0, y1, x1 = np.moveaxis(union, -1, 0)
-        outside = blocked[y1, x1] - blocked[y0, x1] - blocked[y1, x0] + blocked[y0, x0]
-        saved[(outside > 0) | np.tri(len(boxes), dtype=bool)] = -1
-        a, b = np.unravel_index(int(saved.argmax()), saved.shape)
+    boxes = np.array([(r.y0, r.x0, r.y1, r.x1) for r in runs(squares)], float).reshape(-1, 4)
+    saved = np.full((len(boxes), len(boxes)), -np.inf)
+    for n in range(len(boxes)):
+        saved[n, :n] = _saved(boxes[n], boxes[:n], growth)
+    while saved.size:
+        a, b = np.unravel_index(int(saved.argmax()), saved.shape)  # a > b
         if saved[a, b] < 0:
             break
-        boxes = np.vstack([np.delete(boxes, (a, b), axis=0), union[a, b]])
+        boxes[b] = _union(boxes[a], boxes[b][None])[0]
+        boxes, saved = np.delete(boxes, a, axis=0), np.delete(np.delete(saved, a, axis=0), a, axis=1)
+        saved[b, :b] = _saved(boxes[b], boxes[:b], growth)
+        saved[b + 1 :, b] = _saved(boxes[b], boxes[b + 1 :], growth)
     return [Region(*map(int, box)) for box in boxes]
 
 
-def covered(boxes: Sequence[Region], shape: tuple[int, ...]) -> Squares:
-    """Squares inside any of the rectangles."""
-    squares = np.zeros(shape, bool)
-    for box in boxes:
-        squares[box.slices] = True
-    return squares
+def _union(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate([np.minimum(box[:2], others[:, :2]), np.maximum(box[2:], others[:, 2:])], axis=1)
 
 
-def _runs(line: Squares) -> NDArray[np.intp]:
-    """Start and stop of each run of True: shape (n, 2)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(np.int8)))
-    return edges.reshape(-1, 2)
+def _saved(box: NDArray[np.float64], others: NDArray[np.float64], growth: float) -> NDArray[np.float64]:
+    """Area that is saved by merging a box with each of the others."""
 
+    def area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        sides = boxes[:, 2:] - boxes[:, :2] + 2 * growth
+        product: NDArray[np.float64] = sides[:, 0] * sides[:, 1]
+        return product
 
-def _grown_area(boxes: NDArray[np.int_]) -> NDArray[np.float64]:
-    sides = boxes[..., 2:] - boxes[..., :2] + 2 * GROWTH
-    area: NDArray[np.float64] = sides[..., 0] * sides[..., 1]
-    return area
+    return area(box[None]) + area(others) - area(_union(box, others))
 
 
 # ---------------------------------------------------------------- parts of nodes
 
 
 def parts(
-    node: Node, boxes: Sequence[Region], config: NetConfig, plane: tuple[int, int], square: int
+    node: Node, squares: Squares, config: NetConfig, plane: tuple[int, int], square: int
 ) -> tuple[Part, ...] | None:
-    """The parts of a node that the rectangles need; None where all of it is less work.
+    """The parts of a node that the squares need; None where all of it is less work.
 
     A stage of an encoder of others is evaluated as a whole: it may read means of the whole plane.
 
     Parameters
     ----------
-    boxes : sequence of Region
-        In squares.
     plane : (int, int)
         Size of the input, px: a multiple of ``config.multiple``.
     """
@@ -208,7 +204,7 @@ def parts(
     side = square >> i
     margin = graph.margins(config.depth, config.arch)[node]
     found = []
-    for box in boxes:
+    for box in rectangles(squares, (margin + graph.CONVS_PER_NODE) / side):
         core = Region(*(side * edge for edge in (box.y0, box.x0, box.y1, box.x1)))
         write = grow(core, margin, grid)
         found.append(Part(_even(grow(write, graph.CONVS_PER_NODE, grid), grid), write))
@@ -217,13 +213,11 @@ def parts(
     return tuple(found)
 
 
-def step_flops(
-    level: int, boxes: Sequence[Region], config: NetConfig, plane: tuple[int, int], square: int
-) -> int:
-    """FLOPs of taking rectangles (in squares) from the level before to `level`."""
+def step_flops(level: int, squares: Squares, config: NetConfig, plane: tuple[int, int], square: int) -> int:
+    """FLOPs of taking squares from the level before to `level`."""
     total = 0
     for node in graph.nodes(level, config.arch)[len(graph.nodes(level - 1, config.arch)) :]:
-        found = parts(node, boxes, config, plane, square)
+        found = parts(node, squares, config, plane, square)
         total += graph.node_flops(node, config, *plane) if found is None else part_flops(node, found, config)
     return total
 

@@ -117,12 +117,10 @@ def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[P
     active = np.ones(early_exit.square_grid(maps.shape[1:], rule.square), bool)
     flops = graph.flops(1, config, *plane)
     for level, before in enumerate(_with_none_first(predicted, config.depth), start=1):
-        deeper = early_exit.go_deeper(maps, before, level, active, info, rule)
-        boxes = early_exit.rectangles(deeper, active)
-        if not boxes:
+        active = early_exit.go_deeper(maps, before, level, active, info, rule)
+        if not active.any():
             break
-        active = early_exit.covered(boxes, active.shape)
-        flops += early_exit.step_flops(level + 1, boxes, config, plane, rule.square)
+        flops += early_exit.step_flops(level + 1, active, config, plane, rule.square)
         inside = early_exit.pixels(active, rule.square, maps.shape[1:])
         maps = np.where(inside, predicted.level(level + 1), maps)
     return Predicted(predicted.sample, (AUTO,), maps[None].astype(np.float16)), flops
