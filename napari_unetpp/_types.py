@@ -205,7 +205,7 @@ class StoppingRule:
     tolerance: float
     share: float
     scores: LevelScores
-    square: int = 32
+    square: int = 16
 
 
 @dataclass(frozen=True)

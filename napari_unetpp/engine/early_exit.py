@@ -29,7 +29,7 @@ from napari_unetpp.net import graph
 Maps = NDArray[np.float32]
 Squares = NDArray[np.bool_]
 
-SQUARE = 32
+SQUARE = 16
 """Side of a square, px, where a rule is made."""
 
 

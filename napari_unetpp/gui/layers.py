@@ -21,7 +21,10 @@ from napari_unetpp.session.values import ImageChoice, Plane
 
 MARK = "napari_unetpp"
 SETTLE_MS = 60
-"""A slider of the stack that is dragged is read once it rests this long."""
+"""How often, at most, the displayed plane is read while a stack plays or its slider is dragged."""
+
+REST_MS = 700
+"""Without another plane for this long the stack rests."""
 
 MAX_BYTES = 8 << 30
 LARGE_ENOUGH = 60.0
@@ -51,6 +54,10 @@ class NapariLayers(QObject):
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self._on_settled)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(lambda: self.signals.rested.emit())
         self._links: list[tuple[Any, Callable[..., None]]] = []
         layers, dims = viewer.layers.events, viewer.dims.events
         for emitter in (layers.inserted, layers.removed, layers.reordered):
@@ -179,6 +186,7 @@ class NapariLayers(QObject):
         if self._viewer is None:
             return
         self._settle.stop()
+        self._rest.stop()
         self._painter.close()
         self._circle.hide()
         for emitter, callback in self._links:
@@ -284,7 +292,9 @@ class NapariLayers(QObject):
             self.signals.tool_picked.emit(image, tool)
 
     def _on_dims(self, _event: Any = None) -> None:
-        self._settle.start()
+        if not self._settle.isActive():  # not anew: a stack that plays faster than this is followed, too
+            self._settle.start()
+        self._rest.start()
 
     def _on_settled(self) -> None:
         for key in list(self._watched):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -20,8 +21,9 @@ from napari_unetpp.session.costs import Costs
 from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.depths import Depths
 from napari_unetpp.session.doubts import Doubts
+from napari_unetpp.session.pace import Pace
 from napari_unetpp.session.ports import Layers, Runner, View
-from napari_unetpp.session.presenter import Presenter
+from napari_unetpp.session.presenter import Presenter, auto_scale
 from napari_unetpp.session.sizing import Sizing
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import (
@@ -100,6 +102,8 @@ class Controller:
             view, layers, self.state, self.presenter, lambda: self.model, lambda: self.telling()
         )
         self.doubts = Doubts(view, layers, runner, workshop, self.state, self.cycle, self.telling)
+        self.pace = Pace()
+        self._missed_plane = False
         self.depths = Depths(view, layers, runner, workshop, self.state, self.cycle)
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self._list_models = models
@@ -158,6 +162,7 @@ class Controller:
             (signals.offer_taken, self._on_view_offer),
             (layers.images_changed, self._on_images),
             (layers.plane_changed, self._on_plane),
+            (layers.rested, self._on_rested),
             (cycle.measured, self._on_measured),
             (cycle.ready, self._on_ready),
             (cycle.idle, self._on_idle),
@@ -308,12 +313,42 @@ class Controller:
         self._describe()
         if self._plane_key == before:
             return
+        self.pace.step()
+        if self.cycle.running is not None and self.state.live and self.pace.plays:
+            self._missed_plane = True  # what runs is finished: else nothing would ever be seen
+            return
+        self._take_plane(had)
+
+    def _take_plane(self, had: ShowRequest | None) -> None:
+        """Another plane is displayed: what was shown is not of it."""
+        self._missed_plane = False
         self.cycle.abandon()
         if had is not None and self._plane_key is not None:
             if self.state.live:
-                self.segment()
+                self._keep_up()
             else:
                 self.view.set_message("This plane is not segmented yet: press Segment.")
+
+    def _keep_up(self) -> None:
+        """Segment the displayed plane, less deeply while a stack plays faster than the chosen depth is."""
+        model = self.model
+        with self.telling():
+            plane = self.presenter.plane()
+            request = self._request(plane)
+            if model is not None:
+                scale = request.scale or auto_scale(model, plane)
+                megapixels = plane.shape[0] * plane.shape[1] * scale**2 / 1e6
+                points = self.costs.points(model, self.state.device)
+                level = self.pace.level(self.state.level, points, megapixels)
+                self.presenter.tell_pace(model, level)
+                request = replace(request, level=level)
+            self.cycle.show(request)
+
+    def _on_rested(self) -> None:
+        """No plane has followed for a while: the chosen depth is due."""
+        self.presenter.tell_costs(self.model)
+        if self.state.live and self.cycle.shown is not None:
+            self._on_intent()
 
     def _on_measured(self, event: Speed) -> None:
         self.costs.update(event)
@@ -325,7 +360,9 @@ class Controller:
             self._invite()
 
     def _on_idle(self) -> None:
-        if self.cycle.shown is not None:
+        if self._missed_plane:
+            self._take_plane(self.cycle.shown)
+        elif self.cycle.shown is not None and not self.pace.plays:
             self._on_intent()
         if not self.busy:
             self.idle.emit()

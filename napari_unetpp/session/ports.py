@@ -77,6 +77,9 @@ class LayerSignals:
 
     images_changed = Signal()
     plane_changed = Signal(object)
+    rested = Signal()
+    """No other plane was displayed for a while."""
+
     circle_changed = Signal(float)
     circle_removed = Signal()
     clicked = Signal(object, object)

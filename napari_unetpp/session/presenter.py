@@ -47,6 +47,16 @@ class Presenter:
         point = next(point for point in points if point.level == self.state.level)
         self.view.set_readout(*wording.readout(model, point))
 
+    def tell_pace(self, model: ModelInfo, level: int) -> None:
+        """Say that a stack plays at another depth than the chosen one."""
+        if level == self.state.level:
+            self.tell_costs(model)
+            return
+        points = self.costs.points(model, self.state.device)
+        chosen = next(point for point in points if point.level == self.state.level)
+        self.view.set_chart(points, level)
+        self.view.set_readout(*wording.playing(level, chosen))
+
     def circle(self, model: ModelInfo) -> None:
         """Draw the circle at the object size that the scale stands for."""
         plane = self.plane()

@@ -67,6 +67,13 @@ def readout(model: ModelInfo, point: ChartPoint) -> tuple[str, str]:
     return text, _readout_tip(model, point, millions)
 
 
+def playing(level: int, chosen: ChartPoint) -> tuple[str, str]:
+    """The line under the slider while a stack plays faster than the chosen depth is, and its tool tip."""
+    text = f"{level_name(level)} while playing: {level_name(chosen.level)} is too slow"
+    tip = f"{level_name(chosen.level)} takes {cost_text(chosen.seconds)}. It follows when the stack stops."
+    return text, tip
+
+
 def _readout_tip(model: ModelInfo, point: ChartPoint, millions: float) -> str:
     how = "measured on this machine" if point.measured else "estimated, not yet measured here"
     if point.level == AUTO and model.stopping:

@@ -1,0 +1,116 @@
+"""A stack that plays: the depth that keeps up, and every finished plane in its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_unetpp.session.pace import Pace
+from napari_unetpp.session.speed import ChartPoint
+from napari_unetpp.session.values import Speed, model_key
+
+POINTS = [ChartPoint(d, s, True, 0.8, False) for d, s in ((1, 0.1), (2, 0.2), (3, 0.4), (4, 0.8), (5, 0.3))]
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("interval", "megapixels", "wanted", "level"),
+    [
+        (2.0, 1.0, 4, 4),  # nothing plays
+        (0.5, 1.0, 4, 3),
+        (0.5, 1.0, 2, 2),
+        (0.5, 0.25, 4, 4),  # a small plane
+        (0.4, 1.0, 4, 5),  # Auto costs less than L3
+        (0.4, 1.0, 3, 5),
+        (0.4, 1.0, 2, 2),
+        (0.01, 1.0, 4, 1),  # not even the shallowest: no plane is left out for that
+    ],
+)
+def test_the_deepest_that_keeps_up(interval: float, megapixels: float, wanted: int, level: int) -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    for _ in range(5):
+        clock.now += interval
+        pace.step()
+    assert pace.level(wanted, POINTS, megapixels) == level
+
+
+def test_one_step_is_no_play_and_a_play_ends() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    pace.step()
+    assert not pace.plays
+    clock.now += 0.1
+    pace.step()
+    assert pace.plays and pace.level(4, POINTS, 1.0) == 1
+    clock.now += 1.5
+    assert not pace.plays and pace.level(4, POINTS, 1.0) == 4
+
+
+@pytest.fixture
+def playing(sitting: Any) -> Any:
+    """A sitting with a clock, segmented at L4, whose image shows another plane every 0.1 s."""
+    clock = sitting.clock = Clock()
+    sitting.controller.pace = Pace(clock)
+    controller = sitting.controller
+    model = controller.model
+    controller.cycle.measured.emit(Speed(model_key(model), "auto", {1: 10, 2: 20.0, 3: 40.0, 4: 80.0}))
+    sitting.view.signals.level_changed.emit(4)
+    sitting.view.signals.segment_pressed.emit()
+
+    def step(seconds: float = 0.1) -> None:
+        clock.now += seconds
+        image = sitting.layers.arrays["cells"]
+        sitting.layers.replace("cells", np.roll(image, 1, axis=0))
+
+    sitting.step = step
+    return sitting
+
+
+def levels(sitting: Any) -> list[int]:
+    return [level for level, _ in sitting.engine.predicted]
+
+
+def test_the_depth_is_lowered_while_a_stack_plays_and_returns(playing: Any) -> None:
+    """64 x 96 px at 10 s/MPx are 61 ms at L1, 123 ms at L2."""
+    for _ in range(3):
+        playing.step()
+    assert levels(playing)[-2:] == [1, 1]
+    text, _ = playing.view.set_readout.call_args[0]
+    assert text == "L1 while playing: L4 is too slow"
+    playing.clock.now += 0.8
+    playing.layers.signals.rested.emit()
+    assert levels(playing)[-1] == 4
+    assert playing.view.set_readout.call_args[0][0].startswith("L4")
+
+
+def test_what_runs_is_finished_while_a_stack_plays(playing: Any) -> None:
+    playing.step()
+    playing.step()
+    playing.runner.inline = False
+    playing.step()
+    running = playing.controller.cycle.running
+    before = len(playing.engine.predicted)
+    playing.step()
+    playing.step()
+    assert playing.controller.cycle.running is running, "not cancelled"
+    playing.runner.finish()
+    assert running.plane.key in playing.layers.painted
+    assert len(playing.engine.predicted) == before + 2, "then the plane that is displayed now, none between"
+    assert playing.controller.cycle.shown.plane.key == playing.layers.read("cells").key
+
+
+def test_a_slider_moved_now_and_then_keeps_its_depth(playing: Any) -> None:
+    playing.step(3.0)
+    playing.step(3.0)
+    assert set(levels(playing)) == {4}
