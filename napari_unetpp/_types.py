@@ -357,6 +357,15 @@ class TileDone:
 
 
 @dataclass(frozen=True, eq=False)
+class Preview:
+    """A part of a live tile at level 1, before the `TileDone` that holds it: something to look at."""
+
+    generation: int
+    region: Region
+    maps: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class PredictDone:
     """The end of a prediction, complete or stopped. `flops` were executed, halos included."""
 
@@ -369,7 +378,7 @@ class PredictDone:
     flops: int = 0
 
 
-PredictEvent = PredictStarted | TileDone | PredictDone
+PredictEvent = PredictStarted | Preview | TileDone | PredictDone
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,6 +85,11 @@ class Evaluator:
         return Patchwork(pieces)
 
     @torch.inference_mode()
+    def join(self, stripes: Sequence[Mapping[Node, Tensor]]) -> dict[Node, Tensor]:
+        """Nodes of stripes of rows, in their order, as nodes of the whole."""
+        return {node: torch.cat([stripe[node] for stripe in stripes], dim=2) for node in stripes[0]}
+
+    @torch.inference_mode()
     def nodes(
         self,
         x: Tensor | None,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from napari_unetpp._types import Region
-from napari_unetpp.engine.tiles import overlaps
+from napari_unetpp.engine.tiles import overlaps, within
 
 
 class Patchwork:
@@ -34,12 +34,7 @@ class Patchwork:
         out = torch.zeros(shape, dtype=like.dtype, device=like.device)
         out = out.contiguous(memory_format=torch.channels_last)
         for place, tensor in found:
-            common = Region(
-                max(place.y0, region.y0),
-                max(place.x0, region.x0),
-                min(place.y1, region.y1),
-                min(place.x1, region.x1),
-            )
+            common = within(place, region)
             there = common.shifted(-region.y0, -region.x0)
             here = common.shifted(-place.y0, -place.x0)
             out[..., *there.slices] = tensor[..., *here.slices]

@@ -1,14 +1,15 @@
 """Prediction of one plane as a generator of frozen events.
 
-Visible tiles come first and are live: level 1 of all of them, then the deeper levels tile by
-tile, computing only the nodes the cache does not hold. The rest follows in batch tiles, which
-keep probabilities only. See `engine.tiles` for the plan.
+Visible tiles come first and are live: level 1 of all of them, shown stripe by stripe, then the deeper
+levels tile by tile, computing only the nodes the cache does not hold. The rest follows in batch tiles,
+which keep probabilities only. See `engine.tiles` for the plan.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from napari_unetpp._types import (
     PredictEvent,
     PredictRequest,
     PredictStarted,
+    Preview,
     Region,
     ShouldStop,
     TileDone,
@@ -33,6 +35,9 @@ from napari_unetpp.engine.node_cache import NodeCache, TileKey
 from napari_unetpp.engine.normalise import measure
 from napari_unetpp.engine.plane import PlaneReader
 from napari_unetpp.net import graph
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def predict(
@@ -112,6 +117,7 @@ class _Prediction:
         self.plane = PlaneReader(request.image, request.scale, stats, info.net.in_channels)
         self.shape = self.plane.shape
         view = request.viewport and tiles.scaled(request.viewport, request.scale, self.shape)
+        self.view = view
         self.plan = tiles.plan(
             self.shape,
             info.net,
@@ -143,6 +149,12 @@ class _Prediction:
             if level == AUTO:
                 return (yield from self._auto(tile))
             known = self.cache.get(key)
+            if level == 1 and not known and (cut := self._stripes(tile)):
+                striped = yield from self._first_look(tile, cut)
+                if striped is None:
+                    return False
+                known = striped
+                self.cache.put(key, known)
             before = len(known)
             image_needed = graph.needs_image(level, known, self.evaluator.info.net)
             x = self.evaluator.tensor(self.plane.read(tile.read)) if image_needed else None
@@ -154,6 +166,40 @@ class _Prediction:
                 return False
             yield self._event(tile, level, self.evaluator.maps(level, known, tile.crop))
         return True
+
+    def _stripes(self, tile: tiles.Tile) -> tuple[Region, ...]:
+        """The stripes in which level 1 of a tile is shown; none where it is small or has to be one piece."""
+        config = self.evaluator.info.net
+        view = self.view or Region(0, 0, *self.shape)
+        found = tiles.stripes(tile.read, view, config.multiple)
+        return found if len(found) > 1 and not config.encoder else ()
+
+    def _first_look(
+        self, tile: tiles.Tile, cut: Sequence[Region]
+    ) -> Generator[PredictEvent, None, dict[Node, Tensor] | None]:
+        """Level 1 of a tile stripe by stripe, each shown at once; its nodes, or None if stopped."""
+        config = self.evaluator.info.net
+        halo = graph.aligned_halo(1, config)
+        origin = tile.read
+        done: dict[int, dict[Node, Tensor]] = {}
+        for stripe in cut:
+            read = tiles.within(tiles.grow(stripe, halo, self.plan.padded), origin)
+            x = self.evaluator.tensor(self.plane.read(read))
+            known: dict[Node, Tensor] = {}
+            if not self.evaluator.nodes(x, 1, known, self.should_stop):
+                return None
+            self.flops += sum(graph.node_flops(node, config, *read.shape) for node in known)
+            inside = stripe.shifted(-read.y0, -read.x0)
+            shown = tiles.within(stripe, tiles.within(tile.core, Region(0, 0, *self.shape)))
+            if shown.y0 < shown.y1:
+                maps = self.evaluator.maps(1, known, shown.shifted(-read.y0, -read.x0))
+                yield Preview(self.request.generation, shown, maps)
+            done[stripe.y0] = {
+                node: tensor[..., inside.y0 >> node[0] : inside.y1 >> node[0], :]
+                for node, tensor in known.items()
+            }
+        self.computed += len(known)
+        return self.evaluator.join([done[y0] for y0 in sorted(done)])
 
     def _batch(self, tile: tiles.Tile) -> Generator[PredictEvent, None, bool]:
         """One batch tile at all levels of the request."""

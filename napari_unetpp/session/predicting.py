@@ -13,6 +13,7 @@ from napari_unetpp._types import (
     PredictDone,
     PredictRequest,
     PredictStarted,
+    Preview,
     Region,
     ShouldStop,
     TileDone,
@@ -82,12 +83,17 @@ class _Run:
         self.shape = (0, 0)
         self.done = self.total = 0
         self.previewed: set[Region] = set()
+        self.looked_at: list[Region] = []
 
     def take(self, event: object) -> Generator[Event, None, None]:
         """Handle one event of the engine."""
         if isinstance(event, PredictStarted):
             self._begin(event)
             yield Phase(self.request.generation, "segmenting")
+        elif isinstance(event, Preview):
+            if self.request.preview:
+                self.looked_at.append(event.region)
+                yield self._preview(event)
         elif isinstance(event, TileDone):
             yield from self._tile(event)
         elif isinstance(event, PredictDone):
@@ -109,14 +115,17 @@ class _Run:
         top = float(event.maps[foreground(self.request.model)].sum(axis=0).max(initial=0.0))
         self.kept.peaks[event.level] = max(top, self.kept.peaks.get(event.level, 0.0))
         asked = event.level == self.request.level
-        if self.request.preview and (asked or event.region not in self.previewed):
+        seen = event.region in self.previewed or any(
+            tiles.overlaps(event.region, part) for part in self.looked_at
+        )
+        if self.request.preview and (asked or not seen):
             self.previewed.add(event.region)
             yield self._preview(event)
         self.done += asked
         fraction = event.done / max(1, event.total)
         yield Progress(self.request.generation, self.done, self.total, fraction)
 
-    def _preview(self, event: TileDone) -> Paint:
+    def _preview(self, event: TileDone | Preview) -> Paint:
         """Foreground in one colour: objects are told apart once the whole plane is there."""
         model, threshold = self.request.model, self.request.rule.threshold
         found = self.workshop.engine.mask(event.maps, model, threshold)
