@@ -2,7 +2,7 @@
 
 Sources: U-Net, Ronneberger et al., MICCAI 2015; additive skips, Long et al. (FCN), CVPR 2015; deep layer
 aggregation, Yu et al., CVPR 2018; U-Net^e, UNet+ and the wide U-Net as controls, Zhou et al., IEEE TMI 2020
-(arXiv 1912.05074), figure 1 and table III.
+(arXiv 1912.05074), figure 1 and table III. Encoders in the place of our own: `net.encoder_plan`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """UNet++ on a foreign encoder: the integers, MONAI's own features, pruning, folding, the file."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -217,6 +219,26 @@ def test_model_file(net, folded, tmp_path):
     assert read_info(info.path).net == net.config
     with pytest.raises(UnetppError, match="do not fit"):
         save_model(tmp_path / "n.safetensors", tensors, model_info(NetConfig(outputs=2)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_model_is_used_without_monai_and_without_a_network(encoder, tmp_path):
+    """In a process that can import neither MONAI nor torchvision, and can open no connection."""
+    info = model_info(config_of(encoder))
+    path = save_model(tmp_path / "m.safetensors", seeded(encoder).state_dict(), info).path
+    code = f"""
+import socket, sys
+sys.modules |= dict.fromkeys(("monai", "torchvision"))
+def refused(*_, **__): raise AssertionError("a connection was asked for")
+socket.socket.connect = refused
+import numpy as np
+from napari_unetpp.api import load_model, segment
+image = np.random.default_rng(0).random((70, 90))
+print(segment(image, load_model({str(path)!r}), level=2, device="cpu").probability.shape)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "(1, 70, 90)", done.stderr
 
 
 def test_a_card_without_an_encoder_reads_as_before():
