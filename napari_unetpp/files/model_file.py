@@ -47,7 +47,9 @@ def save_model(
 
     path = Path(path)
     check_shapes({name: tuple(tensor.shape) for name, tensor in tensors.items()}, info.net, path.name)
-    card = json.dumps({"format_version": FORMAT_VERSION, "model": card_to_json(info)}, allow_nan=False)
+    plain = card_to_json(info)
+    card_from_json(plain)  # what could not be read again is not written
+    card = json.dumps({"format_version": FORMAT_VERSION, "model": plain}, allow_nan=False)
     stored = {name: _stored(tensor, half=half) for name, tensor in tensors.items()}
     content = save(stored, {METADATA_KEY: card})
     write_atomically(path, lambda file: file.write(content), overwrite=True)
