@@ -16,6 +16,7 @@ from napari_unetpp.gui.click_tool import ClickTool, camera_of
 from napari_unetpp.gui.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex, plane_of
+from napari_unetpp.session.pace import PLAYING
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import ImageChoice, Plane
 
@@ -23,7 +24,7 @@ MARK = "napari_unetpp"
 SETTLE_MS = 60
 """How often, at most, the displayed plane is read while a stack plays or its slider is dragged."""
 
-REST_MS = 700
+REST_MS = int(1000 * PLAYING) + 100
 """Without another plane for this long the stack rests."""
 
 MAX_BYTES = 8 << 30

@@ -347,7 +347,11 @@ class Controller:
     def _on_rested(self) -> None:
         """No plane has followed for a while: the chosen depth is due."""
         self.presenter.tell_costs(self.model)
-        if self.state.live and self.cycle.shown is not None:
+        if not self.state.live:
+            return
+        if self._missed_plane:
+            self._take_plane(self.cycle.running)
+        else:
             self._on_intent()
 
     def _on_measured(self, event: Speed) -> None:

@@ -59,8 +59,11 @@ def test_every_plane_of_a_dragged_slider_gets_its_turn(
             qtbot.wait(40)
     mask = viewer.layers["film prediction"].data
     assert sum(bool(plane.any()) for plane in mask) >= 2, "another one than the first, while it moved"
-    qtbot.waitUntil(lambda: not dock.controller.pace.plays, timeout=20_000)
+
+    def rested() -> bool:
+        shown = dock.controller.cycle.shown
+        return shown is not None and shown.level == 4 and shown.plane.key.point[0] == len(stack) - 1
+
+    qtbot.waitUntil(rested, timeout=20_000)
     wait(dock)
-    shown = dock.controller.cycle.shown
-    assert shown.plane.key.point[0] == len(stack) - 1 and shown.level == 4
     assert dock.form.level_readout.text().startswith("L4 ·")

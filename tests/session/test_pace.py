@@ -88,7 +88,7 @@ def test_the_depth_is_lowered_while_a_stack_plays_and_returns(playing: Any) -> N
     assert levels(playing)[-2:] == [1, 1]
     text, _ = playing.view.set_readout.call_args[0]
     assert text == "L1 while playing: L4 is too slow"
-    playing.clock.now += 0.8
+    playing.clock.now += 1.1
     playing.layers.signals.rested.emit()
     assert levels(playing)[-1] == 4
     assert playing.view.set_readout.call_args[0][0].startswith("L4")
@@ -108,6 +108,21 @@ def test_what_runs_is_finished_while_a_stack_plays(playing: Any) -> None:
     assert running.plane.key in playing.layers.painted
     assert len(playing.engine.predicted) == before + 2, "then the plane that is displayed now, none between"
     assert playing.controller.cycle.shown.plane.key == playing.layers.read("cells").key
+
+
+def test_the_chosen_depth_follows_even_when_the_last_plane_is_on_its_way(playing: Any) -> None:
+    """It once stayed at L1 when the stack rested while the last plane was being segmented."""
+    playing.step()
+    playing.runner.inline = False
+    playing.step()
+    assert playing.controller.cycle.running.level == 1
+    playing.step()
+    playing.clock.now += 1.1
+    playing.layers.signals.rested.emit()
+    playing.runner.finish()
+    shown = playing.controller.cycle.shown
+    assert shown.level == 4 and shown.plane.key == playing.layers.read("cells").key
+    assert playing.controller.cycle.running is None
 
 
 def test_a_slider_moved_now_and_then_keeps_its_depth(playing: Any) -> None:
