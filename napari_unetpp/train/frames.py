@@ -37,14 +37,14 @@ def folded(samples: Sequence[Sample], rng: np.random.Generator) -> Iterator[Samp
     """
     for sample in samples:
         if rng.random() < FOLDED:
-            axis, cut, free_first = _free_side(sample.labels)
+            axis, cut, free_first = free_side(sample.labels)
             size = sample.labels.shape[axis]
             if (cut if free_first else size - cut) >= FREE * size:
                 yield _unfolded(sample, axis, cut, first=free_first)
                 yield _unfolded(sample, axis, size // 2, first=not free_first)
 
 
-def _free_side(labels: NDArray[np.int32]) -> tuple[int, int, bool]:
+def free_side(labels: NDArray[np.int32]) -> tuple[int, int, bool]:
     """The largest side without objects: the axis, where it is cut, and whether the free side comes first."""
     sides: list[tuple[float, int, int, bool]] = []
     for axis in (0, 1):

@@ -96,11 +96,11 @@ def test_folding_makes_frames_without_polyps(samples: list[Sample], monkeypatch:
 
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("last", [False, True])
-def test_the_free_side_is_mirrored_from_the_cut(axis: int, last: bool, samples: list[Sample]) -> None:
+def test_thefree_side_is_mirrored_from_the_cut(axis: int, last: bool, samples: list[Sample]) -> None:
     labels = np.zeros((FRAME, FRAME), np.int32)
     labels[40:50, 45:55] = 1
     turned = np.rot90(labels, 2 * last) if axis == 0 else np.rot90(labels, 1 + 2 * last)
-    side, cut, first = frames._free_side(turned)
+    side, cut, first = frames.free_side(turned)
     free = np.take(turned, range(cut) if first else range(cut, FRAME), axis=side)
     assert not free.any() and free.shape[side] == FRAME - 50
 
