@@ -97,10 +97,10 @@ class AutoTile:
         config = self.evaluator.info.net
         wanted = None
         if squares is not None:
-            wanted = early_exit.parts(node, squares, config, self.plane, self.rule.square)
+            wanted = early_exit.sheet(node, squares, config, self.plane, self.rule.square)
         if wanted:
             nodes[node] = self.evaluator.node_parts(node, wanted, nodes)
-            self.flops += early_exit.part_flops(node, wanted, config)
+            self.flops += early_exit.sheet_flops(node, wanted, config)
             return
         reads = graph.inputs(node, config.arch)
         whole = {read: cut(nodes[read], self._grid(read)) for read in reads}

@@ -6,7 +6,7 @@ as they are (early exit; Teerapittayanon et al., BranchyNet, ICPR 2016, arXiv 17
 images). An object goes deeper as a whole: none is put together from two levels, which would split it.
 
 Of a node only what these squares need is evaluated: rectangles around them, with the margin that its deeper
-neighbours read (`net.graph.margins`), or all of it where that is less work.
+neighbours read (`net.graph.margins`), laid side by side on one sheet, or all of it where that is less work.
 Therefore every pixel equals, to the last digit that a convolution of another size leaves alike, what its
 level gives for the whole plane. Everything here is a function of plain arrays and integers.
 """
@@ -33,12 +33,35 @@ SQUARE = 16
 """Side of a square, px, where a rule is made."""
 
 
+GAP = 2
+"""Empty px between the parts of a sheet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a node on its own grid: where it is read, and the middle that is right and is written."""
+    """A part of a node, in px of its own row.
+
+    Attributes
+    ----------
+    read : Region
+        Where the nodes that it reads are read.
+    write : Region
+        The middle of it, which comes out right.
+    place : Region
+        Where it lies on the sheet.
+    """
 
     read: Region
     write: Region
+    place: Region
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Parts of a node laid side by side, so that one convolution evaluates them all."""
+
+    shape: tuple[int, int]
+    parts: tuple[Part, ...]
 
 
 # ------------------------------------------------------------------ which squares
@@ -185,9 +208,9 @@ def _saved(box: NDArray[np.float64], others: NDArray[np.float64], growth: float)
 # ---------------------------------------------------------------- parts of nodes
 
 
-def parts(
+def sheet(
     node: Node, squares: Squares, config: NetConfig, plane: tuple[int, int], square: int
-) -> tuple[Part, ...] | None:
+) -> Sheet | None:
     """The parts of a node that the squares need; None where all of it is less work.
 
     A stage of an encoder of others is evaluated as a whole: it may read means of the whole plane.
@@ -203,30 +226,54 @@ def parts(
     grid = plane[0] >> i, plane[1] >> i
     side = square >> i
     margin = graph.margins(config.depth, config.arch)[node]
-    found = []
-    for box in rectangles(squares, (margin + graph.CONVS_PER_NODE) / side):
+    reads, writes = [], []
+    for box in rectangles(squares, (margin + graph.CONVS_PER_NODE + GAP / 2) / side):
         core = Region(*(side * edge for edge in (box.y0, box.x0, box.y1, box.x1)))
-        write = grow(core, margin, grid)
-        found.append(Part(_even(grow(write, graph.CONVS_PER_NODE, grid), grid), write))
-    if part_flops(node, found, config) >= graph.node_flops(node, config, *plane):
-        return None
-    return tuple(found)
+        writes.append(grow(core, margin, grid))
+        reads.append(_even(grow(writes[-1], graph.CONVS_PER_NODE, grid), grid))
+    shape, places = pack([read.shape for read in reads], max(8, 32 >> i))
+    found = Sheet(shape, tuple(map(Part, reads, writes, places)))
+    less = sheet_flops(node, found, config) < graph.node_flops(node, config, *plane)
+    return found if less else None
+
+
+def pack(sizes: Sequence[tuple[int, int]], step: int) -> tuple[tuple[int, int], list[Region]]:
+    """Lay rectangles side by side in rows, the highest first, `GAP` px apart.
+
+    Returns
+    -------
+    shape : (int, int)
+        Of the sheet; multiples of `step`, for every new size has its convolutions prepared anew.
+    places : list of Region
+        In the order of `sizes`.
+    """
+    spread = [(height + GAP, width + GAP) for height, width in sizes]
+    area = sum(height * width for height, width in spread)
+    wide = -(-max(int(area**0.5), *(width for _, width in spread)) // step) * step
+    places: dict[int, Region] = {}
+    y = x = high = 0
+    for n in sorted(range(len(sizes)), key=lambda n: sizes[n], reverse=True):
+        height, width = spread[n]
+        if x + width > wide:
+            y, x, high = y + high, 0, 0
+        places[n] = Region(y, x, y + sizes[n][0], x + sizes[n][1])
+        x, high = x + width, max(high, height)
+    return (-(-(y + high) // step) * step, wide), [places[n] for n in range(len(sizes))]
 
 
 def step_flops(level: int, squares: Squares, config: NetConfig, plane: tuple[int, int], square: int) -> int:
     """FLOPs of taking squares from the level before to `level`."""
     total = 0
     for node in graph.nodes(level, config.arch)[len(graph.nodes(level - 1, config.arch)) :]:
-        found = parts(node, squares, config, plane, square)
-        total += graph.node_flops(node, config, *plane) if found is None else part_flops(node, found, config)
+        found = sheet(node, squares, config, plane, square)
+        total += graph.node_flops(node, config, *plane) if found is None else sheet_flops(node, found, config)
     return total
 
 
-def part_flops(node: Node, found: Sequence[Part], config: NetConfig) -> int:
-    """FLOPs of evaluating parts of a node."""
-    i, _ = node
-    sizes = [part.read.shape for part in found]
-    return sum(graph.node_flops(node, config, height << i, width << i) for height, width in sizes)
+def sheet_flops(node: Node, found: Sheet, config: NetConfig) -> int:
+    """FLOPs of evaluating a sheet of a node, gaps included."""
+    height, width = (side << node[0] for side in found.shape)
+    return graph.node_flops(node, config, height, width)
 
 
 def _even(region: Region, grid: tuple[int, int]) -> Region:

@@ -13,8 +13,8 @@ from torch import Tensor
 from napari_unetpp._types import ModelInfo, Node, Region, ShouldStop, never_stop
 from napari_unetpp.engine.decode import activate
 from napari_unetpp.engine.device import DeviceChoice, choose_device, prepare
-from napari_unetpp.engine.early_exit import Part
-from napari_unetpp.engine.patchwork import Patchwork, cut
+from napari_unetpp.engine.early_exit import Sheet
+from napari_unetpp.engine.patchwork import Patchwork, channels, cut, paste
 from napari_unetpp.files.model_file import read_tensors
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -71,17 +71,24 @@ class Evaluator:
         return self._net.evaluate_node(node, image, dict(known))
 
     @torch.inference_mode()
-    def node_parts(
-        self, node: Node, parts: Sequence[Part], known: Mapping[Node, Tensor | Patchwork]
-    ) -> Patchwork:
+    def node_parts(self, node: Node, sheet: Sheet, known: Mapping[Node, Tensor | Patchwork]) -> Patchwork:
         """Parts of one node; X^{0,0} has none."""
-        reads = graph.inputs(node, self.info.net.arch)
+        near = {}
+        for read in graph.inputs(node, self.info.net.arch):
+            down = read[0] - node[0]
+            whole = _on_row(Region(0, 0, *sheet.shape), down)
+            near[read] = self._zeros(whole.shape, channels(known[read]))
+            for part in sheet.parts:
+                place, region = _on_row(part.place, down), _on_row(part.read, down)
+                paste(known[read], region, near[read][..., *place.slices])
+        inside = self._zeros(sheet.shape, 1)
+        for part in sheet.parts:
+            inside[..., *part.place.slices] = 1
+        found = self._net.evaluate_node(node, torch.empty(0), near, inside)
         pieces = []
-        for part in parts:
-            near = {read: cut(known[read], _on_row(part.read, read[0] - node[0])) for read in reads}
-            found = self._net.evaluate_node(node, torch.empty(0), near)
-            inside = part.write.shifted(-part.read.y0, -part.read.x0)
-            pieces.append((part.write, cut(found, inside)))
+        for part in sheet.parts:
+            middle = part.write.shifted(part.place.y0 - part.read.y0, part.place.x0 - part.read.x0)
+            pieces.append((part.write, found[..., *middle.slices]))
         return Patchwork(pieces)
 
     @torch.inference_mode()
@@ -163,6 +170,11 @@ class Evaluator:
             i, j = node
             if i == 0 and j in self.info.net.levels and (all_levels or j == level):
                 yield j, self.maps(j, known, crop)
+
+    def _zeros(self, shape: tuple[int, int], channels: int) -> Tensor:
+        """Zeros (1, C, Y, X), channels last."""
+        zeros = torch.zeros((1, *shape, channels), dtype=self.choice.torch_dtype, device=self.choice.device)
+        return zeros.permute(0, 3, 1, 2)
 
     def _ready(self, x: Tensor) -> Tensor:
         """`x` on the device, in its number format, channels last (itself where it is so already)."""

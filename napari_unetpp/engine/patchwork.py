@@ -23,32 +23,37 @@ class Patchwork:
     def __init__(self, pieces: Sequence[tuple[Region, Tensor]]) -> None:
         self.pieces = tuple(pieces)
 
-    def cut(self, region: Region) -> Tensor:
-        """What is known of a region, 0 elsewhere: (1, C, h, w), channels last."""
-        found = [piece for piece in self.pieces if overlaps(piece[0], region)]
-        for place, tensor in found:
-            if _holds(place, region):
-                return cut(tensor, region.shifted(-place.y0, -place.x0))
-        like = self.pieces[0][1]
-        shape = (1, like.shape[1], *region.shape)
-        out = torch.zeros(shape, dtype=like.dtype, device=like.device)
-        out = out.contiguous(memory_format=torch.channels_last)
-        for place, tensor in found:
-            common = within(place, region)
-            there = common.shifted(-region.y0, -region.x0)
-            here = common.shifted(-place.y0, -place.x0)
-            out[..., *there.slices] = tensor[..., *here.slices]
-        return out
+    def paste(self, region: Region, out: Tensor) -> None:
+        """Write what is known of a region into `out` (1, C, h, w)."""
+        for place, tensor in self.pieces:
+            if overlaps(place, region):
+                common = within(place, region)
+                there = common.shifted(-region.y0, -region.x0)
+                here = common.shifted(-place.y0, -place.x0)
+                out[..., *there.slices] = tensor[..., *here.slices]
+
+
+def channels(node: Tensor | Patchwork) -> int:
+    """Channels of a node."""
+    return (node.pieces[0][1] if isinstance(node, Patchwork) else node).shape[1]
+
+
+def paste(node: Tensor | Patchwork, region: Region, out: Tensor) -> None:
+    """Write what is known of a region of a node into `out` (1, C, h, w)."""
+    if isinstance(node, Patchwork):
+        node.paste(region, out)
+    else:
+        out.copy_(node[..., *region.slices])
 
 
 def cut(node: Tensor | Patchwork, region: Region) -> Tensor:
-    """A region of a node: (1, C, h, w), channels last."""
+    """A region of a node (1, C, h, w), channels last; 0 where it is not known."""
     if isinstance(node, Patchwork):
-        return node.cut(region)
+        like = node.pieces[0][1]
+        shape = (1, *region.shape, like.shape[1])
+        out = torch.zeros(shape, dtype=like.dtype, device=like.device).permute(0, 3, 1, 2)
+        node.paste(region, out)
+        return out
     if region.shape == tuple(node.shape[-2:]):
         return node
     return node[..., *region.slices].contiguous(memory_format=torch.channels_last)
-
-
-def _holds(outer: Region, inner: Region) -> bool:
-    return outer.y0 <= inner.y0 and outer.x0 <= inner.x0 and inner.y1 <= outer.y1 and inner.x1 <= outer.x1

@@ -75,8 +75,8 @@ class _Marks(QWidget):
             font.setBold(level == current)
             painter.setFont(font)
             painter.setOpacity(1.0 if level == current else 0.6)
-            width = 40
-            left = min(max(self.centre(level) - width // 2, -width // 2 + 9), self.width() - width // 2 - 9)
+            width = painter.fontMetrics().horizontalAdvance(level_name(level)) + 2
+            left = min(max(self.centre(level) - width // 2, 0), self.width() - width)
             box = QRect(left, 0, width, self.height())
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, level_name(level))
 

@@ -73,12 +73,19 @@ class NodeBlock(nn.Module):
         self.first = ConvUnit(sum(parts), out_channels, norm=norm)
         self.second = ConvUnit(out_channels, out_channels, norm=norm)
 
-    def forward(self, beside: list[Tensor], below: Tensor | None = None) -> Tensor:
-        """Evaluate the node from the nodes `beside` it (same row) and the one `below` (row i + 1)."""
+    def forward(
+        self, beside: list[Tensor], below: Tensor | None = None, inside: Tensor | None = None
+    ) -> Tensor:
+        """Evaluate the node from the nodes `beside` it (same row) and the one `below` (row i + 1).
+
+        Where `inside` is 0, as beyond a border, both convolutions read zeros.
+        """
         parts = beside
         if self.up is not None:
             assert below is not None
-            parts = [*beside, self.up(below)]
+            up = self.up(below)
+            parts = [*beside, up if inside is None else up * inside]
         if self.additive:
             parts = [torch.stack(parts).sum(dim=0)] if len(parts) > 1 else parts
-        return self.second(self.first(*parts))  # type: ignore[no-any-return]
+        middle = self.first(*parts)
+        return self.second(middle if inside is None else middle * inside)  # type: ignore[no-any-return]

@@ -67,18 +67,30 @@ class UNetPlusPlus(nn.Module):
         """Levels of this network that have a head, shallow first."""
         return tuple(d for d in self.config.levels if d <= self.level)
 
-    def evaluate_node(self, node: Node, image: Tensor, known: MutableMapping[Node, Tensor]) -> Tensor:
-        """Evaluate one node from its inputs in `known`; X^{0,0} reads the image (`graph.reads_image`)."""
+    def evaluate_node(
+        self,
+        node: Node,
+        image: Tensor,
+        known: MutableMapping[Node, Tensor],
+        inside: Tensor | None = None,
+    ) -> Tensor:
+        """Evaluate one node from its inputs in `known`; X^{0,0} reads the image (`graph.reads_image`).
+
+        `inside` (1, 1, Y, X): 0 where the inputs, which are 0 there, are to be taken for the padding beyond
+        a border; for our own nodes.
+        """
         i, j = node
         block = self.nodes[_key(node)]
         if j == 0:
             if graph.reads_image(node, self.config):
                 return block([image])  # type: ignore[no-any-return]
             above = known[i - 1, 0]  # the stages of an encoder halve by themselves
-            return block([above if self.config.encoder else F.max_pool2d(above, 2)])  # type: ignore[no-any-return]
+            if self.config.encoder:
+                return block([above])  # type: ignore[no-any-return]
+            return block([F.max_pool2d(above, 2)], None, inside)  # type: ignore[no-any-return]
         beside = [known[other] for other in graph.beside(node, self.config.arch)]
         under = graph.below(node, self.config.arch)
-        return block(beside, known[under] if under else None)  # type: ignore[no-any-return]
+        return block(beside, known[under] if under else None, inside)  # type: ignore[no-any-return]
 
     def evaluate(
         self, image: Tensor, level: int, known: MutableMapping[Node, Tensor] | None = None

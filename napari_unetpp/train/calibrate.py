@@ -27,6 +27,10 @@ LIMITS = (0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.0125, 0.009, 0.006, 0.004, 0.0
 """Shares of pixels expected to change with which a square may stop; the loosest that does is taken."""
 
 
+WORTH = 0.75
+"""A rule that executes more than this share of the deepest level's FLOPs saves too little to be a choice."""
+
+
 def choose_stopping(
     predicted: Sequence[Predicted], info: ModelInfo, *, tolerance: float = TOLERANCE
 ) -> StoppingRule | None:
@@ -46,7 +50,8 @@ def choose_stopping(
     Returns
     -------
     StoppingRule or None
-        None where no rule is within the tolerance, and for a network without a head for every level.
+        None where no rule is within the tolerance and saves enough, and for a network without a head for
+        every level.
     """
     if not predicted or len(info.net.levels) < max(2, info.net.depth):
         return None
@@ -65,7 +70,8 @@ def choose_stopping(
         if ap50 is None or best_ap50 is None or ap50 >= best_ap50 - LEVEL_MARGIN:
             whole = sum(graph.flops(info.net.depth, info.net, *_plane(p, info)) for p in predicted)
             share = sum(flops for _, flops in found) / whole
-            return replace(rule, share=share, scores=replace(nothing, dice=dice, iou=iou, ap50=ap50))
+            scores = replace(nothing, dice=dice, iou=iou, ap50=ap50)
+            return replace(rule, share=share, scores=scores) if share <= WORTH else None
     return None
 
 
@@ -103,8 +109,9 @@ def calibrate_folder(
     rule = choose_stopping(predict_samples(net, samples, info), info, tolerance=tolerance)
     if rule is None:
         raise UnetppError(
-            f"no stopping rule keeps {info.name!r} within {tolerance:g} Dice of its deepest level on "
-            f"{len(samples)} images of {folder}; raise --tolerance, or give more images."
+            f"no stopping rule keeps {info.name!r} within {tolerance:g} Dice of its deepest level for less "
+            f"than {WORTH:.0%} of its work on {len(samples)} images of {folder}; raise --tolerance, or give "
+            "more images."
         )
     save_model(out, tensors, replace(info, stopping=rule), half=True)
     return rule

@@ -97,20 +97,35 @@ def test_parts_lie_inside_and_on_the_grid_of_the_row_below(node):
     squares = np.zeros((33, 35), bool)
     squares[0, :2] = squares[20, 30] = squares[32, 34] = True
     plane = (32 * 33 - 16, 32 * 35 - 16)
-    found = early_exit.parts(node, squares, NET, plane, 32)
+    found = early_exit.sheet(node, squares, NET, plane, 32)
     grid = plane[0] >> node[0], plane[1] >> node[0]
     margin = graph.margins(4)[node]
     if node in ((0, 0), (1, 0)):
         return  # level 1 is evaluated everywhere
     assert found is not None, "so few squares are less work than all"
-    corners = {(part.write.y0, part.write.x0) for part in found}
+    corners = {(part.write.y0, part.write.x0) for part in found.parts}
     side = 32 >> node[0]
-    assert (max(0, 20 * side - margin), max(0, 30 * side - margin)) in corners or len(found) < 3
-    for part in found:
+    assert (max(0, 20 * side - margin), max(0, 30 * side - margin)) in corners or len(found.parts) < 3
+    for part in found.parts:
         assert 0 <= part.read.y0 <= part.write.y0 < part.write.y1 <= part.read.y1 <= grid[0]
         assert 0 <= part.read.x0 <= part.write.x0 < part.write.x1 <= part.read.x1 <= grid[1]
         edges = ((part.read.y0, 0), (part.read.x0, 0), (part.read.y1, grid[0]), (part.read.x1, grid[1]))
         assert all(edge % 2 == 0 or edge == border for edge, border in edges)
+        assert part.place.shape == part.read.shape
+        assert node[0] == 4 or part.place.y0 % 2 == part.place.x0 % 2 == 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_parts_are_packed_apart(seed):
+    rng = np.random.default_rng(seed)
+    sizes = [(int(h), int(w)) for h, w in 2 * rng.integers(1, 40, (rng.integers(1, 40), 2))]
+    (height, width), places = early_exit.pack(sizes, 64)
+    assert height % 64 == width % 64 == 0
+    used = np.zeros((height, width), int)
+    for size, place in zip(sizes, places, strict=True):
+        assert place.shape == size and place.y1 < height and place.x1 < width
+        used[place.y0 : place.y1 + early_exit.GAP, place.x0 : place.x1 + early_exit.GAP] += 1
+    assert used.max() == 1, "with a gap below and to the right of each"
 
 
 def test_deepening_everything_costs_what_the_levels_cost():
