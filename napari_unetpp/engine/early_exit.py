@@ -231,14 +231,14 @@ def sheet(
         core = Region(*(side * edge for edge in (box.y0, box.x0, box.y1, box.x1)))
         writes.append(grow(core, margin, grid))
         reads.append(_even(grow(writes[-1], graph.CONVS_PER_NODE, grid), grid))
-    shape, places = pack([read.shape for read in reads], max(8, 32 >> i))
+    shape, places = pack([read.shape for read in reads], max(8, 16 >> i))
     found = Sheet(shape, tuple(map(Part, reads, writes, places)))
     less = sheet_flops(node, found, config) < graph.node_flops(node, config, *plane)
     return found if less else None
 
 
 def pack(sizes: Sequence[tuple[int, int]], step: int) -> tuple[tuple[int, int], list[Region]]:
-    """Lay rectangles side by side in rows, the highest first, `GAP` px apart.
+    """Lay rectangles side by side in rows, the highest first, `GAP` px apart, on the smallest of some sheets.
 
     Returns
     -------
@@ -247,18 +247,26 @@ def pack(sizes: Sequence[tuple[int, int]], step: int) -> tuple[tuple[int, int], 
     places : list of Region
         In the order of `sizes`.
     """
-    spread = [(height + GAP, width + GAP) for height, width in sizes]
-    area = sum(height * width for height, width in spread)
-    wide = -(-max(int(area**0.5), *(width for _, width in spread)) // step) * step
+    area = sum((height + GAP) * (width + GAP) for height, width in sizes)
+    least = max(max(width for _, width in sizes) + GAP, int(area**0.5) // 2)
+    first = -(-least // step) * step
+    widths = range(first, max(first, int(2 * area**0.5)) + 1, step)
+    tried = [_pack(sizes, width, step) for width in widths]
+    return min(tried, key=lambda packed: packed[0][0] * packed[0][1])
+
+
+def _pack(
+    sizes: Sequence[tuple[int, int]], sheet_width: int, step: int
+) -> tuple[tuple[int, int], list[Region]]:
     places: dict[int, Region] = {}
     y = x = high = 0
     for n in sorted(range(len(sizes)), key=lambda n: sizes[n], reverse=True):
-        height, width = spread[n]
-        if x + width > wide:
+        height, width = sizes[n]
+        if x + width + GAP > sheet_width:
             y, x, high = y + high, 0, 0
-        places[n] = Region(y, x, y + sizes[n][0], x + sizes[n][1])
-        x, high = x + width, max(high, height)
-    return (-(-(y + high) // step) * step, wide), [places[n] for n in range(len(sizes))]
+        places[n] = Region(y, x, y + height, x + width)
+        x, high = x + width + GAP, max(high, height + GAP)
+    return (-(-(y + high) // step) * step, sheet_width), [places[n] for n in range(len(sizes))]
 
 
 def step_flops(level: int, squares: Squares, config: NetConfig, plane: tuple[int, int], square: int) -> int:
