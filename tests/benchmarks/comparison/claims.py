@@ -1,0 +1,239 @@
+"""What the records say about the claims and questions of the talk: sentences, made of the records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from statistics import mean
+from typing import Any
+
+from comparison.records import MARGIN, Difference, Records, difference
+from comparison.tables import ALONE, LEVELS, TITLES, table
+
+NOT_RUN = "Not measured: there are no records for it."
+
+
+def _iou(records: Records, data: str, system: str, level: str = "4") -> dict[int, float]:
+    return records.values(data, system, level, "iou")
+
+
+def _versus(records: Records, data: str, a: str, b: str) -> Difference | None:
+    """IoU of `a` minus that of `b` at the deepest level."""
+    return difference(_iou(records, data, a), _iou(records, data, b))
+
+
+def _versus_rows(records: Records, pairs: list[tuple[str, str]]) -> str:
+    """One row for each pair of systems and data set with records of both."""
+    rows = []
+    for a, b in pairs:
+        for data in records.data():
+            gain = _versus(records, data, a, b)
+            if gain is not None:
+                rows.append((f"{a} - {b}", TITLES[data], gain.text(), gain.verdict))
+    return table(("IoU of", "data", "difference", "the first is"), rows) if rows else NOT_RUN
+
+
+def shallowest(scores: Mapping[str, float]) -> str:
+    """The shallowest level within `MARGIN` of the best."""
+    best = max(scores.values())
+    return min(level for level, score in scores.items() if score >= best - MARGIN)
+
+
+def _by_level(records: Records, data: str, systems: Mapping[str, str]) -> dict[str, float]:
+    """Mean IoU by level."""
+    values = {level: _iou(records, data, system, level) for level, system in systems.items()}
+    return {level: mean(v.values()) for level, v in values.items() if v}
+
+
+NESTED = dict.fromkeys(LEVELS, "unetpp")
+
+
+def depth(records: Records) -> str:
+    """How deep? The shallowest depth within the margin of the best, of U-Nets and of UNet++."""
+    rows = []
+    for data in records.data():
+        for name, systems in (("U-Nets trained alone", ALONE), ("UNet++, pruned", NESTED)):
+            scores = _by_level(records, data, systems)
+            if len(scores) == len(LEVELS):
+                each = (f"{scores[level]:.3f}" for level in LEVELS)
+                rows.append((TITLES[data], name, *each, f"L{shallowest(scores)}"))
+    header = ("data", "networks", *(f"L{level}" for level in LEVELS), "deep enough")
+    return table(header, rows) if rows else NOT_RUN
+
+
+def down_sampling(records: Records) -> str:
+    """Is down-sampling needed?"""
+    return _versus_rows(records, [("unet", "flat"), ("unetpp", "flat")])
+
+
+def by_size(records: Records) -> str:
+    """Which depth serves which object: the level of UNet++ with the highest recall of each size."""
+    rows = []
+    for data in records.data():
+        runs = records.runs(data, "unetpp")
+        known = {
+            level: [r["levels"][level]["recall_by_size"] for r in runs]
+            for level in records.levels(data, "unetpp")
+        }
+        if not known or any(r is None for recalls in known.values() for r in recalls):
+            continue
+        for k, size in enumerate(("small", "medium", "large")):
+            scores = {level: mean(r[k] for r in recalls) for level, recalls in known.items()}
+            best = max(scores, key=lambda level: scores[level])
+            each = (f"{scores[level]:.3f}" for level in LEVELS)
+            rows.append((TITLES[data], size, *each, f"L{best}"))
+    header = ("data", "objects", *(f"L{level}" for level in LEVELS), "highest")
+    return table(header, rows) if rows else NOT_RUN
+
+
+def ensemble(records: Records) -> str:
+    """The ensemble with the last head alone, against all heads, and against the one U-Net it then is."""
+    return _versus_rows(records, [("unet-ensemble", "unet-ensemble-last"), ("unet-ensemble-last", "unet")])
+
+
+def skips(records: Records) -> str:
+    """Long or short skips, or both; concatenated or summed."""
+    return _versus_rows(
+        records,
+        [
+            ("unetpp", "unet-ensemble"),
+            ("unetpp", "unet-plus"),
+            ("unet-plus", "unet-ensemble"),
+            ("unet", "unet-sum"),
+        ],
+    )
+
+
+def parameters(records: Records) -> str:
+    """More parameters, or better placed ones."""
+    return _versus_rows(
+        records,
+        [
+            ("wide-unet", "unet"),
+            ("heavy-unet", "unet"),
+            ("unetpp", "unet"),
+            ("unetpp", "wide-unet"),
+            ("unetpp", "heavy-unet"),
+        ],
+    )
+
+
+def pruning(records: Records, measured: Mapping[str, Any] | None) -> str:
+    """How much to prune: what each level of UNet++ costs at full width, as a share of L4."""
+    if measured is None:
+        return NOT_RUN
+    levels = measured["systems"]["unetpp"]
+    last = levels["4"]
+    rows = [
+        (
+            f"L{level}",
+            f"{last['parameters'] / row['parameters']:.1f}",
+            f"{100 * (1 - row['parameters'] / last['parameters']):.1f} %",
+            f"{row['images_per_second'] / last['images_per_second']:.1f}",
+            f"{last['peak_megabytes'] / row['peak_megabytes']:.1f}",
+        )
+        for level, row in levels.items()
+    ]
+    return table(("level", "times smaller", "smaller by", "times faster", "times less memory"), rows)
+
+
+# ------------------------------------------------------------------ the claims in one table
+
+
+def _count(differences: Mapping[str, Difference | None], word: str) -> tuple[list[str], int]:
+    """Data sets on which the verdict begins with `word`, and how many sets have records."""
+    known = {data: d for data, d in differences.items() if d is not None}
+    return [TITLES[data] for data, d in known.items() if d.verdict.startswith(word)], len(known)
+
+
+def _verdict(hits: int, total: int) -> str:
+    """``held`` on all sets, ``did not hold`` on none, else on how many."""
+    if not total:
+        return "not measured"
+    return {0: "did not hold", total: "held"}.get(hits, f"held on {hits} of {total} sets")
+
+
+def _on_sets(records: Records, claim: str, a: str, b: str) -> tuple[str, str, str]:
+    """A claim that `a` is better than `b` at the deepest level."""
+    differences = {data: _versus(records, data, a, b) for data in records.data()}
+    hits, total = _count(differences, "higher")
+    worse, _ = _count(differences, "lower")
+    found = (
+        f"IoU clearly higher on: {', '.join(hits) or 'none'}; clearly lower on: {', '.join(worse) or 'none'}"
+    )
+    return claim, found, _verdict(len(hits), total)
+
+
+def _deeper_helps(records: Records) -> tuple[str, str, str]:
+    hits, total, worse = 0, 0, 0
+    for data in records.data():
+        for level in LEVELS[:3]:
+            gain = difference(_iou(records, data, "unetpp", level), _iou(records, data, ALONE[level], level))
+            if gain is not None:
+                total += 1
+                hits += gain.verdict.startswith("higher")
+                worse += gain.verdict.startswith("lower")
+    claim = (
+        "Deeper nodes help the shallow ones in training: UNet++ pruned to L1-L3 beats the U-Net trained alone"
+    )
+    found = f"of {total} comparisons, {hits} clearly better, {worse} clearly worse"
+    if not total:
+        return claim, found, "not measured"
+    word = "held" if hits == total else "did not hold" if hits == 0 else f"held in {hits} of {total}"
+    return claim, found, word
+
+
+def _l2_is_enough(records: Records) -> tuple[str, str, str]:
+    enough, known = [], []
+    for data in records.data():
+        scores = _by_level(records, data, NESTED)
+        if scores:
+            known.append(data)
+            if scores["2"] >= scores["4"] - MARGIN:
+                enough.append(TITLES[data])
+    found = f"L2 within {MARGIN} IoU of L4 on: {', '.join(enough) or 'none'}"
+    claim = "L2 equals L4 on three of four data sets"
+    if len(known) < 4:
+        return claim, found, "not measured"
+    return claim, found, "held" if len(enough) >= 3 else "did not hold"
+
+
+def _polyps_gain(records: Records) -> tuple[str, str, str]:
+    scores = _by_level(records, "polyps_kvasir", NESTED)
+    claim = "The hardest set, polyps, keeps gaining with depth"
+    if not scores:
+        return claim, "-", "not measured"
+    found = "IoU " + ", ".join(f"L{level} {score:.3f}" for level, score in scores.items())
+    rising = all(scores[b] > scores[a] for a, b in pairwise(LEVELS))
+    return claim, found, "held" if rising else "did not hold"
+
+
+def _cost_of_l2(measured: Mapping[str, Any] | None) -> tuple[str, str, str]:
+    claim = "L2 is 3 times faster than L4 and 18 times smaller"
+    if measured is None:
+        return claim, "-", "not measured"
+    two, four = (measured["systems"]["unetpp"][level] for level in ("2", "4"))
+    faster = two["images_per_second"] / four["images_per_second"]
+    smaller = four["parameters"] / two["parameters"]
+    found = f"{faster:.1f} times faster here, {smaller:.1f} times smaller"
+    return claim, found, "held" if faster >= 2.9 and smaller >= 17.5 else "did not hold"
+
+
+def claims(records: Records, measured: Mapping[str, Any] | None) -> str:
+    """The talk's claims, what was found, and whether they held here."""
+    rows = [
+        _on_sets(records, "UNet++ beats the U-Net", "unetpp", "unet"),
+        _on_sets(records, "UNet++ beats the wide U-Net of as many parameters", "unetpp", "wide-unet"),
+        _on_sets(records, "UNet++ beats a U-Net of as many FLOPs", "unetpp", "heavy-unet"),
+        _on_sets(records, "UNet++ beats UNet+ (short skips only)", "unetpp", "unet-plus"),
+        _on_sets(records, "UNet++ beats the ensemble of U-Nets (long skips only)", "unetpp", "unet-ensemble"),
+        _on_sets(records, "Down-sampling is needed: the U-Net beats the flat network", "unet", "flat"),
+        _on_sets(records, "Deep supervision helps the ensemble", "unet-ensemble", "unet-ensemble-last"),
+        _on_sets(records, "Deep supervision helps UNet+", "unet-plus", "unet-plus-last"),
+        _on_sets(records, "Deep supervision helps UNet++", "unetpp", "unetpp-last"),
+        _deeper_helps(records),
+        _l2_is_enough(records),
+        _polyps_gain(records),
+        _cost_of_l2(measured),
+    ]
+    return table(("claim", "found here", "verdict"), rows)

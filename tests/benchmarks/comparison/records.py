@@ -1,0 +1,134 @@
+"""The recorded runs, and what two systems differ by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from comparison import plan
+
+MARGIN = 0.01
+"""Smaller differences of a score count as none, as in the choice of the recommended level."""
+
+Record = Mapping[str, Any]
+Values = Mapping[int, float]
+"""A figure by seed."""
+
+
+class Records:
+    """Records by data set and system, seeds in order.
+
+    Parameters
+    ----------
+    records : sequence of mappings
+        What `one_run.run` returned.
+    """
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._runs: dict[tuple[str, str], dict[int, Record]] = {}
+        for record in sorted(records, key=lambda r: int(r["seed"])):
+            self._runs.setdefault((record["data"], record["system"]), {})[int(record["seed"])] = record
+
+    @classmethod
+    def read(cls, folder: Path) -> Records:
+        """All records of a folder; the file of the speeds is none."""
+        files = sorted(path for path in folder.glob("*_*.json"))
+        return cls([json.loads(path.read_text()) for path in files])
+
+    def __iter__(self) -> Iterator[Record]:
+        return (record for runs in self._runs.values() for record in runs.values())
+
+    def data(self) -> list[str]:
+        """Data sets with records, in the order of the plan."""
+        known = {data for data, _ in self._runs}
+        return [name for name in (*plan.DATA_SETS, plan.DSB96) if name in known]
+
+    def systems(self, data: str) -> list[str]:
+        """Systems with records on a data set, in the order of `ORDER`."""
+        return [name for name in ORDER if (data, name) in self._runs]
+
+    def runs(self, data: str, system: str) -> list[Record]:
+        """The records of one system, by seed; empty without any."""
+        return list(self._runs.get((data, system), {}).values())
+
+    def levels(self, data: str, system: str) -> list[str]:
+        """The levels of a system that were scored."""
+        runs = self.runs(data, system)
+        return list(runs[0]["levels"]) if runs else []
+
+    def values(self, data: str, system: str, level: str, name: str) -> dict[int, float]:
+        """A figure of one level by seed; empty where there is none."""
+        runs = self._runs.get((data, system), {})
+        found = {seed: r["levels"].get(level, {}).get(name) for seed, r in runs.items()}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+
+ORDER = (
+    "unet-1",
+    "unet-2",
+    "unet-3",
+    "unet",
+    "wide-unet",
+    "heavy-unet",
+    "unet-sum",
+    "flat",
+    "unet-ensemble-last",
+    "unet-ensemble",
+    "unet-plus-last",
+    "unet-plus",
+    "unetpp-last",
+    "unetpp",
+)
+"""Systems as the tables list them: from one U-Net to UNet++."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a figure of one system has more than that of another, over the seeds that both have.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        Over seeds.
+    seeds : int
+    """
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+
+    @property
+    def verdict(self) -> str:
+        """``higher`` or ``lower`` when every seed says so and the mean exceeds `MARGIN`; else not clear."""
+        if self.low > 0 and self.mean > MARGIN:
+            word = "higher"
+        elif self.high < 0 and self.mean < -MARGIN:
+            word = "lower"
+        else:
+            word = "no clear difference"
+        return word if self.seeds > 1 else f"{word} (one seed)"
+
+    def text(self) -> str:
+        """As ``+0.012 (-0.001 to +0.025)``."""
+        spread = f" ({self.low:+.3f} to {self.high:+.3f})" if self.seeds > 1 else ""
+        return f"{self.mean:+.3f}{spread}"
+
+
+def difference(a: Values, b: Values) -> Difference | None:
+    """How much higher `a` is than `b`, seed by seed; None without a seed that both have."""
+    each = [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
+    return Difference(mean(each), min(each), max(each), len(each)) if each else None
+
+
+def spread(values: Values) -> str:
+    """Mean over seeds, and half of the range between them, as ``0.712 ± 0.008``."""
+    if not values:
+        return "-"
+    numbers = list(values.values())
+    half = f" ± {(max(numbers) - min(numbers)) / 2:.3f}" if len(numbers) > 1 else ""
+    return f"{mean(numbers):.3f}{half}"
