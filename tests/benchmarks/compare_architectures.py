@@ -14,68 +14,35 @@ Needs UNETPP_DATA (or the labelled images next to the checkout).
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from comparison import plan
+from comparison.records import SPEED, is_done, write
 from conftest import find_data
 
-SPEED = "speed.json"
-SPEED_IMAGES = 2
-
-
-def write(path: Path, record: dict[str, Any]) -> None:
-    """Write a record whole or not at all."""
-    partial = path.with_suffix(".tmp")
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(partial, path)
-
-
-def is_done(path: Path, settings: plan.Settings) -> bool:
-    """Whether a run has its record; one with other settings stops the command."""
-    if not path.exists():
-        return False
-    recorded = json.loads(path.read_text())["settings"]
-    if recorded != settings.plain():
-        raise SystemExit(
-            f"{path} was made with {recorded}, but this command asks for {settings.plain()}. "
-            "Give other settings another --out."
-        )
-    return True
-
-
-def settings_of(data: str, options: argparse.Namespace, train_images: int = 0) -> plan.Settings:
-    """The settings of a data set: those of the plan, and what the command line changes."""
-    if data == plan.DSB96:
-        per_epoch = -(-train_images // plan.DSB96_BATCH)
-        steps = plan.DSB96_EPOCHS * per_epoch
-        default = plan.Settings(1.0, steps, plan.DSB96_SIDE, plan.DSB96_BATCH, 1e-3)
-    else:
-        default = plan.Settings(steps=plan.DATA_SETS[data].steps)
-    given = {name: getattr(options, name) for name in ("widths", "steps", "rate", "limit")}
-    return replace(default, **{name: value for name, value in given.items() if value is not None})
+SPEED_IMAGES = 1
+SPEED_WIDTHS = (("trained", plan.Settings().widths), ("full", 1.0))
+"""Factors on the widths at which time and memory are measured: that of the short comparison, and none."""
 
 
 def compare(options: argparse.Namespace, root: Path) -> None:
     """Run whatever has no record yet."""
     from comparison.one_run import Images, read_images, run
 
+    given = {name: getattr(options, name) for name in ("widths", "steps", "rate", "limit")}
     data = [plan.DSB96] if options.protocol == plan.DSB96 else options.data
     images: Images | None = None
     for name, system, seed in plan.runs(data, options.systems, options.seeds):
         path = plan.record_path(options.out, name, system, seed)
-        if name != plan.DSB96 and is_done(path, settings_of(name, options)):
+        if name != plan.DSB96 and is_done(path, plan.settings_of(name, given)):
             continue
         if images is None or images.name != name:
             images = read_images(root, name, options.limit)
-        settings = settings_of(name, options, len(images.train))
+        settings = plan.settings_of(name, given, len(images.train))
         if is_done(path, settings):
             continue
         record = run(images, system, seed, settings, options.device)
@@ -85,14 +52,14 @@ def compare(options: argparse.Namespace, root: Path) -> None:
 
 
 def measure_speed(options: argparse.Namespace, root: Path) -> None:
-    """Time and memory of every level at full width."""
+    """Time and memory of every level, at the widths that are trained and at full width."""
     from comparison.one_run import machine, read_images
-    from comparison.speed import SIDE, full_width_speed
+    from comparison.speed import SIDE, speed
 
     square = [s for s in read_images(root, "nuclei_dsb2018", 20).test if s.labels.shape == (SIDE, SIDE)][
         :SPEED_IMAGES
     ]
-    systems = full_width_speed(square, options.device, options.turns)
+    systems = {name: speed(square, factor, options.device, options.turns) for name, factor in SPEED_WIDTHS}
     about = {"side": SIDE, "images": len(square), "turns": options.turns}
     about |= {"machine": machine(options.device), "command": command()}
     write(options.out / SPEED, {**about, "systems": systems})
@@ -116,7 +83,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rate", type=float, help="peak learning rate (0.0015; dsb96: 0.001)")
     parser.add_argument("--limit", type=int, help="read only so many images of each part, for a trial")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--speed", action="store_true", help="measure time and memory at full width instead")
+    parser.add_argument("--speed", action="store_true", help="measure time and memory instead")
     parser.add_argument(
         "--turns", type=int, default=3, help="with --speed: timings, of which the best counts"
     )

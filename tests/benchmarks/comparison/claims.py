@@ -8,9 +8,7 @@ from statistics import mean
 from typing import Any
 
 from comparison.records import MARGIN, Difference, Records, difference
-from comparison.tables import ALONE, LEVELS, TITLES, table
-
-NOT_RUN = "Not measured: there are no records for it."
+from comparison.tables import ALONE, LEVELS, NOT_RUN, TITLES, table
 
 
 def _iou(records: Records, data: str, system: str, level: str = "4") -> dict[int, float]:
@@ -30,7 +28,7 @@ def _versus_rows(records: Records, pairs: list[tuple[str, str]]) -> str:
             gain = _versus(records, data, a, b)
             if gain is not None:
                 rows.append((f"{a} - {b}", TITLES[data], gain.text(), gain.verdict))
-    return table(("IoU of", "data", "difference", "the first is"), rows) if rows else NOT_RUN
+    return table(("IoU of", "data", "difference", "the first is"), rows)
 
 
 def shallowest(scores: Mapping[str, float]) -> str:
@@ -58,7 +56,7 @@ def depth(records: Records) -> str:
                 each = (f"{scores[level]:.3f}" for level in LEVELS)
                 rows.append((TITLES[data], name, *each, f"L{shallowest(scores)}"))
     header = ("data", "networks", *(f"L{level}" for level in LEVELS), "deep enough")
-    return table(header, rows) if rows else NOT_RUN
+    return table(header, rows)
 
 
 def down_sampling(records: Records) -> str:
@@ -83,7 +81,7 @@ def by_size(records: Records) -> str:
             each = (f"{scores[level]:.3f}" for level in LEVELS)
             rows.append((TITLES[data], size, *each, f"L{best}"))
     header = ("data", "objects", *(f"L{level}" for level in LEVELS), "highest")
-    return table(header, rows) if rows else NOT_RUN
+    return table(header, rows)
 
 
 def ensemble(records: Records) -> str:
@@ -122,7 +120,7 @@ def pruning(records: Records, measured: Mapping[str, Any] | None) -> str:
     """How much to prune: what each level of UNet++ costs at full width, as a share of L4."""
     if measured is None:
         return NOT_RUN
-    levels = measured["systems"]["unetpp"]
+    levels = measured["systems"]["full"]["unetpp"]
     last = levels["4"]
     rows = [
         (
@@ -140,28 +138,22 @@ def pruning(records: Records, measured: Mapping[str, Any] | None) -> str:
 # ------------------------------------------------------------------ the claims in one table
 
 
-def _count(differences: Mapping[str, Difference | None], word: str) -> tuple[list[str], int]:
-    """Data sets on which the verdict begins with `word`, and how many sets have records."""
-    known = {data: d for data, d in differences.items() if d is not None}
-    return [TITLES[data] for data, d in known.items() if d.verdict.startswith(word)], len(known)
-
-
-def _verdict(hits: int, total: int) -> str:
-    """``held`` on all sets, ``did not hold`` on none, else on how many."""
+def _verdict(hits: int, total: int, of: str) -> str:
+    """``held`` always, ``did not hold`` never, else how often."""
     if not total:
         return "not measured"
-    return {0: "did not hold", total: "held"}.get(hits, f"held on {hits} of {total} sets")
+    return {0: "did not hold", total: "held"}.get(hits, f"held {of} {hits} of {total}")
 
 
 def _on_sets(records: Records, claim: str, a: str, b: str) -> tuple[str, str, str]:
     """A claim that `a` is better than `b` at the deepest level."""
-    differences = {data: _versus(records, data, a, b) for data in records.data()}
-    hits, total = _count(differences, "higher")
-    worse, _ = _count(differences, "lower")
-    found = (
-        f"IoU clearly higher on: {', '.join(hits) or 'none'}; clearly lower on: {', '.join(worse) or 'none'}"
-    )
-    return claim, found, _verdict(len(hits), total)
+    known = {data: d for data in records.data() if (d := _versus(records, data, a, b)) is not None}
+    groups: dict[str, list[str]] = {"higher": [], "lower": [], "no clear difference": []}
+    for data, d in known.items():
+        word = next(w for w in groups if d.verdict.startswith(w))
+        groups[word].append(TITLES[data] + (" (one seed)" if d.seeds == 1 else ""))
+    found = "; ".join(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
+    return claim, f"IoU {found}" if found else "-", _verdict(len(groups["higher"]), len(known), "on")
 
 
 def _deeper_helps(records: Records) -> tuple[str, str, str]:
@@ -177,10 +169,7 @@ def _deeper_helps(records: Records) -> tuple[str, str, str]:
         "Deeper nodes help the shallow ones in training: UNet++ pruned to L1-L3 beats the U-Net trained alone"
     )
     found = f"of {total} comparisons, {hits} clearly better, {worse} clearly worse"
-    if not total:
-        return claim, found, "not measured"
-    word = "held" if hits == total else "did not hold" if hits == 0 else f"held in {hits} of {total}"
-    return claim, found, word
+    return claim, found, _verdict(hits, total, "in")
 
 
 def _l2_is_enough(records: Records) -> tuple[str, str, str]:
@@ -212,7 +201,7 @@ def _cost_of_l2(measured: Mapping[str, Any] | None) -> tuple[str, str, str]:
     claim = "L2 is 3 times faster than L4 and 18 times smaller"
     if measured is None:
         return claim, "-", "not measured"
-    two, four = (measured["systems"]["unetpp"][level] for level in ("2", "4"))
+    two, four = (measured["systems"]["full"]["unetpp"][level] for level in ("2", "4"))
     faster = two["images_per_second"] / four["images_per_second"]
     smaller = four["parameters"] / two["parameters"]
     found = f"{faster:.1f} times faster here, {smaller:.1f} times smaller"

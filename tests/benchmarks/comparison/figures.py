@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from comparison.records import Records
-from comparison.report import SPEED
+from comparison import plan
+from comparison.records import SPEED, Records
 from comparison.tables import ALONE, LEVELS, TITLES
 
 if TYPE_CHECKING:
@@ -24,48 +24,49 @@ POINTS = {"wide-unet": "tab:green", "heavy-unet": "tab:red", "flat": "tab:brown"
 
 
 def draw(folder: Path, images: Path) -> None:
-    """Draw both figures from the records in `folder`; that of the speeds only where they were measured."""
+    """Draw both figures from the records and the speeds in `folder`."""
     import matplotlib as mpl
 
     mpl.use("Agg")
+    measured = json.loads((folder / SPEED).read_text())
     images.mkdir(exist_ok=True)
-    _quality(Records.read(folder), images / QUALITY)
-    speed = folder / SPEED
-    if speed.exists():
-        _rate(json.loads(speed.read_text()), images / RATE)
+    _quality(Records.read(folder), measured["systems"]["trained"], images / QUALITY)
+    _rate(measured, images / RATE)
 
 
-def _point(records: Records, data: str, system: str, level: str) -> tuple[float, float, float] | None:
-    """Seconds per megapixel (the best of the seeds), mean IoU, millions of parameters."""
+def _point(
+    records: Records, speeds: dict[str, Any], data: str, system: str, level: str
+) -> tuple[float, float, float] | None:
+    """Seconds per megapixel, mean IoU, millions of parameters."""
     iou = records.values(data, system, level, "iou")
     if not iou:
         return None
-    seconds = records.values(data, system, level, "seconds_per_megapixel")
-    size = records.runs(data, system)[0]["levels"][level]["parameters"]
-    return min(seconds.values()), mean(iou.values()), size / 1e6
+    row = speeds[system][level]
+    return row["seconds_per_megapixel"], mean(iou.values()), row["parameters"] / 1e6
 
 
-def _quality(records: Records, path: Path) -> None:
+def _quality(records: Records, speeds: dict[str, Any], path: Path) -> None:
     """IoU against time, a panel for each data set; the area of a dot is the number of parameters."""
     from matplotlib import pyplot as plt
 
-    sets = records.data()
-    figure, panels = plt.subplots(1, len(sets), figsize=(3.4 * len(sets), 3.6), squeeze=False)
-    for axes, data in zip(panels[0], sets, strict=True):
+    sets = [data for data in records.data() if data in plan.DATA_SETS]
+    figure, panels = plt.subplots(2, 2, figsize=(8, 7))
+    for axes, data in zip(panels.ravel(), sets, strict=False):
         for label, (systems, colour) in LINES.items():
-            points = [_point(records, data, system, level) for level, system in systems.items()]
+            points = [_point(records, speeds, data, system, level) for level, system in systems.items()]
             _scatter(axes, [p for p in points if p is not None], label, colour, numbered=True)
         for system, colour in POINTS.items():
-            point = _point(records, data, system, "4")
+            point = _point(records, speeds, data, system, "4")
             if point is not None:
                 _scatter(axes, [point], system, colour)
-        axes.set(title=TITLES[data], xlabel="s/MPx (contended)", xscale="log")
-        axes.grid(alpha=0.3, which="both")
+        axes.set(title=TITLES[data], xlabel="seconds per megapixel", ylabel="IoU on test images")
+        axes.grid(alpha=0.3)
         axes.margins(0.15)
-    panels[0][0].set_ylabel("IoU on test images")
     handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False, markerscale=0.7)
-    figure.tight_layout(rect=(0, 0.08, 1, 1))
+    legend = figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False, fontsize=9)
+    for handle in legend.legend_handles:
+        handle.set_sizes([40])
+    figure.tight_layout(rect=(0, 0.05, 1, 1))
     _save(figure, path)
 
 
@@ -86,7 +87,7 @@ def _rate(measured: dict[str, Any], path: Path) -> None:
 
     rates = {
         f"{system} L{level}": row["images_per_second"]
-        for system, levels in measured["systems"].items()
+        for system, levels in measured["systems"]["full"].items()
         for level, row in levels.items()
         if system not in ("unet-ensemble", "unet-plus") or level == "4"
     }
@@ -95,9 +96,7 @@ def _rate(measured: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.2))
     bars = axes.barh(names, [rates[name] for name in names], color=colours)
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
-    axes.set(
-        xlabel=f"images of {measured['side']} x {measured['side']} px per second (contended)", xscale="log"
-    )
+    axes.set(xlabel=f"images of {measured['side']} x {measured['side']} px per second", xscale="log")
     axes.margins(x=0.15)
     figure.tight_layout()
     _save(figure, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -104,6 +104,25 @@ class Settings:
     def plain(self) -> dict[str, Any]:
         """As it stands in a record."""
         return asdict(self)
+
+
+def settings_of(data: str, given: Mapping[str, Any], train_images: int = 0) -> Settings:
+    """The settings of a data set.
+
+    Parameters
+    ----------
+    data : str
+    given : mapping
+        Settings that replace those of the plan; None: as planned.
+    train_images : int
+        The public protocol counts epochs, so that its steps depend on this.
+    """
+    if data == DSB96:
+        steps = DSB96_EPOCHS * -(-train_images // DSB96_BATCH)
+        planned = Settings(1.0, steps, DSB96_SIDE, DSB96_BATCH, 1e-3)
+    else:
+        planned = Settings(steps=DATA_SETS[data].steps)
+    return replace(planned, **{name: value for name, value in given.items() if value is not None})
 
 
 def network(system: str, widths: float) -> NetConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,32 @@ from comparison import plan
 MARGIN = 0.01
 """Smaller differences of a score count as none, as in the choice of the recommended level."""
 
+SPEED = "speed.json"
+"""The file of the speeds, beside the records."""
+
 Record = Mapping[str, Any]
 Values = Mapping[int, float]
 """A figure by seed."""
+
+
+def write(path: Path, record: Record) -> None:
+    """Write a record whole or not at all."""
+    partial = path.with_suffix(".tmp")
+    partial.write_text(json.dumps(record, indent=1) + "\n")
+    os.replace(partial, path)
+
+
+def is_done(path: Path, settings: plan.Settings) -> bool:
+    """Whether a run has its record; one with other settings stops the command."""
+    if not path.exists():
+        return False
+    recorded = json.loads(path.read_text())["settings"]
+    if recorded != settings.plain():
+        raise SystemExit(
+            f"{path} was made with {recorded}, but this command asks for {settings.plain()}. "
+            "Give other settings another --out."
+        )
+    return True
 
 
 class Records:

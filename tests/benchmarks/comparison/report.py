@@ -7,11 +7,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from comparison import claims, tables
-from comparison.records import Records
+from comparison import claims, plan, tables
+from comparison.records import SPEED, Records
 
 PAGES = ("results.md", "the-talk.md")
-SPEED = "speed.json"
 
 BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -26,14 +25,15 @@ def blocks(folder: Path) -> dict[str, str]:
     return {
         "settings": tables.settings(records),
         "machines": tables.machines(records),
-        **{f"iou-{tables.TITLES[data]}": tables.iou(records, data) for data in records.data()},
+        **{f"iou-{tables.TITLES[data]}": tables.iou(records, data) for data in plan.DATA_SETS},
         "dice": tables.dice(records),
         "pruned": tables.pruned(records),
         "supervision": tables.supervision(records),
         "sizes": tables.sizes(records),
         "size-limits": tables.limits(records),
-        "cost": tables.cost(records),
-        "speed": claims.NOT_RUN if measured is None else tables.speed(measured),
+        "cost": tables.NOT_RUN if measured is None else tables.cost(records, measured),
+        "speed": tables.NOT_RUN if measured is None else tables.speed(measured),
+        "timing": tables.NOT_RUN if measured is None else tables.timing(measured),
         "claims": claims.claims(records, measured),
         "depth": claims.depth(records),
         "down-sampling": claims.down_sampling(records),

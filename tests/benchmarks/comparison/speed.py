@@ -19,7 +19,7 @@ TIMED_PIXELS = 150_000
 TURNS = 2
 
 SIDE = 256
-"""Side of the images on which all systems are timed at full width."""
+"""Side of the images on which all systems are timed."""
 
 
 def best_of(cases: Mapping[Hashable, Callable[[], Any]], turns: int) -> dict[Any, float]:
@@ -78,17 +78,22 @@ def peak_megabytes(net: UNetPlusPlus, level: int, side: int) -> float:
     return float(np.cumsum(sizes).max()) / 1e6
 
 
-def full_width_speed(samples: Sequence[Sample], device: str, turns: int) -> dict[str, dict[str, Any]]:
-    """Cost of every level of every architecture with its published widths, all timed in turns.
+def speed(samples: Sequence[Sample], widths: float, device: str, turns: int) -> dict[str, dict[str, Any]]:
+    """Cost of every level of every architecture, all timed in turns.
 
     Parameters
     ----------
     samples : sequence of Sample
         Images of `SIDE` x `SIDE` px. Weights are untrained: time does not depend on them.
+    widths : float
+        Factor on the published widths.
+    device : str
+    turns : int
+        Timings of which the best counts.
     """
     images = [_tensor(s, device) for s in samples]
     systems = [name for name in plan.SYSTEMS if not name.endswith("-last")]
-    nets = {name: UNetPlusPlus(plan.network(name, 1.0)).folded() for name in systems}
+    nets = {name: UNetPlusPlus(plan.network(name, widths)).folded() for name in systems}
     nets = {name: net.to(device, memory_format=torch.channels_last) for name, net in nets.items()}  # type: ignore[call-overload]
     cases = {
         (name, level): _forward(net, images, level) for name, net in nets.items() for level in net.levels
@@ -101,7 +106,7 @@ def full_width_speed(samples: Sequence[Sample], device: str, turns: int) -> dict
             "parameters": graph.parameters(level, config),
             "gflop": round(graph.flops(level, config, SIDE, SIDE) / 1e9, 3),
             "images_per_second": round(len(images) / best, 4),
+            "seconds_per_megapixel": round(best / (len(images) * SIDE**2 / 1e6), 4),
             "peak_megabytes": round(peak_megabytes(nets[name].cpu(), level, SIDE), 1),
         }
-        nets[name].to(device)
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
@@ -20,8 +20,13 @@ TITLES = {
 }
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
+NOT_RUN = "Not measured: there are no records for it."
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; without rows, a sentence that says so."""
+    if not rows:
+        return NOT_RUN
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -169,27 +174,23 @@ def limits(records: Records) -> str:
     return "The areas between small, medium and large: " + "; ".join(parts) + "."
 
 
-def cost(records: Records) -> str:
-    """Time of every level at the widths that were trained."""
+def cost(records: Records, measured: Mapping[str, Any]) -> str:
+    """Time of every level at the widths that were trained, for all test images of each data set."""
+    sets = records.data()
+    sizes = [next(r for r in records if r["data"] == data) for data in sets]
     rows = []
-    for data in records.data():
-        for system in records.systems(data):
-            if system.endswith("-last"):
-                continue
-            pixels = records.runs(data, system)[0]["test_megapixels"]
-            images = records.runs(data, system)[0]["test_images"]
-            for level in records.levels(data, system):
-                per_pixel = min(records.values(data, system, level, "seconds_per_megapixel").values())
-                total = per_pixel * pixels
-                numbers = (f"{per_pixel:.2f}", f"{total:.1f}", f"{images / total:.1f}")
-                rows.append((TITLES[data], system, f"L{level}", *numbers))
-    return table(("data", "system", "level", "s/MPx", "s for all test images", "images/s"), rows)
+    for system, levels in measured["systems"]["trained"].items():
+        for level, row in levels.items():
+            per_pixel = row["seconds_per_megapixel"]
+            totals = (f"{per_pixel * r['test_megapixels']:.1f}" for r in sizes)
+            rows.append((system, f"L{level}", f"{row['parameters'] / 1e6:.3f}", f"{per_pixel:.2f}", *totals))
+    return table(("system", "level", "M par.", "s/MPx", *(f"s for {TITLES[data]}" for data in sets)), rows)
 
 
 def speed(measured: Mapping[str, Any]) -> str:
     """Time and memory of every level at full width."""
     rows = []
-    for system, levels in measured["systems"].items():
+    for system, levels in measured["systems"]["full"].items():
         for level, row in levels.items():
             rows.append(
                 (
@@ -201,10 +202,15 @@ def speed(measured: Mapping[str, Any]) -> str:
                     f"{row['peak_megabytes']:.0f}",
                 )
             )
+    return table(("system", "level", "M par.", "GFLOP", "images/s", "peak MB"), rows)
+
+
+def timing(measured: Mapping[str, Any]) -> str:
+    """On what and how the speeds were measured."""
     m = measured["machine"]
-    note = (
-        f"\n\n{measured['side']} x {measured['side']} px, {measured['images']} images of the nuclei, best of "
-        f"{measured['turns']} turns; {m['processor']}, {m['threads']} thread, float32, "
-        f"load {m['load']:g} on {m['logical_cores']} logical cores (contended)."
-    )
-    return table(("system", "level", "M par.", "GFLOP", "images/s", "peak MB"), rows) + note
+    busy = "a contended machine" if m["load"] > m["threads"] + 0.5 else "a quiet machine"
+    where = f"{m['processor']}, {m['device']}, {m['threads']} thread, torch {m['versions']['torch']}"
+    what = f"{measured['images']} image of {measured['side']} x {measured['side']} px in float32"
+    load = f"load {m['load']:g} on {m['logical_cores']} logical cores"
+    how = f"all levels of all systems in turns, the best of {measured['turns']} after a warm-up"
+    return f"Measured on **{busy}** ({load}): {where}; {what}, {how}."
