@@ -100,7 +100,7 @@ def test_a_run_with_its_record_is_skipped_and_one_of_other_settings_refused(tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("data", ["nuclei_dsb2018", "polyps_kvasir", plan.DSB96])
+@pytest.mark.parametrize("data", ["polyps_kvasir", plan.DSB96])
 def test_a_run_on_real_images(data, data_root):
     from comparison.one_run import read_images, run
 

@@ -96,8 +96,8 @@ def _rate(measured: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.2))
     bars = axes.barh(names, [rates[name] for name in names], color=colours)
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
-    axes.set(xlabel=f"images of {measured['side']} x {measured['side']} px per second", xscale="log")
-    axes.margins(x=0.15)
+    axes.set(xlabel=f"images of {measured['side']} x {measured['side']} px per second")
+    axes.margins(x=0.1)
     figure.tight_layout()
     _save(figure, path)
 

@@ -19,6 +19,24 @@ SYSTEMS: dict[str, tuple[str, Supervision]] = {
 }
 """Name of every system compared, with its architecture and supervision."""
 
+ALL = (
+    "unet-1",
+    "unet-2",
+    "unet-3",
+    "unet",
+    "wide-unet",
+    "heavy-unet",
+    "unet-sum",
+    "flat",
+    "unet-ensemble-last",
+    "unet-ensemble",
+    "unet-plus-last",
+    "unet-plus",
+    "unetpp-last",
+    "unetpp",
+)
+"""The systems of the talk as the tables list them: from one U-Net to UNet++."""
+
 FEW = (
     "unet-1",
     "unet-2",
@@ -64,7 +82,7 @@ class DataSet:
 
 
 DATA_SETS = {
-    "nuclei_dsb2018": DataSet("nuclei_dsb2018", None, 256, False, "labels", tuple(SYSTEMS), 200),
+    "nuclei_dsb2018": DataSet("nuclei_dsb2018", None, 256, False, "labels", ALL, 200),
     "polyps_kvasir": DataSet("polyps_kvasir", 96, None, True, "components", FEW, 100),
     "cells_phase": DataSet("cells_phase", 512, None, False, "labels", FEW, 100),
     "vessels_chase": DataSet("vessels_chase", 512, None, False, None, FEW, 100),

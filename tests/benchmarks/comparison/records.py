@@ -72,8 +72,9 @@ class Records:
         return [name for name in (*plan.DATA_SETS, plan.DSB96) if name in known]
 
     def systems(self, data: str) -> list[str]:
-        """Systems with records on a data set, in the order of `ORDER`."""
-        return [name for name in ORDER if (data, name) in self._runs]
+        """Systems with records on a data set: those of the plan in its order, then any others."""
+        known = [system for name, system in self._runs if name == data]
+        return [name for name in plan.ALL if name in known] + sorted(set(known) - set(plan.ALL))
 
     def runs(self, data: str, system: str) -> list[Record]:
         """The records of one system, by seed; empty without any."""
@@ -89,25 +90,6 @@ class Records:
         runs = self._runs.get((data, system), {})
         found = {seed: r["levels"].get(level, {}).get(name) for seed, r in runs.items()}
         return {seed: value for seed, value in found.items() if value is not None}
-
-
-ORDER = (
-    "unet-1",
-    "unet-2",
-    "unet-3",
-    "unet",
-    "wide-unet",
-    "heavy-unet",
-    "unet-sum",
-    "flat",
-    "unet-ensemble-last",
-    "unet-ensemble",
-    "unet-plus-last",
-    "unet-plus",
-    "unetpp-last",
-    "unetpp",
-)
-"""Systems as the tables list them: from one U-Net to UNet++."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def speed(samples: Sequence[Sample], widths: float, device: str, turns: int) -> 
         Timings of which the best counts.
     """
     images = [_tensor(s, device) for s in samples]
-    systems = [name for name in plan.SYSTEMS if not name.endswith("-last")]
+    systems = [name for name in plan.ALL if not name.endswith("-last")]
     nets = {name: UNetPlusPlus(plan.network(name, widths)).folded() for name in systems}
     nets = {name: net.to(device, memory_format=torch.channels_last) for name, net in nets.items()}  # type: ignore[call-overload]
     cases = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import mean
 from typing import Any
 
@@ -174,34 +174,39 @@ def limits(records: Records) -> str:
     return "The areas between small, medium and large: " + "; ".join(parts) + "."
 
 
+def _measured(measured: Mapping[str, Any], widths: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """System, level and cost, in the order of the tables."""
+    for system in plan.ALL:
+        for level, row in measured["systems"][widths].get(system, {}).items():
+            yield system, level, row
+
+
 def cost(records: Records, measured: Mapping[str, Any]) -> str:
     """Time of every level at the widths that were trained, for all test images of each data set."""
     sets = records.data()
     sizes = [next(r for r in records if r["data"] == data) for data in sets]
     rows = []
-    for system, levels in measured["systems"]["trained"].items():
-        for level, row in levels.items():
-            per_pixel = row["seconds_per_megapixel"]
-            totals = (f"{per_pixel * r['test_megapixels']:.1f}" for r in sizes)
-            rows.append((system, f"L{level}", f"{row['parameters'] / 1e6:.3f}", f"{per_pixel:.2f}", *totals))
+    for system, level, row in _measured(measured, "trained"):
+        per_pixel = row["seconds_per_megapixel"]
+        totals = (f"{per_pixel * r['test_megapixels']:.1f}" for r in sizes)
+        rows.append((system, f"L{level}", f"{row['parameters'] / 1e6:.3f}", f"{per_pixel:.2f}", *totals))
     return table(("system", "level", "M par.", "s/MPx", *(f"s for {TITLES[data]}" for data in sets)), rows)
 
 
 def speed(measured: Mapping[str, Any]) -> str:
     """Time and memory of every level at full width."""
     rows = []
-    for system, levels in measured["systems"]["full"].items():
-        for level, row in levels.items():
-            rows.append(
-                (
-                    system,
-                    f"L{level}",
-                    f"{row['parameters'] / 1e6:.2f}",
-                    f"{row['gflop']:.1f}",
-                    f"{row['images_per_second']:.2f}",
-                    f"{row['peak_megabytes']:.0f}",
-                )
+    for system, level, row in _measured(measured, "full"):
+        rows.append(
+            (
+                system,
+                f"L{level}",
+                f"{row['parameters'] / 1e6:.2f}",
+                f"{row['gflop']:.1f}",
+                f"{row['images_per_second']:.2f}",
+                f"{row['peak_megabytes']:.0f}",
             )
+        )
     return table(("system", "level", "M par.", "GFLOP", "images/s", "peak MB"), rows)
 
 
