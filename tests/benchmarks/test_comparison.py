@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from comparison import claims, plan, report, scoring, tables
-from comparison.records import Difference, Records, difference, is_done, spread, write
+from comparison.records import TWINS, Difference, Records, difference, is_done, spread, write
 from skimage.io import imread
 
 ROOT = Path(__file__).parents[2]
@@ -163,6 +163,67 @@ def test_memory_grows_with_the_level():
 )
 def test_verdict(a, b, verdict):
     assert difference(a, b).verdict == verdict
+
+
+def test_the_twins_are_the_same_network():
+    """The last level of the ensemble is the U-Net: with its weights it gives the same output."""
+    import torch
+
+    from napari_unetpp.net.unetpp import UNetPlusPlus
+
+    ensemble, unet = (UNetPlusPlus(plan.network(twin, 0.125)).eval() for twin in TWINS)
+    missing, unexpected = ensemble.load_state_dict(unet.state_dict(), strict=False)
+    assert not unexpected and missing
+    image = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(ensemble(image, 4), unet(image, 4))
+
+
+def test_a_difference_that_chance_makes_is_not_clear():
+    """The margin is what the same network differs by with other initial weights."""
+
+    def record(system, seed, iou):
+        levels = {"4": {"iou": iou, "dice": 0.9}}
+        return {"data": "nuclei_dsb2018", "system": system, "seed": seed, "levels": levels}
+
+    twins = [record("unet", 0, 0.7), record("unet", 1, 0.7)]
+    twins += [record("unet-ensemble-last", 0, 0.66), record("unet-ensemble-last", 1, 0.72)]
+    few = Records([*twins, record("unetpp", 0, 0.72), record("unetpp", 1, 0.72)])
+    many = Records([*twins, record("unetpp", 0, 0.74), record("unetpp", 1, 0.74)])
+    assert few.chance() == pytest.approx(0.03)
+    assert few.difference("nuclei_dsb2018", ("unetpp", "4"), ("unet", "4")).verdict == "no clear difference"
+    assert many.difference("nuclei_dsb2018", ("unetpp", "4"), ("unet", "4")).verdict == "higher"
+    assert Records(twins[:1]).chance() == 0.01
+
+
+def test_nothing_is_compared_where_nothing_was_learned():
+    """Two networks that guess differ by chance."""
+
+    def record(system, dice):
+        levels = {"4": {"iou": dice / 2, "dice": dice}}
+        return {"data": "polyps_kvasir", "system": system, "seed": 0, "levels": levels}
+
+    poor = Records([record("unet", 0.2), record("unetpp", 0.4)])
+    assert poor.difference("polyps_kvasir", ("unetpp", "4"), ("unet", "4")).verdict == "not learned"
+    assert claims._on_sets(poor, "", "unetpp", "unet")[2] == "not measured"
+    fair = Records([record("unet", 0.2), record("unetpp", 0.6)])
+    assert fair.difference("polyps_kvasir", ("unetpp", "4"), ("unet", "4")).verdict == "higher (one seed)"
+    assert claims._on_sets(fair, "", "unetpp", "unet")[2] == "one seed only"
+
+
+@pytest.mark.parametrize(
+    ("differences", "verdict"),
+    [
+        ([], "not measured"),
+        ([Difference(0.1, 0.1, 0.1, 1)], "one seed only"),
+        ([Difference(0.1, 0.05, 0.15, 2, learned=False)], "not measured"),
+        ([Difference(0.1, 0.05, 0.15, 2), Difference(-0.1, -0.1, -0.1, 1)], "held"),
+        ([Difference(0.1, 0.05, 0.15, 2), Difference(0.1, -0.1, 0.3, 2)], "held in 1 of 2"),
+        ([Difference(-0.1, -0.15, -0.05, 2)], "did not hold"),
+    ],
+)
+def test_a_claim_is_judged_where_there_are_two_seeds(differences, verdict):
+    assert claims._verdict(differences) == verdict
 
 
 def test_spread_and_difference_in_words():

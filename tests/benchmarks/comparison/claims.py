@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import mean
 from typing import Any
 
-from comparison.records import MARGIN, Difference, Records, difference
+from comparison.records import LEARNED, MARGIN, UNTOLD, Difference, Records
 from comparison.tables import ALONE, LEVELS, NOT_RUN, TITLES, table
 
 
@@ -17,7 +17,7 @@ def _iou(records: Records, data: str, system: str, level: str = "4") -> dict[int
 
 def _versus(records: Records, data: str, a: str, b: str) -> Difference | None:
     """IoU of `a` minus that of `b` at the deepest level."""
-    return difference(_iou(records, data, a), _iou(records, data, b))
+    return records.difference(data, (a, "4"), (b, "4"))
 
 
 def _versus_rows(records: Records, pairs: list[tuple[str, str]]) -> str:
@@ -54,7 +54,8 @@ def depth(records: Records) -> str:
             scores = _by_level(records, data, systems)
             if len(scores) == len(LEVELS):
                 each = (f"{scores[level]:.3f}" for level in LEVELS)
-                rows.append((TITLES[data], name, *each, f"L{shallowest(scores)}"))
+                found = f"L{shallowest(scores)}" if records.learned(data) else UNTOLD
+                rows.append((TITLES[data], name, *each, found))
     header = ("data", "networks", *(f"L{level}" for level in LEVELS), "deep enough")
     return table(header, rows)
 
@@ -79,7 +80,8 @@ def by_size(records: Records) -> str:
             scores = {level: mean(r[k] for r in recalls) for level, recalls in known.items()}
             best = max(scores, key=lambda level: scores[level])
             each = (f"{scores[level]:.3f}" for level in LEVELS)
-            rows.append((TITLES[data], size, *each, f"L{best}"))
+            found = f"L{best}" if records.learned(data) else UNTOLD
+            rows.append((TITLES[data], size, *each, found))
     header = ("data", "objects", *(f"L{level}" for level in LEVELS), "highest")
     return table(header, rows)
 
@@ -138,53 +140,59 @@ def pruning(records: Records, measured: Mapping[str, Any] | None) -> str:
 # ------------------------------------------------------------------ the claims in one table
 
 
-def _verdict(hits: int, total: int, of: str) -> str:
-    """``held`` always, ``did not hold`` never, else how often."""
-    if not total:
-        return "not measured"
-    return {0: "did not hold", total: "held"}.get(hits, f"held {of} {hits} of {total}")
+ONE_SEED = "one seed only"
+
+
+def _verdict(counted: Sequence[Difference]) -> str:
+    """How often the first was higher: ``held`` always, ``did not hold`` never; one seed decides nothing."""
+    judged = [d for d in counted if d.learned and d.seeds > 1]
+    if not judged:
+        return ONE_SEED if any(d.learned for d in counted) else "not measured"
+    hits = sum(d.verdict == "higher" for d in judged)
+    return {0: "did not hold", len(judged): "held"}.get(hits, f"held in {hits} of {len(judged)}")
 
 
 def _on_sets(records: Records, claim: str, a: str, b: str) -> tuple[str, str, str]:
     """A claim that `a` is better than `b` at the deepest level."""
     known = {data: d for data in records.data() if (d := _versus(records, data, a, b)) is not None}
-    groups: dict[str, list[str]] = {"higher": [], "lower": [], "no clear difference": []}
+    groups: dict[str, list[str]] = {"higher": [], "lower": [], "no clear difference": [], UNTOLD: []}
     for data, d in known.items():
         word = next(w for w in groups if d.verdict.startswith(w))
         groups[word].append(TITLES[data] + (" (one seed)" if d.seeds == 1 else ""))
     found = "; ".join(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
-    return claim, f"IoU {found}" if found else "-", _verdict(len(groups["higher"]), len(known), "on")
+    return claim, f"IoU {found}" if found else "-", _verdict(list(known.values()))
 
 
 def _deeper_helps(records: Records) -> tuple[str, str, str]:
-    hits, total, worse = 0, 0, 0
-    for data in records.data():
-        for level in LEVELS[:3]:
-            gain = difference(_iou(records, data, "unetpp", level), _iou(records, data, ALONE[level], level))
-            if gain is not None:
-                total += 1
-                hits += gain.verdict.startswith("higher")
-                worse += gain.verdict.startswith("lower")
-    claim = (
-        "Deeper nodes help the shallow ones in training: UNet++ pruned to L1-L3 beats the U-Net trained alone"
-    )
-    found = f"of {total} comparisons, {hits} clearly better, {worse} clearly worse"
-    return claim, found, _verdict(hits, total, "in")
+    pairs = [
+        gain
+        for data in records.data()
+        for level in LEVELS[:3]
+        if (gain := records.difference(data, ("unetpp", level), (ALONE[level], level))) is not None
+    ]
+    told = [d for d in pairs if d.learned]
+    better, worse = (sum(d.verdict.startswith(word) for d in told) for word in ("higher", "lower"))
+    single = sum(d.seeds == 1 for d in told)
+    found = f"of {len(told)} comparisons, {better} higher, {worse} lower; {single} of them have one seed"
+    claim = "Deeper nodes help the shallow in training: UNet++ pruned to L1-L3 beats the U-Net trained alone"
+    return claim, found, _verdict(pairs)
 
 
 def _l2_is_enough(records: Records) -> tuple[str, str, str]:
-    enough, known = [], []
-    for data in records.data():
-        scores = _by_level(records, data, NESTED)
-        if scores:
-            known.append(data)
-            if scores["2"] >= scores["4"] - MARGIN:
-                enough.append(TITLES[data])
-    found = f"L2 within {MARGIN} IoU of L4 on: {', '.join(enough) or 'none'}"
     claim = "L2 equals L4 on three of four data sets"
-    if len(known) < 4:
-        return claim, found, "not measured"
-    return claim, found, "held" if len(enough) >= 3 else "did not hold"
+    short = {
+        data: scores["4"] - scores["2"]
+        for data in records.data()
+        if records.learned(data) and (scores := _by_level(records, data, NESTED))
+    }
+    found = ", ".join(f"{TITLES[data]} {gap:+.3f}" for data, gap in short.items())
+    enough = sum(gap <= MARGIN for gap in short.values())
+    if not short:
+        return claim, "-", "not measured"
+    verdict = f"L2 is enough on {enough} of {len(short)} sets"
+    if any(len(records.runs(data, "unetpp")) == 1 for data in short):
+        verdict += " (some with one seed)"
+    return claim, f"IoU of L4 minus L2: {found}", verdict
 
 
 def _polyps_gain(records: Records) -> tuple[str, str, str]:
@@ -193,7 +201,11 @@ def _polyps_gain(records: Records) -> tuple[str, str, str]:
     if not scores:
         return claim, "-", "not measured"
     found = "IoU " + ", ".join(f"L{level} {score:.3f}" for level, score in scores.items())
+    if not records.learned("polyps_kvasir"):
+        return claim, f"{found}: no network reached Dice {LEARNED}", "not measured"
     rising = all(scores[b] > scores[a] for a, b in pairwise(LEVELS))
+    if len(records.runs("polyps_kvasir", "unetpp")) == 1:
+        return claim, found, ONE_SEED
     return claim, found, "held" if rising else "did not hold"
 
 

@@ -18,6 +18,14 @@ MARGIN = 0.01
 SPEED = "speed.json"
 """The file of the speeds, beside the records."""
 
+TWINS = ("unet-ensemble-last", "unet")
+"""The same trained network with other initial weights: no gradient reaches what the ensemble has more."""
+
+LEARNED = 0.5
+"""A data set counts only when some network reached this mean Dice on it; else all of them are guessing."""
+
+UNTOLD = "not learned"
+
 Record = Mapping[str, Any]
 Values = Mapping[int, float]
 """A figure by seed."""
@@ -85,6 +93,32 @@ class Records:
         runs = self.runs(data, system)
         return list(runs[0]["levels"]) if runs else []
 
+    def learned(self, data: str) -> bool:
+        """Whether any level of any network reached the Dice `LEARNED` on a data set, over its seeds."""
+        return any(
+            mean(dice.values()) >= LEARNED
+            for system in self.systems(data)
+            for level in self.levels(data, system)
+            if (dice := self.values(data, system, level, "dice"))
+        )
+
+    def difference(self, data: str, a: tuple[str, str], b: tuple[str, str]) -> Difference | None:
+        """IoU of `a` minus that of `b`, both (system, level); None where one has no record."""
+        return difference(
+            self.values(data, *a, "iou"),
+            self.values(data, *b, "iou"),
+            learned=self.learned(data),
+            margin=self.chance(),
+        )
+
+    def chance(self) -> float:
+        """What two runs of one network differ by: the mean distance of the `TWINS`, at least `MARGIN`."""
+        gaps: list[float] = []
+        for data in self.data():
+            one, other = (self.values(data, twin, "4", "iou") for twin in TWINS)
+            gaps += [abs(one[seed] - other[seed]) for seed in one.keys() & other.keys()]
+        return max(MARGIN, mean(gaps)) if gaps else MARGIN
+
     def values(self, data: str, system: str, level: str, name: str) -> dict[int, float]:
         """A figure of one level by seed; empty where there is none."""
         runs = self._runs.get((data, system), {})
@@ -101,19 +135,27 @@ class Difference:
     mean, low, high : float
         Over seeds.
     seeds : int
+    learned : bool
+        Whether the networks had learned anything to compare.
+    margin : float
+        What the mean must exceed to count.
     """
 
     mean: float
     low: float
     high: float
     seeds: int
+    learned: bool = True
+    margin: float = MARGIN
 
     @property
     def verdict(self) -> str:
-        """``higher`` or ``lower`` when every seed says so and the mean exceeds `MARGIN`; else not clear."""
-        if self.low > 0 and self.mean > MARGIN:
+        """``higher`` or ``lower`` when every seed says so and the mean exceeds the margin; else not clear."""
+        if not self.learned:
+            return UNTOLD
+        if self.low > 0 and self.mean > self.margin:
             word = "higher"
-        elif self.high < 0 and self.mean < -MARGIN:
+        elif self.high < 0 and self.mean < -self.margin:
             word = "lower"
         else:
             word = "no clear difference"
@@ -125,10 +167,10 @@ class Difference:
         return f"{self.mean:+.3f}{spread}"
 
 
-def difference(a: Values, b: Values) -> Difference | None:
+def difference(a: Values, b: Values, *, learned: bool = True, margin: float = MARGIN) -> Difference | None:
     """How much higher `a` is than `b`, seed by seed; None without a seed that both have."""
     each = [a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())]
-    return Difference(mean(each), min(each), max(each), len(each)) if each else None
+    return Difference(mean(each), min(each), max(each), len(each), learned, margin) if each else None
 
 
 def spread(values: Values) -> str:

@@ -26,6 +26,7 @@ def blocks(folder: Path) -> dict[str, str]:
         "settings": tables.settings(records),
         "machines": tables.machines(records),
         **{f"iou-{tables.TITLES[data]}": tables.iou(records, data) for data in plan.DATA_SETS},
+        "chance": tables.chance(records),
         "dice": tables.dice(records),
         "pruned": tables.pruned(records),
         "supervision": tables.supervision(records),

@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any
 
 from comparison import plan
-from comparison.records import Records, difference, spread
+from comparison.records import TWINS, Records, spread
 
 LEVELS = ("1", "2", "3", "4")
 
@@ -76,6 +76,19 @@ def machines(records: Records) -> str:
     )
 
 
+def chance(records: Records) -> str:
+    """What two runs of one network differ by."""
+    rows = []
+    for data in records.data():
+        ensemble, unet = (records.values(data, twin, "4", "iou") for twin in TWINS)
+        rows += [
+            (TITLES[data], str(seed), f"{ensemble[seed]:.3f}", f"{unet[seed]:.3f}")
+            for seed in sorted(ensemble.keys() & unet.keys())
+        ]
+    note = f"\n\nThe margin is the mean distance of the two, {records.chance():.3f}."
+    return table(("data", "seed", *TWINS), rows) + (note if rows else "")
+
+
 def iou(records: Records, data: str) -> str:
     """IoU of every system and level on one data set."""
     rows = []
@@ -119,7 +132,7 @@ def pruned(records: Records) -> str:
         for level, system in ALONE.items():
             ours = records.values(data, "unetpp", level, "iou")
             alone = records.values(data, system, level, "iou")
-            gain = difference(ours, alone)
+            gain = records.difference(data, ("unetpp", level), (system, level))
             if gain is not None:
                 cells = (TITLES[data], f"L{level}", spread(ours), spread(alone), gain.text(), gain.verdict)
                 rows.append(cells)
@@ -134,7 +147,7 @@ def supervision(records: Records) -> str:
         for system in plan.SUPERVISED:
             deep = records.values(data, system, "4", "iou")
             last = records.values(data, f"{system}-last", "4", "iou")
-            gain = difference(deep, last)
+            gain = records.difference(data, (system, "4"), (f"{system}-last", "4"))
             if gain is not None:
                 cells = (TITLES[data], system, spread(deep), spread(last), gain.text(), gain.verdict)
                 rows.append(cells)
