@@ -169,12 +169,11 @@ def record_path(out: Path, data: str, system: str, seed: int) -> Path:
 def runs(
     data: Sequence[str], systems: Sequence[str] | None, seeds: Sequence[int]
 ) -> list[tuple[str, str, int]]:
-    """(data set, system, seed) of all runs asked for, one seed of everything before the next."""
+    """(data set, system, seed) of all runs asked for, one seed of everything before the next.
+
+    `systems`: None for those of the plan.
+    """
     plans = {**DATA_SETS, DSB96: DSB96_SET}
     return [
-        (name, system, seed)
-        for seed in seeds
-        for name in data
-        for system in plans[name].systems
-        if systems is None or system in systems
+        (name, system, seed) for seed in seeds for name in data for system in systems or plans[name].systems
     ]
