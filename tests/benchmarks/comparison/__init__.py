@@ -1,0 +1,1 @@
+"""The networks that UNet++ is compared with, trained alike: runs, records, tables and figures."""
