@@ -27,7 +27,7 @@ LIMITS = (0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.0125, 0.009, 0.006, 0.004, 0.0
 """Shares of pixels expected to change with which a square may stop; the loosest that does is taken."""
 
 
-WORTH = 0.75
+WORTH = 0.6
 """A rule that executes more than this share of the deepest level's FLOPs saves too little to be a choice."""
 
 
