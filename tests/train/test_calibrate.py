@@ -45,9 +45,19 @@ def predicted(nuclei: Evaluator, data_root: Path) -> list[Predicted]:
 
 @pytest.fixture(scope="module")
 def rule(predicted: list[Predicted], nuclei: Evaluator) -> StoppingRule:
-    found = calibrate.choose_stopping(predicted, nuclei.info, tolerance=0.01)
+    """However little it saves on these small images."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibrate, "WORTH", 1.0)
+        found = calibrate.choose_stopping(predicted, nuclei.info, tolerance=0.01)
     assert found is not None
     return found
+
+
+def test_a_rule_that_saves_too_little_is_none(
+    rule: StoppingRule, predicted: list[Predicted], nuclei: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrate, "WORTH", rule.share - 0.01)
+    assert calibrate.choose_stopping(predicted, nuclei.info, tolerance=0.01) is None
 
 
 def test_the_rule_keeps_its_promise(
@@ -65,8 +75,9 @@ def test_the_rule_keeps_its_promise(
 
 
 def test_a_stricter_tolerance_costs_no_less(
-    rule: StoppingRule, predicted: list[Predicted], nuclei: Evaluator
+    rule: StoppingRule, predicted: list[Predicted], nuclei: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(calibrate, "WORTH", 1.0)
     strict = calibrate.choose_stopping(predicted, nuclei.info, tolerance=0.0)
     assert strict is None or (strict.limit <= rule.limit and strict.share >= rule.share)
 
