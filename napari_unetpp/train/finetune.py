@@ -207,6 +207,7 @@ class _Run:
                 notes.append("No step was better than the model it started from: these are its weights.")
         info = replace(
             info,
+            stopping=None,  # where Auto may stop was measured for other weights and other images
             provenance=outcome.provenance(
                 self.request,
                 self.lessons,

@@ -20,8 +20,10 @@ from napari_unetpp._types import (
     FinetuneRequest,
     FinetuneStarted,
     LabelledPlane,
+    LevelScores,
     ModelInfo,
     NetConfig,
+    StoppingRule,
     UnetppError,
 )
 from napari_unetpp.files.corrections import read_corrections, save_corrections
@@ -109,6 +111,14 @@ def test_the_parent_is_never_written(tiny_model: ModelInfo, cells: list[Labelled
     assert done.info.path == tmp_path / "new.safetensors" and done.info.provenance["parent"] == before
     with pytest.raises(UnetppError, match="never written"):
         api.finetune(tiny_model, [plane.image], [plane.labels], steps=1, out=tiny_model.path, overwrite=True)
+
+
+def test_auto_has_to_be_calibrated_anew(tiny_model: ModelInfo, cells: list[LabelledPlane]) -> None:
+    """The parent's rule was measured for its own weights."""
+    scores = LevelScores(0.9, 0.8, None, 1)
+    rule = StoppingRule((0.3,) * 3, (0.1,) * 3, 0.05, 0.003, 0.4, scores)
+    done = tune(replace(tiny_model, stopping=rule), cells[:1])
+    assert done.info.stopping is None
 
 
 def test_what_is_kept_is_what_was_measured(
