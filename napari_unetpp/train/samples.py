@@ -125,10 +125,22 @@ def typical_diameter(samples: Sequence[Sample]) -> float | None:
 def sampling_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
     """Chance of each sample to be drawn.
 
-    A kind weighs as the square root of its number, an image as the square root of its side.
+    A kind weighs as the square root of its number. In it an image weighs as the square root of the number of
+    its objects, since every object counts in the scores; where labels tell none apart, of its side.
     """
     counts: dict[tuple[bool, bool], int] = {}
     for s in samples:
         counts[s.kind] = counts.get(s.kind, 0) + 1
-    weights = np.array([s.labels.size**0.25 / counts[s.kind] ** 0.5 for s in samples])
+    weights = np.zeros(len(samples))
+    for kind, count in counts.items():
+        alike = [n for n, s in enumerate(samples) if s.kind == kind]
+        sizes = np.array([_size(samples[n]) for n in alike]) ** 0.5
+        weights[alike] = count**0.5 * sizes / sizes.sum()
     return weights / weights.sum()  # type: ignore[no-any-return]
+
+
+def _size(sample: Sample) -> float:
+    """What there is to learn from an image, about: its objects, or the pixels of its side; at least 1."""
+    if sample.objects:
+        return float(max(1, np.unique(sample.labels).size - 1))
+    return float(sample.labels.size**0.5)

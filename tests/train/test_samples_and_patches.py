@@ -143,3 +143,13 @@ def test_empty_patches_look_like_empty_planes() -> None:
     shown = [np.percentile(_noise(128, np.random.default_rng(seed)), 99) for seed in range(40)]
     assert min(shown) == pytest.approx(np.percentile(real, 99), abs=0.05)
     assert max(shown) > 0.8, "coarse noise fills the range"
+
+
+def test_images_with_more_objects_are_drawn_more_often(samples: list[Sample]) -> None:
+    grey = [s for s in samples if s.kind == (False, False)]
+    chance = sampling_weights(grey)
+    objects = np.array([np.unique(s.labels).size - 1 for s in grey])
+    fewest, most = objects.argmin(), objects.argmax()
+    assert chance[most] / chance[fewest] == pytest.approx((objects[most] / objects[fewest]) ** 0.5)
+    classes = [replace(s, objects=False) for s in grey]
+    assert np.ptp(sampling_weights(classes) * [s.labels.size**-0.25 for s in classes]) < 1e-9
