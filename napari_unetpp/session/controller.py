@@ -109,6 +109,7 @@ class Controller:
         self._list_models = models
         self._models: dict[str, ModelInfo] = {}
         self._plane_key: Hashable = None
+        self._left: ShowRequest | None = None
         self._closed = False
 
     # ------------------------------------------------------------- life
@@ -229,6 +230,7 @@ class Controller:
 
     def _on_image(self, _key: Hashable | None = None) -> None:
         self.cycle.abandon()
+        self._left = None
         self.sizing.show(False)
         self.view.set_images(self.layers.images(), self.state.image)
         self._describe()
@@ -309,7 +311,7 @@ class Controller:
         """The data or the displayed plane of an image changed."""
         if image != self.state.image:
             return
-        before, had = self._plane_key, self.cycle.running or self.cycle.shown
+        before, had = self._plane_key, self.cycle.running or self.cycle.shown or self._left
         self._describe()
         if self._plane_key == before:
             return
@@ -322,6 +324,7 @@ class Controller:
     def _take_plane(self, had: ShowRequest | None) -> None:
         """Another plane is displayed: what was shown is not of it."""
         self._missed_plane = False
+        self._left = had if self._plane_key is None else None  # the view may come back to a plane
         self.cycle.abandon()
         if had is not None and self._plane_key is not None:
             if self.state.live:
