@@ -11,6 +11,7 @@ from qtpy.QtCore import QPoint, QRect
 from qtpy.QtWidgets import QRubberBand
 
 from napari_unetpp._types import Region
+from napari_unetpp.gui.camera import camera_of
 from napari_unetpp.gui.planes import PlaneIndex, grid_under
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import Click, Plane
@@ -116,8 +117,3 @@ class ClickTool:
             with suppress(RuntimeError):
                 band.hide()
                 band.deleteLater()
-
-
-def camera_of(viewer: Any) -> Any:
-    """The camera, which napari 0.9 moved."""
-    return getattr(viewer, "scene", viewer).camera

@@ -198,15 +198,12 @@ class NapariSheets(QObject):
         for image in self._layers.images():
             source = self._layers.layer(image.key)
             for layer in self._viewer.layers:
-                if layer.metadata.get(MARK) != str(image.key) or image.key in self._sheets:
+                known = layer.metadata
+                if known.get(MARK) != str(image.key) or image.key in self._sheets or CERTAIN not in known:
                     continue
-                level = layer.metadata.get(LEVEL, 0)
+                level = known.get(LEVEL, 0)
                 data = level_data(source, level)
-                if (
-                    CERTAIN in layer.metadata
-                    and data is not None
-                    and layer.data.shape == data.shape[: source.ndim]
-                ):
+                if data is not None and layer.data.shape == data.shape[: source.ndim]:
                     sheet = self._sheets[image.key] = Sheet(image.key, image.name, data, layer, level)
                     sheet.read_up()
                     self._layers.hold_level(image.key, level)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.gui.camera import camera_of, window_of
 from napari_unetpp.gui.circle import Circle
-from napari_unetpp.gui.click_tool import ClickTool, camera_of
+from napari_unetpp.gui.click_tool import ClickTool
 from napari_unetpp.gui.grids import Grid
 from napari_unetpp.gui.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.painter import Painter
@@ -89,7 +90,8 @@ class NapariLayers(QObject):
         layer = self.layer(image)
         if layer is None:
             raise UnetppError("This image is no longer open: choose another one.")
-        return plane_of(layer, self._viewer.dims, self._versions.get(image, 0), self._level(layer))
+        version, window = self._versions.get(image, 0), window_of(self._viewer)
+        return plane_of(layer, self._viewer.dims, version, self._level(layer), window)
 
     def result(self, plane: Plane) -> NDArray[Any] | None:
         """What our output layer holds for this plane (a view)."""

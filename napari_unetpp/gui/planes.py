@@ -82,8 +82,13 @@ def grid_under(image: Image, index: PlaneIndex) -> Grid:
     return grid_of(image, index.level, [axis for axis, point in enumerate(index.point) if point is None])
 
 
-def plane_of(layer: Layer, dims: Any, version: int, level: int) -> Plane:
-    """The displayed plane of a level of `layer`; UnetppError says why there is none."""
+def plane_of(
+    layer: Layer, dims: Any, version: int, level: int = 0, window: NDArray[Any] | None = None
+) -> Plane:
+    """The displayed plane of a level of `layer`; UnetppError says why there is none.
+
+    `window` are two corners of the view, along the displayed axes of the world.
+    """
     _check(layer, dims)
     offset = dims.ndim - layer.ndim
     displayed = [axis - offset for axis in dims.displayed]
@@ -97,9 +102,9 @@ def plane_of(layer: Layer, dims: Any, version: int, level: int) -> Plane:
         raise UnetppError(f"'{layer.name}' is empty (shape {grid.shape}): open another image.")
     if layer.multiscale and height * width > MAX_PIXELS:
         raise UnetppError(
-            f"The visible level of '{layer.name}' has {width} x {height} px, more than is segmented here"
-            f" ({MAX_PIXELS // 1_000_000} megapixels). Zoom out until a coarser level is shown, crop the image,"
-            " or use the command line."
+            f"The visible level of '{layer.name}' has {width} x {height} px; at most"
+            f" {MAX_PIXELS // 1_000_000} megapixels are segmented here. Zoom out until a coarser level is"
+            " shown, crop the image, or use the command line."
         )
     shape = (height, width, int(grid.data.shape[-1])) if layer.rgb else (height, width)
     return Plane(
@@ -108,7 +113,7 @@ def plane_of(layer: Layer, dims: Any, version: int, level: int) -> Plane:
         name=layer.name,
         data=LazyPlane(grid.data, index, shape),
         rgb=bool(layer.rgb),
-        viewport=_viewport(grid, displayed, (height, width)),
+        viewport=_viewport(grid, displayed, (height, width), dims, window),
         pixel_size=_pixel_size(grid, displayed),
         folder=_folder(layer),
     )
@@ -142,14 +147,19 @@ def _check(layer: Layer, dims: Any) -> None:
         )
 
 
-def _viewport(grid: Grid, displayed: list[int], shape: tuple[int, int]) -> Region | None:
-    """The visible part; of a multiscale image what napari has loaded for it, which may be more."""
-    image = grid.image
-    ratio = (image.downsample_factors[image.data_level] / grid.factors)[displayed]
-    first, last = (corner[displayed] for corner in np.asarray(image.corner_pixels))
-    (y0, x0), (y1, x1) = np.floor(first * ratio), np.ceil((last + 1) * ratio)
+def _viewport(
+    grid: Grid, displayed: list[int], shape: tuple[int, int], dims: Any, window: NDArray[Any] | None
+) -> Region | None:
+    """The visible part."""
+    if window is not None and grid.image.multiscale:  # whose corner pixels are what napari loaded, often more
+        points = np.tile(np.asarray(dims.point, float), (4, 1))
+        points[:, list(dims.displayed)] = [(y, x) for y in window[:, 0] for x in window[:, 1]]
+        pixels = np.array([grid.from_world(point)[displayed] for point in points])
+        (y0, x0), (y1, x1) = np.floor(pixels.min(axis=0) + 0.5), np.floor(pixels.max(axis=0) + 0.5)
+    else:
+        (y0, x0), (y1, x1) = (corner[displayed] for corner in np.asarray(grid.image.corner_pixels))
     y0, x0 = max(0, int(y0)), max(0, int(x0))
-    y1, x1 = min(shape[0], int(y1)), min(shape[1], int(x1))
+    y1, x1 = min(shape[0], int(y1) + 1), min(shape[1], int(x1) + 1)
     return Region(y0, x0, y1, x1) if y1 - y0 > 1 and x1 - x0 > 1 else None
 
 
