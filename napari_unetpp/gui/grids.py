@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.utils.transforms import Affine
 from numpy.typing import NDArray
 
@@ -58,6 +58,12 @@ class Grid:
         """The pixel at a point, with its fraction."""
         return (np.asarray(self.image.world_to_data(point)) - self.origin) / self.factors
 
+    def place(self, layer: Layer) -> None:
+        """Lay a layer of these pixels over the image, which may have moved since it was made."""
+        for name, wanted in self.transforms.items():
+            if not _equal(wanted, getattr(layer, name)):
+                setattr(layer, name, wanted)
+
 
 def grid_of(image: Image, level: int, displayed: Sequence[int]) -> Grid:
     """The pixels of a level, 0 for a plain image; `displayed` are the axes of the image that are shown."""
@@ -74,3 +80,10 @@ def level_data(image: Image, level: int) -> Any:
     if not image.multiscale:
         return image.data
     return image.data[level] if level < len(image.data) else None
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two values of a transform are the same."""
+    if isinstance(one, Affine):
+        one, other = one.affine_matrix, other.affine_matrix
+    return np.array_equal(np.asarray(one), np.asarray(other))

@@ -125,8 +125,7 @@ class NapariLayers(QObject):
             output.data = _blank(grid.shape)
         self._outputs[plane.image], self._painted[plane.image] = output, index.level
         output.events.mode.connect(self._on_mode)
-        for name, wanted in grid.transforms.items():
-            _follow(output, name, wanted)
+        grid.place(output)
 
     def paint(self, plane: Plane, region: Region, values: NDArray[Any], *, final: bool) -> bool:
         """Write a rectangle; False when the image or our layer is gone or was replaced."""
@@ -345,14 +344,3 @@ def _blank(shape: tuple[int, ...]) -> NDArray[np.uint16]:
         )
     # 16 bits: napari shows them as they are, while it converts wider ones at every repaint
     return np.zeros(shape, np.uint16)
-
-
-def _follow(output: Labels, name: str, wanted: Any) -> None:
-    has = getattr(output, name)
-    wanted_array, has_array = (
-        (np.asarray(wanted.affine_matrix), np.asarray(has.affine_matrix))
-        if name == "affine"
-        else (np.asarray(wanted, dtype=object if name in ("units", "axis_labels") else float), has)
-    )
-    if not np.array_equal(wanted_array, np.asarray(has_array, dtype=wanted_array.dtype)):
-        setattr(output, name, wanted)

@@ -111,7 +111,7 @@ class Sheet:
             key=plane,
             image=self.image,
             name=self._plane_name(index),
-            pixels=LazyPlane(self.source, index, labels.shape + self.source.shape[len(index.point) :]),
+            pixels=LazyPlane(self.source, index, (*labels.shape, *self.source.shape[len(index.point) :])),
             labels=labels,
             certain=certain,
             inside=inside,

@@ -229,8 +229,7 @@ class Controller:
     # ------------------------------------------------------ the state changed
 
     def _on_image(self, _key: Hashable | None = None) -> None:
-        self.cycle.abandon()
-        self._left = None
+        self._forget()
         self.sizing.show(False)
         self.view.set_images(self.layers.images(), self.state.image)
         self._describe()
@@ -240,7 +239,7 @@ class Controller:
         model = self.model
         if model is None:
             return
-        self.cycle.abandon()
+        self._forget()
         self.state.threshold, self.state.min_size = model.decode.threshold, model.decode.min_size
         self.state.scale = None
         levels = speed.levels_of(model)
@@ -254,7 +253,7 @@ class Controller:
         self.cycle.warm(WarmRequest(model, self.state.device))
 
     def _on_device(self, _name: str) -> None:
-        self.cycle.abandon()
+        self._forget()
         self.presenter.tell_costs(self.model)
         if self.model is not None:
             self.cycle.warm(WarmRequest(self.model, self.state.device))
@@ -375,6 +374,11 @@ class Controller:
             self.idle.emit()
 
     # ------------------------------------------------------------------ helpers
+
+    def _forget(self) -> None:
+        """Nothing is shown, and nothing is gone on with."""
+        self.cycle.abandon()
+        self._left = None
 
     def _request(self, plane: Plane) -> ShowRequest:
         if self.model is None:

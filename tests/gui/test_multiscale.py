@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from skimage.transform import downscale_local_mean
 
+from napari_unetpp._types import Region
 from napari_unetpp.files.images import read_image
 from napari_unetpp.gui import planes
 from napari_unetpp.gui.camera import camera_of
@@ -507,7 +508,7 @@ def test_an_answer_for_another_level_is_not_painted(
     segment(dock)
     ones = np.ones(former.shape, np.uint16)
     before = prediction(viewer).data.copy()
-    whole = planes.Region(0, 0, *former.shape)
+    whole = Region(0, 0, *former.shape)
     assert dock._layers.result(former) is None
     assert not dock._layers.paint(former, whole, ones, final=True)
     np.testing.assert_array_equal(prediction(viewer).data, before)
