@@ -116,6 +116,7 @@ def plane_of(
         viewport=_viewport(grid, displayed, (height, width), dims, window),
         pixel_size=_pixel_size(grid, displayed),
         folder=_folder(layer),
+        level=level if layer.multiscale else None,
     )
 
 

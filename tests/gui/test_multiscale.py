@@ -213,7 +213,7 @@ def test_zooming_segments_the_level_that_is_seen(
     assert prediction(viewer).data.shape == photo.shape
     look(image, 2)
     qtbot.waitUntil(lambda: level_shown(dock) == 2, timeout=60 * SECOND)
-    assert "Y 47, X 66" in dock.form.image_note.text()
+    assert "Y 47, X 66, grey, level 2" in dock.form.image_note.text()
     dock.form.live_checkbox.setChecked(False)
     look(image, 1)
     qtbot.waitUntil(lambda: "not segmented yet" in dock.form.message_label.text())
