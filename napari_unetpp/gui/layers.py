@@ -22,7 +22,7 @@ from napari_unetpp.session.values import ImageChoice, Plane
 
 MARK = "napari_unetpp"
 SETTLE_MS = 60
-"""How often, at most, the displayed plane is read while a stack plays or its slider is dragged."""
+"""How often, at most, it is looked at what is displayed, while a stack plays or the view is dragged."""
 
 REST_MS = int(1000 * PLAYING) + 100
 """Without another plane for this long the stack rests."""
@@ -59,12 +59,19 @@ class NapariLayers(QObject):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(lambda: self.signals.rested.emit())
+        self._view = QTimer(self)
+        self._view.setSingleShot(True)
+        self._view.setInterval(SETTLE_MS)
+        self._view.timeout.connect(lambda: self.signals.view_moved.emit())
         self._links: list[tuple[Any, Callable[..., None]]] = []
         layers, dims = viewer.layers.events, viewer.dims.events
         for emitter in (layers.inserted, layers.removed, layers.reordered):
             self._link(emitter, self._on_layers)
         for emitter in (dims.current_step, dims.ndisplay, dims.order):
             self._link(emitter, self._on_dims)
+        camera = camera_of(viewer).events
+        for emitter in (camera.center, camera.zoom):
+            self._link(emitter, self._on_camera)
         self._watch()
 
     # ------------------------------------------------------------------ reading
@@ -188,6 +195,7 @@ class NapariLayers(QObject):
             return
         self._settle.stop()
         self._rest.stop()
+        self._view.stop()
         self._painter.close()
         self._circle.hide()
         for emitter, callback in self._links:
@@ -296,6 +304,10 @@ class NapariLayers(QObject):
         if not self._settle.isActive():  # not anew: a stack that plays faster than this is followed, too
             self._settle.start()
         self._rest.start()
+
+    def _on_camera(self, _event: Any = None) -> None:
+        if not self._view.isActive():  # not anew: whoever pans without a rest is followed, too
+            self._view.start()
 
     def _on_settled(self) -> None:
         for key in list(self._watched):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,8 @@ def predict_plane(
         generation=request.generation,
     )
     run = _Run(workshop, request, key, notes, workshop.engine.invalid(image))
-    for event in workshop.engine.predict(evaluator, asked, workshop.nodes, should_stop):
+    view = partial(workshop.gaze.on, key.plane)
+    for event in workshop.engine.predict(evaluator, asked, workshop.nodes, should_stop, view):
         yield from run.take(event)
     return run.kept if run.finished else None
 
