@@ -95,6 +95,17 @@ class Window:
         self.app.processEvents()
         return 1000 * (time.perf_counter() - start)
 
+    def step_to(self, at: int) -> float:
+        """Milliseconds from displaying a plane until any pixels of it are there."""
+        return self.after(
+            lambda: self.viewer.dims.set_current_step(0, at), lambda event: bool(event[1][0] == at)
+        )
+
+    def slide_to(self, level: int) -> float:
+        """Milliseconds from moving the slider until the result is there."""
+        slider = self.dock.form.depth.slider
+        return self.after(lambda: slider.setValue(level), lambda event: bool(event[3]))
+
     def close(self) -> None:
         self.dock.close_session()
         self.viewer.close()
@@ -122,17 +133,15 @@ def levels(side: int, repeats: int) -> dict[str, Any]:
         first, whole, computed, decoded = [], [], [], []
         for _ in range(repeats):
             at += 1
-            goto = lambda at=at: window.viewer.dims.set_current_step(0, at)  # noqa: E731
-            first.append(window.after(goto, lambda event: event[1][0] == at))
+            first.append(window.step_to(at))
             start = time.perf_counter() - first[-1] / 1000
             window.spin(lambda: not window.controller.busy)
             whole.append(1000 * (time.perf_counter() - start))
             window.rest()
             if level > 1:
-                slide = window.dock.form.depth.slider.setValue
-                decoded.append(window.after(lambda: slide(level - 1), lambda event: event[3]))
+                decoded.append(window.slide_to(level - 1))
                 window.rest()
-                computed.append(window.after(lambda: slide(level), lambda event: event[3]))
+                computed.append(window.slide_to(level))
                 window.rest()
         result[f"L{level}"] = {"first": median(first), "all": median(whole), "pause": round(window.pause, 1)}
         if computed:
@@ -196,13 +205,12 @@ def film(frames: np.ndarray, model: str, level: int, rate: float) -> dict[str, A
     played = count / (time.perf_counter() - start)
     window.rest()
     result = {
-        **{
-            "wanted": level,
-            "rate": rate,
-            "played": round(played, 1),
-            "share in step": in_step / (count - warm),
-        },
-        **{"levels": {str(d): seen.count(d) for d in sorted(set(seen))}, "pause": round(window.pause, 1)},
+        "wanted": level,
+        "rate": rate,
+        "played": round(played, 1),
+        "in step": round(in_step / (count - warm), 2),
+        "levels": {str(d): seen.count(d) for d in sorted(set(seen))},
+        "pause": round(window.pause, 1),
     }
     window.close()
     return result

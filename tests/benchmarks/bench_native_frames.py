@@ -1,8 +1,8 @@
 """A model of frames on frames of the sizes that endoscopes give, borders and burned-in text included.
 
-``python tests/benchmarks/bench_native_frames.py FOLDER --model polyps`` brings every frame of FOLDER (images/,
-labels/) to each native size: resized to the part of it that the picture fills, pasted onto black, with a
-line of patient data beside it. Reported are the mean Dice of every level on the whole native frame, and the
+``python tests/benchmarks/bench_native_frames.py FOLDER --model polyps`` brings every frame of FOLDER (images/
+and labels/) to each native size: resized to the part of it that the picture fills, pasted onto black, with
+lines of patient data beside it. Reported are the mean Dice of every level on the whole native frame, and the
 mean share of the pixels beside the picture that is marked.
 """
 
