@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Shapes
 
 from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.gui.planes import PlaneIndex, grid_under
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import Plane
 
@@ -22,6 +24,7 @@ class Circle:
         self._viewer = viewer
         self._signals = signals
         self._layer: Shapes | None = None
+        self._plane: PlaneIndex | None = None
         self._before: Any = None
 
     def show(self, image: Image, plane: Plane, diameter: float) -> None:
@@ -31,6 +34,9 @@ class Circle:
         if displayed != [image.ndim - 2, image.ndim - 1]:
             raise UnetppError("The circle needs the last two axes displayed: reset the axis order first.")
         self._before = self._viewer.layers.selection.active
+        assert isinstance(plane.key, PlaneIndex)
+        self._plane = plane.key
+        transforms = grid_under(image, plane.key).transforms
         view = plane.viewport or Region(0, 0, *plane.shape)
         centre = np.array([(view.y0 + view.y1) / 2, (view.x0 + view.x1) / 2])
         corners = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]]) * diameter / 2 + centre
@@ -41,8 +47,8 @@ class Circle:
             edge_color=COLOUR,
             face_color="transparent",
             edge_width=max(0.5, diameter / 20),
-            scale=image.scale[-2:],
-            translate=image.translate[-2:],
+            scale=transforms["scale"][-2:],
+            translate=transforms["translate"][-2:],
         )
         self._viewer.add_layer(self._layer)
         self._viewer.layers.selection.active = self._layer
@@ -71,6 +77,13 @@ class Circle:
         """Notice that the user removed the layer."""
         if self._layer is not None and self._layer not in self._viewer.layers:
             self._layer = None
+            self._signals.circle_removed.emit()
+
+    def leave(self, image: Hashable, level: int) -> None:
+        """Go away if the image is worked on at another level now: a pixel is another length there."""
+        plane = self._plane
+        if self._layer is not None and plane is not None and plane.image == image and plane.level != level:
+            self.hide()
             self._signals.circle_removed.emit()
 
     def _on_data(self, _event: Any = None) -> None:

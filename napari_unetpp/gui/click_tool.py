@@ -11,7 +11,8 @@ from qtpy.QtCore import QPoint, QRect
 from qtpy.QtWidgets import QRubberBand
 
 from napari_unetpp._types import Region
-from napari_unetpp.gui.planes import PlaneIndex
+from napari_unetpp.gui.camera import camera_of
+from napari_unetpp.gui.planes import PlaneIndex, grid_under
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import Click, Plane
 
@@ -93,7 +94,8 @@ class ClickTool:
         layer = next((one for one in self._viewer.layers if one.unique_id == plane.image), None)
         if layer is None or not isinstance(index, PlaneIndex):
             return None
-        corners = [index.on_plane(layer.world_to_data(point)) for point in (first, last)]
+        grid = grid_under(layer, index)
+        corners = [index.on_plane(grid.from_world(point)) for point in (first, last)]
         low, high = np.floor(np.min(corners, axis=0) + 0.5), np.floor(np.max(corners, axis=0) + 0.5)
         (y0, x0), (y1, x1) = np.maximum(low, 0), np.minimum(high + 1, plane.shape)
         return Region(int(y0), int(x0), int(y1), int(x1)) if y1 > y0 and x1 > x0 else None
@@ -115,8 +117,3 @@ class ClickTool:
             with suppress(RuntimeError):
                 band.hide()
                 band.deleteLater()
-
-
-def camera_of(viewer: Any) -> Any:
-    """The camera, which napari 0.9 moved."""
-    return getattr(viewer, "scene", viewer).camera

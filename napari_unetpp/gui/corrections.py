@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.gui.grids import level_data
 from napari_unetpp.gui.layers import NapariLayers
 from napari_unetpp.gui.painter import Painter
-from napari_unetpp.gui.planes import PlaneIndex
+from napari_unetpp.gui.planes import PlaneIndex, grid_under
 from napari_unetpp.gui.regions import Regions
-from napari_unetpp.gui.sheet import BARE, CERTAIN, MARK, Sheet, new_layer, twin
+from napari_unetpp.gui.sheet import BARE, CERTAIN, LEVEL, MARK, Sheet, new_layer, twin
 from napari_unetpp.gui.strokes import planes_of
 from napari_unetpp.session.correct_ports import SheetSignals
 from napari_unetpp.session.lessons import Drawn, Sense
@@ -97,6 +98,9 @@ class NapariSheets(QObject):
         index = plane.key
         assert isinstance(index, PlaneIndex)
         sheet = self._sheets.get(plane.image)
+        if sheet is not None and sheet.level != index.level:
+            self._let_go(sheet)
+            sheet = None
         if sheet is None:
             sheet = self._make(plane, labels)
         else:
@@ -154,7 +158,8 @@ class NapariSheets(QObject):
         image = self._layers.layer(plane.image)
         if image is None:
             raise UnetppError("This image is no longer open: choose another one.")
-        self._regions.show(image)
+        assert isinstance(plane.key, PlaneIndex)
+        self._regions.show(image, plane.key)
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay, and a later dock takes them up again."""
@@ -176,9 +181,12 @@ class NapariSheets(QObject):
         image = self._layers.layer(plane.image)
         if image is None:
             raise UnetppError("This image is no longer open: choose another one.")
-        layer = new_layer(image, labels.dtype)
-        sheet = Sheet(plane.image, image.name, image.data, layer)
+        assert isinstance(plane.key, PlaneIndex)
+        grid = grid_under(image, plane.key)
+        layer = new_layer(grid, labels.dtype)
+        sheet = Sheet(plane.image, image.name, grid.data, layer, plane.key.level)
         self._sheets[plane.image] = sheet
+        self._layers.hold_level(plane.image, sheet.level)
         selected = self._viewer.layers.selection.active
         self._viewer.add_layer(layer)
         self._viewer.layers.selection.active = selected
@@ -190,11 +198,15 @@ class NapariSheets(QObject):
         for image in self._layers.images():
             source = self._layers.layer(image.key)
             for layer in self._viewer.layers:
-                if layer.metadata.get(MARK) != str(image.key) or image.key in self._sheets:
+                known = layer.metadata
+                if known.get(MARK) != str(image.key) or image.key in self._sheets or CERTAIN not in known:
                     continue
-                if CERTAIN in layer.metadata and layer.data.shape == source.data.shape[: source.ndim]:
-                    sheet = self._sheets[image.key] = Sheet(image.key, image.name, source.data, layer)
+                level = known.get(LEVEL, 0)
+                data = level_data(source, level)
+                if data is not None and layer.data.shape == data.shape[: source.ndim]:
+                    sheet = self._sheets[image.key] = Sheet(image.key, image.name, data, layer, level)
                     sheet.read_up()
+                    self._layers.hold_level(image.key, level)
                     self._listen(sheet)
 
     def _replace(self, sheet: Sheet, dtype: Any) -> None:
@@ -224,6 +236,7 @@ class NapariSheets(QObject):
         self._sheets.pop(sheet.image, None)
         self._deafen(sheet)
         sheet.layer.metadata.pop(MARK, None)
+        self._layers.free_level(sheet.image)
         self._layers.uncover(sheet.image)
 
     # ------------------------------------------------------------------- events
@@ -262,7 +275,7 @@ class NapariSheets(QObject):
     def _on_image(self, image: Hashable) -> None:
         """Corrections of data that were replaced stay with the data they were made on."""
         sheet, layer = self._sheets.get(image), self._layers.layer(image)
-        if sheet is not None and layer is not None and sheet.source is not layer.data:
+        if sheet is not None and layer is not None and sheet.source is not level_data(layer, sheet.level):
             self._let_go(sheet)
 
     def _let_go(self, sheet: Sheet) -> None:
@@ -276,7 +289,7 @@ class NapariSheets(QObject):
         dims, ndim = self._viewer.dims, sheet.layer.ndim
         shown = [axis - (dims.ndim - ndim) for axis in dims.displayed]
         point = tuple(None if axis in shown else 0 for axis in range(ndim))
-        return PlaneIndex(sheet.image, sheet.version, point, transposed=False)
+        return PlaneIndex(sheet.image, sheet.version, point, transposed=False, level=sheet.level)
 
     def _stir(self, image: Hashable) -> None:
         self._stirred.add(image)

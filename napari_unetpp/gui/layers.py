@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.gui.camera import camera_of, window_of
 from napari_unetpp.gui.circle import Circle
-from napari_unetpp.gui.click_tool import ClickTool, camera_of
+from napari_unetpp.gui.click_tool import ClickTool
+from napari_unetpp.gui.grids import Grid
 from napari_unetpp.gui.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.painter import Painter
-from napari_unetpp.gui.planes import PlaneIndex, plane_of
+from napari_unetpp.gui.planes import PlaneIndex, grid_under, plane_of
 from napari_unetpp.session.pace import PLAYING
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import ImageChoice, Plane
@@ -32,7 +34,6 @@ LARGE_ENOUGH = 60.0
 """Screen px that an object measures at least when the view goes to it."""
 
 PAINT_TOOLS = ("paint", "erase", "fill", "polygon")
-TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
 class NapariLayers(QObject):
@@ -44,12 +45,15 @@ class NapariLayers(QObject):
         self._viewer = viewer
         self._versions: dict[Hashable, int] = {}
         self._outputs: dict[Hashable, Labels] = {}
+        self._painted: dict[Hashable, int] = {}  # the level that an output is of
+        self._shown: dict[Hashable, int] = {}  # the level that napari shows
+        self._held: dict[Hashable, int] = {}  # the level that is worked on, whatever napari shows
         self._covered: dict[Hashable, tuple[Labels, bool]] = {}
         self._watched: dict[Hashable, Layer] = {}
         self._painter = Painter(self)
         self._circle = Circle(viewer, self.signals)
-        self._uncertainty = Overlay(viewer, TRANSFORMS, UNCERTAINTY)
-        self._depth = Overlay(viewer, TRANSFORMS, DEPTH)
+        self._uncertainty = Overlay(viewer, UNCERTAINTY)
+        self._depth = Overlay(viewer, DEPTH)
         self._click_tool = ClickTool(viewer, self.signals, self.read)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -93,12 +97,23 @@ class NapariLayers(QObject):
         layer = self.layer(image)
         if layer is None:
             raise UnetppError("This image is no longer open: choose another one.")
-        return plane_of(layer, self._viewer.dims, self._versions.get(image, 0))
+        version, window = self._versions.get(image, 0), window_of(self._viewer)
+        return plane_of(layer, self._viewer.dims, version, self._level(layer), window)
 
     def result(self, plane: Plane) -> NDArray[Any] | None:
         """What our output layer holds for this plane (a view)."""
-        output = self._output(plane.image)
+        output = self._output_for(plane)
         return None if output is None else self._index(plane).view(output.data)
+
+    def hold_level(self, image: Hashable, level: int) -> None:
+        """Work on this level of an image from now on, whatever napari shows."""
+        self._held[image] = level
+
+    def free_level(self, image: Hashable) -> None:
+        """Work on the level that napari shows again."""
+        level, layer = self._held.pop(image, 0), self.layer(image)
+        if layer is not None and level != self._level(layer):
+            self._on_dims()
 
     # ------------------------------------------------------------------ writing
 
@@ -107,20 +122,21 @@ class NapariLayers(QObject):
         image = self.layer(plane.image)
         if image is None:
             raise UnetppError("This image is no longer open: choose another one.")
-        shape = tuple(image.data.shape[: image.ndim])
-        output = self._output(plane.image) or self._adopt(image, shape)
-        if output is not None and output.data.shape != shape:
-            output.data = np.zeros(shape, np.uint16)
+        index = self._index(plane)
+        grid = grid_under(image, index)
+        output = self._output(plane.image) or self._adopt(image)
+        before = self._painted.get(plane.image, index.level)
         if output is None:
-            output = self._make(image, shape)
-        self._outputs[plane.image] = output
+            output = self._make(grid)
+        elif output.data.shape != grid.shape or before != index.level:
+            output.data = _blank(grid.shape)
+        self._outputs[plane.image], self._painted[plane.image] = output, index.level
         output.events.mode.connect(self._on_mode)
-        for name in TRANSFORMS:
-            _follow(output, image, name)
+        grid.place(output)
 
     def paint(self, plane: Plane, region: Region, values: NDArray[Any], *, final: bool) -> bool:
         """Write a rectangle; False when the image or our layer is gone or was replaced."""
-        output, index = self._output(plane.image), self._index(plane)
+        output, index = self._output_for(plane), self._index(plane)
         if output is None or self.layer(plane.image) is None:
             return False
         if index.version != self._versions.get(plane.image, 0):
@@ -184,7 +200,9 @@ class NapariLayers(QObject):
         if image is None:
             return
         camera = camera_of(self._viewer)
-        here, beside = (image.data_to_world(self._index(plane).pixel(y, at)) for at in (x, x + 1))
+        index = self._index(plane)
+        grid = grid_under(image, index)
+        here, beside = (grid.to_world(index.pixel(y, at)) for at in (x, x + 1))
         size = diameter * float(np.linalg.norm(np.subtract(beside, here)))
         camera.center = tuple(here[axis] for axis in self._viewer.dims.displayed)
         camera.zoom = max(camera.zoom, LARGE_ENOUGH / max(size, 1e-9))
@@ -202,8 +220,7 @@ class NapariLayers(QObject):
             emitter.disconnect(callback)
         self._links.clear()
         for layer in self._watched.values():
-            layer.events.data.disconnect(self._on_data)
-            layer.events.name.disconnect(self._on_layers)
+            self._unwatch(layer)
         self._watched.clear()
         for output in self._outputs.values():
             output.events.mode.disconnect(self._on_mode)
@@ -242,44 +259,53 @@ class NapariLayers(QObject):
         output = self._outputs.get(image)
         return output if output is not None and output in self._viewer.layers else None
 
-    def _adopt(self, image: Image, shape: tuple[int, ...]) -> Labels | None:
+    def _output_for(self, plane: Plane) -> Labels | None:
+        """Our layer, if it is of the level of the plane."""
+        same = self._painted.get(plane.image) == self._index(plane).level
+        return self._output(plane.image) if same else None
+
+    def _level(self, layer: Layer) -> int:
+        """The level that is worked on."""
+        return self._held.get(layer.unique_id, getattr(layer, "data_level", 0))
+
+    def _adopt(self, image: Image) -> Labels | None:
         """Our layer from an earlier dock of this viewer."""
+        shapes = [tuple(shape) for shape in image.level_shapes]
         for layer in self._viewer.layers:
             ours = isinstance(layer, Labels) and layer.metadata.get(MARK) == str(image.unique_id)
-            if ours and layer.data.shape == shape and isinstance(layer.data, np.ndarray):
+            if ours and layer.data.shape in shapes and isinstance(layer.data, np.ndarray):
                 return layer
         return None
 
-    def _make(self, image: Image, shape: tuple[int, ...]) -> Labels:
-        if 2 * np.prod(shape, dtype=np.float64) > MAX_BYTES:
-            raise UnetppError(
-                f"A result layer for this stack of shape {shape} would not fit into memory."
-                " Crop the stack first, or use the command line."
-            )
+    def _make(self, grid: Grid) -> Labels:
         selected = self._viewer.layers.selection.active
-        # 16 bits: napari shows them as they are, while it converts wider ones at every repaint
         output = Labels(
-            np.zeros(shape, np.uint16),
-            name=f"{image.name} prediction",
-            metadata={MARK: str(image.unique_id)},
-            **{name: getattr(image, name) for name in TRANSFORMS},
+            _blank(grid.shape),
+            name=f"{grid.image.name} prediction",
+            metadata={MARK: str(grid.image.unique_id)},
+            **grid.transforms,
         )
         self._viewer.add_layer(output)
         self._viewer.layers.selection.active = selected
         return output
 
     def _watch(self) -> None:
-        """Listen to the data and the names of the images that are open."""
+        """Listen to the data, the names and the levels of the images that are open."""
         present = {layer.unique_id: layer for layer in self._images()}
         for key in self._watched.keys() - present.keys():
-            layer = self._watched.pop(key)
-            layer.events.data.disconnect(self._on_data)
-            layer.events.name.disconnect(self._on_layers)
+            self._unwatch(self._watched.pop(key))
             self._outputs.pop(key, None)
         for key in present.keys() - self._watched.keys():
             layer = self._watched[key] = present[key]
+            self._shown[key] = layer.data_level
             layer.events.data.connect(self._on_data)
             layer.events.name.connect(self._on_layers)
+            layer.events.set_data.connect(self._on_drawn)
+
+    def _unwatch(self, layer: Layer) -> None:
+        layer.events.data.disconnect(self._on_data)
+        layer.events.name.disconnect(self._on_layers)
+        layer.events.set_data.disconnect(self._on_drawn)
 
     def _on_layers(self, _event: Any = None) -> None:
         self._watch()
@@ -290,6 +316,13 @@ class NapariLayers(QObject):
         key = event.source.unique_id
         self._versions[key] = self._versions.get(key, 0) + 1
         self.signals.plane_changed.emit(key)
+
+    def _on_drawn(self, event: Any) -> None:
+        """Perhaps at another level: napari says no more than this."""
+        layer = event.source
+        if self._shown.get(layer.unique_id) != layer.data_level:
+            self._shown[layer.unique_id] = layer.data_level
+            self._on_dims()
 
     def _on_mode(self, event: Any) -> None:
         """A paint tool was picked on a result: it is corrected in a layer of its own."""
@@ -310,16 +343,16 @@ class NapariLayers(QObject):
             self._view.start()
 
     def _on_settled(self) -> None:
-        for key in list(self._watched):
+        for key, layer in list(self._watched.items()):
+            self._circle.leave(key, self._level(layer))
             self.signals.plane_changed.emit(key)
 
 
-def _follow(output: Labels, image: Image, name: str) -> None:
-    wanted, has = getattr(image, name), getattr(output, name)
-    wanted_array, has_array = (
-        (np.asarray(wanted.affine_matrix), np.asarray(has.affine_matrix))
-        if name == "affine"
-        else (np.asarray(wanted, dtype=object if name in ("units", "axis_labels") else float), has)
-    )
-    if not np.array_equal(wanted_array, np.asarray(has_array, dtype=wanted_array.dtype)):
-        setattr(output, name, wanted)
+def _blank(shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    if 2 * np.prod(shape, dtype=np.float64) > MAX_BYTES:
+        raise UnetppError(
+            f"A result layer for this stack of shape {shape} would not fit into memory."
+            " Crop the stack first, or use the command line."
+        )
+    # 16 bits: napari shows them as they are, while it converts wider ones at every repaint
+    return np.zeros(shape, np.uint16)

@@ -9,7 +9,8 @@ from napari.layers import Image
 from napari.utils import Colormap
 from numpy.typing import NDArray
 
-from napari_unetpp.gui.planes import PlaneIndex
+from napari_unetpp.gui.grids import Grid
+from napari_unetpp.gui.planes import PlaneIndex, grid_under
 
 GLOW = Colormap([[0, 0, 0, 0], [1, 0.5, 0, 0.5], [1, 0.95, 0.2, 1]], controls=[0, 0.5, 1], name="uncertainty")
 """Sure is clear, uncertain glows."""
@@ -24,21 +25,20 @@ DEPTH = ("depth", STEPS, (1, 4))
 class Overlay:
     """Shows one plane of values; other planes of a stack show nothing."""
 
-    def __init__(
-        self, viewer: Any, transforms: tuple[str, ...], kind: tuple[str, Colormap, tuple[int, int]]
-    ) -> None:
-        self._viewer, self._transforms = viewer, transforms
+    def __init__(self, viewer: Any, kind: tuple[str, Colormap, tuple[int, int]]) -> None:
+        self._viewer = viewer
         self._name, self._colormap, self._limits = kind
         self._layer: Image | None = None
         self._shown: PlaneIndex | None = None
 
     def show(self, image: Image, index: PlaneIndex, values: NDArray[np.uint8]) -> None:
         """Show `values` (Y, X) over a plane of `image`."""
-        shape = tuple(image.data.shape[: image.ndim])
-        same = self._shown is not None and self._shown.image == index.image
-        if not same or self._layer not in self._viewer.layers or self._layer.data.shape != shape:
+        grid = grid_under(image, index)
+        before = self._shown
+        same = before is not None and (before.image, before.level) == (index.image, index.level)
+        if not same or self._layer not in self._viewer.layers or self._layer.data.shape != grid.shape:
             self.hide()
-            self._layer = self._make(image, shape)
+            self._layer = self._make(grid)
         elif self._shown is not None and self._shown.point != index.point:
             self._shown.view(self._layer.data)[:] = 0
         self._shown = index
@@ -60,15 +60,15 @@ class Overlay:
         """Whether this is the layer of the overlay, which is nobody's image."""
         return layer is not None and layer is self._layer
 
-    def _make(self, image: Image, shape: tuple[int, ...]) -> Image:
+    def _make(self, grid: Grid) -> Image:
         selected = self._viewer.layers.selection.active
         layer = Image(
-            np.zeros(shape, np.uint8),
-            name=f"{image.name} {self._name}",
+            np.zeros(grid.shape, np.uint8),
+            name=f"{grid.image.name} {self._name}",
             colormap=self._colormap,
             contrast_limits=self._limits,
             blending="translucent",
-            **{name: getattr(image, name) for name in self._transforms},
+            **grid.transforms,
         )
         self._layer = layer  # before it is added: it is not to be offered as an image
         self._viewer.add_layer(layer)

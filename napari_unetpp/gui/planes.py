@@ -12,7 +12,11 @@ from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.gui.grids import Grid, grid_of
 from napari_unetpp.session.values import Plane
+
+MAX_PIXELS = 64_000_000
+"""Of a level of a multiscale image: what is larger takes too long, and too much memory, for a dock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +32,15 @@ class PlaneIndex:
         Position along the axes that are not displayed; None along those that are.
     transposed : bool
         The viewer shows the axes in reverse order.
+    level : int
+        Of a multiscale image; `point` counts its pixels.
     """
 
     image: Hashable
     version: int
     point: tuple[int | None, ...]
     transposed: bool
+    level: int = 0
 
     def view(self, data: Any) -> Any:
         """The plane of `data`: (Y, X) or (Y, X, C)."""
@@ -70,33 +77,59 @@ class LazyPlane:
         return plane if dtype is None else plane.astype(dtype)
 
 
-def plane_of(layer: Layer, dims: Any, version: int) -> Plane:
-    """The displayed plane of `layer`; UnetppError says why there is none."""
+def grid_under(image: Image, index: PlaneIndex) -> Grid:
+    """The pixels of `image` that a plane is one of."""
+    return grid_of(image, index.level, [axis for axis, point in enumerate(index.point) if point is None])
+
+
+def plane_of(
+    layer: Layer, dims: Any, version: int, level: int = 0, window: NDArray[Any] | None = None
+) -> Plane:
+    """The displayed plane of a level of `layer`; UnetppError says why there is none.
+
+    `window` are two corners of the view, along the displayed axes of the world.
+    """
     _check(layer, dims)
     offset = dims.ndim - layer.ndim
     displayed = [axis - offset for axis in dims.displayed]
     if min(displayed) < 0:
         raise UnetppError(f"The viewer does not show a plane of '{layer.name}': change the displayed axes.")
-    sizes = layer.data.shape[: layer.ndim]
-    position = np.round(np.atleast_1d(layer.world_to_data(dims.point))).astype(int)
-    point = tuple(None if axis in displayed else int(position[axis]) for axis in range(layer.ndim))
-    if any(p is not None and not 0 <= p < size for p, size in zip(point, sizes, strict=True)):
-        raise UnetppError(f"'{layer.name}' has no plane at this position of the slider.")
-    index = PlaneIndex(layer.unique_id, version, point, displayed[0] > displayed[1])
-    height, width = (int(sizes[axis]) for axis in displayed)
+    grid = grid_of(layer, level, displayed)
+    point = _point(grid, displayed, np.asarray(layer.world_to_data(dims.point)))
+    index = PlaneIndex(layer.unique_id, version, point, displayed[0] > displayed[1], level)
+    height, width = (grid.shape[axis] for axis in displayed)
     if height == 0 or width == 0:
-        raise UnetppError(f"'{layer.name}' is empty (shape {tuple(sizes)}): open another image.")
-    shape = (height, width, int(layer.data.shape[-1])) if layer.rgb else (height, width)
+        raise UnetppError(f"'{layer.name}' is empty (shape {grid.shape}): open another image.")
+    if layer.multiscale and height * width > MAX_PIXELS:
+        raise UnetppError(
+            f"The visible level of '{layer.name}' has {width} x {height} px; at most"
+            f" {MAX_PIXELS // 1_000_000} megapixels are segmented here. Zoom out until a coarser level is"
+            " shown, crop the image, or use the command line."
+        )
+    shape = (height, width, int(grid.data.shape[-1])) if layer.rgb else (height, width)
     return Plane(
         key=index,
         image=layer.unique_id,
         name=layer.name,
-        data=LazyPlane(layer.data, index, shape),
+        data=LazyPlane(grid.data, index, shape),
         rgb=bool(layer.rgb),
-        viewport=_viewport(layer, displayed, (height, width)),
-        pixel_size=_pixel_size(layer, displayed),
+        viewport=_viewport(grid, displayed, (height, width), dims, window),
+        pixel_size=_pixel_size(grid, displayed),
         folder=_folder(layer),
+        level=level if layer.multiscale else None,
     )
+
+
+def _point(grid: Grid, displayed: list[int], position: NDArray[Any]) -> tuple[int | None, ...]:
+    """Which plane napari shows when the sliders are at `position` of the full image."""
+    full = grid.image.level_shapes[0]
+    point: list[int | None] = [None] * len(full)
+    for axis in set(range(len(full))) - set(displayed):
+        if not 0 <= np.round(position[axis]) < full[axis]:
+            raise UnetppError(f"'{grid.image.name}' has no plane at this position of the slider.")
+        at = np.clip(position[axis] / grid.factors[axis], 0, grid.shape[axis] - 1)
+        point[axis] = int(np.round(at))
+    return tuple(point)
 
 
 def _check(layer: Layer, dims: Any) -> None:
@@ -104,11 +137,6 @@ def _check(layer: Layer, dims: Any) -> None:
     if not isinstance(layer, Image):
         kind = type(layer).__name__.lower()
         raise UnetppError(f"'{name}' is a {kind} layer, not an image: choose an image layer.")
-    if layer.multiscale:
-        raise UnetppError(
-            f"'{name}' is a multiscale image, which cannot be segmented here yet:"
-            " open one of its levels as a plain image."
-        )
     if layer.ndim < 2:
         raise UnetppError(f"'{name}' has {layer.ndim} dimension(s); an image needs at least two.")
     if dims.ndisplay != 2:
@@ -120,23 +148,36 @@ def _check(layer: Layer, dims: Any) -> None:
         )
 
 
-def _viewport(layer: Layer, displayed: list[int], shape: tuple[int, int]) -> Region | None:
-    (y0, x0), (y1, x1) = (corner[displayed] for corner in np.asarray(layer.corner_pixels))
+def _viewport(
+    grid: Grid, displayed: list[int], shape: tuple[int, int], dims: Any, window: NDArray[Any] | None
+) -> Region | None:
+    """The visible part."""
+    if window is not None and grid.image.multiscale:  # whose corner pixels are what napari loaded, often more
+        points = np.tile(np.asarray(dims.point, float), (4, 1))
+        points[:, list(dims.displayed)] = [(y, x) for y in window[:, 0] for x in window[:, 1]]
+        pixels = np.array([grid.from_world(point)[displayed] for point in points])
+        (y0, x0), (y1, x1) = np.floor(pixels.min(axis=0) + 0.5), np.floor(pixels.max(axis=0) + 0.5)
+    else:
+        (y0, x0), (y1, x1) = (corner[displayed] for corner in np.asarray(grid.image.corner_pixels))
     y0, x0 = max(0, int(y0)), max(0, int(x0))
     y1, x1 = min(shape[0], int(y1) + 1), min(shape[1], int(x1) + 1)
     return Region(y0, x0, y1, x1) if y1 - y0 > 1 and x1 - x0 > 1 else None
 
 
-def _pixel_size(layer: Layer, displayed: list[int]) -> float | None:
+def _pixel_size(grid: Grid, displayed: list[int]) -> float | None:
     """Micrometres per pixel, where the layer carries a unit of length and square pixels."""
+    layer = grid.image
     try:
         sizes = [
-            float((1.0 * layer.units[axis]).to("micrometer").magnitude) * float(layer.scale[axis])
+            float((1.0 * layer.units[axis]).to("micrometer").magnitude)
+            * float(layer.scale[axis] * grid.factors[axis])
             for axis in displayed
         ]
     except Exception:
         return None
-    square = abs(sizes[0] - sizes[1]) <= 0.01 * max(sizes)
+    # the sides of a level are whole numbers of pixels, which stretches it a little
+    rounded = 1 / min(grid.shape[axis] for axis in displayed) if max(grid.factors) > 1 else 0
+    square = abs(sizes[0] - sizes[1]) <= (0.01 + rounded) * max(sizes)
     return sizes[0] if square and sizes[0] > 0 else None
 
 

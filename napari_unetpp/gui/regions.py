@@ -9,8 +9,7 @@ import numpy as np
 from napari.layers import Image, Shapes
 from numpy.typing import NDArray
 
-from napari_unetpp.gui.layers import TRANSFORMS
-from napari_unetpp.gui.planes import PlaneIndex
+from napari_unetpp.gui.planes import PlaneIndex, grid_under
 from napari_unetpp.session.correcting import inside_outlines
 
 COLOUR = "#f2b705"
@@ -30,10 +29,14 @@ class Regions:
         self._viewer = viewer
         self._changed = changed
         self._layers: dict[Hashable, Shapes] = {}
+        self._levels: dict[Hashable, int] = {}
 
-    def show(self, image: Image) -> None:
-        """Make or select the layer, ready to draw rectangles."""
+    def show(self, image: Image, index: PlaneIndex) -> None:
+        """Make or select the layer, ready to draw rectangles; one of another level is let go."""
         layer = self._layers.get(image.unique_id)
+        if layer is not None and self._levels[image.unique_id] != index.level:
+            self._drop(image.unique_id)
+            layer = None
         if layer is None:
             layer = Shapes(
                 ndim=image.ndim,
@@ -41,9 +44,9 @@ class Regions:
                 edge_color=COLOUR,
                 face_color="transparent",
                 edge_width=2,
-                **{name: getattr(image, name) for name in TRANSFORMS},
+                **grid_under(image, index).transforms,
             )
-            self._layers[image.unique_id] = layer
+            self._layers[image.unique_id], self._levels[image.unique_id] = layer, index.level
             self._viewer.add_layer(layer)
             layer.events.data.connect(self._on_data)
         self._viewer.layers.selection.active = layer
@@ -53,7 +56,7 @@ class Regions:
     def inside(self, image: Hashable, index: Hashable, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
         """The reviewed part of a plane; None where nothing is drawn on it."""
         layer = self._layers.get(image)
-        if layer is None or not isinstance(index, PlaneIndex):
+        if layer is None or not isinstance(index, PlaneIndex) or self._levels[image] != index.level:
             return None
         shown = [axis for axis, point in enumerate(index.point) if point is None]
         if index.transposed:

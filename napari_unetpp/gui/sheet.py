@@ -8,16 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from numpy.typing import NDArray
 
-from napari_unetpp.gui.layers import TRANSFORMS
+from napari_unetpp.gui.grids import TRANSFORMS, Grid
 from napari_unetpp.gui.planes import LazyPlane, PlaneIndex
 from napari_unetpp.gui.strokes import Strokes
 from napari_unetpp.session.lessons import Drawn, Sense
 
 MARK = "napari_unetpp_corrections"
-CERTAIN, PLANES = "napari_unetpp_certain", "napari_unetpp_planes"
+CERTAIN, PLANES, LEVEL = "napari_unetpp_certain", "napari_unetpp_planes", "napari_unetpp_level"
 """Where a layer keeps what is known about it while no dock is open."""
 
 BARE = Sense(strokes=True)
@@ -49,6 +49,8 @@ class Sheet:
     ----------
     source : array
         Data of the image, also after its layer is gone.
+    level : int
+        Of a multiscale image: all planes of the sheet are of it, and so is `source`.
     base : integer ndarray
         The labels as they were handed over: what differs was decided by the user.
     known : dict
@@ -59,8 +61,8 @@ class Sheet:
         Snapshots of planes that teach something, None for the others.
     """
 
-    def __init__(self, image: Hashable, name: str, source: Any, layer: Labels) -> None:
-        self.image, self.name, self.source, self.layer = image, name, source, layer
+    def __init__(self, image: Hashable, name: str, source: Any, layer: Labels, level: int = 0) -> None:
+        self.image, self.name, self.source, self.layer, self.level = image, name, source, layer, level
         self.version = 0
         self.base = np.zeros(layer.data.shape, layer.data.dtype)
         self.strokes = Strokes(layer, np.zeros(layer.data.shape, bool))
@@ -105,12 +107,11 @@ class Sheet:
         labels = np.array(index.view(self.layer.data))
         certain = self.strokes.touched(index) | (labels != index.view(self.base))
         plane = replace(index, transposed=False)
-        pixels = index.view(self.source)
         return Drawn(
             key=plane,
             image=self.image,
             name=self._plane_name(index),
-            pixels=LazyPlane(self.source, index, pixels.shape),
+            pixels=LazyPlane(self.source, index, (*labels.shape, *self.source.shape[len(index.point) :])),
             labels=labels,
             certain=certain,
             inside=inside,
@@ -123,6 +124,7 @@ class Sheet:
         for index in self.known:
             index.view(certain)[...] |= index.view(self.layer.data) != index.view(self.base)
         self.layer.metadata[CERTAIN] = certain
+        self.layer.metadata[LEVEL] = self.level
         self.layer.metadata[PLANES] = [(i.point, sense, i in self.asked) for i, sense in self.known.items()]
 
     def read_up(self) -> None:
@@ -130,7 +132,7 @@ class Sheet:
         self.base = np.array(self.layer.data)
         self.strokes.settled = self.layer.metadata.pop(CERTAIN)
         for point, sense, asked in self.layer.metadata.pop(PLANES):
-            index = PlaneIndex(self.image, self.version, point, transposed=False)
+            index = PlaneIndex(self.image, self.version, point, transposed=False, level=self.level)
             self.known[index] = sense
             if asked:
                 self.asked.add(index)
@@ -145,13 +147,13 @@ class Sheet:
         return "_".join([self.name, *(f"{point:03d}" for point in index.point if point is not None)])
 
 
-def new_layer(image: Image, dtype: Any) -> Labels:
+def new_layer(grid: Grid, dtype: Any) -> Labels:
     """An empty corrections layer over an image."""
     return Labels(
-        np.zeros(image.data.shape[: image.ndim], dtype),
-        name=f"{image.name} corrections",
-        metadata={MARK: str(image.unique_id)},
-        **{name: getattr(image, name) for name in TRANSFORMS},
+        np.zeros(grid.shape, dtype),
+        name=f"{grid.image.name} corrections",
+        metadata={MARK: str(grid.image.unique_id)},
+        **grid.transforms,
     )
 
 

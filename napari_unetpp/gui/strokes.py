@@ -8,6 +8,7 @@ history, every announced stroke counts.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -91,7 +92,7 @@ def planes_of(stroke: list[Atom], displayed: PlaneIndex) -> Iterator[PlaneIndex]
             else:
                 along.append(np.unique(atom[0][axis]).tolist())
         for point in product(*along):
-            yield PlaneIndex(displayed.image, displayed.version, point, displayed.transposed)
+            yield replace(displayed, point=point)
 
 
 def _mark(mask: NDArray[np.bool_], atom: Atom, index: PlaneIndex) -> bool:

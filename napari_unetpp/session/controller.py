@@ -109,6 +109,7 @@ class Controller:
         self._list_models = models
         self._models: dict[str, ModelInfo] = {}
         self._plane_key: Hashable = None
+        self._left: ShowRequest | None = None
         self._closed = False
 
     # ------------------------------------------------------------- life
@@ -229,7 +230,7 @@ class Controller:
     # ------------------------------------------------------ the state changed
 
     def _on_image(self, _key: Hashable | None = None) -> None:
-        self.cycle.abandon()
+        self._forget()
         self.sizing.show(False)
         self.view.set_images(self.layers.images(), self.state.image)
         self._describe()
@@ -239,7 +240,7 @@ class Controller:
         model = self.model
         if model is None:
             return
-        self.cycle.abandon()
+        self._forget()
         self.state.threshold, self.state.min_size = model.decode.threshold, model.decode.min_size
         self.state.scale = None
         levels = speed.levels_of(model)
@@ -253,7 +254,7 @@ class Controller:
         self.cycle.warm(WarmRequest(model, self.state.device))
 
     def _on_device(self, _name: str) -> None:
-        self.cycle.abandon()
+        self._forget()
         self.presenter.tell_costs(self.model)
         if self.model is not None:
             self.cycle.warm(WarmRequest(self.model, self.state.device))
@@ -310,7 +311,7 @@ class Controller:
         """The data or the displayed plane of an image changed."""
         if image != self.state.image:
             return
-        before, had = self._plane_key, self.cycle.running or self.cycle.shown
+        before, had = self._plane_key, self.cycle.running or self.cycle.shown or self._left
         self._describe()
         if self._plane_key == before:
             return
@@ -323,6 +324,7 @@ class Controller:
     def _take_plane(self, had: ShowRequest | None) -> None:
         """Another plane is displayed: what was shown is not of it."""
         self._missed_plane = False
+        self._left = had if self._plane_key is None else None  # the view may come back to a plane
         self.cycle.abandon()
         if had is not None and self._plane_key is not None:
             if self.state.live:
@@ -379,6 +381,11 @@ class Controller:
             self.idle.emit()
 
     # ------------------------------------------------------------------ helpers
+
+    def _forget(self) -> None:
+        """Nothing is shown, and nothing is gone on with."""
+        self.cycle.abandon()
+        self._left = None
 
     def _request(self, plane: Plane) -> ShowRequest:
         if self.model is None:

@@ -67,6 +67,8 @@ class Plane:
         Micrometres per pixel where the layer says so.
     folder : Path or None
         Where the image was read from.
+    level : int or None
+        Of a multiscale image, 0 being the full one.
     """
 
     key: Hashable
@@ -77,6 +79,7 @@ class Plane:
     viewport: Region | None = None
     pixel_size: float | None = None
     folder: Path | None = None
+    level: int | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -106,7 +106,8 @@ def plane_text(plane: Plane) -> str:
     height, width = plane.shape
     kind = "colour" if plane.rgb else "grey"
     size = f" · {plane.pixel_size:.3g} µm/px" if plane.pixel_size else ""
-    return f"read as: Y {height}, X {width}, {kind}{size}"
+    level = "" if plane.level is None else f", level {plane.level}"
+    return f"read as: Y {height}, X {width}, {kind}{level}{size}"
 
 
 def result(outcome: Outcome, rule: Rule) -> tuple[str, Tone, list[Offer]]:

@@ -10,7 +10,7 @@ import pytest
 from napari.layers import Labels
 
 from napari_unetpp.gui import samples
-from napari_unetpp.gui.click_tool import camera_of
+from napari_unetpp.gui.camera import camera_of
 
 SCALE = 0.5
 

@@ -201,21 +201,6 @@ def test_lazy_and_transposed_stack(viewer: Any, image: np.ndarray, open_dock: An
     assert prediction(viewer).data[shown].any() and not prediction(viewer).data[1 - shown].any()
 
 
-@pytest.mark.parametrize(
-    ("make", "says"),
-    [
-        (lambda v, i: v.add_image([i, i[::2, ::2]], multiscale=True, name="cells"), "multiscale"),
-    ],
-)
-def test_other_kinds_get_a_sentence(
-    viewer: Any, image: np.ndarray, open_dock: Any, make: Any, says: str
-) -> None:
-    make(viewer, image)
-    dock = open_dock()
-    assert says in dock.form.image_note.text()
-    assert not dock.form.segment_button.isEnabled()
-
-
 def test_three_dimensional_view_gets_a_sentence(viewer: Any, image: np.ndarray, open_dock: Any) -> None:
     viewer.add_image(np.stack([image, image]), name="cells")
     dock = open_dock()

@@ -116,6 +116,23 @@ def test_another_plane_is_segmented_when_live(sitting: Any, blobs: np.ndarray) -
     assert len(np.unique(sitting.result)) == 5
 
 
+def test_live_goes_on_when_the_view_comes_back_to_a_plane(
+    sitting: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was where nothing can be segmented: in 3D, or at a level that is too large."""
+    sitting.view.signals.segment_pressed.emit()
+
+    def refuse(_image: Any) -> Any:
+        raise UnetppError("nothing to segment here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sitting.layers, "read", refuse)
+        sitting.layers.signals.plane_changed.emit("cells")
+        assert sitting.controller.cycle.shown is None
+    sitting.layers.signals.plane_changed.emit("cells")
+    assert sitting.controller.cycle.shown is not None
+
+
 def test_result_layer_removed_during_a_run(sitting: Any) -> None:
     sitting.layers.refuse = True
     sitting.view.signals.segment_pressed.emit()
