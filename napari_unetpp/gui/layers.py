@@ -18,6 +18,7 @@ from napari_unetpp.gui.grids import Grid
 from napari_unetpp.gui.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex, grid_under, plane_of
+from napari_unetpp.gui.throttle import Throttle
 from napari_unetpp.session.pace import PLAYING
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import ImageChoice, Plane
@@ -55,18 +56,12 @@ class NapariLayers(QObject):
         self._uncertainty = Overlay(viewer, UNCERTAINTY)
         self._depth = Overlay(viewer, DEPTH)
         self._click_tool = ClickTool(viewer, self.signals, self.read)
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(SETTLE_MS)
-        self._settle.timeout.connect(self._on_settled)
+        self._displayed = Throttle(self._on_displayed, SETTLE_MS, self)
+        self._view = Throttle(self.signals.view_moved.emit, SETTLE_MS, self)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(lambda: self.signals.rested.emit())
-        self._view = QTimer(self)
-        self._view.setSingleShot(True)
-        self._view.setInterval(SETTLE_MS)
-        self._view.timeout.connect(lambda: self.signals.view_moved.emit())
         self._links: list[tuple[Any, Callable[..., None]]] = []
         layers, dims = viewer.layers.events, viewer.dims.events
         for emitter in (layers.inserted, layers.removed, layers.reordered):
@@ -211,7 +206,7 @@ class NapariLayers(QObject):
         """Let go of the viewer; the results stay."""
         if self._viewer is None:
             return
-        self._settle.stop()
+        self._displayed.stop()
         self._rest.stop()
         self._view.stop()
         self._painter.close()
@@ -334,15 +329,13 @@ class NapariLayers(QObject):
             self.signals.tool_picked.emit(image, tool)
 
     def _on_dims(self, _event: Any = None) -> None:
-        if not self._settle.isActive():  # not anew: a stack that plays faster than this is followed, too
-            self._settle.start()
+        self._displayed.event()
         self._rest.start()
 
     def _on_camera(self, _event: Any = None) -> None:
-        if not self._view.isActive():  # not anew: whoever pans without a rest is followed, too
-            self._view.start()
+        self._view.event()
 
-    def _on_settled(self) -> None:
+    def _on_displayed(self) -> None:
         for key, layer in list(self._watched.items()):
             self._circle.leave(key, self._level(layer))
             self.signals.plane_changed.emit(key)
