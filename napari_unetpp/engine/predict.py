@@ -65,8 +65,8 @@ def predict(
     Yields
     ------
     PredictEvent
-        `PredictStarted`, then a `TileDone` per tile and level, and `PredictDone` last, always. Where there is
-        a view, a `Preview` of level 1 may come before a tile is done.
+        `PredictStarted`, then a `TileDone` per tile and level, and `PredictDone` last, always. A `Preview` of
+        level 1 may come before a tile is done.
     """
     return _Prediction(evaluator, request, cache, should_stop, current_view).run()
 
@@ -79,7 +79,19 @@ def levels_of(request: PredictRequest, config: NetConfig) -> tuple[int, ...]:
 
 
 class _Prediction:
-    """State of one run of `predict`; lives as long as its generator."""
+    """State of one run of `predict`; lives as long as its generator.
+
+    Attributes
+    ----------
+    view : Region
+        What was visible when the tile under way was chosen (working grid).
+    tile : Tile
+        That tile.
+    left : dict
+        The tiles to be done, and the levels that each still lacks.
+    unseen : set of Tile
+        Those of which level 1 comes first when they are visible.
+    """
 
     def __init__(
         self,
@@ -135,7 +147,9 @@ class _Prediction:
             itemsize=self.evaluator.itemsize,
         )
         self.cache.touch(self._key(tile) for tile in self.plan.live)
-        self.left = dict.fromkeys((*self.plan.live, *self.plan.batch), self.levels)
+        self.left: dict[tiles.Tile, tuple[int, ...]] = dict.fromkeys(
+            (*self.plan.live, *self.plan.batch), self.levels
+        )
         self.unseen = {tile for tile in self.left if tile.live or self._can_glance(tile)}
 
     # ------------------------------------------------------------------- order
@@ -203,9 +217,8 @@ class _Prediction:
             yield self._event(tile, level, self.evaluator.maps(level, known, tile.crop))
 
     def _can_glance(self, tile: tiles.Tile) -> bool:
-        """Whether somebody may look at a batch tile, and level 1 of it is much cheaper than all of it."""
-        looks = self.request.viewport is not None or self.current_view is not None
-        return looks and self.levels[0] == 1 < self.deepest
+        """Whether level 1 of a batch tile is wanted beforehand, and is less than all that is wanted of it."""
+        return self.request.glance and self.levels[0] == 1 < self.deepest
 
     def _glance(self, tile: tiles.Tile) -> Iterator[PredictEvent]:
         """Level 1 of a batch tile, to be seen until the tile is done."""

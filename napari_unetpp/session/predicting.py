@@ -51,6 +51,7 @@ def predict_plane(
         level=request.level,
         scale=key.scale,
         viewport=request.plane.viewport,
+        glance=request.preview,
         generation=request.generation,
     )
     run = _Run(workshop, request, key, notes, workshop.engine.invalid(image))
