@@ -310,6 +310,8 @@ class PredictRequest:
         Part (input grid) that is done first, with cached nodes; None: the whole plane.
     all_levels : bool
         Also give the maps of the shallower levels (they are free).
+    glance : bool
+        Somebody waits: show level 1 of all visible tiles first, also where that is computed twice.
     generation : int
         Number of the request; answers of older ones are dropped.
     """
@@ -320,6 +322,7 @@ class PredictRequest:
     scale: float = 1.0
     viewport: Region | None = None
     all_levels: bool = True
+    glance: bool = False
     generation: int = 0
 
 

@@ -36,6 +36,9 @@ SQUARE = 16
 GAP = 2
 """Empty px between the parts of a sheet."""
 
+GAP_CLOSED = 4
+"""Pieces of the foreground this close (px) are taken for one object."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -105,10 +108,21 @@ def go_deeper(
     deeper = active & (expected_change(maps, before, level, info, rule) > rule.limit)
     if info.task != "instances" or not deeper.any():
         return deeper
-    objects, _ = ndimage.label(decode.mask(maps, info))
+    objects = _whole_objects(decode.mask(maps, info))
     begun = np.unique(objects[pixels(deeper, rule.square, objects.shape)])
     whole = np.isin(objects, begun[begun > 0])
     return deeper | (active & touched(whole, rule.square))
+
+
+def _whole_objects(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Numbers (Y, X) of the parts of a mask, once gaps of up to `GAP_CLOSED` px and holes are closed.
+
+    A shallow level sees a large object in pieces, or as its rim.
+    """
+    closed = ndimage.maximum_filter(mask, GAP_CLOSED + 1)
+    closed = ndimage.binary_fill_holes(ndimage.minimum_filter(closed, GAP_CLOSED + 1) | mask)
+    objects: NDArray[np.int32] = ndimage.label(closed, np.ones((3, 3)))[0]
+    return objects
 
 
 def classes(maps: Maps, info: ModelInfo) -> NDArray[np.uint8]:

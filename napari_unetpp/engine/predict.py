@@ -1,14 +1,15 @@
 """Prediction of one plane as a generator of frozen events.
 
-Visible tiles come first and are live: level 1 of all of them, shown stripe by stripe, then the deeper
-levels tile by tile, computing only the nodes the cache does not hold. The rest follows in batch tiles,
-which keep probabilities only. See `engine.tiles` for the plan.
+Visible tiles come first: level 1 of all of them, then the deeper levels tile by tile, then the rest of the
+plane. As many of them as the cache can hold are live: only the nodes that it lacks are computed. The others
+are batch tiles, which keep probabilities only. See `engine.tiles` for the plan. Somebody who pans or zooms
+meanwhile is followed: what is visible now comes next.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +46,7 @@ def predict(
     request: PredictRequest,
     cache: NodeCache | None = None,
     should_stop: ShouldStop = never_stop,
+    current_view: Callable[[], Region | None] | None = None,
 ) -> Iterator[PredictEvent]:
     """Predict one plane.
 
@@ -56,13 +58,17 @@ def predict(
         Holds the nodes of live tiles; without it, or with ``request.plane`` None, all tiles are batch tiles.
     should_stop : callable
         Asked before every node, so that a stop takes effect well within a tile.
+    current_view : callable, optional
+        Gives the part (input grid) that is visible now, None where that is not known; asked before every
+        node. A tile that went out of view gives way to one that came into it.
 
     Yields
     ------
     PredictEvent
-        `PredictStarted`, then a `TileDone` per tile and level, and `PredictDone` last, always.
+        `PredictStarted`, then a `TileDone` per tile and level, and `PredictDone` last, always. A `Preview` of
+        level 1 may come before a tile is done.
     """
-    return _Prediction(evaluator, request, cache, should_stop).run()
+    return _Prediction(evaluator, request, cache, should_stop, current_view).run()
 
 
 def levels_of(request: PredictRequest, config: NetConfig) -> tuple[int, ...]:
@@ -73,7 +79,19 @@ def levels_of(request: PredictRequest, config: NetConfig) -> tuple[int, ...]:
 
 
 class _Prediction:
-    """State of one run of `predict`; lives as long as its generator."""
+    """State of one run of `predict`; lives as long as its generator.
+
+    Attributes
+    ----------
+    view : Region
+        What was visible when the tile under way was chosen (working grid).
+    tile : Tile
+        That tile.
+    left : dict
+        The tiles to be done, and the levels that each still lacks.
+    unseen : set of Tile
+        Those of which level 1 comes first when they are visible.
+    """
 
     def __init__(
         self,
@@ -81,6 +99,7 @@ class _Prediction:
         request: PredictRequest,
         cache: NodeCache | None,
         should_stop: ShouldStop,
+        current_view: Callable[[], Region | None] | None,
     ) -> None:
         levels = evaluator.info.net.levels
         if request.level not in levels and not (request.level == AUTO and evaluator.info.stopping):
@@ -89,6 +108,7 @@ class _Prediction:
         self.request = request
         self.cache = NodeCache(0) if cache is None or request.plane is None else cache
         self.should_stop = should_stop
+        self.current_view = current_view
         self.levels = levels_of(request, evaluator.info.net)
         self.deepest = evaluator.info.net.depth if request.level == AUTO else request.level
         self.done = self.computed = self.reused = self.flops = 0
@@ -117,7 +137,7 @@ class _Prediction:
         self.plane = PlaneReader(request.image, request.scale, stats, info.net.in_channels)
         self.shape = self.plane.shape
         view = request.viewport and tiles.scaled(request.viewport, request.scale, self.shape)
-        self.view = view
+        self.view = view or Region(0, 0, *self.shape)
         self.plan = tiles.plan(
             self.shape,
             info.net,
@@ -127,51 +147,95 @@ class _Prediction:
             itemsize=self.evaluator.itemsize,
         )
         self.cache.touch(self._key(tile) for tile in self.plan.live)
+        self.left: dict[tiles.Tile, tuple[int, ...]] = dict.fromkeys(
+            (*self.plan.live, *self.plan.batch), self.levels
+        )
+        self.unseen = {tile for tile in self.left if tile.live or self._can_glance(tile)}
+
+    # ------------------------------------------------------------------- order
 
     def _all_tiles(self) -> Generator[PredictEvent, None, bool]:
-        """All tiles in the order of the plan; False if stopped."""
-        first, rest = self.levels[:1], self.levels[1:]
+        """All tiles, the visible ones first, each of these at level 1 first; False if stopped."""
         for tile in self.plan.live:
             self._count_reused(tile)
-        for levels in (first, rest):
-            for tile in self.plan.live:
-                if not (yield from self._live(tile, levels)):
-                    return False
-        for tile in self.plan.batch:
-            if not (yield from self._batch(tile)):
+        while self.left:
+            self.view = self._view_now()
+            visible = [tile for tile in self.unseen if tiles.overlaps(tile.core, self.view)]
+            self.tile = min(visible or self.left, key=lambda tile: tiles.distance(tile.core, self.view))
+            yield from self._first(self.tile) if visible else self._rest(self.tile)
+            if self.left and self.should_stop():
                 return False
         return True
 
-    def _live(self, tile: tiles.Tile, levels: tuple[int, ...]) -> Generator[PredictEvent, None, bool]:
+    def _view_now(self) -> Region:
+        """What is visible (working grid)."""
+        view = self.current_view and self.current_view()
+        return tiles.scaled(view, self.request.scale, self.shape) if view else self.view
+
+    def _pause(self) -> bool:
+        """Whether to leave the tile: stopped, or it went out of view and there is something to do in view."""
+        if self.should_stop():
+            return True
+        view = self._view_now()
+        if view == self.view or tiles.overlaps(self.tile.core, view):
+            return False
+        return any(tiles.overlaps(tile.core, view) for tile in self.left)
+
+    def _first(self, tile: tiles.Tile) -> Iterator[PredictEvent]:
+        """The first level of a visible tile."""
+        return self._live(tile, self.left[tile][:1]) if tile.live else self._glance(tile)
+
+    def _rest(self, tile: tiles.Tile) -> Iterator[PredictEvent]:
+        """What a tile still lacks."""
+        return self._live(tile, self.left[tile]) if tile.live else self._batch(tile)
+
+    # ------------------------------------------------------------------- tiles
+
+    def _live(self, tile: tiles.Tile, levels: tuple[int, ...]) -> Iterator[PredictEvent]:
         """One live tile at the given levels; whatever was completed goes into the cache."""
         key = self._key(tile)
         for level in levels:
             if level == AUTO:
-                return (yield from self._auto(tile))
+                yield from self._auto(tile)
+                return
             known = self.cache.get(key)
             if level == 1 and not known and (cut := self._stripes(tile)):
                 striped = yield from self._first_look(tile, cut)
                 if striped is None:
-                    return False
+                    return
                 known = striped
                 self.cache.put(key, known)
             before = len(known)
             image_needed = graph.needs_image(level, known, self.evaluator.info.net)
             x = self.evaluator.tensor(self.plane.read(tile.read)) if image_needed else None
-            complete = self.evaluator.nodes(x, level, known, self.should_stop)
+            complete = self.evaluator.nodes(x, level, known, self._pause)
             self._count(tile, list(known)[before:])
             if len(known) > before:
                 self.cache.put(key, known)
             if not complete or self.should_stop():
-                return False
+                return
             yield self._event(tile, level, self.evaluator.maps(level, known, tile.crop))
-        return True
+
+    def _can_glance(self, tile: tiles.Tile) -> bool:
+        """Whether level 1 of a batch tile is wanted beforehand, and is less than all that is wanted of it."""
+        return self.request.glance and self.levels[0] == 1 < self.deepest
+
+    def _glance(self, tile: tiles.Tile) -> Iterator[PredictEvent]:
+        """Level 1 of a batch tile, to be seen until the tile is done."""
+        config = self.evaluator.info.net
+        read = tiles.grow(tile.core, graph.aligned_halo(1, config), self.plan.padded)
+        known: dict[Node, Tensor] = {}
+        if self.evaluator.nodes(self.evaluator.tensor(self.plane.read(read)), 1, known, self._pause):
+            self.flops += sum(graph.node_flops(node, config, *read.shape) for node in known)
+            shown = tiles.within(tile.core, Region(0, 0, *self.shape))
+            maps = self.evaluator.maps(1, known, shown.shifted(-read.y0, -read.x0))
+            self.unseen.remove(tile)
+            yield Preview(self.request.generation, shown, maps)
 
     def _stripes(self, tile: tiles.Tile) -> tuple[Region, ...]:
         """The stripes in which level 1 of a tile is shown; none where it is small or has to be one piece."""
         config = self.evaluator.info.net
-        view = self.view or Region(0, 0, *self.shape)
-        found = tiles.stripes(tile.read, view, config.multiple)
+        found = tiles.stripes(tile.read, self.view, config.multiple)
         return found if len(found) > 1 and not config.encoder else ()
 
     def _first_look(
@@ -201,25 +265,21 @@ class _Prediction:
         self.computed += len(known)
         return self.evaluator.join([done[y0] for y0 in sorted(done)])
 
-    def _batch(self, tile: tiles.Tile) -> Generator[PredictEvent, None, bool]:
-        """One batch tile at all levels of the request."""
-        if self.should_stop():
-            return False
+    def _batch(self, tile: tiles.Tile) -> Iterator[PredictEvent]:
+        """One batch tile at all levels of the request that it lacks."""
         if self.request.level == AUTO:
-            return (yield from self._auto(tile))
+            yield from self._auto(tile)
+            return
         x = self.evaluator.tensor(self.plane.read(tile.read))
-        given = 0
         for level, maps in self.evaluator.stream(
-            x, self.request.level, self.should_stop, tile.crop, all_levels=self.request.all_levels
+            x, self.request.level, self._pause, tile.crop, all_levels=self.request.all_levels
         ):
-            given += 1
-            yield self._event(tile, level, maps)
-        if given < len(self.levels):
-            return False
-        self._count(tile, graph.nodes(self.deepest, self.evaluator.info.net.arch))
-        return True
+            if level in self.left[tile]:
+                yield self._event(tile, level, maps)
+        if tile not in self.left:
+            self._count(tile, graph.nodes(self.deepest, self.evaluator.info.net.arch))
 
-    def _auto(self, tile: tiles.Tile) -> Generator[PredictEvent, None, bool]:
+    def _auto(self, tile: tiles.Tile) -> Iterator[PredictEvent]:
         """One tile, each square as deep as it needs; what was completed of a live one goes into the cache."""
         key = self._key(tile)
         known = self.cache.get(key) if tile.live else {}
@@ -228,18 +288,17 @@ class _Prediction:
         x = self.evaluator.tensor(self.plane.read(tile.read)) if image_needed else None
         auto = AutoTile(self.evaluator, x, known, tile.crop)
         found: Deepened | None = None
-        for step in auto.run(self.should_stop):
+        for step in auto.run(self._pause):
             found = step
         self.computed += len(known) - before
         self.flops += auto.flops
         if tile.live and len(known) > before:
             self.cache.put(key, known)
         if found is None or not auto.finished:
-            return False
+            return
         if not tile.live and self.request.all_levels:
             yield self._event(tile, 1, self.evaluator.maps(1, known, tile.crop))
         yield self._event(tile, AUTO, found.maps, found.depth)
-        return True
 
     def _count(self, tile: tiles.Tile, nodes: Sequence[Node]) -> None:
         """Nodes that were evaluated for a tile."""
@@ -258,7 +317,11 @@ class _Prediction:
         maps: NDArray[np.float32],
         depth: NDArray[np.uint8] | None = None,
     ) -> TileDone:
-        """Cut the padding off."""
+        """Cut the padding off; the tile lacks this level no more."""
+        self.unseen.discard(tile)
+        self.left[tile] = tuple(other for other in self.left[tile] if other != level)
+        if not self.left[tile]:
+            del self.left[tile]
         core = tile.core
         region = Region(core.y0, core.x0, min(core.y1, self.shape[0]), min(core.x1, self.shape[1]))
         self.done += 1

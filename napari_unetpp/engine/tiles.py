@@ -165,7 +165,7 @@ def plan(
     """
     padded = padded_shape(shape, config.multiple)
     view = Region(0, 0, *shape) if viewport is None else viewport
-    ordered = sorted(cells(padded, config), key=lambda cell: _distance(cell, view))
+    ordered = sorted(cells(padded, config), key=lambda cell: distance(cell, view))
     deepest = graph.aligned_halo(config.depth, config)
     asked = graph.aligned_halo(level, config)
     live: list[Tile] = []
@@ -199,7 +199,7 @@ def context(region: Region, padded: tuple[int, int], config: NetConfig, level: i
     return grow(region, graph.aligned_halo(level, config), padded)
 
 
-def _distance(cell: Region, view: Region) -> tuple[bool, int, int, int]:
+def distance(cell: Region, view: Region) -> tuple[bool, int, int, int]:
     """Sort key: visible cells first, then the nearest to the centre of the view, then reading order."""
     dy = (cell.y0 + cell.y1) - (view.y0 + view.y1)
     dx = (cell.x0 + cell.x1) - (view.x0 + view.x1)

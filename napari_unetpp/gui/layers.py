@@ -18,13 +18,14 @@ from napari_unetpp.gui.grids import Grid
 from napari_unetpp.gui.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex, grid_under, plane_of
+from napari_unetpp.gui.throttle import Throttle
 from napari_unetpp.session.pace import PLAYING
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import ImageChoice, Plane
 
 MARK = "napari_unetpp"
 SETTLE_MS = 60
-"""How often, at most, the displayed plane is read while a stack plays or its slider is dragged."""
+"""How often, at most, it is looked at what is displayed, while a stack plays or the view is dragged."""
 
 REST_MS = int(1000 * PLAYING) + 100
 """Without another plane for this long the stack rests."""
@@ -55,10 +56,8 @@ class NapariLayers(QObject):
         self._uncertainty = Overlay(viewer, UNCERTAINTY)
         self._depth = Overlay(viewer, DEPTH)
         self._click_tool = ClickTool(viewer, self.signals, self.read)
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(SETTLE_MS)
-        self._settle.timeout.connect(self._on_settled)
+        self._displayed = Throttle(self._on_displayed, SETTLE_MS, self)
+        self._view = Throttle(self.signals.view_moved.emit, SETTLE_MS, self)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -69,6 +68,9 @@ class NapariLayers(QObject):
             self._link(emitter, self._on_layers)
         for emitter in (dims.current_step, dims.ndisplay, dims.order):
             self._link(emitter, self._on_dims)
+        camera = camera_of(viewer).events
+        for emitter in (camera.center, camera.zoom):
+            self._link(emitter, self._on_camera)
         self._watch()
 
     # ------------------------------------------------------------------ reading
@@ -204,8 +206,9 @@ class NapariLayers(QObject):
         """Let go of the viewer; the results stay."""
         if self._viewer is None:
             return
-        self._settle.stop()
+        self._displayed.stop()
         self._rest.stop()
+        self._view.stop()
         self._painter.close()
         self._circle.hide()
         for emitter, callback in self._links:
@@ -326,11 +329,13 @@ class NapariLayers(QObject):
             self.signals.tool_picked.emit(image, tool)
 
     def _on_dims(self, _event: Any = None) -> None:
-        if not self._settle.isActive():  # not anew: a stack that plays faster than this is followed, too
-            self._settle.start()
+        self._displayed.event()
         self._rest.start()
 
-    def _on_settled(self) -> None:
+    def _on_camera(self, _event: Any = None) -> None:
+        self._view.event()
+
+    def _on_displayed(self) -> None:
         for key, layer in list(self._watched.items()):
             self._circle.leave(key, self._level(layer))
             self.signals.plane_changed.emit(key)

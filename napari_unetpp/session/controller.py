@@ -8,7 +8,7 @@ stale answers and has the layers paint the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -164,6 +164,7 @@ class Controller:
             (layers.images_changed, self._on_images),
             (layers.plane_changed, self._on_plane),
             (layers.rested, self._on_rested),
+            (layers.view_moved, self._on_view),
             (cycle.measured, self._on_measured),
             (cycle.ready, self._on_ready),
             (cycle.idle, self._on_idle),
@@ -355,6 +356,12 @@ class Controller:
             self._take_plane(self.cycle.running)
         else:
             self._on_intent()
+
+    def _on_view(self) -> None:
+        """Panned or zoomed: what runs does next what is visible now."""
+        if self.busy:
+            with suppress(UnetppError):
+                self.cycle.workshop.gaze.turn_to(self.presenter.plane())
 
     def _on_measured(self, event: Speed) -> None:
         self.costs.update(event)

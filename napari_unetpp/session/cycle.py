@@ -74,6 +74,7 @@ class Cycle:
     def show(self, request: ShowRequest) -> None:
         """Run a request; answers to earlier ones no longer count."""
         self.layers.prepare(request.plane)
+        self.workshop.gaze.turn_to(request.plane)
         self._generation += 1
         same = self.shown is not None and self.shown.plane.key == request.plane.key
         self.running = replace(request, generation=self._generation, preview=not same)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -63,12 +63,17 @@ class TorchEngine:
         return choose_scale(model.sampling, shape, pixel_size=pixel_size)
 
     def predict(
-        self, evaluator: Evaluator, request: PredictRequest, cache: NodeCache, should_stop: ShouldStop
+        self,
+        evaluator: Evaluator,
+        request: PredictRequest,
+        cache: NodeCache,
+        should_stop: ShouldStop,
+        current_view: Callable[[], Region | None],
     ) -> Iterator[PredictEvent]:
-        """Tiles of a plane, at every level up to the asked one."""
+        """Tiles of a plane, at every level up to the asked one; what is visible comes first."""
         from napari_unetpp.engine.predict import predict
 
-        return predict(evaluator, request, cache, should_stop)
+        return predict(evaluator, request, cache, should_stop, current_view)
 
     def store(self, shape: tuple[int, int], outputs: int, *, small: bool) -> MapStore:
         """Where maps of a plane are collected; `small` keeps them as bytes."""

@@ -80,6 +80,9 @@ class LayerSignals:
     rested = Signal()
     """No other plane was displayed for a while."""
 
+    view_moved = Signal()
+    """The viewer was panned or zoomed."""
+
     circle_changed = Signal(float)
     circle_removed = Signal()
     clicked = Signal(object, object)
@@ -157,7 +160,12 @@ class Engine(Protocol):
     def clean(self, image: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]: ...
     def scale(self, model: ModelInfo, shape: tuple[int, int], pixel_size: float | None) -> float: ...
     def predict(
-        self, evaluator: Any, request: PredictRequest, cache: Any, should_stop: ShouldStop
+        self,
+        evaluator: Any,
+        request: PredictRequest,
+        cache: Any,
+        should_stop: ShouldStop,
+        current_view: Callable[[], Region | None],
     ) -> Iterator[PredictEvent]: ...
     def store(self, shape: tuple[int, int], outputs: int, *, small: bool) -> Maps: ...
     def invalid(self, image: NDArray[Any]) -> NDArray[np.bool_] | None: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,10 +51,12 @@ def predict_plane(
         level=request.level,
         scale=key.scale,
         viewport=request.plane.viewport,
+        glance=request.preview,
         generation=request.generation,
     )
     run = _Run(workshop, request, key, notes, workshop.engine.invalid(image))
-    for event in workshop.engine.predict(evaluator, asked, workshop.nodes, should_stop):
+    view = partial(workshop.gaze.on, key.plane)
+    for event in workshop.engine.predict(evaluator, asked, workshop.nodes, should_stop, view):
         yield from run.take(event)
     return run.kept if run.finished else None
 

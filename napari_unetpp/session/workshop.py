@@ -1,6 +1,6 @@
 """What the worker keeps between jobs: models, cached nodes, maps and decoded results.
 
-Touched by the worker thread only, so nothing here is locked.
+Touched by the worker thread only, but for `Gaze`, so nothing here is locked.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_unetpp._types import ModelInfo
+from napari_unetpp.session.gaze import Gaze
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.ports import Engine
 from napari_unetpp.session.values import model_key
@@ -37,10 +38,16 @@ class Workshop:
     engine : Engine
     budget_gb : float
         Memory for cached nodes, maps and results together.
+
+    Attributes
+    ----------
+    gaze : Gaze
+        What the user looks at while a plane is predicted.
     """
 
     def __init__(self, engine: Engine, *, budget_gb: float = 2.0) -> None:
         self.engine = engine
+        self.gaze = Gaze()
         self._budget = int(budget_gb * GIGABYTE)
         self._nodes: Any = None
         self._evaluators: OrderedDict[tuple[str, str], Any] = OrderedDict()

@@ -26,6 +26,9 @@ TOLERANCE = 0.003
 LIMITS = (0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.0125, 0.009, 0.006, 0.004, 0.0025, 0.0015)
 """Shares of pixels expected to change with which a square may stop; the loosest that does is taken."""
 
+BETWEEN = 3
+"""So many more are tried between it and the next looser one."""
+
 
 WORTH = 0.6
 """A rule that executes more than this share of the deepest level's FLOPs saves too little to be a choice."""
@@ -59,20 +62,34 @@ def choose_stopping(
     best_dice = mean_dice(predicted, info, info.net.depth)[0]
     best_ap50 = pooled_ap50(predicted, info, info.net.depth)
     nothing = LevelScores(None, None, None, graph.parameters(info.net.depth, info.net))
-    for limit in LIMITS:
+
+    def measured(limit: float) -> StoppingRule | None:
+        """The rule with this limit, or None where Auto loses too much with it."""
         rule = StoppingRule(doubt, change, limit, tolerance, 0.0, nothing, early_exit.SQUARE)
         found = [follow(p, info, rule) for p in predicted]
         results = [p for p, _ in found]
         dice, iou = mean_dice(results, info, AUTO)
         if dice < best_dice - tolerance:
-            continue
+            return None
         ap50 = pooled_ap50(results, info, AUTO)
-        if ap50 is None or best_ap50 is None or ap50 >= best_ap50 - LEVEL_MARGIN:
-            whole = sum(graph.flops(info.net.depth, info.net, *_plane(p, info)) for p in predicted)
-            share = sum(flops for _, flops in found) / whole
-            scores = replace(nothing, dice=dice, iou=iou, ap50=ap50)
-            return replace(rule, share=share, scores=scores) if share <= WORTH else None
-    return None
+        if ap50 is not None and best_ap50 is not None and ap50 < best_ap50 - LEVEL_MARGIN:
+            return None
+        whole = sum(graph.flops(info.net.depth, info.net, *_plane(p, info)) for p in predicted)
+        share = sum(flops for _, flops in found) / whole
+        return replace(rule, share=share, scores=replace(nothing, dice=dice, iou=iou, ap50=ap50))
+
+    rule = _loosest(measured, LIMITS)
+    if rule is not None and rule.limit < LIMITS[0]:
+        looser = min(limit for limit in LIMITS if limit > rule.limit)
+        between = np.geomspace(looser, rule.limit, BETWEEN + 2)[1:-1]
+        rule = _loosest(measured, [float(f"{limit:.2g}") for limit in between]) or rule
+    return rule if rule is not None and rule.share <= WORTH else None
+
+
+def _loosest(
+    measured: Callable[[float], StoppingRule | None], limits: Sequence[float]
+) -> StoppingRule | None:
+    return next((rule for limit in limits if (rule := measured(limit)) is not None), None)
 
 
 def calibrate_folder(

@@ -51,6 +51,21 @@ def test_an_object_goes_deeper_as_a_whole():
     assert not early_exit.go_deeper(maps, None, 1, some, INFO, rule(0.1))[1, 2]
 
 
+@pytest.mark.parametrize("gap, whole", [(4, True), (8, False)])
+def test_pieces_and_rims_of_an_object_go_deeper_as_a_whole(gap, whole):
+    """Level 1 often sees a large object in pieces, or only its rim; it was split at a seam."""
+    maps = np.zeros((2, 48, 80), np.float32)
+    maps[0, 20:28, 4:30] = maps[0, 20:28, 30 + gap : 60] = 0.99
+    maps[0, 22:26, 4:14] = 0.5
+    everywhere = np.ones((3, 5), bool)
+    assert early_exit.go_deeper(maps, None, 1, everywhere, INFO, rule(0.1))[1, 3] == whole
+    maps[0] = 0.01
+    maps[0, 2:46, 2:78] = 0.99
+    maps[0, 6:42, 6:74] = 0.01
+    maps[0, 2:6, 2:30] = 0.6
+    assert early_exit.go_deeper(maps, None, 1, everywhere, INFO, rule(0.1)).all(), "its inside, too"
+
+
 def filled(boxes, shape):
     squares = np.zeros(shape, bool)
     for box in boxes:

@@ -257,6 +257,7 @@ def test_save(
     dock.form.segment_button.click()
     wait(dock)
     monkeypatch.setattr(dock, "ask_path", lambda suggestion: tmp_path / suggestion.name)
+    qtbot.waitUntil(dock.form.save_button.isEnabled)  # a moment after the result is there
     dock.form.save_button.click()
     qtbot.waitUntil(lambda: "Saved" in dock.form.message_label.text(), timeout=60_000)
     assert {path.name for path in tmp_path.glob("cells*")} == {"cells_labels.tif", "cells_labels.csv"}

@@ -52,8 +52,11 @@ class FakeEngine(TorchEngine):
     def cache(self, budget_bytes: int) -> Any:
         return None
 
-    def predict(self, evaluator: Any, request: Any, cache: Any, should_stop: Any) -> Iterator[Any]:
+    def predict(
+        self, evaluator: Any, request: Any, cache: Any, should_stop: Any, current_view: Any
+    ) -> Iterator[Any]:
         self.predicted.append((request.level, request.scale))
+        self.current_view = current_view
         image = request.image.astype(np.float32)
         image = image.mean(axis=-1) if image.ndim == 3 else image
         regions = [
@@ -103,6 +106,7 @@ class FakeLayers:
         self.went: list[tuple[int, int]] = []
         self.clicking: Hashable | None = None
         self.paints: list[tuple[Region, bool]] = []
+        self.viewport: Region | None = None
 
     def images(self) -> list[ImageChoice]:
         return [ImageChoice(key, str(key)) for key in self.arrays]
@@ -114,7 +118,8 @@ class FakeLayers:
         if image not in self.arrays:
             raise UnetppError("This image is no longer open.")
         data = self.arrays[image]
-        return Plane((image, self.versions.get(image, 0)), image, str(image), data, rgb=data.ndim == 3)
+        key = (image, self.versions.get(image, 0))
+        return Plane(key, image, str(image), data, rgb=data.ndim == 3, viewport=self.viewport)
 
     def prepare(self, plane: Plane) -> None:
         self.painted.setdefault(plane.key, np.zeros(plane.shape, np.uint32))

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from stand_ins import model_info
 
-from napari_unetpp._types import UnetppError
+from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.session.values import Rule
 
 
@@ -292,3 +292,31 @@ def test_a_frozen_request_does_not_follow_the_state(sitting: Any) -> None:
     assert replace(request, level=1).level == 1
     sitting.controller.state.min_size = 3
     assert request.rule.min_size == 15
+
+
+def test_panning_tells_what_runs_where_to_go_next(sitting: Any) -> None:
+    runner, layers, engine = sitting.runner, sitting.layers, sitting.engine
+    here, there = Region(0, 0, 20, 20), Region(40, 40, 60, 60)
+    runner.inline, layers.viewport = False, here
+    sitting.view.signals.segment_pressed.emit()
+    runner.step(), runner.step()
+    assert engine.current_view() == here
+    layers.viewport = there
+    layers.signals.view_moved.emit()
+    assert engine.current_view() == there
+    runner.finish()
+    layers.viewport = here
+    layers.signals.view_moved.emit()
+    assert engine.current_view() == there and engine.predicted == [(3, 1.0)], "nothing is left to do"
+
+
+def test_panning_over_another_image_does_not_lead_astray(sitting: Any) -> None:
+    runner, layers, engine = sitting.runner, sitting.layers, sitting.engine
+    runner.inline, layers.viewport = False, Region(0, 0, 20, 20)
+    sitting.view.signals.segment_pressed.emit()
+    runner.step(), runner.step()
+    layers.versions["cells"] = 7  # its data were replaced, which is told a little later
+    layers.signals.view_moved.emit()
+    assert engine.current_view() is None
+    runner.finish()
+    assert not sitting.controller.busy

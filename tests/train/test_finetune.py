@@ -314,7 +314,7 @@ def test_erased_false_positives_leave_the_other_objects(data_root, tmp_path) -> 
     """Corrections that are background only: the model knows these images, and goes on seeing what it saw."""
     model = api.load_model("nuclei").info
     image = read_image(read_pairs(data_root / "nuclei_dsb2018" / "train")[7].image)[:256, :256]
-    found = api.segment(image, "nuclei")
+    found = api.segment(image, "nuclei", level=model.recommended_level)
     numbers, areas = np.unique(found.labels[found.labels > 0], return_counts=True)
     assert numbers.size > 8
     certain = np.isin(found.labels, numbers[areas.argsort()[:2]])
