@@ -62,6 +62,7 @@ def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
 
     def make() -> Any:
         dock = UnetppDock(viewer)
+        dock._started = True  # else a viewer that is shown would start it a second time
         docks.append(dock)
         viewer.window.add_dock_widget(dock, name="UNet++")
         dock.start()
