@@ -92,7 +92,8 @@ class NapariLayers(QObject):
         layer = self.layer(image)
         if layer is None:
             raise UnetppError("This image is no longer open: choose another one.")
-        version, window = self._versions.get(image, 0), window_of(self._viewer)
+        version = self._versions.get(image, 0)
+        window = window_of(self._viewer) if layer.multiscale else None
         return plane_of(layer, self._viewer.dims, version, self._level(layer), window)
 
     def result(self, plane: Plane) -> NDArray[Any] | None:

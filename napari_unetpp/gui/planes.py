@@ -87,7 +87,8 @@ def plane_of(
 ) -> Plane:
     """The displayed plane of a level of `layer`; UnetppError says why there is none.
 
-    `window` are two corners of the view, along the displayed axes of the world.
+    `window` are two corners of the view, along the displayed axes of the world; None: what napari loaded
+    is taken for the visible part, which for a multiscale image is often more.
     """
     _check(layer, dims)
     offset = dims.ndim - layer.ndim
@@ -152,7 +153,7 @@ def _viewport(
     grid: Grid, displayed: list[int], shape: tuple[int, int], dims: Any, window: NDArray[Any] | None
 ) -> Region | None:
     """The visible part."""
-    if window is not None and grid.image.multiscale:  # whose corner pixels are what napari loaded, often more
+    if window is not None:
         points = np.tile(np.asarray(dims.point, float), (4, 1))
         points[:, list(dims.displayed)] = [(y, x) for y in window[:, 0] for x in window[:, 1]]
         pixels = np.array([grid.from_world(point)[displayed] for point in points])
