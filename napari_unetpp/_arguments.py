@@ -126,7 +126,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "--frame",
         type=count,
         metavar="PX",
-        help="whole frames of a camera: their long side becomes PX (default: pixels as they are)",
+        help="whole frames of a camera: the longer side of the lit part becomes PX (default: as they are)",
     )
     parser.add_argument("--patch", type=count, metavar="PX", help="side of the training patches")
     parser.add_argument("--batch", type=count, metavar="N", help="patches in one step")

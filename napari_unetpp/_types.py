@@ -120,7 +120,7 @@ class Normalisation:
 class SamplingRule:
     """How the working grid follows from the image.
 
-    ``frame``: the long side becomes `value` px; ``pixel``: a pixel becomes
+    ``frame``: the longer side of its lit part becomes `value` px; ``pixel``: a pixel becomes
     `value` micrometres; ``object``: a typical object becomes `value` px in diameter.
     """
 

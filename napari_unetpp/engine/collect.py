@@ -25,7 +25,7 @@ from napari_unetpp.engine.maps import MapStore
 from napari_unetpp.engine.normalise import clean_plane
 from napari_unetpp.engine.plane_maps import PlaneMaps
 from napari_unetpp.engine.predict import predict
-from napari_unetpp.engine.sampling import choose_scale, working_shape
+from napari_unetpp.engine.sampling import scale_for, working_shape
 
 Auto = Literal["auto"]
 
@@ -66,7 +66,7 @@ def predict_maps(
     info = evaluator.info
     chosen = check_level(info, level)
     request = PredictRequest(
-        plane, None, chosen, scale=check_scale(info, plane.shape, scale), all_levels=all_levels
+        plane, None, chosen, scale=check_scale(info, plane, scale), all_levels=all_levels
     )
     store: MapStore | None = None
     flops = 0
@@ -101,13 +101,13 @@ def check_level(info: ModelInfo, level: int | Auto) -> int:
     return int(level)
 
 
-def check_scale(info: ModelInfo, shape: tuple[int, ...], scale: float | Auto) -> float:
+def check_scale(info: ModelInfo, plane: NDArray[Any], scale: float | Auto) -> float:
     """The scale to use; `sampling.working_shape` refuses what is out of range."""
     if isinstance(scale, str):
         if scale != "auto":
             raise UnetppError(f"scale {scale!r} was given; expected a number or 'auto'.")
-        return choose_scale(info.sampling, shape)
-    working_shape(shape, scale)
+        return scale_for(info.sampling, plane)
+    working_shape(plane.shape, scale)
     return float(scale)
 
 

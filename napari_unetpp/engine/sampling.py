@@ -12,6 +12,12 @@ from napari_unetpp._types import SamplingRule, UnetppError
 
 SMALLEST, LARGEST = 1 / 16, 8.0
 
+LIT = 0.1
+"""Of the brightest of a frame: what is darker may be its black border."""
+
+FILLED = 0.25
+"""Share of a row or column that is lit where the picture is; text beside the picture lights less."""
+
 
 def choose_scale(
     rule: SamplingRule,
@@ -19,6 +25,7 @@ def choose_scale(
     *,
     diameter: float | None = None,
     pixel_size: float | None = None,
+    picture: int | None = None,
 ) -> float:
     """Scale factor from the input grid to the working grid.
 
@@ -31,14 +38,38 @@ def choose_scale(
         Typical object diameter in px of the input grid (rule ``object``); unknown: 1.0.
     pixel_size : float, optional
         Micrometres per px (rule ``pixel``); unknown: 1.0.
+    picture : int, optional
+        Longer side, px, of the picture in the frame (rule ``frame``); unknown: that of the frame.
     """
     if rule.kind == "frame":
-        scale = rule.value / max(shape[0], shape[1])
+        scale = rule.value / (picture or max(shape[0], shape[1]))
     elif rule.kind == "pixel":
         scale = pixel_size / rule.value if pixel_size else 1.0
     else:
         scale = rule.value / diameter if diameter else 1.0
     return float(np.clip(scale, SMALLEST, LARGEST))
+
+
+def scale_for(rule: SamplingRule, plane: NDArray[Any], *, pixel_size: float | None = None) -> float:
+    """What the rule gives for a plane (Y, X[, C]); of a frame its picture counts, not its black border."""
+    picture = picture_side(plane) if rule.kind == "frame" else None
+    return choose_scale(rule, plane.shape, pixel_size=pixel_size, picture=picture)
+
+
+def picture_side(frame: NDArray[Any]) -> int:
+    """Longer side (px) of the lit part of a camera's frame (Y, X[, C]); at least half of the frame's.
+
+    Endoscopes show their picture on black, with text beside it, and how much black there is depends on
+    the recorder alone.
+    """
+    light = frame.max(axis=-1) if frame.ndim == 3 else frame
+    lit = light > LIT * np.nanpercentile(light, 99)
+    longer = int(max(light.shape))
+    sides = [1, longer // 2]
+    for axis in (0, 1):
+        filled = np.flatnonzero(lit.mean(axis=axis) > FILLED)
+        sides.append(int(filled[-1] - filled[0]) + 1 if filled.size else longer)
+    return max(sides)
 
 
 def working_shape(shape: tuple[int, ...], scale: float) -> tuple[int, int]:

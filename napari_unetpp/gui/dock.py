@@ -220,9 +220,9 @@ class UnetppDock(CorrectViewMixin):
         form.split_checkbox.setEnabled(can_split)
         form.min_size_spin.setEnabled(rule.kind == "labels")
 
-    def set_scale(self, scale: float | None, auto: float, hint: str, circle: bool) -> None:
+    def set_scale(self, scale: float | None, auto: float | None, hint: str, circle: bool) -> None:
         spin = self.form.scale_spin
-        spin.setSpecialValueText(f"auto (× {auto:.2f})")
+        spin.setSpecialValueText("auto" if auto is None else f"auto (× {auto:.2f})")
         quietly(spin, "setValue", scale or 0.0)
         self.form.scale_note.setText(_coloured(hint, "info", faint=True))
         self.form.circle_button.setEnabled(circle)

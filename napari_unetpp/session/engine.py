@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, ModelInfo, PredictEvent, PredictRequest, Region, ShouldStop, Spot
 from napari_unetpp.session.kept import Kept
-from napari_unetpp.session.values import PickRequest, Rule
+from napari_unetpp.session.values import PickRequest, Plane, Rule
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.evaluator import Evaluator
@@ -56,11 +56,13 @@ class TorchEngine:
 
         return clean_plane(image)
 
-    def scale(self, model: ModelInfo, shape: tuple[int, int], pixel_size: float | None) -> float:
-        """What the model's sampling rule gives for this plane."""
-        from napari_unetpp.engine.sampling import choose_scale
+    def scale(self, model: ModelInfo, plane: Plane) -> float:
+        """What the model's sampling rule gives for this plane, which is read for models of frames only."""
+        from napari_unetpp.engine.sampling import choose_scale, scale_for
 
-        return choose_scale(model.sampling, shape, pixel_size=pixel_size)
+        if model.sampling.kind == "frame":
+            return scale_for(model.sampling, self.clean(np.asarray(plane.data))[0])
+        return choose_scale(model.sampling, plane.shape, pixel_size=plane.pixel_size)
 
     def predict(
         self,
@@ -120,7 +122,7 @@ class TorchEngine:
         image, _ = clean_plane(np.asarray(plane.data))
         rule = request.model.normalisation
         stats = cache.stats(plane.key, rule, lambda: measure(image, rule))
-        scale = request.scale or self.scale(request.model, plane.shape, plane.pixel_size)
+        scale = request.scale or self.scale(request.model, plane)
         level = request.model.recommended_level if request.level == AUTO else request.level
         return predict_window(evaluator, image, region, level, scale, stats)
 

@@ -197,8 +197,7 @@ def working_scale(workshop: Workshop, request: ShowRequest | PickRequest) -> flo
     """The scale asked for, or the one that the model's sampling rule gives."""
     if request.scale is not None:
         return request.scale
-    plane = request.plane
-    return workshop.engine.scale(request.model, plane.shape, plane.pixel_size)
+    return workshop.engine.scale(request.model, request.plane)
 
 
 def typical_diameter(request: ShowRequest | PickRequest, scale: float) -> float:

@@ -65,7 +65,7 @@ class Presenter:
 
 
 def auto_scale(model: ModelInfo, plane: Plane) -> float:
-    """What the model's sampling rule gives."""
+    """What the model's sampling rule gives; for models of frames, about: their border is not known here."""
     from napari_unetpp.engine.sampling import choose_scale
 
     return choose_scale(model.sampling, plane.shape, pixel_size=plane.pixel_size)

@@ -203,14 +203,17 @@ def devices(usable: Sequence[str], ready: Ready | None) -> list[tuple[str, str]]
     return [("auto", auto), *((name, names.get(name, name)) for name in usable)]
 
 
-def scale(chosen: float | None, auto: float, model: ModelInfo) -> tuple[float | None, float, str, bool]:
+def scale(
+    chosen: float | None, auto: float, model: ModelInfo
+) -> tuple[float | None, float | None, str, bool]:
     """Chosen and automatic scale, what they mean, and whether the circle makes sense."""
     rule = model.sampling
     if rule.kind == "object":
         size = rule.value / (chosen or auto)
         return chosen, auto, f"fits objects of about {size:.0f} px", True
-    hint = "long side" if rule.kind == "frame" else "pixel size"
-    return chosen, auto, f"automatic: from the {hint}", False
+    if rule.kind == "frame":
+        return chosen, None, "automatic: from the lit part of the frame", False
+    return chosen, auto, "automatic: from the pixel size", False
 
 
 def file_suggestion(plane: Plane, kind: ResultKind) -> Path:

@@ -74,7 +74,7 @@ def make_lesson(plane: LabelledPlane, info: ModelInfo) -> Lesson:
     """
     check_plane(plane)
     image, _ = clean_plane(plane.image)
-    scale = check_scale(info, image.shape, "auto" if plane.scale is None else plane.scale)
+    scale = check_scale(info, image, "auto" if plane.scale is None else plane.scale)
     labels, known = _read(plane, info)
     invalid = invalid_pixels(image)
     if invalid is not None:

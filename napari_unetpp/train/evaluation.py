@@ -169,7 +169,7 @@ def _pixels(plane: NDArray[Any]) -> int:
 
 
 def _cold_seconds(evaluator: Evaluator, plane: NDArray[Any], level: int) -> float:
-    scale = check_scale(evaluator.info, plane.shape, "auto")
+    scale = check_scale(evaluator.info, plane, "auto")
     request = PredictRequest(plane, None, level, scale=scale, all_levels=False)
     start = time.perf_counter()
     for _ in predict(evaluator, request):

@@ -51,7 +51,7 @@ NORM_BATCHES = 24
 class TrainRequest:
     """Everything ``napari-unetpp train`` was asked for.
 
-    `frame`: train a model of whole frames, whose long side becomes so many px (sampling rule ``frame``).
+    `frame`: train a model of whole frames, whose lit part becomes so many px long (sampling rule ``frame``).
     """
 
     folder: Path

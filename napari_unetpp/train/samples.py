@@ -11,7 +11,7 @@ from skimage.transform import resize
 
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.engine.normalise import clean_plane, measure, to_input
-from napari_unetpp.engine.sampling import choose_scale, resample, resample_labels
+from napari_unetpp.engine.sampling import resample, resample_labels, scale_for
 from napari_unetpp.files.folders import Pair, read_label
 from napari_unetpp.files.images import read_image
 from napari_unetpp.train.labels import read_truth
@@ -60,7 +60,7 @@ def load_sample(pair: Pair, info: ModelInfo, foreground: Sequence[int] | None = 
             f"{labels.shape}; expected the same height and width."
         )
     ignore = read_label(pair.ignore) if pair.ignore else None
-    work = resample(image, choose_scale(info.sampling, image.shape))
+    work = resample(image, scale_for(info.sampling, image))
     grid = (work.shape[0], work.shape[1])
     labels, ignore = resample_labels(labels, grid), None if ignore is None else resample_labels(ignore, grid)
     truth = read_truth(labels, info.task, ignore=ignore, foreground=foreground)

@@ -138,4 +138,4 @@ def test_wrong_level_is_refused(level):
 @pytest.mark.parametrize("scale", [0, -1, 1e9, float("nan"), "large"])
 def test_wrong_scale_is_refused(scale):
     with pytest.raises(UnetppError, match="scale"):
-        check_scale(INFO, (10, 10), scale)
+        check_scale(INFO, np.zeros((10, 10)), scale)

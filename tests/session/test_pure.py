@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from stand_ins import model_info
 
-from napari_unetpp._types import Region
+from napari_unetpp._types import Region, SamplingRule
 from napari_unetpp.session import objects, painting, speed, wording
 from napari_unetpp.session.costs import Costs
+from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Outcome, Rule, Speed
+from napari_unetpp.session.values import Outcome, Plane, Rule, Speed
 
 
 def outcome(**changes: object) -> Outcome:
@@ -158,3 +160,32 @@ def test_tiles_cover_the_image_grid_once(working: tuple[int, int], shape: tuple[
 )
 def test_a_licence_that_forbids_something_is_shown(licence: str, told: bool) -> None:
     assert wording.restriction(replace(model_info(), licence=licence)) == (licence if told else "")
+
+
+@pytest.mark.parametrize("channels", [None, 3, 4])
+def test_the_border_of_a_frame_does_not_count_in_the_dock_either(channels: int | None) -> None:
+    """The same scale as in Python and on the command line; alpha lights nothing."""
+    frame = np.zeros((90, 200), np.uint8)
+    frame[10:80, 90:190] = 120
+    data = frame if channels is None else np.stack([frame] * channels, axis=-1)
+    if channels == 4:
+        data[..., 3] = 255
+    model = replace(model_info(), sampling=SamplingRule("frame", 50.0))
+    plane = Plane("p", "image", "film", data, rgb=channels is not None)
+    assert TorchEngine().scale(model, plane) == 0.5
+    assert wording.scale(None, 0.25, model) == (
+        None,
+        None,
+        "automatic: from the lit part of the frame",
+        False,
+    )
+    assert TorchEngine().scale(model_info(), replace(plane, data=Unread())) == 1.0
+
+
+class Unread:
+    """Pixels that nobody may read."""
+
+    shape = (90, 200)
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        raise AssertionError("read")
