@@ -363,6 +363,7 @@ def test_micrometres_are_those_of_the_level(
     prediction(viewer).data[:] = 0
     prediction(viewer).data[10:20, 10:15] = 1
     monkeypatch.setattr(dock, "ask_path", lambda suggestion: tmp_path / suggestion.name)
+    qtbot.waitUntil(dock.form.save_button.isEnabled)  # a moment after the result is there
     dock.form.save_button.click()
     qtbot.waitUntil(lambda: "Saved" in dock.form.message_label.text(), timeout=60 * SECOND)
     (row,) = csv.DictReader((tmp_path / "cells_labels.csv").open())
