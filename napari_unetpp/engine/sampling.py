@@ -51,18 +51,21 @@ def choose_scale(
 
 
 def scale_for(rule: SamplingRule, plane: NDArray[Any], *, pixel_size: float | None = None) -> float:
-    """What the rule gives for a plane (Y, X[, C]); of a frame its picture counts, not its black border."""
-    picture = picture_side(plane) if rule.kind == "frame" else None
+    """What the rule gives for a plane (Y, X[, C]); of a frame its picture counts, not its black border.
+
+    A lazy plane is read for frames only.
+    """
+    picture = picture_side(np.asarray(plane)) if rule.kind == "frame" else None
     return choose_scale(rule, plane.shape, pixel_size=pixel_size, picture=picture)
 
 
 def picture_side(frame: NDArray[Any]) -> int:
-    """Longer side (px) of the lit part of a camera's frame (Y, X[, C]); at least half of the frame's.
+    """Longer side (px) of the lit part of a camera's frame (Y, X[, C]), alpha apart; at least half of it.
 
     Endoscopes show their picture on black, with text beside it, and how much black there is depends on
     the recorder alone.
     """
-    light = frame.max(axis=-1) if frame.ndim == 3 else frame
+    light = (frame[..., :3].max(axis=-1) if frame.ndim == 3 else frame).astype(np.float32)
     lit = light > LIT * np.nanpercentile(light, 99)
     longer = int(max(light.shape))
     sides = [1, longer // 2]

@@ -58,11 +58,9 @@ class TorchEngine:
 
     def scale(self, model: ModelInfo, plane: Plane) -> float:
         """What the model's sampling rule gives for this plane, which is read for models of frames only."""
-        from napari_unetpp.engine.sampling import choose_scale, scale_for
+        from napari_unetpp.engine.sampling import scale_for
 
-        if model.sampling.kind == "frame":
-            return scale_for(model.sampling, self.clean(np.asarray(plane.data))[0])
-        return choose_scale(model.sampling, plane.shape, pixel_size=plane.pixel_size)
+        return scale_for(model.sampling, plane.data, pixel_size=plane.pixel_size)
 
     def predict(
         self,

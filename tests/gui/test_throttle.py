@@ -12,42 +12,48 @@ pytest.importorskip("qtpy")
 
 
 @pytest.fixture
-def answers(qtbot: Any) -> Any:
+def throttle(qtbot: Any) -> Any:
+    """Makes throttles; each comes with the times of its answers."""
     from qtpy.QtCore import QObject
 
     from napari_unetpp.gui.throttle import Throttle
 
-    owner = QObject()
-    times: list[float] = []
-    throttle = Throttle(lambda: times.append(time.perf_counter()), 200, owner)
-    yield throttle, times, qtbot
-    throttle.stop()
+    owner, made = QObject(), []
+
+    def make(interval_ms: int) -> tuple[Any, list[float]]:
+        times: list[float] = []
+        made.append(Throttle(lambda: times.append(time.perf_counter()), interval_ms, owner))
+        return made[-1], times
+
+    yield make
+    for one in made:
+        one.stop()
 
 
-def test_one_event_is_answered_at_once(answers: Any) -> None:
-    throttle, times, qtbot = answers
-    start = time.perf_counter()
-    throttle.event()
+def test_the_first_event_is_answered_at_once_and_once(throttle: Any, qtbot: Any) -> None:
+    throttled, times = throttle(600_000)
+    throttled.event()
     assert not times, "napari does its part first"
     qtbot.waitUntil(lambda: len(times) == 1)
-    qtbot.wait(500)
-    assert len(times) == 1 and times[0] - start < 0.19, "not after the interval"
+    throttled.event()
+    qtbot.wait(100)
+    assert len(times) == 1, "the next one waits for the interval"
 
 
-def test_a_shower_is_answered_now_and_then_and_in_the_end(answers: Any) -> None:
-    throttle, times, qtbot = answers
+def test_a_shower_is_answered_now_and_then_and_in_the_end(throttle: Any, qtbot: Any) -> None:
+    throttled, times = throttle(200)
     for _ in range(40):
-        throttle.event()
+        throttled.event()
+        last = time.perf_counter()
         qtbot.wait(20)
-    last = time.perf_counter()
-    qtbot.waitUntil(lambda: times[-1] > last - 0.03, timeout=2000)
-    gaps = [b - a for a, b in pairwise(times)]
-    assert 3 <= len(times) <= 8 and min(gaps) > 0.19
+    qtbot.waitUntil(lambda: times[-1] > last, timeout=10_000)
+    assert len(times) >= 3
+    assert min(b - a for a, b in pairwise(times)) > 0.15, "Qt may be a little early"
 
 
-def test_nothing_comes_after_the_stop(answers: Any) -> None:
-    throttle, times, qtbot = answers
-    throttle.event()
-    throttle.stop()
+def test_nothing_comes_after_the_stop(throttle: Any, qtbot: Any) -> None:
+    throttled, times = throttle(200)
+    throttled.event()
+    throttled.stop()
     qtbot.wait(300)
     assert not times
