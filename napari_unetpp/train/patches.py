@@ -27,7 +27,7 @@ Labels = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """How patches are drawn and varied; the defaults are for microscopy.
+    """How patches are drawn and varied.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Variation:
     disturb: Callable[[Image, Labels, np.random.Generator], None] | None = None
 
 
-MICROSCOPY = Variation()
+PLAIN = Variation()
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ class PatchSource:
         task: Task,
         classes: int,
         rng: np.random.Generator,
-        variation: Variation = MICROSCOPY,
+        variation: Variation = PLAIN,
     ) -> None:
         self.samples = samples
         self.variation = variation
@@ -227,9 +227,9 @@ def _intensity_transforms() -> Any:
 
     return Compose(
         [
-            RandAdjustContrast(prob=0.4, gamma=(0.6, 1.7)),
-            RandGaussianSmooth(prob=0.2, sigma_x=(0.4, 1.5), sigma_y=(0.4, 1.5)),
-            RandGaussianNoise(prob=0.3, std=0.06),
+            RandAdjustContrast(prob=0.4, gamma=(0.5, 2.0)),
+            RandGaussianSmooth(prob=0.25, sigma_x=(0.4, 2.0), sigma_y=(0.4, 2.0)),
+            RandGaussianNoise(prob=0.3, std=0.08),
         ]
     )
 

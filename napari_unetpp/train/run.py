@@ -226,7 +226,8 @@ def _prepare(
 def _patches(samples: Sequence[Sample], info: ModelInfo, rng: np.random.Generator) -> PatchSource:
     """Patches of the samples; frames of a camera are varied otherwise than microscopy."""
     from napari_unetpp.train.frames import FRAMES, folded
-    from napari_unetpp.train.patches import MICROSCOPY, PatchSource
+    from napari_unetpp.train.microscopy import MICROSCOPY
+    from napari_unetpp.train.patches import PatchSource
 
     variation = MICROSCOPY
     if info.sampling.kind == "frame":

@@ -133,6 +133,7 @@ def test_model_file_and_engine(arch, tmp_path):
     """Every architecture is saved, read and evaluated, whole as in tiles."""
     from napari_unetpp.engine import tiles
     from napari_unetpp.engine.collect import predict_maps
+    from napari_unetpp.engine.device import DeviceChoice
     from napari_unetpp.engine.evaluator import Evaluator
 
     net = small(arch)
@@ -140,7 +141,7 @@ def test_model_file_and_engine(arch, tmp_path):
     path = tmp_path / "m.safetensors"
     save_model(path, net.state_dict(), info)
     assert read_info(path).net == net.config
-    evaluator = Evaluator.load(read_info(path), device="cpu")
+    evaluator = Evaluator(read_info(path), read_tensors(path), DeviceChoice("cpu", "float32"))
     image = np.random.default_rng(0).random((150, 170)).astype(np.float32)
     whole = predict_maps(image, evaluator, level=4)
     plain = net.eval()(evaluator.tensor(_normalised(image, info)), 4).sigmoid()[0].detach().numpy()

@@ -11,7 +11,8 @@ from scipy.ndimage import grey_dilation
 from napari_unetpp._types import ModelInfo, NetConfig
 from napari_unetpp.engine.normalise import measure, to_input
 from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.train.patches import BETWEEN, MICROSCOPY, PatchSource, _noise
+from napari_unetpp.train.microscopy import MICROSCOPY
+from napari_unetpp.train.patches import BETWEEN, PatchSource, _noise
 from napari_unetpp.train.samples import (
     Sample,
     hold_out,

@@ -28,8 +28,9 @@ from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.fit import Fit, FitOptions
 from napari_unetpp.train.frames import FRAMES
+from napari_unetpp.train.microscopy import MICROSCOPY
 from napari_unetpp.train.norms import measure_norms
-from napari_unetpp.train.patches import MICROSCOPY, PatchSource
+from napari_unetpp.train.patches import PatchSource
 from napari_unetpp.train.samples import Sample, load_sample
 from napari_unetpp.train.scores import dice_iou
 from napari_unetpp.train.validate import middle, predict_samples
