@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label as connected_components
-from skimage.morphology import reconstruction
+from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
 from napari_unetpp._types import DecodeRule, ModelInfo
@@ -105,12 +105,24 @@ def _split(
 def _peaks(height: NDArray[np.float32], prominence: float) -> NDArray[np.bool_]:
     """Pixels (Y, X) of the maxima that rise `prominence` above the pass to a higher one.
 
-    The h-maxima of Soille, *Morphological Image Analysis*, 2nd ed. 2004, section 6.3.4; a component
-    of the foreground is surrounded by zeros and reached along the axes only, so components do not mix.
+    The h-maxima of Soille, *Morphological Image Analysis*, 2nd ed. 2004, section 6.3.4. Most parts of the
+    foreground have a single maximum, and nothing to compare it with; only the others are reconstructed,
+    each for itself, since it sorts all pixels that it is given.
     """
-    passes = reconstruction(height - prominence, height, method="dilation", footprint=CROSS)
-    peaks: NDArray[np.bool_] = height - passes > 0.999 * prominence
-    return peaks
+    least = 0.999 * prominence
+    maxima: NDArray[np.bool_] = local_maxima(height, connectivity=1, indices=False) & (height > least)
+    parts, _ = ndimage.label(height > 0, CROSS)
+    tops, count = ndimage.label(maxima, CROSS)
+    part_of = np.zeros(count + 1, int)
+    part_of[tops[maxima]] = parts[maxima]
+    boxes = ndimage.find_objects(parts)
+    for number in np.flatnonzero(np.bincount(part_of[1:]) > 1):
+        box = boxes[number - 1]
+        part = parts[box] == number
+        own = np.where(part, height[box], 0)
+        passes = reconstruction(np.maximum(own - prominence, 0), own, method="dilation", footprint=CROSS)
+        maxima[box] = np.where(part, own - passes > least, maxima[box])
+    return maxima
 
 
 def seed_map(
