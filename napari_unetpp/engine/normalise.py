@@ -15,6 +15,9 @@ Image = NDArray[Any]
 SAMPLES = 1_000_000
 """At most about this many pixels are looked at when percentiles are measured."""
 
+NOISE_SAMPLES = 250_000
+"""The same for the noise, of which a median is taken."""
+
 NOISE_FACTOR = 12.0
 """The range is never taken smaller than this many standard deviations of the noise."""
 
@@ -98,7 +101,7 @@ def _sample(image: Image) -> NDArray[np.float32]:
 
 def _noise(image: Image) -> float:
     """Standard deviation of the pixel noise from second differences (median, robust to structure)."""
-    rows = image[:: max(1, image.shape[0] * image.shape[1] // SAMPLES)]
+    rows = image[:: max(1, image.shape[0] * image.shape[1] // NOISE_SAMPLES)]
     if rows.shape[1] < 3:
         return 0.0
     grey = rows.astype(np.float32) if rows.ndim == 2 else rows.astype(np.float32).mean(axis=-1)
@@ -119,9 +122,24 @@ def measure(image: Image, rule: Normalisation = DEFAULT_RULE) -> NormStats:
     sample = _sample(image)
     if sample.size == 0:
         return NormStats(0.0, 1.0)
-    low, high = (float(v) for v in np.percentile(sample, (rule.low, rule.high)))
+    low, high = _percentiles(sample, image.dtype, (rule.low, rule.high))
     floor = max(NOISE_FACTOR * _noise(image), 1e-6 * max(abs(low), abs(high)), 1e-12)
     return NormStats(low, max(high, low + floor))
+
+
+def _percentiles(
+    sample: NDArray[np.float32], dtype: np.dtype[Any], shares: tuple[float, float]
+) -> tuple[float, ...]:
+    """As ``np.percentile`` has them; where there are few possible values these are counted, not sorted."""
+    if dtype.kind != "u" or dtype.itemsize > 2:
+        return tuple(float(value) for value in np.percentile(sample, shares))
+    below = np.cumsum(np.bincount(sample.astype(dtype)))
+    found = []
+    for share in shares:
+        place = share / 100 * (sample.size - 1)
+        low, high = np.searchsorted(below, (int(place), np.ceil(place)), side="right")
+        found.append(float(low + (place - int(place)) * (high - low)))
+    return tuple(found)
 
 
 def to_input(image: Image, stats: NormStats, channels: int = RGB) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,8 @@ def picture_side(frame: NDArray[Any]) -> int:
     Endoscopes show their picture on black, with text beside it, and how much black there is depends on
     the recorder alone.
     """
-    light = (frame[..., :3].max(axis=-1) if frame.ndim == 3 else frame).astype(np.float32)
+    brightest = functools.reduce(np.maximum, np.moveaxis(frame, -1, 0)[:3]) if frame.ndim == 3 else frame
+    light = brightest.astype(np.float32)
     lit = light > LIT * np.nanpercentile(light, 99)
     longer = int(max(light.shape))
     sides = [1, longer // 2]

@@ -57,13 +57,18 @@ class SpeedQualityChart(pg.PlotWidget):
         plot.addItem(self._dots)
         self._factor = 1000.0  # of seconds, for the axis
         self._texts: list[pg.TextItem] = []
+        self._drawn: object = None
 
     def sizeHint(self) -> QSize:
         return QSize(260, HEIGHT)
 
     def set_points(self, points: Sequence[ChartPoint], current: int) -> None:
-        """Draw the levels; those without a score are left out."""
+        """Draw the levels; those without a score are left out. What is drawn already is not drawn again."""
         ink = self._ink()
+        wanted = tuple(points), current, ink.rgba()
+        if wanted == self._drawn:
+            return
+        self._drawn = wanted
         self._factor = 1000.0 if max(point.seconds for point in points) < 2 else 1.0
         scored = [point for point in points if point.quality is not None]
         plot = self.getPlotItem()

@@ -24,7 +24,7 @@ from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import ImageChoice, Plane
 
 MARK = "napari_unetpp"
-SETTLE_MS = 60
+SETTLE_MS = 30
 """How often, at most, it is looked at what is displayed, while a stack plays or the view is dragged."""
 
 REST_MS = int(1000 * PLAYING) + 100

@@ -8,8 +8,7 @@ stale answers and has the layers paint the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import Any
 
 from numpy.typing import NDArray
@@ -21,9 +20,9 @@ from napari_unetpp.session.costs import Costs
 from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.depths import Depths
 from napari_unetpp.session.doubts import Doubts
-from napari_unetpp.session.pace import Pace
+from napari_unetpp.session.following import Following, Wishes
 from napari_unetpp.session.ports import Layers, Runner, View
-from napari_unetpp.session.presenter import Presenter, auto_scale
+from napari_unetpp.session.presenter import Presenter
 from napari_unetpp.session.sizing import Sizing
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import (
@@ -102,14 +101,12 @@ class Controller:
             view, layers, self.state, self.presenter, lambda: self.model, lambda: self.telling()
         )
         self.doubts = Doubts(view, layers, runner, workshop, self.state, self.cycle, self.telling)
-        self.pace = Pace()
-        self._missed_plane = False
+        wishes = Wishes(lambda: self.model, self._request, self._on_intent, self.telling)
+        self.following = Following(view, layers, self.presenter, self.cycle, wishes)
         self.depths = Depths(view, layers, runner, workshop, self.state, self.cycle)
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self._list_models = models
         self._models: dict[str, ModelInfo] = {}
-        self._plane_key: Hashable = None
-        self._left: ShowRequest | None = None
         self._closed = False
 
     # ------------------------------------------------------------- life
@@ -150,6 +147,7 @@ class Controller:
         self.sizing.connect()
         self.doubts.connect()
         self.depths.connect()
+        self.following.connect()
         signals, layers, cycle = self.view.signals, self.layers.signals, self.cycle
         for name, change in SIGNALS.items():
             getattr(signals, f"{name}_{change}").connect(self.setter(name))
@@ -162,9 +160,6 @@ class Controller:
             (signals.save_pressed, self.save),
             (signals.offer_taken, self._on_view_offer),
             (layers.images_changed, self._on_images),
-            (layers.plane_changed, self._on_plane),
-            (layers.rested, self._on_rested),
-            (layers.view_moved, self._on_view),
             (cycle.measured, self._on_measured),
             (cycle.ready, self._on_ready),
             (cycle.idle, self._on_idle),
@@ -307,62 +302,6 @@ class Controller:
         self.view.set_images(images, self.state.image)
         self._describe()
 
-    def _on_plane(self, image: Hashable) -> None:
-        """The data or the displayed plane of an image changed."""
-        if image != self.state.image:
-            return
-        before, had = self._plane_key, self.cycle.running or self.cycle.shown or self._left
-        self._describe()
-        if self._plane_key == before:
-            return
-        self.pace.step()
-        if self.cycle.running is not None and self.state.live and self.pace.plays:
-            self._missed_plane = True  # what runs is finished: else nothing would ever be seen
-            return
-        self._take_plane(had)
-
-    def _take_plane(self, had: ShowRequest | None) -> None:
-        """Another plane is displayed: what was shown is not of it."""
-        self._missed_plane = False
-        self._left = had if self._plane_key is None else None  # the view may come back to a plane
-        self.cycle.abandon()
-        if had is not None and self._plane_key is not None:
-            if self.state.live:
-                self._keep_up()
-            else:
-                self.view.set_message("This plane is not segmented yet: press Segment.")
-
-    def _keep_up(self) -> None:
-        """Segment the displayed plane, less deeply while a stack plays faster than the chosen depth is."""
-        model = self.model
-        with self.telling():
-            plane = self.presenter.plane()
-            request = self._request(plane)
-            if model is not None:
-                scale = request.scale or auto_scale(model, plane)
-                megapixels = plane.shape[0] * plane.shape[1] * scale**2 / 1e6
-                points = self.costs.points(model, self.state.device)
-                level = self.pace.level(self.state.level, points, megapixels)
-                self.presenter.tell_pace(model, level)
-                request = replace(request, level=level)
-            self.cycle.show(request)
-
-    def _on_rested(self) -> None:
-        """No plane has followed for a while: the chosen depth is due."""
-        self.presenter.tell_costs(self.model)
-        if not self.state.live:
-            return
-        if self._missed_plane:
-            self._take_plane(self.cycle.running)
-        else:
-            self._on_intent()
-
-    def _on_view(self) -> None:
-        """Panned or zoomed: what runs does next what is visible now."""
-        if self.busy:
-            with suppress(UnetppError):
-                self.cycle.workshop.gaze.turn_to(self.presenter.plane())
-
     def _on_measured(self, event: Speed) -> None:
         self.costs.update(event)
         self.presenter.tell_costs(self.model)
@@ -373,9 +312,7 @@ class Controller:
             self._invite()
 
     def _on_idle(self) -> None:
-        if self._missed_plane:
-            self._take_plane(self.cycle.shown)
-        elif self.cycle.shown is not None and not self.pace.plays:
+        if not self.following.catch_up() and self.cycle.shown is not None and not self.following.pace.plays:
             self._on_intent()
         if not self.busy:
             self.idle.emit()
@@ -385,7 +322,7 @@ class Controller:
     def _forget(self) -> None:
         """Nothing is shown, and nothing is gone on with."""
         self.cycle.abandon()
-        self._left = None
+        self.following.forget()
 
     def _request(self, plane: Plane) -> ShowRequest:
         if self.model is None:
@@ -397,7 +334,7 @@ class Controller:
         """Say what comes next, once the worker is ready and as long as nothing is shown."""
         if self.cycle.is_ready and self.cycle.running is None and self.cycle.shown is None:
             waiting = wording.NO_IMAGE if self.state.image is None else ""
-            self.view.set_message(wording.READY if self._plane_key is not None else waiting)
+            self.view.set_message(wording.READY if self.presenter.shown is not None else waiting)
 
     def _describe(self) -> None:
-        self._plane_key = self.presenter.describe(self.model)
+        self.presenter.describe(self.model)

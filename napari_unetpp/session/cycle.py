@@ -59,6 +59,7 @@ class Cycle:
         self.levels: tuple[int, ...] = ()
         self._generation = 0
         self._began = 0.0
+        self._short = False
         self._timed: set[tuple[str, str]] = set()
         self._warming = False
         self._warm = False
@@ -69,16 +70,25 @@ class Cycle:
         """Whether torch and the model are loaded."""
         return self._warm
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the last run began."""
+        return time.perf_counter() - self._began
+
     # ---------------------------------------------------------------- requests
 
     def show(self, request: ShowRequest) -> None:
-        """Run a request; answers to earlier ones no longer count."""
+        """Run a request; answers to earlier ones no longer count.
+
+        One that wants no preview is short: no bar, which would be drawn anew at every word, follows it.
+        """
         self.layers.prepare(request.plane)
         self.workshop.gaze.turn_to(request.plane)
         self._generation += 1
         same = self.shown is not None and self.shown.plane.key == request.plane.key
-        self.running = replace(request, generation=self._generation, preview=not same)
+        self.running = replace(request, generation=self._generation, preview=request.preview and not same)
         self._began = time.perf_counter()
+        self._short = not request.preview
         if not same:
             self.view.set_message("")
         self.view.set_busy(True)
@@ -144,11 +154,12 @@ class Cycle:
                 self.view.set_message("The result layer was removed: press Segment to make it again.")
         elif isinstance(event, Phase):
             self._warm = True
-            self.view.set_progress(None, event.text)
+            if not self._short:
+                self.view.set_progress(None, event.text)
         elif isinstance(event, Progress):
-            elapsed = time.perf_counter() - self._began
-            text = wording.progress(event.done, event.total, event.fraction, elapsed)
-            self.view.set_progress(event.fraction, text)
+            if not self._short:
+                text = wording.progress(event.done, event.total, event.fraction, self.elapsed)
+                self.view.set_progress(event.fraction, text)
         elif isinstance(event, Stopped):
             self.view.set_message(wording.stopped(event.done, event.total))
         else:

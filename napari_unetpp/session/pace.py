@@ -11,7 +11,7 @@ PLAYING = 1.0
 """Seconds: planes that follow each other faster than this are played."""
 
 SHARE = 0.8
-"""Of the time between two planes, what the network may take; the rest is for decoding and painting."""
+"""Of the time between two planes, what the network may take with all that was seen to come on top of it."""
 
 
 class Pace:
@@ -27,6 +27,7 @@ class Pace:
         self._clock = clock
         self._last = -PLAYING
         self._interval: float | None = None
+        self._on_top = 0.0
 
     def step(self) -> None:
         """Another plane is displayed."""
@@ -38,6 +39,10 @@ class Pace:
             self._interval = passed
         else:
             self._interval += 0.5 * (passed - self._interval)
+
+    def took(self, on_top: float) -> None:
+        """A plane took so many seconds more than the network was thought to."""
+        self._on_top += 0.5 * (max(0.0, on_top) - self._on_top)
 
     @property
     def plays(self) -> bool:
@@ -56,7 +61,7 @@ class Pace:
         """
         if not self.plays or self._interval is None:
             return wanted
-        allowed = SHARE * self._interval
+        allowed = SHARE * self._interval - self._on_top
         dear = next(point.seconds for point in points if point.level == wanted)
         cheaper = [point for point in points if point.level == wanted or point.seconds < dear]
         fast = [point for point in cheaper if point.seconds * megapixels <= allowed]

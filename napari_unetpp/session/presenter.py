@@ -13,10 +13,17 @@ from napari_unetpp.session.values import Plane
 
 
 class Presenter:
-    """From state and facts to ``view.set_*``; changes nothing itself."""
+    """From state and facts to ``view.set_*``; changes nothing itself.
+
+    Attributes
+    ----------
+    shown : hashable or None
+        Key of the plane that was described last; None where there was none to segment.
+    """
 
     def __init__(self, view: View, layers: Layers, state: SessionState, costs: Costs) -> None:
         self.view, self.layers, self.state, self.costs = view, layers, state, costs
+        self.shown: Hashable | None = None
 
     def plane(self) -> Plane:
         """The displayed plane of the chosen image; UnetppError says why there is none."""
@@ -24,19 +31,20 @@ class Presenter:
             raise UnetppError(wording.NO_IMAGE)
         return self.layers.read(self.state.image)
 
-    def describe(self, model: ModelInfo | None) -> Hashable | None:
-        """Say how the image is read, or why it cannot be; the key of the plane, None without one."""
+    def describe(self, model: ModelInfo | None) -> None:
+        """Say how the image is read, or why it cannot be."""
+        self.shown = None
         try:
             plane = self.plane()
         except UnetppError as error:
             self.view.set_image_note(str(error), "warning")
             self.view.set_can_segment(False)
-            return None
+            return
         self.view.set_image_note(wording.plane_text(plane), "info")
         self.view.set_can_segment(model is not None)
         if model is not None:
             self.view.set_scale(*wording.scale(self.state.scale, auto_scale(model, plane), model))
-        return plane.key
+        self.shown = plane.key
 
     def tell_costs(self, model: ModelInfo | None) -> None:
         """Chart and readout."""

@@ -77,7 +77,7 @@ class Window:
                 raise TimeoutError(self.dock.form.message_label.text())
             self.app.processEvents()
             self.pause = max(self.pause, 1000 * (time.perf_counter() - start))
-            time.sleep(0.0005)
+            time.sleep(0.002)  # a real event loop sleeps, too; a busy one would slow the worker
 
     def rest(self) -> None:
         """Until nothing runs, not even what uses idle time."""

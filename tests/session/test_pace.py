@@ -57,11 +57,24 @@ def test_one_step_is_no_play_and_a_play_ends() -> None:
     assert not pace.plays and pace.level(4, POINTS, 1.0) == 4
 
 
+def test_what_comes_on_top_of_the_network_counts() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    for _ in range(6):
+        clock.now += 0.55
+        pace.step()
+        pace.took(0.15)
+    assert pace.level(4, POINTS, 1.0) == 2, "0.4 s for the network alone would do"
+    for _ in range(9):
+        pace.took(-1.0)
+    assert pace.level(4, POINTS, 1.0) == 3
+
+
 @pytest.fixture
 def playing(sitting: Any) -> Any:
     """A sitting with a clock, segmented at L4, whose image shows another plane every 0.1 s."""
     clock = sitting.clock = Clock()
-    sitting.controller.pace = Pace(clock)
+    sitting.controller.following.pace = Pace(clock)
     controller = sitting.controller
     model = controller.model
     controller.cycle.measured.emit(Speed(model_key(model), "auto", {1: 10, 2: 20.0, 3: 40.0, 4: 80.0}))
@@ -92,6 +105,22 @@ def test_the_depth_is_lowered_while_a_stack_plays_and_returns(playing: Any) -> N
     playing.layers.signals.rested.emit()
     assert levels(playing)[-1] == 4
     assert playing.view.set_readout.call_args[0][0].startswith("L4")
+
+
+def test_a_short_run_shows_its_result_and_nothing_before(playing: Any) -> None:
+    """Previews and the progress bar once cost the window as much time as the network took."""
+    paints = playing.layers.paints
+    playing.step()
+    playing.step()
+    paints.clear()
+    playing.view.set_progress.reset_mock()
+    playing.step()  # 61 ms at L1
+    assert playing.controller.cycle.shown.level == 1 and all(final for _, final in paints)
+    assert all(text == "" for (_, text), _ in playing.view.set_progress.call_args_list)
+    playing.clock.now += 1.1
+    playing.layers.signals.rested.emit()
+    playing.step(3.0)  # nothing plays any more: 491 ms at L4
+    assert playing.controller.cycle.shown.level == 4 and not all(final for _, final in paints)
 
 
 def test_what_runs_is_finished_while_a_stack_plays(playing: Any) -> None:
