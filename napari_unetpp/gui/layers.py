@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Layer
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
@@ -14,27 +14,22 @@ from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.camera import camera_of, window_of
 from napari_unetpp.gui.circle import Circle
 from napari_unetpp.gui.click_tool import ClickTool
-from napari_unetpp.gui.grids import Grid
 from napari_unetpp.gui.overlay import DEPTH, UNCERTAINTY, Overlay
-from napari_unetpp.gui.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex, grid_under, plane_of
+from napari_unetpp.gui.results import Results
 from napari_unetpp.gui.throttle import Throttle
 from napari_unetpp.session.pace import PLAYING
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import ImageChoice, Plane
 
-MARK = "napari_unetpp"
 SETTLE_MS = 30
 """How often, at most, it is looked at what is displayed, while a stack plays or the view is dragged."""
 
 REST_MS = int(1000 * PLAYING) + 100
 """Without another plane for this long the stack rests."""
 
-MAX_BYTES = 8 << 30
 LARGE_ENOUGH = 60.0
 """Screen px that an object measures at least when the view goes to it."""
-
-PAINT_TOOLS = ("paint", "erase", "fill", "polygon")
 
 
 class NapariLayers(QObject):
@@ -45,13 +40,10 @@ class NapariLayers(QObject):
         self.signals = LayerSignals()
         self._viewer = viewer
         self._versions: dict[Hashable, int] = {}
-        self._outputs: dict[Hashable, Labels] = {}
-        self._painted: dict[Hashable, int] = {}  # the level that an output is of
         self._shown: dict[Hashable, int] = {}  # the level that napari shows
         self._held: dict[Hashable, int] = {}  # the level that is worked on, whatever napari shows
-        self._covered: dict[Hashable, tuple[Labels, bool]] = {}
         self._watched: dict[Hashable, Layer] = {}
-        self._painter = Painter(self)
+        self._results = Results(viewer, self.signals.tool_picked.emit, self)
         self._circle = Circle(viewer, self.signals)
         self._uncertainty = Overlay(viewer, UNCERTAINTY)
         self._depth = Overlay(viewer, DEPTH)
@@ -97,9 +89,9 @@ class NapariLayers(QObject):
         return plane_of(layer, self._viewer.dims, version, self._level(layer), window)
 
     def result(self, plane: Plane) -> NDArray[Any] | None:
-        """What our output layer holds for this plane (a view)."""
-        output = self._output_for(plane)
-        return None if output is None else self._index(plane).view(output.data)
+        """What our result layer holds for this plane (a view)."""
+        layer = self._results.layer_of(self._index(plane))
+        return None if layer is None else self._index(plane).view(layer.data)
 
     def hold_level(self, image: Hashable, level: int) -> None:
         """Work on this level of an image from now on, whatever napari shows."""
@@ -114,47 +106,26 @@ class NapariLayers(QObject):
     # ------------------------------------------------------------------ writing
 
     def prepare(self, plane: Plane) -> None:
-        """Find our output layer for the image, or make it; its transforms follow the image's."""
+        """Find our result layer for the image, or make it; its transforms follow the image's."""
         image = self.layer(plane.image)
         if image is None:
             raise UnetppError("This image is no longer open: choose another one.")
-        index = self._index(plane)
-        grid = grid_under(image, index)
-        output = self._output(plane.image) or self._adopt(image)
-        before = self._painted.get(plane.image, index.level)
-        if output is None:
-            output = self._make(grid)
-        elif output.data.shape != grid.shape or before != index.level:
-            output.data = _blank(grid.shape)
-        self._outputs[plane.image], self._painted[plane.image] = output, index.level
-        output.events.mode.connect(self._on_mode)
-        grid.place(output)
+        self._results.prepare(image, self._index(plane))
 
     def paint(self, plane: Plane, region: Region, values: NDArray[Any], *, final: bool) -> bool:
         """Write a rectangle; False when the image or our layer is gone or was replaced."""
-        output, index = self._output_for(plane), self._index(plane)
-        if output is None or self.layer(plane.image) is None:
+        index = self._index(plane)
+        if self.layer(plane.image) is None or index.version != self._versions.get(plane.image, 0):
             return False
-        if index.version != self._versions.get(plane.image, 0):
-            return False
-        if values.dtype.itemsize > output.data.dtype.itemsize:
-            output.data = output.data.astype(values.dtype)  # more than 65535 objects
-        self._painter.paint(output, index, region, values, final=final)
-        return True
+        return self._results.paint(index, region, values, final=final)
 
     def cover(self, image: Hashable, *, hide: bool) -> None:
-        """Lock our output layer and hide it, or not: another one is corrected. It is done only once."""
-        output = self._output(image)
-        if output is not None and self._covered.get(image) != (output, hide):
-            self._covered[image] = (output, hide)
-            output.editable = False
-            output.visible = not hide
+        """Lock our result layer and hide it, or not: another one is corrected. It is done only once."""
+        self._results.cover(image, hide=hide)
 
     def uncover(self, image: Hashable) -> None:
         """Undo `cover`."""
-        output, _ = self._covered.pop(image, (None, False))
-        if output is not None and output in self._viewer.layers:
-            output.visible = output.editable = True
+        self._results.uncover(image)
 
     def show_circle(self, plane: Plane, diameter: float) -> None:
         """Draw a circle that can be resized over the image."""
@@ -210,7 +181,7 @@ class NapariLayers(QObject):
         self._displayed.stop()
         self._rest.stop()
         self._view.stop()
-        self._painter.close()
+        self._results.close()
         self._circle.hide()
         for emitter, callback in self._links:
             emitter.disconnect(callback)
@@ -218,10 +189,6 @@ class NapariLayers(QObject):
         for layer in self._watched.values():
             self._unwatch(layer)
         self._watched.clear()
-        for output in self._outputs.values():
-            output.events.mode.disconnect(self._on_mode)
-        self._outputs.clear()
-        self._covered.clear()
         self._circle.close()
         self._uncertainty.close()
         self._depth.close()
@@ -251,46 +218,16 @@ class NapariLayers(QObject):
         assert isinstance(plane.key, PlaneIndex)
         return plane.key
 
-    def _output(self, image: Hashable) -> Labels | None:
-        output = self._outputs.get(image)
-        return output if output is not None and output in self._viewer.layers else None
-
-    def _output_for(self, plane: Plane) -> Labels | None:
-        """Our layer, if it is of the level of the plane."""
-        same = self._painted.get(plane.image) == self._index(plane).level
-        return self._output(plane.image) if same else None
-
     def _level(self, layer: Layer) -> int:
         """The level that is worked on."""
         return self._held.get(layer.unique_id, getattr(layer, "data_level", 0))
-
-    def _adopt(self, image: Image) -> Labels | None:
-        """Our layer from an earlier dock of this viewer."""
-        shapes = [tuple(shape) for shape in image.level_shapes]
-        for layer in self._viewer.layers:
-            ours = isinstance(layer, Labels) and layer.metadata.get(MARK) == str(image.unique_id)
-            if ours and layer.data.shape in shapes and isinstance(layer.data, np.ndarray):
-                return layer
-        return None
-
-    def _make(self, grid: Grid) -> Labels:
-        selected = self._viewer.layers.selection.active
-        output = Labels(
-            _blank(grid.shape),
-            name=f"{grid.image.name} prediction",
-            metadata={MARK: str(grid.image.unique_id)},
-            **grid.transforms,
-        )
-        self._viewer.add_layer(output)
-        self._viewer.layers.selection.active = selected
-        return output
 
     def _watch(self) -> None:
         """Listen to the data, the names and the levels of the images that are open."""
         present = {layer.unique_id: layer for layer in self._images()}
         for key in self._watched.keys() - present.keys():
             self._unwatch(self._watched.pop(key))
-            self._outputs.pop(key, None)
+            self._results.forget(key)
         for key in present.keys() - self._watched.keys():
             layer = self._watched[key] = present[key]
             self._shown[key] = layer.data_level
@@ -320,15 +257,6 @@ class NapariLayers(QObject):
             self._shown[layer.unique_id] = layer.data_level
             self._on_dims()
 
-    def _on_mode(self, event: Any) -> None:
-        """A paint tool was picked on a result: it is corrected in a layer of its own."""
-        output = event.source
-        image = next((key for key, layer in self._outputs.items() if layer is output), None)
-        tool = str(output.mode)
-        if image is not None and tool in PAINT_TOOLS and output.editable:
-            output.mode = "pan_zoom"
-            self.signals.tool_picked.emit(image, tool)
-
     def _on_dims(self, _event: Any = None) -> None:
         self._displayed.event()
         self._rest.start()
@@ -340,13 +268,3 @@ class NapariLayers(QObject):
         for key, layer in list(self._watched.items()):
             self._circle.leave(key, self._level(layer))
             self.signals.plane_changed.emit(key)
-
-
-def _blank(shape: tuple[int, ...]) -> NDArray[np.uint16]:
-    if 2 * np.prod(shape, dtype=np.float64) > MAX_BYTES:
-        raise UnetppError(
-            f"A result layer for this stack of shape {shape} would not fit into memory."
-            " Crop the stack first, or use the command line."
-        )
-    # 16 bits: napari shows them as they are, while it converts wider ones at every repaint
-    return np.zeros(shape, np.uint16)

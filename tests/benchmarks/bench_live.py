@@ -3,7 +3,8 @@
     xvfb-run -a -s "-screen 0 1400x900x24" python tests/benchmarks/bench_live.py [--side 1024] [--json FILE]
         [--film FOLDER --film-model polyps --film-side 352]
 
-The image is a stack of shifted copies of a shipped sample; everything is warm. Reported per level, in ms:
+The image is a stack of shifted copies of a shipped sample; everything is warm. Reported in ms: `slider`,
+what the engine alone takes to show a level that is computed already; then per level:
 `first`, until any pixels of a plane that was just displayed are in the result layer, and `all`, until the
 result is final; `computed`, until the slider shows a level that was computed before (objects found before, or
 not yet: `decoded`); `pan`, until pixels come where a larger image was panned to while it is segmented. Then,
@@ -18,6 +19,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +184,43 @@ def pan(side: int) -> dict[str, float]:
     return found
 
 
+def slider(side: int, repeats: int) -> dict[str, Any]:
+    """What the engine takes for a computed level, without a window: a mask, and objects found before."""
+    from napari_unetpp.files.model_list import find_model
+    from napari_unetpp.session import jobs
+    from napari_unetpp.session.engine import TorchEngine
+    from napari_unetpp.session.values import Plane, Rule, ShowRequest
+    from napari_unetpp.session.workshop import Workshop
+
+    sample = np.asarray(imread(SAMPLES / "dense_fluorescence.png"))
+    times = -(-side // min(sample.shape[:2]))
+    data = np.tile(sample, (times, times))[:side, :side]
+    workshop, model = Workshop(TorchEngine()), find_model("nuclei")
+    plane = Plane("key", "image", "image", data, rgb=False)
+    result: dict[str, Any] = {"side": side}
+    for kind in ("mask", "labels"):
+        rule = Rule(kind, model.decode.threshold, model.decode.min_size, True)
+        request = ShowRequest(1, plane, model, "auto", 4, rule)
+
+        def show(level: int, request: ShowRequest = request) -> float:
+            start = time.perf_counter()
+            list(jobs.show(workshop, replace(request, level=level), lambda: False))
+            return 1000 * (time.perf_counter() - start)
+
+        for level in (4, 3, 2, 1):
+            show(level)  # computed, and decoded once
+        levels = {f"L{level}": median([show(level) for _ in range(repeats)]) for level in (1, 2, 3, 4)}
+        result[kind] = levels
+        workshop_kept = next(iter(workshop._kept.values()))
+        if kind == "mask":
+            anew = []
+            for _ in range(repeats):
+                workshop_kept.decoded.clear()
+                anew.append(show(4))
+            result["mask at another threshold"] = median(anew)
+    return result
+
+
 def film(frames: np.ndarray, model: str, level: int, rate: float) -> dict[str, Any]:
     """Play frames at a rate (1/s): which got their final mask while they were displayed?"""
     window = Window(frames, model, rgb=frames.ndim == 4)
@@ -229,6 +268,7 @@ def main() -> None:
     args = parser.parse_args()
     report: dict[str, Any] = {}
     if args.repeats:
+        report["slider"] = slider(args.side, 5)
         report["levels"] = levels(args.side, args.repeats)
     if args.pan:
         report["pan"] = pan(args.pan)

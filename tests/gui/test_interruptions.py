@@ -106,7 +106,7 @@ def test_partial_refresh_falls_back(
     from napari.layers import Labels
 
     monkeypatch.delattr(Labels, "_partial_labels_refresh")
-    with qtbot.waitSignal(dock._layers._painter._timer.timeout, timeout=60_000):
+    with qtbot.waitSignal(dock._layers._results._painter._timer.timeout, timeout=60_000):
         dock.form.segment_button.click()
     wait(dock)
     assert viewer.layers["cells prediction"].data.any()
