@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 
@@ -11,6 +11,7 @@ from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.pace import Pace
 from napari_unetpp.session.ports import Layers, View
 from napari_unetpp.session.presenter import Presenter, auto_scale
+from napari_unetpp.session.speed import ChartPoint
 from napari_unetpp.session.values import Plane, ShowRequest
 
 FLICKER = 0.1
@@ -51,7 +52,6 @@ class Following:
         self._state, self._wishes = presenter.state, wishes
         self._missed = False
         self._left: ShowRequest | None = None
-        self._foreseen: float | None = None
 
     def connect(self) -> None:
         """Listen."""
@@ -103,11 +103,11 @@ class Following:
             with suppress(UnetppError):
                 self.cycle.workshop.gaze.turn_to(self.presenter.plane())
 
-    def _on_finished(self, _shown: ShowRequest) -> None:
-        """How long it took tells how much comes on top of the network."""
-        if self._foreseen is not None:
-            self.pace.took(self.cycle.elapsed - self._foreseen)
-            self._foreseen = None
+    def _on_finished(self, shown: ShowRequest) -> None:
+        """How long a played plane took tells how much comes on top of the network."""
+        if self.pace.plays:
+            seconds = {point.level: point.seconds for point in self._points(shown)}
+            self.pace.took(self.cycle.elapsed - seconds[shown.level] * _megapixels(shown))
 
     # ------------------------------------------------------------------- helpers
 
@@ -128,11 +128,20 @@ class Following:
         with self._wishes.telling():
             plane = self.presenter.plane()
             request = self._wishes.request(plane)
-            scale = request.scale or auto_scale(request.model, plane)
-            megapixels = plane.shape[0] * plane.shape[1] * scale**2 / 1e6
-            points = self.presenter.costs.points(request.model, request.device)
+            megapixels, points = _megapixels(request), self._points(request)
             level = self.pace.level(request.level, points, megapixels)
-            seconds = megapixels * next(point.seconds for point in points if point.level == level)
+            seconds = {point.level: point.seconds for point in points}
             self.presenter.tell_pace(request.model, level)
-            self.cycle.show(replace(request, level=level, preview=seconds > FLICKER))
-            self._foreseen = seconds
+            preview = seconds[level] * megapixels > FLICKER
+            self.cycle.show(replace(request, level=level, preview=preview))
+
+    def _points(self, request: ShowRequest) -> Sequence[ChartPoint]:
+        """What each depth of the model costs."""
+        return self.presenter.costs.points(request.model, request.device)
+
+
+def _megapixels(request: ShowRequest) -> float:
+    """Of the working grid."""
+    height, width = request.plane.shape
+    scale = request.scale or auto_scale(request.model, request.plane)
+    return height * width * scale**2 / 1e6

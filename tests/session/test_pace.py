@@ -107,6 +107,16 @@ def test_the_depth_is_lowered_while_a_stack_plays_and_returns(playing: Any) -> N
     assert playing.view.set_readout.call_args[0][0].startswith("L4")
 
 
+def test_a_run_that_was_not_played_does_not_slow_the_pace(playing: Any) -> None:
+    """A plane that was abandoned, and then a long run, once counted as what comes on top of the network."""
+    for _ in range(3):
+        playing.step()
+    playing.clock.now += 1.1
+    playing.controller.cycle._began -= 10.0  # a long run ends when nothing plays any more
+    playing.controller.cycle.finished.emit(playing.controller.cycle.shown)
+    assert playing.controller.following.pace._on_top < 1.0
+
+
 def test_a_short_run_shows_its_result_and_nothing_before(playing: Any) -> None:
     """Previews and the progress bar once cost the window as much time as the network took."""
     paints = playing.layers.paints
