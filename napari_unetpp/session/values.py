@@ -104,7 +104,7 @@ class Rule:
 class ShowRequest:
     """Show `level` of `plane`: from the kept maps where they exist, else by the network.
 
-    `preview` asks for tiles to be painted as they come; one without is short: nothing is told of its progress.
+    `preview` asks for tiles to be painted as they come; one without is short, its progress not told.
     """
 
     generation: int
