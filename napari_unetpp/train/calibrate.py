@@ -17,6 +17,7 @@ from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.files.model_file import read_tensors, save_model
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.look import Seen
 from napari_unetpp.train.samples import hold_out, load_sample
 from napari_unetpp.train.validate import LEVEL_MARGIN, Predicted, mean_dice, pooled_ap50, predict_samples
 
@@ -29,6 +30,9 @@ LIMITS = (0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.0125, 0.009, 0.006, 0.004, 0.0
 BETWEEN = 3
 """So many more are tried between it and the next looser one."""
 
+
+EVIDENCE = 100_000
+"""Labelled pixels that a fine-tuning must hold out for a rule: of fewer, chance decides 0.003 of Dice."""
 
 WORTH = 0.6
 """A rule that executes more than this share of the deepest level's FLOPs saves too little to be a choice."""
@@ -84,6 +88,15 @@ def choose_stopping(
         between = np.geomspace(looser, rule.limit, BETWEEN + 2)[1:-1]
         rule = _loosest(measured, [float(f"{limit:.2g}") for limit in between]) or rule
     return rule if rule is not None and rule.share <= WORTH else None
+
+
+def stopping_of(seen: Sequence[Seen], info: ModelInfo) -> tuple[StoppingRule | None, str]:
+    """The rule of a fine-tuned model, from its held-out labels; else None, and why."""
+    known = sum(int(np.count_nonzero(s.known)) for s in seen)
+    if known < EVIDENCE:
+        return None, f"its rule needs {EVIDENCE:,} held-out labelled pixels, here are {known:,}"
+    rule = choose_stopping([s.predicted(info) for s in seen], info)
+    return rule, "" if rule else f"no rule stays within {TOLERANCE:g} Dice of the deepest level for less work"
 
 
 def _loosest(

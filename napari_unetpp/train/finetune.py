@@ -24,6 +24,7 @@ from napari_unetpp._types import (
 from napari_unetpp.engine.device import choose_device
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import look, outcome, parent
+from napari_unetpp.train.calibrate import stopping_of
 from napari_unetpp.train.corrections import make_lesson
 from napari_unetpp.train.held_out import hold_out, without
 from napari_unetpp.train.lesson_patches import LessonSource
@@ -194,20 +195,24 @@ class _Run:
 
     def _finish(self) -> FinetuneDone:
         """Score the best weights on the held-out pixels, all levels, and write the card."""
-        info, after, better = self.info, None, None
+        info, after, better = replace(self.info, stopping=None), None, None
         notes = [*self.notes, *self.tuner.notes]
         if self.before is not None:
             seen = look.look(
                 self._looker(self.best_state), self.lessons, self.held.blocks, self.info.net.depth
             )
             after = look.score(seen, self.info, self.held)
-            info = replace(info, validation=after, recommended_level=recommend_level(after))
+            stopping, why_not = stopping_of(seen, info)
+            info = replace(
+                info, validation=after, recommended_level=recommend_level(after), stopping=stopping
+            )
+            if self.request.model.stopping and not stopping:
+                notes.append(f"No Auto: {why_not}.")
             better = outcome.quality(after) > outcome.quality(self.before)
             if self.best_state is self.start_state:
                 notes.append("No step was better than the model it started from: these are its weights.")
         info = replace(
             info,
-            stopping=None,  # where Auto may stop was measured for other weights and other images
             provenance=outcome.provenance(
                 self.request,
                 self.lessons,

@@ -15,7 +15,9 @@ from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.corrections import Lesson
 from napari_unetpp.train.held_out import Block, HeldOut
+from napari_unetpp.train.samples import Sample
 from napari_unetpp.train.scores import Matches, class_dice_iou, dice_iou, match_objects
+from napari_unetpp.train.validate import Predicted
 
 Maps = NDArray[np.float32]
 
@@ -66,6 +68,19 @@ class Seen:
     def labels(self) -> NDArray[np.int32]:
         """The labels of the block."""
         return self.lesson.labels[self.block.region.slices]
+
+    def predicted(self, info: ModelInfo) -> Predicted:
+        """The same as a held-out image of its own; what is not known there is ignored."""
+        sample = Sample(
+            stem=self.lesson.name,
+            image=np.empty((0, *self.known.shape), np.float16),
+            labels=self.labels,
+            ignore=~self.known,
+            objects=bool(self.lesson.whole.any() and self.known.all()),
+            maps=None,
+            kind=(False, False),
+        )
+        return Predicted(sample, info.net.levels, self.maps.astype(np.float16))
 
 
 def look(looker: Looker, lessons: Sequence[Lesson], blocks: Sequence[Block], levels: int) -> list[Seen]:

@@ -31,7 +31,7 @@ from napari_unetpp.files.folders import read_label, read_pairs
 from napari_unetpp.files.images import read_image
 from napari_unetpp.files.model_file import read_tensors, save_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train import tuner
+from napari_unetpp.train import calibrate, tuner
 from napari_unetpp.train.finetune import finetune
 from napari_unetpp.train.held_out import HeldOut
 from napari_unetpp.train.lesson_loss import LessonLoss
@@ -119,6 +119,20 @@ def test_auto_has_to_be_calibrated_anew(tiny_model: ModelInfo, cells: list[Label
     rule = StoppingRule((0.3,) * 3, (0.1,) * 3, 0.05, 0.003, 0.4, scores)
     done = tune(replace(tiny_model, stopping=rule), cells[:1])
     assert done.info.stopping is None
+    assert any(note.startswith("No Auto: its rule needs 100,000 held-out") for note in done.notes)
+
+
+def test_auto_is_calibrated_on_what_was_held_out(
+    tiny_model: ModelInfo, cells: list[LabelledPlane], monkeypatch
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(calibrate, "EVIDENCE", SIDE * SIDE)
+    monkeypatch.setattr(calibrate, "WORTH", 2.0)  # an untrained network saves nothing by stopping
+    done = tune(tiny_model, cells[:4])
+    rule = done.info.stopping
+    assert rule is not None and done.after is not None
+    deepest = done.after.levels[done.info.net.depth]
+    assert rule.scores.dice is not None and deepest.dice is not None
+    assert rule.scores.dice >= deepest.dice - calibrate.TOLERANCE - 1e-6
 
 
 def test_what_is_kept_is_what_was_measured(
