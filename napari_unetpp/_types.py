@@ -38,6 +38,9 @@ ENCODERS = ("resnet18", "efficientnet-b0")
 POOLING_ENCODERS = ("efficientnet-b0",)
 """Those that weigh channels by their mean over the whole input."""
 
+EDGE_CAP = 9
+"""Pixels of the working grid at which the output ``edge_distance`` of an instance model is 1."""
+
 Supervision = Literal["deep", "last"]
 SUPERVISIONS: tuple[Supervision, ...] = ("deep", "last")
 
