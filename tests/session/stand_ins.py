@@ -22,6 +22,8 @@ from napari_unetpp._types import (
     TileDone,
     UnetppError,
 )
+from napari_unetpp.engine.grids import Grids
+from napari_unetpp.engine.window import Window
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.ports import LayerSignals
@@ -79,12 +81,12 @@ class FakeEngine(TorchEngine):
                 yield TileDone(request.generation, level, region, maps, done, total, depth)
         yield PredictDone(request.generation, request.level, 0.1, 10, 0, False, flops=FLOPS)
 
-    def window(self, cache: Any, request: Any, evaluator: Any, kept: Any, region: Region) -> np.ndarray:
+    def window(self, cache: Any, request: Any, evaluator: Any, kept: Any, region: Region) -> Window:
         self.windows.append((region, kept is not None))
         if kept is not None:
             return super().window(cache, request, evaluator, kept, region)
         part = request.plane.data[region.slices].astype(np.float32)
-        return np.stack([part, part])
+        return Window(np.stack([part, part]), region, region, Grids(request.plane.shape, request.plane.shape))
 
     def time_levels(self, evaluator: Any, should_stop: Any) -> Iterator[Mapping[int, float]]:
         yield {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}
