@@ -3,7 +3,9 @@
 Level 1 is evaluated everywhere. Then, level by level, a square goes deeper while more of its pixels are
 expected to change on the way to the deepest level than the model's rule allows, and the others are left
 as they are (early exit; Teerapittayanon et al., BranchyNet, ICPR 2016, arXiv 1709.01686, for whole
-images). An object goes deeper as a whole: none is put together from two levels, which would split it.
+images). An object goes deeper as a whole: none is put together from two levels, which would split it. And
+where a deeper level puts foreground up to the edge of a square, the square beside it follows (`cut_off`): a
+shallow level may see nothing of a dim object, and its border would be as straight as the edge.
 
 Of a node only what these squares need is evaluated: rectangles around them, with the margin that its deeper
 neighbours read (`net.graph.margins`), laid side by side on one sheet, or all of it where that is less work.
@@ -13,7 +15,7 @@ level gives for the whole plane. Everything here is a function of plain arrays a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +37,9 @@ SQUARE = 16
 
 GAP = 2
 """Empty px between the parts of a sheet."""
+
+FLAT = 0.25
+"""Foreground that ends at this share of the edge between two squares of different depth was cut off there."""
 
 GAP_CLOSED = 4
 """Pieces of the foreground this close (px) are taken for one object."""
@@ -115,27 +120,30 @@ def go_deeper(
 
 
 def cut_off(found: NDArray[np.bool_], active: Squares, square: int) -> Squares:
-    """Squares that are not active, but next to an active one whose foreground reaches their common edge.
-
-    What the level of the active squares finds may go on there, where a shallower one saw nothing.
+    """Squares that stopped, but at whose edge the foreground of an active one ends: it may go on in them.
 
     Parameters
     ----------
     found : ndarray of bool, shape (Y, X)
-        Foreground at the level of the active squares.
+        Foreground, of active squares at a deeper level than of the others.
     """
     inside = found & pixels(active, square, found.shape)
-    reached = np.zeros_like(active)
-    for axis, (this, that) in ((0, (reached[:-1], reached[1:])), (1, (reached[:, :-1], reached[:, 1:]))):
+    flat = np.zeros_like(active)
+    for axis in (0, 1):
         edge = np.arange(square, found.shape[axis], square)
-        that |= _touched_along(inside.take(edge - 1, axis), square, 1 - axis)
-        this |= _touched_along(inside.take(edge, axis), square, 1 - axis)
-    return reached & ~active
+        before, after = edge - 1, edge
+        for here, there, to in ((before, after, 1), (after, before, 0)):
+            ends = inside.take(here, axis) & ~found.take(there, axis)
+            starts = np.arange(0, ends.shape[1 - axis], square)
+            counts = np.add.reduceat(ends, starts, axis=1 - axis, dtype=np.intp)
+            flat[_all_but_one(axis, to)] |= counts >= square * FLAT
+    return flat & ~active
 
 
-def _touched_along(line: NDArray[np.bool_], square: int, axis: int) -> Squares:
-    """Whether lines of pixels meet a square, along one axis."""
-    return np.logical_or.reduceat(line, np.arange(0, line.shape[axis], square), axis=axis)  # type: ignore[no-any-return]
+def _all_but_one(axis: int, start: int) -> tuple[slice, ...]:
+    """Index of the squares after (`start` 1) or before (0) the edges along an axis."""
+    along = slice(1, None) if start else slice(None, -1)
+    return (along, slice(None)) if axis == 0 else (slice(None), along)
 
 
 def _whole_objects(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -307,13 +315,42 @@ def _pack(
     return (-(-(y + high) // step) * step, sheet_width), [places[n] for n in range(len(sizes))]
 
 
-def step_flops(level: int, squares: Squares, config: NetConfig, plane: tuple[int, int], square: int) -> int:
-    """FLOPs of taking squares from the level before to `level`."""
-    total = 0
-    for node in graph.nodes(level, config.arch)[len(graph.nodes(level - 1, config.arch)) :]:
-        found = sheet(node, squares, config, plane, square)
-        total += graph.node_flops(node, config, *plane) if found is None else sheet_flops(node, found, config)
-    return total
+class Coverage:
+    """Where the nodes of a plane are known so far, and what is still to be evaluated.
+
+    Parameters
+    ----------
+    config, plane, square
+        As of `sheet`.
+    complete : collection of Node
+        Nodes that are known everywhere.
+    """
+
+    def __init__(
+        self, config: NetConfig, plane: tuple[int, int], square: int, complete: Collection[Node]
+    ) -> None:
+        self.config, self.plane, self.square = config, plane, square
+        self.complete = set(complete)
+        self._reached: dict[Node, Squares] = {}
+
+    def steps(self, level: int, squares: Squares) -> Iterator[tuple[Node, Sheet | None]]:
+        """What squares lack of the nodes of a level, in order: parts of a node, or None for all of it."""
+        nowhere = np.zeros_like(squares)
+        for node in graph.nodes(level, self.config.arch):
+            lacking = squares & ~self._reached.get(node, nowhere)
+            if node in self.complete or not lacking.any():
+                continue
+            found = None if level == 1 else sheet(node, lacking, self.config, self.plane, self.square)
+            if found is None and self.complete.issuperset(graph.inputs(node, self.config.arch)):
+                self.complete.add(node)
+            yield node, found
+            self._reached[node] = self._reached.get(node, nowhere) | squares
+
+    def step_flops(self, node: Node, found: Sheet | None) -> int:
+        """FLOPs of such a step."""
+        if found is None:
+            return graph.node_flops(node, self.config, *self.plane)
+        return sheet_flops(node, found, self.config)
 
 
 def sheet_flops(node: Node, found: Sheet, config: NetConfig) -> int:
