@@ -23,7 +23,9 @@ def samples(data_root: Path) -> list[Sample]:
     return [load_sample(pair, POLYPS) for pair in read_pairs(data_root / "polyps_kvasir" / "train")[:60:10]]
 
 
-def test_patches_of_frames(samples: list[Sample]) -> None:
+def test_patches_of_frames(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "FOLDED", 1.0)
+    samples = [*samples, *frames.folded(samples, np.random.default_rng(0))]
     first, again = (
         PatchSource(samples, POLYPS, np.random.default_rng(5), frames.FRAMES).batch(24, FRAME)
         for _ in range(2)
