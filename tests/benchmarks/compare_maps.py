@@ -1,11 +1,11 @@
-"""Which separating maps let every level part neighbours: short runs from one start, with the same steps and seed.
+"""Which separating maps let every level part neighbours: short runs from one start.
 
     python tests/benchmarks/compare_maps.py $UNETPP_DATA ../shared/start/nuclei_local_maps.safetensors \
         --steps 150 --json maps.jsonl
 
 The start is a plain state dict with six outputs a head (see its README); each variant keeps the heads of its
-own outputs and goes on with them alone. All learn from the four sets of nuclei (shares 4, 2, 1, 1), a tenth of
-each held out; there every variant gets its best rule for objects (`choose_decode`, `choose_shifts`). Printed:
+own outputs and goes on with them alone, for the same steps with the same seed. All learn from the four sets of
+nuclei (shares 4, 2, 1, 1), a tenth of each held out; there every variant gets its best rule for objects (`choose_decode`, `choose_shifts`). Printed:
 AP50 and Dice on held-out images per level, and the mean AP50 over the data sets. `--only` runs one variant.
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from napari_unetpp.train.model_size import at_model_size
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from scipy import ndimage
@@ -36,7 +37,6 @@ from napari_unetpp.train.data import targets
 from napari_unetpp.train.data.patches import PatchSource, variation_of
 from napari_unetpp.train.even_levels import choose_shifts, shift_maps
 from napari_unetpp.train.fit import Fit, FitOptions
-from napari_unetpp.train.model_size import at_model_size
 from napari_unetpp.train.norms import measure_norms
 from napari_unetpp.train.samples import Sample, hold_out, load_sample
 from napari_unetpp.train.validate import choose_decode, mean_dice, pooled_ap50, predict_samples
@@ -161,8 +161,9 @@ def run(
     info, net = card(outputs), network(start, outputs)
     source = PatchSource(train, info, np.random.default_rng(options.seed), variation_of(info), shares=SHARES)
     torch.manual_seed(options.seed)
-    steps = dict(steps=options.steps, patch=256, batch=4, rate=options.rate, grow=False, dtype=options.dtype)
-    fit = Fit(net, source, info, FitOptions(**steps))
+    fit = Fit(
+        net, source, info, FitOptions(steps=options.steps, rate=options.rate, grow=False, dtype=options.dtype)
+    )
     if variant == "old maps":
         fit.loss = OldLoss(info)
     begun = time.monotonic()
