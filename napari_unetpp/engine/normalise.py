@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Normalisation, UnetppError
+from napari_unetpp.engine.robust_range import DIM, MANY, Range, dim_share, find_range
 
 Image = NDArray[Any]
 
@@ -116,15 +117,30 @@ def _noise(image: Image) -> float:
 def measure(image: Image, rule: Normalisation = DEFAULT_RULE) -> NormStats:
     """Measure the intensity range of one plane, jointly over R, G and B.
 
-    The range is at least `NOISE_FACTOR` times the noise, so that a plane that holds
-    nothing but noise is not stretched until the noise looks like objects.
+    By the rule ``percentile`` between two percentiles of all pixels, by ``robust`` from what stands out
+    of the background (see `engine.robust_range`). The range is at least `NOISE_FACTOR` times the noise, so
+    that a plane that holds nothing but noise is not stretched until the noise looks like objects.
     """
     sample = _sample(image)
     if sample.size == 0:
         return NormStats(0.0, 1.0)
+    if rule.rule == "robust":
+        found = find_range(image, _noise(image))
+        return NormStats(found.low, found.high)
     low, high = _percentiles(sample, image.dtype, (rule.low, rule.high))
     floor = max(NOISE_FACTOR * _noise(image), 1e-6 * max(abs(low), abs(high)), 1e-12)
     return NormStats(low, max(high, low + floor))
+
+
+def range_notes(image: Image, stats: NormStats) -> tuple[str, ...]:
+    """What the user should know of a range: whether much of what stands out hardly shows in it."""
+    dim = dim_share(image, _noise(image), Range(stats.low, stats.high))
+    if dim < MANY:
+        return ()
+    return (
+        f"{dim:.0%} of what stands out is dimmer than a {1 / DIM:.0f}th of the range of intensities "
+        f"({stats.low:.4g} to {stats.high:.4g}) and may be missed: give a narrower range",
+    )
 
 
 def _percentiles(
