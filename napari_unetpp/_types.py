@@ -54,6 +54,10 @@ class UnetppError(Exception):
     """An error whose text is meant for the user: what was given, expected, and what to do."""
 
 
+class UsageError(UnetppError):
+    """Options that contradict each other or the model, whatever the image; the command line exits with 2."""
+
+
 # ---------------------------------------------------------------- the network
 
 
@@ -120,15 +124,38 @@ class Normalisation:
 
 
 @dataclass(frozen=True, slots=True)
+class ScaleSearch:
+    """How the scale of an image is found whose objects have an unknown size (see `engine.scale_search`).
+
+    Attributes
+    ----------
+    level : int
+        Level of the network that looks at the sample.
+    """
+
+    level: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class SamplingRule:
     """How the working grid follows from the image.
 
     ``frame``: the longer side of its lit part becomes `value` px; ``pixel``: a pixel becomes
-    `value` micrometres; ``object``: a typical object becomes `value` px in diameter.
+    `value` micrometres; ``object``: a typical object becomes `value` px in diameter, which is searched
+    for as `search` says (None: the defaults of `ScaleSearch`) where nobody gives it.
     """
 
     kind: Literal["frame", "pixel", "object"] = "object"
     value: float = 20.0
+    search: ScaleSearch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleChoice:
+    """Working grid = input grid times `scale`; `reason` is a part of a sentence that says why."""
+
+    scale: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +344,8 @@ class PredictRequest:
         Somebody waits: show level 1 of all visible tiles first, also where that is computed twice.
     generation : int
         Number of the request; answers of older ones are dropped.
+    range : (float, float) or None
+        Intensities that become 0 and 1; None: measured.
     """
 
     image: NDArray[Any]
@@ -327,6 +356,7 @@ class PredictRequest:
     all_levels: bool = True
     glance: bool = False
     generation: int = 0
+    range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -404,6 +434,12 @@ class Segmentation:
         Entropy of the foreground probability about the threshold, in [0, 1].
     depth : ndarray of uint8, shape (Y, X)
         The level from which each pixel comes.
+    scale : float
+        Working grid = input grid times `scale`.
+    scale_reason : str
+        Why, as a part of a sentence.
+    range : (float, float)
+        Intensities that were 0 and 1 for the network.
     notes : tuple of str
         What was unusual about the input and how it was handled.
     """
@@ -414,6 +450,9 @@ class Segmentation:
     level: int
     uncertainty: NDArray[np.float32]
     depth: NDArray[np.uint8]
+    scale: float
+    scale_reason: str
+    range: tuple[float, float]
     notes: tuple[str, ...] = ()
 
 
