@@ -152,10 +152,14 @@ class SamplingRule:
 
 @dataclass(frozen=True, slots=True)
 class ScaleChoice:
-    """Working grid = input grid times `scale`; `reason` is a part of a sentence that says why."""
+    """Working grid = input grid times `scale`; `reason` is a part of a sentence that says why.
+
+    `weak`: nothing spoke for any scale, so that it is 1; the user had better say how large the objects are.
+    """
 
     scale: float
     reason: str
+    weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)

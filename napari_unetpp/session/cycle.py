@@ -9,9 +9,12 @@ from functools import partial
 from psygnal import Signal
 
 from napari_unetpp.session import jobs, wording
+from napari_unetpp.session.image_words import range_text
 from napari_unetpp.session.ports import Layers, Runner, View
+from napari_unetpp.session.scales import in_pixels
 from napari_unetpp.session.values import (
     Event,
+    Interval,
     Job,
     Paint,
     Phase,
@@ -20,6 +23,7 @@ from napari_unetpp.session.values import (
     RunEvent,
     Saved,
     SaveRequest,
+    Scaled,
     ShowRequest,
     Speed,
     Stopped,
@@ -45,8 +49,11 @@ class Cycle:
         The request whose result our layer shows.
     levels : tuple of int
         Levels whose maps are kept for the plane of `shown`, at its scale and model.
+    range : (float, float) or None
+        Intensities that were 0 and 1 for the network in what is shown.
     """
 
+    scaled = Signal(Scaled)
     measured = Signal(Speed)
     finished = Signal(ShowRequest)
     ready = Signal(Ready)
@@ -57,6 +64,7 @@ class Cycle:
         self.running: ShowRequest | None = None
         self.shown: ShowRequest | None = None
         self.levels: tuple[int, ...] = ()
+        self.range: Interval | None = None
         self._generation = 0
         self._began = 0.0
         self._short = False
@@ -110,8 +118,9 @@ class Cycle:
         self._generation += 1
         if self.running is not None:
             self.runner.stop()
-        self.running = self.shown = None
+        self.running = self.shown = self.range = None
         self.levels = ()
+        self.view.set_range_used("")
         self.view.set_busy(False)
         self.view.set_can_save(False)
         if not self._warming:
@@ -134,6 +143,10 @@ class Cycle:
         if isinstance(event, Ready):
             self._warm = True
             self.ready.emit(event)
+        elif isinstance(event, Scaled):
+            if self.running is not None and self.running.plane is event.plane:
+                self.running = replace(self.running, choice=event.choice)
+            self.scaled.emit(event)
         elif isinstance(event, Speed):
             if len(event.levels) > 1:
                 self._timed.add((event.model, event.wanted))
@@ -164,8 +177,10 @@ class Cycle:
             self.view.set_message(wording.stopped(event.done, event.total))
         else:
             self.shown, self.running = self.running, None
-            self.levels = event.levels
-            self.view.set_message(*wording.result(event, self.shown.rule))
+            self.levels, self.range = event.levels, event.range
+            self.view.set_range_used(range_text(event.range))
+            rule = in_pixels(self.shown.rule, self.shown.model, event.choice.scale)
+            self.view.set_message(*wording.result(event, rule))
             self.finished.emit(self.shown)
 
     def _on_end(self, generation: int, error: BaseException | None) -> None:

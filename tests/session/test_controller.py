@@ -290,8 +290,8 @@ def test_a_frozen_request_does_not_follow_the_state(sitting: Any) -> None:
     sitting.view.signals.segment_pressed.emit()
     request = sitting.controller.cycle.running
     assert replace(request, level=1).level == 1
-    sitting.controller.state.min_size = 3
-    assert request.rule.min_size == 15
+    sitting.controller.state.threshold = 0.7
+    assert request.rule.threshold == 0.5
 
 
 def test_panning_tells_what_runs_where_to_go_next(sitting: Any) -> None:
@@ -299,7 +299,8 @@ def test_panning_tells_what_runs_where_to_go_next(sitting: Any) -> None:
     here, there = Region(0, 0, 20, 20), Region(40, 40, 60, 60)
     runner.inline, layers.viewport = False, here
     sitting.view.signals.segment_pressed.emit()
-    runner.step(), runner.step()
+    while not engine.predicted:
+        runner.step()
     assert engine.current_view() == here
     layers.viewport = there
     layers.signals.view_moved.emit()
@@ -314,7 +315,8 @@ def test_panning_over_another_image_does_not_lead_astray(sitting: Any) -> None:
     runner, layers, engine = sitting.runner, sitting.layers, sitting.engine
     runner.inline, layers.viewport = False, Region(0, 0, 20, 20)
     sitting.view.signals.segment_pressed.emit()
-    runner.step(), runner.step()
+    while not engine.predicted:
+        runner.step()
     layers.versions["cells"] = 7  # its data were replaced, which is told a little later
     layers.signals.view_moved.emit()
     assert engine.current_view() is None
