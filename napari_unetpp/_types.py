@@ -491,9 +491,11 @@ class LabelledPlane:
     background : int or None
         ``sparse``: the label value that stands for background.
     scale : float or None
-        Working grid = input grid times `scale`; None follows the model's sampling rule.
+        Working grid = input grid times `scale`; None: decided as for segmenting (see `engine.scale`).
     objects : bool
         Whether labels tell objects apart (instance models learn to separate from these only).
+    range : (float, float) or None
+        Intensities that become 0 and 1; None: measured.
     """
 
     name: str
@@ -505,6 +507,7 @@ class LabelledPlane:
     background: int | None = None
     scale: float | None = None
     objects: bool = True
+    range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo, ScaleChoice, ShouldStop, UsageError, never_stop
-from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.normalise import NormStats
 from napari_unetpp.engine.sampling import choose_scale, scale_for, working_shape
 from napari_unetpp.engine.scale_search import search_scale
 
+if TYPE_CHECKING:
+    from napari_unetpp.engine.evaluator import Evaluator
+
 GIVEN = "given"
+
+
+def scale_number(scale: float | Literal["auto"]) -> float | None:
+    """The scale that was given; None for "auto"."""
+    if isinstance(scale, str) and scale != "auto":
+        raise UsageError(f"scale {scale!r} was given; expected a number or 'auto'.")
+    return None if isinstance(scale, str) else float(scale)
 
 
 def check_size(info: ModelInfo, *, scale: float | None, diameter: float | None) -> None:
@@ -31,6 +41,16 @@ def check_size(info: ModelInfo, *, scale: float | None, diameter: float | None) 
         )
     if not 0 < diameter < float("inf"):
         raise UsageError(f"diameter {diameter} was given; expected a number of pixels above 0.")
+
+
+def check_range(given: tuple[float, float] | None) -> tuple[float, float] | None:
+    """A range that somebody gave, as two finite numbers, the lower one first, or an error."""
+    if given is None:
+        return None
+    low, high = given
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise UsageError(f"range {low} {high} was given; expected two finite numbers, the lower one first.")
+    return float(low), float(high)
 
 
 def given_scale(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ScaleChoice, ShouldStop, never_stop
-from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.normalise import NormStats
+
+if TYPE_CHECKING:
+    from napari_unetpp.engine.evaluator import Evaluator
 
 UNSURE = "not sure of any scale: 1 kept; set the circle or --diameter"
 

@@ -18,6 +18,7 @@ from napari_unetpp._types import (
     NetConfig,
     Normalisation,
     SamplingRule,
+    ScaleSearch,
     ScoreSet,
     StoppingRule,
     UnetppError,
@@ -80,7 +81,9 @@ def _card(card: Any) -> ModelInfo:
             _number(normalisation["low"], 0, 100), _number(normalisation["high"], 0, 100)
         ),
         sampling=SamplingRule(
-            _one_of(sampling["kind"], ("frame", "pixel", "object")), _number(sampling["value"], 1e-6, 1e6)
+            _one_of(sampling["kind"], ("frame", "pixel", "object")),
+            _number(sampling["value"], 1e-6, 1e6),
+            _search(sampling.get("search"), net),
         ),
         decode=DecodeRule(
             threshold=_number(decode["threshold"], 0, 1),
@@ -116,6 +119,12 @@ def _net(net: Mapping[str, Any]) -> NetConfig:
         supervision=_one_of(net.get("supervision", "deep"), SUPERVISIONS),
         encoder=encoder,
     )
+
+
+def _search(search: Any, net: NetConfig) -> ScaleSearch | None:
+    if search is None:
+        return None
+    return ScaleSearch(level=_integer(search["level"], net.levels[0], net.depth))
 
 
 def _scores(scores: Any) -> ScoreSet | None:
