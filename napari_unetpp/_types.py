@@ -41,6 +41,9 @@ POOLING_ENCODERS = ("efficientnet-b0",)
 EDGE_CAP = 9
 """Pixels of the working grid at which the output ``edge_distance`` of an instance model is 1."""
 
+SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 8.0
+"""Between these an image can be shrunk or magnified before the network sees it."""
+
 Supervision = Literal["deep", "last"]
 SUPERVISIONS: tuple[Supervision, ...] = ("deep", "last")
 

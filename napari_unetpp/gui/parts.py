@@ -94,11 +94,14 @@ def combo_box(name: str, accessible: str, tip: str) -> QComboBox:
     return combo
 
 
-def note(name: str) -> QLabel:
-    """Text that wraps."""
+def note(name: str, *, lines: int = 0) -> QLabel:
+    """Text that wraps, with room for so many lines: nothing below moves when the text changes."""
     label = QLabel()
     label.setObjectName(name)
     label.setWordWrap(True)
+    if lines:
+        label.setMinimumHeight(lines * label.fontMetrics().lineSpacing() + 2)
+        label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
     return label
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from psygnal import Signal
 
 from napari_unetpp.session import jobs, wording
-from napari_unetpp.session.image_words import range_text
+from napari_unetpp.session.image_words import RANGE_UNKNOWN, range_text
 from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.scales import in_pixels
 from napari_unetpp.session.values import (
@@ -120,7 +120,7 @@ class Cycle:
             self.runner.stop()
         self.running = self.shown = self.range = None
         self.levels = ()
-        self.view.set_range_used("")
+        self.view.set_range_used(RANGE_UNKNOWN)
         self.view.set_busy(False)
         self.view.set_can_save(False)
         if not self._warming:

@@ -8,6 +8,7 @@ from napari_unetpp._types import ModelInfo, ScaleChoice
 from napari_unetpp.session.values import Interval, Plane, Tone
 
 COLOUR = "a colour image is displayed as it is, without contrast limits: its range is measured"
+RANGE_UNKNOWN = "intensities: measured by Segment"
 WEAK = "no clear object size"
 
 
@@ -77,5 +78,5 @@ def reason(choice: ScaleChoice) -> str:
 
 
 def range_text(used: Interval) -> str:
-    """Which intensities a result was made of."""
-    return f"{used[0]:.4g} to {used[1]:.4g}"
+    """Which intensities were 0 and 1 for the network in what is shown."""
+    return f"intensities {used[0]:.4g} to {used[1]:.4g}"

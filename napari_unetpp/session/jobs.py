@@ -70,7 +70,7 @@ def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> I
     start = time.perf_counter()
     plane, pixels = request.plane, Pixels(workshop.engine.clean, request.plane)
     scaled = yield from with_scale(workshop, request, pixels, should_stop, request.generation)
-    if scaled is None:
+    if scaled is None or should_stop():
         yield Stopped(request.generation, 0, 0)
         return
     request = scaled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
-from napari_unetpp._types import ModelInfo, ScaleChoice
+from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE, ModelInfo, ScaleChoice
 from napari_unetpp.session.values import Interval, Plane, Rule, model_key
 
 Key = tuple[Hashable, int, str]
@@ -68,9 +68,7 @@ def on_level(choice: ScaleChoice, made_on: Plane, plane: Plane) -> ScaleChoice:
 
 def within_limits(scale: float) -> float:
     """The nearest scale that can be worked at."""
-    from napari_unetpp.engine.sampling import LARGEST, SMALLEST
-
-    return min(max(scale, SMALLEST), LARGEST)
+    return min(max(scale, SMALLEST_SCALE), LARGEST_SCALE)
 
 
 def working_min_size(pixels: int, scale: float) -> int:

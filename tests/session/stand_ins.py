@@ -128,6 +128,7 @@ class FakeLayers:
         self.paints: list[tuple[Region, bool]] = []
         self.viewport: Region | None = None
         self.factor = 1.0
+        self.point: int | None = None
         self.contrast: tuple[float, float] = (0.0, 1.0)
 
     def images(self) -> list[ImageChoice]:
@@ -142,8 +143,10 @@ class FakeLayers:
         data = self.arrays[image]
         key = (image, self.versions.get(image, 0))
         level = None if self.factor == 1 else int(np.log2(self.factor))
+        data = data if self.point is None else data[self.point]
+        place = [part for part in (self.point, level) if part is not None]
         return Plane(
-            key if level is None else (*key, level),
+            (*key, *place),
             image,
             str(image),
             data,
@@ -197,6 +200,11 @@ class FakeLayers:
 
     def close(self) -> None:
         self.closed = True
+
+    def show_plane(self, point: int) -> None:
+        """The user moves the slider of a stack."""
+        self.point = point
+        self.signals.plane_changed.emit(next(iter(self.arrays)))
 
     def replace(self, image: Hashable, data: np.ndarray) -> None:
         self.arrays[image] = data
@@ -283,5 +291,9 @@ class Sitting:
     @property
     def result(self) -> np.ndarray:
         """What is painted for the displayed plane."""
-        image = self.controller.state.image
-        return self.layers.painted[image, self.layers.versions.get(image, 0)]
+        return self.layers.painted[self.layers.read(self.controller.state.image).key]
+
+    def offers(self) -> list[str]:
+        """Actions of the links in the message line."""
+        args = self.view.set_message.call_args.args
+        return [action for _, action in args[2]] if len(args) > 2 else []
