@@ -80,14 +80,11 @@ class Form(QWidget):
         self.progress_bar.setObjectName("progress_bar")
         self.progress_bar.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.progress_bar.setFixedHeight(16)
-        self.message_label = note("message_label")
+        self.message_label = note("message_label", lines=4)
         self.message_label.setTextFormat(Qt.TextFormat.RichText)
-        self.message_label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.message_label.setTextInteractionFlags(
             Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
         )
-        # room for four lines, so that nothing below moves when the text changes
-        self.message_label.setMinimumHeight(4 * self.message_label.fontMetrics().lineSpacing() + 4)
 
     def _make_result(self) -> None:
         self.kind_combo = combo_box("kind_combo", "Show", "Objects in colours, or foreground in one")
@@ -107,7 +104,7 @@ class Form(QWidget):
         self.min_size_spin.setRange(0, 1_000_000)
         self.min_size_spin.setKeyboardTracking(False)
         self.min_size_spin.setStyleSheet("min-width: 50px")  # napari wishes for more than fits at 300 px
-        self.split_checkbox = QCheckBox("Split touching")
+        self.split_checkbox = QCheckBox("Split")
         self.split_checkbox.setObjectName("split_checkbox")
         self.split_checkbox.setToolTip("Tell touching objects apart")
         self.uncertainty_checkbox = QCheckBox("Uncertainty")
@@ -138,7 +135,7 @@ class Form(QWidget):
     def _pickers(self) -> QGridLayout:
         grid = grid_layout()
         labelled_row(grid, 0, "&Image", self.image_combo)
-        grid.addWidget(self.image_note, 1, 1)
+        grid.addWidget(self.image_note, 1, 0, 1, 2)
         labelled_row(grid, 2, "&Model", self.model_combo)
         grid.addWidget(self.model_note, 3, 1)
         labelled_row(grid, 4, "&Device", self.device_combo)

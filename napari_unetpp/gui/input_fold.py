@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QStandardItemModel
+from qtpy.QtGui import QShowEvent, QStandardItemModel
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
@@ -113,6 +113,12 @@ class InputFold(QWidget):
             spin.setValue(value)
             spin.blockSignals(blocked)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Both pages of the row get the room of the higher one, which the style of napari decides."""
+        super().showEvent(event)
+        pages = self.contrast_note, self.contrast_low_spin
+        self.contrast_row.setFixedHeight(max(page.sizeHint().height() for page in pages))
+
     def _make_contrast(self) -> None:
         self.contrast_combo = combo_box(
             "contrast_combo",
@@ -135,7 +141,6 @@ class InputFold(QWidget):
         self.contrast_row = QStackedWidget()
         self.contrast_row.addWidget(self.contrast_note)
         self.contrast_row.addWidget(numbers)
-        self.contrast_row.setFixedHeight(numbers.sizeHint().height())
 
     def _make_scale(self) -> None:
         self.scale_spin = ScaleSpin()

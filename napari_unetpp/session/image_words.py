@@ -68,8 +68,8 @@ UNKNOWN = {
 
 
 def times(scale: float) -> str:
-    """A scale, short: ``× 0.35``."""
-    return f"× {scale:.2f}" if scale >= 0.1 else f"× {scale:.3f}"
+    """A scale, short: ``× 0.35``; the space does not break."""
+    return f"×\u00a0{scale:.2f}" if scale >= 0.1 else f"×\u00a0{scale:.3f}"
 
 
 def reason(choice: ScaleChoice) -> str:
