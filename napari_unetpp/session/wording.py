@@ -112,10 +112,9 @@ def result(outcome: Outcome, rule: Rule) -> tuple[str, Tone, list[Offer]]:
     if outcome.share is not None:
         tail += f", {outcome.share:.0%} of the full work"
     text, tone, offers = _verdict(outcome, rule, tail)
-    notes = " ".join(outcome.notes)
-    if outcome.choice.weak:
-        notes = " ".join((f"{WEAK[0].upper()}{WEAK[1:]}: scale 1.", *outcome.notes))
-        offers = offers if CIRCLE in offers else [*offers, CIRCLE]
+    weak = outcome.choice.weak and CIRCLE not in offers
+    notes = " ".join((f"{WEAK.capitalize()}: scale 1.", *outcome.notes) if weak else outcome.notes)
+    offers = [*offers, CIRCLE] if weak else offers
     return (f"{text}\n{notes}" if notes else text), tone, offers
 
 

@@ -148,8 +148,8 @@ def test_it_opens_once_where_the_size_is_not_clear(dock: Any, viewer: Any, wait:
     assert "object size" in viewer.layers
 
 
-def test_nothing_jumps(dock: Any, wait: Any, qtbot: Any) -> None:
-    dock.show()
+def test_nothing_jumps(dock: Any, viewer: Any, wait: Any, qtbot: Any) -> None:
+    viewer.window._qt_window.show()  # else nothing is laid out
     dock.form.input_fold.button.setChecked(True)
     qtbot.wait(50)
     before = places(dock)

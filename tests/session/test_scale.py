@@ -38,11 +38,12 @@ def press(sitting: Sitting) -> None:
 
 
 def scale_note(sitting: Sitting) -> Any:
-    return sitting.view.set_scale.call_args.args[0]
+    shown = sitting.view.set_scale.call_args.args[0]
+    return replace(shown, hint=shown.hint.replace("\u00a0", " "))
 
 
 def image_note(sitting: Sitting) -> str:
-    return str(sitting.view.set_image_note.call_args.args[0])
+    return str(sitting.view.set_image_note.call_args.args[0]).replace("\u00a0", " ")
 
 
 def shown_scale(sitting: Sitting) -> float | None:
@@ -363,5 +364,5 @@ def test_a_rule_in_pixels() -> None:
 def test_what_is_shown(kind: Any, given: bool, choice: ScaleChoice | None, hint: str, circle: bool) -> None:
     model = replace(model_info(), sampling=SamplingRule(kind, 20.0))
     shown = image_words.scale_shown(given, choice, model)
-    assert (shown.hint, shown.circle, shown.tone) == (hint, circle, "info")
+    assert (shown.hint.replace("\u00a0", " "), shown.circle, shown.tone) == (hint, circle, "info")
     assert (shown.value is not None) == given
