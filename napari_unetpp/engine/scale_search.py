@@ -33,7 +33,7 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine import decode
 from napari_unetpp.engine.normalise import NormStats, to_input
-from napari_unetpp.engine.sampling import resample
+from napari_unetpp.engine.sampling import resample, working_shape
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.net import graph
 
@@ -133,7 +133,7 @@ def best_look(looks: Sequence[Look], own: float, rule: ScaleSearch) -> Look | No
 
 
 def cost(look: Look, own: float, rule: ScaleSearch) -> float:
-    """How badly a scale fits: how unsure the network is, and how far the objects are from its own, in octaves."""
+    """How badly a scale fits: how unsure the network is, and how many octaves the objects are off its own."""
     return look.uncertainty + rule.weight * abs(math.log2(look.diameter / own))
 
 
@@ -171,7 +171,8 @@ class _Looker:
 
     def look(self, scale: float) -> Look | None:
         """What is found at a scale; None where too little is left of the plane, or when stopped."""
-        part = sample(self.content, self.plane.shape, scale, self.pixels)
+        multiple = self.evaluator.info.net.multiple
+        part = sample(self.content, self.plane.shape, scale, self.pixels, multiple)
         if min(part.shape) * scale < NARROWEST:
             return None
         maps = self._maps(self.plane[part.slices], scale)
@@ -209,21 +210,27 @@ def sample_pixels(shape: tuple[int, ...], config: NetConfig, level: int) -> int:
     return int(np.clip(SHARE * whole / LOOKS / a_pixel, FEWEST, MOST))
 
 
-def sample(content: NDArray[np.float32], shape: tuple[int, ...], scale: float, pixels: int) -> Region:
+def sample(
+    content: NDArray[np.float32], shape: tuple[int, ...], scale: float, pixels: int, multiple: int
+) -> Region:
     """The part of a plane of `shape` that is looked at: all of it, or the window where most varies.
 
-    `content` is a thumbnail of the plane; `pixels` (of the working grid) are enough.
+    `content` is a thumbnail of the plane. On the working grid the part has at most `pixels` when its sides
+    are padded to `multiple`.
     """
     height, width = shape[:2]
-    if height * width * scale**2 <= pixels:
+    grid = padded_shape(working_shape(shape, scale), multiple)
+    if grid[0] * grid[1] <= pixels:
         return Region(0, 0, height, width)
-    side = math.sqrt(pixels) / scale
-    rows = min(height, max(side, side * side / width))
-    columns = min(width, side * side / rows)
+    side = int(math.sqrt(pixels)) // multiple * multiple
+    short = min(side, *grid)
+    long = min(pixels // short // multiple * multiple, max(grid))
+    rows, columns = (long, short) if height > width else (short, long)
+    rows, columns = min(height, int(rows / scale)), min(width, int(columns / scale))
     y, x = _most_varied(content, rows / height, columns / width)
-    y0 = min(max(0, int(y * height - rows / 2)), height - int(rows))
-    x0 = min(max(0, int(x * width - columns / 2)), width - int(columns))
-    return Region(y0, x0, y0 + int(rows), x0 + int(columns))
+    y0 = min(max(0, int(y * height - rows / 2)), height - rows)
+    x0 = min(max(0, int(x * width - columns / 2)), width - columns)
+    return Region(y0, x0, y0 + rows, x0 + columns)
 
 
 def _most_varied(content: NDArray[np.float32], rows: float, columns: float) -> tuple[float, float]:
