@@ -134,9 +134,18 @@ class ScaleSearch:
     ----------
     level : int
         Level of the network that looks at the sample.
+    weight : float
+        Uncertainty per foreground pixel that an octave between the objects' diameter and the model's costs.
+    unsure : float
+        Uncertainty per foreground pixel from which nothing is believed.
+    near : float
+        A scale that differs less than by this factor from 1 is 1.
     """
 
     level: int = 2
+    weight: float = 0.5
+    unsure: float = 1.5
+    near: float = 1.2
 
 
 @dataclass(frozen=True, slots=True)

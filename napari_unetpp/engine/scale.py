@@ -73,13 +73,13 @@ def given_scale(
     if diameter is not None:
         return ScaleChoice(choose_scale(rule, plane.shape, diameter=diameter), f"objects of {diameter:g} px")
     if rule.kind == "frame":
-        return ScaleChoice(scale_for(rule, plane), "the frame's longer side")
+        return ScaleChoice(scale_for(rule, plane), f"a frame of {max(plane.shape[:2])} px")
     if rule.kind == "pixel" and pixel_size:
         return ScaleChoice(scale_for(rule, plane, pixel_size=pixel_size), f"{pixel_size:.3g} um a pixel")
     if rule.kind == "pixel":
         return ScaleChoice(1.0, "pixel size unknown")
     if info.task == "semantic":
-        return ScaleChoice(1.0, "the size of objects is not known")
+        return ScaleChoice(1.0, "this model knows no size of things")
     return None
 
 

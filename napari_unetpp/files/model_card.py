@@ -124,7 +124,12 @@ def _net(net: Mapping[str, Any]) -> NetConfig:
 def _search(search: Any, net: NetConfig) -> ScaleSearch | None:
     if search is None:
         return None
-    return ScaleSearch(level=_integer(search["level"], net.levels[0], net.depth))
+    return ScaleSearch(
+        level=_integer(search["level"], 1, net.depth),
+        weight=_number(search["weight"], 0, 1e3),
+        unsure=_number(search["unsure"], 0, 1e6),
+        near=_number(search["near"], 1, 1e3),
+    )
 
 
 def _scores(scores: Any) -> ScoreSet | None:
