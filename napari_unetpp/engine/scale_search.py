@@ -141,7 +141,7 @@ def choose(looks: Sequence[Look], own: float, rule: ScaleSearch) -> ScaleChoice:
     """The scale that follows from all looks; `own` is the diameter that the model was trained on, px."""
     best = best_look(looks, own, rule)
     if best is None or best.uncertainty > rule.unsure:
-        return ScaleChoice(1.0, UNSURE)
+        return ScaleChoice(1.0, UNSURE, weak=True)
     step = min(max(own / best.diameter, 1 / STEP), STEP)
     scale = best.scale * step
     if 1 / rule.near <= scale <= rule.near:
