@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_unetpp._types import ModelInfo, ScaleChoice
+from napari_unetpp.session.scales import is_searched
 from napari_unetpp.session.values import Interval, Plane, Tone
 
 COLOUR = "a colour image is displayed as it is, without contrast limits: its range is measured"
 RANGE_UNKNOWN = "intensities: measured by Segment"
+UNKNOWN = "auto: Segment looks for the object size"
+SOON = "auto: as the model has it"
 WEAK = "no clear object size"
 
 
@@ -50,7 +53,7 @@ def scale_shown(given: bool, choice: ScaleChoice | None, model: ModelInfo) -> Sc
     rule = model.sampling
     circle = rule.kind == "object"
     if choice is None:
-        return ScaleShown(None, None, UNKNOWN[rule.kind], "info", circle)
+        return ScaleShown(None, None, UNKNOWN if is_searched(model) else SOON, "info", circle)
     if given:
         size = f": fits objects of about {rule.value / choice.scale:.0f} px" if circle else ""
         return ScaleShown(choice.scale, None, f"given{size}", "info", circle)
@@ -58,13 +61,6 @@ def scale_shown(given: bool, choice: ScaleChoice | None, model: ModelInfo) -> Sc
     if choice.weak:
         return ScaleShown(None, choice.scale, f"{hint}. Drag the circle to one object.", "warning", circle)
     return ScaleShown(None, choice.scale, hint, "info", circle)
-
-
-UNKNOWN = {
-    "object": "auto: Segment looks for the object size",
-    "frame": "auto: from the lit part of the frame",
-    "pixel": "auto: from the pixel size",
-}
 
 
 def times(scale: float) -> str:

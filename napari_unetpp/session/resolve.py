@@ -23,9 +23,16 @@ def pick_request(
 
 
 def choice_of(state: SessionState, plane: Plane, model: ModelInfo, scales: Scales) -> ScaleChoice | None:
-    """The scale that the user gave, else the one chosen for the image; None: still to be looked for."""
+    """The scale that the user gave, the pixel size gives, or that was chosen for the image before.
+
+    None: it is still to be looked for.
+    """
     if state.scale is not None:
         return ScaleChoice(within_limits(state.scale * plane.factor), "given")
+    if model.sampling.kind == "pixel":
+        from napari_unetpp.engine.scale import given_scale
+
+        return given_scale(model, plane.data, pixel_size=plane.pixel_size)
     return scales.find(plane, model)
 
 

@@ -51,6 +51,11 @@ class Scales:
                 self._found[image, version, model_key(child)] = found
 
 
+def is_searched(model: ModelInfo) -> bool:
+    """Whether the scale of an image is looked for where nobody says how large its objects are."""
+    return model.sampling.kind == "object" and model.task == "instances"
+
+
 def _key(plane: Plane, model: ModelInfo) -> Key:
     return plane.image, plane.version, model_key(model)
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ScaleChoice, ShouldStop
+from napari_unetpp.session.scales import is_searched
 from napari_unetpp.session.values import Event, Phase, PickRequest, Plane, Scaled, ShowRequest
 from napari_unetpp.session.workshop import Workshop
 
@@ -40,7 +41,7 @@ def with_scale(
         return request
     known = workshop.scales.find(request.plane, request.model)
     if known is None:
-        if request.model.sampling.kind == "object":
+        if is_searched(request.model):
             yield Phase(generation, LOOKING)
         found = _look(workshop, request, pixels, should_stop)
         if should_stop():

@@ -128,6 +128,7 @@ class FakeLayers:
         self.paints: list[tuple[Region, bool]] = []
         self.viewport: Region | None = None
         self.factor = 1.0
+        self.pixel_size: float | None = None
         self.point: int | None = None
         self.contrast: tuple[float, float] = (0.0, 1.0)
 
@@ -152,6 +153,7 @@ class FakeLayers:
             data,
             rgb=data.ndim == 3,
             viewport=self.viewport,
+            pixel_size=self.pixel_size,
             level=level,
             factor=self.factor,
             version=self.versions.get(image, 0),

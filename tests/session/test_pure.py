@@ -184,4 +184,4 @@ def test_the_border_of_a_frame_does_not_count_in_the_dock_either(channels: int |
     evaluator = SimpleNamespace(info=model)
     choice = engine.decide_scale(evaluator, engine.clean(data)[0], NormStats(0, 255), None, never_stop)
     assert choice.scale == 0.5
-    assert image_words.scale_shown(False, None, model).hint == "auto: from the lit part of the frame"
+    assert image_words.scale_shown(False, None, model).hint == "auto: as the model has it"

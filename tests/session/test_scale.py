@@ -252,14 +252,31 @@ def test_corrections_carry_the_number_and_the_range(found: Sitting, tmp_path: Pa
     assert len(found.engine.searches) == 1 and shown_scale(found) == 0.35, "it learnt at that scale"
 
 
-@pytest.mark.parametrize("rule", [SamplingRule("pixel", 0.5), SamplingRule("frame", 352.0)])
-def test_other_rules_give_a_number_too(found: Sitting, rule: SamplingRule) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [{"sampling": SamplingRule("frame", 352.0)}, {"task": "semantic", "outputs": ("background", "vessel")}],
+)
+def test_without_a_search_there_is_a_number_too(found: Sitting, changes: dict[str, Any]) -> None:
     found.engine.found = ScaleChoice(0.62, "as the rule has it")
-    found.controller.add_model(replace(model_info("new"), sampling=rule))
+    found.controller.add_model(replace(model_info("new"), **changes))
+    assert scale_note(found).hint == "auto: as the model has it"
     press(found)
-    assert shown_scale(found) == 0.62 and "× 0.62" in image_note(found)
+    assert shown_scale(found) == 0.62 and "× 0.62, as the rule has it" in image_note(found)
     phases = [call.args[1] for call in found.view.set_progress.call_args_list]
     assert LOOKING not in phases
+
+
+def test_the_pixel_size_of_the_layer_counts_as_it_is_now(found: Sitting) -> None:
+    found.controller.add_model(replace(model_info("new"), sampling=SamplingRule("pixel", 0.5)))
+    assert "pixel size unknown" in scale_note(found).hint
+    found.layers.pixel_size = 0.25
+    press(found)
+    assert shown_scale(found) == 0.5 and found.engine.searches == []
+    found.layers.pixel_size = 0.125
+    press(found)
+    assert shown_scale(found) == 0.25
+    found.view.signals.scale_changed.emit(2.0)
+    assert shown_scale(found) == 2.0
 
 
 # --------------------------------------------------------------------------- levels of an image
@@ -356,9 +373,9 @@ def test_a_rule_in_pixels() -> None:
         ("object", False, None, "auto: Segment looks for the object size", True),
         ("object", False, FOUND, "auto: × 0.35, objects of about 58 px", True),
         ("object", True, ScaleChoice(0.07, "given"), "given: fits objects of about 286 px", True),
-        ("frame", False, None, "auto: from the lit part of the frame", False),
+        ("frame", False, None, "auto: as the model has it", False),
         ("frame", True, ScaleChoice(0.5, "given"), "given", False),
-        ("pixel", False, None, "auto: from the pixel size", False),
+        ("pixel", False, ScaleChoice(0.5, "0.25 um a pixel"), "auto: × 0.50, 0.25 um a pixel", False),
     ],
 )
 def test_what_is_shown(kind: Any, given: bool, choice: ScaleChoice | None, hint: str, circle: bool) -> None:
