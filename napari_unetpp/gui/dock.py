@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QComboBox, QFileDialog, QScrollArea, QSpinBox, QVBoxLayout
+from qtpy.QtWidgets import QComboBox, QFileDialog, QScrollArea, QVBoxLayout
 
 from napari_unetpp.files.model_list import list_models
 from napari_unetpp.gui.charts import chart_tip
@@ -19,7 +19,7 @@ from napari_unetpp.gui.corrections import NapariSheets
 from napari_unetpp.gui.form import Form
 from napari_unetpp.gui.layers import NapariLayers
 from napari_unetpp.gui.other_images import NapariOtherImages
-from napari_unetpp.gui.parts import TONES, quietly
+from napari_unetpp.gui.parts import TONES, quietly, show_number
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
@@ -220,8 +220,7 @@ class UnetppDock(CorrectViewMixin):
         quietly(form.kind_combo, "setCurrentIndex", form.kind_combo.findData(rule.kind))
         if round(form.threshold_slider.value(), 2) != rule.threshold:
             quietly(form.threshold_slider, "setValue", rule.threshold)
-        if not _is_typed_in(form.min_size_spin):
-            quietly(form.min_size_spin, "setValue", rule.min_size)
+        show_number(form.min_size_spin, rule.min_size)
         quietly(form.split_checkbox, "setChecked", rule.split)
         form.split_checkbox.setEnabled(can_split)
         form.min_size_spin.setEnabled(rule.kind == "labels")
@@ -229,7 +228,7 @@ class UnetppDock(CorrectViewMixin):
     def set_scale(self, shown: ScaleShown) -> None:
         fold = self.form.input
         fold.scale_spin.set_auto(shown.auto)
-        quietly(fold.scale_spin, "setValue", shown.value or 0.0)
+        show_number(fold.scale_spin, shown.value or 0.0)
         fold.scale_note.setText(_coloured(shown.hint, shown.tone, faint=True))
         fold.circle_button.setEnabled(shown.circle)
 
@@ -302,11 +301,6 @@ def _fill(combo: QComboBox, entries: Sequence[tuple[Hashable, str]], current: Ha
     keys = [key for key, _ in entries]
     combo.setCurrentIndex(keys.index(current) if current in keys else -1)
     combo.blockSignals(blocked)
-
-
-def _is_typed_in(spin: QSpinBox) -> bool:
-    """Whether the user is in the middle of a number."""
-    return spin.hasFocus() and spin.lineEdit().isModified()
 
 
 def _coloured(text: str, tone: Tone, *, faint: bool = False) -> str:

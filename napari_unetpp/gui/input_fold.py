@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE
-from napari_unetpp.gui.parts import combo_box, grid_layout, labelled_row, note
+from napari_unetpp.gui.parts import combo_box, grid_layout, labelled_row, note, show_number
 from napari_unetpp.session.image_words import times
 
 DISPLAYED = 1
@@ -108,10 +108,8 @@ class InputFold(QWidget):
         """Show two numbers, to be changed in steps that suit their distance; emits nothing."""
         step = 10 ** math.floor(math.log10(max(abs(high - low), 1e-5) / 10))
         for spin, value in ((self.contrast_low_spin, low), (self.contrast_high_spin, high)):
-            blocked = spin.blockSignals(True)
             spin.setSingleStep(step)
-            spin.setValue(value)
-            spin.blockSignals(blocked)
+            show_number(spin, value)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Both pages of the row get the room of the higher one, which the style of napari decides."""

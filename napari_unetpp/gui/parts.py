@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QFrame,
     QGridLayout,
@@ -123,6 +124,12 @@ class Note(QLabel):
 def note(name: str, *, lines: int = 0) -> Note:
     """Text that wraps, with room for so many lines."""
     return Note(name, lines)
+
+
+def show_number(spin: QAbstractSpinBox, value: float) -> None:
+    """Show a number, unless the user is in the middle of typing another one; emits nothing."""
+    if not (spin.hasFocus() and spin.lineEdit().isModified()):
+        quietly(spin, "setValue", value)
 
 
 def quietly(widget: QWidget, method: str, value: object) -> None:

@@ -224,11 +224,10 @@ class Controller:
                 self.cycle.save(SaveRequest(path, labels, self.state.kind, plane))
 
     def add_model(self, model: ModelInfo) -> None:
-        """Take a model that learnt from the chosen one into the list and choose it; the scale stays."""
+        """Take a model that learnt from another one into the list and choose it; the scale stays."""
         scale = self.state.scale
         self._models[model_key(model)] = model
-        if self.model is not None:
-            self.scales.inherit(self.model, model)
+        self.scales.inherit(str(model.provenance.get("parent")), model)
         self.state.model = model_key(model)
         self.state.scale = scale
 
@@ -357,7 +356,7 @@ class Controller:
     def _on_scaled(self, event: Scaled) -> None:
         """The scale of an image is known; where nothing speaks for any, the user is asked."""
         self._describe()
-        if event.searched and event.choice.weak:
+        if event.searched and event.choice.weak and event.plane.image == self.state.image:
             self.view.open_input()
 
     def _on_measured(self, event: Speed) -> None:

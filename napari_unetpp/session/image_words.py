@@ -9,7 +9,7 @@ from napari_unetpp.session.scales import is_searched
 from napari_unetpp.session.values import Interval, Plane, Tone
 
 COLOUR = "a colour image is displayed as it is, without contrast limits: its range is measured"
-RANGE_UNKNOWN = "intensities: measured by Segment"
+RANGE_UNKNOWN = "intensities: told by Segment"
 UNKNOWN = "auto: Segment looks for the object size"
 SOON = "auto: as the model has it"
 WEAK = "no clear object size"

@@ -11,13 +11,25 @@ from napari_unetpp.session.values import Interval, Plane, Rule, model_key
 Key = tuple[Hashable, int, str]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class _Found:
-    """A choice and what it was made on."""
+    """A choice and what it was made on: a plane of a level of the image, as it was seen in a range."""
 
     choice: ScaleChoice
-    plane: Plane
+    plane: Hashable
+    level: int | None
+    factor: float
     range: Interval | None
+
+    def on(self, plane: Plane) -> ScaleChoice:
+        """The choice for a plane of perhaps another level, where a pixel is another length.
+
+        A weak choice stays 1: it says nothing about the image.
+        """
+        if self.choice.weak or plane.factor == self.factor:
+            return self.choice
+        scale = within_limits(self.choice.scale * plane.factor / self.factor)
+        return replace(self.choice, scale=scale, reason=f"{self.choice.reason} at level {self.level}")
 
 
 class Scales:
@@ -32,22 +44,22 @@ class Scales:
     def find(self, plane: Plane, model: ModelInfo) -> ScaleChoice | None:
         """What was chosen for the image, converted to the level that the plane is of."""
         found = self._found.get(_key(plane, model))
-        return None if found is None else on_level(found.choice, found.plane, plane)
+        return None if found is None else found.on(plane)
 
     def keep(self, plane: Plane, model: ModelInfo, choice: ScaleChoice, range_: Interval | None) -> None:
         """Remember a choice made on `plane` as it is seen in the range."""
-        self._found[_key(plane, model)] = _Found(choice, plane, range_)
+        self._found[_key(plane, model)] = _Found(choice, plane.key, plane.level, plane.factor, range_)
 
     def look_again(self, plane: Plane, model: ModelInfo, range_: Interval | None) -> None:
         """Forget a weak choice that was made on another plane, or on this one seen otherwise."""
         found = self._found.get(_key(plane, model))
-        if found is not None and found.choice.weak and (found.plane.key, found.range) != (plane.key, range_):
+        if found is not None and found.choice.weak and (found.plane, found.range) != (plane.key, range_):
             del self._found[_key(plane, model)]
 
-    def inherit(self, parent: ModelInfo, child: ModelInfo) -> None:
-        """A model that learnt from another one reads every image at the same scale."""
+    def inherit(self, parent: str, child: ModelInfo) -> None:
+        """A model reads every image at the scale at which the one with this key, its parent, does."""
         for (image, version, model), found in list(self._found.items()):
-            if model == model_key(parent):
+            if model == parent:
                 self._found[image, version, model_key(child)] = found
 
 
@@ -58,17 +70,6 @@ def is_searched(model: ModelInfo) -> bool:
 
 def _key(plane: Plane, model: ModelInfo) -> Key:
     return plane.image, plane.version, model_key(model)
-
-
-def on_level(choice: ScaleChoice, made_on: Plane, plane: Plane) -> ScaleChoice:
-    """A choice made on one level of an image, for another level, where a pixel is another length.
-
-    A weak choice stays 1: it says nothing about the image.
-    """
-    if choice.weak or plane.factor == made_on.factor:
-        return choice
-    scale = within_limits(choice.scale * plane.factor / made_on.factor)
-    return replace(choice, scale=scale, reason=f"{choice.reason} at level {made_on.level}")
 
 
 def within_limits(scale: float) -> float:

@@ -37,7 +37,7 @@ def test_automatic_measures_and_tells_what_it_used(sitting: Sitting) -> None:
     assert sitting.engine.ranges == [None]
     assert range_used(sitting) == "intensities 0 to 1"
     sitting.view.signals.model_chosen.emit("other")
-    assert range_used(sitting) == "intensities: measured by Segment"
+    assert range_used(sitting) == "intensities: told by Segment"
 
 
 @pytest.mark.parametrize("live", [True, False])

@@ -316,7 +316,11 @@ def test_a_given_scale_means_the_full_image(found: Sitting) -> None:
 )
 def test_levels(choice: ScaleChoice, here: float, there: float, expected: float) -> None:
     made_on, plane = (Plane(f, "image", "", np.zeros((4, 4)), level=0, factor=f) for f in (here, there))
-    assert scales.on_level(choice, made_on, plane).scale == pytest.approx(expected)
+    known = scales.Scales()
+    known.keep(made_on, model_info(), choice, None)
+    found = known.find(plane, model_info())
+    assert found is not None and found.scale == pytest.approx(expected)
+    assert known.find(replace(plane, version=1), model_info()) is None
 
 
 # -------------------------------------------------------------------------------- minimum size
