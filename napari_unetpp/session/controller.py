@@ -279,11 +279,13 @@ class Controller:
 
     def _on_live(self, live: bool) -> None:
         self.view.set_live(live)
+        if live:
+            self._take_limits()
         self._on_intent()
 
     def _on_view_scale(self, scale: float | None) -> None:
         """The spin box counts pixels of the displayed level, the state those of the full image."""
-        self.state.scale = None if scale is None else scale / self.presenter.factor
+        self.setter("scale")(None if scale is None else scale / self.presenter.factor)
 
     def _on_scale(self, _scale: float | None) -> None:
         self._describe()
@@ -326,8 +328,7 @@ class Controller:
             return
         with self.telling():
             wanted = self._request(self.presenter.plane())
-            same = (wanted.level, wanted.reading, wanted.rule) == (last.level, last.reading, last.rule)
-            if same and not repeat:
+            if wanted.wish == self.cycle.given_up or (wanted.wish == last.wish and not repeat):
                 return
             computed = wanted.level in self.cycle.levels
             kept = computed and wanted.reading == last.reading

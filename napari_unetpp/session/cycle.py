@@ -19,7 +19,9 @@ from napari_unetpp.session.values import (
     Paint,
     Phase,
     Progress,
+    Reading,
     Ready,
+    Rule,
     RunEvent,
     Saved,
     SaveRequest,
@@ -49,6 +51,8 @@ class Cycle:
         The request whose result our layer shows.
     levels : tuple of int
         Levels whose maps are kept for the plane of `shown`, at its scale and model.
+    given_up : tuple or None
+        What was wanted by the last run, if it was stopped or failed: it is not tried again by itself.
     range : (float, float) or None
         Intensities that were 0 and 1 for the network in what is shown.
     """
@@ -65,6 +69,7 @@ class Cycle:
         self.shown: ShowRequest | None = None
         self.levels: tuple[int, ...] = ()
         self.range: Interval | None = None
+        self.given_up: tuple[int, Reading, Rule] | None = None
         self._generation = 0
         self._began = 0.0
         self._short = False
@@ -95,6 +100,7 @@ class Cycle:
         self._generation += 1
         same = self.shown is not None and self.shown.plane.key == request.plane.key
         self.running = replace(request, generation=self._generation, preview=request.preview and not same)
+        self.given_up = None
         self._began = time.perf_counter()
         self._short = not request.preview
         if not same:
@@ -118,7 +124,7 @@ class Cycle:
         self._generation += 1
         if self.running is not None:
             self.runner.stop()
-        self.running = self.shown = self.range = None
+        self.running = self.shown = self.range = self.given_up = None
         self.levels = ()
         self.view.set_range_used(RANGE_UNKNOWN)
         self.view.set_busy(False)
@@ -195,6 +201,7 @@ class Cycle:
             return
         if generation != self._generation:
             return
+        self.given_up = self.running.wish if self.running is not None else None
         self.running = None
         self.view.set_busy(False)
         self.view.set_progress(0.0, "")

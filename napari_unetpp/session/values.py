@@ -158,6 +158,11 @@ class ShowRequest:
         """How the plane is read."""
         return Reading(self.choice.scale if self.choice else None, self.range)
 
+    @property
+    def wish(self) -> tuple[int, Reading, Rule]:
+        """What the user may want otherwise of the same plane and model."""
+        return self.level, self.reading, self.rule
+
 
 @dataclass(frozen=True, eq=False)
 class WarmRequest:

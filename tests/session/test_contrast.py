@@ -64,6 +64,15 @@ def test_without_live_a_tick_of_the_threshold_does_not_take_up_other_limits(sitt
     assert sitting.engine.ranges == [(0.0, 1.0), (0.1, 0.3)]
 
 
+def test_ticking_live_takes_up_what_is_displayed(sitting: Sitting) -> None:
+    sitting.view.signals.live_toggled.emit(False)
+    sitting.view.signals.contrast_chosen.emit("displayed")
+    press(sitting)
+    drag(sitting, 0.1, 0.3)
+    sitting.view.signals.live_toggled.emit(True)
+    assert sitting.engine.ranges == [(0.0, 1.0), (0.1, 0.3)]
+
+
 @pytest.mark.parametrize("contrast", ["auto", "given"])
 def test_limits_mean_nothing_to_the_other_choices(sitting: Sitting, contrast: str) -> None:
     sitting.view.signals.contrast_chosen.emit(contrast)

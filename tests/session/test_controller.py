@@ -163,6 +163,32 @@ def test_stop(sitting: Any) -> None:
     assert not sitting.controller.busy
 
 
+@pytest.mark.parametrize("how", ["stopped", "failed"])
+def test_what_was_given_up_is_not_tried_again_by_itself(
+    sitting: Any, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, Stop while the slider went deeper began the same run anew, and one that failed for ever."""
+    sitting.view.signals.segment_pressed.emit()
+    runner, predicted = sitting.runner, sitting.engine.predicted
+    runner.inline = False
+    with monkeypatch.context() as patch:
+        if how == "failed":
+            patch.setattr(sitting.engine, "store", lambda *_, **__: 1 / 0)
+            patch.setattr(sitting.controller.cycle.workshop, "find", lambda _key: None)
+        sitting.view.signals.level_changed.emit(4)
+        while len(predicted) < 2:
+            runner.step()
+        if how == "stopped":
+            sitting.view.signals.stop_pressed.emit()
+        for _ in range(100):
+            runner.step()
+    assert predicted == [(3, 1.0), (4, 1.0)] and not sitting.controller.busy
+    sitting.view.signals.level_changed.emit(2)
+    sitting.view.signals.level_changed.emit(4)
+    runner.finish()
+    assert ", L4, " in sitting.message, "another wish, and then that one again"
+
+
 def test_closed_during_a_run(sitting: Any) -> None:
     sitting.runner.inline = False
     sitting.view.signals.segment_pressed.emit()
