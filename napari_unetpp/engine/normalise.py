@@ -22,6 +22,9 @@ NOISE_SAMPLES = 250_000
 NOISE_FACTOR = 12.0
 """The range is never taken smaller than this many standard deviations of the noise."""
 
+MUCH_OUTSIDE = 0.25
+"""Share of an image outside its range from which it is worth a note."""
+
 RGB = 3
 
 DEFAULT_RULE = Normalisation()
@@ -156,6 +159,18 @@ def _percentiles(
         low, high = np.searchsorted(below, (int(place), np.ceil(place)), side="right")
         found.append(float(low + (place - int(place)) * (high - low)))
     return tuple(found)
+
+
+def range_notes(image: Image, stats: NormStats) -> tuple[str, ...]:
+    """What is worth saying about how a plane fills its range of intensities."""
+    sample = _sample(image)
+    below = float((sample < stats.low).mean()) if sample.size else 0.0
+    above = float((sample > stats.high).mean()) if sample.size else 0.0
+    return tuple(
+        f"{share:.0%} of the image is {side} the range {stats.low:g} to {stats.high:g}"
+        for share, side in ((below, "below"), (above, "above"))
+        if share > MUCH_OUTSIDE
+    )
 
 
 def to_input(image: Image, stats: NormStats, channels: int = RGB) -> NDArray[np.float32]:
