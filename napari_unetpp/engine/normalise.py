@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Normalisation, UnetppError
-from napari_unetpp.engine.robust_range import DIM, MANY, Range, dim_share, find_range
+from napari_unetpp.engine.robust_range import MANY, Range, dim_share, find_range
 
 Image = NDArray[Any]
 
@@ -135,17 +135,6 @@ def measure(image: Image, rule: Normalisation = DEFAULT_RULE) -> NormStats:
     return NormStats(low, max(high, low + floor))
 
 
-def range_notes(image: Image, stats: NormStats) -> tuple[str, ...]:
-    """What the user should know of a range: whether much of what stands out hardly shows in it."""
-    dim = dim_share(image, _noise(image), Range(stats.low, stats.high))
-    if dim < MANY:
-        return ()
-    return (
-        f"{dim:.0%} of what stands out is dimmer than a {1 / DIM:.0f}th of the range of intensities "
-        f"({stats.low:.4g} to {stats.high:.4g}) and may be missed: give a narrower range",
-    )
-
-
 def _percentiles(
     sample: NDArray[np.float32], dtype: np.dtype[Any], shares: tuple[float, float]
 ) -> tuple[float, ...]:
@@ -162,15 +151,23 @@ def _percentiles(
 
 
 def range_notes(image: Image, stats: NormStats) -> tuple[str, ...]:
-    """What is worth saying about how a plane fills its range of intensities."""
+    """What is worth saying of a range: what lies outside it, or hardly shows in it."""
     sample = _sample(image)
     below = float((sample < stats.low).mean()) if sample.size else 0.0
     above = float((sample > stats.high).mean()) if sample.size else 0.0
-    return tuple(
-        f"{share:.0%} of the image is {side} the range {stats.low:g} to {stats.high:g}"
+    span = f"the range {stats.low:.4g} to {stats.high:.4g}"
+    notes = [
+        f"{share:.0%} of the image is {side} {span}"
         for share, side in ((below, "below"), (above, "above"))
         if share > MUCH_OUTSIDE
-    )
+    ]
+    dim = dim_share(image, _noise(image), Range(stats.low, stats.high))
+    if dim > MANY:
+        notes.append(
+            f"{dim:.0%} of what stands out lies in the lowest tenth of {span} and may be missed: choose a "
+            "narrower one"
+        )
+    return tuple(notes)
 
 
 def to_input(image: Image, stats: NormStats, channels: int = RGB) -> NDArray[np.float32]:
