@@ -56,11 +56,14 @@ class DeepSupervisionLoss(nn.Module):
         loss = self._region(logits[:, :1], target[:, :1], weight[:, :1])
         for n, name in enumerate(self.info.outputs[1:], start=1):
             one = slice(n, n + 1)
-            if name == "edge_distance":
-                loss = loss + _distance(logits[:, one], target[:, one], weight[:, one])
-            else:
-                loss = loss + self._region(logits[:, one], target[:, one], weight[:, one])
+            loss = loss + self.separating(name, logits[:, one], target[:, one], weight[:, one])
         return loss
+
+    def separating(self, name: str, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """Loss (scalar) of one separating output (N, 1, Y, X)."""
+        if name == "edge_distance":
+            return _distance(logits, target, weight)
+        return self._region(logits, target, weight)
 
     def _region(self, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """Cross-entropy plus soft Dice of one output (N, 1, Y, X)."""

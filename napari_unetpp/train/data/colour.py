@@ -128,7 +128,7 @@ def _some(chosen: Bools, x: Tensor, change: Callable[[Tensor], Tensor]) -> Tenso
 
 
 def _log_uniform(span: tuple[float, float], count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    return np.exp(rng.uniform(np.log(span[0]), np.log(span[1]), count))  # type: ignore[no-any-return]
+    return np.exp(rng.uniform(np.log(span[0]), np.log(span[1]), count))
 
 
 def _tensor(values: NDArray[np.float64], like: Tensor) -> Tensor:
