@@ -114,7 +114,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="how often each FOLDER is shown, in their order (default: by its images)",
     )
     parser.add_argument(
-        "--val", metavar="FOLDER", type=Path, help="held-out images of a single FOLDER (default: 10 %% of each)"
+        "--val", metavar="FOLDER", type=Path, help="held-out images of one FOLDER (default: 10 %% of each)"
     )
     parser.add_argument(
         "--arch", default="unetpp", choices=tuple(BASELINES), help="architecture (default: unetpp)"
@@ -155,7 +155,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "--diameter",
         type=positive,
         metavar="PX",
-        help="typical diameter of objects on the grid the network sees (default: that of --from, or measured)",
+        help="typical diameter of objects as the network sees them (default: that of --from, or measured)",
     )
     parser.add_argument(
         "--patch", type=count, metavar="PX", help="side of the training patches (default: 256, or the frame)"

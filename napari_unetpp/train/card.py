@@ -12,7 +12,6 @@ from napari_unetpp._types import (
     NetConfig,
     Normalisation,
     SamplingRule,
-    Task,
     UnetppError,
 )
 from napari_unetpp.net.baselines import BASELINES
@@ -50,8 +49,8 @@ def first_card(request: TrainRequest, parent: ModelInfo | None) -> ModelInfo:
         info = replace(info, sampling=SamplingRule("frame", request.frame))
     if request.diameter is not None and info.sampling.kind != "object":
         raise UnetppError(
-            f"a diameter of {request.diameter:g} px was given, but the model goes by {info.sampling.kind}, not "
-            "by the size of objects; leave --diameter out."
+            f"a diameter of {request.diameter:g} px was given, but the model goes by {info.sampling.kind}, "
+            "not by the size of objects; leave --diameter out."
         )
     return _with_maps(info, request.maps)
 
@@ -73,7 +72,9 @@ def _with_maps(info: ModelInfo, maps: Sequence[str]) -> ModelInfo:
     """The card with the separating outputs that will be learned."""
     if info.task != "instances":
         if maps:
-            raise UnetppError(f"--maps {','.join(maps)} was given, but only instance models separate objects.")
+            raise UnetppError(
+                f"--maps {','.join(maps)} was given, but only instance models separate objects."
+            )
         return info
     if set(maps) - SEPARATING_MAPS.keys() or len(set(maps)) < len(maps):
         raise UnetppError(
@@ -87,9 +88,7 @@ def _with_maps(info: ModelInfo, maps: Sequence[str]) -> ModelInfo:
     return replace(info, outputs=outputs, net=replace(info.net, outputs=len(outputs)), decode=FIRST_RULE)
 
 
-def full_card(
-    info: ModelInfo, request: TrainRequest, parent: ModelInfo | None, data: DataSets
-) -> ModelInfo:
+def full_card(info: ModelInfo, request: TrainRequest, parent: ModelInfo | None, data: DataSets) -> ModelInfo:
     """What only the labels tell: classes and typical diameter; and what was said about the model.
 
     A parent's diameter is kept: its weights know objects of that size.

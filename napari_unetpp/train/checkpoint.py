@@ -90,8 +90,8 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> Checkpoint:
         ) from error
     if metadata.get("format") != FORMAT:
         raise UnetppError(
-            f"{path} is not a checkpoint of this version; finish it with the version that wrote it, or delete "
-            "it to start anew."
+            f"{path} is not a checkpoint of this version; finish it with the version that wrote it, or "
+            "delete it to start anew."
         )
     about = json.loads(metadata["about"])
     for key, value in settings.items():

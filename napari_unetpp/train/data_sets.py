@@ -56,9 +56,7 @@ def read_data_sets(
     def read(folder: Path, number: int) -> list[Sample]:
         log(f"reading {folder}")
         pairs = read_pairs(folder)
-        return [
-            load_sample(p, info, request.foreground, folder=number) for p in pairs if not should_stop()
-        ]
+        return [load_sample(p, info, request.foreground, folder=number) for p in pairs if not should_stop()]
 
     train: list[Sample] = []
     held: list[Sample] = []
@@ -72,8 +70,8 @@ def read_data_sets(
         log(f"{folder_name(folder)}: {len(kept)} images to learn from, {len(apart)} held out")
     if not any(s.labels.any() for s in (*train, *held)):
         raise UnetppError(
-            f"no label image in {', '.join(map(str, request.folders))} has any foreground, so there is nothing "
-            "to learn. For masks of 0 and 255 give --foreground 255 (255 alone means: ignore)."
+            f"no label image in {', '.join(map(str, request.folders))} has any foreground, so there is "
+            "nothing to learn. For masks of 0 and 255 give --foreground 255 (255 alone means: ignore)."
         )
     if not held:
         log("no validation: nothing can be held out")
@@ -92,8 +90,8 @@ def check_folders(request: TrainRequest) -> None:
             raise UnetppError(f"{len(values)} {what}(s) were given for {count} folder(s); expected one each.")
     if request.val is not None and count > 1:
         raise UnetppError(
-            f"held-out images were given for {count} folders; give them for a single one, or none: a tenth of "
-            "each folder is held out then."
+            f"held-out images were given for {count} folders; give them for a single one, or none: a tenth "
+            "of each folder is held out then."
         )
 
 

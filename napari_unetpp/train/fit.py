@@ -150,9 +150,7 @@ class Fit:
 
     def _stage(self) -> schedule.Stage:
         o = self.options
-        return schedule.stage(
-            self.progress, depth=self.net.level, patch=o.patch, batch=o.batch, grow=o.grow
-        )
+        return schedule.stage(self.progress, depth=self.net.level, patch=o.patch, batch=o.batch, grow=o.grow)
 
     def _one_step(self, stage: schedule.Stage) -> None:
         rate = schedule.learning_rate(self.progress, self.options.rate)
@@ -208,7 +206,7 @@ class Fit:
         self.net.load_state_dict(checkpoint.part("net"))
         self.average.net.load_state_dict(checkpoint.part("average"))
         self._restore_optimiser(checkpoint.part("optimiser"))
-        self.source.restore(checkpoint.source)
+        self.source.restore(dict(checkpoint.source))
         self.step, self.pixels, self.seconds = checkpoint.step, checkpoint.pixels, checkpoint.seconds
         total, self.loss_count = checkpoint.loss
         self.loss_sum = torch.full_like(self.loss_sum, total)
@@ -219,7 +217,7 @@ class Fit:
         for name, tensor in tensors.items():
             number, field = name.split(".", 1)
             weights = parameters[int(number)]
-            if tensor.shape == weights.shape:  # the fused step walks through memory, so the layout must be equal
+            if tensor.shape == weights.shape:  # equal in memory, too: the fused step does not look at strides
                 tensor = torch.empty_like(weights, requires_grad=False).copy_(tensor)
             state.setdefault(int(number), {})[field] = tensor
         groups = self.optimiser.state_dict()["param_groups"]

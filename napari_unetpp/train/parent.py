@@ -40,8 +40,8 @@ def start_from(net: UNetPlusPlus, info: ModelInfo, parent: ModelInfo) -> None:
     tensors = read_tensors(parent.path)
     if not any(".norm." in name for name in tensors):
         raise UnetppError(
-            f"{parent.name} was folded for use and has no batch norms to train with; start from the model that "
-            "it was made of."
+            f"{parent.name} was folded for use and has no batch norms to train with; start from the model "
+            "that it was made of."
         )
     heads = {name: t for name, t in tensors.items() if name.startswith("heads.")}
     net.load_state_dict(tensors | {f"heads.{name}": t for name, t in net.heads.state_dict().items()})

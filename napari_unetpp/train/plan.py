@@ -1,4 +1,4 @@
-"""What a training is about to do: the request, the model it starts from, the images, the card to begin with."""
+"""What a training is about to do: the request, the model it starts from, the images, the first card."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """In which number format a network is trained on a device: decided by timed training steps.
 
-Weights, losses and the optimiser stay in float32; bfloat16 is what `torch.autocast` gives to convolutions. It has
-the range of float32, so that no loss needs scaling, as float16 would.
+Weights, losses and the optimiser stay in float32; bfloat16 is what `torch.autocast` gives to convolutions. It
+has the range of float32, so that no loss needs scaling, as in float16 it would.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _training_step(name: str) -> Callable[[], float]:
         with torch.autocast("cpu", torch.bfloat16, enabled=name == "bfloat16"):
             heads = net.all_heads(image, net.level)
         loss = torch.stack([head.float().square().mean() for head in heads]).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         return float(loss.detach())
 

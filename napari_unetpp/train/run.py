@@ -85,8 +85,8 @@ def _train(fit: Fit, watch: Watch, should_stop: ShouldStop) -> Best:
         watch.see(event)
         if event.why == "stopped":
             raise TrainingStopped(
-                f"stopped at step {fit.step}, after {event.progress:.0%} of the training. Go on with the same "
-                f"command and --resume; the state is in {watch.path}."
+                f"stopped at step {fit.step}, after {event.progress:.0%} of the training. Go on with the "
+                f"same command and --resume; the state is in {watch.path}."
             )
     assert watch.best is not None, "the end is a look"
     return watch.best

@@ -51,13 +51,13 @@ def learning_rate(progress: float, peak: float) -> float:
     return peak * (FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + cos(pi * rest)))
 
 
-def average_decay(step: int) -> float:
+def average_decay(step: int, most: float = 1.0) -> float:
     """Decay of the weight average at a step: it remembers about a ninth of the steps so far.
 
     So it suits a run of any length (a power function average: Karras et al., *Analyzing and Improving the
-    Training Dynamics of Diffusion Models*, CVPR 2024, section 3).
+    Training Dynamics of Diffusion Models*, CVPR 2024, section 3). It never exceeds `most`.
     """
-    return (1 + step) / (10 + step)
+    return min(most, (1 + step) / (10 + step))
 
 
 def look_megapixels(megapixels: float) -> float:
