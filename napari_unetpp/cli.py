@@ -217,8 +217,8 @@ def run_train(args: argparse.Namespace) -> int:
         raise UnetppError(
             f"{args.out} exists already. Choose another --out, or give --resume or --overwrite."
         )
-    from napari_unetpp.train.request import TrainRequest
-    from napari_unetpp.train.run import TrainingStopped, train_model
+    from napari_unetpp.train.request import TrainingStopped, TrainRequest
+    from napari_unetpp.train.run import train_model
     from napari_unetpp.train.stopping_signals import stopped_by_signals
 
     names = {field.name for field in dataclasses.fields(TrainRequest)}

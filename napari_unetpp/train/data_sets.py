@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError
 from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.train.request import TrainRequest
+from napari_unetpp.train.request import TrainingStopped, TrainRequest
 from napari_unetpp.train.samples import Sample, hold_out, load_sample
 
 HELD_OUT = 0.1
@@ -55,8 +55,12 @@ def read_data_sets(
 
     def read(folder: Path, number: int) -> list[Sample]:
         log(f"reading {folder}")
-        pairs = read_pairs(folder)
-        return [load_sample(p, info, request.foreground, folder=number) for p in pairs if not should_stop()]
+        samples = []
+        for pair in read_pairs(folder):
+            if should_stop():
+                raise TrainingStopped("stopped while images were read; nothing was trained in this run.")
+            samples.append(load_sample(pair, info, request.foreground, folder=number))
+        return samples
 
     train: list[Sample] = []
     held: list[Sample] = []

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_unetpp._types import Supervision, Task
+from napari_unetpp._types import Supervision, Task, UnetppError
 
 DEFAULT_MINUTES = 60.0
 DEFAULT_PATCH = 256
 """Level 4 sees 107 px to each side: in smaller patches it never sees all it could."""
+
+
+class TrainingStopped(UnetppError):
+    """The training was stopped from outside; the text says how to go on."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, never_stop
 from napari_unetpp.train.checkpoint import checkpoint_path, load_checkpoint
 from napari_unetpp.train.plan import make_plan
-from napari_unetpp.train.request import TrainRequest
+from napari_unetpp.train.request import TrainingStopped, TrainRequest
 
 if TYPE_CHECKING:
     from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 NORM_BATCHES = 16
 """Batches on which the batch-norm statistics are measured in the end."""
-
-
-class TrainingStopped(UnetppError):
-    """The training was stopped from outside; the text says how to go on."""
 
 
 def train_model(
@@ -56,10 +52,10 @@ def train_model(
     path = checkpoint_path(request.out)
     _check_checkpoint(path, resume=request.resume)
     plan = make_plan(request, log, should_stop)
-    if should_stop():
-        raise TrainingStopped("stopped while reading images; nothing was trained in this run.")
     before = load_checkpoint(path, plan.settings()) if request.resume else None
     fit = make_fit(plan, before)
+    o = fit.options
+    log(f"training on {o.device} in {o.dtype}, {o.batch} patches of {o.patch} px a step")
     if before is not None:
         log(f"resumed at step {fit.step}, {fit.megapixels:.1f} megapixels, {fit.seconds / 60:.1f} min")
     watch = Watch(plan, fit, path, before, log)

@@ -124,7 +124,7 @@ def test_a_loss_that_is_no_number_ends_the_run(samples: list[Sample]) -> None:
     with torch.no_grad():
         fit.net.heads["3"].bias.fill_(torch.nan)
         fit.net.heads["1"].bias.fill_(torch.nan)
-    with pytest.raises(UnetppError, match="no number.*--resume.*lower --rate"):
+    with pytest.raises(UnetppError, match=r"no number.*--resume.*lower --rate"):
         list(events)
 
 
