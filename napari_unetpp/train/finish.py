@@ -86,7 +86,7 @@ def _provenance(plan: Plan, fit: Fit, best_step: int) -> dict[str, Any]:
         "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
         "settings": told(request),
     }
-    return found | ({"command": request.command} if request.command else {})
+    return found | ({"command": request.card_command} if request.card_command else {})
 
 
 def _data_text(request: TrainRequest, data: DataSets, folder: int) -> str:

@@ -50,7 +50,7 @@ class TrainRequest:
         Length in megapixels of patches; such a run repeats whatever the machine.
     minutes, epochs : float or None, int or None
         Length otherwise; without any an hour.
-    title, licence, command : str
+    title, licence, card_command : str
         What the model is for, its licence, and how to train it again (model card).
     patch : int or None
         Side of the patches; None: 256 px, and of frames the whole frame.
@@ -82,7 +82,7 @@ class TrainRequest:
     device: str = "auto"
     title: str | None = None
     licence: str | None = None
-    command: str = ""
+    card_command: str = ""
 
 
 TOLD = ("shares", "megapixels", "minutes", "epochs", "patch", "batch", "rate", "frame")

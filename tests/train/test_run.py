@@ -69,7 +69,7 @@ def test_two_data_sets_become_one_model(
 ) -> None:
     log = tmp_path / "log.jsonl"
     request = request_of(shares=(4, 1), credits=("CC0, Caicedo et al. 2019", "Apache-2.0"), json_path=log)
-    info, lines = train(replace(request, command="python train.py", title="Nuclei", licence="CC BY 4.0"))
+    info, lines = train(replace(request, card_command="python train.py", title="Nuclei", licence="CC BY 4.0"))
     assert info.outputs == ("foreground", "edge_distance") and info.normalisation.rule == "robust"
     assert (info.name, info.title, info.licence) == ("m", "Nuclei", "CC BY 4.0")
     assert 8 < info.sampling.value < 40, "nuclei as they are in the images"
