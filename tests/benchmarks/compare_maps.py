@@ -4,9 +4,10 @@
         --steps 150 --json maps.jsonl
 
 The start is a plain state dict with six outputs a head (see its README); each variant keeps the heads of its
-own outputs and goes on with them alone, for the same steps with the same seed. All learn from the four sets of
-nuclei (shares 4, 2, 1, 1), a tenth of each held out; there every variant gets its best rule for objects (`choose_decode`, `choose_shifts`). Printed:
-AP50 and Dice on held-out images per level, and the mean AP50 over the data sets. `--only` runs one variant.
+own outputs and goes on with them alone, for the same steps with the same seed. All learn from the four sets
+of nuclei (shares 4, 2, 1, 1), a tenth of each held out; there every variant gets its best rule for objects
+(`choose_decode`, `choose_shifts`). Printed: AP50 and Dice on held-out images per level, AP50 of every set,
+and its mean over the sets. `--only` runs one variant.
 """
 
 from __future__ import annotations
