@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,4 +102,4 @@ def check_folders(request: TrainRequest) -> None:
 
 def folder_name(folder: Path) -> str:
     """A folder and the one it lies in: ``"nuclei_tissue/train"``."""
-    return "/".join(folder.resolve().parts[-2:])
+    return "/".join(Path(os.path.abspath(folder)).parts[-2:])
