@@ -61,6 +61,18 @@ def test_another_task_takes_the_features_only(parent: ModelInfo) -> None:
     )
 
 
+def test_statistics_that_overflowed_begin_anew(parent: ModelInfo, tmp_path: Path) -> None:
+    tensors = parent_net(parent).state_dict()
+    name = "nodes.x_3_1.first.norm"
+    tensors[f"{name}.running_var"][2] = torch.inf
+    tensors["nodes.x_1_0.first.norm.running_var"].fill_(7.0)
+    spoilt = save_model(tmp_path / "s.safetensors", tensors, parent, half=True)
+    _, child, _ = child_of(spoilt, "instances", parent.outputs)
+    statistics = child.state_dict()
+    assert statistics[f"{name}.running_var"].isfinite().all()
+    assert (statistics["nodes.x_1_0.first.norm.running_var"] == 7.0).all()
+
+
 def test_a_folded_model_is_refused(parent: ModelInfo, tmp_path: Path) -> None:
     folded = save_model(tmp_path / "f.safetensors", parent_net(parent).folded().state_dict(), parent)
     with pytest.raises(UnetppError, match="no batch norms"):
