@@ -37,10 +37,6 @@ class DataSets:
     train: tuple[Sample, ...]
     held: tuple[Sample, ...]
 
-    def count(self, samples: Sequence[Sample], folder: int) -> int:
-        """How many of the samples come from a folder."""
-        return sum(sample.folder == folder for sample in samples)
-
 
 def read_data_sets(
     request: TrainRequest, info: ModelInfo, log: Callable[[str], None], should_stop: ShouldStop
@@ -53,24 +49,15 @@ def read_data_sets(
         Unreadable images, options that do not fit the folders, or nothing to learn.
     """
     check_folders(request)
-
-    def read(folder: Path, number: int) -> list[Sample]:
-        log(f"reading {folder}")
-        samples = []
-        for pair in read_pairs(folder):
-            if should_stop():
-                raise TrainingStopped("stopped while images were read; nothing was trained in this run.")
-            samples.append(load_sample(pair, info, request.foreground, folder=number))
-        return samples
-
     train: list[Sample] = []
     held: list[Sample] = []
     for number, folder in enumerate(request.folders):
-        samples = read(folder, number)
+        log(f"reading {folder}")
+        kept = _read(folder, number, request, info, should_stop)
         if request.val is None:
-            kept, apart = hold_out(samples, HELD_OUT, np.random.default_rng(SPLIT_SEED))
+            kept, apart = hold_out(kept, HELD_OUT, np.random.default_rng(SPLIT_SEED))
         else:
-            kept, apart = samples, read(request.val, number)
+            apart = _read(request.val, number, request, info, should_stop)
         train, held = [*train, *kept], [*held, *apart]
         log(f"{folder_name(folder)}: {len(kept)} images to learn from, {len(apart)} held out")
     if not any(s.labels.any() for s in (*train, *held)):
@@ -83,6 +70,17 @@ def read_data_sets(
     names = tuple(folder_name(folder) for folder in request.folders)
     held_from = names if request.val is None else (folder_name(request.val),)
     return DataSets(names, held_from, tuple(train), tuple(held))
+
+
+def _read(
+    folder: Path, number: int, request: TrainRequest, info: ModelInfo, should_stop: ShouldStop
+) -> list[Sample]:
+    samples = []
+    for pair in read_pairs(folder):
+        if should_stop():
+            raise TrainingStopped("stopped while images were read; nothing was trained in this run.")
+        samples.append(load_sample(pair, info, request.foreground, folder=number))
+    return samples
 
 
 def check_folders(request: TrainRequest) -> None:
@@ -98,6 +96,11 @@ def check_folders(request: TrainRequest) -> None:
             f"held-out images were given for {count} folders; give them for a single one, or none: a tenth "
             "of each folder is held out then."
         )
+
+
+def count_of(samples: Sequence[Sample], folder: int) -> int:
+    """How many of the samples come from a folder."""
+    return sum(sample.folder == folder for sample in samples)
 
 
 def folder_name(folder: Path) -> str:

@@ -12,7 +12,7 @@ from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.model_file import save_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.calibrate import choose_stopping
-from napari_unetpp.train.data_sets import DataSets
+from napari_unetpp.train.data_sets import DataSets, count_of
 from napari_unetpp.train.even_levels import choose_shifts, shift_heads, shift_maps
 from napari_unetpp.train.fit import Fit
 from napari_unetpp.train.live import mean_scores
@@ -60,7 +60,7 @@ def _choose(
 
 def held_out_text(data: DataSets, held: Sequence[Sample], info: ModelInfo) -> str:
     """What the scores were measured on; `held` are the held-out images at the model's size."""
-    counts = [(data.count(held, n), name) for n, name in enumerate(data.held_from)]
+    counts = [(count_of(held, n), name) for n, name in enumerate(data.held_from)]
     text = ", ".join(f"{count} images held out of {name}" for count, name in counts if count)
     resized = sum(a is not b for a, b in zip(held, data.held, strict=True))
     if resized:
@@ -91,7 +91,7 @@ def _provenance(plan: Plan, fit: Fit, best_step: int) -> dict[str, Any]:
 
 def _data_text(request: TrainRequest, data: DataSets, folder: int) -> str:
     """A data set in one line: name, images, share, credit."""
-    text = f"{data.names[folder]}: {data.count(data.train, folder)} images"
+    text = f"{data.names[folder]}: {count_of(data.train, folder)} images"
     if request.shares is not None:
         text += f", share {request.shares[folder] / sum(request.shares):.3g}"
     return f"{text}. {request.credits[folder]}" if request.credits else text

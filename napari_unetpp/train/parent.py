@@ -35,8 +35,8 @@ def start_from(net: UNetPlusPlus, info: ModelInfo, parent: ModelInfo) -> None:
     """Give a network of the card `info` the weights of a parent, in place.
 
     Of the heads those channels are taken over whose outputs have equal names, where both have one task; new
-    outputs keep the weights that they have, and others of the parent are dropped. Batch norms whose statistics
-    are not finite (a variance that float16 could not hold) begin them anew.
+    outputs keep the weights that they have, and others of the parent are dropped. Batch norms whose
+    statistics are not finite (a variance that float16 could not hold) begin them anew.
     """
     assert parent.path is not None, "a model of the list has a file"
     tensors = read_tensors(parent.path)

@@ -9,7 +9,7 @@ from typing import Any
 from napari_unetpp._types import ModelInfo, ShouldStop
 from napari_unetpp.files.model_list import find_model
 from napari_unetpp.train.card import first_card, full_card, wiring
-from napari_unetpp.train.data_sets import DataSets, read_data_sets
+from napari_unetpp.train.data_sets import DataSets, count_of, read_data_sets
 from napari_unetpp.train.request import TrainRequest
 
 
@@ -38,7 +38,7 @@ class Plan:
         plain = ("megapixels", "epochs", "patch", "batch", "rate", "seed")
         return {
             "folders": list(data.names),
-            "images": [data.count(data.train, n) for n in range(len(data.names))],
+            "images": [count_of(data.train, n) for n in range(len(data.names))],
             "shares": None if request.shares is None else list(request.shares),
             "start": self.parent.sha256 if self.parent else None,
             "task": info.task,

@@ -54,8 +54,7 @@ def train_model(
     plan = make_plan(request, log, should_stop)
     before = load_checkpoint(path, plan.settings()) if request.resume else None
     fit = make_fit(plan, before)
-    o = fit.options
-    log(f"training on {o.device} in {o.dtype}, {o.batch} patches of {o.patch} px a step")
+    log(_about(fit))
     if before is not None:
         log(f"resumed at step {fit.step}, {fit.megapixels:.1f} megapixels, {fit.seconds / 60:.1f} min")
     watch = Watch(plan, fit, path, before, log)
@@ -65,6 +64,14 @@ def train_model(
     watch.lines.tell({"step": fit.step, "megapixels": fit.megapixels, "best_step": best.step, **scores})
     path.unlink(missing_ok=True)
     return info
+
+
+def _about(fit: Fit) -> str:
+    o = fit.options
+    return (
+        f"training on {o.device} in {o.dtype}, {o.batch} patches of {o.patch} px a step; "
+        f"a line follows every {o.save_seconds / 60:.0f} minutes"
+    )
 
 
 def _check_checkpoint(path: Path, *, resume: bool) -> None:
