@@ -11,6 +11,7 @@ from torch import Tensor
 
 from napari_unetpp._types import AUTO, Node, Region, ShouldStop, never_stop
 from napari_unetpp.engine import decode, early_exit
+from napari_unetpp.engine.coverage import Coverage
 from napari_unetpp.engine.evaluator import Evaluator, Known
 from napari_unetpp.engine.patchwork import Patchwork, cut
 from napari_unetpp.net import graph
@@ -62,7 +63,7 @@ class AutoTile:
         self.flops = 0
         self.finished = False
         self._nodes: Nodes = dict(known)
-        self._coverage = early_exit.Coverage(evaluator.info.net, self.plane, rule.square, known)
+        self._coverage = Coverage(evaluator.info.net, self.plane, rule.square, known)
 
     def run(self, should_stop: ShouldStop = never_stop) -> Iterator[Deepened]:
         """Yields level 1, then the tile after each level to which some squares go."""
@@ -97,15 +98,16 @@ class AutoTile:
 
     def _deepen(self, level: int, squares: early_exit.Squares, should_stop: ShouldStop) -> bool:
         """Evaluate what the squares lack of the nodes of a level; False if stopped."""
-        for node, sheet in self._coverage.steps(level, squares):
+        for step in self._coverage.steps(level, squares):
             if should_stop():
                 return False
+            node, sheet = step
             if sheet is None:
                 self._evaluate(node)
             else:
                 pieces = self.evaluator.node_parts(node, sheet, self._nodes).pieces
                 self._nodes[node] = Patchwork([*self._pieces(node), *pieces])
-            self.flops += self._coverage.step_flops(node, sheet)
+            self.flops += self._coverage.flops(step)
         return True
 
     def _evaluate(self, node: Node) -> None:

@@ -15,7 +15,7 @@ level gives for the whole plane. Everything here is a function of plain arrays a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -313,44 +313,6 @@ def _pack(
         places[n] = Region(y, x, y + height, x + width)
         x, high = x + width + GAP, max(high, height + GAP)
     return (-(-(y + high) // step) * step, sheet_width), [places[n] for n in range(len(sizes))]
-
-
-class Coverage:
-    """Where the nodes of a plane are known so far, and what is still to be evaluated.
-
-    Parameters
-    ----------
-    config, plane, square
-        As of `sheet`.
-    complete : collection of Node
-        Nodes that are known everywhere.
-    """
-
-    def __init__(
-        self, config: NetConfig, plane: tuple[int, int], square: int, complete: Collection[Node]
-    ) -> None:
-        self.config, self.plane, self.square = config, plane, square
-        self.complete = set(complete)
-        self._reached: dict[Node, Squares] = {}
-
-    def steps(self, level: int, squares: Squares) -> Iterator[tuple[Node, Sheet | None]]:
-        """What squares lack of the nodes of a level, in order: parts of a node, or None for all of it."""
-        nowhere = np.zeros_like(squares)
-        for node in graph.nodes(level, self.config.arch):
-            lacking = squares & ~self._reached.get(node, nowhere)
-            if node in self.complete or not lacking.any():
-                continue
-            found = None if level == 1 else sheet(node, lacking, self.config, self.plane, self.square)
-            if found is None and self.complete.issuperset(graph.inputs(node, self.config.arch)):
-                self.complete.add(node)
-            yield node, found
-            self._reached[node] = self._reached.get(node, nowhere) | squares
-
-    def step_flops(self, node: Node, found: Sheet | None) -> int:
-        """FLOPs of such a step."""
-        if found is None:
-            return graph.node_flops(node, self.config, *self.plane)
-        return sheet_flops(node, found, self.config)
 
 
 def sheet_flops(node: Node, found: Sheet, config: NetConfig) -> int:

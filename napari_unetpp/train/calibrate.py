@@ -12,6 +12,7 @@ from scipy.optimize import nnls
 
 from napari_unetpp._types import AUTO, LevelScores, ModelInfo, StoppingRule, UnetppError
 from napari_unetpp.engine import decode, early_exit
+from napari_unetpp.engine.coverage import Coverage
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.files.model_file import read_tensors, save_model
@@ -152,14 +153,14 @@ def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[P
     config, plane = info.net, _plane(predicted, info)
     maps = predicted.level(1)
     active = np.ones(early_exit.square_grid(maps.shape[1:], rule.square), bool)
-    coverage = early_exit.Coverage(config, plane, rule.square, graph.nodes(1, config.arch))
+    coverage = Coverage(config, plane, rule.square, graph.nodes(1, config.arch))
     flops = graph.flops(1, config, *plane)
     before: NDArray[np.float32] | None = None
     for level in range(2, config.depth + 1):
         active = early_exit.go_deeper(maps, before, level - 1, active, info, rule)
         before, more = maps, active
         while more.any():
-            flops += sum(coverage.step_flops(*step) for step in coverage.steps(level, more))
+            flops += sum(map(coverage.flops, coverage.steps(level, more)))
             inside = early_exit.pixels(more, rule.square, maps.shape[1:])
             maps = np.where(inside, predicted.level(level), maps)
             active = active | more
