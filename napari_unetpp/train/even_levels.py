@@ -14,14 +14,11 @@ import numpy as np
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.train.validate import Predicted, mean_dice, pooled_ap50
+from napari_unetpp.train.validate import WORTH_IT, Predicted, mean_dice, pooled_ap50
 
 FOREGROUND_SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0, 1.25, -1.25, 1.5, -1.5)
 SEED_SHIFTS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
 """Logits that may be added to the foreground and to the output that gives the seeds, small ones first."""
-
-WORTH_IT = 0.002
-"""What a larger shift must gain (Dice, AP50): smaller differences are noise."""
 
 Shifts = Mapping[int, Mapping[int, float]]
 """What is added to the logits: by level and output."""

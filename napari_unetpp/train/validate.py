@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,22 +14,16 @@ from napari_unetpp._types import DecodeRule, LevelScores, ModelInfo, ScoreSet
 from napari_unetpp.engine import decode
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train import decode_rules
+from napari_unetpp.train.overlaps import Overlaps
 from napari_unetpp.train.samples import Sample
 from napari_unetpp.train.scores import Matches, class_dice_iou, dice_iou, match_objects
 
 LEVEL_MARGIN = 0.01
 """The recommended level is the shallowest within this of the best (DESIGN, scores)."""
 
-THRESHOLDS = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
-SEED_THRESHOLDS = {
-    "boundary": (0.4, 0.5, 0.6, 0.7),
-    "distance": (0.35, 0.45, 0.55, 0.65),
-    "centre": (0.35, 0.45, 0.55, 0.65),
-    "mask": (0.5, 0.65, 0.8),
-}
-PEAK_THRESHOLD = 0.2
-PROMINENCES = (0.02, 0.05)
-MIN_SIZES = (0, 15, 30)
+WORTH_IT = 0.002
+"""What a choice that costs something must gain (Dice, AP50): smaller differences are noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,31 +109,60 @@ def score_levels(predicted: Sequence[Predicted], info: ModelInfo, data: str) -> 
 
 
 def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule:
-    """The decode rule that does best on held-out images.
+    """The decode rule that does best on held-out images: the mean over data sets and levels after the first.
 
-    The threshold by Dice, averaged over the levels after the first; then seeds and minimum size by
-    AP50 of the deepest.
+    The threshold by Dice; then seeds, prominence and minimum size together by AP50. Of minimum sizes that are
+    as good as the best the smallest is taken, since somebody may look for small objects. The first level does
+    not count, since its heads are shifted to suit the rule (`even_levels`).
     """
     levels = info.net.levels[1:] or info.net.levels
+    folders = _by_folder(predicted)
 
     def dice(rule: DecodeRule) -> float:
-        return float(np.mean([mean_dice(predicted, replace(info, decode=rule), d)[0] for d in levels]))
+        model = replace(info, decode=rule)
+        return float(np.mean([mean_dice(each, model, d)[0] for each in folders for d in levels]))
 
-    best = max((replace(info.decode, threshold=t) for t in THRESHOLDS), key=dice)
-    if info.task != "instances" or not any(p.sample.objects for p in predicted):
+    best = max((replace(info.decode, threshold=t) for t in decode_rules.THRESHOLDS), key=dice)
+    folders = _by_folder([p for p in predicted if p.sample.objects])
+    if info.task != "instances" or not folders:
         return best
+    sizes = decode_rules.min_sizes(np.concatenate([p.sample.areas for each in folders for p in each]))
+    found = {
+        rule: scores
+        for rules in decode_rules.seed_rules(best, info.outputs)
+        for rule, scores in zip(rules, ap50_of_rules(folders, info, levels, rules, sizes), strict=True)
+    }
+    best = max(found, key=lambda rule: max(found[rule]))
+    good = max(found[best]) - WORTH_IT
+    return replace(best, min_size=next(n for n, q in zip(sizes, found[best], strict=True) if q >= good))
 
-    def ap50(rule: DecodeRule) -> float:
-        return pooled_ap50(predicted, replace(info, decode=rule), info.net.depth) or 0.0
 
-    seeds = [
-        replace(best, seeds=name, seed_threshold=t, prominence=p)  # type: ignore[arg-type]
-        for name, thresholds in SEED_THRESHOLDS.items()
-        if name == "mask" or name in info.outputs
-        for t, p in [*((t, 0.0) for t in thresholds), *((PEAK_THRESHOLD, p) for p in PROMINENCES)]
-    ]
-    best = max(seeds, key=ap50)
-    return max((replace(best, min_size=n) for n in MIN_SIZES), key=ap50)
+def _by_folder(predicted: Sequence[Predicted]) -> list[list[Predicted]]:
+    numbers = sorted({p.sample.folder for p in predicted})
+    return [[p for p in predicted if p.sample.folder == number] for number in numbers]
+
+
+def ap50_of_rules(
+    folders: Sequence[Sequence[Predicted]],
+    info: ModelInfo,
+    levels: Sequence[int],
+    rules: Sequence[DecodeRule],
+    sizes: Sequence[int],
+) -> NDArray[np.float64]:
+    """AP50 of rules of one landscape and minimum sizes: (rules, sizes), the mean over folders and levels."""
+    model = replace(info, decode=rules[0])
+    scores = []
+    for predicted, level in itertools.product(folders, levels):
+        overlaps = (Overlaps(p.level(level), model, p.sample.labels, p.sample.ignore) for p in predicted)
+        counts = [[each.matches(rule, sizes) for rule in rules] for each in overlaps]
+        by_rule = zip(*counts, strict=True)
+        scores.append([[_pooled(images) for images in zip(*rule, strict=True)] for rule in by_rule])
+    return np.mean(scores, axis=0)  # type: ignore[no-any-return]
+
+
+def _pooled(counts: Sequence[Matches]) -> float:
+    """AP50 over all images; without any object on either side nothing is found, and nothing is wrong."""
+    return sum(counts, Matches()).ap50 or 0.0
 
 
 def recommend_level(scores: ScoreSet, *, margin: float = LEVEL_MARGIN) -> int:
