@@ -33,10 +33,13 @@ SIZES = 8
 
 
 def seed_rules(base: DecodeRule, outputs: tuple[str, ...]) -> list[list[DecodeRule]]:
-    """Rules for seeds, in groups of one landscape; a model of ``edge_distance`` has no better one."""
+    """Rules for seeds, simple ones first, in groups of one landscape.
+
+    Of a model with ``edge_distance`` nothing else is tried: it parts objects best (docs/how-it-works.md).
+    """
     if "edge_distance" in outputs:
-        rises = itertools.product(EDGE_PIXELS, EDGE_SHARES)
-        return [[_rule(base, "edge_distance", 0.0, px / EDGE_CAP, share) for px, share in rises]]
+        rises = itertools.product(EDGE_SHARES, EDGE_PIXELS)
+        return [[_rule(base, "edge_distance", 0.0, px / EDGE_CAP, share) for share, px in rises]]
     groups = []
     for name, thresholds in SEED_THRESHOLDS.items():
         if name == "mask" or name in outputs:

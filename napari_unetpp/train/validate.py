@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,6 +37,10 @@ class Predicted:
         """Maps (K, Y, X) of one level."""
         maps: NDArray[np.float32] = self.maps[self.levels.index(level)].astype(np.float32)
         return maps
+
+    def alone(self, level: int) -> Predicted:
+        """One level only."""
+        return replace(self, levels=(level,), maps=self.maps[[self.levels.index(level)]])
 
 
 def predict_samples(
@@ -111,53 +114,61 @@ def score_levels(predicted: Sequence[Predicted], info: ModelInfo, data: str) -> 
 def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule:
     """The decode rule that does best on held-out images: the mean over data sets and levels after the first.
 
-    The threshold by Dice; then seeds, prominence and minimum size together by AP50. Of minimum sizes that are
-    as good as the best the smallest is taken, since somebody may look for small objects. The first level does
-    not count, since its heads are shifted to suit the rule (`even_levels`).
+    The threshold by Dice; then seeds, prominence and minimum size together by AP50. Of rules that are as good
+    as the best the simplest is taken, and the smallest minimum size, since somebody may look for small
+    objects. The first level does not count: its heads are shifted to suit the rule (`even_levels`).
     """
     levels = info.net.levels[1:] or info.net.levels
-    folders = _by_folder(predicted)
 
     def dice(rule: DecodeRule) -> float:
         model = replace(info, decode=rule)
-        return float(np.mean([mean_dice(each, model, d)[0] for each in folders for d in levels]))
+        each = over_folders(predicted, lambda p: np.array([mean_dice(p, model, d)[0] for d in levels]))
+        return float(each.mean())
 
     best = max((replace(info.decode, threshold=t) for t in decode_rules.THRESHOLDS), key=dice)
-    folders = _by_folder([p for p in predicted if p.sample.objects])
-    if info.task != "instances" or not folders:
+    told_apart = [p for p in predicted if p.sample.objects]
+    if info.task != "instances" or not told_apart:
         return best
-    sizes = decode_rules.min_sizes(np.concatenate([p.sample.areas for each in folders for p in each]))
+    sizes = decode_rules.min_sizes(np.concatenate([p.sample.areas for p in told_apart]))
     found = {
         rule: scores
         for rules in decode_rules.seed_rules(best, info.outputs)
-        for rule, scores in zip(rules, ap50_of_rules(folders, info, levels, rules, sizes), strict=True)
+        for rule, scores in zip(rules, ap50_of_rules(told_apart, info, levels, rules, sizes), strict=True)
     }
-    best = max(found, key=lambda rule: max(found[rule]))
-    good = max(found[best]) - WORTH_IT
-    return replace(best, min_size=next(n for n, q in zip(sizes, found[best], strict=True) if q >= good))
+    good = max(float(scores.max()) for scores in found.values()) - WORTH_IT
+    best, scores = next((rule, scores) for rule, scores in found.items() if scores.max() >= good)
+    return replace(best, min_size=next(n for n, score in zip(sizes, scores, strict=True) if score >= good))
 
 
-def _by_folder(predicted: Sequence[Predicted]) -> list[list[Predicted]]:
+def over_folders(
+    predicted: Sequence[Predicted], score: Callable[[Sequence[Predicted]], float | NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """The mean of a score over data sets, each of which counts alike, however many images it has."""
     numbers = sorted({p.sample.folder for p in predicted})
-    return [[p for p in predicted if p.sample.folder == number] for number in numbers]
+    each = [score([p for p in predicted if p.sample.folder == number]) for number in numbers]
+    return np.mean(np.array(each), axis=0)  # type: ignore[no-any-return]
 
 
 def ap50_of_rules(
-    folders: Sequence[Sequence[Predicted]],
+    predicted: Sequence[Predicted],
     info: ModelInfo,
     levels: Sequence[int],
     rules: Sequence[DecodeRule],
     sizes: Sequence[int],
 ) -> NDArray[np.float64]:
-    """AP50 of rules of one landscape and minimum sizes: (rules, sizes), the mean over folders and levels."""
+    """AP50 of rules of one landscape by minimum size: (rules, sizes), the mean over data sets and levels."""
     model = replace(info, decode=rules[0])
-    scores = []
-    for predicted, level in itertools.product(folders, levels):
-        overlaps = (Overlaps(p.level(level), model, p.sample.labels, p.sample.ignore) for p in predicted)
-        counts = [[each.matches(rule, sizes) for rule in rules] for each in overlaps]
-        by_rule = zip(*counts, strict=True)
-        scores.append([[_pooled(images) for images in zip(*rule, strict=True)] for rule in by_rule])
-    return np.mean(scores, axis=0)  # type: ignore[no-any-return]
+
+    def pooled(images: Sequence[Predicted]) -> NDArray[np.float64]:
+        values = []
+        for level in levels:
+            overlaps = (Overlaps(p.level(level), model, p.sample.labels, p.sample.ignore) for p in images)
+            counts = [[each.matches(rule, sizes) for rule in rules] for each in overlaps]
+            by_rule = zip(*counts, strict=True)
+            values.append([[_pooled(size) for size in zip(*rule, strict=True)] for rule in by_rule])
+        return np.mean(values, axis=0)  # type: ignore[no-any-return]
+
+    return over_folders(predicted, pooled)
 
 
 def _pooled(counts: Sequence[Matches]) -> float:

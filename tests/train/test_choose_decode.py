@@ -178,8 +178,9 @@ def test_the_prominence_follows_the_noise(learned: Learned) -> None:
 
 def test_every_data_set_and_level_counts_alike(predicted: list[Predicted], nuclei: ModelInfo) -> None:
     """Many images of one kind do not decide for the others."""
-    folders = [predicted[:1], predicted[1:]]
-    (scores,) = ap50_of_rules(folders, nuclei, (2, 4), [nuclei.decode], (nuclei.decode.min_size,))
+    folders = [predicted[:1], [replace(p, sample=replace(p.sample, folder=1)) for p in predicted[1:]]]
+    rules, sizes = [nuclei.decode], (nuclei.decode.min_size,)
+    (scores,) = ap50_of_rules([*folders[0], *folders[1]], nuclei, (2, 4), rules, sizes)
     each = [pooled_ap50(images, nuclei, level) for images in folders for level in (2, 4)]
     assert scores[0] == pytest.approx(np.mean(np.array(each, float)))
     together = [pooled_ap50(predicted, nuclei, level) for level in (2, 4)]
