@@ -15,7 +15,7 @@ from skimage.io import imsave
 
 import napari_unetpp
 from napari_unetpp import UnetppError, evaluate, list_models, load_model, segment
-from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, SamplingRule
+from napari_unetpp._types import EDGE_CAP, DecodeRule, ModelInfo, NetConfig, SamplingRule
 from napari_unetpp.engine.device import DeviceChoice
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.files.model_file import save_model
@@ -100,6 +100,23 @@ def test_import_loads_neither_torch_nor_qt_nor_numpy_code_of_ours():
 
 
 # ---------------------------------------------------------------------- segment
+
+
+def test_a_model_of_local_maps_counts_on_the_grid_that_it_saw(squares, tmp_path):
+    image, labels = squares
+    outputs = ("foreground", "edge_distance", "object_border")
+    rule = DecodeRule(0.5, "edge_distance", 0.0, 300, 1 / EDGE_CAP)
+    net = UNetPlusPlus(replace(CONFIG, outputs=3), norm=False)
+    tensors = bright_means_object(replace(INFO, net=net.config))._net.state_dict()
+    for level in (1, 2, 3, 4):
+        tensors[f"heads.{level - 1}.weight"][2] = 0  # no borders
+    info = replace(INFO, outputs=outputs, net=net.config, decode=rule)
+    model = load_model(save_model(tmp_path / "new.safetensors", tensors, info).path, device="cpu")
+    assert segment(image, model, scale=1.0).labels.max() == 0, "15 x 15 px are too small"
+    magnified = segment(image, model, scale=2.0)
+    assert magnified.labels.max() == 3, "30 x 30 px are not"
+    np.testing.assert_array_equal(magnified.labels > 0, magnified.mask)
+    assert (magnified.mask == (labels > 0)).mean() > 0.97
 
 
 def test_segment_finds_the_squares(model, squares):

@@ -95,45 +95,43 @@ def find_basins(height: Heights, region: NDArray[np.bool_]) -> Basins:
     numbers[summits] = np.arange(summits.size)
     basin = numbers[summit_of]
     sides, passes = _passes(grid, basin)
-    width = region.shape[1]
-    pixels = grid.place // grid.width * width - width + grid.place % grid.width - 1
-    return Basins(height.shape, pixels, basin, grid.height[summits], sides, passes)
+    return Basins(height.shape, np.flatnonzero(region), basin, grid.height[summits], sides, passes)
 
 
 class _Grid:
-    """The pixels of a region as a list, in reading order, with their neighbours."""
+    """The pixels of a region as a list, in reading order: their heights, and which are neighbours."""
 
     def __init__(self, height: Heights, region: NDArray[np.bool_]) -> None:
         framed = np.pad(region, 1)
-        self.width = framed.shape[1]
-        self.place = np.flatnonzero(framed)
+        self._width = framed.shape[1]
+        self._place = np.flatnonzero(framed)
+        self._number = np.full(framed.size, -1, np.int32)
+        self._number[self._place] = np.arange(self._place.size, dtype=np.int32)
         self.height = height[region].astype(np.float32, copy=False)
-        self.number = np.full(framed.size, -1, np.int32)
-        self.number[self.place] = np.arange(self.place.size, dtype=np.int32)
 
     def pairs(self) -> Iterator[tuple[NDArray[np.intp], Numbers]]:
         """All pairs of neighbours, four directions one after the other: numbers of one and of the other.
 
         Two pixels that meet at a corner are neighbours if one of the two between them is in the region.
         """
-        right, down = 1, self.width
+        right, down = 1, self._width
         for step, between in (
             (right, None),
             (down, None),
             (down + right, (right, down)),
             (down - right, (-right, down)),
         ):
-            other = self.number[self.place + step]
+            other = self._number[self._place + step]
             near = other >= 0
             if between:
-                near &= np.maximum(*(self.number[self.place + way] for way in between)) >= 0
+                near &= np.maximum(*(self._number[self._place + way] for way in between)) >= 0
             one = np.flatnonzero(near)
             yield one, other[one]
 
 
 def _summits(grid: _Grid) -> Numbers:
     """For each pixel the number of its summit, of which a flat one has the first pixel."""
-    up = np.arange(grid.place.size, dtype=np.int32)
+    up = np.arange(grid.height.size, dtype=np.int32)
     best = grid.height.copy()
     flat: list[tuple[NDArray[np.intp], Numbers]] = []
     for one, other in grid.pairs():
@@ -160,9 +158,9 @@ def _leave_plateaus(up: Numbers, one: NDArray[np.intp], other: Numbers) -> None:
         Neighbours of the same height.
     """
     stays = up == np.arange(up.size)
-    inside = stays[one] & stays[other]
-    if not inside.any() and not (stays[one] | stays[other]).any():
+    if not (stays[one] | stays[other]).any():
         return
+    inside = stays[one] & stays[other]
     edges = coo_array((np.ones(int(inside.sum()), bool), (one[inside], other[inside])), shape=(up.size,) * 2)
     _, plateau = connected_components(edges, directed=False)
     goes_to = np.full(plateau.max() + 1, up.size, np.int32)

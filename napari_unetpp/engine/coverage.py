@@ -33,9 +33,10 @@ class Coverage:
         self._reached: dict[Node, Squares] = {}
 
     def steps(self, level: int, squares: Squares) -> Iterator[Step]:
-        """What squares lack of the nodes of a level, each in time for those that read it.
+        """What squares lack of the nodes of a level, in an order in which they can be evaluated.
 
-        A node is taken as evaluated when the next one is asked for.
+        A step counts as done when the next one is asked for; one of a whole node that comes out right
+        everywhere makes the node `complete`.
         """
         nowhere = np.zeros_like(squares)
         for node in graph.nodes(level, self.config.arch):

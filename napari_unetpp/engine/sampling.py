@@ -102,11 +102,3 @@ def resample_labels(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any
         return labels
     out = resize(labels.astype(np.float64), shape, order=0, mode="edge", anti_aliasing=False)
     return out.astype(labels.dtype)  # type: ignore[no-any-return]
-
-
-def resample_maps(maps: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Maps (K, Y, X) brought to another grid of `shape` (bilinear)."""
-    if maps.shape[1:] == shape:
-        return maps
-    planes = [resize(m, shape, order=1, mode="edge", anti_aliasing=False) for m in maps]
-    return np.stack(planes).astype(np.float32)

@@ -38,9 +38,7 @@ from conftest import find_data
 
 from napari_unetpp import api
 from napari_unetpp._types import LEVELS, FinetuneDone, FinetuneRequest, LabelledPlane, ModelInfo
-from napari_unetpp.engine import decode
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.sampling import resample_maps
 from napari_unetpp.files.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.images import read_image
 from napari_unetpp.files.model_file import save_model
@@ -172,8 +170,7 @@ def dice_on_test(done: FinetuneDone, name: str, folder: Path) -> dict[str, float
         truth = foreground(name, read_label(pair.label))
         deepest = predict_maps(read_image(pair.image), evaluator, level=4, all_levels=True)
         for level in LEVELS:
-            maps = resample_maps(deepest.store.maps(level), deepest.shape)
-            dice, _ = dice_iou(decode.mask(maps, evaluator.info), truth)
+            dice, _ = dice_iou(replace(deepest, level=level).mask(), truth)
             scores.setdefault(f"L{level}", []).append(dice)
     return {level: float(np.mean(values)) for level, values in scores.items()}
 

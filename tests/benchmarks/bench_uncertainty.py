@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.engine import decode
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.engine.sampling import resample_maps
 from napari_unetpp.files.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.images import read_image
 from napari_unetpp.files.model_list import find_model
@@ -92,10 +91,7 @@ def measure(pairs: list[Pair], info: ModelInfo, rng: np.random.Generator) -> dic
     for pair in pairs:
         maps = predict_maps(read_image(pair.image), evaluator, level=info.net.depth, all_levels=True)
         truth = read_truth(read_label(pair.label), info.task, ignore=None, foreground=None)
-        p = [
-            decode.foreground(resample_maps(maps.store.maps(d), maps.shape), info).sum(axis=0)
-            for d in info.net.levels
-        ]
+        p = [replace(maps, level=d).probability().sum(axis=0) for d in info.net.levels]
         wrong = (p[-1] >= info.decode.threshold) != (truth.labels > 0)
         pixels = rng.choice(wrong.size, min(wrong.size, 20_000), replace=False)
         wrongs.append(wrong.ravel()[pixels])
