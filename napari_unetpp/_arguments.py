@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from napari_unetpp._types import LEVELS, SUPERVISIONS
@@ -54,12 +55,7 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         "--level", type=level, default="auto", help="depth: 1, 2, 3, 4 or auto (as deep as each place needs)"
     )
     parser.add_argument("--kind", choices=KINDS, default="labels", help="what to write (default: labels)")
-    parser.add_argument(
-        "--scale",
-        type=scale,
-        default="auto",
-        help="factor to the grid the network sees, or auto: the model's",
-    )
+    _size(parser)
     _device(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
 
@@ -70,6 +66,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", required=True, help="name or file")
     _foreground(parser)
+    _size(parser)
     _device(parser)
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the scores as JSON")
 
@@ -221,6 +218,7 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
         "--add-classes", metavar="NAME,...", type=names, default=(), help="classes that a semantic model gets"
     )
     _foreground(parser)
+    _size(parser)
     _device(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write scores and history as JSON")
@@ -246,6 +244,25 @@ def _device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto", help="default: auto")
 
 
+def _size(parser: argparse.ArgumentParser) -> None:
+    """What is known of the size of things and of the intensities."""
+    parser.add_argument(
+        "--scale",
+        metavar="F",
+        type=scale,
+        default="auto",
+        help="factor to the grid the network sees; auto (default): by the model's rule, or searched for",
+    )
+    parser.add_argument("--diameter", metavar="PX", type=positive, help="typical diameter of the objects")
+    parser.add_argument(
+        "--range",
+        metavar=("LOW", "HIGH"),
+        type=finite,
+        nargs=2,
+        help="intensities that become 0 and 1 (default: measured)",
+    )
+
+
 def _foreground(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--foreground", metavar="V,...", type=values, help="label values that are foreground; the rest is not"
@@ -259,6 +276,14 @@ def positive(text: str) -> float:
     """A finite number above 0."""
     value = float(text)
     if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def finite(text: str) -> float:
+    """A finite number."""
+    value = float(text)
+    if not math.isfinite(value):
         raise ValueError(text)
     return value
 

@@ -41,6 +41,9 @@ POOLING_ENCODERS = ("efficientnet-b0",)
 EDGE_CAP = 9
 """Pixels of the working grid at which the output ``edge_distance`` of an instance model is 1."""
 
+SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 8.0
+"""Between these an image can be shrunk or magnified before the network sees it."""
+
 Supervision = Literal["deep", "last"]
 SUPERVISIONS: tuple[Supervision, ...] = ("deep", "last")
 
@@ -52,6 +55,10 @@ def never_stop() -> bool:
 
 class UnetppError(Exception):
     """An error whose text is meant for the user: what was given, expected, and what to do."""
+
+
+class UsageError(UnetppError):
+    """Options that contradict each other or the model, whatever the image; the command line exits with 2."""
 
 
 # ---------------------------------------------------------------- the network
@@ -113,10 +120,41 @@ class NetConfig:
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """Percentile normalisation, measured once per image (see `engine.normalise`)."""
+    """How the range of intensities is measured, once per image (see `engine.normalise`).
+
+    Attributes
+    ----------
+    low, high : float
+        Percentiles of the pixels that become 0 and 1 (rule ``percentile``).
+    rule : {"percentile", "robust"}
+        ``robust``: from what stands out of the background, whatever share it covers.
+    """
 
     low: float = 1.0
     high: float = 99.8
+    rule: Literal["percentile", "robust"] = "percentile"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSearch:
+    """How the scale of an image is found whose objects have an unknown size (see `engine.scale_search`).
+
+    Attributes
+    ----------
+    level : int
+        Level of the network that looks at the sample.
+    weight : float
+        Uncertainty per foreground pixel that an octave between the objects' diameter and the model's costs.
+    unsure : float
+        Uncertainty per foreground pixel from which nothing is believed.
+    near : float
+        A scale that differs less than by this factor from 1 is 1.
+    """
+
+    level: int = 2
+    weight: float = 0.5
+    unsure: float = 1.5
+    near: float = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +162,25 @@ class SamplingRule:
     """How the working grid follows from the image.
 
     ``frame``: the longer side of its lit part becomes `value` px; ``pixel``: a pixel becomes
-    `value` micrometres; ``object``: a typical object becomes `value` px in diameter.
+    `value` micrometres; ``object``: a typical object becomes `value` px in diameter, which is searched
+    for as `search` says (None: the defaults of `ScaleSearch`) where nobody gives it.
     """
 
     kind: Literal["frame", "pixel", "object"] = "object"
     value: float = 20.0
+    search: ScaleSearch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleChoice:
+    """Working grid = input grid times `scale`; `reason` is a part of a sentence that says why.
+
+    `weak`: nothing spoke for any scale, so that it is 1; the user had better say how large the objects are.
+    """
+
+    scale: float
+    reason: str
+    weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +369,8 @@ class PredictRequest:
         Somebody waits: show level 1 of all visible tiles first, also where that is computed twice.
     generation : int
         Number of the request; answers of older ones are dropped.
+    range : (float, float) or None
+        Intensities that become 0 and 1; None: measured.
     """
 
     image: NDArray[Any]
@@ -327,6 +381,7 @@ class PredictRequest:
     all_levels: bool = True
     glance: bool = False
     generation: int = 0
+    range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -404,6 +459,12 @@ class Segmentation:
         Entropy of the foreground probability about the threshold, in [0, 1].
     depth : ndarray of uint8, shape (Y, X)
         The level from which each pixel comes.
+    scale : float
+        Working grid = input grid times `scale`.
+    scale_reason : str
+        Why, as a part of a sentence.
+    range : (float, float)
+        Intensities that were 0 and 1 for the network.
     notes : tuple of str
         What was unusual about the input and how it was handled.
     """
@@ -414,6 +475,9 @@ class Segmentation:
     level: int
     uncertainty: NDArray[np.float32]
     depth: NDArray[np.uint8]
+    scale: float
+    scale_reason: str
+    range: tuple[float, float]
     notes: tuple[str, ...] = ()
 
 
@@ -448,9 +512,11 @@ class LabelledPlane:
     background : int or None
         ``sparse``: the label value that stands for background.
     scale : float or None
-        Working grid = input grid times `scale`; None follows the model's sampling rule.
+        Working grid = input grid times `scale`; None: decided as for segmenting (see `engine.scale`).
     objects : bool
         Whether labels tell objects apart (instance models learn to separate from these only).
+    range : (float, float) or None
+        Intensities that become 0 and 1; None: measured.
     """
 
     name: str
@@ -462,6 +528,7 @@ class LabelledPlane:
     background: int | None = None
     scale: float | None = None
     objects: bool = True
+    range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

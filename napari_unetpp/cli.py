@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._arguments import build_parser, train_problem
-from napari_unetpp._types import FinetuneProgress, FinetuneRequest, FinetuneStarted, UnetppError
+from napari_unetpp._types import (
+    FinetuneProgress,
+    FinetuneRequest,
+    FinetuneStarted,
+    ModelInfo,
+    UnetppError,
+    UsageError,
+)
 from napari_unetpp.files import card_text, images, model_list, outputs
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.model_card import card_to_json
@@ -40,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"train: {problem}")
     try:
         return COMMANDS[args.command](args)
+    except UsageError as error:
+        _failed(error, args)
+        return 2
     except UnetppError as error:
         return _failed(error, args)
     except KeyboardInterrupt:
@@ -123,12 +133,13 @@ def run_segment(args: argparse.Namespace) -> int:
     for problem in problems:
         say(f"error: {problem}")
     failures = len(problems)
+    size = _size_options(args, model_list.find_model(args.model))
     model = api.load_model(args.model, device=args.device) if sources else None
     for done, output in enumerate(outputs.plan_outputs(sources, args.out, args.kind)):
         progress(done, len(sources), output.source.name)
         try:
             outputs.check_target(output, sources, overwrite=args.overwrite)
-            _segment_one(output, model, args)
+            _segment_one(output, model, args, size)
         except Exception as error:  # the rest go on
             if args.debug:
                 raise
@@ -141,12 +152,20 @@ def run_segment(args: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _segment_one(output: outputs.Output, model: Any, args: argparse.Namespace) -> None:
+def _size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
+    """Scale, diameter and range as they were given; UsageError before any work where they cannot be used."""
+    from napari_unetpp.engine.scale import check_range, check_size, scale_number
+
+    check_size(info, scale=scale_number(args.scale), diameter=args.diameter)
+    return {"scale": args.scale, "diameter": args.diameter, "range": check_range(args.range)}
+
+
+def _segment_one(output: outputs.Output, model: Any, args: argparse.Namespace, size: dict[str, Any]) -> None:
     from napari_unetpp.engine.collect import predict_maps
 
     image = images.read_image(output.source)
     start = time.perf_counter()
-    found = predict_maps(image, model, level=args.level, scale=args.scale)
+    found = predict_maps(image, model, level=args.level, **size)
     if args.kind == "labels":
         labels = found.labels()
         result = _count(labels, model.info.task)
@@ -162,7 +181,9 @@ def _segment_one(output: outputs.Output, model: Any, args: argparse.Namespace) -
     for note in found.notes:
         say(f"note: {output.source}: {note}")
     level = card_text.level_name(found.level)
-    print(f"{output.target}: {result}, {level}, {time.perf_counter() - start:.2f} s", flush=True)
+    seconds = time.perf_counter() - start
+    scale = f"scale {found.scale.scale:.3g}: {found.scale.reason}"
+    print(f"{output.target}: {result}, {level}, {seconds:.2f} s, {scale}", flush=True)
 
 
 def _count(labels: NDArray[np.uint32], task: str) -> str:
@@ -182,12 +203,15 @@ def run_evaluate(args: argparse.Namespace) -> int:
         args.model,
         device=args.device,
         foreground=args.foreground,
+        **_size_options(args, model_list.find_model(args.model)),
         progress=progress,
         on_problem=problems.append,
     )
     for problem in problems:
         say(f"error: {problem}")
     print(f"{result['model']} on {args.folder}: {result['images']} images, {result['device']}")
+    lowest, median, highest = (f"{value:.3g}" for value in result["scales"].values())
+    print(f"scale {median}" + (f" (median; {lowest} to {highest})" if lowest != highest else ""))
     print(card_text.levels_text(result["levels"]))
     if result["auto"]:
         print(card_text.auto_text(result["auto"]))
@@ -235,9 +259,10 @@ def run_train(args: argparse.Namespace) -> int:
 
 def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
+    from napari_unetpp.engine.scale import scale_number
     from napari_unetpp.files.corrections import read_corrections
     from napari_unetpp.train import outcome, report
-    from napari_unetpp.train.corrections import map_values
+    from napari_unetpp.train.corrections import map_values, read_alike
     from napari_unetpp.train.finetune import finetune
 
     parent = model_list.find_model(args.model)
@@ -245,6 +270,8 @@ def run_finetune(args: argparse.Namespace) -> int:
     planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background)
     if args.foreground:
         planes = map_values(planes, args.foreground)
+    size = _size_options(args, parent) | {"scale": scale_number(args.scale)}
+    planes = read_alike(planes, parent, **size)
     seconds = args.seconds or (None if args.steps else DEFAULT_SECONDS)
     request = FinetuneRequest(
         parent,

@@ -194,7 +194,7 @@ def test_evaluate_is_the_documented_json(model, squares, tmp_path):
     scores = evaluate(folder, model, progress=lambda done, total: told.append((done, total)))
     assert told == [(1, 2), (2, 2)]
     assert json.loads(json.dumps(scores)) == scores
-    known = {"model", "device", "images", "recommended_level", "best_level_here", "levels", "auto"}
+    known = {"model", "device", "images", "recommended_level", "best_level_here", "levels", "auto", "scales"}
     assert set(scores) == known and scores["auto"] is None
     assert (scores["model"], scores["images"], scores["recommended_level"]) == ("small", 2, 3)
     assert scores["best_level_here"] == 1, "all are equal, so the shallowest"

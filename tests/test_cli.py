@@ -278,7 +278,7 @@ def test_evaluate_all_levels(run: Run, labelled: Path, tiny_model: ModelInfo, tm
     status, out, err = run("evaluate", labelled, "--model", "tiny", "--json", file, "--device", "cpu")
     assert status == 0, err
     result = json.loads(file.read_text())
-    known = {"model", "device", "images", "recommended_level", "best_level_here", "levels", "auto"}
+    known = {"model", "device", "images", "recommended_level", "best_level_here", "levels", "auto", "scales"}
     assert result.keys() == known and result["auto"] is None
     assert (result["model"], result["images"], result["recommended_level"]) == ("tiny", 3, 2)
     assert list(result["levels"]) == ["1", "2", "3", "4"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_unetpp._types import ModelInfo, Region
+from napari_unetpp._types import ModelInfo, Region, ScaleChoice
 from napari_unetpp.engine import decode
 from napari_unetpp.engine.maps import Maps, MapStore
 from napari_unetpp.engine.sampling import resample_labels, resample_maps
@@ -19,6 +19,8 @@ from napari_unetpp.engine.uncertainty import uncertainty
 from napari_unetpp.net import graph
 
 T = TypeVar("T", bound=np.generic)
+
+UNSCALED = ScaleChoice(1.0, "given")
 
 BAND = 1024
 """Rows that are decoded at a time where rows are independent."""
@@ -46,6 +48,10 @@ class PlaneMaps:
         Split touching objects.
     flops : int
         Executed for them.
+    scale : ScaleChoice
+        Input grid to working grid, and why.
+    range : (float, float)
+        Intensities that were 0 and 1.
     """
 
     store: MapStore
@@ -56,6 +62,8 @@ class PlaneMaps:
     notes: tuple[str, ...] = ()
     split: bool = True
     flops: int = 0
+    scale: ScaleChoice = UNSCALED
+    range: tuple[float, float] = (0.0, 1.0)
 
     def mask(self) -> NDArray[np.bool_]:
         """Thresholded foreground (Y, X)."""

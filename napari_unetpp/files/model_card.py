@@ -18,6 +18,7 @@ from napari_unetpp._types import (
     NetConfig,
     Normalisation,
     SamplingRule,
+    ScaleSearch,
     ScoreSet,
     StoppingRule,
     UnetppError,
@@ -77,10 +78,14 @@ def _card(card: Any) -> ModelInfo:
         title=_text(card["title"]),
         licence=_text(card["licence"]),
         normalisation=Normalisation(
-            _number(normalisation["low"], 0, 100), _number(normalisation["high"], 0, 100)
+            _number(normalisation["low"], 0, 100),
+            _number(normalisation["high"], 0, 100),
+            _one_of(normalisation.get("rule", "percentile"), ("percentile", "robust")),
         ),
         sampling=SamplingRule(
-            _one_of(sampling["kind"], ("frame", "pixel", "object")), _number(sampling["value"], 1e-6, 1e6)
+            _one_of(sampling["kind"], ("frame", "pixel", "object")),
+            _number(sampling["value"], 1e-6, 1e6),
+            _search(sampling.get("search"), net),
         ),
         decode=DecodeRule(
             threshold=_number(decode["threshold"], 0, 1),
@@ -115,6 +120,17 @@ def _net(net: Mapping[str, Any]) -> NetConfig:
         arch=_one_of(net["arch"], ARCHITECTURES),
         supervision=_one_of(net.get("supervision", "deep"), SUPERVISIONS),
         encoder=encoder,
+    )
+
+
+def _search(search: Any, net: NetConfig) -> ScaleSearch | None:
+    if search is None:
+        return None
+    return ScaleSearch(
+        level=_integer(search["level"], 1, net.depth),
+        weight=_number(search["weight"], 0, 1e3),
+        unsure=_number(search["unsure"], 0, 1e6),
+        near=_number(search["near"], 1, 1e3),
     )
 
 

@@ -9,7 +9,7 @@ from skimage.morphology import reconstruction
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone, UnetppError
 from napari_unetpp.engine import decode, plane_maps
-from napari_unetpp.engine.collect import check_level, check_scale, predict_maps
+from napari_unetpp.engine.collect import check_level, predict_maps
 from napari_unetpp.engine.maps import MapStore
 from napari_unetpp.engine.plane_maps import PlaneMaps
 from napari_unetpp.files.images import read_image
@@ -152,9 +152,3 @@ def test_stopped_prediction_is_an_error(tiny):
 def test_wrong_level_is_refused(level):
     with pytest.raises(UnetppError, match="levels 1 to 4"):
         check_level(INFO, level)
-
-
-@pytest.mark.parametrize("scale", [0, -1, 1e9, float("nan"), "large"])
-def test_wrong_scale_is_refused(scale):
-    with pytest.raises(UnetppError, match="scale"):
-        check_scale(INFO, np.zeros((10, 10)), scale)
