@@ -59,7 +59,8 @@ def card_text(info: ModelInfo) -> str:
         else:
             lines += ["", f"  scores on {what} ({scores.data}, {scores.images} images)"]
             lines += [f"    {line}" for line in scores_text(scores).splitlines()]
-    lines += ["", "  provenance", *(f"    {key}: {value}" for key, value in info.provenance.items())]
+    lines += ["", "  provenance"]
+    lines += [line for key, value in info.provenance.items() for line in _told(key, value)]
     lines += ["", f"  file    {info.path}", f"  sha256  {info.sha256}"]
     return "\n".join(lines)
 
@@ -77,6 +78,13 @@ def seeds_text(rule: DecodeRule) -> str:
     peaks += [f"{rule.prominence_share:.0%} of their height"] if rule.prominence_share else []
     text = f"seeds from {rule.seeds} at {rule.seed_threshold:g}"
     return f"{text} (peaks of {' and '.join(peaks)})" if peaks else text
+
+
+def _told(key: str, value: object) -> list[str]:
+    """An entry of the provenance; of a list, a line for each item."""
+    if isinstance(value, (list, tuple)):
+        return [f"    {key}:", *(f"      {item}" for item in value)]
+    return [f"    {key}: {value}"]
 
 
 def _network(info: ModelInfo) -> str:
