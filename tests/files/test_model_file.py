@@ -19,7 +19,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from napari_unetpp._types import ModelInfo, NetConfig, UnetppError
+from napari_unetpp._types import ModelInfo, NetConfig, SamplingRule, ScaleSearch, UnetppError
 from napari_unetpp.files import header
 from napari_unetpp.files.model_card import card_from_json, card_to_json
 from napari_unetpp.files.model_file import FORMAT_VERSION, METADATA_KEY, read_info, read_tensors, save_model
@@ -42,6 +42,26 @@ def test_what_is_written_comes_back(tmp_path: Path, net: UNetPlusPlus, tiny_info
     assert tensors.keys() == net.state_dict().keys()
     for name, tensor in net.state_dict().items():
         assert torch.equal(tensors[name], tensor)
+
+
+def test_the_search_for_the_scale_is_in_the_card(tiny_info: ModelInfo) -> None:
+    rule = SamplingRule("object", 17.0, ScaleSearch(level=1, size=0.4, fineness=0.1, unsure=3.0, near=1.3))
+    info = replace(tiny_info, sampling=rule)
+    assert card_from_json(json.loads(json.dumps(card_to_json(info)))) == info
+
+
+def test_a_card_from_before_the_search_has_its_defaults(tiny_info: ModelInfo) -> None:
+    card = card_to_json(tiny_info)
+    del card["sampling"]["search"]
+    assert card_from_json(card).sampling.search is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("level", 9), ("near", 0.5), ("unsure", "much"), ("size", None)])
+def test_a_search_that_makes_no_sense_is_refused(tiny_info: ModelInfo, name: str, value: object) -> None:
+    card = card_to_json(replace(tiny_info, sampling=SamplingRule(search=ScaleSearch())))
+    card["sampling"]["search"][name] = value
+    with pytest.raises(UnetppError, match="damaged"):
+        card_from_json(card)
 
 
 def test_half_precision_is_read_back_as_float32(
