@@ -176,30 +176,32 @@ class ScaleChoice:
 
 @dataclass(frozen=True, slots=True)
 class DecodeRule:
-    """How maps become labels (see `engine.decode`).
+    """How maps become labels (see `engine.decode`). Everything is counted on the working grid.
 
     Attributes
     ----------
     threshold : float
         Foreground probability from which a pixel counts as foreground, in (0, 1).
     seeds : str
-        Where the watershed starts: the name of a separating output
-        (``"boundary"``, ``"distance"``, ``"centre"``) or ``"mask"``, the smoothed
+        The landscape whose summits are objects: the name of a separating output (``"edge_distance"``; of
+        older models ``"boundary"``, ``"distance"``, ``"centre"``) or ``"mask"``, the smoothed
         distance transform of the thresholded mask.
     seed_threshold : float
-        What a seed must reach in the seed map, in (0, 1).
-    prominence : float
-        0: every connected part above `seed_threshold` is a seed. More: every peak that rises this
-        much above the pass to a higher peak, in the slightly smoothed seed map.
+        What a summit must reach in the landscape, in [0, 1].
     min_size : int
-        Smaller objects are dropped (pixels of the input grid).
+        Smaller objects are dropped (pixels).
+    prominence, prominence_share : float
+        How far a summit must rise above the pass to a higher one, in the slightly smoothed landscape: the
+        larger of `prominence` (of ``"edge_distance"`` 1 px is 1 / `EDGE_CAP`) and this share of its height.
+        Both 0: every connected part above `seed_threshold` is a seed.
     """
 
     threshold: float = 0.5
-    seeds: Literal["boundary", "distance", "centre", "mask"] = "mask"
+    seeds: Literal["boundary", "distance", "centre", "edge_distance", "mask"] = "mask"
     seed_threshold: float = 0.5
     min_size: int = 15
     prominence: float = 0.0
+    prominence_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from napari_unetpp._types import AUTO, LevelScores, ModelInfo, ScoreSet, StoppingRule
+from napari_unetpp._types import AUTO, DecodeRule, LevelScores, ModelInfo, ScoreSet, StoppingRule
 from napari_unetpp.net import graph
 
 SCORE_COLUMNS = ("level", "dice", "iou", "ap50", "parameters", "s/MPx")
@@ -32,8 +32,6 @@ def models_text(models: Sequence[ModelInfo]) -> str:
 def card_text(info: ModelInfo) -> str:
     """The model card on one page."""
     rule = info.decode
-    seeds = f"seeds from {rule.seeds} at {rule.seed_threshold:g}"
-    seeds += f" (peaks of {rule.prominence:g})" if rule.prominence else ""
     heads = "a head for every level" if len(info.net.levels) > 1 else "one head"
     lines = [
         f"{info.name}: {info.title}" if info.title else info.name,
@@ -43,7 +41,7 @@ def card_text(info: ModelInfo) -> str:
         f"{heads}, outputs {', '.join(info.outputs)}",
         f"  intensities   percentiles {info.normalisation.low:g} and {info.normalisation.high:g}",
         f"  sampling      {info.sampling.kind}, {info.sampling.value:g}",
-        f"  objects       threshold {rule.threshold:g}, {seeds}, at least {rule.min_size} px",
+        f"  objects       threshold {rule.threshold:g}, {seeds_text(rule)}, at least {rule.min_size} px",
         f"  recommended   L{info.recommended_level}",
         f"  auto          {stopping_text(info.stopping)}",
     ]
@@ -56,6 +54,14 @@ def card_text(info: ModelInfo) -> str:
     lines += ["", "  provenance", *(f"    {key}: {value}" for key, value in info.provenance.items())]
     lines += ["", f"  file    {info.path}", f"  sha256  {info.sha256}"]
     return "\n".join(lines)
+
+
+def seeds_text(rule: DecodeRule) -> str:
+    """Where objects come from, in a line."""
+    peaks = [f"{rule.prominence:g}"] if rule.prominence else []
+    peaks += [f"{rule.prominence_share:.0%} of their height"] if rule.prominence_share else []
+    text = f"seeds from {rule.seeds} at {rule.seed_threshold:g}"
+    return f"{text} (peaks of {' and '.join(peaks)})" if peaks else text
 
 
 def _network(info: ModelInfo) -> str:

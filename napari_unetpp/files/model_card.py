@@ -28,6 +28,8 @@ from napari_unetpp.net import encoder_plan
 MAX_WIDTH = 8192
 MAX_DEPTH = 8
 
+SEEDS = ("boundary", "distance", "centre", "edge_distance", "mask")
+
 
 def card_to_json(info: ModelInfo) -> dict[str, Any]:
     """Plain JSON values of a model card; `path` and `sha256` belong to a file and are left out."""
@@ -65,7 +67,7 @@ def _card(card: Any) -> ModelInfo:
     if len(outputs) != net.outputs:
         raise ValueError(f"{len(outputs)} output names for {net.outputs} outputs")
     decode = _mapping(card["decode"])
-    seeds = _one_of(decode["seeds"], ("boundary", "distance", "centre", "mask"))
+    seeds = _one_of(decode["seeds"], SEEDS)
     if task == "instances" and seeds != "mask" and seeds not in outputs:
         raise ValueError(f"the seeds come from {seeds!r}, which is not an output")
     sampling, normalisation = _mapping(card["sampling"]), _mapping(card["normalisation"])
@@ -91,6 +93,7 @@ def _card(card: Any) -> ModelInfo:
             seed_threshold=_number(decode["seed_threshold"], 0, 1),
             min_size=_integer(decode["min_size"], 0, 10**9),
             prominence=_number(decode.get("prominence", 0.0), 0, 1),
+            prominence_share=_number(decode.get("prominence_share", 0.0), 0, 1),
         ),
         recommended_level=level,
         validation=_scores(card["validation"]),

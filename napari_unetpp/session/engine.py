@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari_unetpp.engine.maps import MapStore
     from napari_unetpp.engine.node_cache import NodeCache
     from napari_unetpp.engine.plane_maps import PlaneMaps
+    from napari_unetpp.engine.window import Window
 
 TIMING_SIDE = 256
 """A square of this side is timed; all four levels together cost one pass of the deepest."""
@@ -141,8 +142,8 @@ class TorchEngine:
         kept: Kept | None,
         region: Region,
         read: Callable[[], tuple[NDArray[Any], tuple[str, ...]]],
-    ) -> NDArray[np.float32]:
-        """Maps (K, h, w) of a part of the plane: those kept, else computed for this part alone."""
+    ) -> Window:
+        """A part of the plane with its maps: those kept, else computed for this part alone."""
         from napari_unetpp.engine.window import predict_window, stored_window
 
         plane = request.plane
@@ -154,7 +155,7 @@ class TorchEngine:
         level = request.model.recommended_level if request.level == AUTO else request.level
         return predict_window(evaluator, image, region, level, request.choice.scale, stats)
 
-    def pick(self, maps: NDArray[np.float32], request: PickRequest, region: Region) -> NDArray[np.uint32]:
+    def pick(self, window: Window, request: PickRequest, region: Region) -> NDArray[np.uint32]:
         """What a click on the plane means, as labels of `region`."""
         from napari_unetpp.engine.pick import object_at, objects_inside
 
@@ -162,10 +163,10 @@ class TorchEngine:
         rule, where = request.rule, request.click.region.shifted(-region.y0, -region.x0)
         model = _with_rule(request.model, rule, request.choice.scale)
         if request.click.is_point:
-            return object_at(maps, model, where.y0, where.x0, split=rule.split)
+            return object_at(window, model, where.y0, where.x0, split=rule.split)
         inside = np.zeros(region.shape, bool)
         inside[where.slices] = True
-        return objects_inside(maps, model, inside, split=rule.split)
+        return objects_inside(window, model, inside, split=rule.split)
 
     def places(self, doubt: NDArray[np.float32], diameter: float) -> tuple[Spot, ...]:
         """The most uncertain places."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, ModelInfo, PredictRequest, UnetppError
-from napari_unetpp.engine import decode
 from napari_unetpp.engine.collect import Auto, Reading, predict_maps, read_as
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.normalise import clean_plane
+from napari_unetpp.engine.plane_maps import PlaneMaps
 from napari_unetpp.engine.predict import predict
-from napari_unetpp.engine.sampling import resample_maps
 from napari_unetpp.engine.scale import check_range, check_size, scale_number
 from napari_unetpp.files.folders import Pair, read_label
 from napari_unetpp.files.images import read_image
@@ -126,16 +125,14 @@ def _score(
         found = auto if level == AUTO else deepest
         tally.executed += found.flops
         tally.whole += found.flops / found.share()
-        maps = resample_maps(found.store.maps(level), found.shape)
-        if found.invalid is not None:
-            maps = np.where(found.invalid, np.float32(0), maps)
-        dice, iou = _overlap(maps, info, truth, merge=foreground is not None)
+        maps = replace(found, level=level)
+        dice, iou = _overlap(maps, truth, merge=foreground is not None)
         tally.dice.append(dice)
         tally.iou.append(iou)
         if not truth.objects or info.task != "instances":
             tally.matches = None
         if tally.matches is not None:
-            tally.matches += match_objects(decode.labels(maps, info), truth.labels, truth.ignore)
+            tally.matches += match_objects(maps.labels(), truth.labels, truth.ignore)
     return reading
 
 
@@ -144,11 +141,13 @@ def _truth(pair: Pair, info: ModelInfo, foreground: Sequence[int] | None) -> Tru
     return read_truth(read_label(pair.label), info.task, ignore=ignore, foreground=foreground)
 
 
-def _overlap(maps: NDArray[np.float32], info: ModelInfo, truth: Truth, *, merge: bool) -> tuple[float, float]:
+def _overlap(maps: PlaneMaps, truth: Truth, *, merge: bool) -> tuple[float, float]:
     """Dice and IoU before splitting and minimum size; `merge`: foreground against background only."""
+    info = maps.info
     if info.task == "instances" or len(info.classes) == 1 or merge:
-        return dice_iou(decode.mask(maps, info), truth.labels > 0, truth.ignore)
-    return class_dice_iou(decode.labels(maps, info, min_size=0), truth.labels, truth.ignore)
+        return dice_iou(maps.mask(), truth.labels > 0, truth.ignore)
+    every = replace(info, decode=replace(info.decode, min_size=0))
+    return class_dice_iou(replace(maps, info=every).labels(), truth.labels, truth.ignore)
 
 
 def _summary(tally: _Tally, info: ModelInfo, level: int, seconds: float | None) -> dict[str, Any]:

@@ -23,7 +23,9 @@ from napari_unetpp._types import (
     TileDone,
     UnetppError,
 )
+from napari_unetpp.engine.grids import Grids
 from napari_unetpp.engine.normalise import NormStats
+from napari_unetpp.engine.window import Window
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.ports import LayerSignals
@@ -99,12 +101,12 @@ class FakeEngine(TorchEngine):
 
     def window(
         self, cache: Any, request: Any, evaluator: Any, kept: Any, region: Region, read: Any
-    ) -> np.ndarray:
+    ) -> Window:
         self.windows.append((region, kept is not None))
         if kept is not None:
             return super().window(cache, request, evaluator, kept, region, read)
         part = request.plane.data[region.slices].astype(np.float32)
-        return np.stack([part, part])
+        return Window(np.stack([part, part]), region, region, Grids(request.plane.shape, request.plane.shape))
 
     def time_levels(self, evaluator: Any, should_stop: Any) -> Iterator[Mapping[int, float]]:
         yield {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}
