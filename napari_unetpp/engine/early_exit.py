@@ -135,7 +135,8 @@ def cut_off(found: NDArray[np.bool_], active: Squares, square: int) -> Squares:
 
 def _touched_along(line: NDArray[np.bool_], square: int, axis: int) -> Squares:
     """Whether lines of pixels meet a square, along one axis."""
-    return np.logical_or.reduceat(line, np.arange(0, line.shape[axis], square), axis=axis)  # type: ignore[no-any-return]
+    met: Squares = np.logical_or.reduceat(line, np.arange(0, line.shape[axis], square), axis=axis)
+    return met
 
 
 def _whole_objects(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
