@@ -4,11 +4,12 @@
 [--sets nuclei_dsb2018:20,nuclei_tissue:20,nuclei_colon:6,nuclei_he:10] [--factors 0.33,0.5,1,2,3]
 [--side 256] [--json FILE]``
 
-DATA holds the sets, of each of which so many images are taken, from ``train`` only. Of every image a crop of at most SIDE px with most objects is resampled by every factor, as
-are its labels. The true scale is the model's diameter divided by the median diameter in those labels.
-Reported for each set and factor: how often the scale that is found lies within a factor of 1.4 of the true
-one, how often nothing was found (1 kept), and AP50, pooled over the images, at scale 1, at the scale
-found, at the true one, and at the best of a pyramid for every image (which nobody knows beforehand).
+DATA holds the sets, of each of which so many images are taken, from ``train`` only. Of every image a crop
+of at most SIDE px with most objects is resampled by every factor, as are its labels. The true scale is the
+model's diameter divided by the median diameter in those labels. Reported for each set and factor: how often
+the scale that is found lies within a factor of 1.4 of the true one, how often nothing was found (1 kept),
+and AP50, pooled over the images, at scale 1, at the scale found, at the true one, and at the best of a
+pyramid for every image (which nobody knows beforehand).
 """
 
 from __future__ import annotations
