@@ -134,17 +134,22 @@ class ScaleSearch:
     ----------
     level : int
         Level of the network that looks at the sample.
-    weight : float
-        Uncertainty per foreground pixel that an octave between the objects' diameter and the model's costs.
+    size : float
+        What it costs where the objects found are an octave larger or smaller than the model's own, in octaves
+        of the uncertainty per foreground pixel.
+    fineness : float
+        What an octave of magnification costs, in the same unit.
     unsure : float
-        Uncertainty per foreground pixel from which nothing is believed.
+        Uncertainty per foreground pixel from which nothing is believed: that at scale 1 of objects of the
+        model's own size, with the costs above that at another scale.
     near : float
-        A scale that differs less than by this factor from 1 is 1.
+        A scale that differs by less than this factor from 1 becomes 1.
     """
 
     level: int = 2
-    weight: float = 0.5
-    unsure: float = 1.5
+    size: float = 0.5
+    fineness: float = 0.3
+    unsure: float = 2.5
     near: float = 1.2
 
 
