@@ -14,6 +14,7 @@ from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.maps import MapStore
 from napari_unetpp.engine.normalise import NormStats
 from napari_unetpp.engine.plane import PlaneReader
+from napari_unetpp.net import graph
 
 Maps = NDArray[np.float32]
 
@@ -36,7 +37,7 @@ def predict_window(
     reader = PlaneReader(image, scale, stats, config.in_channels)
     padded = tiles.padded_shape(reader.shape, config.multiple)
     core = _aligned(tiles.scaled(_grown(window, image.shape), scale, reader.shape), config.multiple, padded)
-    read = tiles.context(core, padded, config, level)
+    read = tiles.grow(core, graph.aligned_halo(level, config), padded)
     known: dict[Node, Any] = {}
     evaluator.nodes(evaluator.tensor(reader.read(read)), level, known)
     maps = evaluator.maps(level, known, core.shifted(-read.y0, -read.x0))
