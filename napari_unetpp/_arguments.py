@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from napari_unetpp._types import LEVELS, SUPERVISIONS
@@ -54,12 +55,7 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         "--level", type=level, default="auto", help="depth: 1, 2, 3, 4 or auto (as deep as each place needs)"
     )
     parser.add_argument("--kind", choices=KINDS, default="labels", help="what to write (default: labels)")
-    parser.add_argument(
-        "--scale",
-        type=scale,
-        default="auto",
-        help="factor to the grid the network sees, or auto: the model's",
-    )
+    _size(parser)
     _device(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
 
@@ -70,6 +66,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", required=True, help="name or file")
     _foreground(parser)
+    _size(parser)
     _device(parser)
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the scores as JSON")
 
@@ -96,14 +93,25 @@ def _calibrate(parser: argparse.ArgumentParser) -> None:
 
 def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", metavar="FOLDER", type=Path, help="holds images/ and labels/ with equal stems"
+        "folders",
+        metavar="FOLDER",
+        nargs="+",
+        type=Path,
+        help="holds images/ and labels/ with equal stems; several: data sets that are learned together",
     )
     parser.add_argument(
         "--out", metavar="FILE", type=model_path, required=True, help="the model: NAME.safetensors"
     )
     parser.add_argument("--task", choices=("instances", "semantic"), help="needed unless --from is given")
     parser.add_argument(
-        "--val", metavar="FOLDER", type=Path, help="held-out images (default: 10 %% of FOLDER)"
+        "--share",
+        dest="shares",
+        metavar="A,B,...",
+        type=shares,
+        help="how often each FOLDER is shown, in their order (default: by its images)",
+    )
+    parser.add_argument(
+        "--val", metavar="FOLDER", type=Path, help="held-out images of one FOLDER (default: 10 %% of each)"
     )
     parser.add_argument(
         "--arch", default="unetpp", choices=tuple(BASELINES), help="architecture (default: unetpp)"
@@ -115,10 +123,22 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from this model")
     parser.add_argument(
+        "--maps",
+        metavar="NAME,...",
+        type=names,
+        help="what separates objects: edge_distance (default), object_border",
+    )
+    parser.add_argument(
         "--classes",
         metavar="NAME,...",
         type=names,
         help="names of the classes, by label value",
+    )
+    parser.add_argument(
+        "--megapixels",
+        metavar="N",
+        type=positive,
+        help="length in megapixels of patches: the same on every machine",
     )
     parser.add_argument("--minutes", type=positive, help="time budget")
     parser.add_argument("--epochs", type=count, help="length of the training")
@@ -128,11 +148,27 @@ def _train(parser: argparse.ArgumentParser) -> None:
         metavar="PX",
         help="whole frames of a camera: the longer side of the lit part becomes PX (default: as they are)",
     )
-    parser.add_argument("--patch", type=count, metavar="PX", help="side of the training patches")
+    parser.add_argument(
+        "--diameter",
+        type=positive,
+        metavar="PX",
+        help="typical diameter of objects as the network sees them (default: that of --from, or measured)",
+    )
+    parser.add_argument(
+        "--patch", type=count, metavar="PX", help="side of the training patches (default: 256, or the frame)"
+    )
     parser.add_argument("--batch", type=count, metavar="N", help="patches in one step")
+    parser.add_argument("--rate", type=positive, help="peak learning rate (default: 0.0015)")
     parser.add_argument("--resume", action="store_true", help="go on after a stop or a kill")
     parser.add_argument("--title", metavar="TEXT", help="what the model is for, in a line (model card)")
     parser.add_argument("--licence", metavar="TEXT", help="licence of the weights (model card)")
+    parser.add_argument(
+        "--data-credit",
+        dest="credits",
+        metavar="TEXT",
+        action="append",
+        help="who made the images of a FOLDER and their licence (model card); once for each, in their order",
+    )
     _foreground(parser)
     _device(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
@@ -141,9 +177,24 @@ def _train(parser: argparse.ArgumentParser) -> None:
         dest="json_path",
         metavar="FILE",
         type=Path,
-        help="also write the log as JSON",
+        help="also write the log as JSON lines, one object a report, the scores last",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
+
+
+def train_problem(args: argparse.Namespace) -> str | None:
+    """What is wrong with the arguments of ``train`` together; None: nothing."""
+    folders = len(args.folders)
+    if not (args.task or args.start):
+        return "--task is needed unless --from gives a model to start from"
+    if args.val is not None and folders > 1:
+        return "--val goes with a single FOLDER; of several, a tenth of each is held out"
+    for name, given in (("--share", args.shares), ("--data-credit", args.credits)):
+        if given and len(given) != folders:
+            return f"{name} has {len(given)} value(s) for {folders} FOLDER(s); expected one each"
+    if args.diameter is not None and args.frame is not None:
+        return "--diameter does not go with --frame: frames are not scaled by the size of objects"
+    return None
 
 
 def _finetune(parser: argparse.ArgumentParser) -> None:
@@ -167,6 +218,7 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
         "--add-classes", metavar="NAME,...", type=names, default=(), help="classes that a semantic model gets"
     )
     _foreground(parser)
+    _size(parser)
     _device(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write scores and history as JSON")
@@ -192,6 +244,25 @@ def _device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto", help="default: auto")
 
 
+def _size(parser: argparse.ArgumentParser) -> None:
+    """What is known of the size of things and of the intensities."""
+    parser.add_argument(
+        "--scale",
+        metavar="F",
+        type=scale,
+        default="auto",
+        help="factor to the grid the network sees; auto (default): by the model's rule, or searched for",
+    )
+    parser.add_argument("--diameter", metavar="PX", type=positive, help="typical diameter of the objects")
+    parser.add_argument(
+        "--range",
+        metavar=("LOW", "HIGH"),
+        type=finite,
+        nargs=2,
+        help="intensities that become 0 and 1 (default: measured)",
+    )
+
+
 def _foreground(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--foreground", metavar="V,...", type=values, help="label values that are foreground; the rest is not"
@@ -209,11 +280,24 @@ def positive(text: str) -> float:
     return value
 
 
+def finite(text: str) -> float:
+    """A finite number."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
 def count(text: str) -> int:
     """A whole number from 1."""
     if int(text) < 1:
         raise ValueError(text)
     return int(text)
+
+
+def shares(text: str) -> tuple[float, ...]:
+    """Positive numbers with commas between them."""
+    return tuple(positive(value) for value in text.split(","))
 
 
 def scale(text: str) -> float | str:

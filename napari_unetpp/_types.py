@@ -38,6 +38,9 @@ ENCODERS = ("resnet18", "efficientnet-lite0")
 EDGE_CAP = 9
 """Pixels of the working grid at which the output ``edge_distance`` of an instance model is 1."""
 
+SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 8.0
+"""Between these an image can be shrunk or magnified before the network sees it."""
+
 Supervision = Literal["deep", "last"]
 SUPERVISIONS: tuple[Supervision, ...] = ("deep", "last")
 
@@ -49,6 +52,10 @@ def never_stop() -> bool:
 
 class UnetppError(Exception):
     """An error whose text is meant for the user: what was given, expected, and what to do."""
+
+
+class UsageError(UnetppError):
+    """Options that contradict each other or the model, whatever the image; the command line exits with 2."""
 
 
 # ---------------------------------------------------------------- the network
@@ -105,10 +112,46 @@ class NetConfig:
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """Percentile normalisation, measured once per image (see `engine.normalise`)."""
+    """How the range of intensities is measured, once per image (see `engine.normalise`).
+
+    Attributes
+    ----------
+    low, high : float
+        Percentiles of the pixels that become 0 and 1 (rule ``percentile``).
+    rule : {"percentile", "robust"}
+        ``robust``: from what stands out of the background, whatever share it covers.
+    """
 
     low: float = 1.0
     high: float = 99.8
+    rule: Literal["percentile", "robust"] = "percentile"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSearch:
+    """How the scale of an image is found whose objects have an unknown size (see `engine.scale_search`).
+
+    Attributes
+    ----------
+    level : int
+        Level of the network that looks at the sample.
+    size : float
+        What it costs where the objects found are an octave larger or smaller than the model's own, in octaves
+        of the uncertainty per foreground pixel.
+    fineness : float
+        What an octave of magnification costs, in the same unit.
+    unsure : float
+        Uncertainty per foreground pixel from which nothing is believed: that at scale 1 of objects of the
+        model's own size, with the costs above that at another scale.
+    near : float
+        A scale that differs by less than this factor from 1 becomes 1.
+    """
+
+    level: int = 2
+    size: float = 0.5
+    fineness: float = 0.3
+    unsure: float = 2.5
+    near: float = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,39 +159,55 @@ class SamplingRule:
     """How the working grid follows from the image.
 
     ``frame``: the longer side of its lit part becomes `value` px; ``pixel``: a pixel becomes
-    `value` micrometres; ``object``: a typical object becomes `value` px in diameter.
+    `value` micrometres; ``object``: a typical object becomes `value` px in diameter, which is searched
+    for as `search` says (None: the defaults of `ScaleSearch`) where nobody gives it.
     """
 
     kind: Literal["frame", "pixel", "object"] = "object"
     value: float = 20.0
+    search: ScaleSearch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleChoice:
+    """Working grid = input grid times `scale`; `reason` is a part of a sentence that says why.
+
+    `weak`: nothing spoke for any scale, so that it is 1; the user had better say how large the objects are.
+    """
+
+    scale: float
+    reason: str
+    weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeRule:
-    """How maps become labels (see `engine.decode`).
+    """How maps become labels (see `engine.decode`). Everything is counted on the working grid.
 
     Attributes
     ----------
     threshold : float
         Foreground probability from which a pixel counts as foreground, in (0, 1).
     seeds : str
-        Where the watershed starts: the name of a separating output
-        (``"boundary"``, ``"distance"``, ``"centre"``) or ``"mask"``, the smoothed
+        The landscape whose summits are objects: the name of a separating output (``"edge_distance"``; of
+        older models ``"boundary"``, ``"distance"``, ``"centre"``) or ``"mask"``, the smoothed
         distance transform of the thresholded mask.
     seed_threshold : float
-        What a seed must reach in the seed map, in (0, 1).
-    prominence : float
-        0: every connected part above `seed_threshold` is a seed. More: every peak that rises this
-        much above the pass to a higher peak, in the slightly smoothed seed map.
+        What a summit must reach in the landscape, in [0, 1].
     min_size : int
-        Smaller objects are dropped (pixels of the input grid).
+        Smaller objects are dropped (pixels).
+    prominence, prominence_share : float
+        How far a summit must rise above the pass to a higher one, in the slightly smoothed landscape: the
+        larger of `prominence` (of ``"edge_distance"`` 1 px is 1 / `EDGE_CAP`) and this share of its height.
+        Both 0: every connected part above `seed_threshold` is a seed.
     """
 
     threshold: float = 0.5
-    seeds: Literal["boundary", "distance", "centre", "mask"] = "mask"
+    seeds: Literal["boundary", "distance", "centre", "edge_distance", "mask"] = "mask"
     seed_threshold: float = 0.5
     min_size: int = 15
     prominence: float = 0.0
+    prominence_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +368,8 @@ class PredictRequest:
         Somebody waits: show level 1 of all visible tiles first, also where that is computed twice.
     generation : int
         Number of the request; answers of older ones are dropped.
+    range : (float, float) or None
+        Intensities that become 0 and 1; None: measured.
     """
 
     image: NDArray[Any]
@@ -319,6 +380,7 @@ class PredictRequest:
     all_levels: bool = True
     glance: bool = False
     generation: int = 0
+    range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -396,6 +458,12 @@ class Segmentation:
         Entropy of the foreground probability about the threshold, in [0, 1].
     depth : ndarray of uint8, shape (Y, X)
         The level from which each pixel comes.
+    scale : float
+        Working grid = input grid times `scale`.
+    scale_reason : str
+        Why, as a part of a sentence.
+    range : (float, float)
+        Intensities that were 0 and 1 for the network.
     notes : tuple of str
         What was unusual about the input and how it was handled.
     """
@@ -406,6 +474,9 @@ class Segmentation:
     level: int
     uncertainty: NDArray[np.float32]
     depth: NDArray[np.uint8]
+    scale: float
+    scale_reason: str
+    range: tuple[float, float]
     notes: tuple[str, ...] = ()
 
 
@@ -440,9 +511,11 @@ class LabelledPlane:
     background : int or None
         ``sparse``: the label value that stands for background.
     scale : float or None
-        Working grid = input grid times `scale`; None follows the model's sampling rule.
+        Working grid = input grid times `scale`; None: decided as for segmenting (see `engine.scale`).
     objects : bool
         Whether labels tell objects apart (instance models learn to separate from these only).
+    range : (float, float) or None
+        Intensities that become 0 and 1; None: measured.
     """
 
     name: str
@@ -454,6 +527,7 @@ class LabelledPlane:
     background: int | None = None
     scale: float | None = None
     objects: bool = True
+    range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

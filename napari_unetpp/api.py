@@ -53,6 +53,9 @@ def segment(
     *,
     level: int | Auto = "auto",
     scale: float | Auto = "auto",
+    diameter: float | None = None,
+    pixel_size: float | None = None,
+    range: tuple[float, float] | None = None,
     device: str = "auto",
 ) -> Segmentation:
     """Segment one plane.
@@ -67,7 +70,14 @@ def segment(
         Depth of the network; "auto": each square of the image as deep as it needs, or, of a model that
         has no rule for that, the level it recommends.
     scale : float or "auto"
-        Working grid = image grid times `scale`; "auto": the model's sampling rule.
+        Working grid = image grid times `scale`; "auto": it follows from what is given below, or from the
+        model's sampling rule; a model that goes by the size of objects looks for it in the image.
+    diameter : float, optional
+        Typical diameter of the objects, px of the image.
+    pixel_size : float, optional
+        Micrometres per px of the image, for models that go by it.
+    range : (float, float), optional
+        Intensities that become 0 and 1; None: measured.
     device : {"auto", "cpu", "cuda", "mps"}
         Not used where `model` is loaded already.
 
@@ -79,7 +89,7 @@ def segment(
     Raises
     ------
     UnetppError
-        For an image, model, level or device that cannot be used.
+        For an image, model, level, size, range or device that cannot be used.
 
     Examples
     --------
@@ -89,7 +99,9 @@ def segment(
     from napari_unetpp.engine.collect import predict_maps
 
     evaluator = load_model(model, device=device) if isinstance(model, (str, Path)) else model
-    found = predict_maps(image, evaluator, level=level, scale=scale)
+    found = predict_maps(
+        image, evaluator, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
+    )
     return Segmentation(
         labels=found.labels(),
         mask=found.mask(),
@@ -97,6 +109,9 @@ def segment(
         level=found.level,
         uncertainty=found.uncertainty(),
         depth=found.depth(),
+        scale=found.scale.scale,
+        scale_reason=found.scale.reason,
+        range=found.range,
         notes=found.notes,
     )
 
@@ -107,6 +122,9 @@ def evaluate(
     *,
     device: str = "auto",
     foreground: Sequence[int] | None = None,
+    scale: float | Auto = "auto",
+    diameter: float | None = None,
+    range: tuple[float, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_problem: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -120,6 +138,8 @@ def evaluate(
     device : {"auto", "cpu", "cuda", "mps"}
     foreground : sequence of int, optional
         These label values are foreground, the others background; AP50 is then undefined.
+    scale, diameter, range
+        As in `segment`, for all images; what is not given is found for each of them.
     progress : callable, optional
         Told ``(images done, images in all)``.
     on_problem : callable, optional
@@ -131,14 +151,24 @@ def evaluate(
         As ``evaluate --json`` writes it: ``model``, ``device``, ``images``, ``recommended_level``,
         ``best_level_here``, and per level ``dice``, ``iou``, ``ap50``, ``parameters``,
         ``seconds_per_megapixel``; ``auto`` holds the same for Auto, with ``share_of_flops`` executed of the
-        deepest level's (None without a stopping rule). What is undefined is None.
+        deepest level's (None without a stopping rule). ``scales``: the lowest, median and highest scale of
+        an image. What is undefined is None.
     """
     from napari_unetpp.files.folders import read_pairs
     from napari_unetpp.train.evaluation import evaluate_pairs
 
     pairs = read_pairs(folder)
     evaluator = load_model(model, device=device) if isinstance(model, (str, Path)) else model
-    return evaluate_pairs(evaluator, pairs, foreground=foreground, progress=progress, on_problem=on_problem)
+    return evaluate_pairs(
+        evaluator,
+        pairs,
+        foreground=foreground,
+        scale=scale,
+        diameter=diameter,
+        range=range,
+        progress=progress,
+        on_problem=on_problem,
+    )
 
 
 def finetune(
@@ -153,6 +183,8 @@ def finetune(
     foreground: Sequence[int] | None = None,
     classes: Sequence[str] = (),
     scale: float | Auto = "auto",
+    diameter: float | None = None,
+    range: tuple[float, float] | None = None,
     seconds: float | None = 60.0,
     steps: int | None = None,
     seed: int = 0,
@@ -178,8 +210,8 @@ def finetune(
         These label values are foreground, the others background; objects are then not told apart.
     classes : sequence of str
         Classes to add to a semantic model, after its own.
-    scale : float or "auto"
-        Working grid = image grid times `scale`; "auto": the model's sampling rule.
+    scale, diameter, range
+        As in `segment`, for all images; what is not given is found for each of them.
     seconds, steps : float or None, int or None
         The run ends when either is reached. With steps alone the same call gives the same weights.
     out : str or Path, optional
@@ -202,9 +234,10 @@ def finetune(
     >>> done = finetune("nuclei", [image], [labels], out="mine.safetensors")  # doctest: +SKIP
     >>> done.better, done.info.recommended_level  # doctest: +SKIP
     """
+    from napari_unetpp.engine.scale import scale_number
     from napari_unetpp.train import finetune as learning
     from napari_unetpp.train import outcome
-    from napari_unetpp.train.corrections import map_values
+    from napari_unetpp.train.corrections import map_values, read_alike
 
     count = len(images)
     columns = (labels, certain or [None] * count, ignore or [None] * count)
@@ -222,13 +255,13 @@ def finetune(
             certain=None if sure is None else np.asarray(sure) != 0,
             ignore=None if skip is None else np.asarray(skip) != 0,
             background=background,
-            scale=None if isinstance(scale, str) else scale,
         )
         for n, (image, label, sure, skip) in enumerate(zip(images, *columns, strict=True))
     )
     if foreground is not None:
         planes = map_values(planes, foreground)
     parent = _card(model)
+    planes = read_alike(planes, parent, scale=scale_number(scale), diameter=diameter, range=range)
     target = None if out is None else Path(out)
     if target is not None:
         outcome.check_target(target, parent, overwrite=overwrite)

@@ -17,8 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._arguments import build_parser
-from napari_unetpp._types import FinetuneProgress, FinetuneRequest, FinetuneStarted, UnetppError
+from napari_unetpp._arguments import build_parser, train_problem
+from napari_unetpp._types import (
+    FinetuneProgress,
+    FinetuneRequest,
+    FinetuneStarted,
+    ModelInfo,
+    UnetppError,
+    UsageError,
+)
 from napari_unetpp.files import card_text, images, model_list, outputs
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.model_card import card_to_json
@@ -36,10 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    if args.command == "train" and not (args.task or args.start):
-        parser.error("train: --task is needed unless --from gives a model to start from")
+    if args.command == "train" and (problem := train_problem(args)):
+        parser.error(f"train: {problem}")
     try:
         return COMMANDS[args.command](args)
+    except UsageError as error:
+        _failed(error, args)
+        return 2
     except UnetppError as error:
         return _failed(error, args)
     except KeyboardInterrupt:
@@ -123,12 +133,13 @@ def run_segment(args: argparse.Namespace) -> int:
     for problem in problems:
         say(f"error: {problem}")
     failures = len(problems)
+    size = _size_options(args, model_list.find_model(args.model))
     model = api.load_model(args.model, device=args.device) if sources else None
     for done, output in enumerate(outputs.plan_outputs(sources, args.out, args.kind)):
         progress(done, len(sources), output.source.name)
         try:
             outputs.check_target(output, sources, overwrite=args.overwrite)
-            _segment_one(output, model, args)
+            _segment_one(output, model, args, size)
         except Exception as error:  # the rest go on
             if args.debug:
                 raise
@@ -141,12 +152,20 @@ def run_segment(args: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _segment_one(output: outputs.Output, model: Any, args: argparse.Namespace) -> None:
+def _size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
+    """Scale, diameter and range as they were given; UsageError before any work where they cannot be used."""
+    from napari_unetpp.engine.scale import check_range, check_size, scale_number
+
+    check_size(info, scale=scale_number(args.scale), diameter=args.diameter)
+    return {"scale": args.scale, "diameter": args.diameter, "range": check_range(args.range)}
+
+
+def _segment_one(output: outputs.Output, model: Any, args: argparse.Namespace, size: dict[str, Any]) -> None:
     from napari_unetpp.engine.collect import predict_maps
 
     image = images.read_image(output.source)
     start = time.perf_counter()
-    found = predict_maps(image, model, level=args.level, scale=args.scale)
+    found = predict_maps(image, model, level=args.level, **size)
     if args.kind == "labels":
         labels = found.labels()
         result = _count(labels, model.info.task)
@@ -162,7 +181,9 @@ def _segment_one(output: outputs.Output, model: Any, args: argparse.Namespace) -
     for note in found.notes:
         say(f"note: {output.source}: {note}")
     level = card_text.level_name(found.level)
-    print(f"{output.target}: {result}, {level}, {time.perf_counter() - start:.2f} s", flush=True)
+    seconds = time.perf_counter() - start
+    scale = f"scale {found.scale.scale:.3g}: {found.scale.reason}"
+    print(f"{output.target}: {result}, {level}, {seconds:.2f} s, {scale}", flush=True)
 
 
 def _count(labels: NDArray[np.uint32], task: str) -> str:
@@ -182,12 +203,15 @@ def run_evaluate(args: argparse.Namespace) -> int:
         args.model,
         device=args.device,
         foreground=args.foreground,
+        **_size_options(args, model_list.find_model(args.model)),
         progress=progress,
         on_problem=problems.append,
     )
     for problem in problems:
         say(f"error: {problem}")
     print(f"{result['model']} on {args.folder}: {result['images']} images, {result['device']}")
+    lowest, median, highest = (f"{value:.3g}" for value in result["scales"].values())
+    print(f"scale {median}" + (f" (median; {lowest} to {highest})" if lowest != highest else ""))
     print(card_text.levels_text(result["levels"]))
     if result["auto"]:
         print(card_text.auto_text(result["auto"]))
@@ -212,25 +236,33 @@ def run_calibrate(args: argparse.Namespace) -> int:
 
 
 def run_train(args: argparse.Namespace) -> int:
-    """Train on a folder of labelled images."""
+    """Train on folders of labelled images."""
     if args.out.exists() and not (args.resume or args.overwrite):
         raise UnetppError(
             f"{args.out} exists already. Choose another --out, or give --resume or --overwrite."
         )
-    from napari_unetpp.train.run import TrainRequest, train_folder
+    from napari_unetpp.train.request import TrainingStopped, TrainRequest
+    from napari_unetpp.train.run import train_model
+    from napari_unetpp.train.stopping_signals import stopped_by_signals
 
     names = {field.name for field in dataclasses.fields(TrainRequest)}
     given = {name: value for name, value in vars(args).items() if name in names and value is not None}
-    info = train_folder(TrainRequest(**given), log=say)
+    with stopped_by_signals() as should_stop:
+        try:
+            info = train_model(TrainRequest(**given), say, should_stop)
+        except TrainingStopped as stopped:
+            say(str(stopped))
+            return 1
     print(card_text.card_text(info))
     return 0
 
 
 def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
+    from napari_unetpp.engine.scale import scale_number
     from napari_unetpp.files.corrections import read_corrections
     from napari_unetpp.train import outcome, report
-    from napari_unetpp.train.corrections import map_values
+    from napari_unetpp.train.corrections import map_values, read_alike
     from napari_unetpp.train.finetune import finetune
 
     parent = model_list.find_model(args.model)
@@ -238,6 +270,8 @@ def run_finetune(args: argparse.Namespace) -> int:
     planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background)
     if args.foreground:
         planes = map_values(planes, args.foreground)
+    size = _size_options(args, parent) | {"scale": scale_number(args.scale)}
+    planes = read_alike(planes, parent, **size)
     seconds = args.seconds or (None if args.steps else DEFAULT_SECONDS)
     request = FinetuneRequest(
         parent,

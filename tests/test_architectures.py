@@ -258,7 +258,7 @@ def test_tiles_and_windows_equal_the_whole(
     whole = run(arch, image, level)
     stats = measure(image, card(arch).normalisation)
     alone = predict_window(evaluator(arch), image, window, level, 1.0, stats)
-    np.testing.assert_allclose(alone, whole.maps[level][:, *window.slices], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(alone.maps, whole.maps[level][:, *alone.part.slices], rtol=0, atol=1e-4)
     monkeypatch.setattr(tiles, "CELL", 112)
     monkeypatch.setattr(tiles, "WHOLE_PIXELS", 0)
     for nodes in (None, NodeCache(PLENTY)):

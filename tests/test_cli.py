@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +20,19 @@ import tifffile
 from PIL import Image
 
 from napari_unetpp import cli
-from napari_unetpp._types import FinetuneDone, FinetuneRequest, LabelledPlane, ModelInfo, UnetppError
+from napari_unetpp._types import (
+    FinetuneDone,
+    FinetuneRequest,
+    LabelledPlane,
+    ModelInfo,
+    SamplingRule,
+    UnetppError,
+)
+from napari_unetpp.engine.sampling import resample
 from napari_unetpp.files import model_list
 from napari_unetpp.files.folders import read_label, read_pairs
 from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_file import read_tensors
+from napari_unetpp.files.model_file import read_tensors, save_model
 from napari_unetpp.files.model_list import models_folder
 from napari_unetpp.net import graph
 
@@ -73,11 +85,19 @@ WRONG = {
     "no output": "segment a.png",
     "level beyond the last": "segment a.png --out x --level 5",
     "scale of nothing": "segment a.png --out x --scale 0",
+    "a range without an end": "segment a.png --out x --range 5",
+    "a range of no number": "evaluate x --model m --range 5 nan",
+    "objects of no size": "finetune x --model m --out m.safetensors --diameter 0",
     "unknown kind": "segment a.png --out x --kind picture",
     "foreground that is no number": "evaluate x --model m --foreground red",
     "no task from scratch": "train x --out m.safetensors",
     "a model of another format": "train x --out m.pth --task semantic",
     "negative minutes": "train x --out m.safetensors --task semantic --minutes -3",
+    "a share too few": "train x y z --out m.safetensors --task instances --share 4,2",
+    "a share of nothing": "train x y --out m.safetensors --task instances --share 4,0",
+    "held out of two folders": "train x y --out m.safetensors --task instances --val z",
+    "a credit too many": "train x --out m.safetensors --task instances --data-credit a --data-credit b",
+    "a diameter of frames": "train x --out m.safetensors --task semantic --frame 192 --diameter 20",
 }
 
 
@@ -182,6 +202,65 @@ def test_segment_a_folder(kind: str, run: Run, pictures: Path, tiny_model: Model
         assert set(np.unique(read)) <= {0, 255}
 
 
+@pytest.mark.parametrize("command", ["segment", "evaluate", "finetune"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--scale 2 --diameter 30", "expected one of them"),
+        ("--range 7 7", "the lower one first"),
+        ("--model frames --diameter 30", "does not go by the size of objects"),
+    ],
+)
+def test_contradicting_sizes_are_usage_errors(
+    command: str, options: str, message: str, run: Run, labelled: Path, tiny_model: ModelInfo, tmp_path: Path
+) -> None:
+    """Said once, before any image is read."""
+    tensors = read_tensors(tiny_model.path)
+    save_model(
+        models_folder() / "frames.safetensors",
+        tensors,
+        replace(tiny_model, name="frames", sampling=SamplingRule("frame", 40)),
+    )
+    places = {
+        "segment": (labelled / "images", "--out", tmp_path / "out"),
+        "evaluate": (labelled,),
+        "finetune": (labelled, "--out", tmp_path / "new.safetensors"),
+    }
+    status, out, err = run(command, *places[command], "--model", "tiny", *options.split())
+    assert (status, out) == (2, "") and err.count("error:") == 1 and message in err
+    assert not (tmp_path / "out").exists() and not (tmp_path / "new.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--scale 2", "scale 2: given"),
+        ("--diameter 40", "scale 0.5: objects of 40 px"),
+        ("--range -5 300", "scale 1: not sure of any scale: 1 kept; set the circle or --diameter"),
+    ],
+)
+def test_segment_says_the_scale_and_why(
+    options: str, said: str, run: Run, tiny_model: ModelInfo, tmp_path: Path
+) -> None:
+    Image.new("L", (60, 50)).save(tmp_path / "dark.png")
+    status, out, err = run(
+        "segment", tmp_path / "dark.png", "--out", tmp_path / "out", "--model", "tiny", *options.split()
+    )
+    assert status == 0, err
+    assert out.strip().endswith(said)
+
+
+def test_evaluate_takes_the_scale_for_all_images(
+    run: Run, labelled: Path, tiny_model: ModelInfo, tmp_path: Path
+) -> None:
+    file = tmp_path / "scores.json"
+    status, out, err = run(
+        "evaluate", labelled, "--model", "tiny", "--diameter", 10, "--range", 0, 255, "--json", file
+    )
+    assert status == 0 and "scale 2" in out, err
+    assert json.loads(file.read_text())["scales"] == {"lowest": 2.0, "median": 2.0, "highest": 2.0}
+
+
 def test_one_bad_file_is_reported_and_the_rest_go_on(
     run: Run, pictures: Path, tiny_model: ModelInfo, tmp_path: Path
 ) -> None:
@@ -271,7 +350,7 @@ def test_evaluate_all_levels(run: Run, labelled: Path, tiny_model: ModelInfo, tm
     status, out, err = run("evaluate", labelled, "--model", "tiny", "--json", file, "--device", "cpu")
     assert status == 0, err
     result = json.loads(file.read_text())
-    known = {"model", "device", "images", "recommended_level", "best_level_here", "levels", "auto"}
+    known = {"model", "device", "images", "recommended_level", "best_level_here", "levels", "auto", "scales"}
     assert result.keys() == known and result["auto"] is None
     assert (result["model"], result["images"], result["recommended_level"]) == ("tiny", 3, 2)
     assert list(result["levels"]) == ["1", "2", "3", "4"]
@@ -317,39 +396,87 @@ def test_benchmark_measures_every_level(
 
 def test_train_hands_everything_on(run: Run, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelInfo) -> None:
     from napari_unetpp.train import run as training
+    from napari_unetpp.train.request import TrainRequest
 
-    seen: list[training.TrainRequest] = []
+    seen: list[TrainRequest] = []
 
-    def train_folder(request: training.TrainRequest, log: Callable[[str], None]) -> ModelInfo:
+    def train_model(
+        request: TrainRequest, log: Callable[[str], None], should_stop: Callable[[], bool]
+    ) -> ModelInfo:
         seen.append(request)
         log("a live line")
+        assert not should_stop()
         return tiny_model
 
-    monkeypatch.setattr(training, "train_folder", train_folder)
+    monkeypatch.setattr(training, "train_model", train_model)
     status, out, err = run(
-        *(
-            "train",
-            "data",
-            "--out",
-            "new.safetensors",
-            "--task",
-            "semantic",
-            "--val",
-            "held",
-            "--from",
-            "tiny",
-        ),
-        *("--minutes", 1.5, "--epochs", 3, "--foreground", "2,3", "--seed", 7, "--json", "log.json"),
-        *("--patch", 64, "--batch", 2, "--resume", "--device", "cpu"),
-        *("--frame", 192, "--classes", "polyp,tool"),
+        *("train", "one", "two", "--share", "4,1.5", "--data-credit", "A, CC0", "--data-credit", "B"),
+        *("--out", "new.safetensors", "--task", "instances", "--from", "tiny", "--maps", "edge_distance"),
+        *("--megapixels", 600, "--minutes", 1.5, "--epochs", 3, "--foreground", "2,3", "--seed", 7),
+        *("--patch", 64, "--batch", 2, "--rate", 0.001, "--resume", "--device", "cpu", "--diameter", 17),
+        *("--json", "log.jsonl", "--title", "Nuclei", "--licence", "CC0"),
     )
     assert status == 0 and "a live line" in err and "tiny" in out
-    request = seen[0]
-    assert (request.folder, request.out, request.val) == (Path("data"), Path("new.safetensors"), Path("held"))
-    assert (request.task, request.start, request.minutes, request.epochs) == ("semantic", "tiny", 1.5, 3)
-    assert (request.foreground, request.seed, request.json_path) == ((2, 3), 7, Path("log.json"))
-    assert (request.patch, request.batch, request.resume, request.device) == (64, 2, True, "cpu")
-    assert (request.frame, request.classes) == (192, ("polyp", "tool"))
+    assert seen[0] == TrainRequest(
+        [Path("one"), Path("two")],
+        Path("new.safetensors"),
+        "instances",
+        shares=(4, 1.5),
+        credits=["A, CC0", "B"],
+        start="tiny",
+        maps=("edge_distance",),
+        megapixels=600,
+        minutes=1.5,
+        epochs=3,
+        foreground=(2, 3),
+        seed=7,
+        patch=64,
+        batch=2,
+        rate=0.001,
+        resume=True,
+        device="cpu",
+        diameter=17,
+        json_path=Path("log.jsonl"),
+        title="Nuclei",
+        licence="CC0",
+    )
+    status, _, _ = run(
+        *("train", "data", "--out", "new.safetensors", "--task", "semantic", "--val", "held"),
+        *("--frame", 192, "--classes", "polyp,tool", "--supervision", "last"),
+    )
+    request = seen[1]
+    assert (status, request.folders, request.val) == (0, [Path("data")], Path("held"))
+    assert (request.frame, request.classes, request.supervision) == (192, ("polyp", "tool"), "last")
+
+
+def test_train_that_is_interrupted_says_how_to_go_on(
+    run: Run, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step in progress is finished, and its state lies beside the model to be."""
+    say = cli.say
+
+    def interrupted(text: str) -> None:
+        say(text)
+        if text.startswith("training on"):
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(cli, "say", interrupted)
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+    for pair in read_pairs(data_root / "nuclei_dsb2018" / "train")[:40:10]:
+        for path, kind in ((pair.image, "images"), (pair.label, "labels")):
+            shutil.copy(path, tmp_path / kind / path.name)
+    arguments = ("train", tmp_path, "--out", tmp_path / "m.safetensors", "--task", "instances")
+    length = ("--megapixels", 0.01, "--patch", 32, "--arch", "unet-1", "--device", "cpu")
+    status, out, err = run(*arguments, *length)
+    assert status == 1 and not out and "Traceback" not in err
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("stopped at step 0, after 0% of the training") and "--resume" in last
+    assert (tmp_path / "m.checkpoint.safetensors").exists()
+    monkeypatch.setattr(cli, "say", say)
+    status, out, err = run(*arguments, *length, "--resume")
+    assert status == 0 and "resumed at step 0" in err and "edge_distance" in out
+    assert not (tmp_path / "m.checkpoint.safetensors").exists()
 
 
 def test_train_does_not_replace_a_model_unasked(run: Run, tiny_model: ModelInfo, labelled: Path) -> None:
@@ -405,6 +532,21 @@ def test_demo_without_a_screen_runs_itself_under_xvfb(run: Run, monkeypatch: pyt
 
 
 # ------------------------------------------------------------ the shipped model on real images
+
+
+def test_segment_finds_the_scale_of_large_nuclei(run: Run, data_root: Path, tmp_path: Path) -> None:
+    """Three times larger than the model knows them; the printed line says the scale and the size."""
+    pair = read_pairs(data_root / "nuclei_dsb2018" / "train")[138]
+    image, truth = read_image(pair.image)[:256, :256], read_label(pair.label)[:256, :256]
+    tifffile.imwrite(tmp_path / "large.tif", resample(image, 3.0))
+    options = ("--out", tmp_path / "out", "--level", 2, "--device", "cpu")
+    status, out, err = run("segment", tmp_path / "large.tif", *options)
+    assert status == 0, err
+    found = re.search(r"(\d+) objects, L2, .*, scale (\d\.\d+): objects of about (\d+) px$", out.strip())
+    assert found, out
+    count, scale, diameter = int(found[1]), float(found[2]), int(found[3])
+    assert 0.7 < count / (len(np.unique(truth)) - 1) < 1.4
+    assert 0.15 < scale < 0.4 and 16 < scale * diameter < 25
 
 
 @pytest.mark.skipif(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_unetpp._types import (
     PredictEvent,
     PredictRequest,
     PredictStarted,
+    ScaleChoice,
     ShouldStop,
     TileDone,
     UnetppError,
@@ -22,15 +24,23 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.maps import MapStore
-from napari_unetpp.engine.normalise import clean_plane
+from napari_unetpp.engine.normalise import NormStats, clean_plane, measure, range_notes
 from napari_unetpp.engine.plane_maps import PlaneMaps
 from napari_unetpp.engine.predict import predict
-from napari_unetpp.engine.sampling import scale_for, working_shape
+from napari_unetpp.engine.scale import check_range, decide_scale, scale_number
 
 Auto = Literal["auto"]
 
 LARGE_PIXELS = 4096 * 4096
 """Larger planes are collected in steps of 1/255, a quarter of the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the network sees one image: its scale, and the intensities that become 0 and 1."""
+
+    scale: ScaleChoice
+    range: tuple[float, float]
 
 
 def predict_maps(
@@ -39,6 +49,9 @@ def predict_maps(
     *,
     level: int | Auto = "auto",
     scale: float | Auto = "auto",
+    diameter: float | None = None,
+    pixel_size: float | None = None,
+    range: tuple[float, float] | None = None,
     all_levels: bool = False,
     should_stop: ShouldStop = never_stop,
     on_event: Callable[[PredictEvent], None] | None = None,
@@ -49,9 +62,13 @@ def predict_maps(
     ----------
     image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
     evaluator : Evaluator
-    level, scale
-        Numbers, or "auto": each square as deep as it needs, or the recommended level of a model that has
-        no rule for that; the model's sampling rule.
+    level : int or "auto"
+        "auto": each square as deep as it needs, or the recommended level of a model that has no rule for
+        that.
+    scale, diameter, pixel_size
+        What is known of the size of things (see `engine.scale.decide_scale`); "auto": nobody gives a scale.
+    range : (float, float), optional
+        Intensities that become 0 and 1; None: measured.
     all_levels : bool
         Also keep the shallower levels (more memory).
     should_stop, on_event : callable
@@ -65,9 +82,18 @@ def predict_maps(
     plane, notes = clean_plane(image)
     info = evaluator.info
     chosen = check_level(info, level)
-    request = PredictRequest(
-        plane, None, chosen, scale=check_scale(info, plane, scale), all_levels=all_levels
+    reading = read_as(
+        plane,
+        evaluator,
+        scale=scale,
+        diameter=diameter,
+        pixel_size=pixel_size,
+        range=range,
+        should_stop=should_stop,
     )
+    decided, limits = reading.scale, reading.range
+    request = PredictRequest(plane, None, chosen, scale=decided.scale, all_levels=all_levels, range=limits)
+    notes = (*notes, *range_notes(plane, NormStats(*limits)))
     store: MapStore | None = None
     flops = 0
     for event in predict(evaluator, request, should_stop=should_stop):
@@ -84,7 +110,8 @@ def predict_maps(
     if store is None or not store.complete(chosen):
         raise UnetppError("the prediction was stopped before it was complete.")
     shape = (plane.shape[0], plane.shape[1])
-    return PlaneMaps(store, info, chosen, shape, invalid_pixels(plane), notes, flops=flops)
+    invalid = invalid_pixels(plane)
+    return PlaneMaps(store, info, chosen, shape, invalid, notes, flops=flops, scale=decided, range=limits)
 
 
 def check_level(info: ModelInfo, level: int | Auto) -> int:
@@ -101,14 +128,29 @@ def check_level(info: ModelInfo, level: int | Auto) -> int:
     return int(level)
 
 
-def check_scale(info: ModelInfo, plane: NDArray[Any], scale: float | Auto) -> float:
-    """The scale to use; `sampling.working_shape` refuses what is out of range."""
-    if isinstance(scale, str):
-        if scale != "auto":
-            raise UnetppError(f"scale {scale!r} was given; expected a number or 'auto'.")
-        return scale_for(info.sampling, plane)
-    working_shape(plane.shape, scale)
-    return float(scale)
+def read_as(
+    plane: NDArray[Any],
+    evaluator: Evaluator,
+    *,
+    scale: float | Auto = "auto",
+    diameter: float | None = None,
+    pixel_size: float | None = None,
+    range: tuple[float, float] | None = None,
+    should_stop: ShouldStop = never_stop,
+) -> Reading:
+    """Measure and decide what is not given; a clean plane and the options of `predict_maps`."""
+    known = check_range(range)
+    stats = NormStats(*known) if known else measure(plane, evaluator.info.normalisation)
+    decided = decide_scale(
+        evaluator,
+        plane,
+        stats,
+        scale=scale_number(scale),
+        diameter=diameter,
+        pixel_size=pixel_size,
+        should_stop=should_stop,
+    )
+    return Reading(decided, (stats.low, stats.high))
 
 
 def invalid_pixels(plane: NDArray[Any]) -> NDArray[np.bool_] | None:

@@ -1,6 +1,7 @@
-"""From maps to masks and instances, without the network.
+"""From maps to masks and instances, without the network: all of it on the working grid.
 
-Maps are float32 of shape (K, Y, X) in [0, 1], one channel per entry of ``ModelInfo.outputs``.
+Maps are float32 of shape (K, Y, X) in [0, 1], one channel per entry of ``ModelInfo.outputs``. `engine.basins`
+tells how objects are told apart, `engine.plane_maps` how they come back to the grid of the image.
 """
 
 from __future__ import annotations
@@ -10,27 +11,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.measure import label as connected_components
-from skimage.morphology import local_maxima, reconstruction
-from skimage.segmentation import watershed
 
 from napari_unetpp._types import DecodeRule, ModelInfo
+from napari_unetpp.engine.basins import Basins, find_basins
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Maps = NDArray[np.float32]
 
-MASK_SMOOTHING = 1.0
-"""Gaussian sigma (px) of the distance transform from which ``seeds="mask"`` takes its seeds."""
+SMOOTHING = 1.0
+"""Gaussian sigma (px) of a landscape whose summits are objects."""
 
-PEAK_SMOOTHING = 1.0
-"""Gaussian sigma (px) of a seed map whose peaks are seeds."""
+CUT = 4
+"""Pixels at which that Gaussian is cut off."""
 
-REACH = 4
-"""Pixels around an object that can change how it is split: where the Gaussians are cut off."""
-
-CROSS = ndimage.generate_binary_structure(2, 1)
+REACH = 2 * CUT
+"""Pixels around an object that can change how it is split: those within `CUT`, and what these depend on."""
 
 
 def activate(logits: Tensor, info: ModelInfo) -> Tensor:
@@ -49,8 +46,13 @@ def foreground(maps: Maps, info: ModelInfo) -> Maps:
 
 def mask(maps: Maps, info: ModelInfo, *, threshold: float | None = None) -> NDArray[np.bool_]:
     """Foreground mask (Y, X): the summed foreground probability reaches the threshold."""
+    return reaches(foreground(maps, info), info, threshold)
+
+
+def reaches(probability: Maps, info: ModelInfo, threshold: float | None = None) -> NDArray[np.bool_]:
+    """Where the probabilities (C, Y, X) of the foreground classes together reach the threshold."""
     threshold = info.decode.threshold if threshold is None else threshold
-    found: NDArray[np.bool_] = foreground(maps, info).sum(axis=0) >= threshold
+    found: NDArray[np.bool_] = probability.sum(axis=0) >= threshold
     return found
 
 
@@ -61,7 +63,6 @@ def labels(
     threshold: float | None = None,
     min_size: int | None = None,
     split: bool = True,
-    within: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint32]:
     """Labels (Y, X): object numbers from 1 for instances, class numbers from 1 for semantic models.
 
@@ -70,95 +71,87 @@ def labels(
     threshold, min_size : optional
         Default: those of the model's decode rule.
     split : bool
-        Split touching objects by the model's seeds; False: connected components.
-    within : ndarray of bool, shape (Y, X), optional
-        Only the connected components of the foreground that lie here are wanted.
+        Tell touching objects apart by the model's seeds; False: connected components.
     """
-    rule = info.decode
-    min_size = rule.min_size if min_size is None else min_size
+    found = objects(maps, info, threshold=threshold, split=split)
+    kept = keep(np.bincount(found.ravel()), info.decode.min_size if min_size is None else min_size)[found]
+    return with_classes(kept, foreground(maps, info)) if info.task == "semantic" else kept
+
+
+def objects(
+    maps: Maps,
+    info: ModelInfo,
+    *,
+    threshold: float | None = None,
+    split: bool = True,
+    within: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int32]:
+    """Numbers (Y, X) of all objects, however small; of semantic models those of parts of the foreground.
+
+    Parameters
+    ----------
+    within : ndarray of bool, shape (Y, X), optional
+        Only the connected parts of the foreground that lie here are wanted.
+    """
     found = mask(maps, info, threshold=threshold)
     region = found if within is None else found & within
-    if info.task == "semantic":
-        classes = foreground(maps, info).argmax(axis=0).astype(np.uint32) + 1
-        return np.where(_drop_small(region, min_size), classes, 0).astype(np.uint32)
-    objects = _split(maps, info, found, region) if split else connected_components(region, connectivity=1)
-    return _renumber(_drop_small(objects, min_size))
+    if info.task == "semantic" or not split:
+        return connected(region)
+    basins = basins_of(maps, info, found, region)
+    return basins.image(basins.objects(info.decode))
 
 
-def _split(
-    maps: Maps, info: ModelInfo, found: NDArray[np.bool_], region: NDArray[np.bool_]
-) -> NDArray[np.int32]:
-    """Seeded watershed inside `region`; foreground that no seed reaches becomes an object of its own."""
+def basins_of(maps: Maps, info: ModelInfo, found: NDArray[np.bool_], region: NDArray[np.bool_]) -> Basins:
+    """The basins of the model's landscape in a `region` (Y, X) made of connected parts of the foreground."""
     rule = info.decode
     height = seed_map(maps, info.outputs, rule, found)
-    if rule.prominence > 0:
-        height = ndimage.gaussian_filter(np.where(found, height, 0), PEAK_SMOOTHING, truncate=REACH)
-        candidates = _peaks(np.where(region, height, 0), rule.prominence)
-    else:
-        candidates = region
-    seeds = connected_components(candidates & (height > rule.seed_threshold), connectivity=1)
-    objects = watershed(-height, seeds, mask=region)
-    rest = connected_components(region & (objects == 0), connectivity=1)
-    return np.where(rest > 0, rest + objects.max(), objects)  # type: ignore[no-any-return]
+    if rule.prominence > 0 or rule.prominence_share > 0:
+        height = ndimage.gaussian_filter(np.where(found, height, 0), SMOOTHING, truncate=CUT)
+    return find_basins(height, region)
 
 
-def _peaks(height: NDArray[np.float32], prominence: float) -> NDArray[np.bool_]:
-    """Pixels (Y, X) of the maxima that rise `prominence` above the pass to a higher one.
+def connected(region: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Numbers (Y, X) of the parts of a mask; those that meet at a corner only are apart."""
+    parts: NDArray[np.int32] = ndimage.label(region)[0]
+    return parts
 
-    The h-maxima of Soille, *Morphological Image Analysis*, 2nd ed. 2004, section 6.3.4. Most parts of the
-    foreground have a single maximum, and nothing to compare it with; only the others are reconstructed,
-    each for itself, since it sorts all pixels that it is given.
+
+def keep(sizes: NDArray[np.intp], min_size: int) -> NDArray[np.uint32]:
+    """The new number of every old one, from 1 without gaps: 0 for the background and for what is too small.
+
+    Parameters
+    ----------
+    sizes : ndarray of int, shape (N,)
+        Pixels of each number.
     """
-    least = 0.999 * prominence
-    maxima: NDArray[np.bool_] = local_maxima(height, connectivity=1, indices=False) & (height > least)
-    parts, _ = ndimage.label(height > 0, CROSS)
-    tops, count = ndimage.label(maxima, CROSS)
-    part_of = np.zeros(count + 1, int)
-    part_of[tops[maxima]] = parts[maxima]
-    boxes = ndimage.find_objects(parts)
-    for number in np.flatnonzero(np.bincount(part_of[1:]) > 1):
-        box = boxes[number - 1]
-        part = parts[box] == number
-        own = np.where(part, height[box], 0)
-        passes = reconstruction(np.maximum(own - prominence, 0), own, method="dilation", footprint=CROSS)
-        maxima[box] = np.where(part, own - passes > least, maxima[box])
-    return maxima
+    kept = sizes >= max(min_size, 1)
+    kept[0] = False
+    return np.where(kept, np.cumsum(kept), 0).astype(np.uint32)
+
+
+def with_classes(kept: NDArray[np.uint32], probability: Maps) -> NDArray[np.uint32]:
+    """Class numbers (Y, X) from 1 in what is kept of the foreground; `probability` is that of the classes."""
+    return np.where(kept > 0, probability.argmax(axis=0) + 1, 0).astype(np.uint32)
 
 
 def seed_map(
     maps: Maps, outputs: tuple[str, ...], rule: DecodeRule, region: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """The landscape (Y, X) whose peaks are objects: high inside, low where objects touch."""
+    """The landscape (Y, X) whose summits are objects: high inside, low where objects touch."""
     if rule.seeds == "mask":
         return mask_landscape(region)
     channel: NDArray[np.float32] = maps[outputs.index(rule.seeds)]
-    return maps[0] * (1 - channel) if rule.seeds == "boundary" else channel
+    if rule.seeds == "boundary":
+        channel = maps[0] * (1 - channel)
+    if rule.seeds == "edge_distance" and "object_border" in outputs:
+        channel = channel * (1 - maps[outputs.index("object_border")])
+    return channel
 
 
 def mask_landscape(region: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Smoothed distance to the border, divided by the largest of its connected component."""
-    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(region), MASK_SMOOTHING)
-    parts, count = ndimage.label(region)
-    if count == 0:
-        return np.zeros(region.shape, np.float32)
-    peak = np.concatenate([[1.0], ndimage.maximum(distance, parts, np.arange(1, count + 1))])
-    return (distance / np.maximum(peak[parts], 1e-6)).astype(np.float32)  # type: ignore[no-any-return]
-
-
-def _drop_small(regions: NDArray[np.generic], min_size: int) -> NDArray[np.generic]:
-    if min_size <= 1 or not regions.any():
-        return regions
-    # Not skimage's remove_small_objects, which warns the user about an image with one object.
-    parts = connected_components(regions, connectivity=1) if regions.dtype == np.bool_ else regions
-    small = np.bincount(parts.ravel()) < min_size
-    small[0] = False
-    return np.where(small[parts], regions.dtype.type(0), regions)
-
-
-def _renumber(objects: NDArray[np.generic]) -> NDArray[np.uint32]:
-    """Consecutive numbers from 1, in the order of the old ones."""
-    present = np.unique(objects)
-    present = present[present > 0]
-    table = np.zeros(int(present[-1]) + 1 if present.size else 1, np.uint32)
-    table[present] = np.arange(1, present.size + 1, dtype=np.uint32)
-    return table[objects]  # type: ignore[no-any-return]
+    """Smoothed distance to the border, divided by the largest of its connected part."""
+    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(region), SMOOTHING, truncate=CUT)
+    parts = connected(region)
+    peak = np.full(int(parts.max(initial=0)) + 1, 1e-6)
+    np.maximum.at(peak, parts[region], distance[region])
+    return (distance / peak[parts]).astype(np.float32)  # type: ignore[no-any-return]

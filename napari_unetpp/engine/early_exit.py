@@ -114,6 +114,30 @@ def go_deeper(
     return deeper | (active & touched(whole, rule.square))
 
 
+def cut_off(found: NDArray[np.bool_], active: Squares, square: int) -> Squares:
+    """Squares that are not active, but next to an active one whose foreground reaches their common edge.
+
+    What the level of the active squares finds may go on there, where a shallower one saw nothing.
+
+    Parameters
+    ----------
+    found : ndarray of bool, shape (Y, X)
+        Foreground at the level of the active squares.
+    """
+    inside = found & pixels(active, square, found.shape)
+    reached = np.zeros_like(active)
+    for axis, (this, that) in ((0, (reached[:-1], reached[1:])), (1, (reached[:, :-1], reached[:, 1:]))):
+        edge = np.arange(square, found.shape[axis], square)
+        that |= _touched_along(inside.take(edge - 1, axis), square, 1 - axis)
+        this |= _touched_along(inside.take(edge, axis), square, 1 - axis)
+    return reached & ~active
+
+
+def _touched_along(line: NDArray[np.bool_], square: int, axis: int) -> Squares:
+    """Whether lines of pixels meet a square, along one axis."""
+    return np.logical_or.reduceat(line, np.arange(0, line.shape[axis], square), axis=axis)
+
+
 def _whole_objects(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Numbers (Y, X) of the parts of a mask, once gaps of up to `GAP_CLOSED` px and holes are closed.
 

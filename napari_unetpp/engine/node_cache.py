@@ -19,12 +19,13 @@ Nodes = MutableMapping[Node, "Tensor"]
 
 @dataclass(frozen=True, slots=True)
 class TileKey:
-    """What makes cached nodes valid: the plane, its working grid, the tile, and the weights."""
+    """What makes cached nodes valid: the plane, its working grid, the tile, the weights, the given range."""
 
     plane: Hashable
     shape: tuple[int, int]
     region: Region
     version: str
+    range: tuple[float, float] | None = None
 
 
 def node_bytes(nodes: Nodes) -> int:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine import decode
+from napari_unetpp.engine.window import Window
 
 Maps = NDArray[np.float32]
 Labels = NDArray[np.uint32]
@@ -24,31 +22,36 @@ HALF = 0.5
 """A missed object is what reaches this share of the probability at the click."""
 
 
-def object_at(maps: Maps, info: ModelInfo, y: int, x: int, *, split: bool = True) -> Labels:
-    """The object at a pixel: its class number, 1 for instances, and 0 elsewhere (Y, X).
+def object_at(window: Window, info: ModelInfo, y: int, x: int, *, split: bool = True) -> Labels:
+    """The object at a pixel of a window: its class number, 1 for instances, and 0 elsewhere (Y, X).
 
     A click beside an object that was found means that object. Elsewhere the threshold is lowered to half
     the probability at the click. All 0 where the model sees nothing.
 
     Parameters
     ----------
-    maps : ndarray of float32, shape (K, Y, X)
+    window : Window
     info : ModelInfo
+    y, x : int
+        Counted from the corner of the window's region.
     split : bool
-        Split touching objects by the model's seeds.
+        Tell touching objects apart by the model's seeds.
     """
-    found = decode.labels(maps, info, min_size=0, split=split)
-    if not found[y, x]:
-        hit = _beside(found, y, x)
-        if hit is not None:
-            y, x = hit
-        else:
-            found = _fainter(maps, info, y, x, found, split=split)
-    own = found == found[y, x] if found[y, x] else np.zeros(found.shape, bool)
-    if info.task == "instances":
-        return own.astype(np.uint32)
-    parts, _ = ndimage.label(own)
-    return np.where((parts == parts[y, x]) & own, found[y, x], 0).astype(np.uint32)
+    click = window.at(y, x)
+    clear = decode.labels(window.maps, info, min_size=0, split=split)
+    hit = click if clear[click] else _beside(clear, *click)
+    threshold = None if hit else _lower(window.maps, info, *click)
+    found = clear if hit else _fainter(window.maps, info, click, clear, threshold, split=split)
+    value = found[hit or click]
+    if not value:
+        return np.zeros(window.region.shape, np.uint32)
+    own = found == value
+    if info.task == "semantic":
+        parts = decode.connected(own)
+        own = parts == parts[hit or click]
+    numbers = np.where(own, 1, np.where((clear > 0) | (found > 0), 2, 0)).astype(np.int32)
+    on_image = window.objects(numbers, info, threshold=threshold)
+    return np.where(on_image == 1, value if info.task == "semantic" else 1, 0).astype(np.uint32)
 
 
 def _beside(found: Labels, y: int, x: int) -> tuple[int, int] | None:
@@ -61,22 +64,39 @@ def _beside(found: Labels, y: int, x: int) -> tuple[int, int] | None:
     return int(nearest[0]), int(nearest[1])
 
 
-def _fainter(maps: Maps, info: ModelInfo, y: int, x: int, found: Labels, *, split: bool) -> Labels:
-    """Labels with a threshold that lets the click hit, apart from what was found without."""
+def _lower(maps: Maps, info: ModelInfo, y: int, x: int) -> float | None:
+    """The threshold with which a click hits; None where there is nothing to hit."""
     whole = decode.foreground(maps, info).sum(axis=0)
     near = whole[max(0, y - NEAR) : y + NEAR + 1, max(0, x - NEAR) : x + NEAR + 1]
-    if whole[y, x] < FAINTEST:
-        return found
-    threshold = min(HALF * float(near.max()), float(whole[y, x]))
-    free = np.where(found > 0, np.float32(0), maps)
-    parts, _ = ndimage.label((whole >= threshold) & (found == 0))
-    lower = replace(info, decode=replace(info.decode, threshold=threshold))
-    return decode.labels(free, lower, min_size=0, split=split, within=parts == parts[y, x])
+    return None if whole[y, x] < FAINTEST else min(HALF * float(near.max()), float(whole[y, x]))
 
 
-def objects_inside(maps: Maps, info: ModelInfo, inside: NDArray[np.bool_], *, split: bool = True) -> Labels:
-    """The objects most of which lies `inside`; of classes, the part inside (Y, X)."""
-    found = decode.labels(maps, info, split=split)
+def _fainter(
+    maps: Maps,
+    info: ModelInfo,
+    click: tuple[int, int],
+    clear: Labels,
+    threshold: float | None,
+    *,
+    split: bool,
+) -> Labels:
+    """Labels of what a lower threshold finds at the click, apart from what is clear."""
+    if threshold is None:
+        return np.zeros(clear.shape, np.uint32)
+    free = np.where(clear > 0, np.float32(0), maps)
+    parts = decode.connected(decode.mask(free, info, threshold=threshold))
+    here = parts == parts[click]
+    found = decode.objects(free, info, threshold=threshold, split=split, within=here).astype(np.uint32)
+    return decode.with_classes(found, decode.foreground(maps, info)) if info.task == "semantic" else found
+
+
+def objects_inside(
+    window: Window, info: ModelInfo, inside: NDArray[np.bool_], *, split: bool = True
+) -> Labels:
+    """The objects most of which lies `inside` (Y, X) the window; of classes, the part inside."""
+    numbers = decode.objects(window.maps, info, split=split)
+    kept = decode.keep(np.bincount(numbers.ravel()), info.decode.min_size)
+    found = window.labels(numbers, kept, info)
     if info.task == "semantic":
         return np.where(inside, found, 0).astype(np.uint32)
     count = int(found.max(initial=0)) + 1

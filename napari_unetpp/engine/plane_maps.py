@@ -10,18 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_unetpp._types import ModelInfo, Region
+from napari_unetpp._types import ModelInfo, Region, ScaleChoice
 from napari_unetpp.engine import decode
+from napari_unetpp.engine.grids import Grids
 from napari_unetpp.engine.maps import Maps, MapStore
-from napari_unetpp.engine.sampling import resample_labels, resample_maps
-from napari_unetpp.engine.tiles import padded_shape
+from napari_unetpp.engine.sampling import resample_labels
+from napari_unetpp.engine.tiles import grow, padded_shape
 from napari_unetpp.engine.uncertainty import uncertainty
+from napari_unetpp.engine.window import Window
 from napari_unetpp.net import graph
 
 T = TypeVar("T", bound=np.generic)
 
+UNSCALED = ScaleChoice(1.0, "given")
+
 BAND = 1024
-"""Rows that are decoded at a time where rows are independent."""
+"""Rows that are done at a time where rows are independent."""
 
 BLOCK = 2048
 """Side of the blocks whose objects are decoded at a time in planes larger than one block."""
@@ -46,6 +50,10 @@ class PlaneMaps:
         Split touching objects.
     flops : int
         Executed for them.
+    scale : ScaleChoice
+        Input grid to working grid, and why.
+    range : (float, float)
+        Intensities that were 0 and 1.
     """
 
     store: MapStore
@@ -56,28 +64,31 @@ class PlaneMaps:
     notes: tuple[str, ...] = ()
     split: bool = True
     flops: int = 0
+    scale: ScaleChoice = UNSCALED
+    range: tuple[float, float] = (0.0, 1.0)
 
     def mask(self) -> NDArray[np.bool_]:
         """Thresholded foreground (Y, X)."""
         mask = np.empty(self.shape, np.bool_)
-        for band, maps in self._bands():
-            mask[band.slices] = decode.mask(maps, self.info)
+        for band in self._bands():
+            mask[band.region.slices] = band.mask(self.info)
         return self._valid(mask)
 
     def probability(self) -> Maps:
         """Probabilities (C, Y, X) of the foreground classes."""
         classes = decode.foreground(self.store.maps(self.level, Region(0, 0, 1, 1)), self.info).shape[0]
         out = np.empty((classes, *self.shape), np.float32)
-        for band, maps in self._bands():
-            out[(slice(None), *band.slices)] = decode.foreground(maps, self.info)
+        for band in self._bands():
+            out[:, *band.region.slices] = band.probability(self.info)
         return self._valid(out)
 
     def uncertainty(self) -> Maps:
         """How likely each pixel is wrong (Y, X), in [0, 1]; see `engine.uncertainty`."""
         out = np.empty(self.store.shape, np.float32)
-        for band in self._rows():
+        for band in _rows(self.store.shape):
             out[band.slices] = uncertainty(self.store.maps(self.level, band), self.info)
-        return self._valid(resample_maps(out[None], self.shape)[0])
+        whole, plane = Region(0, 0, *self.store.shape), Region(0, 0, *self.shape)
+        return self._valid(Grids(self.store.shape, self.shape).maps(out[None], whole, plane)[0])
 
     def depth(self) -> NDArray[np.uint8]:
         """The level from which each pixel comes (Y, X): one for all of them, but for `AUTO`."""
@@ -90,63 +101,66 @@ class PlaneMaps:
         return self.flops / graph.flops(config.depth, config, *padded)
 
     def labels(self) -> NDArray[np.uint32]:
-        """Labels (Y, X); large planes are decoded by whole connected components, block by block."""
-        height, width = self.shape
-        if height * width <= BLOCK * BLOCK or not self._same_grid:
-            maps = resample_maps(self.store.maps(self.level), self.shape)
-            return self._valid(decode.labels(self._background(maps), self.info, split=self.split))
-        return self._labels_by_blocks()
+        """Labels (Y, X).
 
-    @property
-    def _same_grid(self) -> bool:
-        return self.store.shape == self.shape
+        Objects are grown, and their size is counted, on the working grid; on the grid of the image they fill
+        its mask. Large planes are done by whole connected parts, block by block.
+        """
+        numbers, sizes = self._objects()
+        kept = decode.keep(sizes, self.info.decode.min_size)
+        out = np.empty(self.shape, np.uint32)
+        for band in self._bands():
+            out[band.region.slices] = band.labels(numbers[band.part.slices], kept, self.info)
+        return self._without_gaps(self._valid(out))
 
-    def _rows(self) -> Iterator[Region]:
-        """Bands of rows of the working grid."""
+    def _bands(self) -> Iterator[Window]:
+        """Bands of rows of the image."""
+        grids = Grids(self.store.shape, self.shape)
+        for region in _rows(self.shape):
+            part = grids.under(region)
+            yield Window(self.store.maps(self.level, part), part, region, grids)
+
+    def _objects(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+        """All objects of the working grid: their numbers (Y, X), and the pixels of each number."""
         height, width = self.store.shape
-        for y0 in range(0, height, BAND):
-            yield Region(y0, 0, min(y0 + BAND, height), width)
+        if height * width <= BLOCK * BLOCK:
+            numbers = decode.objects(self._maps(Region(0, 0, height, width)), self.info, split=self.split)
+            return numbers, np.bincount(numbers.ravel())
+        return self._objects_by_blocks()
 
-    def _bands(self) -> Iterator[tuple[Region, Maps]]:
-        """Maps on the input grid, a band of rows at a time where no resampling is needed."""
-        if not self._same_grid:
-            whole = Region(0, 0, *self.shape)
-            yield whole, resample_maps(self.store.maps(self.level), self.shape)
-            return
-        for band in self._rows():
-            yield band, self.store.maps(self.level, band)
+    def _maps(self, region: Region) -> Maps:
+        """Maps of a part of the working grid; what has no value there is background."""
+        maps = self.store.maps(self.level, region)
+        if self.invalid is None:
+            return maps
+        background = Grids(self.store.shape, self.shape).on_working(self.invalid, region)
+        return np.where(background, np.float32(0), maps)
 
-    def _labels_by_blocks(self) -> NDArray[np.uint32]:
-        components, _ = ndimage.label(self.mask())
-        boxes = ndimage.find_objects(components)
-        out = np.zeros(self.shape, np.uint32)
+    def _objects_by_blocks(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+        found = np.empty(self.store.shape, np.bool_)
+        for band in _rows(self.store.shape):
+            found[band.slices] = decode.mask(self._maps(band), self.info)
+        parts = decode.connected(found)
+        out = np.zeros(self.store.shape, np.int32)
+        sizes = [np.zeros(1, np.intp)]
         count = 0
-        for numbers, box in _groups(boxes):
-            region = self._with_surroundings(box)
-            part = np.isin(components[region.slices], numbers)
-            maps = self.store.maps(self.level, region)
-            if self.invalid is not None:
-                maps = np.where(self.invalid[region.slices], np.float32(0), maps)
-            found = decode.labels(maps, self.info, split=self.split, within=part)
-            if self.info.task == "instances":
-                found[found > 0] += np.uint32(count)
-                count = max(count, int(found.max(initial=0)))
-            np.copyto(out[region.slices], found, where=part)
-        return out
+        for numbers, box in _groups(ndimage.find_objects(parts)):
+            region = grow(box, decode.REACH, self.store.shape)  # what its objects depend on
+            wanted = np.isin(parts[region.slices], numbers)
+            own = decode.objects(self._maps(region), self.info, split=self.split, within=wanted)
+            sizes.append(np.bincount(own.ravel())[1:])
+            np.copyto(out[region.slices], own + count, where=wanted)
+            count += sizes[-1].size
+        return out, np.concatenate(sizes)
 
-    def _with_surroundings(self, box: Region) -> Region:
-        """The box, and around it what its objects depend on."""
-        height, width = self.shape
-        reach = decode.REACH
-        return Region(
-            max(0, box.y0 - reach),
-            max(0, box.x0 - reach),
-            min(height, box.y1 + reach),
-            min(width, box.x1 + reach),
-        )
-
-    def _background(self, maps: Maps) -> Maps:
-        return maps if self.invalid is None else np.where(self.invalid, np.float32(0), maps)
+    def _without_gaps(self, labels: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Labels renumbered where objects have no pixel on the grid of the image."""
+        if self.info.task == "semantic" or self.store.shape == self.shape:
+            return labels
+        seen = np.zeros(int(labels.max(initial=0)) + 1, np.intp)
+        for band in _rows(self.shape):
+            seen[labels[band.slices]] = 1
+        return decode.keep(seen, 1)[labels]
 
     def _valid(self, result: NDArray[T]) -> NDArray[T]:
         """Zero where the input has no value."""
@@ -155,8 +169,15 @@ class PlaneMaps:
         return result
 
 
+def _rows(shape: tuple[int, int]) -> Iterator[Region]:
+    """Bands of rows of a grid."""
+    height, width = shape
+    for y0 in range(0, height, BAND):
+        yield Region(y0, 0, min(y0 + BAND, height), width)
+
+
 def _groups(boxes: list[tuple[slice, slice]]) -> Iterator[tuple[list[int], Region]]:
-    """Components by the block that holds their first corner, with the box around them all."""
+    """Connected parts by the block that holds their first corner, with the box around them all."""
     blocks: dict[tuple[int, int], list[int]] = {}
     for number, (rows, columns) in enumerate(boxes, start=1):
         blocks.setdefault((rows.start // BLOCK, columns.start // BLOCK), []).append(number)

@@ -33,7 +33,7 @@ from napari_unetpp.engine import tiles
 from napari_unetpp.engine.auto import AutoTile, Deepened
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.node_cache import NodeCache, TileKey
-from napari_unetpp.engine.normalise import measure
+from napari_unetpp.engine.normalise import NormStats, measure
 from napari_unetpp.engine.plane import PlaneReader
 from napari_unetpp.net import graph
 
@@ -129,9 +129,11 @@ class _Prediction:
 
     def _prepare(self) -> None:
         request, info = self.request, self.evaluator.info
-        stats = self.cache.stats(
-            request.plane, info.normalisation, lambda: measure(request.image, info.normalisation)
-        )
+        if request.range is not None:
+            stats = NormStats(*request.range)
+        else:
+            rule = info.normalisation
+            stats = self.cache.stats(request.plane, rule, lambda: measure(request.image, rule))
         self.plane = PlaneReader(request.image, request.scale, stats, info.net.in_channels)
         self.shape = self.plane.shape
         view = request.viewport and tiles.scaled(request.viewport, request.scale, self.shape)
@@ -327,4 +329,5 @@ class _Prediction:
         return TileDone(self.request.generation, level, region, maps, self.done, self.total, depth)
 
     def _key(self, tile: tiles.Tile) -> TileKey:
-        return TileKey(self.request.plane, self.shape, tile.read, self.evaluator.version)
+        request = self.request
+        return TileKey(request.plane, self.shape, tile.read, self.evaluator.version, request.range)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import resize
 
-from napari_unetpp._types import SamplingRule, UnetppError
+from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE, SamplingRule, UnetppError
 
-SMALLEST, LARGEST = 1 / 16, 8.0
+SMALLEST, LARGEST = SMALLEST_SCALE, LARGEST_SCALE
 
 LIT = 0.1
 """Of the brightest of a frame: what is darker may be its black border."""

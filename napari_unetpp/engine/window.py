@@ -1,28 +1,77 @@
-"""Maps of a small part of a plane, with as little of the network as they need: what a click waits for."""
+"""A part of a plane and the maps under it; of a small one with as little of the network as it needs."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
-from napari_unetpp._types import Node, Region
-from napari_unetpp.engine import tiles
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp._types import ModelInfo, Node, Region
+from napari_unetpp.engine import decode, tiles
+from napari_unetpp.engine.grids import Grids
 from napari_unetpp.engine.maps import MapStore
 from napari_unetpp.engine.normalise import NormStats
 from napari_unetpp.engine.plane import PlaneReader
 from napari_unetpp.net import graph
 
+if TYPE_CHECKING:
+    from napari_unetpp.engine.evaluator import Evaluator
+
 Maps = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Numbers = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A part of a plane and the maps under it.
+
+    Attributes
+    ----------
+    maps : ndarray of float32, shape (K, h, w)
+        Of `part`.
+    part : Region
+        Of the working grid: what lies under `region`, and around it what its objects depend on.
+    region : Region
+        Of the image.
+    grids : Grids
+        Of the whole plane.
+    """
+
+    maps: Maps
+    part: Region
+    region: Region
+    grids: Grids
+
+    def at(self, y: int, x: int) -> tuple[int, int]:
+        """The pixel of `maps` under a pixel of the region."""
+        below = self.grids.at(y + self.region.y0, x + self.region.x0)
+        return below[0] - self.part.y0, below[1] - self.part.x0
+
+    def probability(self, info: ModelInfo) -> Maps:
+        """Probabilities (C, Y, X) of the foreground classes in the region."""
+        return self.grids.maps(decode.foreground(self.maps, info), self.part, self.region)
+
+    def mask(self, info: ModelInfo, *, threshold: float | None = None) -> Mask:
+        """Foreground (Y, X) of the region."""
+        return decode.reaches(self.probability(info), info, threshold)
+
+    def objects(self, numbers: Numbers, info: ModelInfo, *, threshold: float | None = None) -> Numbers:
+        """What `numbers` of the pixels of `maps` give in the region, where they fill the mask (Y, X)."""
+        return self.grids.objects(numbers, self.part, self.region, self.mask(info, threshold=threshold))
+
+    def labels(self, numbers: Numbers, kept: NDArray[np.uint32], info: ModelInfo) -> NDArray[np.uint32]:
+        """Labels (Y, X) of the region: for each number what it is called, 0 where it is dropped."""
+        found = kept[self.objects(numbers, info)]
+        return decode.with_classes(found, self.probability(info)) if info.task == "semantic" else found
 
 
 def predict_window(
     evaluator: Evaluator, image: NDArray[Any], window: Region, level: int, scale: float, stats: NormStats
-) -> Maps:
-    """Maps (K, h, w) of `window`, equal to those of the whole plane (see `engine.tiles`).
+) -> Window:
+    """Maps under `window`, equal to those of the whole plane (see `engine.tiles`).
 
     Parameters
     ----------
@@ -35,41 +84,29 @@ def predict_window(
     """
     config = evaluator.info.net
     reader = PlaneReader(image, scale, stats, config.in_channels)
+    grids = Grids(reader.shape, (image.shape[0], image.shape[1]))
+    part = _under(grids, window)
     padded = tiles.padded_shape(reader.shape, config.multiple)
-    core = _aligned(tiles.scaled(_grown(window, image.shape), scale, reader.shape), config.multiple, padded)
+    core = _aligned(part, config.multiple, padded)
     read = tiles.grow(core, graph.aligned_halo(level, config), padded)
     known: dict[Node, Any] = {}
     evaluator.nodes(evaluator.tensor(reader.read(read)), level, known)
-    maps = evaluator.maps(level, known, core.shifted(-read.y0, -read.x0))
-    return _on_image(maps, core, window, reader.shape, image.shape[:2])
+    maps = evaluator.maps(level, known, part.shifted(-read.y0, -read.x0))
+    return Window(maps, part, window, grids)
 
 
-def stored_window(store: MapStore, level: int, window: Region, shape: tuple[int, int]) -> Maps:
+def stored_window(store: MapStore, level: int, window: Region, shape: tuple[int, int]) -> Window:
     """The same from maps that are there; `shape` is that of the plane."""
-    scale = store.shape[0] / shape[0]
-    part = tiles.scaled(_grown(window, shape), scale, store.shape)
-    return _on_image(store.maps(level, part), part, window, store.shape, shape)
+    grids = Grids(store.shape, shape)
+    part = _under(grids, window)
+    return Window(store.maps(level, part), part, window, grids)
 
 
-def _grown(window: Region, shape: tuple[int, ...]) -> Region:
-    """Two pixels more on each side, between which is interpolated."""
-    return tiles.grow(window, 2, (shape[0], shape[1]))
+def _under(grids: Grids, window: Region) -> Region:
+    return tiles.grow(grids.under(window), decode.REACH, grids.working)
 
 
 def _aligned(region: Region, multiple: int, within: tuple[int, int]) -> Region:
     y0, x0 = region.y0 // multiple * multiple, region.x0 // multiple * multiple
     y1, x1 = -(-region.y1 // multiple) * multiple, -(-region.x1 // multiple) * multiple
     return Region(y0, x0, min(y1, within[0]), min(x1, within[1]))
-
-
-def _on_image(
-    maps: Maps, part: Region, window: Region, working: tuple[int, int], shape: tuple[int, ...]
-) -> Maps:
-    """Maps of `part` of the working grid, brought to `window` of the image's grid (bilinear)."""
-    if working == tuple(shape[:2]):
-        inner = window.shifted(-part.y0, -part.x0)
-        return maps[(slice(None), *inner.slices)]
-    rows = (np.arange(window.y0, window.y1) + 0.5) * working[0] / shape[0] - 0.5 - part.y0
-    columns = (np.arange(window.x0, window.x1) + 0.5) * working[1] / shape[1] - 0.5 - part.x0
-    grid = np.meshgrid(rows, columns, indexing="ij")
-    return np.stack([map_coordinates(m, grid, order=1, mode="nearest") for m in maps]).astype(np.float32)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from napari_unetpp._types import AUTO, LevelScores, ModelInfo, ScoreSet, StoppingRule
+from napari_unetpp._types import (
+    AUTO,
+    DecodeRule,
+    LevelScores,
+    ModelInfo,
+    Normalisation,
+    ScoreSet,
+    StoppingRule,
+)
 from napari_unetpp.net import graph
 
 SCORE_COLUMNS = ("level", "dice", "iou", "ap50", "parameters", "s/MPx")
@@ -32,8 +40,6 @@ def models_text(models: Sequence[ModelInfo]) -> str:
 def card_text(info: ModelInfo) -> str:
     """The model card on one page."""
     rule = info.decode
-    seeds = f"seeds from {rule.seeds} at {rule.seed_threshold:g}"
-    seeds += f" (peaks of {rule.prominence:g})" if rule.prominence else ""
     heads = "a head for every level" if len(info.net.levels) > 1 else "one head"
     lines = [
         f"{info.name}: {info.title}" if info.title else info.name,
@@ -41,9 +47,9 @@ def card_text(info: ModelInfo) -> str:
         f"  licence       {info.licence or 'not stated'}",
         f"  network       {_network(info)}, widths {'-'.join(map(str, info.net.widths))}, "
         f"{heads}, outputs {', '.join(info.outputs)}",
-        f"  intensities   percentiles {info.normalisation.low:g} and {info.normalisation.high:g}",
+        f"  intensities   {_range_text(info.normalisation)}",
         f"  sampling      {info.sampling.kind}, {info.sampling.value:g}",
-        f"  objects       threshold {rule.threshold:g}, {seeds}, at least {rule.min_size} px",
+        f"  objects       threshold {rule.threshold:g}, {seeds_text(rule)}, at least {rule.min_size} px",
         f"  recommended   L{info.recommended_level}",
         f"  auto          {stopping_text(info.stopping)}",
     ]
@@ -53,9 +59,32 @@ def card_text(info: ModelInfo) -> str:
         else:
             lines += ["", f"  scores on {what} ({scores.data}, {scores.images} images)"]
             lines += [f"    {line}" for line in scores_text(scores).splitlines()]
-    lines += ["", "  provenance", *(f"    {key}: {value}" for key, value in info.provenance.items())]
+    lines += ["", "  provenance"]
+    lines += [line for key, value in info.provenance.items() for line in _told(key, value)]
     lines += ["", f"  file    {info.path}", f"  sha256  {info.sha256}"]
     return "\n".join(lines)
+
+
+def _range_text(rule: Normalisation) -> str:
+    """How the range of intensities is measured."""
+    if rule.rule == "robust":
+        return "what stands out of the background"
+    return f"percentiles {rule.low:g} and {rule.high:g}"
+
+
+def seeds_text(rule: DecodeRule) -> str:
+    """Where objects come from, in a line."""
+    peaks = [f"{rule.prominence:g}"] if rule.prominence else []
+    peaks += [f"{rule.prominence_share:.0%} of their height"] if rule.prominence_share else []
+    text = f"seeds from {rule.seeds} at {rule.seed_threshold:g}"
+    return f"{text} (peaks of {' and '.join(peaks)})" if peaks else text
+
+
+def _told(key: str, value: object) -> list[str]:
+    """An entry of the provenance; of a list, a line for each item."""
+    if isinstance(value, (list, tuple)):
+        return [f"    {key}:", *(f"      {item}" for item in value)]
+    return [f"    {key}: {value}"]
 
 
 def _network(info: ModelInfo) -> str:

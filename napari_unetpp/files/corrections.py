@@ -36,6 +36,7 @@ class _Record:
     background: int | None = None
     scale: float | None = None
     objects: bool = True
+    range: tuple[float, float] | None = None
 
 
 # ---------------------------------------------------------------------- write
@@ -169,6 +170,7 @@ def _write_session(
                 "background": None if plane.background is None else int(plane.background),
                 "scale": None if plane.scale is None else float(plane.scale),
                 "objects": bool(plane.objects),
+                "range": None if plane.range is None else [float(value) for value in plane.range],
             }
             for stem, plane in zip(stems, planes, strict=True)
         },
@@ -245,6 +247,7 @@ def _read_plane(
         background=record.background if background is None else background,
         scale=record.scale,
         objects=record.objects,
+        range=record.range,
     )
     check_plane(plane)
     return plane
@@ -271,6 +274,7 @@ def _read_session(path: Path) -> dict[str, _Record]:
 
 def _record(values: Mapping[str, Any]) -> _Record:
     labels_as, background, scale = values["labels_as"], values["background"], values["scale"]
+    limits = values.get("range")
     if labels_as not in LABELS_AS:
         raise ValueError(f"labels_as {labels_as!r}")
     return _Record(
@@ -279,4 +283,5 @@ def _record(values: Mapping[str, Any]) -> _Record:
         background=None if background is None else int(background),
         scale=None if scale is None else float(scale),
         objects=bool(values["objects"]),
+        range=None if limits is None else (float(limits[0]), float(limits[1])),
     )

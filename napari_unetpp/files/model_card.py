@@ -18,6 +18,7 @@ from napari_unetpp._types import (
     NetConfig,
     Normalisation,
     SamplingRule,
+    ScaleSearch,
     ScoreSet,
     StoppingRule,
     UnetppError,
@@ -26,6 +27,8 @@ from napari_unetpp.net import encoder_plan
 
 MAX_WIDTH = 8192
 MAX_DEPTH = 8
+
+SEEDS = ("boundary", "distance", "centre", "edge_distance", "mask")
 
 
 def card_to_json(info: ModelInfo) -> dict[str, Any]:
@@ -64,7 +67,7 @@ def _card(card: Any) -> ModelInfo:
     if len(outputs) != net.outputs:
         raise ValueError(f"{len(outputs)} output names for {net.outputs} outputs")
     decode = _mapping(card["decode"])
-    seeds = _one_of(decode["seeds"], ("boundary", "distance", "centre", "mask"))
+    seeds = _one_of(decode["seeds"], SEEDS)
     if task == "instances" and seeds != "mask" and seeds not in outputs:
         raise ValueError(f"the seeds come from {seeds!r}, which is not an output")
     sampling, normalisation = _mapping(card["sampling"]), _mapping(card["normalisation"])
@@ -77,10 +80,14 @@ def _card(card: Any) -> ModelInfo:
         title=_text(card["title"]),
         licence=_text(card["licence"]),
         normalisation=Normalisation(
-            _number(normalisation["low"], 0, 100), _number(normalisation["high"], 0, 100)
+            _number(normalisation["low"], 0, 100),
+            _number(normalisation["high"], 0, 100),
+            _one_of(normalisation.get("rule", "percentile"), ("percentile", "robust")),
         ),
         sampling=SamplingRule(
-            _one_of(sampling["kind"], ("frame", "pixel", "object")), _number(sampling["value"], 1e-6, 1e6)
+            _one_of(sampling["kind"], ("frame", "pixel", "object")),
+            _number(sampling["value"], 1e-6, 1e6),
+            _search(sampling.get("search"), net),
         ),
         decode=DecodeRule(
             threshold=_number(decode["threshold"], 0, 1),
@@ -88,6 +95,7 @@ def _card(card: Any) -> ModelInfo:
             seed_threshold=_number(decode["seed_threshold"], 0, 1),
             min_size=_integer(decode["min_size"], 0, 10**9),
             prominence=_number(decode.get("prominence", 0.0), 0, 1),
+            prominence_share=_number(decode.get("prominence_share", 0.0), 0, 1),
         ),
         recommended_level=level,
         validation=_scores(card["validation"]),
@@ -115,6 +123,18 @@ def _net(net: Mapping[str, Any]) -> NetConfig:
         arch=_one_of(net["arch"], ARCHITECTURES),
         supervision=_one_of(net.get("supervision", "deep"), SUPERVISIONS),
         encoder=encoder,
+    )
+
+
+def _search(search: Any, net: NetConfig) -> ScaleSearch | None:
+    if search is None:
+        return None
+    return ScaleSearch(
+        level=_integer(search["level"], 1, net.depth),
+        size=_number(search["size"], 0, 1e3),
+        fineness=_number(search["fineness"], 0, 1e3),
+        unsure=_number(search["unsure"], 0, 1e6),
+        near=_number(search["near"], 1, 1e3),
     )
 
 

@@ -11,7 +11,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp._types import ModelInfo, Normalisation, UnetppError
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.header import Header, check_shapes, read_header
 from napari_unetpp.files.model_card import card_from_json, card_to_json
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 METADATA_KEY = "napari_unetpp"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest format that is read. A file is written in the oldest that says all it has to (`format_of`)."""
+
+LOCAL_OUTPUTS = ("edge_distance", "object_border")
+"""Outputs that a program which knows format 1 alone would not know how to decode."""
 
 
 def save_model(
@@ -50,11 +54,18 @@ def save_model(
     check_shapes({name: tuple(tensor.shape) for name, tensor in tensors.items()}, info.net, path.name)
     plain = card_to_json(info)
     card_from_json(plain)  # what could not be read again is not written
-    card = json.dumps({"format_version": FORMAT_VERSION, "model": plain}, allow_nan=False)
+    card = json.dumps({"format_version": format_of(info), "model": plain}, allow_nan=False)
     stored = {name: _stored(tensor, half=half) for name, tensor in tensors.items()}
     content = save(stored, {METADATA_KEY: card})
     write_atomically(path, lambda file: file.write(content), overwrite=True)
     return read_info(path)
+
+
+def format_of(info: ModelInfo) -> int:
+    """The oldest format whose readers segment with this model as it says: 1 or 2."""
+    maps = any(name in info.outputs for name in LOCAL_OUTPUTS)
+    rules = info.decode.prominence_share > 0 or info.normalisation.rule != Normalisation().rule
+    return 2 if maps or rules else 1
 
 
 def read_info(path: str | Path) -> ModelInfo:

@@ -19,7 +19,7 @@ from napari_unetpp.gui.corrections import NapariSheets
 from napari_unetpp.gui.form import Form
 from napari_unetpp.gui.layers import NapariLayers
 from napari_unetpp.gui.other_images import NapariOtherImages
-from napari_unetpp.gui.parts import TONES, quietly
+from napari_unetpp.gui.parts import TONES, quietly, show_number
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_unetpp._types import ModelInfo
+    from napari_unetpp.session.image_words import ScaleShown
     from napari_unetpp.session.speed import ChartPoint
-    from napari_unetpp.session.values import ImageChoice, Rule, Tone
+    from napari_unetpp.session.values import Contrast, ImageChoice, Interval, Rule, Tone
 
 WIDTH = 300
 LINK = "#5aa9ff"
@@ -104,6 +105,7 @@ class UnetppDock(CorrectViewMixin):
             (form.model_combo, signals.model_chosen),
             (form.device_combo, signals.device_chosen),
             (form.kind_combo, signals.kind_chosen),
+            (form.input.contrast_combo, signals.contrast_chosen),
         ):
             combo.activated.connect(lambda _=0, c=combo, s=signal: s.emit(c.currentData()))
         # lambdas, because PySide6 looks at the signature of what it calls and drops what it cannot see
@@ -113,8 +115,11 @@ class UnetppDock(CorrectViewMixin):
         form.split_checkbox.toggled.connect(lambda on: signals.split_toggled.emit(on))
         form.threshold_slider.valueChanged.connect(lambda v: signals.threshold_changed.emit(round(v, 2)))
         form.min_size_spin.valueChanged.connect(lambda size: signals.min_size_changed.emit(size))
-        form.scale_spin.valueChanged.connect(lambda v: signals.scale_changed.emit(round(v, 2) or None))
-        form.circle_button.toggled.connect(lambda on: signals.circle_toggled.emit(on))
+        low, high = form.input.contrast_low_spin, form.input.contrast_high_spin
+        for spin in (low, high):
+            spin.valueChanged.connect(lambda _: signals.range_changed.emit((low.value(), high.value())))
+        form.input.scale_spin.valueChanged.connect(lambda v: signals.scale_changed.emit(v or None))
+        form.input.circle_button.toggled.connect(lambda on: signals.circle_toggled.emit(on))
         form.segment_button.clicked.connect(lambda: signals.segment_pressed.emit())
         form.stop_button.clicked.connect(lambda: signals.stop_pressed.emit())
         form.uncertainty_checkbox.toggled.connect(lambda on: signals.uncertainty_toggled.emit(on))
@@ -215,20 +220,33 @@ class UnetppDock(CorrectViewMixin):
         quietly(form.kind_combo, "setCurrentIndex", form.kind_combo.findData(rule.kind))
         if round(form.threshold_slider.value(), 2) != rule.threshold:
             quietly(form.threshold_slider, "setValue", rule.threshold)
-        quietly(form.min_size_spin, "setValue", rule.min_size)
+        show_number(form.min_size_spin, rule.min_size)
         quietly(form.split_checkbox, "setChecked", rule.split)
         form.split_checkbox.setEnabled(can_split)
         form.min_size_spin.setEnabled(rule.kind == "labels")
 
-    def set_scale(self, scale: float | None, auto: float | None, hint: str, circle: bool) -> None:
-        spin = self.form.scale_spin
-        spin.setSpecialValueText("auto" if auto is None else f"auto (× {auto:.2f})")
-        quietly(spin, "setValue", scale or 0.0)
-        self.form.scale_note.setText(_coloured(hint, "info", faint=True))
-        self.form.circle_button.setEnabled(circle)
+    def set_scale(self, shown: ScaleShown) -> None:
+        fold = self.form.input
+        fold.scale_spin.set_auto(shown.auto)
+        show_number(fold.scale_spin, shown.value or 0.0)
+        fold.scale_note.setText(_coloured(shown.hint, shown.tone, faint=True))
+        fold.circle_button.setEnabled(shown.circle)
+
+    def set_contrast(self, contrast: Contrast, numbers: Interval, undisplayed: str) -> None:
+        fold = self.form.input
+        fold.set_undisplayed(undisplayed)
+        quietly(fold.contrast_combo, "setCurrentIndex", fold.contrast_combo.findData(contrast))
+        fold.set_numbers(*numbers)
+        fold.show_numbers(contrast == "given")
+
+    def set_range_used(self, text: str) -> None:
+        self.form.input.contrast_note.setText(_coloured(text, "info", faint=True))
+
+    def open_input(self) -> None:
+        self.form.input_fold.button.setChecked(True)
 
     def set_circle(self, shown: bool) -> None:
-        quietly(self.form.circle_button, "setChecked", shown)
+        quietly(self.form.input.circle_button, "setChecked", shown)
 
     def set_uncertainty(self, shown: bool) -> None:
         quietly(self.form.uncertainty_checkbox, "setChecked", shown)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QProgressBar,
@@ -18,21 +17,20 @@ from superqt import QLabeledDoubleSlider
 
 from napari_unetpp.gui.charts import SpeedQualityChart
 from napari_unetpp.gui.correct_fold import CorrectFold
+from napari_unetpp.gui.input_fold import InputFold
 from napari_unetpp.gui.level_slider import LevelSlider
 from napari_unetpp.gui.parts import Fold, combo_box, grid_layout, labelled_row, note
 from napari_unetpp.gui.shortcuts import CLICK, NEXT, SEGMENT
 from napari_unetpp.session.correct_ports import CorrectSignals
 
-SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 8.0
-
 
 class Form(QWidget):
-    """Pickers, depth, the run, and the folds with the result and with correcting."""
+    """Pickers, depth, the run, and the folds with the input, with the result and with correcting."""
 
     def __init__(self, signals: CorrectSignals) -> None:
         super().__init__()
         self.image_combo = combo_box("image_combo", "Image", "Image layer to segment")
-        self.image_note = note("image_note")
+        self.image_note = note("image_note", lines=2)
         self.model_combo = combo_box("model_combo", "Model", "What the network was trained to find")
         self.model_note = note("model_note")
         self.model_note.hide()
@@ -52,6 +50,9 @@ class Form(QWidget):
         column.addLayout(self._run_row())
         column.addWidget(self.progress_bar)
         column.addWidget(self.message_label)
+        self.input = InputFold()
+        self.input_fold = Fold("Input", self.input, open_=False)
+        column.addWidget(self.input_fold)
         self.result_fold = Fold("Result", self._result())
         column.addWidget(self.result_fold)
         self.correct = CorrectFold(signals)
@@ -68,7 +69,8 @@ class Form(QWidget):
         self.live_checkbox = QCheckBox("Live")
         self.live_checkbox.setObjectName("live_checkbox")
         self.live_checkbox.setToolTip(
-            "Segment again when the slider goes deeper, the scale changes or another plane is displayed"
+            "Segment again when the slider goes deeper, the scale or the contrast changes, or another"
+            " plane is displayed"
         )
         self.stop_button = QPushButton("Stop")
         self.stop_button.setObjectName("stop_button")
@@ -78,14 +80,11 @@ class Form(QWidget):
         self.progress_bar.setObjectName("progress_bar")
         self.progress_bar.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.progress_bar.setFixedHeight(16)
-        self.message_label = note("message_label")
+        self.message_label = note("message_label", lines=4)
         self.message_label.setTextFormat(Qt.TextFormat.RichText)
-        self.message_label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.message_label.setTextInteractionFlags(
             Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
         )
-        # room for four lines, so that nothing below moves when the text changes
-        self.message_label.setMinimumHeight(4 * self.message_label.fontMetrics().lineSpacing() + 4)
 
     def _make_result(self) -> None:
         self.kind_combo = combo_box("kind_combo", "Show", "Objects in colours, or foreground in one")
@@ -105,10 +104,9 @@ class Form(QWidget):
         self.min_size_spin.setRange(0, 1_000_000)
         self.min_size_spin.setKeyboardTracking(False)
         self.min_size_spin.setStyleSheet("min-width: 50px")  # napari wishes for more than fits at 300 px
-        self.split_checkbox = QCheckBox("Split touching")
+        self.split_checkbox = QCheckBox("Split")
         self.split_checkbox.setObjectName("split_checkbox")
         self.split_checkbox.setToolTip("Tell touching objects apart")
-        self._make_scale()
         self.uncertainty_checkbox = QCheckBox("Uncertainty")
         self.uncertainty_checkbox.setObjectName("uncertainty_checkbox")
         self.uncertainty_checkbox.setToolTip("Let glow what the model is not sure of")
@@ -132,33 +130,12 @@ class Form(QWidget):
         self.save_button.setToolTip("Write the result and a table of its objects; nothing is overwritten")
         self.save_button.setEnabled(False)
 
-    def _make_scale(self) -> None:
-        self.scale_spin = QDoubleSpinBox()
-        self.scale_spin.setObjectName("scale_spin")
-        self.scale_spin.setAccessibleName("Object scale")
-        self.scale_spin.setToolTip(
-            "The image is shrunk or magnified by this factor before the network sees it;"
-            " the lowest value is automatic"
-        )
-        self.scale_spin.setRange(0.0, LARGEST_SCALE)
-        self.scale_spin.setSingleStep(0.05)
-        self.scale_spin.setDecimals(2)
-        self.scale_spin.setPrefix("× ")
-        self.scale_spin.setSpecialValueText("auto")
-        self.scale_spin.setKeyboardTracking(False)
-        self.scale_spin.setMinimumWidth(64)
-        self.circle_button = QPushButton("Circle")
-        self.circle_button.setObjectName("circle_button")
-        self.circle_button.setCheckable(True)
-        self.circle_button.setToolTip("Draw a circle on the image; drag it to the size of a typical object")
-        self.scale_note = note("scale_note")
-
     # ----------------------------------------------------------------- layouts
 
     def _pickers(self) -> QGridLayout:
         grid = grid_layout()
         labelled_row(grid, 0, "&Image", self.image_combo)
-        grid.addWidget(self.image_note, 1, 1)
+        grid.addWidget(self.image_note, 1, 0, 1, 2)
         labelled_row(grid, 2, "&Model", self.model_combo)
         grid.addWidget(self.model_note, 3, 1)
         labelled_row(grid, 4, "&Device", self.device_combo)
@@ -188,20 +165,15 @@ class Form(QWidget):
         size.addWidget(self.min_size_spin, 1)
         size.addWidget(self.split_checkbox)
         labelled_row(grid, 2, "Mi&n. px", self.min_size_spin, size)
-        scale = QHBoxLayout()
-        scale.addWidget(self.scale_spin, 1)
-        scale.addWidget(self.circle_button)
-        labelled_row(grid, 3, "Sc&ale", self.scale_spin, scale)
-        grid.addWidget(self.scale_note, 4, 1)
         overlays = QHBoxLayout()
         overlays.setSpacing(8)
         overlays.addWidget(self.uncertainty_checkbox)
         overlays.addWidget(self.depth_checkbox, 1)
         overlays.addWidget(self.next_button)
-        grid.addLayout(overlays, 5, 0, 1, 2)
+        grid.addLayout(overlays, 3, 0, 1, 2)
         last = QHBoxLayout()
         last.setSpacing(6)
         last.addWidget(self.click_tool_button, 1)
         last.addWidget(self.save_button, 1)
-        grid.addLayout(last, 6, 0, 1, 2)
+        grid.addLayout(last, 4, 0, 1, 2)
         return content

@@ -20,13 +20,16 @@ from napari_unetpp.gui.results import Results
 from napari_unetpp.gui.throttle import Throttle
 from napari_unetpp.session.pace import PLAYING
 from napari_unetpp.session.ports import LayerSignals
-from napari_unetpp.session.values import ImageChoice, Plane
+from napari_unetpp.session.values import ImageChoice, Interval, Plane
 
 SETTLE_MS = 30
 """How often, at most, it is looked at what is displayed, while a stack plays or the view is dragged."""
 
 REST_MS = int(1000 * PLAYING) + 100
 """Without another plane for this long the stack rests."""
+
+LIMITS_REST_MS = 300
+"""Contrast limits that were not moved for this long are the ones that are wanted."""
 
 LARGE_ENOUGH = 60.0
 """Screen px that an object measures at least when the view goes to it."""
@@ -54,6 +57,11 @@ class NapariLayers(QObject):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(lambda: self.signals.rested.emit())
+        self._limits: set[Hashable] = set()  # of these images they were changed a moment ago
+        self._limits_rest = QTimer(self)
+        self._limits_rest.setSingleShot(True)
+        self._limits_rest.setInterval(LIMITS_REST_MS)
+        self._limits_rest.timeout.connect(self._on_limits_rested)
         self._links: list[tuple[Any, Callable[..., None]]] = []
         layers, dims = viewer.layers.events, viewer.dims.events
         for emitter in (layers.inserted, layers.removed, layers.reordered):
@@ -87,6 +95,14 @@ class NapariLayers(QObject):
         version = self._versions.get(image, 0)
         window = window_of(self._viewer) if layer.multiscale else None
         return plane_of(layer, self._viewer.dims, version, self._level(layer), window)
+
+    def limits(self, image: Hashable) -> Interval | None:
+        """The contrast limits of an image; None for colour, which is displayed without."""
+        layer = self.layer(image)
+        if not isinstance(layer, Image) or layer.rgb:
+            return None
+        low, high = layer.contrast_limits
+        return float(low), float(high)
 
     def result(self, plane: Plane) -> NDArray[Any] | None:
         """What our result layer holds for this plane (a view)."""
@@ -180,6 +196,7 @@ class NapariLayers(QObject):
             return
         self._displayed.stop()
         self._rest.stop()
+        self._limits_rest.stop()
         self._view.stop()
         self._results.close()
         self._circle.hide()
@@ -234,11 +251,13 @@ class NapariLayers(QObject):
             layer.events.data.connect(self._on_data)
             layer.events.name.connect(self._on_layers)
             layer.events.set_data.connect(self._on_drawn)
+            layer.events.contrast_limits.connect(self._on_limits)
 
     def _unwatch(self, layer: Layer) -> None:
         layer.events.data.disconnect(self._on_data)
         layer.events.name.disconnect(self._on_layers)
         layer.events.set_data.disconnect(self._on_drawn)
+        layer.events.contrast_limits.disconnect(self._on_limits)
 
     def _on_layers(self, _event: Any = None) -> None:
         self._watch()
@@ -256,6 +275,15 @@ class NapariLayers(QObject):
         if self._shown.get(layer.unique_id) != layer.data_level:
             self._shown[layer.unique_id] = layer.data_level
             self._on_dims()
+
+    def _on_limits(self, event: Any) -> None:
+        self._limits.add(event.source.unique_id)
+        self._limits_rest.start()
+
+    def _on_limits_rested(self) -> None:
+        changed, self._limits = self._limits, set()
+        for image in changed:
+            self.signals.limits_changed.emit(image)
 
     def _on_dims(self, _event: Any = None) -> None:
         self._displayed.event()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QFrame,
     QGridLayout,
@@ -17,6 +18,10 @@ from qtpy.QtWidgets import (
 
 TONES = {"info": "", "warning": "#e0a100", "error": "#e5534b"}
 """Colours of what is said."""
+
+
+CAPTIONS = 76
+"""Width of the captions, px: that of the longest one, so that all widgets begin at the same place."""
 
 
 class Fold(QWidget):
@@ -63,7 +68,7 @@ def grid_layout() -> QGridLayout:
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setHorizontalSpacing(8)
     grid.setVerticalSpacing(4)
-    grid.setColumnMinimumWidth(0, 62)
+    grid.setColumnMinimumWidth(0, CAPTIONS)
     grid.setColumnStretch(1, 1)
     return grid
 
@@ -94,12 +99,37 @@ def combo_box(name: str, accessible: str, tip: str) -> QComboBox:
     return combo
 
 
-def note(name: str) -> QLabel:
-    """Text that wraps."""
-    label = QLabel()
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    return label
+class Note(QLabel):
+    """Text that wraps, with room for so many lines: nothing below moves when the text changes."""
+
+    def __init__(self, name: str, lines: int) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setWordWrap(True)
+        self._full = QLabel("<br>".join("x" * lines), self)  # never shown: it is as high as there is room
+        self._full.hide()
+        for label in (self, self._full) if lines else ():
+            label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+
+    def heightForWidth(self, width: int) -> int:
+        return max(super().heightForWidth(width), self._room())
+
+    def minimumSizeHint(self) -> QSize:
+        return super().minimumSizeHint().expandedTo(QSize(0, self._room()))
+
+    def _room(self) -> int:
+        return self._full.sizeHint().height()
+
+
+def note(name: str, *, lines: int = 0) -> Note:
+    """Text that wraps, with room for so many lines."""
+    return Note(name, lines)
+
+
+def show_number(spin: QAbstractSpinBox, value: float) -> None:
+    """Show a number, unless the user is in the middle of typing another one; emits nothing."""
+    if not (spin.hasFocus() and spin.lineEdit().isModified()):
+        quietly(spin, "setValue", value)
 
 
 def quietly(widget: QWidget, method: str, value: object) -> None:

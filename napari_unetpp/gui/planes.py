@@ -118,6 +118,8 @@ def plane_of(
         pixel_size=_pixel_size(grid, displayed),
         folder=_folder(layer),
         level=level if layer.multiscale else None,
+        factor=float(np.sqrt(np.prod(grid.factors[displayed]))),
+        version=version,
     )
 
 

@@ -9,7 +9,8 @@ from napari_unetpp._types import UnetppError
 from napari_unetpp.session import jobs, wording
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.corrector import Corrector
-from napari_unetpp.session.values import Click, Event, Picked, PickRequest, Plane
+from napari_unetpp.session.resolve import pick_request
+from napari_unetpp.session.values import Click, Event, Phase, Picked, Plane, Scaled
 
 
 class Clicks:
@@ -76,16 +77,22 @@ class Clicks:
             raise UnetppError(wording.NO_MODEL)
         if self.controller.busy:
             raise UnetppError("The image is being segmented: click again when that has ended, or press Stop.")
-        state = self.state
-        request = PickRequest(plane, model, state.device, state.level, state.rule, state.scale, click)
+        request = pick_request(self.state, plane, model, self.controller.scales, click)
         self._waiting += 1
         self.view.set_progress(None, wording.PICKING)
         job = partial(jobs.pick, self.controller.cycle.workshop, request)
         self.controller.runner.submit(job, self._on_event, self._on_end)
 
     def _on_event(self, event: Event) -> None:
-        if not isinstance(event, Picked):
-            return
+        if isinstance(event, Phase):
+            self.view.set_progress(None, event.text)
+        elif isinstance(event, Scaled):
+            self.view.set_progress(None, wording.PICKING)
+            self.controller.cycle.scaled.emit(event)
+        elif isinstance(event, Picked):
+            self._add(event)
+
+    def _add(self, event: Picked) -> None:
         with self.controller.telling():
             if self.controller.presenter.plane().key != event.request.plane.key:
                 return

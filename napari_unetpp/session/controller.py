@@ -23,12 +23,16 @@ from napari_unetpp.session.doubts import Doubts
 from napari_unetpp.session.following import Following, Wishes
 from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.presenter import Presenter
+from napari_unetpp.session.resolve import range_of, show_request
 from napari_unetpp.session.sizing import Sizing
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import (
+    Contrast,
+    Interval,
     Plane,
     Ready,
     SaveRequest,
+    Scaled,
     Settings,
     ShowRequest,
     Speed,
@@ -47,7 +51,8 @@ SIGNALS = {
     "level": "changed",
     "threshold": "changed",
     "min_size": "changed",
-    "scale": "changed",
+    "contrast": "chosen",
+    "range": "changed",
     "live": "toggled",
     "split": "toggled",
     "uncertainty": "toggled",
@@ -93,10 +98,11 @@ class Controller:
     ) -> None:
         self.view, self.layers, self.runner = view, layers, runner
         self.settings = settings
+        self.scales = workshop.scales
         self.state = SessionState(device=settings.device, live=settings.live)
         self.costs = Costs()
         self.cycle = Cycle(view, layers, runner, workshop)
-        self.presenter = Presenter(view, layers, self.state, self.costs)
+        self.presenter = Presenter(view, layers, self.state, self.costs, self.scales)
         self.sizing = Sizing(
             view, layers, self.state, self.presenter, lambda: self.model, lambda: self.telling()
         )
@@ -155,11 +161,15 @@ class Controller:
             reaction = self._on_rule if name in RULE else getattr(self, f"_on_{name}")
             getattr(self.state.events, name).connect(reaction)
         for signal, reaction in (
+            (self.state.events.scale, self._on_scale),
+            (signals.scale_changed, self._on_view_scale),
             (signals.segment_pressed, self.segment),
             (signals.stop_pressed, self.stop),
             (signals.save_pressed, self.save),
             (signals.offer_taken, self._on_view_offer),
             (layers.images_changed, self._on_images),
+            (layers.limits_changed, self._on_limits),
+            (cycle.scaled, self._on_scaled),
             (cycle.measured, self._on_measured),
             (cycle.ready, self._on_ready),
             (cycle.idle, self._on_idle),
@@ -186,9 +196,16 @@ class Controller:
     # ---------------------------------------------------- what the user asks for
 
     def segment(self) -> None:
-        """Segment the displayed plane at the chosen depth."""
+        """Segment the displayed plane at the chosen depth, with the contrast that is displayed now.
+
+        A weak scale is looked for again on another plane, or on this one with another contrast.
+        """
         with self.telling():
-            self.cycle.show(self._request(self.presenter.plane()))
+            plane = self.presenter.plane()
+            self._take_limits()
+            if self.model is not None:
+                self.scales.look_again(plane, self.model, range_of(self.state, plane))
+            self.cycle.show(self._request(plane))
 
     def stop(self) -> None:
         """Ask the run to end; it does so within a tile."""
@@ -207,9 +224,10 @@ class Controller:
                 self.cycle.save(SaveRequest(path, labels, self.state.kind, plane))
 
     def add_model(self, model: ModelInfo) -> None:
-        """Take a new model into the list and choose it; the chosen scale stays."""
+        """Take a model that learnt from another one into the list and choose it; the scale stays."""
         scale = self.state.scale
         self._models[model_key(model)] = model
+        self.scales.inherit(str(model.provenance.get("parent")), model)
         self.state.model = model_key(model)
         self.state.scale = scale
 
@@ -236,8 +254,7 @@ class Controller:
         if model is None:
             return
         self._forget()
-        self.state.threshold, self.state.min_size = model.decode.threshold, model.decode.min_size
-        self.state.scale = None
+        self.state.threshold, self.state.min_size, self.state.scale = model.decode.threshold, None, None
         levels = speed.levels_of(model)
         wanted = self.settings.default_level
         self.state.level = wanted if wanted in levels else model.recommended_level
@@ -262,36 +279,64 @@ class Controller:
 
     def _on_live(self, live: bool) -> None:
         self.view.set_live(live)
+        if live:
+            self._take_limits()
         self._on_intent()
+
+    def _on_view_scale(self, scale: float | None) -> None:
+        """The spin box counts pixels of the displayed level, the state those of the full image."""
+        self.setter("scale")(None if scale is None else scale / self.presenter.factor)
 
     def _on_scale(self, _scale: float | None) -> None:
         self._describe()
         self._on_intent()
 
+    def _on_contrast(self, contrast: Contrast) -> None:
+        used = self.cycle.range or self.layers.limits(self.state.image)
+        if contrast == "given" and used is not None:  # begin with what is seen
+            self.state.range = used
+        self._take_limits()
+        self._describe()
+        self._on_intent()
+
+    def _on_range(self, _range: Interval) -> None:
+        self._describe()
+        self._on_intent(repeat=True)
+
+    def _take_limits(self) -> None:
+        """As displayed means: when Segment is pressed, and while Live is on."""
+        limits = self.layers.limits(self.state.image)
+        if self.state.contrast == "displayed" and limits is not None:
+            with self.state.events.range.blocked():  # not a wish of its own
+                self.state.range = limits
+
     def _on_uncertainty(self, shown: bool) -> None:
         self.doubts.show(shown)
 
     def _on_rule(self, _value: Any = None) -> None:
-        model = self.model
-        can_split = model is not None and model.task == "instances" and self.state.kind == "labels"
-        self.view.set_rule(self.state.rule, can_split=can_split)
+        self.presenter.tell_rule(self.model)
         if self.cycle.running is None and self.cycle.shown is not None:
             self._on_intent()  # during a run the new rule is applied when it ends
 
-    def _on_intent(self) -> None:
-        """What is shown or on its way is now wanted differently: run, or say what it takes."""
+    def _on_intent(self, *, repeat: bool = False) -> None:
+        """What is shown or on its way is now wanted differently: run, or say what it takes.
+
+        `repeat` tells anew what came out where nothing is: the line may say what was wrong a moment ago.
+        """
         last, model = self.cycle.running or self.cycle.shown, self.model
         if last is None or model is None:
             return
-        wanted = (self.state.level, self.state.scale, self.state.rule)
-        if wanted == (last.level, last.scale, last.rule):
-            return
-        kept = self.state.scale == last.scale and self.state.level in self.cycle.levels
-        if kept or self.state.live or self.busy:
-            self.segment()
-        else:
-            point = self.costs.point(model, self.state.device, self.state.level)
-            self.view.set_message(wording.not_computed(point))
+        with self.telling():
+            wanted = self._request(self.presenter.plane())
+            if wanted.wish == self.cycle.given_up or (wanted.wish == last.wish and not repeat):
+                return
+            computed = wanted.level in self.cycle.levels
+            kept = computed and wanted.reading == last.reading
+            if kept or self.state.live or self.busy:
+                self.cycle.show(wanted)
+            else:
+                point = self.costs.point(model, self.state.device, self.state.level)
+                self.view.set_message(wording.not_computed(point, level_is=computed))
 
     # ------------------------------------------------------ the outside changed
 
@@ -301,6 +346,19 @@ class Controller:
             self.state.image = self.layers.preferred()
         self.view.set_images(images, self.state.image)
         self._describe()
+
+    def _on_limits(self, image: Hashable) -> None:
+        """The contrast limits of an image were changed."""
+        if image == self.state.image and self.state.contrast == "displayed" and self.state.live:
+            self._take_limits()
+            self._describe()
+            self._on_intent()
+
+    def _on_scaled(self, event: Scaled) -> None:
+        """The scale of an image is known; where nothing speaks for any, the user is asked."""
+        self._describe()
+        if event.searched and event.choice.weak and event.plane.image == self.state.image:
+            self.view.open_input()
 
     def _on_measured(self, event: Speed) -> None:
         self.costs.update(event)
@@ -327,8 +385,7 @@ class Controller:
     def _request(self, plane: Plane) -> ShowRequest:
         if self.model is None:
             raise UnetppError(wording.NO_MODEL)
-        state = self.state
-        return ShowRequest(0, plane, self.model, state.device, state.level, state.rule, state.scale)
+        return show_request(self.state, plane, self.model, self.scales)
 
     def _invite(self) -> None:
         """Say what comes next, once the worker is ready and as long as nothing is shown."""

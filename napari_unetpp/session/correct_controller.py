@@ -21,7 +21,7 @@ from napari_unetpp.session.learn_jobs import LearnRequest
 from napari_unetpp.session.learning import Learning
 from napari_unetpp.session.lessons import Drawn, Lesson, Mode, Sense
 from napari_unetpp.session.ports import Runner
-from napari_unetpp.session.values import Restored, ShowRequest
+from napari_unetpp.session.values import Reading, Restored, ShowRequest
 
 NOTHING = {
     "corrections": "Nothing to learn from yet: press Correct and paint where the model is wrong.",
@@ -240,4 +240,4 @@ def _lesson(plane: LabelledPlane, image: Hashable, key: Hashable) -> Lesson:
         certain = certain | plane.ignore
     sense = Sense(plane.objects, plane.labels_as == "sparse", plane.background or 0)
     drawn = Drawn(key, image, plane.name, plane.image, labels, certain, sense=sense)
-    return Lesson(drawn, Mode(plane.labels_as, plane.background or 1), plane.scale)
+    return Lesson(drawn, Mode(plane.labels_as, plane.background or 1), Reading(plane.scale, plane.range))

@@ -22,7 +22,7 @@ from napari_unetpp.session.correcting import (
 from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.lessons import Drawn, Lesson, Lessons, Mode, Sense
 from napari_unetpp.session.ports import Layers
-from napari_unetpp.session.presenter import Presenter, auto_scale
+from napari_unetpp.session.presenter import Presenter
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Picked, Plane, ShowRequest
 
@@ -117,6 +117,7 @@ class Corrector:
             values[free] = number if objects else max(1, int(label))
             number, count = number + objects, count + 1
         if count:
+            self.lessons.set_reading(plane.image, found.request.reading)
             self.sheets.write(plane, found.region, values)
         return count
 
@@ -139,7 +140,7 @@ class Corrector:
         """Open corrections that were read from a file."""
         drawn = lesson.drawn
         self.lessons.set_mode(plane.image, lesson.mode)
-        self.lessons.set_scale(plane.image, lesson.scale)
+        self.lessons.set_reading(plane.image, lesson.reading)
         label = free_label(drawn.labels)
         self.sheets.put(plane, drawn.labels, drawn.certain, drawn.sense, label=label)
         self.sheets.ask(plane)
@@ -279,7 +280,7 @@ class Corrector:
             labels, certain = recast(drawn, self.state.background, strokes=strokes)
             if not strokes:
                 labels = merge(result, labels, certain, objects=sense.objects)
-        self.lessons.set_scale(plane.image, working_scale(shown))
+        self.lessons.set_reading(plane.image, shown.reading)
         label = self._label(plane, labels, certain, sense, begun=before is not None)
         self.sheets.put(plane, labels, certain, sense, label=label)
 
@@ -304,10 +305,3 @@ def recast(drawn: Drawn, background: int, *, strokes: bool) -> tuple[Ints, Mask]
     if strokes:
         return to_strokes(drawn.labels, drawn.certain, background)
     return from_strokes(drawn.labels, drawn.certain, drawn.sense.background)
-
-
-def working_scale(shown: ShowRequest) -> float | None:
-    """The scale that lessons are to be worked at; None: the sampling rule gives it without the layer."""
-    if shown.scale is not None or shown.model.sampling.kind != "pixel":
-        return shown.scale
-    return auto_scale(shown.model, shown.plane)

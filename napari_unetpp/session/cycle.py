@@ -9,17 +9,23 @@ from functools import partial
 from psygnal import Signal
 
 from napari_unetpp.session import jobs, wording
+from napari_unetpp.session.image_words import RANGE_UNKNOWN, range_text
 from napari_unetpp.session.ports import Layers, Runner, View
+from napari_unetpp.session.scales import in_pixels
 from napari_unetpp.session.values import (
     Event,
+    Interval,
     Job,
     Paint,
     Phase,
     Progress,
+    Reading,
     Ready,
+    Rule,
     RunEvent,
     Saved,
     SaveRequest,
+    Scaled,
     ShowRequest,
     Speed,
     Stopped,
@@ -45,8 +51,13 @@ class Cycle:
         The request whose result our layer shows.
     levels : tuple of int
         Levels whose maps are kept for the plane of `shown`, at its scale and model.
+    given_up : tuple or None
+        What was wanted by the last run, if it was stopped or failed: it is not tried again by itself.
+    range : (float, float) or None
+        Intensities that were 0 and 1 for the network in what is shown.
     """
 
+    scaled = Signal(Scaled)
     measured = Signal(Speed)
     finished = Signal(ShowRequest)
     ready = Signal(Ready)
@@ -57,6 +68,8 @@ class Cycle:
         self.running: ShowRequest | None = None
         self.shown: ShowRequest | None = None
         self.levels: tuple[int, ...] = ()
+        self.range: Interval | None = None
+        self.given_up: tuple[int, Reading, Rule] | None = None
         self._generation = 0
         self._began = 0.0
         self._short = False
@@ -87,6 +100,7 @@ class Cycle:
         self._generation += 1
         same = self.shown is not None and self.shown.plane.key == request.plane.key
         self.running = replace(request, generation=self._generation, preview=request.preview and not same)
+        self.given_up = None
         self._began = time.perf_counter()
         self._short = not request.preview
         if not same:
@@ -110,8 +124,9 @@ class Cycle:
         self._generation += 1
         if self.running is not None:
             self.runner.stop()
-        self.running = self.shown = None
+        self.running = self.shown = self.range = self.given_up = None
         self.levels = ()
+        self.view.set_range_used(RANGE_UNKNOWN)
         self.view.set_busy(False)
         self.view.set_can_save(False)
         if not self._warming:
@@ -134,6 +149,10 @@ class Cycle:
         if isinstance(event, Ready):
             self._warm = True
             self.ready.emit(event)
+        elif isinstance(event, Scaled):
+            if self.running is not None and self.running.plane is event.plane:
+                self.running = replace(self.running, choice=event.choice)
+            self.scaled.emit(event)
         elif isinstance(event, Speed):
             if len(event.levels) > 1:
                 self._timed.add((event.model, event.wanted))
@@ -164,8 +183,10 @@ class Cycle:
             self.view.set_message(wording.stopped(event.done, event.total))
         else:
             self.shown, self.running = self.running, None
-            self.levels = event.levels
-            self.view.set_message(*wording.result(event, self.shown.rule))
+            self.levels, self.range = event.levels, event.range
+            self.view.set_range_used(range_text(event.range))
+            rule = in_pixels(self.shown.rule, self.shown.model, event.choice.scale)
+            self.view.set_message(*wording.result(event, rule))
             self.finished.emit(self.shown)
 
     def _on_end(self, generation: int, error: BaseException | None) -> None:
@@ -180,6 +201,7 @@ class Cycle:
             return
         if generation != self._generation:
             return
+        self.given_up = self.running.wish if self.running is not None else None
         self.running = None
         self.view.set_busy(False)
         self.view.set_progress(0.0, "")

@@ -10,15 +10,27 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import AUTO, ModelInfo, PredictEvent, PredictRequest, Region, ShouldStop, Spot
+from napari_unetpp._types import (
+    AUTO,
+    ModelInfo,
+    PredictEvent,
+    PredictRequest,
+    Region,
+    ScaleChoice,
+    ShouldStop,
+    Spot,
+)
+from napari_unetpp.engine.normalise import NormStats, clean_plane, measure
 from napari_unetpp.session.kept import Kept
-from napari_unetpp.session.values import PickRequest, Plane, Rule
+from napari_unetpp.session.scales import working_min_size
+from napari_unetpp.session.values import PickRequest, PlaneRequest, Rule
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.evaluator import Evaluator
     from napari_unetpp.engine.maps import MapStore
     from napari_unetpp.engine.node_cache import NodeCache
     from napari_unetpp.engine.plane_maps import PlaneMaps
+    from napari_unetpp.engine.window import Window
 
 TIMING_SIDE = 256
 """A square of this side is timed; all four levels together cost one pass of the deepest."""
@@ -52,15 +64,33 @@ class TorchEngine:
 
     def clean(self, image: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
         """Check a plane; UnetppError says what is wrong with it."""
-        from napari_unetpp.engine.normalise import clean_plane
-
         return clean_plane(image)
 
-    def scale(self, model: ModelInfo, plane: Plane) -> float:
-        """What the model's sampling rule gives for this plane, which is read for models of frames only."""
-        from napari_unetpp.engine.sampling import scale_for
+    def intensities(self, cache: NodeCache, request: PlaneRequest, image: NDArray[Any]) -> NormStats:
+        """The range of intensities of a plane: given, or measured once."""
+        if request.range is not None:
+            return NormStats(*request.range)
+        rule = request.model.normalisation
+        return cache.stats(request.plane.key, rule, lambda: measure(image, rule))
 
-        return scale_for(model.sampling, plane.data, pixel_size=plane.pixel_size)
+    def range_notes(self, image: NDArray[Any], stats: NormStats) -> tuple[str, ...]:
+        """What of the image lies outside the range, where that is much."""
+        from napari_unetpp.engine.normalise import range_notes
+
+        return range_notes(image, stats)
+
+    def decide_scale(
+        self,
+        evaluator: Evaluator,
+        image: NDArray[Any],
+        stats: NormStats,
+        pixel_size: float | None,
+        should_stop: ShouldStop,
+    ) -> ScaleChoice:
+        """The scale of a plane by the model's rule, or by looking for it."""
+        from napari_unetpp.engine.scale import decide_scale
+
+        return decide_scale(evaluator, image, stats, pixel_size=pixel_size, should_stop=should_stop)
 
     def predict(
         self,
@@ -89,8 +119,8 @@ class TorchEngine:
 
     def decode(self, kept: Kept, model: ModelInfo, level: int, rule: Rule) -> NDArray[Any]:
         """Labels or mask on the grid of the image (uint32 or bool)."""
-        decode = replace(model.decode, threshold=rule.threshold, min_size=rule.min_size)
-        maps = replace(_plane_maps(kept, replace(model, decode=decode), level), split=rule.split)
+        model = _with_rule(model, rule, kept.scale)
+        maps = replace(_plane_maps(kept, model, level), split=rule.split)
         return maps.mask() if rule.kind == "mask" else maps.labels()
 
     def uncertainty(self, kept: Kept, model: ModelInfo, level: int, threshold: float) -> NDArray[np.float32]:
@@ -109,33 +139,30 @@ class TorchEngine:
         evaluator: Evaluator,
         kept: Kept | None,
         region: Region,
-    ) -> NDArray[np.float32]:
-        """Maps (K, h, w) of a part of the plane: those kept, else computed for this part alone."""
-        from napari_unetpp.engine.normalise import clean_plane, measure
+        read: Callable[[], tuple[NDArray[Any], tuple[str, ...]]],
+    ) -> Window:
+        """A part of the plane with its maps: those kept, else computed for this part alone."""
         from napari_unetpp.engine.window import predict_window, stored_window
 
         plane = request.plane
         if kept is not None:
             return stored_window(cast("MapStore", kept.store), request.level, region, plane.shape)
-        image, _ = clean_plane(np.asarray(plane.data))
-        rule = request.model.normalisation
-        stats = cache.stats(plane.key, rule, lambda: measure(image, rule))
-        scale = request.scale or self.scale(request.model, plane)
+        image, _ = read()
+        stats = self.intensities(cache, request, image)
         level = request.model.recommended_level if request.level == AUTO else request.level
-        return predict_window(evaluator, image, region, level, scale, stats)
+        return predict_window(evaluator, image, region, level, request.scale, stats)
 
-    def pick(self, maps: NDArray[np.float32], request: PickRequest, region: Region) -> NDArray[np.uint32]:
+    def pick(self, window: Window, request: PickRequest, region: Region) -> NDArray[np.uint32]:
         """What a click on the plane means, as labels of `region`."""
         from napari_unetpp.engine.pick import object_at, objects_inside
 
         rule, where = request.rule, request.click.region.shifted(-region.y0, -region.x0)
-        decode = replace(request.model.decode, threshold=rule.threshold, min_size=rule.min_size)
-        model = replace(request.model, decode=decode)
+        model = _with_rule(request.model, rule, request.scale)
         if request.click.is_point:
-            return object_at(maps, model, where.y0, where.x0, split=rule.split)
+            return object_at(window, model, where.y0, where.x0, split=rule.split)
         inside = np.zeros(region.shape, bool)
         inside[where.slices] = True
-        return objects_inside(maps, model, inside, split=rule.split)
+        return objects_inside(window, model, inside, split=rule.split)
 
     def places(self, doubt: NDArray[np.float32], diameter: float) -> tuple[Spot, ...]:
         """The most uncertain places."""
@@ -170,6 +197,13 @@ class TorchEngine:
             elapsed += time.perf_counter() - start
             measured[level] = elapsed / (TIMING_SIDE**2 / 1e6)
         yield measured
+
+
+def _with_rule(model: ModelInfo, rule: Rule, scale: float) -> ModelInfo:
+    """The model with the user's threshold and minimum size."""
+    own = model.decode.min_size
+    min_size = own if rule.min_size is None else working_min_size(rule.min_size, scale)
+    return replace(model, decode=replace(model.decode, threshold=rule.threshold, min_size=min_size))
 
 
 def _plane_maps(kept: Kept, model: ModelInfo, level: int) -> PlaneMaps:

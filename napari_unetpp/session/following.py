@@ -143,5 +143,6 @@ class Following:
 def _megapixels(request: ShowRequest) -> float:
     """Of the working grid."""
     height, width = request.plane.shape
-    scale = request.scale or auto_scale(request.model, request.plane)
+    choice = request.choice
+    scale = choice.scale if choice is not None else auto_scale(request.model, request.plane)
     return height * width * scale**2 / 1e6

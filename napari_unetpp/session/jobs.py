@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError
+from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError, never_stop
 from napari_unetpp.session import objects, painting
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.predicting import predict_plane
+from napari_unetpp.session.searching import Pixels, with_scale
 from napari_unetpp.session.speed import levels_of
 from napari_unetpp.session.values import (
     DepthMap,
@@ -27,15 +28,20 @@ from napari_unetpp.session.values import (
     Phase,
     Picked,
     PickRequest,
+    PlaneRequest,
     Ready,
     Saved,
     SaveRequest,
     ShowRequest,
     Speed,
+    Stopped,
     WarmRequest,
     model_key,
 )
 from napari_unetpp.session.workshop import MapsKey, Workshop
+
+NO_RUN = -1
+"""Generation of what a click says: it belongs to no run."""
 
 MARGIN = 32
 """Pixels around a click that are looked at, at least; else as many as an object measures."""
@@ -63,12 +69,16 @@ def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> I
     if should_stop():
         return
     start = time.perf_counter()
-    plane = request.plane
-    evaluator = workshop.evaluator(request.model, request.device)
-    key = _key(workshop, request, evaluator.version)
+    plane, pixels = request.plane, Pixels(workshop.engine.clean, request.plane)
+    scaled = yield from with_scale(workshop, request, pixels, should_stop, request.generation)
+    if scaled is None or should_stop():
+        yield Stopped(request.generation, 0, 0)
+        return
+    request = scaled
+    key = _key(workshop, request)
     kept = workshop.find(key)
     if kept is None or not kept.store.complete(request.level):
-        kept = yield from predict_plane(workshop, request, key, should_stop)
+        kept = yield from predict_plane(workshop, request, key, pixels, should_stop)
         if kept is None:
             return
     if request.rule.kind == "labels" and (request.level, request.rule) not in kept.decoded:
@@ -89,8 +99,7 @@ def after(
     Decodes the other computed levels of the plane, so that the slider repaints at once, and takes up
     the measurement of speed if the first press of the button interrupted it.
     """
-    evaluator = workshop.evaluator(request.model, request.device)
-    kept = workshop.find(_key(workshop, request, evaluator.version))
+    kept = workshop.find(_key(workshop, request))
     if kept is not None and request.plane.shape[0] * request.plane.shape[1] <= PREFETCH_PIXELS:
         for level in levels_of(request.model):
             if should_stop():
@@ -98,6 +107,7 @@ def after(
             if kept.store.complete(level):
                 _decoded(workshop, kept, replace(request, level=level))
     if measure:
+        evaluator = workshop.evaluator(request.model, request.device)
         for levels in workshop.engine.time_levels(evaluator, should_stop):
             yield Speed(model_key(request.model), request.device, levels)
 
@@ -105,13 +115,11 @@ def after(
 def doubt(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """How uncertain the shown result is, and where most; nothing where its maps are no longer kept."""
     del should_stop  # short, and asked for
-    evaluator = workshop.evaluator(request.model, request.device)
-    key = _key(workshop, request, evaluator.version)
-    kept = workshop.find(key)
+    kept = workshop.find(_key(workshop, request))
     if kept is None or not kept.store.complete(request.level):
         return
     values = workshop.engine.uncertainty(kept, request.model, request.level, request.rule.threshold)
-    diameter = typical_diameter(request, key.scale)
+    diameter = typical_diameter(request)
     places = workshop.engine.places(values, diameter)
     yield Doubt(request, np.rint(255 * values).astype(np.uint8), places, diameter)
 
@@ -119,8 +127,7 @@ def doubt(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> 
 def depth(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """How deep Auto went; nothing where the maps are no longer kept."""
     del should_stop  # short, and asked for
-    evaluator = workshop.evaluator(request.model, request.device)
-    kept = workshop.find(_key(workshop, request, evaluator.version))
+    kept = workshop.find(_key(workshop, request))
     if kept is not None and kept.store.complete(request.level):
         yield DepthMap(request, workshop.engine.depth(kept, request.model, request.level))
 
@@ -129,15 +136,18 @@ def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> I
     """Find what was clicked at, in a window that grows until it holds the whole object."""
     del should_stop  # short, and every click counts
     start = time.perf_counter()
+    pixels = Pixels(workshop.engine.clean, request.plane)
+    scaled = yield from with_scale(workshop, request, pixels, never_stop, NO_RUN)
+    assert scaled is not None
+    request = scaled
     evaluator = workshop.evaluator(request.model, request.device)
-    key = _key(workshop, request, evaluator.version)
-    kept = workshop.find(key)
+    kept = workshop.find(_key(workshop, request))
     if kept is not None and not kept.store.complete(request.level):
         kept = None
-    reach = max(MARGIN, round(typical_diameter(request, key.scale)))
+    reach = max(MARGIN, round(typical_diameter(request)))
     for _ in range(WIDENINGS):
         region = _around(request.click.region, reach, request.plane.shape)
-        maps = workshop.engine.window(workshop.nodes, request, evaluator, kept, region)
+        maps = workshop.engine.window(workshop.nodes, request, evaluator, kept, region, pixels.read)
         labels = workshop.engine.pick(maps, request, region)
         if not _cut_off(labels > 0, region, request.plane.shape):
             break
@@ -189,21 +199,16 @@ def _cut_off(found: NDArray[np.bool_], region: Region, shape: tuple[int, int]) -
     return any(goes_on and side.any() for goes_on, side in sides)
 
 
-def _key(workshop: Workshop, request: ShowRequest | PickRequest, version: str) -> MapsKey:
-    return MapsKey(request.plane.key, version, working_scale(workshop, request))
+def _key(workshop: Workshop, request: PlaneRequest) -> MapsKey:
+    """Where the maps of a request, whose scale is known, are kept."""
+    version = workshop.evaluator(request.model, request.device).version
+    return MapsKey(request.plane.key, version, request.scale, request.range)
 
 
-def working_scale(workshop: Workshop, request: ShowRequest | PickRequest) -> float:
-    """The scale asked for, or the one that the model's sampling rule gives."""
-    if request.scale is not None:
-        return request.scale
-    return workshop.engine.scale(request.model, request.plane)
-
-
-def typical_diameter(request: ShowRequest | PickRequest, scale: float) -> float:
+def typical_diameter(request: PlaneRequest) -> float:
     """Of an object, in px of the image; where nothing says, a twentieth of the longer side."""
     rule = request.model.sampling
-    return rule.value / scale if rule.kind == "object" else max(request.plane.shape) / 20
+    return rule.value / request.scale if rule.kind == "object" else max(request.plane.shape) / 20
 
 
 def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[Any]:
@@ -218,6 +223,7 @@ def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[An
 
 
 def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: float) -> Outcome:
+    assert request.choice is not None
     areas = objects.areas(result)
     is_labels = request.rule.kind == "labels" and request.model.task == "instances"
     return Outcome(
@@ -230,6 +236,8 @@ def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: fl
         diameter=objects.median_diameter(areas) if is_labels else None,
         coverage=float(areas.sum()) / max(1, result.size),
         peak=kept.peaks.get(request.level, 0.0),
+        choice=request.choice,
+        range=kept.range,
         constant=kept.constant,
         notes=kept.notes,
         share=kept.share if request.level == AUTO else None,

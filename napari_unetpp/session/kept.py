@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp.session.values import Rule
+from napari_unetpp.session.values import Interval, Rule
 
 
 class Maps(Protocol):
@@ -32,6 +32,10 @@ class Kept:
     store : Maps
     shape : (int, int)
         The grid of the image.
+    scale : float
+        Working grid = grid of the image times `scale`.
+    range : (float, float)
+        Intensities that were 0 and 1 for the network.
     invalid : ndarray of bool, shape (Y, X), or None
         Pixels without a value.
     peaks : dict
@@ -42,6 +46,8 @@ class Kept:
 
     store: Maps
     shape: tuple[int, int]
+    scale: float
+    range: Interval
     invalid: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
     decoded: OrderedDict[tuple[int, Rule], NDArray[Any]] = field(default_factory=OrderedDict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, Task, UnetppError
 from napari_unetpp.session.correcting import IGNORE, count_corrections
+from napari_unetpp.session.values import Reading
 from napari_unetpp.session.wording import file_stem
 
 FURTHER_CLASSES = 8
@@ -79,7 +80,7 @@ class Lesson:
 
     drawn: Drawn
     mode: Mode
-    scale: float | None = None
+    reading: Reading = field(default_factory=Reading)
 
     def labelled(self, name: str, task: Task | None = None) -> LabelledPlane:
         """What fine-tuning learns from; reads the pixels, so call it in the worker.
@@ -105,7 +106,8 @@ class Lesson:
             certain=drawn.certain & ~ignore,
             ignore=ignore if ignore.any() else None,
             background=background if mode.labels_as == "sparse" else None,
-            scale=self.scale,
+            scale=self.reading.scale,
+            range=self.reading.range,
             objects=drawn.sense.objects and task != "semantic",
         )
 
@@ -116,7 +118,7 @@ class Lessons:
     def __init__(self) -> None:
         self._shelf: dict[Hashable, Drawn] = {}
         self._modes: dict[Hashable, Mode] = {}
-        self._scales: dict[Hashable, float | None] = {}
+        self._readings: dict[Hashable, Reading] = {}
         self._counts: WeakKeyDictionary[Drawn, int] = WeakKeyDictionary()
 
     def mode(self, image: Hashable) -> Mode | None:
@@ -127,9 +129,9 @@ class Lessons:
         """Remember it."""
         self._modes[image] = mode
 
-    def set_scale(self, image: Hashable, scale: float | None) -> None:
-        """Remember at which scale the image is worked at; None: as the sampling rule has it."""
-        self._scales[image] = scale
+    def set_reading(self, image: Hashable, reading: Reading) -> None:
+        """Remember how the image was worked on last."""
+        self._readings[image] = reading
 
     def shelve(self, drawn: Iterable[Drawn]) -> None:
         """Remember planes whose layer goes away."""
@@ -147,7 +149,10 @@ class Lessons:
         """Every lesson: the shelf, then the open layers."""
         keys = {drawn.key for drawn in open_}
         planes = [*(drawn for key, drawn in self._shelf.items() if key not in keys), *open_]
-        lessons = [Lesson(d, self._modes.get(d.image, Mode()), self._scales.get(d.image)) for d in planes]
+        lessons = [
+            Lesson(d, self._modes.get(d.image, Mode()), self._readings.get(d.image, Reading()))
+            for d in planes
+        ]
         return tuple(lesson for lesson in lessons if teaches(lesson))
 
     def count(self, open_: Sequence[Drawn]) -> tuple[int, int]:

@@ -13,11 +13,32 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_unetpp._types import ModelInfo, PredictEvent, PredictRequest, Region, ShouldStop, Spot
+from napari_unetpp._types import (
+    ModelInfo,
+    PredictEvent,
+    PredictRequest,
+    Region,
+    ScaleChoice,
+    ShouldStop,
+    Spot,
+)
+from napari_unetpp.engine.normalise import NormStats
 from napari_unetpp.session.correct_ports import CorrectSignals, CorrectView
+from napari_unetpp.session.image_words import ScaleShown
 from napari_unetpp.session.kept import Kept, Maps
 from napari_unetpp.session.speed import ChartPoint
-from napari_unetpp.session.values import Event, ImageChoice, Job, PickRequest, Plane, Rule, Tone
+from napari_unetpp.session.values import (
+    Contrast,
+    Event,
+    ImageChoice,
+    Interval,
+    Job,
+    PickRequest,
+    Plane,
+    PlaneRequest,
+    Rule,
+    Tone,
+)
 
 
 class ViewSignals(CorrectSignals):
@@ -33,6 +54,8 @@ class ViewSignals(CorrectSignals):
     min_size_changed = Signal(int)
     split_toggled = Signal(bool)
     scale_changed = Signal(object)
+    contrast_chosen = Signal(str)
+    range_changed = Signal(object)
     circle_toggled = Signal(bool)
     segment_pressed = Signal()
     stop_pressed = Signal()
@@ -57,10 +80,16 @@ class View(CorrectView, Protocol):
     def set_chart(self, points: Sequence[ChartPoint], current: int) -> None: ...
     def set_live(self, live: bool) -> None: ...
     def set_rule(self, rule: Rule, *, can_split: bool) -> None: ...
-    def set_scale(self, scale: float | None, auto: float | None, hint: str, circle: bool) -> None:
-        """`auto` is None where it is not known before the plane is read."""
+    def set_scale(self, shown: ScaleShown) -> None: ...
+    def set_contrast(self, contrast: Contrast, numbers: Interval, undisplayed: str) -> None:
+        """`undisplayed` says why the image has no contrast limits; empty: it has."""
         ...
 
+    def set_range_used(self, text: str) -> None:
+        """Which intensities the shown result was made of."""
+        ...
+
+    def open_input(self) -> None: ...
     def set_circle(self, shown: bool) -> None: ...
     def set_uncertainty(self, shown: bool) -> None: ...
     def set_depth_shown(self, shown: bool) -> None: ...
@@ -86,6 +115,9 @@ class LayerSignals:
     view_moved = Signal()
     """The viewer was panned or zoomed."""
 
+    limits_changed = Signal(object)
+    """Key of the image whose contrast limits were changed, a moment ago."""
+
     circle_changed = Signal(float)
     circle_removed = Signal()
     clicked = Signal(object, object)
@@ -107,6 +139,10 @@ class Layers(Protocol):
     def preferred(self) -> Hashable | None: ...
     def read(self, image: Hashable) -> Plane:
         """The displayed plane; UnetppError says why there is none."""
+        ...
+
+    def limits(self, image: Hashable) -> Interval | None:
+        """The intensities that the image is displayed between; None for colour."""
         ...
 
     def prepare(self, plane: Plane) -> None:
@@ -161,7 +197,19 @@ class Engine(Protocol):
     def devices(self) -> tuple[str, ...]: ...
     def cache(self, budget_bytes: int) -> Any: ...
     def clean(self, image: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]: ...
-    def scale(self, model: ModelInfo, plane: Plane) -> float: ...
+    def intensities(self, cache: Any, request: PlaneRequest, image: NDArray[Any]) -> NormStats:
+        """The range of intensities of a plane: given, or measured once."""
+        ...
+
+    def range_notes(self, image: NDArray[Any], stats: NormStats) -> tuple[str, ...]: ...
+    def decide_scale(
+        self,
+        evaluator: Any,
+        image: NDArray[Any],
+        stats: NormStats,
+        pixel_size: float | None,
+        should_stop: ShouldStop,
+    ) -> ScaleChoice: ...
     def predict(
         self,
         evaluator: Any,
@@ -178,12 +226,18 @@ class Engine(Protocol):
     ) -> NDArray[np.float32]: ...
     def depth(self, kept: Kept, model: ModelInfo, level: int) -> NDArray[np.uint8]: ...
     def window(
-        self, cache: Any, request: PickRequest, evaluator: Any, kept: Kept | None, region: Region
-    ) -> NDArray[np.float32]:
-        """Maps (K, h, w) of a part of the plane, kept or computed."""
+        self,
+        cache: Any,
+        request: PickRequest,
+        evaluator: Any,
+        kept: Kept | None,
+        region: Region,
+        read: Callable[[], tuple[NDArray[Any], tuple[str, ...]]],
+    ) -> Any:
+        """A part of the plane with its maps, kept or computed; `read` gives the plane, checked."""
         ...
 
-    def pick(self, maps: NDArray[np.float32], request: PickRequest, region: Region) -> NDArray[np.uint32]: ...
+    def pick(self, window: Any, request: PickRequest, region: Region) -> NDArray[np.uint32]: ...
     def places(self, doubt: NDArray[np.float32], diameter: float) -> tuple[Spot, ...]: ...
     def mask(self, maps: NDArray[np.float32], model: ModelInfo, threshold: float) -> NDArray[np.bool_]: ...
     def time_levels(self, evaluator: Any, should_stop: ShouldStop) -> Iterator[Mapping[int, float]]: ...

@@ -23,8 +23,10 @@ from napari_unetpp.engine import tiles
 from napari_unetpp.net import graph
 from napari_unetpp.session import painting
 from napari_unetpp.session.kept import Kept
+from napari_unetpp.session.searching import Pixels
 from napari_unetpp.session.values import (
     Event,
+    Interval,
     Paint,
     Phase,
     Progress,
@@ -40,11 +42,13 @@ SMALL_MAPS_PIXELS = 4_000_000
 
 
 def predict_plane(
-    workshop: Workshop, request: ShowRequest, key: MapsKey, should_stop: ShouldStop
+    workshop: Workshop, request: ShowRequest, key: MapsKey, pixels: Pixels, should_stop: ShouldStop
 ) -> Generator[Event, None, Kept | None]:
     """Compute what is missing for the request; returns the maps, or None when stopped."""
-    image, notes = workshop.engine.clean(np.asarray(request.plane.data))
+    image, notes = pixels.read()
     evaluator = workshop.evaluator(request.model, request.device)
+    stats = workshop.engine.intensities(workshop.nodes, request, image)
+    notes = (*notes, *workshop.engine.range_notes(image, stats))
     asked = PredictRequest(
         image=image,
         plane=key.plane,
@@ -53,8 +57,9 @@ def predict_plane(
         viewport=request.plane.viewport,
         glance=request.preview,
         generation=request.generation,
+        range=key.range,
     )
-    run = _Run(workshop, request, key, notes, workshop.engine.invalid(image))
+    run = _Run(workshop, request, key, notes, (stats.low, stats.high), workshop.engine.invalid(image))
     view = partial(workshop.gaze.on, key.plane)
     for event in workshop.engine.predict(evaluator, asked, workshop.nodes, should_stop, view):
         yield from run.take(event)
@@ -77,10 +82,11 @@ class _Run:
         request: ShowRequest,
         key: MapsKey,
         notes: tuple[str, ...],
+        range_: Interval,
         invalid: NDArray[np.bool_] | None,
     ) -> None:
         self.workshop, self.request, self.key = workshop, request, key
-        self.notes, self.invalid = notes, invalid
+        self.notes, self.range, self.invalid = notes, range_, invalid
         self.kept: Kept | None = None
         self.finished = False
         self.shape = (0, 0)
@@ -110,7 +116,8 @@ class _Run:
             small = event.shape[0] * event.shape[1] > SMALL_MAPS_PIXELS
             outputs = len(self.request.model.outputs)
             store = self.workshop.engine.store(event.shape, outputs, small=small)
-            self.kept = Kept(store, self.request.plane.shape, self.invalid, (*self.notes, *event.notes))
+            shape, notes = self.request.plane.shape, (*self.notes, *event.notes)
+            self.kept = Kept(store, shape, self.key.scale, self.range, self.invalid, notes)
 
     def _tile(self, event: TileDone) -> Generator[Event, None, None]:
         assert self.kept is not None

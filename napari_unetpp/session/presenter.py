@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.session import wording
+from napari_unetpp.session import image_words, wording
 from napari_unetpp.session.costs import Costs
 from napari_unetpp.session.ports import Layers, View
+from napari_unetpp.session.resolve import choice_of
+from napari_unetpp.session.scales import Scales, in_pixels
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Plane
 
@@ -19,11 +21,16 @@ class Presenter:
     ----------
     shown : hashable or None
         Key of the plane that was described last; None where there was none to segment.
+    factor : float
+        How many pixels of the full image a pixel of that plane spans.
     """
 
-    def __init__(self, view: View, layers: Layers, state: SessionState, costs: Costs) -> None:
+    def __init__(self, view: View, layers: Layers, state: SessionState, costs: Costs, scales: Scales) -> None:
         self.view, self.layers, self.state, self.costs = view, layers, state, costs
+        self.scales = scales
         self.shown: Hashable | None = None
+        self.factor = 1.0
+        self._scale = 1.0
 
     def plane(self) -> Plane:
         """The displayed plane of the chosen image; UnetppError says why there is none."""
@@ -40,11 +47,23 @@ class Presenter:
             self.view.set_image_note(str(error), "warning")
             self.view.set_can_segment(False)
             return
-        self.view.set_image_note(wording.plane_text(plane), "info")
+        self.shown, self.factor = plane.key, plane.factor
         self.view.set_can_segment(model is not None)
+        choice = None if model is None else choice_of(self.state, plane, model, self.scales)
+        self.view.set_image_note(image_words.plane_text(plane, choice), "info")
+        self.view.set_contrast(self.state.contrast, self.state.range, image_words.COLOUR if plane.rgb else "")
         if model is not None:
-            self.view.set_scale(*wording.scale(self.state.scale, auto_scale(model, plane), model))
-        self.shown = plane.key
+            given = self.state.scale is not None
+            self.view.set_scale(image_words.scale_shown(given, choice, model))
+            self._scale = choice.scale if choice is not None else auto_scale(model, plane)
+            self.tell_rule(model)
+
+    def tell_rule(self, model: ModelInfo | None) -> None:
+        """How maps become the result; the model's own minimum size in pixels of the image."""
+        if model is None:
+            return
+        can_split = model.task == "instances" and self.state.kind == "labels"
+        self.view.set_rule(in_pixels(self.state.rule, model, self._scale), can_split=can_split)
 
     def tell_costs(self, model: ModelInfo | None) -> None:
         """Chart and readout."""
@@ -68,12 +87,16 @@ class Presenter:
     def circle(self, model: ModelInfo) -> None:
         """Draw the circle at the object size that the scale stands for."""
         plane = self.plane()
-        scale = self.state.scale or auto_scale(model, plane)
+        choice = choice_of(self.state, plane, model, self.scales)
+        scale = choice.scale if choice is not None else auto_scale(model, plane)
         self.layers.show_circle(plane, model.sampling.value / scale)
 
 
 def auto_scale(model: ModelInfo, plane: Plane) -> float:
-    """What the model's sampling rule gives; for models of frames, about: their border is not known here."""
+    """The scale, as far as it is known before the plane is read.
+
+    Models of frames: about right, since the border is not known; 1 where the object size has to be found.
+    """
     from napari_unetpp.engine.sampling import choose_scale
 
     return choose_scale(model.sampling, plane.shape, pixel_size=plane.pixel_size)
@@ -83,4 +106,4 @@ def scale_for(model: ModelInfo, diameter: float) -> float:
     """The scale at which objects of this diameter have the size that the model was trained on."""
     from napari_unetpp.engine.sampling import choose_scale
 
-    return round(choose_scale(model.sampling, (1, 1), diameter=diameter), 2)
+    return round(choose_scale(model.sampling, (1, 1), diameter=diameter), 4)

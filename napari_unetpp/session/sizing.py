@@ -54,7 +54,7 @@ class Sizing:
     def _on_changed(self, diameter: float) -> None:
         model = self._model()
         if model is not None and diameter > 0:
-            self.state.scale = scale_for(model, diameter)
+            self.state.scale = scale_for(model, diameter) / self.presenter.factor
 
     def _on_removed(self) -> None:
         self.view.set_circle(False)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from psygnal import SignalGroupDescriptor
 
 from napari_unetpp._types import LabelsAs
-from napari_unetpp.session.values import ResultKind, Rule
+from napari_unetpp.session.values import Contrast, Interval, ResultKind, Rule
 
 
 @dataclass
@@ -24,8 +24,14 @@ class SessionState:
         Key of the chosen model.
     level : int
         Depth, 1-4, or `AUTO`.
+    min_size : int or None
+        Smaller objects are dropped (pixels of the image); None: the model's own minimum.
     scale : float or None
-        Working grid = input grid times `scale`; None follows the model's sampling rule.
+        Working grid = grid of the full image times `scale`; None: chosen for the image by the model.
+    contrast : {"auto", "displayed", "given"}
+        Which intensities become 0 and 1: measured ones, the layer's contrast limits, or two numbers.
+    range : (float, float)
+        The two numbers; those of the layer when Segment was pressed last while `contrast` is "displayed".
     live : bool
         Whether moving the slider or the displayed plane segments again.
     uncertainty, depth : bool
@@ -47,11 +53,13 @@ class SessionState:
     live: bool = True
     kind: ResultKind = "labels"
     threshold: float = 0.5
-    min_size: int = 15
+    min_size: int | None = None
     split: bool = True
     uncertainty: bool = False
     depth: bool = False
     scale: float | None = None
+    contrast: Contrast = "auto"
+    range: Interval = (0.0, 255.0)
     labels_as: LabelsAs = "corrections"
     background: int = 1
     budget: int = 60

@@ -10,9 +10,21 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import FinetuneEvent, LabelledPlane, ModelInfo, Region, ShouldStop, Spot
+from napari_unetpp._types import (
+    FinetuneEvent,
+    LabelledPlane,
+    ModelInfo,
+    Region,
+    ScaleChoice,
+    ShouldStop,
+    Spot,
+)
 
 ResultKind = Literal["labels", "mask"]
+Contrast = Literal["auto", "displayed", "given"]
+"""Which intensities become 0 and 1: measured ones, the layer's contrast limits, or two numbers."""
+
+Interval = tuple[float, float]
 Tone = Literal["info", "warning", "error"]
 
 
@@ -69,6 +81,10 @@ class Plane:
         Where the image was read from.
     level : int or None
         Of a multiscale image, 0 being the full one.
+    factor : float
+        How many pixels of the full image a pixel spans.
+    version : int
+        Counts how often the data of the layer were replaced.
     """
 
     key: Hashable
@@ -80,6 +96,8 @@ class Plane:
     pixel_size: float | None = None
     folder: Path | None = None
     level: int | None = None
+    factor: float = 1.0
+    version: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -87,34 +105,76 @@ class Plane:
         return int(self.data.shape[0]), int(self.data.shape[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How an image is brought to the network: scale (None: not chosen yet) and range (None: measured)."""
+
+    scale: float | None = None
+    range: Interval | None = None
+
+
 # ------------------------------------------------------ requests to the worker
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How maps become the shown result; needs no network."""
+    """How maps become the shown result; needs no network.
+
+    `min_size` counts pixels of the image; None: the model's own, which counts those of the working grid.
+    """
 
     kind: ResultKind = "labels"
     threshold: float = 0.5
-    min_size: int = 15
+    min_size: int | None = None
     split: bool = True
 
 
 @dataclass(frozen=True, eq=False)
-class ShowRequest:
-    """Show `level` of `plane`: from the kept maps where they exist, else by the network.
+class PlaneRequest:
+    """What the worker needs to know to look at a plane with a model.
 
-    `preview` asks for tiles to be painted as they come; one without is short, its progress not told.
+    Attributes
+    ----------
+    choice : ScaleChoice or None
+        The scale; None: still to be looked for.
+    range : (float, float) or None
+        Intensities that become 0 and 1; None: measured.
     """
 
-    generation: int
     plane: Plane
     model: ModelInfo
     device: str
     level: int
     rule: Rule
-    scale: float | None = None
+    choice: ScaleChoice | None
+    range: Interval | None
+
+    @property
+    def scale(self) -> float:
+        """Working grid = grid of the plane times this; asked for once it is known."""
+        assert self.choice is not None
+        return self.choice.scale
+
+    @property
+    def reading(self) -> Reading:
+        """How the plane is read."""
+        return Reading(self.choice.scale if self.choice else None, self.range)
+
+
+@dataclass(frozen=True, eq=False)
+class ShowRequest(PlaneRequest):
+    """Show `level` of `plane`: from the kept maps where they exist, else by the network.
+
+    `preview` asks for tiles to be painted as they come; one without is short, its progress not told.
+    """
+
+    generation: int = 0
     preview: bool = True
+
+    @property
+    def wish(self) -> tuple[int, Reading, Rule]:
+        """What the user may want otherwise of the same plane and model."""
+        return self.level, self.reading, self.rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,15 +212,9 @@ class Click:
 
 
 @dataclass(frozen=True, eq=False)
-class PickRequest:
+class PickRequest(PlaneRequest):
     """Find the object, or those inside a box, that the user clicked at."""
 
-    plane: Plane
-    model: ModelInfo
-    device: str
-    level: int
-    rule: Rule
-    scale: float | None
     click: Click
 
 
@@ -183,6 +237,15 @@ class Phase:
 
     generation: int
     text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """The scale of a plane is known; `searched`: it was looked for just now."""
+
+    plane: Plane
+    choice: ScaleChoice
+    searched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +285,9 @@ class Outcome:
         Highest foreground probability.
     share : float or None
         FLOPs executed by Auto, as a share of those of the deepest level.
+    choice : ScaleChoice
+    range : (float, float)
+        Intensities that were 0 and 1 for the network.
     """
 
     generation: int
@@ -233,6 +299,8 @@ class Outcome:
     diameter: float | None
     coverage: float
     peak: float
+    choice: ScaleChoice
+    range: Interval
     constant: bool = False
     notes: tuple[str, ...] = ()
     share: float | None = None
@@ -337,7 +405,7 @@ class Restored:
 
 RunEvent = Phase | Progress | Paint | Outcome | Stopped
 FileEvent = Saved | ModelKept | Autosaved | CorrectionsSaved | Restored
-Event = RunEvent | Ready | Speed | Doubt | DepthMap | Picked | FileEvent | FinetuneEvent
+Event = RunEvent | Scaled | Ready | Speed | Doubt | DepthMap | Picked | FileEvent | FinetuneEvent
 Job = Callable[[ShouldStop], Iterator[Event]]
 """Work for the runner: given the flag, a generator of events."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_unetpp._types import AUTO, LabelsAs, ModelInfo, StoppingRule, UnetppError
 from napari_unetpp.files.card_text import level_name
 from napari_unetpp.net import graph
+from napari_unetpp.session.image_words import WEAK
 from napari_unetpp.session.speed import ChartPoint, scores_of
 from napari_unetpp.session.values import Outcome, Plane, Ready, ResultKind, Rule, Tone
 
@@ -19,6 +20,7 @@ NO_IMAGE = "Open an image first: drop a file on the window, or File > Open Sampl
 READY = "Ready. Press Segment."
 NO_MODEL = "No model was found. Put a .safetensors model into the models folder and reopen this panel."
 NO_VALIDATION = "No validation: too little to hold out."
+CIRCLE: Offer = ("show the circle", "circle:1")
 TINY_PX = 4.0
 FULL = 0.95
 
@@ -101,22 +103,18 @@ def network_level(model: ModelInfo, level: int) -> int:
     return model.net.depth if level == AUTO else level
 
 
-def plane_text(plane: Plane) -> str:
-    """How an image is read."""
-    height, width = plane.shape
-    kind = "colour" if plane.rgb else "grey"
-    size = f" · {plane.pixel_size:.3g} µm/px" if plane.pixel_size else ""
-    level = "" if plane.level is None else f", level {plane.level}"
-    return f"read as: Y {height}, X {width}, {kind}{level}{size}"
-
-
 def result(outcome: Outcome, rule: Rule) -> tuple[str, Tone, list[Offer]]:
-    """The result line; an empty or absurd result says why and what to do."""
+    """The result line; an empty or absurd result says why and what to do.
+
+    `rule` has its minimum size in pixels of the image.
+    """
     tail = f"{level_name(outcome.level)}, {seconds_text(outcome.seconds)}"
     if outcome.share is not None:
         tail += f", {outcome.share:.0%} of the full work"
     text, tone, offers = _verdict(outcome, rule, tail)
-    notes = " ".join(outcome.notes)
+    weak = outcome.choice.weak and CIRCLE not in offers
+    notes = " ".join((f"{WEAK.capitalize()}: scale 1.", *outcome.notes) if weak else outcome.notes)
+    offers = [*offers, CIRCLE] if weak else offers
     return (f"{text}\n{notes}" if notes else text), tone, offers
 
 
@@ -140,7 +138,7 @@ def _verdict(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[O
     return (
         f"{line}. They are tiny: set the object size with the circle, or raise the minimum size.",
         "warning",
-        [("show the circle", "circle:1")],
+        [CIRCLE],
     )
 
 
@@ -153,7 +151,7 @@ def _empty(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[Off
             f"No objects: the highest probability is {outcome.peak:.2f}, the threshold {rule.threshold:.2f}"
             f" ({tail}). Lower it, change the scale or try another model.",
             "warning",
-            _offers(threshold=lower) if lower >= 0.05 else [("show the circle", "circle:1")],
+            _offers(threshold=lower) if lower >= 0.05 else [CIRCLE],
         )
     return (
         f"No objects of {rule.min_size} px or more ({tail}). Lower the minimum size.",
@@ -165,7 +163,7 @@ def _empty(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[Off
 def _offers(*, threshold: float) -> list[Offer]:
     return [
         (f"threshold {threshold:.2f}", f"threshold:{threshold:.2f}"),
-        ("show the circle", "circle:1"),
+        CIRCLE,
     ]
 
 
@@ -182,9 +180,10 @@ def stopped(done: int, total: int) -> str:
     return f"Stopped after {done} of {total} tiles." if total else "Stopped."
 
 
-def not_computed(point: ChartPoint) -> str:
-    """What a deeper level takes."""
-    return f"{level_name(point.level)} is not computed yet ({cost_text(point.seconds)}): press Segment."
+def not_computed(point: ChartPoint, *, level_is: bool) -> str:
+    """What a deeper level takes, or one that is computed, for another scale or contrast."""
+    how = " at this scale and contrast" if level_is else ""
+    return f"{level_name(point.level)} is not computed yet{how} ({cost_text(point.seconds)}): press Segment."
 
 
 def restriction(model: ModelInfo) -> str:
@@ -201,19 +200,6 @@ def devices(usable: Sequence[str], ready: Ready | None) -> list[tuple[str, str]]
     if ready is not None and ready.wanted == "auto":
         auto = f"auto: {names.get(ready.device, ready.device)}, {formats.get(ready.dtype, ready.dtype)}"
     return [("auto", auto), *((name, names.get(name, name)) for name in usable)]
-
-
-def scale(
-    chosen: float | None, auto: float, model: ModelInfo
-) -> tuple[float | None, float | None, str, bool]:
-    """Chosen and automatic scale, what they mean, and whether the circle makes sense."""
-    rule = model.sampling
-    if rule.kind == "object":
-        size = rule.value / (chosen or auto)
-        return chosen, auto, f"fits objects of about {size:.0f} px", True
-    if rule.kind == "frame":
-        return chosen, None, "automatic: from the lit part of the frame", False
-    return chosen, auto, "automatic: from the pixel size", False
 
 
 def file_suggestion(plane: Plane, kind: ResultKind) -> Path:

@@ -1,6 +1,6 @@
 """What the worker keeps between jobs: models, cached nodes, maps and decoded results.
 
-Touched by the worker thread only, but for `Gaze`, so nothing here is locked.
+Touched by the worker thread only, but for `Gaze` and `Scales`, so nothing here is locked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.gaze import Gaze
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.ports import Engine
-from napari_unetpp.session.values import model_key
+from napari_unetpp.session.scales import Scales
+from napari_unetpp.session.values import Interval, model_key
 
 GIGABYTE = 1 << 30
 MAPS_SHARE = 0.25
@@ -23,11 +24,12 @@ MAPS_SHARE = 0.25
 
 @dataclass(frozen=True, slots=True)
 class MapsKey:
-    """What makes maps valid: the plane, the weights, the working scale."""
+    """What makes maps valid: the plane, the weights, the working scale, the range of intensities."""
 
     plane: Hashable
     version: str
     scale: float
+    range: Interval | None
 
 
 class Workshop:
@@ -43,11 +45,14 @@ class Workshop:
     ----------
     gaze : Gaze
         What the user looks at while a plane is predicted.
+    scales : Scales
+        The scale of each image.
     """
 
     def __init__(self, engine: Engine, *, budget_gb: float = 2.0) -> None:
         self.engine = engine
         self.gaze = Gaze()
+        self.scales = Scales()
         self._budget = int(budget_gb * GIGABYTE)
         self._nodes: Any = None
         self._evaluators: OrderedDict[tuple[str, str], Any] = OrderedDict()

@@ -126,7 +126,7 @@ def calibrate_folder(
     UnetppError
         Where no rule is within the tolerance.
     """
-    from napari_unetpp.train.run import HELD_OUT, SPLIT_SEED
+    from napari_unetpp.train.data_sets import HELD_OUT, SPLIT_SEED
 
     assert info.path is not None, "a model of the list has a file"
     samples = [load_sample(pair, info) for pair in read_pairs(folder)]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as connected_components
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, Region, UnetppError
-from napari_unetpp.engine.collect import check_scale, invalid_pixels
-from napari_unetpp.engine.normalise import clean_plane, measure, to_input
-from napari_unetpp.engine.sampling import resample, resample_labels
+from napari_unetpp.engine.collect import invalid_pixels, read_as
+from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.normalise import NormStats, clean_plane, to_input
+from napari_unetpp.engine.sampling import choose_scale, resample, resample_labels
+from napari_unetpp.engine.scale import check_range, check_size
 from napari_unetpp.files.corrections import check_plane
 from napari_unetpp.train.labels import IGNORE
 from napari_unetpp.train.targets import boundary_map, object_maps
@@ -64,8 +67,45 @@ class Lesson:
         return self.known.shape[0], self.known.shape[1]
 
 
+def read_alike(
+    planes: Sequence[LabelledPlane],
+    info: ModelInfo,
+    *,
+    scale: float | None = None,
+    diameter: float | None = None,
+    range: tuple[float, float] | None = None,
+) -> tuple[LabelledPlane, ...]:
+    """All planes with the scale, or the one that a diameter (px) gives, and the range; None: as they are."""
+    check_size(info, scale=scale, diameter=diameter)
+    limits = check_range(range)
+    if diameter is not None:
+        scale = choose_scale(info.sampling, (1, 1), diameter=diameter)
+    return tuple(
+        replace(p, scale=p.scale if scale is None else scale, range=limits or p.range) for p in planes
+    )
+
+
+def as_read(plane: LabelledPlane, evaluator: Evaluator) -> LabelledPlane:
+    """The plane with the scale and the range of intensities that it would be segmented with.
+
+    What is not given is measured and decided as in inference, where need be with the network.
+    """
+    scale: float | Literal["auto"] = "auto" if plane.scale is None else plane.scale
+    reading = read_as(clean_plane(plane.image)[0], evaluator, scale=scale, range=plane.range)
+    return replace(plane, scale=reading.scale.scale, range=reading.range)
+
+
+def scales_note(given: Sequence[LabelledPlane], read: Sequence[LabelledPlane]) -> tuple[str, ...]:
+    """What to say of the scales that were found by `as_read`, where some differ from 1."""
+    pairs = zip(given, read, strict=True)
+    found = sorted({round(new.scale, 2) for old, new in pairs if old.scale is None and new.scale})
+    if not found or found == [1.0]:
+        return ()
+    return (f"The labelled images are seen at scale {found[0]:g}{f' to {found[-1]:g}' * (len(found) > 1)}.",)
+
+
 def make_lesson(plane: LabelledPlane, info: ModelInfo) -> Lesson:
-    """Bring a plane to the model's working grid and say what is known there.
+    """Bring a plane of which scale and range are known to its working grid, and say what is known there.
 
     Raises
     ------
@@ -73,18 +113,18 @@ def make_lesson(plane: LabelledPlane, info: ModelInfo) -> Lesson:
         Shapes that do not fit, masks that are missing, classes that the model does not have.
     """
     check_plane(plane)
+    assert plane.scale is not None and plane.range is not None, "as_read gives both"
     image, _ = clean_plane(plane.image)
-    scale = check_scale(info, image, "auto" if plane.scale is None else plane.scale)
     labels, known = _read(plane, info)
     invalid = invalid_pixels(image)
     if invalid is not None:
         known = known & ~invalid
-    work = resample(image, scale)
+    work = resample(image, plane.scale)
     shape = (work.shape[0], work.shape[1])
     labels, known = resample_labels(labels, shape), resample_labels(known, shape)
     ignore = np.zeros(shape, bool) if plane.ignore is None else resample_labels(plane.ignore, shape)
     part = _labelled_part(known).slices
-    x = to_input(work, measure(image, info.normalisation), info.net.in_channels)[:, *part]
+    x = to_input(work, NormStats(*plane.range), info.net.in_channels)[:, *part]
     labels, known, ignore = labels[part], known[part], ignore[part]
     copied = plane.labels_as == "corrections"
     whole = np.zeros(known.shape, bool)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, ModelInfo, PredictRequest, UnetppError
-from napari_unetpp.engine import decode
-from napari_unetpp.engine.collect import check_scale, predict_maps
+from napari_unetpp.engine.collect import Auto, Reading, predict_maps, read_as
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.normalise import clean_plane
+from napari_unetpp.engine.plane_maps import PlaneMaps
 from napari_unetpp.engine.predict import predict
-from napari_unetpp.engine.sampling import resample_maps
+from napari_unetpp.engine.scale import check_range, check_size, scale_number
 from napari_unetpp.files.folders import Pair, read_label
 from napari_unetpp.files.images import read_image
 from napari_unetpp.net import graph
@@ -46,6 +47,9 @@ def evaluate_pairs(
     pairs: Sequence[Pair],
     *,
     foreground: Sequence[int] | None = None,
+    scale: float | Auto = "auto",
+    diameter: float | None = None,
+    range: tuple[float, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_problem: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -53,11 +57,13 @@ def evaluate_pairs(
     info = evaluator.info
     levels = (*info.net.levels, AUTO) if info.stopping else info.net.levels
     tallies = {level: _Tally() for level in levels}
-    scored: list[Pair] = []
+    scored: list[tuple[Pair, Reading]] = []
+    check_size(info, scale=scale_number(scale), diameter=diameter)
+    check_range(range)
+    read = partial(read_as, evaluator=evaluator, scale=scale, diameter=diameter, range=range)
     for done, pair in enumerate(pairs, start=1):
         try:
-            _score(evaluator, pair, foreground, tallies)
-            scored.append(pair)
+            scored.append((pair, _score(evaluator, pair, foreground, tallies, read)))
         except UnetppError as error:
             if on_problem is None:
                 raise
@@ -77,7 +83,13 @@ def evaluate_pairs(
         "best_level_here": best_level(scores),
         "levels": {str(level): score for level, score in scores.items()},
         "auto": auto,
+        "scales": _scales([reading.scale.scale for _, reading in scored]),
     }
+
+
+def _scales(scales: Sequence[float]) -> dict[str, float]:
+    """The scales that images were segmented at, in short."""
+    return {"lowest": min(scales), "median": float(np.median(scales)), "highest": max(scales)}
 
 
 def best_level(scores: Mapping[int, Mapping[str, Any]]) -> int | None:
@@ -90,8 +102,13 @@ def best_level(scores: Mapping[int, Mapping[str, Any]]) -> int | None:
 
 
 def _score(
-    evaluator: Evaluator, pair: Pair, foreground: Sequence[int] | None, tallies: Mapping[int, _Tally]
-) -> None:
+    evaluator: Evaluator,
+    pair: Pair,
+    foreground: Sequence[int] | None,
+    tallies: Mapping[int, _Tally],
+    read: Callable[[NDArray[Any]], Reading],
+) -> Reading:
+    """Add the scores of one image; how the network saw it comes back. All levels see it alike."""
     info = evaluator.info
     image = read_image(pair.image)
     truth = _truth(pair, info, foreground)
@@ -100,22 +117,23 @@ def _score(
             f"{pair.label} has shape {truth.labels.shape}, but its image {image.shape[:2]}; "
             "labels must have the height and width of their image."
         )
-    deepest = predict_maps(image, evaluator, level=info.net.depth, all_levels=True)
-    auto = predict_maps(image, evaluator, level=AUTO) if AUTO in tallies else deepest
+    reading = read(clean_plane(image)[0])
+    predicted = partial(predict_maps, image, evaluator, scale=reading.scale.scale, range=reading.range)
+    deepest = predicted(level=info.net.depth, all_levels=True)
+    auto = predicted(level=AUTO) if AUTO in tallies else deepest
     for level, tally in tallies.items():
         found = auto if level == AUTO else deepest
         tally.executed += found.flops
         tally.whole += found.flops / found.share()
-        maps = resample_maps(found.store.maps(level), found.shape)
-        if found.invalid is not None:
-            maps = np.where(found.invalid, np.float32(0), maps)
-        dice, iou = _overlap(maps, info, truth, merge=foreground is not None)
+        maps = replace(found, level=level)
+        dice, iou = _overlap(maps, truth, merge=foreground is not None)
         tally.dice.append(dice)
         tally.iou.append(iou)
         if not truth.objects or info.task != "instances":
             tally.matches = None
         if tally.matches is not None:
-            tally.matches += match_objects(decode.labels(maps, info), truth.labels, truth.ignore)
+            tally.matches += match_objects(maps.labels(), truth.labels, truth.ignore)
+    return reading
 
 
 def _truth(pair: Pair, info: ModelInfo, foreground: Sequence[int] | None) -> Truth:
@@ -123,11 +141,13 @@ def _truth(pair: Pair, info: ModelInfo, foreground: Sequence[int] | None) -> Tru
     return read_truth(read_label(pair.label), info.task, ignore=ignore, foreground=foreground)
 
 
-def _overlap(maps: NDArray[np.float32], info: ModelInfo, truth: Truth, *, merge: bool) -> tuple[float, float]:
+def _overlap(maps: PlaneMaps, truth: Truth, *, merge: bool) -> tuple[float, float]:
     """Dice and IoU before splitting and minimum size; `merge`: foreground against background only."""
+    info = maps.info
     if info.task == "instances" or len(info.classes) == 1 or merge:
-        return dice_iou(decode.mask(maps, info), truth.labels > 0, truth.ignore)
-    return class_dice_iou(decode.labels(maps, info, min_size=0), truth.labels, truth.ignore)
+        return dice_iou(maps.mask(), truth.labels > 0, truth.ignore)
+    every = replace(info, decode=replace(info.decode, min_size=0))
+    return class_dice_iou(replace(maps, info=every).labels(), truth.labels, truth.ignore)
 
 
 def _summary(tally: _Tally, info: ModelInfo, level: int, seconds: float | None) -> dict[str, Any]:
@@ -149,17 +169,20 @@ def _auto_summary(tally: _Tally, info: ModelInfo, seconds: float | None) -> dict
 # ------------------------------------------------------------------------ cost
 
 
-def seconds_per_megapixel(evaluator: Evaluator, pairs: Sequence[Pair]) -> dict[int, float]:
-    """Cold prediction time per megapixel of the input, per level; decoding excluded, one warm-up."""
-    planes: list[NDArray[Any]] = []
-    for pair in pairs:
-        planes.append(clean_plane(read_image(pair.image))[0])
-        if sum(_pixels(plane) for plane in planes) >= TIMED_PIXELS:
+def seconds_per_megapixel(evaluator: Evaluator, pairs: Sequence[tuple[Pair, Reading]]) -> dict[int, float]:
+    """Cold prediction time per megapixel of the input, per level; one warm-up.
+
+    Finding the range and the scale, and decoding, are excluded.
+    """
+    planes: list[tuple[NDArray[Any], Reading]] = []
+    for pair, reading in pairs:
+        planes.append((clean_plane(read_image(pair.image))[0], reading))
+        if sum(_pixels(plane) for plane, _ in planes) >= TIMED_PIXELS:
             break
-    megapixels = sum(_pixels(plane) for plane in planes) / 1e6
-    _cold_seconds(evaluator, planes[0], evaluator.info.net.depth)
+    megapixels = sum(_pixels(plane) for plane, _ in planes) / 1e6
+    _cold_seconds(evaluator, *planes[0], evaluator.info.net.depth)
     return {
-        level: sum(_cold_seconds(evaluator, plane, level) for plane in planes) / megapixels
+        level: sum(_cold_seconds(evaluator, *plane, level) for plane in planes) / megapixels
         for level in (*evaluator.info.net.levels, *([AUTO] if evaluator.info.stopping else []))
     }
 
@@ -168,9 +191,10 @@ def _pixels(plane: NDArray[Any]) -> int:
     return int(plane.shape[0] * plane.shape[1])
 
 
-def _cold_seconds(evaluator: Evaluator, plane: NDArray[Any], level: int) -> float:
-    scale = check_scale(evaluator.info, plane, "auto")
-    request = PredictRequest(plane, None, level, scale=scale, all_levels=False)
+def _cold_seconds(evaluator: Evaluator, plane: NDArray[Any], reading: Reading, level: int) -> float:
+    request = PredictRequest(
+        plane, None, level, scale=reading.scale.scale, all_levels=False, range=reading.range
+    )
     start = time.perf_counter()
     for _ in predict(evaluator, request):
         pass

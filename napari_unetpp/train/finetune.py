@@ -22,10 +22,11 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine.device import choose_device
+from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import look, outcome, parent
 from napari_unetpp.train.calibrate import stopping_of
-from napari_unetpp.train.corrections import make_lesson
+from napari_unetpp.train.corrections import as_read, make_lesson, scales_note
 from napari_unetpp.train.held_out import hold_out, without
 from napari_unetpp.train.lesson_patches import LessonSource
 from napari_unetpp.train.norms import measure_norms
@@ -94,7 +95,10 @@ class _Run:
         net = parent.load_network(request.model)
         self.info = outcome.card(parent.with_classes(request.model, request.classes), request.name)
         parent.extend_heads(net, self.info)
-        planes = sorted(request.planes, key=lambda plane: plane.name)
+        given = sorted(request.planes, key=lambda plane: plane.name)
+        evaluator = Evaluator.load(request.model, request.device)
+        planes = [as_read(plane, evaluator) for plane in given]
+        self.notes += scales_note(given, planes)
         self.lessons = [make_lesson(plane, self.info) for plane in planes]
         self.held = hold_out(self.lessons, self.rng)
         learn = without(self.lessons, self.held)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_unetpp._types import Region
+from napari_unetpp._types import Region, ScaleChoice
 from napari_unetpp.files.images import read_image
 from napari_unetpp.files.model_list import find_model
 from napari_unetpp.session import jobs
@@ -44,7 +44,7 @@ def main() -> None:
     def seconds(level: int) -> float:
         y, x = (int(at) for at in bright[rng.integers(len(bright))])
         click = Click(Region(y, x, y + 1, x + 1))
-        request = PickRequest(plane, model, "auto", level, rule, None, click)
+        request = PickRequest(plane, model, "auto", level, rule, ScaleChoice(1.0, "given"), None, click)
         (event,) = jobs.pick(workshop, request, lambda: False)
         assert isinstance(event, Picked)
         return event.seconds

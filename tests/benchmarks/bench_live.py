@@ -64,6 +64,8 @@ class Window:
             key for key, info in self.controller._models.items() if info.name == model
         )
         self.spin(lambda: self.controller.cycle.is_ready)
+        if self.controller.model.sampling.kind == "object":
+            self.controller.state.scale = 1.0  # else the search for it would be measured, too
         self.rest()
 
     @property
@@ -189,6 +191,7 @@ def pan(side: int) -> dict[str, float]:
 
 def slider(side: int, repeats: int) -> dict[str, Any]:
     """What the engine takes for a computed level, without a window: a mask, and objects found before."""
+    from napari_unetpp._types import ScaleChoice
     from napari_unetpp.files.model_list import find_model
     from napari_unetpp.session import jobs
     from napari_unetpp.session.engine import TorchEngine
@@ -200,7 +203,7 @@ def slider(side: int, repeats: int) -> dict[str, Any]:
     result: dict[str, Any] = {"side": side}
     for kind in ("mask", "labels"):
         rule = Rule(kind, model.decode.threshold, model.decode.min_size, True)
-        request = ShowRequest(1, plane, model, "auto", 4, rule)
+        request = ShowRequest(plane, model, "auto", 4, rule, ScaleChoice(1.0, "given"), None)
 
         def show(level: int, request: ShowRequest = request) -> float:
             start = time.perf_counter()

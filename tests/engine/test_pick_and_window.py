@@ -7,10 +7,12 @@ import pytest
 from conftest import collect
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region
+from napari_unetpp.engine import tiles
+from napari_unetpp.engine.grids import Grids
 from napari_unetpp.engine.normalise import measure
 from napari_unetpp.engine.pick import object_at, objects_inside
-from napari_unetpp.engine.sampling import resample_maps
-from napari_unetpp.engine.window import predict_window, stored_window
+from napari_unetpp.engine.sampling import working_shape
+from napari_unetpp.engine.window import Window, predict_window, stored_window
 
 INFO = ModelInfo(
     "", "instances", ("cell",), ("foreground", "distance"), NetConfig(), decode=DecodeRule(seeds="mask")
@@ -24,14 +26,18 @@ CLASSES = ModelInfo("", "semantic", ("a", "b"), ("background", "a", "b"), NetCon
 )
 def test_a_window_equals_the_whole_plane(evaluator, phase, window, scale):
     part = phase[:301, :309]
+    grids = Grids(working_shape(part.shape, scale), part.shape)
     store, _ = collect(evaluator, part, 3, scale=scale)
-    whole = resample_maps(store.maps(3), part.shape)[(slice(None), *window.slices)]
-    assert whole.std() > 0.01
+    whole = store.maps(3)
     stats = measure(part, evaluator.info.normalisation)
     alone = predict_window(evaluator, part, window, 3, scale, stats)
-    np.testing.assert_allclose(alone, whole, atol=1e-4 if scale == 1 else 2e-3)
+    assert alone.maps.std() > 0.01 and alone.grids == grids
+    under = grids.under(window)
+    assert tiles.within(under, alone.part) == under
+    np.testing.assert_allclose(alone.maps, whole[:, *alone.part.slices], atol=1e-4)
     stored = stored_window(store, 3, window, part.shape)
-    np.testing.assert_allclose(stored, whole, atol=1e-6 if scale == 1 else 2e-3)
+    assert (stored.part, stored.region, stored.grids) == (alone.part, window, grids)
+    np.testing.assert_array_equal(stored.maps, whole[:, *stored.part.slices])
 
 
 @pytest.fixture
@@ -41,7 +47,13 @@ def maps():
     p[5:15, 5:15] = 0.9
     p[25:35, 30:42] = 0.3
     p[5:15, 15:22] = 0.35
-    return np.stack([p, p])
+    return window_of(np.stack([p, p]))
+
+
+def window_of(maps):
+    """A whole plane whose grids are one."""
+    whole = Region(0, 0, *maps.shape[1:])
+    return Window(maps, whole, whole, Grids(maps.shape[1:], maps.shape[1:]))
 
 
 def test_a_clear_object(maps):
@@ -74,7 +86,7 @@ def test_classes_give_the_connected_part():
     p[0] = 1
     for x in (5, 25):
         p[:, 5:10, x : x + 5] = np.array([0, 0, 1])[:, None, None]
-    found = object_at(p, CLASSES, 7, 27)
+    found = object_at(window_of(p), CLASSES, 7, 27)
     assert found.sum() == 2 * 25 and (found[5:10, 25:30] == 2).all()
 
 

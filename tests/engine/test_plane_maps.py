@@ -5,17 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import collect
-from skimage.morphology import reconstruction
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone, UnetppError
 from napari_unetpp.engine import decode, plane_maps
-from napari_unetpp.engine.collect import check_level, check_scale, predict_maps
+from napari_unetpp.engine.collect import check_level, predict_maps
 from napari_unetpp.engine.maps import MapStore
 from napari_unetpp.engine.plane_maps import PlaneMaps
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_list import SHIPPED
-
-SAMPLES = SHIPPED.parent / "samples"
 
 INFO = ModelInfo(
     "test",
@@ -84,20 +79,6 @@ def test_peaks_split_what_one_threshold_joins():
         assert decode.labels(maps, replace(INFO, decode=rule)).max() == objects
 
 
-def test_peaks_are_those_of_the_whole_plane_reconstructed_at_once():
-    """Noise in the landscape gives many objects several maxima, on both sides of the prominence."""
-    found = decode.mask_landscape(read_image(SAMPLES / "dense_fluorescence.png") > 40)
-    height = found * np.random.default_rng(0).uniform(0.8, 1, found.shape).astype(np.float32)
-    height = np.where(found > 0, decode.ndimage.gaussian_filter(height, 1.0), 0).astype(np.float32)
-    for prominence in (0.02, 0.1):
-        passes = reconstruction(height - prominence, height, footprint=decode.CROSS)
-        expected = height - passes > 0.999 * prominence
-        peaks = decode._peaks(height, prominence)
-        assert not (peaks & ~expected).any(), "a maximum, without what lies a hair below it"
-        numbered, count = decode.ndimage.label(expected)
-        assert count > 50 and np.unique(numbered[peaks]).size == count
-
-
 def test_blocks_of_an_empty_plane(monkeypatch):
     monkeypatch.setattr(plane_maps, "BLOCK", 40)
     assert not stored(np.zeros((2, 100, 100), np.float32)).labels().any()
@@ -152,9 +133,3 @@ def test_stopped_prediction_is_an_error(tiny):
 def test_wrong_level_is_refused(level):
     with pytest.raises(UnetppError, match="levels 1 to 4"):
         check_level(INFO, level)
-
-
-@pytest.mark.parametrize("scale", [0, -1, 1e9, float("nan"), "large"])
-def test_wrong_scale_is_refused(scale):
-    with pytest.raises(UnetppError, match="scale"):
-        check_scale(INFO, np.zeros((10, 10)), scale)

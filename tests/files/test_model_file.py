@@ -19,10 +19,25 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from napari_unetpp._types import ModelInfo, NetConfig, UnetppError
+from napari_unetpp._types import (
+    DecodeRule,
+    ModelInfo,
+    NetConfig,
+    SamplingRule,
+    ScaleSearch,
+    UnetppError,
+)
 from napari_unetpp.files import header
 from napari_unetpp.files.model_card import card_from_json, card_to_json
-from napari_unetpp.files.model_file import FORMAT_VERSION, METADATA_KEY, read_info, read_tensors, save_model
+from napari_unetpp.files.model_file import (
+    FORMAT_VERSION,
+    METADATA_KEY,
+    format_of,
+    read_info,
+    read_tensors,
+    save_model,
+)
+from napari_unetpp.files.model_list import SHIPPED
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
 
@@ -42,6 +57,66 @@ def test_what_is_written_comes_back(tmp_path: Path, net: UNetPlusPlus, tiny_info
     assert tensors.keys() == net.state_dict().keys()
     for name, tensor in net.state_dict().items():
         assert torch.equal(tensors[name], tensor)
+
+
+def written_format(path: Path) -> int:
+    version = json.loads(header.read_header(path).metadata[METADATA_KEY])["format_version"]
+    assert isinstance(version, int)
+    return version
+
+
+LOCAL = DecodeRule(seeds="edge_distance", seed_threshold=0.0, prominence=1 / 9)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "decode", "version"),
+    [
+        (("foreground", "boundary"), DecodeRule(seeds="boundary", prominence=0.05), 1),
+        (("foreground", "edge_distance"), LOCAL, 2),
+        (("foreground", "object_border"), DecodeRule(), 2),
+        (("foreground", "centre"), DecodeRule(seeds="centre", prominence_share=0.1), 2),
+    ],
+)
+def test_a_file_has_the_oldest_format_that_says_all(
+    outputs: tuple[str, ...],
+    decode: DecodeRule,
+    version: int,
+    tmp_path: Path,
+    net: UNetPlusPlus,
+    tiny_info: ModelInfo,
+) -> None:
+    """Older programs read what they can decode, and refuse the rest by its version."""
+    info = replace(tiny_info, outputs=outputs, decode=decode)
+    read = save_model(tmp_path / "m.safetensors", net.state_dict(), info)
+    assert (read.outputs, read.decode) == (outputs, decode)
+    assert written_format(tmp_path / "m.safetensors") == version
+
+
+def test_the_models_that_ship_are_of_format_1() -> None:
+    for path in SHIPPED.glob("*.safetensors"):
+        info = read_info(path)
+        assert written_format(path) == format_of(info) == 1
+        assert info.decode.prominence_share == 0
+
+
+def test_the_search_for_the_scale_is_in_the_card(tiny_info: ModelInfo) -> None:
+    rule = SamplingRule("object", 17.0, ScaleSearch(level=1, size=0.4, fineness=0.1, unsure=3.0, near=1.3))
+    info = replace(tiny_info, sampling=rule)
+    assert card_from_json(json.loads(json.dumps(card_to_json(info)))) == info
+
+
+def test_a_card_from_before_the_search_has_its_defaults(tiny_info: ModelInfo) -> None:
+    card = card_to_json(tiny_info)
+    del card["sampling"]["search"]
+    assert card_from_json(card).sampling.search is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("level", 9), ("near", 0.5), ("unsure", "much"), ("size", None)])
+def test_a_search_that_makes_no_sense_is_refused(tiny_info: ModelInfo, name: str, value: object) -> None:
+    card = card_to_json(replace(tiny_info, sampling=SamplingRule(search=ScaleSearch())))
+    card["sampling"]["search"][name] = value
+    with pytest.raises(UnetppError, match="damaged"):
+        card_from_json(card)
 
 
 def test_half_precision_is_read_back_as_float32(
@@ -104,6 +179,20 @@ SPOILED_CARDS: dict[str, tuple[str, Any]] = {
     "seeds without output": (
         "decode",
         {"threshold": 0.5, "seeds": "centre", "seed_threshold": 0.5, "min_size": 1},
+    ),
+    "seeds from a map that nobody knows": (
+        "decode",
+        {"threshold": 0.5, "seeds": "magic", "seed_threshold": 0.5, "min_size": 1},
+    ),
+    "a share beyond 1": (
+        "decode",
+        {
+            "threshold": 0.5,
+            "seeds": "mask",
+            "seed_threshold": 0.5,
+            "min_size": 1,
+            "prominence_share": 2,
+        },
     ),
     "absurd widths": ("net", {"in_channels": 3, "outputs": 2, "widths": [10**9, 1], "arch": "unetpp"}),
     "a net that is no object": ("net", "unetpp"),

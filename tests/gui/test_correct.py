@@ -156,7 +156,7 @@ def test_corrections_survive_the_sliders(viewer: Any, sitting: Any, wait: Any, c
     elif change == "threshold":
         sitting.form.threshold_slider.setValue(0.3)
     else:
-        sitting.form.scale_spin.setValue(0.5)
+        sitting.form.input.scale_spin.setValue(0.5)
     wait(sitting)
     assert sheet(viewer).data[80, 100] == 9
     assert drawn(sitting).certain[80, 100]

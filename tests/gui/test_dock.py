@@ -220,19 +220,19 @@ def test_circle_is_drawn_and_removed(viewer: Any, image: np.ndarray, open_dock: 
     layer = viewer.add_image(image, name="cells")
     viewer.layers.selection.active = layer
     dock = open_dock()
-    dock.form.circle_button.click()
+    dock.form.input.circle_button.click()
     circle = viewer.layers["object size"]
     assert isinstance(circle, Shapes)
     corners = np.asarray(circle.data[0])
     circle.data = [corners.mean(axis=0) + 2 * (corners - corners.mean(axis=0))]
-    assert dock.form.scale_spin.value() == pytest.approx(0.5)
-    assert "40 px" in dock.form.scale_note.text()
-    dock.form.circle_button.click()
+    assert dock.form.input.scale_spin.value() == pytest.approx(0.5)
+    assert "40 px" in dock.form.input.scale_note.text()
+    dock.form.input.circle_button.click()
     assert "object size" not in viewer.layers
     assert viewer.layers.selection.active is layer
-    dock.form.circle_button.click()
+    dock.form.input.circle_button.click()
     viewer.layers.remove("object size")
-    assert not dock.form.circle_button.isChecked()
+    assert not dock.form.input.circle_button.isChecked()
 
 
 def test_scale_changes_the_working_grid_and_results_return(
@@ -241,7 +241,7 @@ def test_scale_changes_the_working_grid_and_results_return(
     viewer.add_image(image, name="cells")
     dock = open_dock()
     dock.controller.state.threshold = 0.01
-    dock.form.scale_spin.setValue(0.5)
+    dock.form.input.scale_spin.setValue(0.5)
     dock.form.segment_button.click()
     wait(dock)
     assert prediction(viewer).data.shape == image.shape

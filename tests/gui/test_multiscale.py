@@ -169,7 +169,7 @@ def test_overlays_circle_and_next_lie_there_too(
     qtbot.waitUntil(lambda: "cells uncertainty" in viewer.layers, timeout=60 * SECOND)
     overlay = viewer.layers["cells uncertainty"]
     assert overlay.data.shape == image.data[1].shape
-    dock.form.circle_button.click()
+    dock.form.input.circle_button.click()
     circle = viewer.layers["object size"]
     for layer in (overlay, circle):
         np.testing.assert_allclose(layer.scale, (1, 1), rtol=0.01)
@@ -178,7 +178,7 @@ def test_overlays_circle_and_next_lie_there_too(
     np.testing.assert_allclose(camera_of(viewer).center[-2:], (50.25, 34.25), atol=0.2)
     look(image, 0)
     qtbot.waitUntil(lambda: "object size" not in viewer.layers)  # its pixels were those of level 1
-    assert not dock.form.circle_button.isChecked()
+    assert not dock.form.input.circle_button.isChecked()
     segment(dock)
     qtbot.waitUntil(lambda: viewer.layers["cells uncertainty"].data.shape == photo.shape, timeout=60 * SECOND)
     np.testing.assert_allclose(viewer.layers["cells uncertainty"].scale, image.scale)

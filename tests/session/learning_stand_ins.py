@@ -24,7 +24,7 @@ from napari_unetpp.session.correct_controller import CorrectController
 from napari_unetpp.session.correct_ports import SheetSignals
 from napari_unetpp.session.lessons import Drawn, Sense
 from napari_unetpp.session.trainer import TorchTrainer
-from napari_unetpp.session.values import Plane
+from napari_unetpp.session.values import Plane, model_key
 
 
 class FakeSheets:
@@ -150,7 +150,9 @@ class FakeTrainer(TorchTrainer):
         before = after = None
         if self.gain is not None:
             before, after = _scores(0.6), _scores(0.6 + self.gain)
-        info = replace(request.model, name=f"{request.model.name}-2", validation=after, sha256=None)
+        parent = {"parent": model_key(request.model)}
+        name = f"{request.model.name}-2"
+        info = replace(request.model, name=name, validation=after, sha256=None, provenance=parent)
         better = None if self.gain is None else self.gain > 0
         return FinetuneDone(info, {}, before, after, better, step, 15.0 * step, stopped)
 

@@ -18,10 +18,14 @@ from napari_unetpp._types import (
     PredictStarted,
     Region,
     SamplingRule,
+    ScaleChoice,
     ScoreSet,
     TileDone,
     UnetppError,
 )
+from napari_unetpp.engine.grids import Grids
+from napari_unetpp.engine.normalise import NormStats
+from napari_unetpp.engine.window import Window
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.ports import LayerSignals
@@ -40,6 +44,9 @@ class FakeEngine(TorchEngine):
         self.windows: list[tuple[Region, bool]] = []
         self.tile = 32
         self.notes: tuple[str, ...] = ()
+        self.ranges: list[Any] = []
+        self.searches: list[tuple[float, float]] = []
+        self.found = ScaleChoice(1.0, "objects of about 20 px")
 
     def load(self, model: ModelInfo, device: str) -> Any:
         self.loaded.append((model.name, device))
@@ -56,6 +63,7 @@ class FakeEngine(TorchEngine):
         self, evaluator: Any, request: Any, cache: Any, should_stop: Any, current_view: Any
     ) -> Iterator[Any]:
         self.predicted.append((request.level, request.scale))
+        self.ranges.append(request.range)
         self.current_view = current_view
         image = request.image.astype(np.float32)
         image = image.mean(axis=-1) if image.ndim == 3 else image
@@ -79,12 +87,26 @@ class FakeEngine(TorchEngine):
                 yield TileDone(request.generation, level, region, maps, done, total, depth)
         yield PredictDone(request.generation, request.level, 0.1, 10, 0, False, flops=FLOPS)
 
-    def window(self, cache: Any, request: Any, evaluator: Any, kept: Any, region: Region) -> np.ndarray:
+    def intensities(self, cache: Any, request: Any, image: np.ndarray) -> NormStats:
+        return NormStats(*(request.range or (0.0, 1.0)))
+
+    def range_notes(self, image: np.ndarray, stats: NormStats) -> tuple[str, ...]:
+        return ("much of it is below the range",) if stats.low > 0.5 else ()
+
+    def decide_scale(
+        self, evaluator: Any, image: Any, stats: NormStats, pixel_size: Any, should_stop: Any
+    ) -> ScaleChoice:
+        self.searches.append((stats.low, stats.high))
+        return self.found
+
+    def window(
+        self, cache: Any, request: Any, evaluator: Any, kept: Any, region: Region, read: Any
+    ) -> Window:
         self.windows.append((region, kept is not None))
         if kept is not None:
-            return super().window(cache, request, evaluator, kept, region)
+            return super().window(cache, request, evaluator, kept, region, read)
         part = request.plane.data[region.slices].astype(np.float32)
-        return np.stack([part, part])
+        return Window(np.stack([part, part]), region, region, Grids(request.plane.shape, request.plane.shape))
 
     def time_levels(self, evaluator: Any, should_stop: Any) -> Iterator[Mapping[int, float]]:
         yield {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}
@@ -107,6 +129,10 @@ class FakeLayers:
         self.clicking: Hashable | None = None
         self.paints: list[tuple[Region, bool]] = []
         self.viewport: Region | None = None
+        self.factor = 1.0
+        self.pixel_size: float | None = None
+        self.point: int | None = None
+        self.contrast: tuple[float, float] = (0.0, 1.0)
 
     def images(self) -> list[ImageChoice]:
         return [ImageChoice(key, str(key)) for key in self.arrays]
@@ -119,7 +145,25 @@ class FakeLayers:
             raise UnetppError("This image is no longer open.")
         data = self.arrays[image]
         key = (image, self.versions.get(image, 0))
-        return Plane(key, image, str(image), data, rgb=data.ndim == 3, viewport=self.viewport)
+        level = None if self.factor == 1 else int(np.log2(self.factor))
+        data = data if self.point is None else data[self.point]
+        place = [part for part in (self.point, level) if part is not None]
+        return Plane(
+            (*key, *place),
+            image,
+            str(image),
+            data,
+            rgb=data.ndim == 3,
+            viewport=self.viewport,
+            pixel_size=self.pixel_size,
+            level=level,
+            factor=self.factor,
+            version=self.versions.get(image, 0),
+        )
+
+    def limits(self, image: Hashable) -> tuple[float, float] | None:
+        data = self.arrays.get(image)
+        return None if data is None or data.ndim == 3 else self.contrast
 
     def prepare(self, plane: Plane) -> None:
         self.painted.setdefault(plane.key, np.zeros(plane.shape, np.uint32))
@@ -160,6 +204,11 @@ class FakeLayers:
 
     def close(self) -> None:
         self.closed = True
+
+    def show_plane(self, point: int) -> None:
+        """The user moves the slider of a stack."""
+        self.point = point
+        self.signals.plane_changed.emit(next(iter(self.arrays)))
 
     def replace(self, image: Hashable, data: np.ndarray) -> None:
         self.arrays[image] = data
@@ -246,5 +295,9 @@ class Sitting:
     @property
     def result(self) -> np.ndarray:
         """What is painted for the displayed plane."""
-        image = self.controller.state.image
-        return self.layers.painted[image, self.layers.versions.get(image, 0)]
+        return self.layers.painted[self.layers.read(self.controller.state.image).key]
+
+    def offers(self) -> list[str]:
+        """Actions of the links in the message line."""
+        args = self.view.set_message.call_args.args
+        return [action for _, action in args[2]] if len(args) > 2 else []

@@ -163,6 +163,32 @@ def test_stop(sitting: Any) -> None:
     assert not sitting.controller.busy
 
 
+@pytest.mark.parametrize("how", ["stopped", "failed"])
+def test_what_was_given_up_is_not_tried_again_by_itself(
+    sitting: Any, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, Stop while the slider went deeper began the same run anew, and one that failed for ever."""
+    sitting.view.signals.segment_pressed.emit()
+    runner, predicted = sitting.runner, sitting.engine.predicted
+    runner.inline = False
+    with monkeypatch.context() as patch:
+        if how == "failed":
+            patch.setattr(sitting.engine, "store", lambda *_, **__: 1 / 0)
+            patch.setattr(sitting.controller.cycle.workshop, "find", lambda _key: None)
+        sitting.view.signals.level_changed.emit(4)
+        while len(predicted) < 2:
+            runner.step()
+        if how == "stopped":
+            sitting.view.signals.stop_pressed.emit()
+        for _ in range(100):
+            runner.step()
+    assert predicted == [(3, 1.0), (4, 1.0)] and not sitting.controller.busy
+    sitting.view.signals.level_changed.emit(2)
+    sitting.view.signals.level_changed.emit(4)
+    runner.finish()
+    assert ", L4, " in sitting.message, "another wish, and then that one again"
+
+
 def test_closed_during_a_run(sitting: Any) -> None:
     sitting.runner.inline = False
     sitting.view.signals.segment_pressed.emit()
@@ -290,8 +316,8 @@ def test_a_frozen_request_does_not_follow_the_state(sitting: Any) -> None:
     sitting.view.signals.segment_pressed.emit()
     request = sitting.controller.cycle.running
     assert replace(request, level=1).level == 1
-    sitting.controller.state.min_size = 3
-    assert request.rule.min_size == 15
+    sitting.controller.state.threshold = 0.7
+    assert request.rule.threshold == 0.5
 
 
 def test_panning_tells_what_runs_where_to_go_next(sitting: Any) -> None:
@@ -299,7 +325,8 @@ def test_panning_tells_what_runs_where_to_go_next(sitting: Any) -> None:
     here, there = Region(0, 0, 20, 20), Region(40, 40, 60, 60)
     runner.inline, layers.viewport = False, here
     sitting.view.signals.segment_pressed.emit()
-    runner.step(), runner.step()
+    while not engine.predicted:
+        runner.step()
     assert engine.current_view() == here
     layers.viewport = there
     layers.signals.view_moved.emit()
@@ -314,7 +341,8 @@ def test_panning_over_another_image_does_not_lead_astray(sitting: Any) -> None:
     runner, layers, engine = sitting.runner, sitting.layers, sitting.engine
     runner.inline, layers.viewport = False, Region(0, 0, 20, 20)
     sitting.view.signals.segment_pressed.emit()
-    runner.step(), runner.step()
+    while not engine.predicted:
+        runner.step()
     layers.versions["cells"] = 7  # its data were replaced, which is told a little later
     layers.signals.view_moved.emit()
     assert engine.current_view() is None

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from stand_ins import model_info
 
-from napari_unetpp._types import Region, SamplingRule
-from napari_unetpp.session import objects, painting, speed, wording
+from napari_unetpp._types import Region, SamplingRule, ScaleChoice, never_stop
+from napari_unetpp.engine.normalise import NormStats
+from napari_unetpp.session import image_words, objects, painting, speed, wording
 from napari_unetpp.session.costs import Costs
 from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Outcome, Plane, Rule, Speed
+from napari_unetpp.session.values import Outcome, Rule, Speed
 
 
 def outcome(**changes: object) -> Outcome:
@@ -30,6 +31,8 @@ def outcome(**changes: object) -> Outcome:
         "diameter": 14.2,
         "coverage": 0.2,
         "peak": 0.98,
+        "choice": ScaleChoice(1.0, "objects of about 20 px"),
+        "range": (0.0, 255.0),
     }
     return Outcome(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -44,11 +47,17 @@ def outcome(**changes: object) -> Outcome:
         ({"coverage": 0, "peak": 0.9}, "No objects of 15 px or more", "warning", 1),
         ({"coverage": 0, "constant": True}, "No objects: every pixel", "warning", 0),
         ({"coverage": 0.99}, "99 % of the image is foreground", "warning", 2),
+        (
+            {"choice": ScaleChoice(1.0, "", weak=True)},
+            "137 objects, median diameter 14 px, L3, 0.4 s\nNo clear object size",
+            "info",
+            1,
+        ),
         ({"diameter": 2.0}, "137 objects, median diameter 2 px, L3, 0.4 s. They are tiny", "warning", 1),
     ],
 )
 def test_result_line(changes: dict[str, object], text: str, tone: str, offers: int) -> None:
-    line, found_tone, found_offers = wording.result(outcome(**changes), Rule())
+    line, found_tone, found_offers = wording.result(outcome(**changes), Rule(min_size=15))
     assert line.startswith(text)
     assert (found_tone, len(found_offers)) == (tone, offers)
 
@@ -171,21 +180,8 @@ def test_the_border_of_a_frame_does_not_count_in_the_dock_either(channels: int |
     if channels == 4:
         data[..., 3] = 255
     model = replace(model_info(), sampling=SamplingRule("frame", 50.0))
-    plane = Plane("p", "image", "film", data, rgb=channels is not None)
-    assert TorchEngine().scale(model, plane) == 0.5
-    assert wording.scale(None, 0.25, model) == (
-        None,
-        None,
-        "automatic: from the lit part of the frame",
-        False,
-    )
-    assert TorchEngine().scale(model_info(), replace(plane, data=Unread())) == 1.0
-
-
-class Unread:
-    """Pixels that nobody may read."""
-
-    shape = (90, 200)
-
-    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
-        raise AssertionError("read")
+    engine = TorchEngine()
+    evaluator = SimpleNamespace(info=model)
+    choice = engine.decide_scale(evaluator, engine.clean(data)[0], NormStats(0, 255), None, never_stop)
+    assert choice.scale == 0.5
+    assert image_words.scale_shown(False, None, model).hint == "auto: as the model has it"

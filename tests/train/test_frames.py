@@ -15,7 +15,8 @@ from napari_unetpp.api import load_model, segment
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.files.images import read_image
 from napari_unetpp.files.model_file import read_tensors
-from napari_unetpp.train.run import TrainRequest, train_folder
+from napari_unetpp.train.request import TrainRequest
+from napari_unetpp.train.run import train_model
 from napari_unetpp.train.samples import Sample, load_sample
 
 FRAME = 96
@@ -50,9 +51,9 @@ def test_a_model_of_frames_from_a_model_of_objects(
     """Another task takes over the network but not the heads; results have the size of the frame."""
     out = tmp_path / "polyps.safetensors"
     request = TrainRequest(
-        *(folder, out, "semantic"), start="tiny", frame=FRAME, classes=("polyp",), epochs=1, batch=2
+        *((folder,), out, "semantic"), start="tiny", frame=FRAME, classes=("polyp",), epochs=1, batch=2
     )
-    info = train_folder(request, lambda _line: None)
+    info = train_model(request, lambda _line: None)
     assert (info.task, info.classes, info.outputs) == ("semantic", ("polyp",), ("polyp",))
     assert info.sampling == SamplingRule("frame", FRAME)
     assert info.net.widths == tiny_model.net.widths and info.net.outputs == 1
@@ -64,6 +65,6 @@ def test_a_model_of_frames_from_a_model_of_objects(
 
 
 def test_names_that_do_not_fit_the_classes_are_refused(folder: Path, tmp_path: Path) -> None:
-    request = TrainRequest(folder, tmp_path / "m.safetensors", "semantic", classes=("polyp", "tool"))
+    request = TrainRequest((folder,), tmp_path / "m.safetensors", "semantic", classes=("polyp", "tool"))
     with pytest.raises(UnetppError, match="--classes gives 2 name"):
-        train_folder(request, lambda _line: None)
+        train_model(request, lambda _line: None)

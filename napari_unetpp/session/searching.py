@@ -1,0 +1,60 @@
+"""The part of a job that finds out at which scale a plane is worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import ScaleChoice, ShouldStop
+from napari_unetpp.session.scales import is_searched
+from napari_unetpp.session.values import Event, Phase, Plane, PlaneRequest, Scaled
+from napari_unetpp.session.workshop import Workshop
+
+LOOKING = "looking for the object size"
+
+Request = TypeVar("Request", bound=PlaneRequest)
+
+
+class Pixels:
+    """A plane, checked and read at most once, when it is first asked for."""
+
+    def __init__(self, clean: Callable[[NDArray[Any]], tuple[NDArray[Any], tuple[str, ...]]], plane: Plane):
+        self._clean, self._plane = clean, plane
+        self._known: tuple[NDArray[Any], tuple[str, ...]] | None = None
+
+    def read(self) -> tuple[NDArray[Any], tuple[str, ...]]:
+        """The pixels, and what is to be said of them."""
+        if self._known is None:
+            self._known = self._clean(np.asarray(self._plane.data))
+        return self._known
+
+
+def with_scale(
+    workshop: Workshop, request: Request, pixels: Pixels, should_stop: ShouldStop, generation: int
+) -> Generator[Event, None, Request | None]:
+    """The request with a scale, which is looked for where nobody has said or found it; None when stopped."""
+    if request.choice is not None:
+        return request
+    known = workshop.scales.find(request.plane, request.model)
+    if known is None:
+        if is_searched(request.model):
+            yield Phase(generation, LOOKING)
+        found = _look(workshop, request, pixels, should_stop)
+        if should_stop():
+            return None
+        workshop.scales.keep(request.plane, request.model, found, request.range)
+    choice = known or found
+    yield Scaled(request.plane, choice, searched=known is None)
+    return replace(request, choice=choice)
+
+
+def _look(workshop: Workshop, request: PlaneRequest, pixels: Pixels, should_stop: ShouldStop) -> ScaleChoice:
+    engine = workshop.engine
+    image, _ = pixels.read()
+    evaluator = workshop.evaluator(request.model, request.device)
+    stats = engine.intensities(workshop.nodes, request, image)
+    return engine.decide_scale(evaluator, image, stats, request.plane.pixel_size, should_stop)
