@@ -32,11 +32,8 @@ PLAIN = ("unet", "unet-sum", "flat")
 ARCHITECTURES = NESTED + PLAIN
 """Wirings of the grid; the plain ones have one head."""
 
-ENCODERS = ("resnet18", "efficientnet-b0")
+ENCODERS = ("resnet18", "efficientnet-lite0")
 """Encoders that can take the place of the nodes X^{i,0}, i > 0 (see `net.encoder_plan`)."""
-
-POOLING_ENCODERS = ("efficientnet-b0",)
-"""Those that weigh channels by their mean over the whole input."""
 
 EDGE_CAP = 9
 """Pixels of the working grid at which the output ``edge_distance`` of an instance model is 1."""
@@ -108,11 +105,6 @@ class NetConfig:
     def multiple(self) -> int:
         """Images are edge-replicated to a multiple of this, whatever the level."""
         return 1 << self.depth
-
-    @property
-    def tile_exact(self) -> bool:
-        """Whether tiles with a halo give the same result as the whole plane."""
-        return self.encoder not in POOLING_ENCODERS
 
 
 # ------------------------------------------------------------- the model card

@@ -88,11 +88,8 @@ def _told(key: str, value: object) -> list[str]:
 
 
 def _network(info: ModelInfo) -> str:
-    """Wiring and encoder; whether planes have to be done in one piece."""
-    if not info.net.encoder:
-        return info.net.arch
-    tiled = "" if info.net.tile_exact else " (not tile-exact: large planes in tiles may show seams)"
-    return f"{info.net.arch} on {info.net.encoder}{tiled}"
+    """Wiring and encoder."""
+    return f"{info.net.arch} on {info.net.encoder}" if info.net.encoder else info.net.arch
 
 
 def scores_text(scores: ScoreSet) -> str:
