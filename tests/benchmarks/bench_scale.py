@@ -1,14 +1,15 @@
 """How often does the search find the scale of an image, and what is it worth?
 
-``python tests/benchmarks/bench_scale.py DATA [--model nuclei] [--level 2] [--images 20,20,6,10]
-[--factors 0.33,0.5,1,2,3] [--side 256] [--json FILE]``
+``python tests/benchmarks/bench_scale.py DATA [--model nuclei] [--level 2]
+[--sets nuclei_dsb2018:20,nuclei_tissue:20,nuclei_colon:6,nuclei_he:10] [--factors 0.33,0.5,1,2,3]
+[--side 256] [--json FILE]``
 
-DATA holds ``nuclei_dsb2018``, ``nuclei_tissue``, ``nuclei_colon`` and ``nuclei_he``; only their ``train``
-parts are read. Of every image a crop of at most SIDE px with most objects is resampled by every factor, as
-are its labels. The true scale is the model's diameter divided by the median diameter in those labels.
-Reported for each set and factor: how often the scale that is found lies within a factor of 1.4 of the true
-one, how often nothing was found (1 kept), and AP50, pooled over the images, at scale 1, at the scale
-found, at the true one, and at the best of a pyramid for every image (which nobody knows beforehand).
+DATA holds the sets, of each of which so many images are taken, from ``train`` only. Of every image a crop
+of at most SIDE px with most objects is resampled by every factor, as are its labels. The true scale is the
+model's diameter divided by the median diameter in those labels. Reported for each set and factor: how often
+the scale that is found lies within a factor of 1.4 of the true one, how often nothing was found (1 kept),
+and AP50, pooled over the images, at scale 1, at the scale found, at the true one, and at the best of a
+pyramid for every image (which nobody knows beforehand).
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from napari_unetpp.files.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.images import read_image
 from napari_unetpp.train.scores import Matches, match_objects
 
-SETS = ("nuclei_dsb2018", "nuclei_tissue", "nuclei_colon", "nuclei_he")
-PYRAMID = (0.25, 0.354, 0.5, 0.707, 1.0, 1.414, 2.0)
+SETS = {"nuclei_dsb2018": 20, "nuclei_tissue": 20, "nuclei_colon": 6, "nuclei_he": 10}
+PYRAMID = (0.25, 0.5, 0.707, 1.0, 1.414)
 """Scales of the image before it was resampled, among which the best is looked for."""
 
 CLOSE = 1.4
@@ -160,6 +161,11 @@ def numbers(text: str) -> tuple[float, ...]:
     return tuple(float(number) for number in text.split(","))
 
 
+def sets(text: str) -> dict[str, int]:
+    """Names of sets, and how many images of each."""
+    return {name: int(count) for name, count in (part.split(":") for part in text.split(","))}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -167,7 +173,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--level", type=int, default=2, help="level of the AP50 (default: 2)")
-    parser.add_argument("--images", type=numbers, default=(20, 20, 6, 10), help="of every set")
+    parser.add_argument("--sets", type=sets, default=SETS, help="NAME:IMAGES,...")
     parser.add_argument("--factors", type=numbers, default=(1 / 3, 0.5, 1, 2, 3))
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--json", type=Path, help="write every case")
@@ -175,8 +181,8 @@ def main() -> None:
     evaluator = load_model(args.model)
     scale_search.measured = noted
     cases: list[Case] = []
-    for name, count in zip(SETS, args.images, strict=True):
-        for pair in spread(read_pairs(args.data / name / "train"), int(count)):
+    for name, count in args.sets.items():
+        for pair in spread(read_pairs(args.data / name / "train"), count):
             cases += measure_image(evaluator, name, pair, args.factors, args.side, args.level)
             if args.json:
                 args.json.write_text(json.dumps([asdict(case) for case in cases]))
