@@ -93,14 +93,25 @@ def _calibrate(parser: argparse.ArgumentParser) -> None:
 
 def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", metavar="FOLDER", type=Path, help="holds images/ and labels/ with equal stems"
+        "folders",
+        metavar="FOLDER",
+        nargs="+",
+        type=Path,
+        help="holds images/ and labels/ with equal stems; several: data sets that are learned together",
     )
     parser.add_argument(
         "--out", metavar="FILE", type=model_path, required=True, help="the model: NAME.safetensors"
     )
     parser.add_argument("--task", choices=("instances", "semantic"), help="needed unless --from is given")
     parser.add_argument(
-        "--val", metavar="FOLDER", type=Path, help="held-out images (default: 10 %% of FOLDER)"
+        "--share",
+        dest="shares",
+        metavar="A,B,...",
+        type=shares,
+        help="how often each FOLDER is shown, in their order (default: by its images)",
+    )
+    parser.add_argument(
+        "--val", metavar="FOLDER", type=Path, help="held-out images of one FOLDER (default: 10 %% of each)"
     )
     parser.add_argument(
         "--arch", default="unetpp", choices=tuple(BASELINES), help="architecture (default: unetpp)"
@@ -112,10 +123,22 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--from", dest="start", metavar="MODEL", help="start from this model")
     parser.add_argument(
+        "--maps",
+        metavar="NAME,...",
+        type=names,
+        help="what separates objects: edge_distance (default), object_border",
+    )
+    parser.add_argument(
         "--classes",
         metavar="NAME,...",
         type=names,
         help="names of the classes, by label value",
+    )
+    parser.add_argument(
+        "--megapixels",
+        metavar="N",
+        type=positive,
+        help="length in megapixels of patches: the same on every machine",
     )
     parser.add_argument("--minutes", type=positive, help="time budget")
     parser.add_argument("--epochs", type=count, help="length of the training")
@@ -125,11 +148,27 @@ def _train(parser: argparse.ArgumentParser) -> None:
         metavar="PX",
         help="whole frames of a camera: the longer side of the lit part becomes PX (default: as they are)",
     )
-    parser.add_argument("--patch", type=count, metavar="PX", help="side of the training patches")
+    parser.add_argument(
+        "--diameter",
+        type=positive,
+        metavar="PX",
+        help="typical diameter of objects as the network sees them (default: that of --from, or measured)",
+    )
+    parser.add_argument(
+        "--patch", type=count, metavar="PX", help="side of the training patches (default: 256, or the frame)"
+    )
     parser.add_argument("--batch", type=count, metavar="N", help="patches in one step")
+    parser.add_argument("--rate", type=positive, help="peak learning rate (default: 0.0015)")
     parser.add_argument("--resume", action="store_true", help="go on after a stop or a kill")
     parser.add_argument("--title", metavar="TEXT", help="what the model is for, in a line (model card)")
     parser.add_argument("--licence", metavar="TEXT", help="licence of the weights (model card)")
+    parser.add_argument(
+        "--data-credit",
+        dest="credits",
+        metavar="TEXT",
+        action="append",
+        help="who made the images of a FOLDER and their licence (model card); once for each, in their order",
+    )
     _foreground(parser)
     _device(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
@@ -138,9 +177,24 @@ def _train(parser: argparse.ArgumentParser) -> None:
         dest="json_path",
         metavar="FILE",
         type=Path,
-        help="also write the log as JSON",
+        help="also write the log as JSON lines, one object a report, the scores last",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
+
+
+def train_problem(args: argparse.Namespace) -> str | None:
+    """What is wrong with the arguments of ``train`` together; None: nothing."""
+    folders = len(args.folders)
+    if not (args.task or args.start):
+        return "--task is needed unless --from gives a model to start from"
+    if args.val is not None and folders > 1:
+        return "--val goes with a single FOLDER; of several, a tenth of each is held out"
+    for name, given in (("--share", args.shares), ("--data-credit", args.credits)):
+        if given and len(given) != folders:
+            return f"{name} has {len(given)} value(s) for {folders} FOLDER(s); expected one each"
+    if args.diameter is not None and args.frame is not None:
+        return "--diameter does not go with --frame: frames are not scaled by the size of objects"
+    return None
 
 
 def _finetune(parser: argparse.ArgumentParser) -> None:
@@ -239,6 +293,11 @@ def count(text: str) -> int:
     if int(text) < 1:
         raise ValueError(text)
     return int(text)
+
+
+def shares(text: str) -> tuple[float, ...]:
+    """Positive numbers with commas between them."""
+    return tuple(positive(value) for value in text.split(","))
 
 
 def scale(text: str) -> float | str:

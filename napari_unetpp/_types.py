@@ -120,10 +120,19 @@ class NetConfig:
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """Percentile normalisation, measured once per image (see `engine.normalise`)."""
+    """How the range of intensities is measured, once per image (see `engine.normalise`).
+
+    Attributes
+    ----------
+    low, high : float
+        Percentiles of the pixels that become 0 and 1 (rule ``percentile``).
+    rule : {"percentile", "robust"}
+        ``robust``: from what stands out of the background, whatever share it covers.
+    """
 
     low: float = 1.0
     high: float = 99.8
+    rule: Literal["percentile", "robust"] = "percentile"
 
 
 @dataclass(frozen=True, slots=True)

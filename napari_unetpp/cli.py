@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._arguments import build_parser
+from napari_unetpp._arguments import build_parser, train_problem
 from napari_unetpp._types import (
     FinetuneProgress,
     FinetuneRequest,
@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    if args.command == "train" and not (args.task or args.start):
-        parser.error("train: --task is needed unless --from gives a model to start from")
+    if args.command == "train" and (problem := train_problem(args)):
+        parser.error(f"train: {problem}")
     try:
         return COMMANDS[args.command](args)
     except UsageError as error:
@@ -236,16 +236,23 @@ def run_calibrate(args: argparse.Namespace) -> int:
 
 
 def run_train(args: argparse.Namespace) -> int:
-    """Train on a folder of labelled images."""
+    """Train on folders of labelled images."""
     if args.out.exists() and not (args.resume or args.overwrite):
         raise UnetppError(
             f"{args.out} exists already. Choose another --out, or give --resume or --overwrite."
         )
-    from napari_unetpp.train.run import TrainRequest, train_folder
+    from napari_unetpp.train.request import TrainingStopped, TrainRequest
+    from napari_unetpp.train.run import train_model
+    from napari_unetpp.train.stopping_signals import stopped_by_signals
 
     names = {field.name for field in dataclasses.fields(TrainRequest)}
     given = {name: value for name, value in vars(args).items() if name in names and value is not None}
-    info = train_folder(TrainRequest(**given), log=say)
+    with stopped_by_signals() as should_stop:
+        try:
+            info = train_model(TrainRequest(**given), say, should_stop)
+        except TrainingStopped as stopped:
+            say(str(stopped))
+            return 1
     print(card_text.card_text(info))
     return 0
 

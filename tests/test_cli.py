@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -91,6 +93,11 @@ WRONG = {
     "no task from scratch": "train x --out m.safetensors",
     "a model of another format": "train x --out m.pth --task semantic",
     "negative minutes": "train x --out m.safetensors --task semantic --minutes -3",
+    "a share too few": "train x y z --out m.safetensors --task instances --share 4,2",
+    "a share of nothing": "train x y --out m.safetensors --task instances --share 4,0",
+    "held out of two folders": "train x y --out m.safetensors --task instances --val z",
+    "a credit too many": "train x --out m.safetensors --task instances --data-credit a --data-credit b",
+    "a diameter of frames": "train x --out m.safetensors --task semantic --frame 192 --diameter 20",
 }
 
 
@@ -389,39 +396,87 @@ def test_benchmark_measures_every_level(
 
 def test_train_hands_everything_on(run: Run, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelInfo) -> None:
     from napari_unetpp.train import run as training
+    from napari_unetpp.train.request import TrainRequest
 
-    seen: list[training.TrainRequest] = []
+    seen: list[TrainRequest] = []
 
-    def train_folder(request: training.TrainRequest, log: Callable[[str], None]) -> ModelInfo:
+    def train_model(
+        request: TrainRequest, log: Callable[[str], None], should_stop: Callable[[], bool]
+    ) -> ModelInfo:
         seen.append(request)
         log("a live line")
+        assert not should_stop()
         return tiny_model
 
-    monkeypatch.setattr(training, "train_folder", train_folder)
+    monkeypatch.setattr(training, "train_model", train_model)
     status, out, err = run(
-        *(
-            "train",
-            "data",
-            "--out",
-            "new.safetensors",
-            "--task",
-            "semantic",
-            "--val",
-            "held",
-            "--from",
-            "tiny",
-        ),
-        *("--minutes", 1.5, "--epochs", 3, "--foreground", "2,3", "--seed", 7, "--json", "log.json"),
-        *("--patch", 64, "--batch", 2, "--resume", "--device", "cpu"),
-        *("--frame", 192, "--classes", "polyp,tool"),
+        *("train", "one", "two", "--share", "4,1.5", "--data-credit", "A, CC0", "--data-credit", "B"),
+        *("--out", "new.safetensors", "--task", "instances", "--from", "tiny", "--maps", "edge_distance"),
+        *("--megapixels", 600, "--minutes", 1.5, "--epochs", 3, "--foreground", "2,3", "--seed", 7),
+        *("--patch", 64, "--batch", 2, "--rate", 0.001, "--resume", "--device", "cpu", "--diameter", 17),
+        *("--json", "log.jsonl", "--title", "Nuclei", "--licence", "CC0"),
     )
     assert status == 0 and "a live line" in err and "tiny" in out
-    request = seen[0]
-    assert (request.folder, request.out, request.val) == (Path("data"), Path("new.safetensors"), Path("held"))
-    assert (request.task, request.start, request.minutes, request.epochs) == ("semantic", "tiny", 1.5, 3)
-    assert (request.foreground, request.seed, request.json_path) == ((2, 3), 7, Path("log.json"))
-    assert (request.patch, request.batch, request.resume, request.device) == (64, 2, True, "cpu")
-    assert (request.frame, request.classes) == (192, ("polyp", "tool"))
+    assert seen[0] == TrainRequest(
+        [Path("one"), Path("two")],
+        Path("new.safetensors"),
+        "instances",
+        shares=(4, 1.5),
+        credits=["A, CC0", "B"],
+        start="tiny",
+        maps=("edge_distance",),
+        megapixels=600,
+        minutes=1.5,
+        epochs=3,
+        foreground=(2, 3),
+        seed=7,
+        patch=64,
+        batch=2,
+        rate=0.001,
+        resume=True,
+        device="cpu",
+        diameter=17,
+        json_path=Path("log.jsonl"),
+        title="Nuclei",
+        licence="CC0",
+    )
+    status, _, _ = run(
+        *("train", "data", "--out", "new.safetensors", "--task", "semantic", "--val", "held"),
+        *("--frame", 192, "--classes", "polyp,tool", "--supervision", "last"),
+    )
+    request = seen[1]
+    assert (status, request.folders, request.val) == (0, [Path("data")], Path("held"))
+    assert (request.frame, request.classes, request.supervision) == (192, ("polyp", "tool"), "last")
+
+
+def test_train_that_is_interrupted_says_how_to_go_on(
+    run: Run, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step in progress is finished, and its state lies beside the model to be."""
+    say = cli.say
+
+    def interrupted(text: str) -> None:
+        say(text)
+        if text.startswith("training on"):
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(cli, "say", interrupted)
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+    for pair in read_pairs(data_root / "nuclei_dsb2018" / "train")[:40:10]:
+        for path, kind in ((pair.image, "images"), (pair.label, "labels")):
+            shutil.copy(path, tmp_path / kind / path.name)
+    arguments = ("train", tmp_path, "--out", tmp_path / "m.safetensors", "--task", "instances")
+    length = ("--megapixels", 0.01, "--patch", 32, "--arch", "unet-1", "--device", "cpu")
+    status, out, err = run(*arguments, *length)
+    assert status == 1 and not out and "Traceback" not in err
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("stopped at step 0, after 0% of the training") and "--resume" in last
+    assert (tmp_path / "m.checkpoint.safetensors").exists()
+    monkeypatch.setattr(cli, "say", say)
+    status, out, err = run(*arguments, *length, "--resume")
+    assert status == 0 and "resumed at step 0" in err and "edge_distance" in out
+    assert not (tmp_path / "m.checkpoint.safetensors").exists()
 
 
 def test_train_does_not_replace_a_model_unasked(run: Run, tiny_model: ModelInfo, labelled: Path) -> None:

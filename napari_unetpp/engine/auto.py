@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_unetpp._types import AUTO, Node, Region, ShouldStop, never_stop
-from napari_unetpp.engine import early_exit
+from napari_unetpp.engine import decode, early_exit
+from napari_unetpp.engine.coverage import Coverage
 from napari_unetpp.engine.evaluator import Evaluator, Known
 from napari_unetpp.engine.patchwork import Patchwork, cut
 from napari_unetpp.net import graph
@@ -61,25 +62,28 @@ class AutoTile:
         self.plane = int(shape[-2]), int(shape[-1])
         self.flops = 0
         self.finished = False
+        self._nodes: Nodes = dict(known)
+        self._coverage = Coverage(evaluator.info.net, self.plane, rule.square, known)
 
     def run(self, should_stop: ShouldStop = never_stop) -> Iterator[Deepened]:
         """Yields level 1, then the tile after each level to which some squares go."""
         info, rule, config = self.evaluator.info, self.rule, self.evaluator.info.net
-        nodes: Nodes = dict(self.known)
-        active = self._meet_core()
+        wanted = active = self._meet_core()
         maps = np.zeros((config.outputs, *self.plane), np.float32)
         before: Maps | None = None
         depth = np.ones(self.plane, np.uint8)
         for level in range(1, config.depth + 1):
-            for node in graph.missing(level, set(nodes), config.arch):
-                if should_stop():
-                    return
-                self._evaluate(node, nodes, None if level == 1 else active)
             before, maps = (None if level == 1 else maps), maps.copy()
-            for box in early_exit.runs(active):
-                place = early_exit.in_pixels(box, rule.square, self.plane)
-                maps[:, *place.slices] = self.evaluator.maps(level, nodes, place)
-                depth[place.slices] = level
+            more = active
+            while more.any():
+                if not self._deepen(level, more, should_stop):
+                    return
+                for box in early_exit.runs(more):
+                    place = early_exit.in_pixels(box, rule.square, self.plane)
+                    maps[:, *place.slices] = self.evaluator.maps(level, self._nodes, place)
+                    depth[place.slices] = level
+                active = active | more
+                more = wanted & early_exit.cut_off(decode.mask(maps, info), active, rule.square)
             yield Deepened(maps[:, *self.core.slices], depth[self.core.slices])
             if level < config.depth:
                 active = early_exit.go_deeper(maps, before, level, active, info, rule)
@@ -92,22 +96,34 @@ class AutoTile:
         inside[self.core.slices] = True
         return early_exit.touched(inside, self.rule.square)
 
-    def _evaluate(self, node: Node, nodes: Nodes, squares: early_exit.Squares | None) -> None:
-        """Evaluate a node, all of it (`squares` None) or where the squares need it."""
-        config = self.evaluator.info.net
-        wanted = None
-        if squares is not None:
-            wanted = early_exit.sheet(node, squares, config, self.plane, self.rule.square)
-        if wanted:
-            nodes[node] = self.evaluator.node_parts(node, wanted, nodes)
-            self.flops += early_exit.sheet_flops(node, wanted, config)
-            return
-        reads = graph.inputs(node, config.arch)
-        whole = {read: cut(nodes[read], self._grid(read)) for read in reads}
-        nodes[node] = found = self.evaluator.node(node, self.x, whole)
-        self.flops += graph.node_flops(node, config, *self.plane)
-        if all(read in self.known for read in reads):
+    def _deepen(self, level: int, squares: early_exit.Squares, should_stop: ShouldStop) -> bool:
+        """Evaluate what the squares lack of the nodes of a level; False if stopped."""
+        for step in self._coverage.steps(level, squares):
+            if should_stop():
+                return False
+            node, sheet = step
+            if sheet is None:
+                self._evaluate(node)
+            else:
+                pieces = self.evaluator.node_parts(node, sheet, self._nodes).pieces
+                self._nodes[node] = Patchwork([*self._pieces(node), *pieces])
+            self.flops += self._coverage.flops(step)
+        return True
+
+    def _evaluate(self, node: Node) -> None:
+        """Evaluate all of a node."""
+        reads = graph.inputs(node, self.evaluator.info.net.arch)
+        whole = {read: cut(self._nodes[read], self._grid(read)) for read in reads}
+        self._nodes[node] = found = self.evaluator.node(node, self.x, whole)
+        if node in self._coverage.complete:
             self.known[node] = found
+
+    def _pieces(self, node: Node) -> Sequence[tuple[Region, Tensor]]:
+        """What is there of a node; outside the squares that it was made for, it may be wrong."""
+        there = self._nodes.get(node)
+        if there is None:
+            return ()
+        return there.pieces if isinstance(there, Patchwork) else ((self._grid(node), there),)
 
     def _grid(self, node: Node) -> Region:
         """All of a node, on its own grid."""

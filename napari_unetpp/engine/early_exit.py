@@ -3,7 +3,9 @@
 Level 1 is evaluated everywhere. Then, level by level, a square goes deeper while more of its pixels are
 expected to change on the way to the deepest level than the model's rule allows, and the others are left
 as they are (early exit; Teerapittayanon et al., BranchyNet, ICPR 2016, arXiv 1709.01686, for whole
-images). An object goes deeper as a whole: none is put together from two levels, which would split it.
+images). An object goes deeper as a whole: none is put together from two levels, which would split it. And
+where a deeper level puts foreground up to the edge of a square, the square beside it follows (`cut_off`): a
+shallow level may see nothing of a dim object, and its border would be as straight as the edge.
 
 Of a node only what these squares need is evaluated: rectangles around them, with the margin that its deeper
 neighbours read (`net.graph.margins`), laid side by side on one sheet, or all of it where that is less work.
@@ -35,6 +37,9 @@ SQUARE = 16
 
 GAP = 2
 """Empty px between the parts of a sheet."""
+
+FLAT = 0.25
+"""Foreground that ends at this share of the edge between two squares of different depth was cut off there."""
 
 GAP_CLOSED = 4
 """Pieces of the foreground this close (px) are taken for one object."""
@@ -115,28 +120,30 @@ def go_deeper(
 
 
 def cut_off(found: NDArray[np.bool_], active: Squares, square: int) -> Squares:
-    """Squares that are not active, but next to an active one whose foreground reaches their common edge.
-
-    What the level of the active squares finds may go on there, where a shallower one saw nothing.
+    """Squares that stopped, but at whose edge the foreground of an active one ends: it may go on in them.
 
     Parameters
     ----------
     found : ndarray of bool, shape (Y, X)
-        Foreground at the level of the active squares.
+        Foreground, of active squares at a deeper level than of the others.
     """
     inside = found & pixels(active, square, found.shape)
-    reached = np.zeros_like(active)
-    for axis, (this, that) in ((0, (reached[:-1], reached[1:])), (1, (reached[:, :-1], reached[:, 1:]))):
+    flat = np.zeros_like(active)
+    for axis in (0, 1):
         edge = np.arange(square, found.shape[axis], square)
-        that |= _touched_along(inside.take(edge - 1, axis), square, 1 - axis)
-        this |= _touched_along(inside.take(edge, axis), square, 1 - axis)
-    return reached & ~active
+        before, after = edge - 1, edge
+        for here, there, to in ((before, after, 1), (after, before, 0)):
+            ends = inside.take(here, axis) & ~found.take(there, axis)
+            starts = np.arange(0, ends.shape[1 - axis], square)
+            counts = np.add.reduceat(ends, starts, axis=1 - axis, dtype=np.intp)
+            flat[_all_but_one(axis, to)] |= counts >= square * FLAT
+    return flat & ~active
 
 
-def _touched_along(line: NDArray[np.bool_], square: int, axis: int) -> Squares:
-    """Whether lines of pixels meet a square, along one axis."""
-    met: Squares = np.logical_or.reduceat(line, np.arange(0, line.shape[axis], square), axis=axis)
-    return met
+def _all_but_one(axis: int, start: int) -> tuple[slice, ...]:
+    """Index of the squares after (`start` 1) or before (0) the edges along an axis."""
+    along = slice(1, None) if start else slice(None, -1)
+    return (along, slice(None)) if axis == 0 else (slice(None), along)
 
 
 def _whole_objects(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -306,15 +313,6 @@ def _pack(
         places[n] = Region(y, x, y + height, x + width)
         x, high = x + width + GAP, max(high, height + GAP)
     return (-(-(y + high) // step) * step, sheet_width), [places[n] for n in range(len(sizes))]
-
-
-def step_flops(level: int, squares: Squares, config: NetConfig, plane: tuple[int, int], square: int) -> int:
-    """FLOPs of taking squares from the level before to `level`."""
-    total = 0
-    for node in graph.nodes(level, config.arch)[len(graph.nodes(level - 1, config.arch)) :]:
-        found = sheet(node, squares, config, plane, square)
-        total += graph.node_flops(node, config, *plane) if found is None else sheet_flops(node, found, config)
-    return total
 
 
 def sheet_flops(node: Node, found: Sheet, config: NetConfig) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Normalisation, UnetppError
+from napari_unetpp.engine.robust_range import MANY, Range, dim_share, find_range
 
 Image = NDArray[Any]
 
@@ -119,12 +120,16 @@ def _noise(image: Image) -> float:
 def measure(image: Image, rule: Normalisation = DEFAULT_RULE) -> NormStats:
     """Measure the intensity range of one plane, jointly over R, G and B.
 
-    The range is at least `NOISE_FACTOR` times the noise, so that a plane that holds
-    nothing but noise is not stretched until the noise looks like objects.
+    By the rule ``percentile`` between two percentiles of all pixels, by ``robust`` from what stands out
+    of the background (see `engine.robust_range`). The range is at least `NOISE_FACTOR` times the noise, so
+    that a plane that holds nothing but noise is not stretched until the noise looks like objects.
     """
     sample = _sample(image)
     if sample.size == 0:
         return NormStats(0.0, 1.0)
+    if rule.rule == "robust":
+        found = find_range(image, _noise(image))
+        return NormStats(found.low, found.high)
     low, high = _percentiles(sample, image.dtype, (rule.low, rule.high))
     floor = max(NOISE_FACTOR * _noise(image), 1e-6 * max(abs(low), abs(high)), 1e-12)
     return NormStats(low, max(high, low + floor))
@@ -146,15 +151,23 @@ def _percentiles(
 
 
 def range_notes(image: Image, stats: NormStats) -> tuple[str, ...]:
-    """What is worth saying about how a plane fills its range of intensities."""
+    """What is worth saying of a range: what lies outside it, or hardly shows in it."""
     sample = _sample(image)
     below = float((sample < stats.low).mean()) if sample.size else 0.0
     above = float((sample > stats.high).mean()) if sample.size else 0.0
-    return tuple(
-        f"{share:.0%} of the image is {side} the range {stats.low:g} to {stats.high:g}"
+    span = f"the range {stats.low:.4g} to {stats.high:.4g}"
+    notes = [
+        f"{share:.0%} of the image is {side} {span}"
         for share, side in ((below, "below"), (above, "above"))
         if share > MUCH_OUTSIDE
-    )
+    ]
+    dim = dim_share(image, _noise(image), Range(stats.low, stats.high))
+    if dim > MANY:
+        notes.append(
+            f"{dim:.0%} of what stands out lies in the lowest tenth of {span} and may be missed: choose a "
+            "narrower one"
+        )
+    return tuple(notes)
 
 
 def to_input(image: Image, stats: NormStats, channels: int = RGB) -> NDArray[np.float32]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from napari_unetpp._types import AUTO, DecodeRule, LevelScores, ModelInfo, ScoreSet, StoppingRule
+from napari_unetpp._types import (
+    AUTO,
+    DecodeRule,
+    LevelScores,
+    ModelInfo,
+    Normalisation,
+    ScoreSet,
+    StoppingRule,
+)
 from napari_unetpp.net import graph
 
 SCORE_COLUMNS = ("level", "dice", "iou", "ap50", "parameters", "s/MPx")
@@ -39,7 +47,7 @@ def card_text(info: ModelInfo) -> str:
         f"  licence       {info.licence or 'not stated'}",
         f"  network       {_network(info)}, widths {'-'.join(map(str, info.net.widths))}, "
         f"{heads}, outputs {', '.join(info.outputs)}",
-        f"  intensities   percentiles {info.normalisation.low:g} and {info.normalisation.high:g}",
+        f"  intensities   {_range_text(info.normalisation)}",
         f"  sampling      {info.sampling.kind}, {info.sampling.value:g}",
         f"  objects       threshold {rule.threshold:g}, {seeds_text(rule)}, at least {rule.min_size} px",
         f"  recommended   L{info.recommended_level}",
@@ -54,6 +62,13 @@ def card_text(info: ModelInfo) -> str:
     lines += ["", "  provenance", *(f"    {key}: {value}" for key, value in info.provenance.items())]
     lines += ["", f"  file    {info.path}", f"  sha256  {info.sha256}"]
     return "\n".join(lines)
+
+
+def _range_text(rule: Normalisation) -> str:
+    """How the range of intensities is measured."""
+    if rule.rule == "robust":
+        return "what stands out of the background"
+    return f"percentiles {rule.low:g} and {rule.high:g}"
 
 
 def seeds_text(rule: DecodeRule) -> str:

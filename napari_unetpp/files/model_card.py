@@ -80,7 +80,9 @@ def _card(card: Any) -> ModelInfo:
         title=_text(card["title"]),
         licence=_text(card["licence"]),
         normalisation=Normalisation(
-            _number(normalisation["low"], 0, 100), _number(normalisation["high"], 0, 100)
+            _number(normalisation["low"], 0, 100),
+            _number(normalisation["high"], 0, 100),
+            _one_of(normalisation.get("rule", "percentile"), ("percentile", "robust")),
         ),
         sampling=SamplingRule(
             _one_of(sampling["kind"], ("frame", "pixel", "object")),

@@ -11,7 +11,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp._types import ModelInfo, Normalisation, UnetppError
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.header import Header, check_shapes, read_header
 from napari_unetpp.files.model_card import card_from_json, card_to_json
@@ -63,8 +63,9 @@ def save_model(
 
 def format_of(info: ModelInfo) -> int:
     """The oldest format whose readers segment with this model as it says: 1 or 2."""
-    new = info.decode.prominence_share > 0 or any(name in info.outputs for name in LOCAL_OUTPUTS)
-    return 2 if new else 1
+    maps = any(name in info.outputs for name in LOCAL_OUTPUTS)
+    rules = info.decode.prominence_share > 0 or info.normalisation.rule != Normalisation().rule
+    return 2 if maps or rules else 1
 
 
 def read_info(path: str | Path) -> ModelInfo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from napari_unetpp._types import AUTO, LevelScores, ModelInfo, StoppingRule, UnetppError
-from napari_unetpp.engine import early_exit
+from napari_unetpp.engine import decode, early_exit
+from napari_unetpp.engine.coverage import Coverage
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.files.model_file import read_tensors, save_model
@@ -126,7 +127,7 @@ def calibrate_folder(
     UnetppError
         Where no rule is within the tolerance.
     """
-    from napari_unetpp.train.run import HELD_OUT, SPLIT_SEED
+    from napari_unetpp.train.data_sets import HELD_OUT, SPLIT_SEED
 
     assert info.path is not None, "a model of the list has a file"
     samples = [load_sample(pair, info) for pair in read_pairs(folder)]
@@ -152,22 +153,19 @@ def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[P
     config, plane = info.net, _plane(predicted, info)
     maps = predicted.level(1)
     active = np.ones(early_exit.square_grid(maps.shape[1:], rule.square), bool)
+    coverage = Coverage(config, plane, rule.square, graph.nodes(1, config.arch))
     flops = graph.flops(1, config, *plane)
-    for level, before in enumerate(_with_none_first(predicted, config.depth), start=1):
-        active = early_exit.go_deeper(maps, before, level, active, info, rule)
-        if not active.any():
-            break
-        flops += early_exit.step_flops(level + 1, active, config, plane, rule.square)
-        inside = early_exit.pixels(active, rule.square, maps.shape[1:])
-        maps = np.where(inside, predicted.level(level + 1), maps)
+    before: NDArray[np.float32] | None = None
+    for level in range(2, config.depth + 1):
+        active = early_exit.go_deeper(maps, before, level - 1, active, info, rule)
+        before, more = maps, active
+        while more.any():
+            flops += sum(map(coverage.flops, coverage.steps(level, more)))
+            inside = early_exit.pixels(more, rule.square, maps.shape[1:])
+            maps = np.where(inside, predicted.level(level), maps)
+            active = active | more
+            more = early_exit.cut_off(decode.mask(maps, info), active, rule.square)
     return Predicted(predicted.sample, (AUTO,), maps[None].astype(np.float16)), flops
-
-
-def _with_none_first(predicted: Predicted, depth: int) -> Iterator[NDArray[np.float32] | None]:
-    """For each level but the deepest, the maps of the level before it."""
-    yield None
-    for level in range(1, depth - 1):
-        yield predicted.level(level)
 
 
 def _weights(predicted: Sequence[Predicted], level: int, info: ModelInfo) -> tuple[float, float]:

@@ -1,8 +1,9 @@
-"""The state of an unfinished training as safetensors: weights, average, optimiser, generator, progress."""
+"""The state of an unfinished training as safetensors: weights, average, optimiser, random state, progress."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,31 +14,49 @@ from napari_unetpp.files.atomic import write_atomically
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMAT = "napari-unetpp-checkpoint-1"
+FORMAT = "napari-unetpp-checkpoint-2"
+
+PLAIN = ("step", "pixels", "seconds", "loss", "source", "settings", "best", "machine")
+"""What is kept as JSON; the rest are tensors."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """Everything that `fit` needs to go on where it was.
+    """Everything that a training needs to go on where it was.
 
     Attributes
     ----------
     tensors : mapping from name to Tensor
-        Keys start with ``net.``, ``average.`` or ``optimiser.``.
-    step : int
+        Keys start with ``net.``, ``average.``, ``optimiser.`` or ``best.``.
+    step, pixels : int
+        Steps and pixels of patches so far.
     seconds : float
         Training time so far.
-    rng : mapping
-        State of the numpy generator.
+    loss : tuple of float, int
+        Sum and number of the losses since the last look.
+    source : mapping
+        All random state of the patches (`PatchSource.state`).
     settings : mapping
-        What must be equal for the run to go on (task, outputs, widths, seed, folder).
+        What must be equal for the run to go on.
+    best : mapping
+        What is known of the best average so far, whose tensors are ``best.``; empty: none.
+    machine : mapping
+        Where it ran (device, number format).
     """
 
-    tensors: dict[str, Tensor]
+    tensors: Mapping[str, Tensor]
     step: int
+    pixels: int
     seconds: float
-    rng: dict[str, Any]
-    settings: dict[str, Any] = field(default_factory=dict)
+    loss: tuple[float, int]
+    source: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    best: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+
+    def part(self, room: str) -> dict[str, Tensor]:
+        """The tensors whose names start with `room` and a dot, without that."""
+        return {k.removeprefix(f"{room}."): v for k, v in self.tensors.items() if k.startswith(f"{room}.")}
 
 
 def checkpoint_path(out: Path) -> Path:
@@ -49,15 +68,15 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write to a temporary name, then rename."""
     from safetensors.torch import save
 
-    about = {k: getattr(checkpoint, k) for k in ("step", "seconds", "rng", "settings")}
+    about = {name: getattr(checkpoint, name) for name in PLAIN}
     data = save(
-        {k: t.detach().contiguous() for k, t in checkpoint.tensors.items()},
+        {k: t.detach().cpu().contiguous() for k, t in checkpoint.tensors.items()},
         {"format": FORMAT, "about": json.dumps(about)},
     )
     write_atomically(path, lambda file: file.write(data), overwrite=True)
 
 
-def load_checkpoint(path: Path, settings: dict[str, Any]) -> Checkpoint:
+def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> Checkpoint:
     """Read a checkpoint and check that it belongs to the same training."""
     from safetensors import SafetensorError, safe_open
 
@@ -70,7 +89,10 @@ def load_checkpoint(path: Path, settings: dict[str, Any]) -> Checkpoint:
             f"the checkpoint {path} cannot be read ({error}); delete it to start anew."
         ) from error
     if metadata.get("format") != FORMAT:
-        raise UnetppError(f"{path} is not a checkpoint of this program; delete it to start anew.")
+        raise UnetppError(
+            f"{path} is not a checkpoint of this version; finish it with the version that wrote it, or "
+            "delete it to start anew."
+        )
     about = json.loads(metadata["about"])
     for key, value in settings.items():
         if about["settings"].get(key) != value:
@@ -78,4 +100,4 @@ def load_checkpoint(path: Path, settings: dict[str, Any]) -> Checkpoint:
                 f"the checkpoint {path} was trained with {key} = {about['settings'].get(key)!r}, "
                 f"but {value!r} was given; use the same options or delete the checkpoint."
             )
-    return Checkpoint(tensors, about["step"], about["seconds"], about["rng"], about["settings"])
+    return Checkpoint(tensors, **(about | {"loss": tuple(about["loss"])}))

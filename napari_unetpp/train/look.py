@@ -77,7 +77,6 @@ class Seen:
             labels=self.labels,
             ignore=~self.known,
             objects=bool(self.lesson.whole.any() and self.known.all()),
-            maps=None,
             kind=(False, False),
         )
         return Predicted(sample, info.net.levels, self.maps.astype(np.float16))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.files.model_file import read_tensors
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.norms import norms
 
 RARE = 20.0
 """A class that is added begins this many times less likely than the background."""
@@ -29,14 +30,33 @@ def load_network(info: ModelInfo) -> UNetPlusPlus:
     return net
 
 
-def start_from(net: UNetPlusPlus, parent: ModelInfo) -> None:
-    """Give a network the weights of a parent; heads of another task stay as they are."""
+@torch.no_grad()
+def start_from(net: UNetPlusPlus, info: ModelInfo, parent: ModelInfo) -> None:
+    """Give a network of the card `info` the weights of a parent, in place.
+
+    Of the heads those channels are taken over whose outputs have equal names, where both have one task; new
+    outputs keep the weights that they have, and others of the parent are dropped. Batch norms whose
+    statistics are not finite (a variance that float16 could not hold) begin them anew.
+    """
     assert parent.path is not None, "a model of the list has a file"
     tensors = read_tensors(parent.path)
-    if net.config.outputs != parent.net.outputs:
-        tensors = {name: t for name, t in tensors.items() if not name.startswith("heads.")}
-        tensors |= {f"heads.{name}": t for name, t in net.heads.state_dict().items()}
-    net.load_state_dict(tensors)
+    if not any(".norm." in name for name in tensors):
+        raise UnetppError(
+            f"{parent.name} was folded for use and has no batch norms to train with; start from the model "
+            "that it was made of."
+        )
+    heads = {name: t for name, t in tensors.items() if name.startswith("heads.")}
+    net.load_state_dict(tensors | {f"heads.{name}": t for name, t in net.heads.state_dict().items()})
+    for norm in norms(net):
+        if not all(bool(buffer.isfinite().all()) for buffer in norm.buffers()):
+            norm.reset_running_stats()
+    if info.task != parent.task:
+        return
+    for n, output in enumerate(info.outputs):
+        if output in parent.outputs:
+            before = parent.outputs.index(output)
+            for name, tensor in net.heads.named_parameters():
+                tensor[n] = heads[f"heads.{name}"][before]
 
 
 def with_classes(info: ModelInfo, classes: Sequence[str]) -> ModelInfo:

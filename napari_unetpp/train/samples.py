@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,6 @@ from napari_unetpp.engine.sampling import resample, resample_labels, scale_for
 from napari_unetpp.files.folders import Pair, read_label
 from napari_unetpp.files.images import read_image
 from napari_unetpp.train.labels import read_truth
-from napari_unetpp.train.targets import object_maps
 
 THUMBNAIL = 24
 NEAR_IDENTICAL = 0.95
@@ -35,10 +36,10 @@ class Sample:
     ignore : ndarray of bool, shape (Y, X)
     objects : bool
         Whether labels tell objects apart.
-    maps : ndarray of float16, shape (2, Y, X) or None
-        Border distance and centre map of instances.
     kind : tuple of bool
         (colour, bright background): kinds are sampled evenly.
+    folder : int
+        Number of the data set it comes from.
     """
 
     stem: str
@@ -46,12 +47,25 @@ class Sample:
     labels: NDArray[np.int32]
     ignore: NDArray[np.bool_]
     objects: bool
-    maps: NDArray[np.float16] | None
     kind: tuple[bool, bool]
+    folder: int = 0
+
+    @cached_property
+    def areas(self) -> NDArray[np.int64]:
+        """Pixels of every object; empty where labels tell none apart."""
+        areas = np.bincount(self.labels.ravel())[1:] if self.objects else np.empty(0, np.int64)
+        return areas[areas > 0]
+
+    @property
+    def diameter(self) -> float | None:
+        """Median diameter (px) of the discs of the objects' areas; None without objects."""
+        return float(np.median(2 * np.sqrt(self.areas / np.pi))) if self.areas.size else None
 
 
-def load_sample(pair: Pair, info: ModelInfo, foreground: Sequence[int] | None = None) -> Sample:
-    """Read, check and normalise one pair of files, and bring it to the model's working grid."""
+def load_sample(
+    pair: Pair, info: ModelInfo, foreground: Sequence[int] | None = None, folder: int = 0
+) -> Sample:
+    """Read, check and normalise one pair of files, and bring frames to the model's working grid."""
     image, _ = clean_plane(read_image(pair.image))
     labels = read_label(pair.label)
     if image.shape[:2] != labels.shape:
@@ -68,9 +82,8 @@ def load_sample(pair: Pair, info: ModelInfo, foreground: Sequence[int] | None = 
     colour = image.ndim == 3 and float(np.abs(x[0] - x[1]).mean()) > 0.01
     inside, outside = x[:, truth.labels > 0], x[:, truth.labels == 0]
     bright = bool(outside.size and inside.size and outside.mean() > inside.mean())
-    maps = object_maps(truth.labels).astype(np.float16) if info.task == "instances" else None
     kept = x if colour else x[:1]
-    return Sample(pair.stem, kept, truth.labels, truth.ignore, truth.objects, maps, (colour, bright))
+    return Sample(pair.stem, kept, truth.labels, truth.ignore, truth.objects, (colour, bright), folder)
 
 
 def hold_out(
@@ -116,31 +129,51 @@ def _thumbnail(image: NDArray[np.float16]) -> NDArray[np.float32]:
 
 
 def typical_diameter(samples: Sequence[Sample]) -> float | None:
-    """Median diameter (whole px) of the discs of the objects' areas; None where there are no objects."""
-    areas = [np.bincount(s.labels.ravel())[1:] for s in samples if s.objects]
-    present = np.concatenate([a[a > 0] for a in areas]) if areas else np.empty(0)
-    return float(max(1, round(np.median(2 * np.sqrt(present / np.pi))))) if present.size else None
+    """Diameter (whole px) of a typical object: the median over the data sets of the median in each.
+
+    None where there are no objects.
+    """
+    medians = []
+    for folder in sorted({s.folder for s in samples}):
+        areas = np.concatenate([s.areas for s in samples if s.folder == folder])
+        if areas.size:
+            medians.append(float(np.median(2 * np.sqrt(areas / np.pi))))
+    return float(max(1, round(np.median(medians)))) if medians else None
 
 
-def sampling_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
+def sampling_weights(samples: Sequence[Sample], shares: Sequence[float] | None = None) -> NDArray[np.float64]:
     """Chance of each sample to be drawn.
 
     A kind weighs as the square root of its number. In it an image weighs as the square root of the number of
     its objects, since every object counts in the scores; where labels tell none apart, of its side.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    shares : sequence of float, optional
+        Of every data set (`Sample.folder`), in their order; any positive numbers.
     """
-    counts: dict[tuple[bool, bool], int] = {}
-    for s in samples:
-        counts[s.kind] = counts.get(s.kind, 0) + 1
-    weights = np.zeros(len(samples))
-    for kind, count in counts.items():
-        alike = [n for n, s in enumerate(samples) if s.kind == kind]
-        sizes = np.array([_size(samples[n]) for n in alike]) ** 0.5
-        weights[alike] = count**0.5 * sizes / sizes.sum()
+    kinds = Counter((s.folder, s.kind) for s in samples)
+    sizes = np.array([_size(s) ** 0.5 for s in samples])
+    sums: Counter[tuple[int, tuple[bool, bool]]] = Counter()
+    for s, size in zip(samples, sizes, strict=True):
+        sums[s.folder, s.kind] += size
+    weights = np.array(
+        [
+            size / sums[s.folder, s.kind] * kinds[s.folder, s.kind] ** 0.5
+            for s, size in zip(samples, sizes, strict=True)
+        ]
+    )
+    if shares is not None:
+        folders = np.array([s.folder for s in samples])
+        for folder, share in enumerate(shares):
+            inside = folders == folder
+            weights[inside] *= share / max(weights[inside].sum(), 1e-12)
     return weights / weights.sum()  # type: ignore[no-any-return]
 
 
 def _size(sample: Sample) -> float:
     """What there is to learn from an image, about: its objects, or the pixels of its side; at least 1."""
     if sample.objects:
-        return float(max(1, np.unique(sample.labels).size - 1))
+        return float(max(1, sample.areas.size))
     return float(sample.labels.size**0.5)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import cos, pi
+from math import cos, inf, pi
 
 WARM_UP = 0.03
 FINAL_RATE = 0.01
+
+LOOKS = 20
+"""Looks at the held-out images in a run whose length is given in megapixels, at most."""
+
+LOOK_MEGAPIXELS = 50.0
+"""Megapixels between two of them, at least: a look costs what about two of them do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,24 +23,24 @@ class Stage:
     patch: int
     batch: int
 
+    @property
+    def pixels(self) -> int:
+        """Pixels of the patches of one step."""
+        return self.batch * self.patch**2
 
-def stage(
-    progress: float, *, depth: int, patch: int, batch: int, grow: bool = True, last_patch: int | None = None
-) -> Stage:
-    """Growing stages: shallow levels first (their steps cost a third), large patches last.
+
+def stage(progress: float, *, depth: int, patch: int, batch: int, grow: bool) -> Stage:
+    """Shallow levels first, where a network `grow`s from random weights; their steps cost a third.
 
     The nodes of a level are a subset of those of the next, so nothing that was learned
     is lost; the deep nodes then start from features that already segment. A network that
-    was trained before does not `grow`: all its levels are trained from the start.
-    The last patches have `last_patch` px; None: half as much again as the others.
+    was trained before does not grow: all its levels are trained from the start.
     """
     if grow and progress < 0.12:
         return Stage(min(2, depth), patch, batch)
     if grow and progress < 0.30:
         return Stage(min(3, depth), patch, batch)
-    if progress < 0.85:
-        return Stage(depth, patch, batch)
-    return Stage(depth, patch * 3 // 2 if last_patch is None else last_patch, batch)
+    return Stage(depth, patch, batch)
 
 
 def learning_rate(progress: float, peak: float) -> float:
@@ -45,6 +51,18 @@ def learning_rate(progress: float, peak: float) -> float:
     return peak * (FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + cos(pi * rest)))
 
 
-def average_decay(step: int, decay: float) -> float:
-    """Decay of the weight average: short memory at first, `decay` in the end."""
-    return min(decay, (1 + step) / (10 + step))
+def average_decay(step: int, most: float = 1.0) -> float:
+    """Decay of the weight average at a step: it remembers about a ninth of the steps so far.
+
+    So it suits a run of any length (a power function average: Karras et al., *Analyzing and Improving the
+    Training Dynamics of Diffusion Models*, CVPR 2024, section 3). It never exceeds `most`.
+    """
+    return min(most, (1 + step) / (10 + step))
+
+
+def look_megapixels(megapixels: float) -> float:
+    """Megapixels between two looks at the held-out images; of a run of endless length, endless.
+
+    They follow from the length alone, so that a run repeats whatever the machine.
+    """
+    return inf if megapixels == inf else max(LOOK_MEGAPIXELS, megapixels / LOOKS)

@@ -75,7 +75,6 @@ def middle(sample: Sample, size: int) -> Sample:
         image=sample.image[:, *part],
         labels=sample.labels[part],
         ignore=sample.ignore[part],
-        maps=None if sample.maps is None else sample.maps[:, *part],
     )
 
 

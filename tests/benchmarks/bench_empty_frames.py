@@ -16,7 +16,7 @@ from napari_unetpp.api import load_model
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.files.folders import read_label, read_pairs
 from napari_unetpp.files.images import read_image
-from napari_unetpp.train.frames import free_side
+from napari_unetpp.train.data.frames import free_side
 
 
 def main() -> None:

@@ -1,17 +1,20 @@
-"""How much of the convolutions' own rate a training step reaches, both measured in this run.
+"""What a megapixel of training costs at level 4, in float32 and bfloat16, and how much of it is patch making.
 
-Run: ``python tests/benchmarks/bench_training.py [--batch 4] [--patch 128] [--json FILE]``
-Needs UNETPP_DATA (or the labelled images next to the checkout).
+Run: ``python tests/benchmarks/bench_training.py [--device cuda] [--batch 4] [--patch 256] [--json FILE]``
+Needs UNETPP_DATA (or the labelled images next to the checkout). The formats take turns, so that other load
+hits both: compare them with each other only. On a CPU the same convolutions alone are timed, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,31 +24,29 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import find_data
 
 from napari_unetpp._types import ModelInfo, NetConfig
-from napari_unetpp.engine.device import choose_device
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.data.patches import PatchSource, variation_of
 from napari_unetpp.train.fit import Fit, FitOptions
-from napari_unetpp.train.patches import PatchSource
-from napari_unetpp.train.samples import load_sample
-from napari_unetpp.train.targets import INSTANCE_OUTPUTS
+from napari_unetpp.train.samples import Sample, load_sample
 
-NUCLEI = ModelInfo("", "instances", ("nucleus",), INSTANCE_OUTPUTS, NetConfig(outputs=4))
-CONFIG = NetConfig(outputs=4)
+OUTPUTS = ("foreground", "edge_distance")
+CONFIG = NetConfig(outputs=len(OUTPUTS))
+NUCLEI = ModelInfo("", "instances", ("nucleus",), OUTPUTS, CONFIG)
+FORMATS = ("float32", "bfloat16")
 
 
-def best(run: Callable[[], object], repeats: int) -> float:
-    """Shortest of several timings, after one that does not count."""
+def seconds(run: Callable[[], object], device: str) -> float:
+    """How long a call takes until the device has done it."""
+    start = time.perf_counter()
     run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
 
 
-def convolutions_alone(batch: int, patch: int, dtype: torch.dtype, repeats: int) -> float:
+def convolutions_alone(batch: int, patch: int, dtype: torch.dtype) -> float:
     """Seconds of forward and backward of every convolution of L4, one after the other, nothing between."""
 
     def make(layer: nn.Module, channels: int, side: int) -> tuple[nn.Module, Tensor]:
@@ -55,50 +56,77 @@ def convolutions_alone(batch: int, patch: int, dtype: torch.dtype, repeats: int)
 
     def time_one(layer: nn.Module, x: Tensor) -> float:
         gradient = torch.ones_like(layer(x))
-        return best(lambda: layer(x).backward(gradient), repeats)
+        return min(seconds(lambda: layer(x).backward(gradient), "cpu") for _ in range(2))
 
-    seconds = 0.0
+    total = 0.0
     for i, j in graph.nodes(CONFIG.depth):
         width, side = CONFIG.widths[i], patch >> i
         first = graph.in_channels((i, j), CONFIG)
-        seconds += time_one(*make(nn.Conv2d(first, width, 3, padding=1), first, side))
-        seconds += time_one(*make(nn.Conv2d(width, width, 3, padding=1), width, side))
+        total += time_one(*make(nn.Conv2d(first, width, 3, padding=1), first, side))
+        total += time_one(*make(nn.Conv2d(width, width, 3, padding=1), width, side))
         if j:
             below = CONFIG.widths[i + 1]
-            seconds += time_one(*make(nn.ConvTranspose2d(below, width, 2, stride=2), below, side // 2))
-    return seconds
+            total += time_one(*make(nn.ConvTranspose2d(below, width, 2, stride=2), below, side // 2))
+    return total
 
 
-def training_step(batch: int, patch: int, dtype: str, repeats: int) -> float:
-    """Seconds of a whole training step at L4, patches included."""
-    root = find_data()
-    assert root is not None, "set UNETPP_DATA"
-    pairs = read_pairs(root / "nuclei_dsb2018" / "train")[:20]
-    samples = [load_sample(p, NUCLEI) for p in pairs]
-    source = PatchSource(samples, "instances", 1, np.random.default_rng(0))
-    options = FitOptions(steps=1000, patch=patch, batch=batch, dtype=dtype)
-    fit = Fit(UNetPlusPlus(CONFIG), source, "instances", options)
-    fit.step = 500  # the stage that trains all levels
-    stage = fit._stage(fit.progress)
-    assert stage.level == CONFIG.depth
-    return best(lambda: fit._one_step(stage, 1e-4), repeats)
+def make_fit(samples: list[Sample], options: FitOptions) -> Fit:
+    torch.manual_seed(0)
+    source = PatchSource(
+        samples, NUCLEI, np.random.default_rng(0), variation_of(NUCLEI), device=options.device
+    )
+    return Fit(UNetPlusPlus(CONFIG), source, NUCLEI, options)
+
+
+def measure(samples: list[Sample], args: argparse.Namespace) -> dict[str, Any]:
+    """Median seconds of a step and of its patches, in turns."""
+    fits = {
+        name: make_fit(
+            samples,
+            FitOptions(1e9, patch=args.patch, batch=args.batch, device=args.device, dtype=name, grow=False),
+        )
+        for name in FORMATS
+    }
+    steps: dict[str, list[float]] = {name: [] for name in FORMATS}
+    patches: dict[str, list[float]] = {name: [] for name in FORMATS}
+    for turn in range(args.repeats + 1):
+        for name, fit in fits.items():
+            one = seconds(lambda fit=fit: fit.source.batch(args.batch, args.patch), args.device)
+            whole = seconds(lambda fit=fit: fit._one_step(fit._stage()), args.device)
+            if turn:  # the first prepares kernels
+                steps[name].append(whole)
+                patches[name].append(one)
+    megapixels = args.batch * args.patch**2 / 1e6
+    result: dict[str, Any] = {}
+    for name in FORMATS:
+        step = statistics.median(steps[name])
+        made = statistics.median(patches[name])
+        result[name] = {
+            "seconds_per_megapixel": step / megapixels,
+            "share_of_patch_making": made / step,
+            "patches_megapixels_per_second": megapixels / made,
+        }
+    gain = statistics.median(steps["float32"]) / statistics.median(steps["bfloat16"])
+    return result | {"float32_over_bfloat16": gain}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--patch", type=int, default=128)
+    parser.add_argument("--patch", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    torch.manual_seed(0)
-    dtype = choose_device("cpu").dtype
-    alone = convolutions_alone(args.batch, args.patch, getattr(torch, dtype), args.repeats)
-    result = {"device": "cpu", "dtype": dtype, "batch": args.batch, "patch": args.patch}
-    flops = 3 * args.batch * graph.flops(CONFIG.depth, CONFIG, args.patch, args.patch)
-    result["convolutions_alone"] = {"seconds": alone, "gflops": flops / alone / 1e9}
-    step = training_step(args.batch, args.patch, dtype, args.repeats)
-    result["step"] = {"seconds": step, "gflops": flops / step / 1e9, "share": alone / step}
+    root = find_data()
+    assert root is not None, "set UNETPP_DATA"
+    samples = [load_sample(pair, NUCLEI) for pair in read_pairs(root / "nuclei_dsb2018" / "train")[:200:10]]
+    result = {"device": args.device, "batch": args.batch, "patch": args.patch, **measure(samples, args)}
+    if args.device == "cpu":
+        megapixels = args.batch * args.patch**2 / 1e6
+        for name in FORMATS:
+            alone = convolutions_alone(args.batch, args.patch, getattr(torch, name))
+            result[name]["share_of_convolutions"] = alone / megapixels / result[name]["seconds_per_megapixel"]
     print(json.dumps(result, indent=1))
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n")

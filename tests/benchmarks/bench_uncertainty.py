@@ -25,8 +25,8 @@ from napari_unetpp.engine.sampling import resample_maps
 from napari_unetpp.files.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.images import read_image
 from napari_unetpp.files.model_list import find_model
+from napari_unetpp.train.data_sets import HELD_OUT, SPLIT_SEED
 from napari_unetpp.train.labels import read_truth
-from napari_unetpp.train.run import HELD_OUT, SPLIT_SEED
 from napari_unetpp.train.samples import hold_out, load_sample
 
 TOP = 0.05

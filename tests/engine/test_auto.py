@@ -113,6 +113,27 @@ def test_stopped_half_way(nuclei, image, calls, budget):
     assert_exact(resumed, collect(nuclei, part, 4)[0])
 
 
+def flat_borders(labels, square=16, length=8):
+    """Objects whose outer border runs along the edge of a square."""
+    cut = set()
+    for plane in (labels, labels.T):
+        for edge in range(square, plane.shape[1], square):
+            for inside, outside in ((edge - 1, edge), (edge, edge - 1)):
+                line = np.where(plane[:, outside] == 0, plane[:, inside], 0)
+                cut |= {n for n in np.unique(line) if n and np.count_nonzero(line == n) >= length}
+    return len(cut)
+
+
+def test_what_a_deeper_level_finds_is_not_cut_off_at_a_square(nuclei, data, monkeypatch):
+    """Dim nuclei once ended flat at the edge beyond which level 1 had seen nothing."""
+    image = read_image(data / "nuclei_dsb2018/train/images/610f32e2d9d2.png")
+    deepest = flat_borders(predict_maps(image, nuclei, level=4).labels())
+    now = flat_borders(predict_maps(image, nuclei).labels())
+    monkeypatch.setattr(early_exit, "cut_off", lambda found, active, square: np.zeros_like(active))
+    before = flat_borders(predict_maps(image, nuclei).labels())
+    assert now < before - 1 and now <= deepest + 1
+
+
 def test_auto_means_auto_where_there_is_a_rule(nuclei, image):
     result = segment(image[:100, :90], nuclei)
     assert result.level == AUTO

@@ -7,6 +7,7 @@ import pytest
 
 from napari_unetpp._types import LevelScores, ModelInfo, NetConfig, Region, StoppingRule
 from napari_unetpp.engine import early_exit
+from napari_unetpp.engine.coverage import Coverage
 from napari_unetpp.net import graph
 
 NET = NetConfig(outputs=2)
@@ -143,17 +144,56 @@ def test_parts_are_packed_apart(seed):
     assert used.max() == 1, "with a gap below and to the right of each"
 
 
+def spent(level, squares, plane, complete, coverage=None):
+    coverage = coverage or Coverage(NET, plane, 32, complete)
+    return sum(map(coverage.flops, coverage.steps(level, squares)))
+
+
 def test_deepening_everything_costs_what_the_levels_cost():
     plane = (64, 96)
-    everything = np.ones((2, 3), bool)
-    steps = sum(early_exit.step_flops(level, everything, NET, plane, 32) for level in (2, 3, 4))
-    assert graph.flops(1, NET, *plane) + steps == graph.flops(4, NET, *plane)
+    coverage = Coverage(NET, plane, 32, ())
+    steps = sum(spent(level, np.ones((2, 3), bool), plane, (), coverage) for level in (1, 2, 3, 4))
+    assert steps + graph.head_flops(NET, *plane) == graph.flops(4, NET, *plane)
+    assert coverage.complete == set(graph.nodes(4))
 
 
 def test_one_square_of_many_costs_little():
     one = np.zeros((32, 32), bool)
     one[5, 5] = True
-    plane, everything = (1024, 1024), np.ones((32, 32), bool)
-    assert early_exit.step_flops(2, one, NET, plane, 32) < 0.02 * early_exit.step_flops(
-        2, everything, NET, plane, 32
-    )
+    plane, everything, first = (1024, 1024), np.ones((32, 32), bool), graph.nodes(1)
+    assert spent(2, one, plane, first) < 0.02 * spent(2, everything, plane, first)
+
+
+def test_what_was_evaluated_is_not_evaluated_again():
+    """A square that comes later brings the nodes of all levels that it lacks, and no others."""
+    plane = (512, 512)
+    one, both = np.zeros((16, 16), bool), np.zeros((16, 16), bool)
+    one[3, 3] = both[3, 3] = both[12, 11] = True
+    coverage = Coverage(NET, plane, 32, graph.nodes(1))
+    for level in (2, 3):
+        added = graph.nodes(level)[len(graph.nodes(level - 1)) :]
+        assert [node for node, _ in coverage.steps(level, one)] == list(added)
+    assert [node for node, _ in coverage.steps(3, one)] == []
+    later = list(coverage.steps(3, both & ~one))
+    assert {node for node, _ in later} == set(graph.nodes(3)) - set(graph.nodes(1))
+    assert all(len(found.parts) == 1 for _, found in later)
+
+
+def test_what_ends_at_the_edge_of_a_square_is_cut_off():
+    active = np.zeros((4, 5), bool)
+    active[1, 1:3] = True
+    found = np.zeros((64, 75), bool)
+    assert not early_exit.cut_off(found, active, 16).any()
+    found[20:30, 40:48] = True  # up to the right edge of square (1, 2)
+    found[32:40, 16:19] = True  # below the lower edge of (1, 1), of a square that is not active
+    found[16:19, 20:30] = True  # up to the upper edge of (1, 1)
+    found[20:30, 30:34] = True  # across an edge between active ones
+    expected = np.zeros_like(active)
+    expected[1, 3] = expected[0, 1] = True
+    np.testing.assert_array_equal(early_exit.cut_off(found, active, 16), expected)
+    found[20:30, 48:50] = True  # now it goes on
+    expected[1, 3] = False
+    np.testing.assert_array_equal(early_exit.cut_off(found, active, 16), expected)
+    few = np.zeros_like(found)
+    few[20:23, 40:48] = True
+    assert not early_exit.cut_off(few, active, 16).any(), "a border may touch an edge by chance"

@@ -31,10 +31,10 @@ from napari_unetpp.files.model_file import read_tensors, save_model
 from napari_unetpp.net import encoder_plan, graph
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train import run
 from napari_unetpp.train.finetune import finetune
 from napari_unetpp.train.registry import copy_encoder, monai_encoder
-from napari_unetpp.train.run import TrainRequest, train_folder
+from napari_unetpp.train.request import TrainRequest
+from napari_unetpp.train.run import train_model
 
 SMALL = ("unet-1", "unet-2")
 
@@ -57,8 +57,9 @@ def folder(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_baseline_is_trained_scored_and_used(folder: Path, tmp_path: Path, arch: str) -> None:
     out = tmp_path / f"{arch}.safetensors"
     lines: list[str] = []
-    info = train_folder(
-        TrainRequest(folder, out, "instances", arch=arch, epochs=1, patch=32, batch=2, seed=0), lines.append
+    info = train_model(
+        TrainRequest((folder,), out, "instances", arch=arch, epochs=1, patch=32, batch=2, seed=0),
+        lines.append,
     )
     level = BASELINES[arch]().depth
     assert info.net.arch == "unet" and info.net.levels == (level,) and info.recommended_level == level
@@ -79,11 +80,11 @@ def on_encoder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Traine
     def train(encoder: str) -> tuple[ModelInfo, list[str]]:
         out, lines = tmp_path_factory.mktemp(encoder) / "m.safetensors", list[str]()
         arch = f"unetpp-{encoder}"
-        request = TrainRequest(folder, out, "instances", arch=arch, epochs=4, patch=32, batch=2, seed=0)
+        request = TrainRequest((folder,), out, "instances", arch=arch, epochs=4, patch=32, batch=2, seed=0)
         narrow = replace(BASELINES[arch](), widths=(8, 8, 12, 16, encoder_plan.channels(encoder, 4)))
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(BASELINES, arch, lambda: narrow)
-            return train_folder(request, lines.append), lines
+            return train_model(request, lines.append), lines
 
     return train
 
@@ -113,11 +114,11 @@ def test_a_model_on_an_encoder_is_trained_on_and_fine_tuned(
     """Training goes on from its weights; fine-tuning lowers the loss and keeps what is better."""
     info, _ = on_encoder(encoder)
     request = TrainRequest(
-        folder, tmp_path / "m.safetensors", start=str(info.path), epochs=1, patch=32, batch=2
+        (folder,), tmp_path / "m.safetensors", start=str(info.path), epochs=1, patch=32, batch=2
     )
-    assert train_folder(request, lambda _line: None).net == info.net
+    assert train_model(request, lambda _line: None).net == info.net
     with pytest.raises(UnetppError, match=f"is a unetpp on {encoder}"):
-        train_folder(replace(request, out=tmp_path / "n.safetensors", arch="unet"), lambda _line: None)
+        train_model(replace(request, out=tmp_path / "n.safetensors", arch="unet"), lambda _line: None)
     pair = read_pairs(folder)[0]
     plane = LabelledPlane(pair.stem, read_image(pair.image), read_image(pair.label), "reviewed")
     *reports, done = finetune(FinetuneRequest(info, (plane,), seconds=None, steps=12))
@@ -144,30 +145,20 @@ def test_an_encoder_starts_with_weights_of_the_registry(folder: Path, on_encoder
 
 def test_training_the_last_head_alone(folder: Path, tmp_path: Path, tiny_model) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "last.safetensors"
-    request = TrainRequest(folder, out, "instances", supervision="last", epochs=1, patch=32, batch=2)
-    info = train_folder(request, lambda _line: None)
+    request = TrainRequest((folder,), out, "instances", supervision="last", epochs=1, patch=32, batch=2)
+    info = train_model(request, lambda _line: None)
     assert info.net.levels == (4,) and info.recommended_level == 4
     assert info.validation is not None and set(info.validation.levels) == {4}
     again = replace(request, out=tmp_path / "again.safetensors")
-    on = train_folder(replace(again, start=str(info.path)), lambda _line: None)
+    on = train_model(replace(again, start=str(info.path)), lambda _line: None)
     assert on.net == info.net, "a model is trained on as it is"
     with pytest.raises(UnetppError, match="head for every level"):
-        train_folder(replace(again, start=str(tiny_model.path)), lambda _line: None)
+        train_model(replace(again, start=str(tiny_model.path)), lambda _line: None)
 
 
 def test_an_architecture_that_the_parent_is_not_is_refused(folder: Path, tmp_path: Path, tiny_model) -> None:  # type: ignore[no-untyped-def]
     request = TrainRequest(
-        folder, tmp_path / "m.safetensors", "instances", arch="unet", start=str(tiny_model.path), epochs=1
+        (folder,), tmp_path / "m.safetensors", "instances", arch="unet", start=str(tiny_model.path), epochs=1
     )
     with pytest.raises(UnetppError, match="is a unetpp"):
-        train_folder(request, lambda _line: None)
-
-
-def test_what_is_held_out_does_not_depend_on_the_seed(folder: Path, tmp_path: Path) -> None:
-    def told(seed: int) -> list[str]:
-        lines: list[str] = []
-        request = TrainRequest(folder, tmp_path / f"{seed}.safetensors", "instances", seed=seed)
-        _, _, held = run._prepare(request, None, lines.append)
-        return [sample.stem for sample in held]
-
-    assert told(0) == told(1)
+        train_model(request, lambda _line: None)

@@ -38,14 +38,12 @@ def edge_distance(labels: Tensor) -> Tensor:
         0 on the background, 1 / `EDGE_CAP` at the edge of an object.
     """
     own = labels.float()
-    largest, negated = own, -own
-    alone = own > 0
-    steps = alone.float()
-    for _ in range(EDGE_CAP - 1):
-        largest, negated = _pool(largest), _pool(negated)
-        alone = alone & (largest == own) & (negated == -own)
-        steps = steps + alone
-    return steps / EDGE_CAP
+    near = ((_pool(own) != own) | (_pool(-own) != -own)).float()  # something else lies within 1 px
+    steps = 2 - near
+    for _ in range(EDGE_CAP - 2):
+        near = _pool(near)  # within one more
+        steps = steps + (1 - near)
+    return steps * (own > 0) / EDGE_CAP
 
 
 def object_border(labels: Tensor) -> Tensor:

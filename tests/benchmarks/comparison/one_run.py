@@ -21,16 +21,16 @@ from comparison import plan, scoring
 from comparison.speed import seconds_per_megapixel
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, SamplingRule
 from napari_unetpp.engine import decode
-from napari_unetpp.engine.device import choose_device
 from napari_unetpp.engine.sampling import resample_labels
 from napari_unetpp.files.folders import Pair, read_label, read_pairs
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.data.frames import FRAMES
+from napari_unetpp.train.data.microscopy import MICROSCOPY
+from napari_unetpp.train.data.patches import PatchSource
 from napari_unetpp.train.fit import Fit, FitOptions
-from napari_unetpp.train.frames import FRAMES
-from napari_unetpp.train.microscopy import MICROSCOPY
 from napari_unetpp.train.norms import measure_norms
-from napari_unetpp.train.patches import PatchSource
+from napari_unetpp.train.precision import training_format
 from napari_unetpp.train.samples import Sample, load_sample
 from napari_unetpp.train.scores import dice_iou
 from napari_unetpp.train.validate import middle, predict_samples
@@ -116,21 +116,20 @@ def train(
 ) -> tuple[UNetPlusPlus, dict[str, Any]]:
     """Train one network; the averaged weights, and what is to be told of the run."""
     camera = images.name != plan.DSB96 and plan.DATA_SETS[images.name].camera
-    source = PatchSource(
-        images.train, "semantic", 1, np.random.default_rng(seed), FRAMES if camera else MICROSCOPY
-    )
+    info = card(plan.DSB96_SET if images.name == plan.DSB96 else plan.DATA_SETS[images.name], config)
+    variation = FRAMES if camera else MICROSCOPY
+    source = PatchSource(images.train, info, np.random.default_rng(seed), variation, device=device)
     options = FitOptions(
         steps=settings.steps,
         patch=settings.patch,
-        last_patch=settings.patch,
         batch=settings.batch,
         rate=settings.rate,
         grow=False,  # all systems train all of their nodes in every step
         device=device,
-        dtype="float32" if device == "cpu" else choose_device(device).dtype,
+        dtype="float32" if device == "cpu" else training_format(device),
     )
     torch.manual_seed(seed)  # initial weights
-    *_, last = Fit(UNetPlusPlus(config), source, "semantic", options).run()
+    *_, last = Fit(UNetPlusPlus(config), source, info, options).run()
     measure_norms(last.average, (source.batch(8, settings.patch).image for _ in range(NORM_BATCHES)))
     return last.average, {"seconds": round(last.seconds, 1), "loss": round(last.loss, 4)}
 

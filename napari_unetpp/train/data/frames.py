@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image as PillowImage
+from PIL import ImageDraw
 from scipy.ndimage import gaussian_filter
 from skimage.draw import ellipse
+from torch import Generator, Tensor
 
-from napari_unetpp.train.patches import Variation
+from napari_unetpp.train.data.variation import Variation
 from napari_unetpp.train.samples import Sample
+
+Image = NDArray[np.float32]
 
 HIGHLIGHTS, INTERLACED, BORDERED, LETTERED = 0.3, 0.1, 0.3, 0.2
 """Chances that a frame gets highlights, is torn by interlacing, loses its margin, or carries text."""
@@ -70,18 +75,76 @@ def _unfolded(sample: Sample, axis: int, cut: int, *, first: bool) -> Sample:
     return replace(sample, image=image, labels=fill(sample.labels), ignore=fill(sample.ignore))
 
 
-def disturb(image: NDArray[np.float32], labels: NDArray[np.int32], rng: np.random.Generator) -> None:
-    """Disturb a frame (3, Y, X) in place; `labels` (2, Y, X) become background where it turns black."""
-    if rng.random() < HIGHLIGHTS:
-        add_highlights(image, rng)
-    if rng.random() < INTERLACED:
-        interlace(image, rng)
-    if rng.random() < BORDERED:
-        outside = border(image.shape[-1], rng)
-        image[:, outside] = 0
-        labels[0, outside] = 0
-    if rng.random() < LETTERED:
-        add_text(image, rng)
+def disturb(
+    images: Tensor, labels: Tensor, rng: np.random.Generator, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Disturb frames (N, 3, Y, X); labels (N, 1, Y, X) become background where a frame turns black."""
+    del generator
+    for n in range(len(images)):
+        cover = Cover.draw(images.shape[-1], rng)
+        images[n] = cover.over(images[n])
+        labels[n] *= cover.inside(labels.device)
+    return images, labels
+
+
+@dataclass(frozen=True, eq=False)
+class Cover:
+    """What lies over one frame; None where there is none of it.
+
+    Attributes
+    ----------
+    light : ndarray of float32, shape (Y, X)
+        How much of a pixel is highlight.
+    moved : int
+        Pixels by which every other row is moved.
+    outside : ndarray of bool, shape (Y, X)
+        What is black.
+    letters : ndarray of float32, shape (Y, X)
+        How much of a pixel is text.
+    highlight, ink : float
+        How bright highlights and text are.
+    """
+
+    light: Image | None = None
+    moved: int = 0
+    outside: NDArray[np.bool_] | None = None
+    letters: Image | None = None
+    highlight: float = 1.0
+    ink: float = 1.0
+
+    @classmethod
+    def draw(cls, size: int, rng: np.random.Generator) -> Cover:
+        """One for a frame of `size` px."""
+        lit, torn, bordered, lettered = rng.random(4) < (HIGHLIGHTS, INTERLACED, BORDERED, LETTERED)
+        return cls(
+            light=highlights(size, rng) if lit else None,
+            moved=int(rng.choice((-1, 1)) * rng.integers(1, 7)) if torn else 0,
+            outside=border(size, rng) if bordered else None,
+            letters=text(size, rng) if lettered else None,
+            highlight=float(rng.uniform(0.9, 1.1)),
+            ink=float(rng.uniform(0.7, 1.0)),
+        )
+
+    def over(self, image: Tensor) -> Tensor:
+        """The frame (3, Y, X) under it."""
+        if self.light is not None:
+            image = image + _on(self.light, image) * (self.highlight - image)
+        if self.moved:
+            image = interlaced(image, self.moved)
+        image = image * self.inside(image.device)
+        if self.letters is not None:
+            image = image + _on(self.letters, image) * (self.ink - image)
+        return image
+
+    def inside(self, device: torch.device) -> Tensor:
+        """1 where the frame is not black (Y, X), or the number 1."""
+        if self.outside is None:
+            return torch.ones((), dtype=torch.uint8, device=device)
+        return torch.from_numpy(~self.outside).to(device)
+
+
+def _on(plane: Image, image: Tensor) -> Tensor:
+    return torch.from_numpy(plane).to(image.device)
 
 
 FRAMES = Variation(
@@ -97,22 +160,23 @@ FRAMES = Variation(
 )
 
 
-def add_highlights(image: NDArray[np.float32], rng: np.random.Generator) -> None:
-    """Specular highlights: up to 15 small white spots with soft edges."""
-    size = image.shape[-1]
-    spots = np.zeros(image.shape[1:], np.float32)
+def highlights(size: int, rng: np.random.Generator) -> Image:
+    """Specular highlights (size, size): up to 15 small spots with soft edges."""
+    spots = np.zeros((size, size), np.float32)
     middle, spread = rng.uniform(0, size, 2), rng.uniform(0.05, 0.4) * size
     for _ in range(rng.integers(1, 16)):
         (y, x), (down, across) = rng.normal(middle, spread), rng.uniform(0.5, 0.025 * size, 2)
         turn = rng.uniform(-np.pi, np.pi)
         spots[ellipse(y, x, down, across, shape=spots.shape, rotation=turn)] = 1
-    spots = np.minimum(1.5 * gaussian_filter(spots, rng.uniform(0.4, 1.2)), 1)
-    image += spots * (rng.uniform(0.9, 1.1) - image)
+    softened: Image = np.minimum(1.5 * gaussian_filter(spots, rng.uniform(0.4, 1.2)), 1).astype(np.float32)
+    return softened
 
 
-def interlace(image: NDArray[np.float32], rng: np.random.Generator) -> None:
-    """Every other row moved sideways by 1 to 6 px, as two half frames of a moving camera."""
-    image[:, 1::2] = np.roll(image[:, 1::2], int(rng.choice((-1, 1)) * rng.integers(1, 7)), axis=2)
+def interlaced(image: Tensor, moved: int) -> Tensor:
+    """A frame (3, Y, X) with every other row moved sideways, as two half frames of a moving camera."""
+    out = image.clone()
+    out[:, 1::2] = torch.roll(image[:, 1::2], moved, dims=2)
+    return out
 
 
 def border(size: int, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -132,12 +196,12 @@ def border(size: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     return np.rot90(corner, int(rng.integers(4)))
 
 
-def add_text(image: NDArray[np.float32], rng: np.random.Generator) -> None:
-    """One to five short lines of light text, as recorders burn them in."""
-    size = image.shape[-1]
-    sheet = Image.new("L", (size, size))
+def text(size: int, rng: np.random.Generator) -> Image:
+    """One to five short lines of letters (size, size), as recorders burn them in."""
+    sheet = PillowImage.new("L", (size, size))
     lines = ["".join(rng.choice(LETTERS, rng.integers(2, 14))) for _ in range(rng.integers(1, 6))]
     place = (float(rng.uniform(0, 0.8) * size), float(rng.uniform(0, 0.8) * size))
-    ImageDraw.Draw(sheet).multiline_text(place, "\n".join(lines), fill=255, spacing=int(rng.integers(1, 5)))
-    letters = np.asarray(sheet, np.float32) / 255
-    image += letters * (rng.uniform(0.7, 1.0) - image)
+    spacing = int(rng.integers(1, 5))
+    ImageDraw.Draw(sheet).multiline_text(place, "\n".join(lines), fill=255, spacing=spacing)
+    letters: Image = np.asarray(sheet, np.float32) / np.float32(255)
+    return letters

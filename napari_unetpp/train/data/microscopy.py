@@ -1,0 +1,67 @@
+"""How images of microscopes are varied in training: what stains and lamps do to them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from napari_unetpp.train.data.colour import blur
+from napari_unetpp.train.data.variation import Variation
+
+UNEQUAL, UNEVEN = 0.3, 0.25
+"""Chances that objects of a patch are stained unequally, or that its light is uneven."""
+
+FAINTEST = 0.1
+"""Contrast that is left of the faintest objects."""
+
+SHADE = 0.5
+"""How far the logarithm of the light differs from that at the middle, at most, in a corner."""
+
+SIZES = 3.0
+"""Training covers objects of a third to three times the model's diameter."""
+
+
+def disturb(
+    images: Tensor, labels: Tensor, rng: np.random.Generator, generator: Generator
+) -> tuple[Tensor, Tensor]:
+    """Disturb some patches (N, 3, Y, X) of a microscope's images; labels (N, 1, Y, X) stay."""
+    stained, lit = rng.random(len(images)) < UNEQUAL, rng.random(len(images)) < UNEVEN
+    for n in np.flatnonzero(stained):
+        images[n] = stain_unequally(images[n], labels[n, 0], generator)
+    if lit.any():
+        places = torch.from_numpy(np.flatnonzero(lit)).to(images.device)
+        light = uneven_light(images.shape[2:], rng.uniform(-SHADE / 3, SHADE / 3, (int(lit.sum()), 3)))
+        images[places] *= light.to(images.device)[:, None]
+    return images, labels
+
+
+def stain_unequally(image: Tensor, labels: Tensor, generator: Generator) -> Tensor:
+    """An image (3, Y, X) whose objects, about half of them, lost contrast against the background.
+
+    Each by its own factor, log-uniform from `FAINTEST` to 1. Without objects or background nothing changes.
+    """
+    outside = image[:, ::2, ::2][:, labels[::2, ::2] == 0]
+    if not outside.numel() or not bool((labels > 0).any()):
+        return image
+    numbers, place = torch.unique(labels, return_inverse=True)
+    drawn = torch.rand(2, len(numbers), generator=generator, device=image.device)
+    left = torch.where(drawn[0] < 0.5, FAINTEST ** drawn[1], 1.0)
+    left = torch.where(numbers == 0, 1.0, left)
+    contrast = blur(left[place][None, None], np.ones(1))[0]
+    background = outside.median(dim=1).values[:, None, None]
+    return image + (contrast - 1) * (image - background)
+
+
+def uneven_light(shape: tuple[int, ...], bend: NDArray[np.float64]) -> Tensor:
+    """Light (N, Y, X) that falls off to one side, and away from the middle or towards it.
+
+    `bend` (N, 3): how much along Y, along X, and with the squared distance from the middle.
+    """
+    y, x = (torch.linspace(-1, 1, size) for size in shape)
+    down, across, bowl = torch.from_numpy(bend).float()[:, :, None, None].unbind(1)
+    return torch.exp(down * y[:, None] + across * x + bowl * (y[:, None] ** 2 + x**2) / 2)
+
+
+MICROSCOPY = Variation(zoom=(0.5, 2.0), sizes=SIZES, tint=0.2, disturb=disturb)

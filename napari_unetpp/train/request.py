@@ -1,0 +1,94 @@
+"""Everything that a training can be asked for, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_unetpp._types import Supervision, Task, UnetppError
+
+DEFAULT_MINUTES = 60.0
+DEFAULT_PATCH = 256
+"""Level 4 sees 107 px to each side: in smaller patches it never sees all it could."""
+
+
+class TrainingStopped(UnetppError):
+    """The training was stopped from outside; the text says how to go on."""
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What ``napari-unetpp train`` was asked for.
+
+    Attributes
+    ----------
+    folders : sequence of Path
+        Data sets; each holds ``images/`` and ``labels/`` with equal stems.
+    out : Path
+        The model file to write.
+    task : {"instances", "semantic"} or None
+        None: that of the model to start from.
+    shares : sequence of float or None
+        How often each data set is shown, in their order; None: every image counts alike, about.
+    credits : sequence of str
+        Who made each data set and its licence, in their order (model card); empty: not told.
+    val : Path or None
+        Held-out images of a single data set; None: a tenth of each.
+    start : str or None
+        Model to start from (name or file).
+    maps : sequence of str
+        Separating outputs of an instance model; empty: those of the model to start from, if they can be
+        learned, else ``edge_distance``.
+    frame : int or None
+        Train a model of whole frames, whose lit part becomes so many px long (sampling rule ``frame``).
+    diameter : float or None
+        Diameter (px) of typical objects on the grid that the network sees; None: that of the model to start
+        from, else measured.
+    megapixels : float or None
+        Length in megapixels of patches; such a run repeats whatever the machine.
+    minutes, epochs : float or None, int or None
+        Length otherwise; without any an hour.
+    title, licence, card_command : str
+        What the model is for, its licence, and how to train it again (model card).
+    patch : int or None
+        Side of the patches; None: 256 px, and of frames the whole frame.
+    """
+
+    folders: Sequence[Path]
+    out: Path
+    task: Task | None = None
+    shares: Sequence[float] | None = None
+    credits: Sequence[str] = ()
+    val: Path | None = None
+    arch: str = "unetpp"
+    supervision: Supervision = "deep"
+    start: str | None = None
+    maps: Sequence[str] = ()
+    frame: int | None = None
+    diameter: float | None = None
+    classes: Sequence[str] = ()
+    megapixels: float | None = None
+    minutes: float | None = None
+    epochs: int | None = None
+    resume: bool = False
+    foreground: Sequence[int] | None = None
+    seed: int = 0
+    json_path: Path | None = None
+    patch: int | None = None
+    batch: int = 4
+    rate: float = 1.5e-3
+    device: str = "auto"
+    title: str | None = None
+    licence: str | None = None
+    card_command: str = ""
+
+
+TOLD = ("shares", "megapixels", "minutes", "epochs", "patch", "batch", "rate", "frame")
+"""What the card of a model tells of how it was trained."""
+
+
+def told(request: TrainRequest) -> dict[str, Any]:
+    """Those values that were given."""
+    return {name: value for name in TOLD if (value := getattr(request, name)) is not None}

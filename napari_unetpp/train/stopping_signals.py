@@ -1,0 +1,33 @@
+"""Ctrl-C and SIGTERM as a wish to stop: the step in progress is finished, and the state is saved."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from napari_unetpp._types import ShouldStop
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[ShouldStop]:
+    """A `should_stop` that the first signal makes true; a second one interrupts at once.
+
+    For the main thread, which alone receives signals. What handled them before does so again afterwards.
+    """
+    received: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
