@@ -385,13 +385,12 @@ class PredictRequest:
 
 @dataclass(frozen=True, eq=False)
 class PredictStarted:
-    """The plan is made. `shape` is the working grid; `notes` say what is unusual about the plan."""
+    """The plan is made. `shape` is the working grid."""
 
     generation: int
     shape: tuple[int, int]
     levels: tuple[int, ...]
     tiles: int
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
