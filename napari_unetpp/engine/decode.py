@@ -141,7 +141,7 @@ def seed_map(
     if rule.seeds == "mask":
         return mask_landscape(region)
     channel: NDArray[np.float32] = maps[outputs.index(rule.seeds)]
-    if rule.seeds == "boundary":
+    if rule.seeds in ("boundary", "object_border"):
         channel = maps[0] * (1 - channel)
     if rule.seeds == "edge_distance" and "object_border" in outputs:
         channel = channel * (1 - maps[outputs.index("object_border")])
