@@ -149,7 +149,7 @@ class ScaleSearch:
 
     level: int = 2
     size: float = 0.5
-    fineness: float = 0.3
+    fineness: float = 0.2
     unsure: float = 2.5
     near: float = 1.2
 

@@ -162,7 +162,7 @@ def test_the_result_says_scale_and_range(model, squares):
     by_size = segment(squares[0], model, diameter=40)
     assert (by_size.scale, by_size.scale_reason) == (0.5, "objects of 40 px")
     found = segment(squares[0], model)
-    assert found.scale == 1.0 and found.scale_reason == "objects of about 17 px"
+    assert found.scale == 1.0 and found.scale_reason == "objects of about 18 px"
     assert found.range == (100.0, 3000.0)
 
 

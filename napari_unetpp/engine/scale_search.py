@@ -142,26 +142,23 @@ def best_look(looks: Sequence[Look], own: float, rule: ScaleSearch) -> Look | No
 
 
 def choose(looks: Sequence[Look], own: float, rule: ScaleSearch) -> ScaleChoice:
-    """The scale that follows from all looks: that of the best, set right by the objects found there."""
+    """The scale that follows from all looks: half-way between the best and what its objects say."""
     best = best_look(looks, own, rule)
     if best is None or misfit(best, own, rule) > math.log2(rule.unsure):
         return ScaleChoice(1.0, UNSURE, weak=True)
-    scale = best.scale * min(max(own / best.diameter, 1 / STEP), STEP)
+    scale = best.scale * math.sqrt(min(max(own / best.diameter, 1 / STEP), STEP))
+    reason = f"objects of about {own / scale:.0f} px"
     if 1 / rule.near <= scale <= rule.near:
         scale = 1.0
-    return ScaleChoice(round(scale, 3), f"objects of about {best.diameter / best.scale:.0f} px")
+    return ScaleChoice(round(scale, 3), reason)
 
 
 def typical_diameter(areas: NDArray[np.int64]) -> float:
-    """The diameter (px) of discs of these areas; half of all diameters, laid end to end, are larger ones.
+    """The diameter (px) of a disc of the mean area.
 
-    The plain median is misled by the pieces into which objects fall that are shown too large.
+    The median is misled by the many small pieces into which objects fall that are shown too large.
     """
-    diameters = np.sort(2 * np.sqrt(areas / np.pi))
-    if diameters.size == 0:
-        return 0.0
-    reached = np.cumsum(diameters)
-    return float(diameters[np.searchsorted(reached, reached[-1] / 2)])
+    return 2 * math.sqrt(float(areas.mean()) / math.pi) if areas.size else 0.0
 
 
 # --------------------------------------------------------------------- the looks

@@ -15,7 +15,7 @@ from napari_unetpp.engine.collect import invalid_pixels, read_as
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.normalise import NormStats, clean_plane, to_input
 from napari_unetpp.engine.sampling import choose_scale, resample, resample_labels
-from napari_unetpp.engine.scale import check_range, check_size
+from napari_unetpp.engine.scale import check_range, check_size, scale_number
 from napari_unetpp.files.corrections import check_plane
 from napari_unetpp.train.labels import IGNORE
 from napari_unetpp.train.targets import boundary_map, object_maps
@@ -71,17 +71,18 @@ def read_alike(
     planes: Sequence[LabelledPlane],
     info: ModelInfo,
     *,
-    scale: float | None = None,
+    scale: float | Literal["auto"] = "auto",
     diameter: float | None = None,
     range: tuple[float, float] | None = None,
 ) -> tuple[LabelledPlane, ...]:
-    """All planes with the scale, or the one that a diameter (px) gives, and the range; None: as they are."""
-    check_size(info, scale=scale, diameter=diameter)
+    """All planes with the scale, or that of a diameter (px), and the range; what is not given stays."""
+    number = scale_number(scale)
+    check_size(info, scale=number, diameter=diameter)
     limits = check_range(range)
     if diameter is not None:
-        scale = choose_scale(info.sampling, (1, 1), diameter=diameter)
+        number = choose_scale(info.sampling, (1, 1), diameter=diameter)
     return tuple(
-        replace(p, scale=p.scale if scale is None else scale, range=limits or p.range) for p in planes
+        replace(p, scale=p.scale if number is None else number, range=limits or p.range) for p in planes
     )
 
 

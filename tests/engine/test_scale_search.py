@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from napari_unetpp._types import NetConfig, Region, ScaleSearch
+from napari_unetpp._types import NetConfig, Region, ScaleChoice, ScaleSearch
 from napari_unetpp.api import load_model
 from napari_unetpp.engine import scale_search
 from napari_unetpp.engine.collect import predict_maps
@@ -61,14 +61,16 @@ def test_what_follows_from_looks(case, looks, scale):
         assert choice.scale == 1.0
 
 
-def test_the_reason_names_the_size():
-    assert choose([Look(0.354, 0.4, 20.5)], OWN, RULE).reason == "objects of about 58 px"
+def test_the_reason_names_the_size_that_the_scale_stands_for():
+    """So that ``--diameter`` with it gives the same; near 1 it is what was found."""
+    assert choose([Look(0.354, 0.4, 20.5)], OWN, RULE) == ScaleChoice(0.35, "objects of about 57 px")
+    assert choose([Look(1, 0.4, 17)], OWN, RULE) == ScaleChoice(1.0, "objects of about 18 px")
 
 
-def test_pieces_hardly_move_the_typical_diameter():
-    whole = np.full(10, 314)  # discs of 20 px
-    pieces = np.full(12, 30)
-    assert typical_diameter(np.concatenate([whole, pieces])) == pytest.approx(20, abs=0.1)
+def test_pieces_move_the_typical_diameter_less_than_the_median():
+    whole, pieces = np.full(10, 314), np.full(12, 30)  # discs of 20 px, and of 6
+    assert typical_diameter(np.concatenate([whole, pieces])) > 14
+    assert typical_diameter(whole) == pytest.approx(20, abs=0.1)
     assert typical_diameter(np.empty(0, int)) == 0
 
 
