@@ -118,7 +118,7 @@ def measure_image(
         scales = [1.0, choice.scale, true, *(scale / factor for scale in PYRAMID)]
         one, found, at_true, *others = (counts(evaluator, image, labels, s, level) for s in scales)
         best = max((one, found, at_true, *others), key=lambda each: ap50([each]))
-        unsure = choice.reason == scale_search.UNSURE
+        unsure = choice.weak
         looks = [(look.scale, look.uncertainty, look.diameter) for look in LOOKS]
         LOOKS.clear()
         yield Case(name, pair.stem, factor, true, choice.scale, unsure, looks, one, found, at_true, best)

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from napari_unetpp._types import NetConfig, Region, ScaleChoice, ScaleSearch
+from napari_unetpp._types import NetConfig, Normalisation, Region, ScaleChoice, ScaleSearch
 from napari_unetpp.api import load_model
 from napari_unetpp.engine import scale_search
 from napari_unetpp.engine.collect import predict_maps
@@ -167,6 +168,13 @@ def test_where_nothing_is_1_is_kept(nuclei, case):
     }[case]
     choice = search(nuclei, plane)
     assert (choice.scale, choice.reason) == (1.0, UNSURE)
+
+
+@pytest.mark.parametrize("grain", [1, 2, 5])
+def test_smooth_noise_has_no_scale_where_the_range_is_robust(nuclei, grain):
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(100, 30, (200, 220)), grain)
+    choice = search_scale(nuclei, noise, measure(noise, Normalisation(rule="robust")))
+    assert choice == ScaleChoice(1.0, UNSURE, weak=True)
 
 
 def test_stopped_is_1(nuclei):
