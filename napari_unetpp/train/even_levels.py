@@ -55,11 +55,12 @@ def shift_maps(predicted: Sequence[Predicted], shifts: Shifts) -> list[Predicted
     def one(p: Predicted) -> Predicted:
         maps = p.maps.copy()
         for level, outputs in shifts.items():
+            place = p.levels.index(level)
             for output, shift in outputs.items():
-                seen = p.level(level)[output]
+                seen = p.maps[place, output].astype(np.float32)
                 # The sigmoid of a shifted logit, written without the logit, which 0 and 1 do not have.
-                raised = seen * np.exp(shift)
-                maps[p.levels.index(level), output] = raised / (1 - seen + raised)
+                raised = seen * np.float32(np.exp(shift))
+                maps[place, output] = raised / (1 - seen + raised)
         return replace(p, maps=maps)
 
     return [one(p) for p in predicted]

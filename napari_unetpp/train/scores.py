@@ -64,9 +64,9 @@ def match_objects(predicted: NDArray[Any], truth: NDArray[Any], ignore: Bools | 
     """One-to-one matches at IoU > 0.5 (Schmidt et al., StarDist, MICCAI 2018, section 3)."""
     if ignore is not None:
         predicted, truth = np.where(ignore, 0, predicted), np.where(ignore, 0, truth)
-    p, predicted_size = _consecutive(predicted)
-    t, truth_size = _consecutive(truth)
-    return count_matches(*common_pixels(p.ravel(), t.ravel()), predicted_size, truth_size)
+    p, predicted_size = sized(predicted)
+    t, truth_size = sized(truth)
+    return count_matches(*common_pixels(p, t), predicted_size, truth_size)
 
 
 def common_pixels(
@@ -104,9 +104,10 @@ def count_matches(
     return Matches(hits, objects[0] - hits, objects[1] - hits)
 
 
-def _consecutive(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Labels renumbered 0..n with 0 kept as background, and the pixels of each."""
-    values, inverse = np.unique(np.append(labels.ravel(), 0), return_inverse=True)
-    assert values[0] == 0, "labels are not negative"
-    numbered = inverse[:-1].reshape(labels.shape)
-    return numbered, np.bincount(numbered.ravel(), minlength=values.size)
+def sized(labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Numbers (N,) of flat labels and the pixels of each; huge numbers become small ones, 0 stays 0."""
+    flat = labels.ravel()
+    if flat.max(initial=0) > flat.size:
+        flat = np.unique(np.append(flat, 0), return_inverse=True)[1][:-1]
+    numbers = flat.astype(np.intp)
+    return numbers, np.bincount(numbers, minlength=1)
