@@ -36,21 +36,26 @@ Black borders and empty places are rarely labelled; that they hold nothing is al
 HOLD = 0.25
 """Weight with which separating outputs are held to the parent where they cannot be learned."""
 
+AT_CAP = 0.95
+"""From this edge distance on an object may be deeper than the map says."""
+
 NOTHING_THERE = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0])[:, None, None]
 """Labels, known, whole, open and held of a covered area: background for certain."""
 
 
 @dataclass(frozen=True, eq=False)
 class LessonBatch:
-    """One batch; all maps have shape (N, K, Y, X).
+    """One batch; what the labels say has shape (N, K, Y, X).
 
     Attributes
     ----------
     image : Tensor of shape (N, C, Y, X)
     target, weight : Tensor
         What the labels say, and 1 where they say it.
-    teacher, soft : Tensor
-        What the parent says, and how much it counts.
+    teacher : Tensor of shape (N, M, Y, X)
+        What the parent says (see `train.teacher.Teacher`).
+    soft : Tensor
+        How much the parent counts.
     """
 
     image: Tensor
@@ -58,6 +63,14 @@ class LessonBatch:
     weight: Tensor
     teacher: Tensor
     soft: Tensor
+
+    def word(self, head: int) -> Tensor:
+        """What the parent says to the head with this index (N, K, Y, X): classes to all, maps to its own."""
+        separating = self.target.shape[1] - 1
+        if self.teacher.shape[1] == separating + 1:
+            return self.teacher
+        first = 1 + head * separating
+        return torch.cat([self.teacher[:, :1], self.teacher[:, first : first + separating]], dim=1)
 
     def to(self, device: str) -> LessonBatch:
         """The same batch on another device."""
@@ -71,8 +84,8 @@ class LessonSource:
     Parameters
     ----------
     lessons : sequence of Lesson
-    teachers : sequence of ndarray of float32, shape (K, Y, X)
-        The parent's maps of every lesson.
+    teachers : sequence of ndarray of float32, shape (M, Y, X)
+        The parent's maps of every lesson (`Teacher.maps`).
     soft : sequence of float
         How much the parent counts in the open part of every lesson.
     info : ModelInfo
@@ -106,7 +119,7 @@ class LessonSource:
     def _patch(self, size: int, *, augment: bool) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         n = int(self.usable[self.rng.choice(len(self.usable), p=self._chance)])
         shape = self._hard[n].shape[-2:]
-        grid = self._grid(self._centre(n, size, shape), size, shape, augment=augment)
+        grid, zoom = self._grid(self._centre(n, size, shape), size, shape, augment=augment)
         smooth = F.grid_sample(
             self._smooth[n], grid, mode="bilinear", padding_mode="reflection", align_corners=False
         )[0]
@@ -114,12 +127,22 @@ class LessonSource:
             self._hard[n], grid, mode="nearest", padding_mode="reflection", align_corners=False
         )[0]
         channels = self.info.net.in_channels
-        image, teacher = smooth[:channels], smooth[channels:]
+        image, teacher = smooth[:channels], self._magnified(smooth[channels:], zoom)
         if augment:
             image = self._recolour(image)
             if self.rng.random() < COVERED:
                 image, teacher, hard = self._cover(image, teacher, hard)
         return image, *self._maps(n, teacher, hard)
+
+    def _magnified(self, teacher: Tensor, zoom: float) -> Tensor:
+        """The parent's maps (M, Y, X) in the pixels of a magnified patch; what is at the cap stays there."""
+        if "edge_distance" not in self.info.outputs or zoom == 1:
+            return teacher
+        maps = len(self.info.outputs) - 1
+        is_distance = torch.tensor([name == "edge_distance" for name in self.info.outputs[1:]])
+        counted = torch.cat([torch.tensor([False]), is_distance.repeat((len(teacher) - 1) // maps)])
+        scaled = (teacher * zoom).clamp(max=1)
+        return torch.where(counted[:, None, None] & (teacher < AT_CAP), scaled, teacher)
 
     def _cover(self, image: Tensor, teacher: Tensor, hard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Make a part of a patch, up to a straight edge, an even area in which there is nothing."""
@@ -150,8 +173,10 @@ class LessonSource:
             centre.append(float(np.round(np.clip(near, low, high))))
         return centre[0], centre[1]
 
-    def _grid(self, centre: tuple[float, float], size: int, shape: Sequence[int], *, augment: bool) -> Tensor:
-        """Sampling positions (1, size, size, 2) around a pixel corner, as `grid_sample` counts."""
+    def _grid(
+        self, centre: tuple[float, float], size: int, shape: Sequence[int], *, augment: bool
+    ) -> tuple[Tensor, float]:
+        """Sampling positions (1, size, size, 2) around a pixel corner, and how much they magnify."""
         rng = self.rng
         quarter, mirrored, turned = rng.integers(4), rng.random() < 0.5, rng.random() < TURNED
         angle, zoom = rng.uniform(-np.pi, np.pi), np.exp(rng.uniform(*np.log(ZOOM)))
@@ -165,7 +190,7 @@ class LessonSource:
         offsets = np.arange(size) - (size - 1) / 2
         yx = np.stack(np.meshgrid(offsets, offsets, indexing="ij"), axis=-1) @ matrix.T + np.array(centre)
         xy = 2 * yx[..., ::-1] / np.array([shape[1], shape[0]]) - 1
-        return torch.from_numpy(xy.astype(np.float32))[None]
+        return torch.from_numpy(xy.astype(np.float32))[None], float(zoom)
 
     def _recolour(self, image: Tensor) -> Tensor:
         """Brightness, contrast, gamma and noise of one image (C, Y, X)."""
@@ -180,7 +205,7 @@ class LessonSource:
         return image.clamp(-0.5, 2.0)
 
     def _maps(self, n: int, teacher: Tensor, hard: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Target, weight, teacher and soft weight, (K, Y, X) each."""
+        """Target, weight (K, Y, X), teacher (M, Y, X) and soft weight (K, Y, X)."""
         outputs = self.info.outputs
         labels, known, whole, open_, held = hard[:, None]  # (1, Y, X) each
         soft = self.soft[n] * open_
@@ -207,7 +232,7 @@ def _pixels_by_class(lesson: Lesson, info: ModelInfo) -> list[NDArray[np.int64]]
 
 
 def _smooth_layers(lesson: Lesson, teacher: NDArray[np.float32]) -> Tensor:
-    """(1, C + K, Y, X): image, teacher."""
+    """(1, C + M, Y, X): image, teacher."""
     return torch.from_numpy(np.concatenate([lesson.image, teacher]))[None]
 
 
