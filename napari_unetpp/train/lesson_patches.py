@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_unetpp._types import ModelInfo
+from napari_unetpp._types import EDGE_CAP, ModelInfo
 from napari_unetpp.train.corrections import Lesson
 from napari_unetpp.train.lesson_targets import separating_targets
 
@@ -35,6 +35,12 @@ Black borders and empty places are rarely labelled; that they hold nothing is al
 
 HOLD = 0.25
 """Weight with which separating outputs are held to the parent where they cannot be learned."""
+
+AROUND = EDGE_CAP - 1
+"""Pixels around a patch that decide about its targets."""
+
+AT_CAP = 0.95
+"""An edge distance from which an object may be deeper than the cap."""
 
 NOTHING_THERE = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0])[:, None, None]
 """Labels, known, whole, open and held of a covered area: background for certain."""
@@ -100,13 +106,16 @@ class LessonSource:
     def batch(self, count: int, size: int, *, augment: bool = True) -> LessonBatch:
         """`count` patches of `size` x `size` px."""
         parts = [self._patch(size, augment=augment) for _ in range(count)]
-        image, *maps = (torch.stack([p[k] for p in parts]) for k in range(5))
+        inner = (..., slice(AROUND, -AROUND), slice(AROUND, -AROUND))
+        image, *maps = (torch.stack([p[k][inner] for p in parts]) for k in range(5))
         return LessonBatch(image.contiguous(memory_format=torch.channels_last), *maps)
 
     def _patch(self, size: int, *, augment: bool) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """The parts of a `LessonBatch`, with `AROUND` on each side."""
         n = int(self.usable[self.rng.choice(len(self.usable), p=self._chance)])
         shape = self._hard[n].shape[-2:]
-        grid = self._grid(self._centre(n, size, shape), size, shape, augment=augment)
+        centre = self._centre(n, size, shape)
+        grid, zoom = self._grid(centre, size + 2 * AROUND, shape, augment=augment)
         smooth = F.grid_sample(
             self._smooth[n], grid, mode="bilinear", padding_mode="reflection", align_corners=False
         )[0]
@@ -114,12 +123,17 @@ class LessonSource:
             self._hard[n], grid, mode="nearest", padding_mode="reflection", align_corners=False
         )[0]
         channels = self.info.net.in_channels
-        image, teacher = smooth[:channels], smooth[channels:]
+        image, teacher = smooth[:channels], self._magnified(smooth[channels:], zoom)
         if augment:
             image = self._recolour(image)
             if self.rng.random() < COVERED:
                 image, teacher, hard = self._cover(image, teacher, hard)
         return image, *self._maps(n, teacher, hard)
+
+    def _magnified(self, teacher: Tensor, zoom: float) -> Tensor:
+        """The parent's maps in the pixels of a patch that is magnified; a distance at the cap stays there."""
+        pixels = torch.tensor([name == "edge_distance" for name in self.info.outputs])[:, None, None]
+        return torch.where(pixels & (teacher < AT_CAP), (teacher * zoom).clamp(max=1), teacher)
 
     def _cover(self, image: Tensor, teacher: Tensor, hard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Make a part of a patch, up to a straight edge, an even area in which there is nothing."""
@@ -150,8 +164,10 @@ class LessonSource:
             centre.append(float(np.round(np.clip(near, low, high))))
         return centre[0], centre[1]
 
-    def _grid(self, centre: tuple[float, float], size: int, shape: Sequence[int], *, augment: bool) -> Tensor:
-        """Sampling positions (1, size, size, 2) around a pixel corner, as `grid_sample` counts."""
+    def _grid(
+        self, centre: tuple[float, float], size: int, shape: Sequence[int], *, augment: bool
+    ) -> tuple[Tensor, float]:
+        """Sampling positions (1, size, size, 2) around a pixel corner, and the magnification."""
         rng = self.rng
         quarter, mirrored, turned = rng.integers(4), rng.random() < 0.5, rng.random() < TURNED
         angle, zoom = rng.uniform(-np.pi, np.pi), np.exp(rng.uniform(*np.log(ZOOM)))
@@ -165,7 +181,7 @@ class LessonSource:
         offsets = np.arange(size) - (size - 1) / 2
         yx = np.stack(np.meshgrid(offsets, offsets, indexing="ij"), axis=-1) @ matrix.T + np.array(centre)
         xy = 2 * yx[..., ::-1] / np.array([shape[1], shape[0]]) - 1
-        return torch.from_numpy(xy.astype(np.float32))[None]
+        return torch.from_numpy(xy.astype(np.float32))[None], float(zoom)
 
     def _recolour(self, image: Tensor) -> Tensor:
         """Brightness, contrast, gamma and noise of one image (C, Y, X)."""
@@ -185,7 +201,8 @@ class LessonSource:
         labels, known, whole, open_, held = hard[:, None]  # (1, Y, X) each
         soft = self.soft[n] * open_
         if self.info.task == "instances":
-            maps, certain = separating_targets(outputs[1:], labels[None], known[None])
+            # Beside a whole object the copy holds something else: that it ends there was seen and left.
+            maps, certain = separating_targets(outputs[1:], labels[None], (known + open_)[None])
             learned = certain[0] * whole
             target = torch.cat([(labels > 0).float(), maps[0]])
             return (

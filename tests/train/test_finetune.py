@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -62,7 +64,7 @@ def cells(data_root) -> list[LabelledPlane]:  # type: ignore[no-untyped-def]
     pairs = read_pairs(data_root / "cells_phase" / "train")[:20:4]
     window = (slice(300, 300 + SIDE), slice(300, 300 + SIDE))
     return [
-        LabelledPlane(p.stem, read_image(p.image)[window], read_label(p.label)[window], "reviewed")
+        LabelledPlane(p.stem, read_image(p.image)[window], read_label(p.label)[window], "reviewed", scale=1.0)
         for p in pairs
     ]
 
@@ -184,10 +186,16 @@ def test_stop_before_the_first_step_gives_the_parent(
     assert all(torch.equal(done.tensors[name], tensor.half().float()) for name, tensor in parent.items())
 
 
-def test_seconds_end_the_run(tiny_model: ModelInfo, cells: list[LabelledPlane]) -> None:
+def test_seconds_end_the_run(
+    tiny_model: ModelInfo, cells: list[LabelledPlane], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock on which every look at it takes a tenth of a second."""
+    ticks = itertools.count()
+    clock = SimpleNamespace(monotonic=lambda: next(ticks) / 10)
+    monkeypatch.setattr("napari_unetpp.train.finetune.time", clock)
     request = FinetuneRequest(tiny_model, tuple(cells[:1]), seconds=3.0, device="cpu")
     *_, done = finetune(request, recipe=SMALL)
-    assert isinstance(done, FinetuneDone) and not done.stopped and done.steps > 0 and done.seconds < 6
+    assert isinstance(done, FinetuneDone) and not done.stopped and done.steps > 2 and 2 < done.seconds < 4
 
 
 # ------------------------------------------------------------ learning
