@@ -40,7 +40,7 @@ AROUND = EDGE_CAP - 1
 """Pixels around a patch that decide about its targets."""
 
 AT_CAP = 0.95
-"""An edge distance from which an object may be deeper than the cap."""
+"""From this edge distance on an object may be deeper than the map says."""
 
 NOTHING_THERE = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0])[:, None, None]
 """Labels, known, whole, open and held of a covered area: background for certain."""
@@ -48,15 +48,17 @@ NOTHING_THERE = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0])[:, None, None]
 
 @dataclass(frozen=True, eq=False)
 class LessonBatch:
-    """One batch; all maps have shape (N, K, Y, X).
+    """One batch; what the labels say has shape (N, K, Y, X).
 
     Attributes
     ----------
     image : Tensor of shape (N, C, Y, X)
     target, weight : Tensor
         What the labels say, and 1 where they say it.
-    teacher, soft : Tensor
-        What the parent says, and how much it counts.
+    teacher : Tensor of shape (N, M, Y, X)
+        What the parent says (see `train.teacher.Teacher`).
+    soft : Tensor
+        How much the parent counts.
     """
 
     image: Tensor
@@ -64,6 +66,14 @@ class LessonBatch:
     weight: Tensor
     teacher: Tensor
     soft: Tensor
+
+    def word(self, head: int) -> Tensor:
+        """What the parent says to the head with this index (N, K, Y, X): classes to all, maps to its own."""
+        separating = self.target.shape[1] - 1
+        if self.teacher.shape[1] == separating + 1:
+            return self.teacher
+        first = 1 + head * separating
+        return torch.cat([self.teacher[:, :1], self.teacher[:, first : first + separating]], dim=1)
 
     def to(self, device: str) -> LessonBatch:
         """The same batch on another device."""
@@ -77,8 +87,8 @@ class LessonSource:
     Parameters
     ----------
     lessons : sequence of Lesson
-    teachers : sequence of ndarray of float32, shape (K, Y, X)
-        The parent's maps of every lesson.
+    teachers : sequence of ndarray of float32, shape (M, Y, X)
+        The parent's maps of every lesson (`Teacher.maps`).
     soft : sequence of float
         How much the parent counts in the open part of every lesson.
     info : ModelInfo
@@ -131,9 +141,14 @@ class LessonSource:
         return image, *self._maps(n, teacher, hard)
 
     def _magnified(self, teacher: Tensor, zoom: float) -> Tensor:
-        """The parent's maps in the pixels of a patch that is magnified; a distance at the cap stays there."""
-        pixels = torch.tensor([name == "edge_distance" for name in self.info.outputs])[:, None, None]
-        return torch.where(pixels & (teacher < AT_CAP), (teacher * zoom).clamp(max=1), teacher)
+        """The parent's maps (M, Y, X) in the pixels of a magnified patch; what is at the cap stays there."""
+        if "edge_distance" not in self.info.outputs or zoom == 1:
+            return teacher
+        maps = len(self.info.outputs) - 1
+        is_distance = torch.tensor([name == "edge_distance" for name in self.info.outputs[1:]])
+        counted = torch.cat([torch.tensor([False]), is_distance.repeat((len(teacher) - 1) // maps)])
+        scaled = (teacher * zoom).clamp(max=1)
+        return torch.where(counted[:, None, None] & (teacher < AT_CAP), scaled, teacher)
 
     def _cover(self, image: Tensor, teacher: Tensor, hard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Make a part of a patch, up to a straight edge, an even area in which there is nothing."""
@@ -167,7 +182,7 @@ class LessonSource:
     def _grid(
         self, centre: tuple[float, float], size: int, shape: Sequence[int], *, augment: bool
     ) -> tuple[Tensor, float]:
-        """Sampling positions (1, size, size, 2) around a pixel corner, and the magnification."""
+        """Sampling positions (1, size, size, 2) around a pixel corner, and how much they magnify."""
         rng = self.rng
         quarter, mirrored, turned = rng.integers(4), rng.random() < 0.5, rng.random() < TURNED
         angle, zoom = rng.uniform(-np.pi, np.pi), np.exp(rng.uniform(*np.log(ZOOM)))
@@ -196,7 +211,7 @@ class LessonSource:
         return image.clamp(-0.5, 2.0)
 
     def _maps(self, n: int, teacher: Tensor, hard: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Target, weight, teacher and soft weight, (K, Y, X) each."""
+        """Target, weight (K, Y, X), teacher (M, Y, X) and soft weight (K, Y, X)."""
         outputs = self.info.outputs
         labels, known, whole, open_, held = hard[:, None]  # (1, Y, X) each
         soft = self.soft[n] * open_
@@ -224,7 +239,7 @@ def _pixels_by_class(lesson: Lesson, info: ModelInfo) -> list[NDArray[np.int64]]
 
 
 def _smooth_layers(lesson: Lesson, teacher: NDArray[np.float32]) -> Tensor:
-    """(1, C + K, Y, X): image, teacher."""
+    """(1, C + M, Y, X): image, teacher."""
     return torch.from_numpy(np.concatenate([lesson.image, teacher]))[None]
 
 
