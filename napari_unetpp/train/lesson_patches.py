@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_unetpp._types import ModelInfo
+from napari_unetpp._types import EDGE_CAP, ModelInfo
 from napari_unetpp.train.corrections import Lesson
 from napari_unetpp.train.lesson_targets import separating_targets
 
@@ -35,6 +35,9 @@ Black borders and empty places are rarely labelled; that they hold nothing is al
 
 HOLD = 0.25
 """Weight with which separating outputs are held to the parent where they cannot be learned."""
+
+AROUND = EDGE_CAP - 1
+"""Pixels around a patch that decide about its targets."""
 
 AT_CAP = 0.95
 """From this edge distance on an object may be deeper than the map says."""
@@ -113,13 +116,16 @@ class LessonSource:
     def batch(self, count: int, size: int, *, augment: bool = True) -> LessonBatch:
         """`count` patches of `size` x `size` px."""
         parts = [self._patch(size, augment=augment) for _ in range(count)]
-        image, *maps = (torch.stack([p[k] for p in parts]) for k in range(5))
+        inner = (..., slice(AROUND, -AROUND), slice(AROUND, -AROUND))
+        image, *maps = (torch.stack([p[k][inner] for p in parts]) for k in range(5))
         return LessonBatch(image.contiguous(memory_format=torch.channels_last), *maps)
 
     def _patch(self, size: int, *, augment: bool) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """The parts of a `LessonBatch`, with `AROUND` on each side."""
         n = int(self.usable[self.rng.choice(len(self.usable), p=self._chance)])
         shape = self._hard[n].shape[-2:]
-        grid, zoom = self._grid(self._centre(n, size, shape), size, shape, augment=augment)
+        centre = self._centre(n, size, shape)
+        grid, zoom = self._grid(centre, size + 2 * AROUND, shape, augment=augment)
         smooth = F.grid_sample(
             self._smooth[n], grid, mode="bilinear", padding_mode="reflection", align_corners=False
         )[0]
@@ -210,7 +216,8 @@ class LessonSource:
         labels, known, whole, open_, held = hard[:, None]  # (1, Y, X) each
         soft = self.soft[n] * open_
         if self.info.task == "instances":
-            maps, certain = separating_targets(outputs[1:], labels[None], known[None])
+            # Beside a whole object the copy holds something else: that it ends there was seen and left.
+            maps, certain = separating_targets(outputs[1:], labels[None], (known + open_)[None])
             learned = certain[0] * whole
             target = torch.cat([(labels > 0).float(), maps[0]])
             return (

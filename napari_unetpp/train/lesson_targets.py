@@ -23,7 +23,7 @@ def separating_targets(names: Sequence[str], labels: Tensor, known: Tensor) -> t
     labels : Tensor of shape (N, 1, Y, X)
         Object numbers below 2**24, 0 is background. What stands at unknown pixels does not matter.
     known : Tensor of shape (N, 1, Y, X)
-        1 where the labels are true, else 0.
+        1 where the labels are true, or stand for what the user saw and left; else 0.
 
     Returns
     -------

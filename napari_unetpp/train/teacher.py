@@ -140,7 +140,8 @@ def _said(looker: Looker, lesson: Lesson, tile: Region) -> Maps:
     """Maps (M, h, w) of one tile."""
     info, level = looker.info, looker.info.recommended_level
     if len(info.outputs) == 1 or info.task == "semantic":
-        return looker.maps(lesson, tile, level)[-1]
+        classes: Maps = looker.maps(lesson, tile, level)[-1]
+        return classes
     maps = looker.maps(lesson, tile, info.net.depth)  # (levels, K, h, w)
     foreground = maps[info.net.levels.index(level), :1]
     said: Maps = np.concatenate([foreground, maps[:, 1:].reshape(-1, *tile.shape)])

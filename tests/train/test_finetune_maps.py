@@ -125,7 +125,6 @@ def test_old_separating_outputs_stay_on_an_image_that_was_not_seen(
     before = maps_of(old_model, parent.load_network(old_model), unseen)
     after = maps_of(old_model, network(done.info, dict(done.tensors)), unseen)
     change = np.abs(after - before).mean(axis=(0, 2, 3))
-    print(change)
     assert change[0] > 0.02, "the class was learned"
     assert change[1:].max() < 0.02
 
