@@ -39,13 +39,12 @@ class LessonLoss(nn.Module):
 
     def forward(self, heads: Sequence[Tensor], batch: LessonBatch) -> Tensor:
         """Loss (scalar) for logits (N, K, Y, X) of every head."""
-        losses = [self.one_head(logits.float(), batch, batch.word(n)) for n, logits in enumerate(heads)]
-        return torch.stack(losses).mean()
+        return torch.stack([self.one_head(logits.float(), batch) for logits in heads]).mean()
 
-    def one_head(self, logits: Tensor, batch: LessonBatch, word: Tensor) -> Tensor:
-        """Loss (scalar) of one head, to which the parent says `word`."""
+    def one_head(self, logits: Tensor, batch: LessonBatch) -> Tensor:
+        """Loss (scalar) of one head."""
         known, open_ = batch.weight, (batch.soft > 0).float()
-        target = torch.where(known > 0, batch.target, word)
+        target = torch.where(known > 0, batch.target, batch.teacher)
         weight = CERTAIN * known + batch.soft
         total = (CERTAIN * known + open_).sum(dim=(0, 2, 3)).clamp(min=1.0)
         if self.task == "semantic" and logits.shape[1] > 1:

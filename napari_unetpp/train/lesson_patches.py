@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_unetpp._types import EDGE_CAP, ModelInfo
+from napari_unetpp._types import ModelInfo
 from napari_unetpp.train.corrections import Lesson
 from napari_unetpp.train.lesson_targets import separating_targets
 
@@ -36,29 +36,21 @@ Black borders and empty places are rarely labelled; that they hold nothing is al
 HOLD = 0.25
 """Weight with which separating outputs are held to the parent where they cannot be learned."""
 
-AROUND = EDGE_CAP - 1
-"""Pixels around a patch that decide about its targets."""
-
-AT_CAP = 0.95
-"""From this edge distance on an object may be deeper than the map says."""
-
 NOTHING_THERE = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0])[:, None, None]
 """Labels, known, whole, open and held of a covered area: background for certain."""
 
 
 @dataclass(frozen=True, eq=False)
 class LessonBatch:
-    """One batch; what the labels say has shape (N, K, Y, X).
+    """One batch; all maps have shape (N, K, Y, X).
 
     Attributes
     ----------
     image : Tensor of shape (N, C, Y, X)
     target, weight : Tensor
         What the labels say, and 1 where they say it.
-    teacher : Tensor of shape (N, M, Y, X)
-        What the parent says (see `train.teacher.Teacher`).
-    soft : Tensor
-        How much the parent counts.
+    teacher, soft : Tensor
+        What the parent says, and how much it counts.
     """
 
     image: Tensor
@@ -66,14 +58,6 @@ class LessonBatch:
     weight: Tensor
     teacher: Tensor
     soft: Tensor
-
-    def word(self, head: int) -> Tensor:
-        """What the parent says to the head with this index (N, K, Y, X): classes to all, maps to its own."""
-        separating = self.target.shape[1] - 1
-        if self.teacher.shape[1] == separating + 1:
-            return self.teacher
-        first = 1 + head * separating
-        return torch.cat([self.teacher[:, :1], self.teacher[:, first : first + separating]], dim=1)
 
     def to(self, device: str) -> LessonBatch:
         """The same batch on another device."""
@@ -87,8 +71,8 @@ class LessonSource:
     Parameters
     ----------
     lessons : sequence of Lesson
-    teachers : sequence of ndarray of float32, shape (M, Y, X)
-        The parent's maps of every lesson (`Teacher.maps`).
+    teachers : sequence of ndarray of float32, shape (K, Y, X)
+        The parent's maps of every lesson.
     soft : sequence of float
         How much the parent counts in the open part of every lesson.
     info : ModelInfo
@@ -116,16 +100,13 @@ class LessonSource:
     def batch(self, count: int, size: int, *, augment: bool = True) -> LessonBatch:
         """`count` patches of `size` x `size` px."""
         parts = [self._patch(size, augment=augment) for _ in range(count)]
-        inner = (..., slice(AROUND, -AROUND), slice(AROUND, -AROUND))
-        image, *maps = (torch.stack([p[k][inner] for p in parts]) for k in range(5))
+        image, *maps = (torch.stack([p[k] for p in parts]) for k in range(5))
         return LessonBatch(image.contiguous(memory_format=torch.channels_last), *maps)
 
     def _patch(self, size: int, *, augment: bool) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """The parts of a `LessonBatch`, with `AROUND` on each side."""
         n = int(self.usable[self.rng.choice(len(self.usable), p=self._chance)])
         shape = self._hard[n].shape[-2:]
-        centre = self._centre(n, size, shape)
-        grid, zoom = self._grid(centre, size + 2 * AROUND, shape, augment=augment)
+        grid = self._grid(self._centre(n, size, shape), size, shape, augment=augment)
         smooth = F.grid_sample(
             self._smooth[n], grid, mode="bilinear", padding_mode="reflection", align_corners=False
         )[0]
@@ -133,22 +114,12 @@ class LessonSource:
             self._hard[n], grid, mode="nearest", padding_mode="reflection", align_corners=False
         )[0]
         channels = self.info.net.in_channels
-        image, teacher = smooth[:channels], self._magnified(smooth[channels:], zoom)
+        image, teacher = smooth[:channels], smooth[channels:]
         if augment:
             image = self._recolour(image)
             if self.rng.random() < COVERED:
                 image, teacher, hard = self._cover(image, teacher, hard)
         return image, *self._maps(n, teacher, hard)
-
-    def _magnified(self, teacher: Tensor, zoom: float) -> Tensor:
-        """The parent's maps (M, Y, X) in the pixels of a magnified patch; what is at the cap stays there."""
-        if "edge_distance" not in self.info.outputs or zoom == 1:
-            return teacher
-        maps = len(self.info.outputs) - 1
-        is_distance = torch.tensor([name == "edge_distance" for name in self.info.outputs[1:]])
-        counted = torch.cat([torch.tensor([False]), is_distance.repeat((len(teacher) - 1) // maps)])
-        scaled = (teacher * zoom).clamp(max=1)
-        return torch.where(counted[:, None, None] & (teacher < AT_CAP), scaled, teacher)
 
     def _cover(self, image: Tensor, teacher: Tensor, hard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Make a part of a patch, up to a straight edge, an even area in which there is nothing."""
@@ -179,10 +150,8 @@ class LessonSource:
             centre.append(float(np.round(np.clip(near, low, high))))
         return centre[0], centre[1]
 
-    def _grid(
-        self, centre: tuple[float, float], size: int, shape: Sequence[int], *, augment: bool
-    ) -> tuple[Tensor, float]:
-        """Sampling positions (1, size, size, 2) around a pixel corner, and how much they magnify."""
+    def _grid(self, centre: tuple[float, float], size: int, shape: Sequence[int], *, augment: bool) -> Tensor:
+        """Sampling positions (1, size, size, 2) around a pixel corner, as `grid_sample` counts."""
         rng = self.rng
         quarter, mirrored, turned = rng.integers(4), rng.random() < 0.5, rng.random() < TURNED
         angle, zoom = rng.uniform(-np.pi, np.pi), np.exp(rng.uniform(*np.log(ZOOM)))
@@ -196,7 +165,7 @@ class LessonSource:
         offsets = np.arange(size) - (size - 1) / 2
         yx = np.stack(np.meshgrid(offsets, offsets, indexing="ij"), axis=-1) @ matrix.T + np.array(centre)
         xy = 2 * yx[..., ::-1] / np.array([shape[1], shape[0]]) - 1
-        return torch.from_numpy(xy.astype(np.float32))[None], float(zoom)
+        return torch.from_numpy(xy.astype(np.float32))[None]
 
     def _recolour(self, image: Tensor) -> Tensor:
         """Brightness, contrast, gamma and noise of one image (C, Y, X)."""
@@ -211,13 +180,12 @@ class LessonSource:
         return image.clamp(-0.5, 2.0)
 
     def _maps(self, n: int, teacher: Tensor, hard: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Target, weight (K, Y, X), teacher (M, Y, X) and soft weight (K, Y, X)."""
+        """Target, weight, teacher and soft weight, (K, Y, X) each."""
         outputs = self.info.outputs
         labels, known, whole, open_, held = hard[:, None]  # (1, Y, X) each
         soft = self.soft[n] * open_
         if self.info.task == "instances":
-            # Beside a whole object the copy holds something else: that it ends there was seen and left.
-            maps, certain = separating_targets(outputs[1:], labels[None], (known + open_)[None])
+            maps, certain = separating_targets(outputs[1:], labels[None], known[None])
             learned = certain[0] * whole
             target = torch.cat([(labels > 0).float(), maps[0]])
             return (
@@ -239,7 +207,7 @@ def _pixels_by_class(lesson: Lesson, info: ModelInfo) -> list[NDArray[np.int64]]
 
 
 def _smooth_layers(lesson: Lesson, teacher: NDArray[np.float32]) -> Tensor:
-    """(1, C + M, Y, X): image, teacher."""
+    """(1, C + K, Y, X): image, teacher."""
     return torch.from_numpy(np.concatenate([lesson.image, teacher]))[None]
 
 

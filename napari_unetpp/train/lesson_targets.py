@@ -23,7 +23,7 @@ def separating_targets(names: Sequence[str], labels: Tensor, known: Tensor) -> t
     labels : Tensor of shape (N, 1, Y, X)
         Object numbers below 2**24, 0 is background. What stands at unknown pixels does not matter.
     known : Tensor of shape (N, 1, Y, X)
-        1 where the labels are true, or stand for what the user saw and left; else 0.
+        1 where the labels are true, else 0.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def separating_targets(names: Sequence[str], labels: Tensor, known: Tensor) -> t
 
 
 def _separating(name: str, labels: Tensor, to_unknown: Tensor) -> tuple[Tensor, Tensor]:
-    """One map, and where it is certain; the distance to what is unknown is given as an `edge_distance`."""
+    """One map, and where it is certain, from the distance to what is unknown (see `edge_distance`)."""
     if name not in SEPARATING_MAPS:
         nothing = torch.zeros_like(to_unknown)
         return nothing, nothing > 0

@@ -18,7 +18,7 @@ TILE = 512
 REACH = 128
 """The parent is asked within this many pixels of a labelled one: patches reach no further."""
 
-MOST = 1_500_000
+MOST = 2_500_000
 """Pixels the parent is asked about in all, about; the rest of very large planes does not count."""
 
 A_LOOK = 260_000
@@ -35,10 +35,8 @@ class Teacher:
 
     Attributes
     ----------
-    maps : list of ndarray of float32, shape (M, Y, X)
-        Classes at the recommended level, then the separating outputs of every level: shallow levels see
-        other maps than deep ones, and each has to keep its own. 0 where the parent was not asked; there
-        `lessons` are not open.
+    maps : list of ndarray of float32, shape (K, Y, X)
+        0 where the parent was not asked; there `lessons` are not open.
     lessons : list of Lesson
     soft : list of float
         Weight of the parent's word in the open part of each lesson.
@@ -107,8 +105,9 @@ def _teaches(lesson: Lesson) -> bool:
 def _ask(
     looker: Looker, lesson: Lesson, budget: float, rng: np.random.Generator
 ) -> tuple[Maps, NDArray[np.bool_]]:
-    """Maps (M, Y, X), and where they were asked for: tiles near labelled pixels."""
-    maps = np.zeros((_channels(looker.info), *lesson.shape), np.float32)
+    """Maps (K, Y, X) at the recommended level, and where they were asked for: tiles near labelled pixels."""
+    level = looker.info.recommended_level
+    maps = np.zeros((len(looker.info.outputs), *lesson.shape), np.float32)
     asked = np.zeros(lesson.shape, bool)
     near = ndimage.maximum_filter(lesson.known[::8, ::8], 2 * REACH // 8 + 1)
     height, width = lesson.shape
@@ -123,26 +122,7 @@ def _ask(
         tile = tiles[n]
         if spent and spent + tile.shape[0] * tile.shape[1] > budget:
             continue
-        maps[:, *tile.slices] = _said(looker, lesson, tile)
+        maps[:, *tile.slices] = looker.maps(lesson, tile, level)[-1]
         asked[tile.slices] = True
         spent += tile.shape[0] * tile.shape[1]
     return maps, asked
-
-
-def _channels(info: ModelInfo) -> int:
-    """M: one for every class, and for every separating output of every level."""
-    if info.task == "semantic":
-        return len(info.outputs)
-    return 1 + (len(info.outputs) - 1) * len(info.net.levels)
-
-
-def _said(looker: Looker, lesson: Lesson, tile: Region) -> Maps:
-    """Maps (M, h, w) of one tile."""
-    info, level = looker.info, looker.info.recommended_level
-    if len(info.outputs) == 1 or info.task == "semantic":
-        classes: Maps = looker.maps(lesson, tile, level)[-1]
-        return classes
-    maps = looker.maps(lesson, tile, info.net.depth)  # (levels, K, h, w)
-    foreground = maps[info.net.levels.index(level), :1]
-    said: Maps = np.concatenate([foreground, maps[:, 1:].reshape(-1, *tile.shape)])
-    return said

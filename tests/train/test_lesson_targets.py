@@ -16,7 +16,6 @@ import torch
 from napari_unetpp._types import EDGE_CAP, LabelledPlane, ModelInfo, NetConfig
 from napari_unetpp.files.folders import read_label, read_pairs
 from napari_unetpp.files.images import read_image
-from napari_unetpp.train import lesson_patches
 from napari_unetpp.train.corrections import Lesson, make_lesson
 from napari_unetpp.train.data.targets import SEPARATING_MAPS
 from napari_unetpp.train.lesson_patches import HOLD, LessonSource
@@ -109,32 +108,13 @@ def patch(info: ModelInfo, lesson: Lesson) -> Any:
 
 def test_an_object_known_in_part_teaches_foreground_and_nothing_else(info: ModelInfo) -> None:
     known = box(0, 40, 0, 20) | box(30, 40, 0, 40)  # object 1 as a whole, and the lower end of object 2
-    reviewed = LabelledPlane("a", TWO.astype(np.float32), TWO, "reviewed", ignore=~known)
-    batch = patch(info, make_lesson(replace(reviewed, scale=1.0, range=(0.0, 2.0)), info))
+    batch = patch(info, lesson_of(info, TWO, known))
     weight, soft = batch.weight[0].numpy(), batch.soft[0].numpy()
     half = known & (TWO == 2)
     assert weight[0][half].all() and not weight[1:, half].any()
     assert np.allclose(soft[1:, half], HOLD), "held to the parent instead"
     assert weight[1][(TWO == 1) & box(0, 40, 0, 12)].all() and not weight[1][15, 18:20].any()
     assert not (weight[1:] * soft[1:]).any(), "either the labels or the parent"
-
-
-@pytest.mark.parametrize("outputs", [NEW, NEW[:2]])
-def test_an_object_that_was_painted_as_a_whole_teaches_its_distances(
-    info: ModelInfo, outputs: tuple[str, ...]
-) -> None:
-    """All around it is the copy of the prediction, which the user saw and left: it ends there."""
-    info = replace(info, outputs=outputs, net=NetConfig(outputs=len(outputs)))
-    batch = patch(info, lesson_of(info, TWO, TWO == 1))
-    weight, soft = batch.weight[0].numpy(), batch.soft[0].numpy()
-    assert np.array_equal(weight[1] > 0, TWO == 1) and np.array_equal(soft[1] > 0, TWO != 1)
-    expected = SEPARATING_MAPS["edge_distance"](torch.from_numpy(TWO.astype(np.float32))[None, None])
-    assert np.array_equal(batch.target[0, 1].numpy()[TWO == 1], expected[0, 0].numpy()[TWO == 1])
-
-
-def test_half_an_object_that_was_painted_teaches_no_distance(info: ModelInfo) -> None:
-    batch = patch(info, lesson_of(info, TWO, (TWO == 1) & box(0, 20, 0, 40)))
-    assert batch.weight[0, 0].any() and not batch.weight[0, 1:].any()
 
 
 def test_labels_known_everywhere_need_no_parent(info: ModelInfo) -> None:
@@ -173,25 +153,3 @@ def test_nothing_is_learned_of_models_without_separating_outputs(tiny_info: Mode
     info = replace(tiny_info, outputs=("foreground",), net=NetConfig(outputs=1))
     batch = patch(info, lesson_of(info, TWO))
     assert batch.target.shape == batch.weight.shape == batch.soft.shape == (1, 1, SIZE, SIZE)
-
-
-def test_what_lies_beyond_a_patch_decides_about_its_targets(info: ModelInfo) -> None:
-    """Patches in the middle of the plane: the edges of the objects lie just outside of them."""
-    source = LessonSource(
-        [lesson_of(info, TWO)], [np.zeros((3, SIZE, SIZE), np.float32)], [0.0], info, np.random.default_rng(0)
-    )
-    batch = source.batch(16, 16, augment=False)
-    truth = SEPARATING_MAPS["edge_distance"](torch.from_numpy(TWO.astype(np.float32))[None, None])[0, 0]
-    windows = truth.unfold(0, 16, 1).unfold(1, 16, 1).reshape(-1, 16, 16)
-    for target in batch.target[:, 1]:
-        assert (windows == target).all(dim=2).all(dim=1).any(), "a part of the map of the whole plane"
-
-
-def test_the_parents_distances_grow_with_the_patch(info: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lesson_patches, "TURNED", 1.0)
-    monkeypatch.setattr(lesson_patches, "ZOOM", (1.25, 1.25001))
-    monkeypatch.setattr(lesson_patches, "COVERED", 0.0)
-    teacher = np.full((3, SIZE, SIZE), 0.5, np.float32)
-    source = LessonSource([lesson_of(info, TWO)], [teacher], [0.0], info, np.random.default_rng(0))
-    found = source.batch(4, 24).teacher.mean(dim=(0, 2, 3))
-    torch.testing.assert_close(found, torch.tensor([0.5, 0.625, 0.5]), atol=1e-4, rtol=0)
