@@ -32,11 +32,8 @@ PLAIN = ("unet", "unet-sum", "flat")
 ARCHITECTURES = NESTED + PLAIN
 """Wirings of the grid; the plain ones have one head."""
 
-ENCODERS = ("resnet18", "efficientnet-b0")
+ENCODERS = ("resnet18", "efficientnet-lite0")
 """Encoders that can take the place of the nodes X^{i,0}, i > 0 (see `net.encoder_plan`)."""
-
-POOLING_ENCODERS = ("efficientnet-b0",)
-"""Those that weigh channels by their mean over the whole input."""
 
 EDGE_CAP = 9
 """Pixels of the working grid at which the output ``edge_distance`` of an instance model is 1."""
@@ -109,11 +106,6 @@ class NetConfig:
         """Images are edge-replicated to a multiple of this, whatever the level."""
         return 1 << self.depth
 
-    @property
-    def tile_exact(self) -> bool:
-        """Whether tiles with a halo give the same result as the whole plane."""
-        return self.encoder not in POOLING_ENCODERS
-
 
 # ------------------------------------------------------------- the model card
 
@@ -143,17 +135,22 @@ class ScaleSearch:
     ----------
     level : int
         Level of the network that looks at the sample.
-    weight : float
-        Uncertainty per foreground pixel that an octave between the objects' diameter and the model's costs.
+    size : float
+        What it costs where the objects found are an octave larger or smaller than the model's own, in octaves
+        of the uncertainty per foreground pixel.
+    fineness : float
+        What an octave of magnification costs, in the same unit.
     unsure : float
-        Uncertainty per foreground pixel from which nothing is believed.
+        Uncertainty per foreground pixel from which nothing is believed: that at scale 1 of objects of the
+        model's own size, with the costs above that at another scale.
     near : float
-        A scale that differs less than by this factor from 1 is 1.
+        A scale that differs by less than this factor from 1 becomes 1.
     """
 
     level: int = 2
-    weight: float = 0.5
-    unsure: float = 1.5
+    size: float = 0.5
+    fineness: float = 0.2
+    unsure: float = 2.5
     near: float = 1.2
 
 
@@ -388,13 +385,12 @@ class PredictRequest:
 
 @dataclass(frozen=True, eq=False)
 class PredictStarted:
-    """The plan is made. `shape` is the working grid; `notes` say what is unusual about the plan."""
+    """The plan is made. `shape` is the working grid."""
 
     generation: int
     shape: tuple[int, int]
     levels: tuple[int, ...]
     tiles: int
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

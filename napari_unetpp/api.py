@@ -234,7 +234,6 @@ def finetune(
     >>> done = finetune("nuclei", [image], [labels], out="mine.safetensors")  # doctest: +SKIP
     >>> done.better, done.info.recommended_level  # doctest: +SKIP
     """
-    from napari_unetpp.engine.scale import scale_number
     from napari_unetpp.train import finetune as learning
     from napari_unetpp.train import outcome
     from napari_unetpp.train.corrections import map_values, read_alike
@@ -261,7 +260,7 @@ def finetune(
     if foreground is not None:
         planes = map_values(planes, foreground)
     parent = _card(model)
-    planes = read_alike(planes, parent, scale=scale_number(scale), diameter=diameter, range=range)
+    planes = read_alike(planes, parent, scale=scale, diameter=diameter, range=range)
     target = None if out is None else Path(out)
     if target is not None:
         outcome.check_target(target, parent, overwrite=overwrite)

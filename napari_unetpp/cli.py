@@ -259,7 +259,6 @@ def run_train(args: argparse.Namespace) -> int:
 
 def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
-    from napari_unetpp.engine.scale import scale_number
     from napari_unetpp.files.corrections import read_corrections
     from napari_unetpp.train import outcome, report
     from napari_unetpp.train.corrections import map_values, read_alike
@@ -267,10 +266,10 @@ def run_finetune(args: argparse.Namespace) -> int:
 
     parent = model_list.find_model(args.model)
     outcome.check_target(args.out, parent, overwrite=args.overwrite)
+    size = _size_options(args, parent)
     planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background)
     if args.foreground:
         planes = map_values(planes, args.foreground)
-    size = _size_options(args, parent) | {"scale": scale_number(args.scale)}
     planes = read_alike(planes, parent, **size)
     seconds = args.seconds or (None if args.steps else DEFAULT_SECONDS)
     request = FinetuneRequest(

@@ -14,8 +14,18 @@ import torch
 from skimage.io import imsave
 
 import napari_unetpp
-from napari_unetpp import UnetppError, evaluate, list_models, load_model, segment
-from napari_unetpp._types import EDGE_CAP, DecodeRule, ModelInfo, NetConfig, SamplingRule
+from napari_unetpp import UnetppError, evaluate, finetune, list_models, load_model, segment
+from napari_unetpp._types import (
+    EDGE_CAP,
+    DecodeRule,
+    LevelScores,
+    ModelInfo,
+    NetConfig,
+    SamplingRule,
+    ScaleChoice,
+    StoppingRule,
+    UsageError,
+)
 from napari_unetpp.engine.device import DeviceChoice
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.files.model_file import save_model
@@ -162,6 +172,65 @@ def test_auto_scale_follows_the_sampling_rule(squares):
 
     predict_maps(squares[0], framed, on_event=events.append)
     assert events[0].shape == (30, 40)
+
+
+def test_the_result_says_scale_and_range(model, squares):
+    given = segment(squares[0], model, scale=2, range=(100, 3000))
+    assert (given.scale, given.scale_reason, given.range) == (2.0, "given", (100.0, 3000.0))
+    by_size = segment(squares[0], model, diameter=40)
+    assert (by_size.scale, by_size.scale_reason) == (0.5, "objects of 40 px")
+    found = segment(squares[0], model)
+    assert found.scale == 1.0 and found.scale_reason == "objects of about 18 px"
+    assert found.range == (100.0, 3000.0)
+
+
+def test_a_given_range_decides_what_is_bright(model, squares):
+    assert not segment(squares[0], model, range=(0, 60000)).mask.any()
+    assert segment(squares[0], model, range=(0, 100)).mask.all()
+
+
+def test_one_search_for_an_image_that_is_predicted_twice(squares, tmp_path, monkeypatch):
+    """`evaluate` predicts all levels and Auto; all of them, and what is timed, see one scale."""
+    searched = []
+
+    def search(evaluator, plane, stats, should_stop):
+        searched.append(plane)
+        return ScaleChoice(0.5, "found")
+
+    monkeypatch.setattr("napari_unetpp.engine.scale.search_scale", search)
+    row = LevelScores(0.9, 0.8, 0.7, 1000)
+    rule = StoppingRule((1.0,) * 3, (0.0, 1.0, 1.0), 0.1, 0.003, 0.5, row)
+    folder = write_folder(tmp_path / "set", *squares)
+    scores = evaluate(folder, bright_means_object(replace(INFO, stopping=rule)))
+    assert scores["auto"] is not None
+    assert len(searched) == scores["images"] == 2
+    assert scores["scales"] == {"lowest": 0.5, "median": 0.5, "highest": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": 1.0, "diameter": 30}, "one of them"),
+        ({"range": (5, 5)}, "the lower one first"),
+        ({"diameter": -1}, "diameter -1"),
+    ],
+)
+def test_what_contradicts_itself_is_a_usage_error_everywhere(model, squares, tmp_path, options, message):
+    image, labels = squares
+    folder = write_folder(tmp_path / "set", image, labels)
+    for call in (
+        lambda: segment(image, model, **options),
+        lambda: evaluate(folder, model, **options),
+        lambda: finetune(model, [image], [labels], **options),
+    ):
+        with pytest.raises(UsageError, match=message):
+            call()
+
+
+def test_a_diameter_means_nothing_to_a_model_of_frames(squares):
+    framed = bright_means_object(replace(INFO, sampling=SamplingRule("frame", 40)))
+    with pytest.raises(UnetppError, match="does not go by the size of objects"):
+        segment(squares[0], framed, diameter=30)
 
 
 def test_constant_image_is_empty(model):

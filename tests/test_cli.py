@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,19 @@ import tifffile
 from PIL import Image
 
 from napari_unetpp import cli
-from napari_unetpp._types import FinetuneDone, FinetuneRequest, LabelledPlane, ModelInfo, UnetppError
+from napari_unetpp._types import (
+    FinetuneDone,
+    FinetuneRequest,
+    LabelledPlane,
+    ModelInfo,
+    SamplingRule,
+    UnetppError,
+)
+from napari_unetpp.engine.sampling import resample
 from napari_unetpp.files import model_list
 from napari_unetpp.files.folders import read_label, read_pairs
 from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_file import read_tensors
+from napari_unetpp.files.model_file import read_tensors, save_model
 from napari_unetpp.files.model_list import models_folder
 from napari_unetpp.net import graph
 
@@ -75,6 +85,9 @@ WRONG = {
     "no output": "segment a.png",
     "level beyond the last": "segment a.png --out x --level 5",
     "scale of nothing": "segment a.png --out x --scale 0",
+    "a range without an end": "segment a.png --out x --range 5",
+    "a range of no number": "evaluate x --model m --range 5 nan",
+    "objects of no size": "finetune x --model m --out m.safetensors --diameter 0",
     "unknown kind": "segment a.png --out x --kind picture",
     "foreground that is no number": "evaluate x --model m --foreground red",
     "no task from scratch": "train x --out m.safetensors",
@@ -187,6 +200,65 @@ def test_segment_a_folder(kind: str, run: Run, pictures: Path, tiny_model: Model
     assert read.dtype == dtype and read.ndim == dimensions and read.shape[-2:] == (33, 47)
     if kind == "mask":
         assert set(np.unique(read)) <= {0, 255}
+
+
+@pytest.mark.parametrize("command", ["segment", "evaluate", "finetune"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--scale 2 --diameter 30", "expected one of them"),
+        ("--range 7 7", "the lower one first"),
+        ("--model frames --diameter 30", "does not go by the size of objects"),
+    ],
+)
+def test_contradicting_sizes_are_usage_errors(
+    command: str, options: str, message: str, run: Run, labelled: Path, tiny_model: ModelInfo, tmp_path: Path
+) -> None:
+    """Said once, before any image is read."""
+    tensors = read_tensors(tiny_model.path)
+    save_model(
+        models_folder() / "frames.safetensors",
+        tensors,
+        replace(tiny_model, name="frames", sampling=SamplingRule("frame", 40)),
+    )
+    places = {
+        "segment": (labelled / "images", "--out", tmp_path / "out"),
+        "evaluate": (labelled,),
+        "finetune": (labelled, "--out", tmp_path / "new.safetensors"),
+    }
+    status, out, err = run(command, *places[command], "--model", "tiny", *options.split())
+    assert (status, out) == (2, "") and err.count("error:") == 1 and message in err
+    assert not (tmp_path / "out").exists() and not (tmp_path / "new.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--scale 2", "scale 2: given"),
+        ("--diameter 40", "scale 0.5: objects of 40 px"),
+        ("--range -5 300", "scale 1: not sure of any scale: 1 kept; set the circle or --diameter"),
+    ],
+)
+def test_segment_says_the_scale_and_why(
+    options: str, said: str, run: Run, tiny_model: ModelInfo, tmp_path: Path
+) -> None:
+    Image.new("L", (60, 50)).save(tmp_path / "dark.png")
+    status, out, err = run(
+        "segment", tmp_path / "dark.png", "--out", tmp_path / "out", "--model", "tiny", *options.split()
+    )
+    assert status == 0, err
+    assert out.strip().endswith(said)
+
+
+def test_evaluate_takes_the_scale_for_all_images(
+    run: Run, labelled: Path, tiny_model: ModelInfo, tmp_path: Path
+) -> None:
+    file = tmp_path / "scores.json"
+    status, out, err = run(
+        "evaluate", labelled, "--model", "tiny", "--diameter", 10, "--range", 0, 255, "--json", file
+    )
+    assert status == 0 and "scale 2" in out, err
+    assert json.loads(file.read_text())["scales"] == {"lowest": 2.0, "median": 2.0, "highest": 2.0}
 
 
 def test_one_bad_file_is_reported_and_the_rest_go_on(
@@ -460,6 +532,21 @@ def test_demo_without_a_screen_runs_itself_under_xvfb(run: Run, monkeypatch: pyt
 
 
 # ------------------------------------------------------------ the shipped model on real images
+
+
+def test_segment_finds_the_scale_of_large_nuclei(run: Run, data_root: Path, tmp_path: Path) -> None:
+    """Three times larger than the model knows them; the printed line says the scale and the size."""
+    pair = read_pairs(data_root / "nuclei_dsb2018" / "train")[138]
+    image, truth = read_image(pair.image)[:256, :256], read_label(pair.label)[:256, :256]
+    tifffile.imwrite(tmp_path / "large.tif", resample(image, 3.0))
+    options = ("--out", tmp_path / "out", "--level", 2, "--device", "cpu")
+    status, out, err = run("segment", tmp_path / "large.tif", *options)
+    assert status == 0, err
+    found = re.search(r"(\d+) objects, L2, .*, scale (\d\.\d+): objects of about (\d+) px$", out.strip())
+    assert found, out
+    count, scale, diameter = int(found[1]), float(found[2]), int(found[3])
+    assert 0.7 < count / (len(np.unique(truth)) - 1) < 1.4
+    assert 0.15 < scale < 0.4 and 16 < scale * diameter < 25
 
 
 @pytest.mark.skipif(

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from napari_unetpp._types import NetConfig, ShouldStop, UnetppError, never_stop
+from napari_unetpp._types import ShouldStop, UnetppError, never_stop
+from napari_unetpp.engine import tiles
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.device import DeviceChoice
 from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.engine.tiles import CELL, whole_pixels
 from napari_unetpp.net import graph
 
 SIDE = 512
@@ -61,7 +61,7 @@ def run_benchmark(
     """
     levels = evaluator.info.net.levels
     cases = {**level_cases(evaluator, side), **peak_cases(evaluator.choice)}
-    large = tiled_side(evaluator.info.net)
+    large = tiled_side()
     tiled: dict[str, Case] = {f"tiled {d}": tiled_case(evaluator, large, d) for d in levels}
     total = (turns + 1) * len(cases) + len(tiled)
     count = 0
@@ -132,9 +132,9 @@ def level_cases(evaluator: Evaluator, side: int) -> dict[str, Case]:
     return cases | {f"incremental {d}": partial(deeper, d) for d in net.levels[1:]}
 
 
-def tiled_side(config: NetConfig) -> int:
+def tiled_side() -> int:
     """Side (px) of the smallest square of whole tiles that is not evaluated in one piece."""
-    return CELL * (int(whole_pixels(config) ** 0.5) // CELL + 1)
+    return tiles.CELL * (int(tiles.WHOLE_PIXELS**0.5) // tiles.CELL + 1)
 
 
 def tiled_case(evaluator: Evaluator, side: int, level: int) -> Case:

@@ -100,7 +100,6 @@ def predict_maps(
         if isinstance(event, PredictStarted):
             large = event.shape[0] * event.shape[1] > LARGE_PIXELS
             store = MapStore(event.shape, len(info.outputs), dtype="uint8" if large else "float32")
-            notes = (*notes, *event.notes)
         elif isinstance(event, TileDone) and store is not None:
             store.add(event)
         elif isinstance(event, PredictDone):

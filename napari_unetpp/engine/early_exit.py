@@ -259,7 +259,7 @@ def sheet(
 ) -> Sheet | None:
     """The parts of a node that the squares need; None where all of it is less work.
 
-    A stage of an encoder of others is evaluated as a whole: it may read means of the whole plane.
+    A stage of an encoder of others is evaluated as a whole: `graph.margins` counts our own nodes only.
 
     Parameters
     ----------

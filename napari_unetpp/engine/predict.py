@@ -118,9 +118,7 @@ class _Prediction:
         self._prepare()
         tile_count = len(self.plan.live) + len(self.plan.batch)
         self.total = tile_count * len(self.levels)
-        note = tiles.seams_note(self.plan, self.evaluator.info.net)
-        notes = (note,) if note else ()
-        yield PredictStarted(self.request.generation, self.shape, self.levels, tile_count, notes)
+        yield PredictStarted(self.request.generation, self.shape, self.levels, tile_count)
         finished = yield from self._all_tiles()
         seconds = time.perf_counter() - start
         yield PredictDone(
@@ -235,10 +233,9 @@ class _Prediction:
             yield Preview(self.request.generation, shown, maps)
 
     def _stripes(self, tile: tiles.Tile) -> tuple[Region, ...]:
-        """The stripes in which level 1 of a tile is shown; none where it is small or has to be one piece."""
-        config = self.evaluator.info.net
-        found = tiles.stripes(tile.read, self.view, config.multiple)
-        return found if len(found) > 1 and not config.encoder else ()
+        """The stripes in which level 1 of a tile is shown; none where it is small."""
+        found = tiles.stripes(tile.read, self.view, self.evaluator.info.net.multiple)
+        return found if len(found) > 1 else ()
 
     def _first_look(
         self, tile: tiles.Tile, cut: Sequence[Region]

@@ -1,13 +1,14 @@
-"""The scale at which the network knows the objects of an image best, where nobody says how large they are.
+"""The scale at which the network knows the objects of an image, where nobody says how large they are.
 
 The image is shown to a shallow level at scales from coarse to fine. Where the model fits, it is sure of what
 it calls foreground, and what it finds there is about as large as the objects that it was trained on. Neither
-tells enough alone. Of an image that is magnified further than it needs to be, the network is as sure; large
-objects at too fine a scale fall into pieces of just the right size, but of these it is unsure.
+tells enough alone: of an image that is magnified further than it needs to be, the network is as sure, and
+large objects at too fine a scale fall into pieces of just the right size. So both count, and of two scales
+that fit alike the coarser one is taken, at which objects are lost last and work is least.
 
 Only a sample is looked at: the whole image at coarse scales, at finer ones a window in which something is,
-so that the search takes at most a third of the FLOPs of L3 for the image at scale 1 (but for
-small images, of which a window of `FEWEST` px is looked at at every scale).
+so that the search takes at most a third of the FLOPs of L3 for the image at scale 1. Of images that are
+only some objects wide, a window of `ACROSS` objects is looked at, whatever it costs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from scipy import ndimage
 
 from napari_unetpp._types import (
     ModelInfo,
-    NetConfig,
     Node,
     Region,
     ScaleChoice,
@@ -42,36 +42,41 @@ if TYPE_CHECKING:
 
 UNSURE = "not sure of any scale: 1 kept; set the circle or --diameter"
 
-SHARE = 1 / 3
-"""Of the FLOPs of the yardstick, what the search takes at most."""
+FIRST = (0.25, 0.5, 1.0)
+"""Scales that are looked at in any case; then one beyond the better end, and the neighbours of the best."""
 
-YARDSTICK = 3
-"""The level whose FLOPs for the image at scale 1 are the measure."""
-
-FEWEST = 96**2
-"""Pixels of the working grid that are looked at even of a small image."""
-
-MOST = 512**2
-"""Pixels of the working grid that are enough."""
-
-PAINTED = 0.5
-"""Probability from which a pixel counts as foreground for the uncertainty."""
-
-SMALLEST_OBJECT = 10
-"""Pixels of the working grid; smaller ones do not count for the diameter."""
-
-COARSE = (0.125, 0.25, 0.5, 1.0, 2.0)
-"""Scales that are looked at first; then the two half-way steps beside the best of them."""
+COARSER, FINER = 0.125, 2.0
 
 STEP = math.sqrt(2)
+"""From a scale to its neighbours."""
 
-LOOKS = len(COARSE) + 2
+LOOKS = len(FIRST) + 3
+
+SHARE = 1 / 3
+"""Of the FLOPs of `YARDSTICK` for the image at scale 1, what all looks take together at most."""
+
+YARDSTICK = 3
+
+ACROSS = 4
+"""Objects of the model's own diameter that the sample is wide, even where that takes more than `SHARE`."""
+
+ENOUGH = 512**2
+"""Pixels of the working grid that are enough for a look."""
 
 NARROWEST = 16
-"""Side (px of the working grid) of the smallest sample that is looked at."""
+"""Side (px of the working grid) of the smallest image that is looked at."""
+
+FOREGROUND = 0.5
+"""Probability from which a pixel counts as foreground for the uncertainty."""
+
+FULL = 0.9
+"""Share of foreground from which a sample tells no size: it is one object, or lies inside of one."""
+
+SMALLEST_OBJECT = 10
+"""Pixels of the working grid; smaller objects do not count for the diameter."""
 
 THUMBNAIL = 512
-"""Longer side (px) of the copy in which a window is chosen."""
+"""Longer side (px) of the copy of the image in which a window is chosen."""
 
 BLUR = 3
 """Side (px) of the squares over which that copy is averaged."""
@@ -85,9 +90,10 @@ class Look:
     ----------
     scale : float
     uncertainty : float
-        Sum of 4p(1 - p) over all pixels, per pixel of foreground (p > 0.5); infinite where there is none.
+        Sum of 4p(1 - p) over all pixels, per pixel of foreground; infinite where there is none, or nothing
+        else.
     diameter : float
-        Median of the objects found, px of the working grid; 0 where there is none.
+        Of a typical object found there, px of the working grid; 0 where there is none.
     """
 
     scale: float
@@ -115,74 +121,95 @@ def search_scale(
     ScaleChoice
         1 where the evidence is weak, or when stopped. The same plane and model give the same scale.
     """
-    sampling = evaluator.info.sampling
-    rule = sampling.search or ScaleSearch()
-    looker = _Looker(evaluator, plane, stats, rule, should_stop)
-    looks = [look for scale in COARSE if (look := looker.look(scale))]
-    best = best_look(looks, sampling.value, rule)
-    if best is not None:
-        beside = (best.scale / STEP, best.scale * STEP)
-        looks += [look for scale in beside if (look := looker.look(scale))]
-    return choose(looks, sampling.value, rule)
+    return _Search(evaluator, plane, stats, should_stop).run()
+
+
+# ------------------------------------------------------------------ the decision
+
+
+def misfit(look: Look, own: float, rule: ScaleSearch) -> float:
+    """How badly a scale fits, the less the better; `own` is the model's diameter, px."""
+    if look.diameter == 0 or look.uncertainty == math.inf:
+        return math.inf
+    off = abs(math.log2(look.diameter / own))
+    return math.log2(look.uncertainty) + rule.size * off + rule.fineness * math.log2(look.scale)
 
 
 def best_look(looks: Sequence[Look], own: float, rule: ScaleSearch) -> Look | None:
-    """The look at which the network is sure of objects of its `own` diameter; None: nothing was found."""
-    found = [look for look in looks if look.diameter > 0 and math.isfinite(look.uncertainty)]
-    return min(found, key=lambda look: cost(look, own, rule), default=None)
-
-
-def cost(look: Look, own: float, rule: ScaleSearch) -> float:
-    """How badly a scale fits: how unsure the network is, and how many octaves the objects are off its own."""
-    return look.uncertainty + rule.weight * abs(math.log2(look.diameter / own))
+    """The look that fits best; None where nothing was found at any scale."""
+    best = min(looks, key=lambda look: misfit(look, own, rule), default=None)
+    return None if best is None or misfit(best, own, rule) == math.inf else best
 
 
 def choose(looks: Sequence[Look], own: float, rule: ScaleSearch) -> ScaleChoice:
-    """The scale that follows from all looks; `own` is the diameter that the model was trained on, px."""
+    """The scale that follows from all looks: half-way between the best and what its objects say."""
     best = best_look(looks, own, rule)
-    if best is None or best.uncertainty > rule.unsure:
+    if best is None or misfit(best, own, rule) > math.log2(rule.unsure):
         return ScaleChoice(1.0, UNSURE, weak=True)
-    step = min(max(own / best.diameter, 1 / STEP), STEP)
-    scale = best.scale * step
+    scale = best.scale * math.sqrt(min(max(own / best.diameter, 1 / STEP), STEP))
+    reason = f"objects of about {own / scale:.0f} px"
     if 1 / rule.near <= scale <= rule.near:
         scale = 1.0
-    return ScaleChoice(round(scale, 3), f"objects of about {own / scale:.0f} px")
+    return ScaleChoice(round(scale, 3), reason)
 
 
-# -------------------------------------------------------------------- the sample
+def typical_diameter(areas: NDArray[np.int64]) -> float:
+    """The diameter (px) of a disc of the mean area.
+
+    The median is misled by the many small pieces into which objects fall that are shown too large.
+    """
+    return 2 * math.sqrt(float(areas.mean()) / math.pi) if areas.size else 0.0
 
 
-class _Looker:
+# --------------------------------------------------------------------- the looks
+
+
+class _Search:
     """Shows samples of one plane to the network."""
 
     def __init__(
-        self,
-        evaluator: Evaluator,
-        plane: NDArray[Any],
-        stats: NormStats,
-        rule: ScaleSearch,
-        should_stop: ShouldStop,
+        self, evaluator: Evaluator, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
     ) -> None:
         self.evaluator, self.plane, self.stats, self.should_stop = evaluator, plane, stats, should_stop
-        levels = evaluator.info.net.levels
-        self.level = rule.level if rule.level in levels else levels[0]
-        self.pixels = sample_pixels(plane.shape, evaluator.info.net, self.level)
-        self.content = thumbnail(plane, stats)
+        self.info = evaluator.info
+        self.rule = self.info.sampling.search or ScaleSearch()
+        levels = self.info.net.levels
+        self.level = self.rule.level if self.rule.level in levels else levels[0]
+        self.pixels = sample_pixels(plane.shape, self.info, self.level)
+        self.thumbnail = thumbnail(plane, stats)
+        self.looks: list[Look] = []
 
-    def look(self, scale: float) -> Look | None:
-        """What is found at a scale; None where too little is left of the plane, or when stopped."""
-        multiple = self.evaluator.info.net.multiple
-        part = sample(self.content, self.plane.shape, scale, self.pixels, multiple)
-        if min(part.shape) * scale < NARROWEST:
-            return None
-        maps = self._maps(self.plane[part.slices], scale)
-        return None if maps is None else measured(maps, scale, self.evaluator.info)
+    def run(self) -> ScaleChoice:
+        """All looks and what follows from them."""
+        self._look(*FIRST)
+        best = self._best()
+        if best is None or best.scale == FIRST[-1]:
+            self._look(FINER)
+        elif best.scale == FIRST[0]:
+            self._look(COARSER)
+        best = self._best()
+        if best is not None:
+            self._look(best.scale / STEP, best.scale * STEP)
+        return choose(() if self.should_stop() else self.looks, self.info.sampling.value, self.rule)
 
-    def _maps(self, part: NDArray[Any], scale: float) -> NDArray[np.float32] | None:
-        info = self.evaluator.info
-        x = to_input(resample(part, scale), self.stats, info.net.in_channels)
+    def _best(self) -> Look | None:
+        return best_look(self.looks, self.info.sampling.value, self.rule)
+
+    def _look(self, *scales: float) -> None:
+        """Look at the sample at these scales, as long as something is left of it there."""
+        for scale in scales:
+            if self.should_stop() or min(working_shape(self.plane.shape, scale)) < NARROWEST:
+                continue
+            part = sample(self.thumbnail, self.plane.shape, scale, self.pixels, self.info.net.multiple)
+            maps = self._maps(resample(self.plane[part.slices], scale))
+            if maps is not None:
+                self.looks.append(measured(maps, scale, self.info))
+
+    def _maps(self, work: NDArray[Any]) -> NDArray[np.float32] | None:
+        """Maps (K, Y, X) of a part of the plane on the working grid; None when stopped."""
+        x = to_input(work, self.stats, self.info.net.in_channels)
         height, width = x.shape[1:]
-        padded = padded_shape((height, width), info.net.multiple)
+        padded = padded_shape((height, width), self.info.net.multiple)
         x = np.pad(x, ((0, 0), (0, padded[0] - height), (0, padded[1] - width)), mode="edge")
         known: dict[Node, Any] = {}
         if not self.evaluator.nodes(self.evaluator.tensor(x), self.level, known, self.should_stop):
@@ -193,21 +220,24 @@ class _Looker:
 def measured(maps: NDArray[np.float32], scale: float, info: ModelInfo) -> Look:
     """Uncertainty and typical diameter in maps (K, Y, X)."""
     p = maps[0]
-    painted = int(np.count_nonzero(p > PAINTED))
-    if painted == 0:
+    foreground = int(np.count_nonzero(p > FOREGROUND))
+    if foreground == 0 or foreground > FULL * p.size:
         return Look(scale, math.inf, 0.0)
     areas = np.bincount(decode.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:]
-    diameter = 2 * math.sqrt(float(np.median(areas)) / math.pi) if areas.size else 0.0
-    return Look(scale, float((4 * p * (1 - p)).sum()) / painted, diameter)
+    return Look(scale, float((4 * p * (1 - p)).sum()) / foreground, typical_diameter(areas))
 
 
-def sample_pixels(shape: tuple[int, ...], config: NetConfig, level: int) -> int:
+# -------------------------------------------------------------------- the sample
+
+
+def sample_pixels(shape: tuple[int, ...], info: ModelInfo, level: int) -> int:
     """Pixels of the working grid that may be looked at in each of `LOOKS` looks."""
+    config, side = info.net, info.net.multiple
     yardstick = YARDSTICK if YARDSTICK in config.levels else config.depth
-    whole = graph.flops(yardstick, config, *padded_shape((shape[0], shape[1]), config.multiple))
-    side = config.multiple
+    whole = graph.flops(yardstick, config, *padded_shape((shape[0], shape[1]), side))
     a_pixel = graph.flops(level, config, side, side) / side**2
-    return int(np.clip(SHARE * whole / LOOKS / a_pixel, FEWEST, MOST))
+    fewest = (ACROSS * info.sampling.value) ** 2
+    return int(min(max(SHARE * whole / LOOKS / a_pixel, fewest), max(ENOUGH, fewest)))
 
 
 def sample(

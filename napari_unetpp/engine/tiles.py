@@ -15,9 +15,6 @@ that a deeper request meets the nodes an earlier one cached. A *live* tile is re
 halo of the deepest level and keeps its nodes; a *batch* tile is read with the halo of the
 asked level and keeps nothing. Cell origins are multiples of ``config.multiple``; the halo is
 clipped at the border of the edge-replicated plane, so a tiled result equals the whole one.
-
-A network that is not ``config.tile_exact`` weighs channels by their mean over all that it is given. Its
-planes are evaluated in one piece up to a larger size; beyond it the tiles differ, and `seams_note` says so.
 """
 
 from __future__ import annotations
@@ -29,9 +26,6 @@ from napari_unetpp.net import graph
 
 WHOLE_PIXELS = 1_500_000
 """A plane up to this many pixels is one tile and needs no halo."""
-
-POOLING_WHOLE_PIXELS = 2048 * 2048
-"""The same for networks whose tiles differ from the whole; level 4 takes about 4 GB in float32."""
 
 CELL = 768
 """Longest side of a cell: 1.7 times its pixels are computed at level 4, about 1 GB in float32."""
@@ -86,14 +80,9 @@ def split(length: int, longest: int, multiple: int) -> tuple[tuple[int, int], ..
     return tuple((start, min(start + step, length)) for start in range(0, length, step))
 
 
-def whole_pixels(config: NetConfig) -> int:
-    """Pixels that are evaluated in one piece."""
-    return WHOLE_PIXELS if config.tile_exact else POOLING_WHOLE_PIXELS
-
-
 def cells(padded: tuple[int, int], config: NetConfig) -> tuple[Region, ...]:
     """The grid of cells of a plane; one cell if the plane is small."""
-    if padded[0] * padded[1] <= whole_pixels(config):
+    if padded[0] * padded[1] <= WHOLE_PIXELS:
         return (Region(0, 0, *padded),)
     rows, columns = (split(side, CELL, config.multiple) for side in padded)
     return tuple(Region(y0, x0, y1, x1) for y0, y1 in rows for x0, x1 in columns)
@@ -179,24 +168,6 @@ def plan(
         else:
             batch.append(Tile(cell, grow(cell, asked, padded), live=False))
     return Plan(padded, tuple(live), tuple(batch))
-
-
-def seams_note(plan: Plan, config: NetConfig) -> str:
-    """A sentence for the user where tiles do not give what the whole plane would; else empty."""
-    count = len(plan.live) + len(plan.batch)
-    if config.tile_exact or count == 1:
-        return ""
-    return (
-        f"the plane is too large for one piece and was done in {count} tiles; this network "
-        f"({config.encoder}) weighs its channels by their mean over each tile, so seams may show"
-    )
-
-
-def context(region: Region, padded: tuple[int, int], config: NetConfig, level: int) -> Region:
-    """What is read for `region` alone, so that it comes out as in the whole plane where that can be."""
-    if not config.tile_exact and len(cells(padded, config)) == 1:
-        return Region(0, 0, *padded)
-    return grow(region, graph.aligned_halo(level, config), padded)
 
 
 def distance(cell: Region, view: Region) -> tuple[bool, int, int, int]:

@@ -14,6 +14,7 @@ from napari_unetpp.engine.grids import Grids
 from napari_unetpp.engine.maps import MapStore
 from napari_unetpp.engine.normalise import NormStats
 from napari_unetpp.engine.plane import PlaneReader
+from napari_unetpp.net import graph
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.evaluator import Evaluator
@@ -87,7 +88,7 @@ def predict_window(
     part = _under(grids, window)
     padded = tiles.padded_shape(reader.shape, config.multiple)
     core = _aligned(part, config.multiple, padded)
-    read = tiles.context(core, padded, config, level)
+    read = tiles.grow(core, graph.aligned_halo(level, config), padded)
     known: dict[Node, Any] = {}
     evaluator.nodes(evaluator.tensor(reader.read(read)), level, known)
     maps = evaluator.maps(level, known, part.shifted(-read.y0, -read.x0))

@@ -59,7 +59,8 @@ def card_text(info: ModelInfo) -> str:
         else:
             lines += ["", f"  scores on {what} ({scores.data}, {scores.images} images)"]
             lines += [f"    {line}" for line in scores_text(scores).splitlines()]
-    lines += ["", "  provenance", *(f"    {key}: {value}" for key, value in info.provenance.items())]
+    lines += ["", "  provenance"]
+    lines += [line for key, value in info.provenance.items() for line in _told(key, value)]
     lines += ["", f"  file    {info.path}", f"  sha256  {info.sha256}"]
     return "\n".join(lines)
 
@@ -79,12 +80,16 @@ def seeds_text(rule: DecodeRule) -> str:
     return f"{text} (peaks of {' and '.join(peaks)})" if peaks else text
 
 
+def _told(key: str, value: object) -> list[str]:
+    """An entry of the provenance; of a list, a line for each item."""
+    if isinstance(value, (list, tuple)):
+        return [f"    {key}:", *(f"      {item}" for item in value)]
+    return [f"    {key}: {value}"]
+
+
 def _network(info: ModelInfo) -> str:
-    """Wiring and encoder; whether planes have to be done in one piece."""
-    if not info.net.encoder:
-        return info.net.arch
-    tiled = "" if info.net.tile_exact else " (not tile-exact: large planes in tiles may show seams)"
-    return f"{info.net.arch} on {info.net.encoder}{tiled}"
+    """Wiring and encoder."""
+    return f"{info.net.arch} on {info.net.encoder}" if info.net.encoder else info.net.arch
 
 
 def scores_text(scores: ScoreSet) -> str:

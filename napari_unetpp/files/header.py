@@ -157,7 +157,7 @@ def _normed_units(node: Node, config: NetConfig) -> list[tuple[str, int]]:
     """Convolutions of a node that have a batch norm, and its channels."""
     of_encoder = graph.stage(node, config)
     if of_encoder:
-        return [(unit, conv.outputs) for unit, conv in named_convs(of_encoder) if conv.norm]
+        return [(unit, conv.outputs) for unit, conv in named_convs(of_encoder)]
     return [(unit, config.widths[node[0]]) for unit in ("first", "second")]
 
 

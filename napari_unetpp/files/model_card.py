@@ -131,7 +131,8 @@ def _search(search: Any, net: NetConfig) -> ScaleSearch | None:
         return None
     return ScaleSearch(
         level=_integer(search["level"], 1, net.depth),
-        weight=_number(search["weight"], 0, 1e3),
+        size=_number(search["size"], 0, 1e3),
+        fineness=_number(search["fineness"], 0, 1e3),
         unsure=_number(search["unsure"], 0, 1e6),
         near=_number(search["near"], 1, 1e3),
     )

@@ -45,6 +45,6 @@ BASELINES: dict[str, Callable[[], NetConfig]] = {
     "unet-plus": lambda: NetConfig(arch="unet-plus"),
     "flat": lambda: NetConfig(arch="flat", widths=(FLAT_WIDTH,) * 5),
     "unetpp-resnet18": _on_encoder("resnet18"),
-    "unetpp-efficientnet-b0": _on_encoder("efficientnet-b0"),
+    "unetpp-efficientnet-lite0": _on_encoder("efficientnet-lite0"),
 }
 """What ``train --arch`` takes, with the network it makes (three input channels, one output)."""

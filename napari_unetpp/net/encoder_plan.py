@@ -1,11 +1,12 @@
 """Encoders of other people as integers: what their stages are made of, what they cost and how far they see.
 
-A stage i of an encoder gives X^{i,0}, at resolution 1/2^i. The numbers are those of MONAI's registry of
-backbones (``monai.networks.nets.flexible_unet.FLEXUNET_BACKBONE``); no tensor is touched here.
+A stage i of an encoder gives X^{i,0}, at resolution 1/2^i. No tensor is touched here.
 
 Sources: ResNet-18, He et al., CVPR 2016 (arXiv 1512.03385), table 1, with its parameter-free shortcuts
-(option A); EfficientNet-B0, Tan and Le, ICML 2019 (arXiv 1905.11946), table 1, whose squeeze-and-excitation
-(Hu et al., CVPR 2018) weighs channels by their mean over the whole input.
+(option A), as in MONAI's registry of backbones. EfficientNet-Lite0: EfficientNet-B0 (Tan and Le, ICML 2019,
+arXiv 1905.11946, table 1) without squeeze-and-excitation and with ReLU6 (Liu, *Higher accuracy on vision
+models with EfficientNet-Lite*, TensorFlow blog, March 2020). So nothing in it sees the mean of the whole
+input, and tiles equal the whole plane.
 """
 
 from __future__ import annotations
@@ -15,19 +16,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from napari_unetpp._types import ENCODERS
+
 
 @dataclass(frozen=True, slots=True)
 class Conv:
-    """A convolution with bias.
+    """A convolution with bias, which a batch norm follows.
 
     Attributes
     ----------
     before : int
         Zeros above and to the left; below and to the right follow ``kernel - stride - before``.
-    norm : bool
-        A batch norm follows.
-    pooled : bool
-        It sees the mean of the whole input: one pixel.
     """
 
     name: str
@@ -37,8 +36,6 @@ class Conv:
     stride: int = 1
     before: int = 0
     groups: int = 1
-    norm: bool = True
-    pooled: bool = False
 
     @property
     def parameters(self) -> int:
@@ -86,13 +83,8 @@ class Encoder:
     """Stages 1, 2, ... of an encoder, its activation, and the epsilon of its batch norms."""
 
     stages: tuple[Stage, ...]
-    activation: Literal["relu", "silu"]
+    activation: Literal["relu", "relu6"]
     eps: float
-
-    @property
-    def tile_exact(self) -> bool:
-        """Whether every result depends on a part of the input only."""
-        return not any(conv.pooled for stage in self.stages for _, conv in named_convs(stage))
 
 
 @cache
@@ -106,9 +98,9 @@ def encoder(name: str, in_channels: int = 3) -> Encoder:
     """
     if name == "resnet18":
         return Encoder(tuple(_resnet18(in_channels)), "relu", 1e-5)
-    if name == "efficientnet-b0":
-        return Encoder(tuple(_efficientnet_b0(in_channels)), "silu", 1e-3)
-    raise ValueError(f"the encoder {name!r} was given; known are resnet18 and efficientnet-b0")
+    if name == "efficientnet-lite0":
+        return Encoder(tuple(_efficientnet_lite0(in_channels)), "relu6", 1e-3)
+    raise ValueError(f"the encoder {name!r} was given; known are {' and '.join(ENCODERS)}")
 
 
 def channels(name: str, row: int) -> int:
@@ -135,15 +127,14 @@ def flops(stage: Stage, height: int, width: int) -> int:
     for block in stage:
         for conv in block.convs:
             grid //= conv.stride
-            pixels = 1 if conv.pooled else height * width * grid**2
-            total += 2 * pixels * conv.taps
+            total += 2 * height * width * grid**2 * conv.taps
     return total
 
 
 def interval(stage: Stage, lo: int, hi: int) -> tuple[int, int]:
-    """What is read of the input for the interval [lo, hi] of the result, pooled means left aside."""
+    """What is read of the input for the interval [lo, hi] of the result."""
     for block in reversed(stage):
-        for conv in reversed([conv for conv in block.convs if not conv.pooled]):
+        for conv in reversed(block.convs):
             lo = lo * conv.stride - conv.before
             hi = hi * conv.stride - conv.before + conv.kernel - 1
         if block.pool:
@@ -169,7 +160,8 @@ def _residual(inputs: int, outputs: int, *, stride: int = 1, pool: bool = False)
 # ---------------------------------------------------------------- EfficientNet
 
 
-def _efficientnet_b0(in_channels: int) -> Iterator[Stage]:
+def _efficientnet_lite0(in_channels: int) -> Iterator[Stage]:
+    """The first eleven of its sixteen blocks; the others lie at 1/32, where UNet++ has no row."""
     stem = Block("plain", (Conv("stem", in_channels, 32, 3, 2),))
     yield (stem, _inverted(32, 16, 3, expand=1))
     yield tuple(_repeated(2, 16, 24, 3, stride=2))
@@ -184,14 +176,8 @@ def _repeated(times: int, inputs: int, outputs: int, kernel: int, *, stride: int
 
 
 def _inverted(inputs: int, outputs: int, kernel: int, *, stride: int = 1, expand: int = 6) -> Block:
-    wide, squeezed = expand * inputs, max(1, inputs // 4)
-    before = (kernel - stride) // 2
-    convs = [
-        Conv("depthwise", wide, wide, kernel, stride, before, groups=wide),
-        Conv("squeeze", wide, squeezed, norm=False, pooled=True),
-        Conv("excite", squeezed, wide, norm=False, pooled=True),
-        Conv("project", wide, outputs),
-    ]
-    if expand > 1:
-        convs.insert(0, Conv("expand", inputs, wide))
-    return Block("inverted", tuple(convs))
+    # TensorFlow's padding: of an odd number of zeros one more lies below and to the right.
+    wide, before = expand * inputs, (kernel - stride) // 2
+    depthwise = Conv("depthwise", wide, wide, kernel, stride, before, groups=wide)
+    convs = (depthwise, Conv("project", wide, outputs))
+    return Block("inverted", (Conv("expand", inputs, wide), *convs) if expand > 1 else convs)

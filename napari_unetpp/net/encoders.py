@@ -1,13 +1,13 @@
 """Encoder stages in place of the nodes X^{i,0}, i > 0: the integers of `net.encoder_plan` as modules.
 
-They compute what MONAI's encoders of the same names compute (a test compares them), in plain torch, so that
-a model is used without MONAI. In training two things differ: the shortcuts of the ResNet let gradients
-through (MONAI detaches them), and EfficientNet's random dropping of blocks is left out.
+They compute what the encoders compute from which weights are taken (tests compare them), in plain torch, so
+that a model is used without the packages of these encoders. In training two things differ: the shortcuts of
+the ResNet let gradients through (MONAI detaches them), and EfficientNet's random dropping of blocks is left
+out.
 """
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -57,7 +57,7 @@ class EncoderConv(NormedConv):
                 padding=conv.before if even else 0,
                 groups=conv.groups,
             ),
-            nn.BatchNorm2d(conv.outputs, eps=eps) if norm and conv.norm else nn.Identity(),
+            nn.BatchNorm2d(conv.outputs, eps=eps) if norm else nn.Identity(),
         )
         self.zeros = (0, 0, 0, 0) if even else (conv.before, after, conv.before, after)
 
@@ -67,18 +67,13 @@ class EncoderConv(NormedConv):
         return self.norm(self.conv(x))  # type: ignore[no-any-return]
 
 
-def channel_means(x: Tensor) -> Tensor:
-    """Mean of every channel over the whole input: (N, C, Y, X) to (N, C, 1, 1). This is why tiles differ."""
-    return x.mean((2, 3), keepdim=True)
-
-
 class _Block(nn.Module):
     """The convolutions of a block by their names."""
 
     def __init__(self, block: Block, encoder: Encoder, *, norm: bool) -> None:
         super().__init__()
         self.plan = block
-        self.activate = F.relu if encoder.activation == "relu" else F.silu
+        self.activate = F.relu if encoder.activation == "relu" else F.relu6
         for conv in block.convs:
             self.add_module(conv.name, EncoderConv(conv, encoder.eps, norm=norm))
 
@@ -105,19 +100,15 @@ class _Residual(_Block):
 
 
 class _Inverted(_Block):
-    """Widen, convolve every channel by itself, weigh the channels by their means, narrow."""
+    """Widen, convolve every channel by itself, narrow without an activation."""
 
     expand: EncoderConv
     depthwise: EncoderConv
-    squeeze: EncoderConv
-    excite: EncoderConv
     project: EncoderConv
 
     def forward(self, x: Tensor) -> Tensor:
         wide = self.activate(self.expand(x)) if hasattr(self, "expand") else x
-        wide = self.activate(self.depthwise(wide))
-        squeezed = self.activate(self.squeeze(channel_means(wide)))
-        y: Tensor = self.project(wide * torch.sigmoid(self.excite(squeezed)))
+        y: Tensor = self.project(self.activate(self.depthwise(wide)))
         return x + y if y.shape == x.shape else y
 
 

@@ -197,7 +197,7 @@ def halo(level: int, arch: str = "unetpp", encoder: str = "") -> int:
     A node of row i adds two 3x3 convolutions, 2 * 2^i px. The deepest path goes down the
     encoder and back up, each row once on each side but the bottom one; 2x2 pooling
     and transposed convolution move between aligned grids and add the alignment term. An encoder
-    sees as far as its convolutions and poolings; means over the whole input are left aside.
+    sees as far as its convolutions and poolings.
     """
     return max(_radius((0, level), arch, encoder))
 

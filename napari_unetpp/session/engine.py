@@ -23,7 +23,7 @@ from napari_unetpp._types import (
 from napari_unetpp.engine.normalise import NormStats, clean_plane, measure
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.scales import working_min_size
-from napari_unetpp.session.values import PickRequest, Rule, ShowRequest
+from napari_unetpp.session.values import PickRequest, PlaneRequest, Rule
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.evaluator import Evaluator
@@ -66,9 +66,7 @@ class TorchEngine:
         """Check a plane; UnetppError says what is wrong with it."""
         return clean_plane(image)
 
-    def intensities(
-        self, cache: NodeCache, request: ShowRequest | PickRequest, image: NDArray[Any]
-    ) -> NormStats:
+    def intensities(self, cache: NodeCache, request: PlaneRequest, image: NDArray[Any]) -> NormStats:
         """The range of intensities of a plane: given, or measured once."""
         if request.range is not None:
             return NormStats(*request.range)
@@ -149,19 +147,17 @@ class TorchEngine:
         plane = request.plane
         if kept is not None:
             return stored_window(cast("MapStore", kept.store), request.level, region, plane.shape)
-        assert request.choice is not None
         image, _ = read()
         stats = self.intensities(cache, request, image)
         level = request.model.recommended_level if request.level == AUTO else request.level
-        return predict_window(evaluator, image, region, level, request.choice.scale, stats)
+        return predict_window(evaluator, image, region, level, request.scale, stats)
 
     def pick(self, window: Window, request: PickRequest, region: Region) -> NDArray[np.uint32]:
         """What a click on the plane means, as labels of `region`."""
         from napari_unetpp.engine.pick import object_at, objects_inside
 
-        assert request.choice is not None
         rule, where = request.rule, request.click.region.shifted(-region.y0, -region.x0)
-        model = _with_rule(request.model, rule, request.choice.scale)
+        model = _with_rule(request.model, rule, request.scale)
         if request.click.is_point:
             return object_at(window, model, where.y0, where.x0, split=rule.split)
         inside = np.zeros(region.shape, bool)

@@ -28,6 +28,7 @@ from napari_unetpp.session.values import (
     Phase,
     Picked,
     PickRequest,
+    PlaneRequest,
     Ready,
     Saved,
     SaveRequest,
@@ -114,12 +115,11 @@ def after(
 def doubt(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """How uncertain the shown result is, and where most; nothing where its maps are no longer kept."""
     del should_stop  # short, and asked for
-    key = _key(workshop, request)
-    kept = workshop.find(key)
+    kept = workshop.find(_key(workshop, request))
     if kept is None or not kept.store.complete(request.level):
         return
     values = workshop.engine.uncertainty(kept, request.model, request.level, request.rule.threshold)
-    diameter = typical_diameter(request, key.scale)
+    diameter = typical_diameter(request)
     places = workshop.engine.places(values, diameter)
     yield Doubt(request, np.rint(255 * values).astype(np.uint8), places, diameter)
 
@@ -141,11 +141,10 @@ def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> I
     assert scaled is not None
     request = scaled
     evaluator = workshop.evaluator(request.model, request.device)
-    key = _key(workshop, request)
-    kept = workshop.find(key)
+    kept = workshop.find(_key(workshop, request))
     if kept is not None and not kept.store.complete(request.level):
         kept = None
-    reach = max(MARGIN, round(typical_diameter(request, key.scale)))
+    reach = max(MARGIN, round(typical_diameter(request)))
     for _ in range(WIDENINGS):
         region = _around(request.click.region, reach, request.plane.shape)
         maps = workshop.engine.window(workshop.nodes, request, evaluator, kept, region, pixels.read)
@@ -200,17 +199,16 @@ def _cut_off(found: NDArray[np.bool_], region: Region, shape: tuple[int, int]) -
     return any(goes_on and side.any() for goes_on, side in sides)
 
 
-def _key(workshop: Workshop, request: ShowRequest | PickRequest) -> MapsKey:
+def _key(workshop: Workshop, request: PlaneRequest) -> MapsKey:
     """Where the maps of a request, whose scale is known, are kept."""
-    assert request.choice is not None
     version = workshop.evaluator(request.model, request.device).version
-    return MapsKey(request.plane.key, version, request.choice.scale, request.range)
+    return MapsKey(request.plane.key, version, request.scale, request.range)
 
 
-def typical_diameter(request: ShowRequest | PickRequest, scale: float) -> float:
+def typical_diameter(request: PlaneRequest) -> float:
     """Of an object, in px of the image; where nothing says, a twentieth of the longer side."""
     rule = request.model.sampling
-    return rule.value / scale if rule.kind == "object" else max(request.plane.shape) / 20
+    return rule.value / request.scale if rule.kind == "object" else max(request.plane.shape) / 20
 
 
 def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[Any]:

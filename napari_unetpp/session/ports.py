@@ -35,8 +35,8 @@ from napari_unetpp.session.values import (
     Job,
     PickRequest,
     Plane,
+    PlaneRequest,
     Rule,
-    ShowRequest,
     Tone,
 )
 
@@ -197,7 +197,7 @@ class Engine(Protocol):
     def devices(self) -> tuple[str, ...]: ...
     def cache(self, budget_bytes: int) -> Any: ...
     def clean(self, image: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]: ...
-    def intensities(self, cache: Any, request: ShowRequest | PickRequest, image: NDArray[Any]) -> NormStats:
+    def intensities(self, cache: Any, request: PlaneRequest, image: NDArray[Any]) -> NormStats:
         """The range of intensities of a plane: given, or measured once."""
         ...
 

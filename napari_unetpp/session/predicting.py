@@ -116,8 +116,8 @@ class _Run:
             small = event.shape[0] * event.shape[1] > SMALL_MAPS_PIXELS
             outputs = len(self.request.model.outputs)
             store = self.workshop.engine.store(event.shape, outputs, small=small)
-            shape, notes = self.request.plane.shape, (*self.notes, *event.notes)
-            self.kept = Kept(store, shape, self.key.scale, self.range, self.invalid, notes)
+            shape = self.request.plane.shape
+            self.kept = Kept(store, shape, self.key.scale, self.range, self.invalid, self.notes)
 
     def _tile(self, event: TileDone) -> Generator[Event, None, None]:
         assert self.kept is not None

@@ -11,7 +11,7 @@ from napari_unetpp.session.values import Click, Interval, PickRequest, Plane, Sh
 def show_request(state: SessionState, plane: Plane, model: ModelInfo, scales: Scales) -> ShowRequest:
     """Show the plane as everything is set; UnetppError says which setting makes no sense."""
     choice, limits = choice_of(state, plane, model, scales), range_of(state, plane)
-    return ShowRequest(0, plane, model, state.device, state.level, state.rule, choice, limits)
+    return ShowRequest(plane, model, state.device, state.level, state.rule, choice, limits)
 
 
 def pick_request(

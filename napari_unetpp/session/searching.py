@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import ScaleChoice, ShouldStop
 from napari_unetpp.session.scales import is_searched
-from napari_unetpp.session.values import Event, Phase, PickRequest, Plane, Scaled, ShowRequest
+from napari_unetpp.session.values import Event, Phase, Plane, PlaneRequest, Scaled
 from napari_unetpp.session.workshop import Workshop
 
 LOOKING = "looking for the object size"
 
-Request = TypeVar("Request", ShowRequest, PickRequest)
+Request = TypeVar("Request", bound=PlaneRequest)
 
 
 class Pixels:
@@ -52,7 +52,7 @@ def with_scale(
     return replace(request, choice=choice)
 
 
-def _look(workshop: Workshop, request: Request, pixels: Pixels, should_stop: ShouldStop) -> ScaleChoice:
+def _look(workshop: Workshop, request: PlaneRequest, pixels: Pixels, should_stop: ShouldStop) -> ScaleChoice:
     engine = workshop.engine
     image, _ = pixels.read()
     evaluator = workshop.evaluator(request.model, request.device)

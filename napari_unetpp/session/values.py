@@ -130,8 +130,8 @@ class Rule:
 
 
 @dataclass(frozen=True, eq=False)
-class ShowRequest:
-    """Show `level` of `plane`: from the kept maps where they exist, else by the network.
+class PlaneRequest:
+    """What the worker needs to know to look at a plane with a model.
 
     Attributes
     ----------
@@ -139,24 +139,37 @@ class ShowRequest:
         The scale; None: still to be looked for.
     range : (float, float) or None
         Intensities that become 0 and 1; None: measured.
-    preview : bool
-        Tiles are painted as they come; a request without is short, its progress not told.
     """
 
-    generation: int
     plane: Plane
     model: ModelInfo
     device: str
     level: int
     rule: Rule
-    choice: ScaleChoice | None = None
-    range: Interval | None = None
-    preview: bool = True
+    choice: ScaleChoice | None
+    range: Interval | None
+
+    @property
+    def scale(self) -> float:
+        """Working grid = grid of the plane times this; asked for once it is known."""
+        assert self.choice is not None
+        return self.choice.scale
 
     @property
     def reading(self) -> Reading:
         """How the plane is read."""
         return Reading(self.choice.scale if self.choice else None, self.range)
+
+
+@dataclass(frozen=True, eq=False)
+class ShowRequest(PlaneRequest):
+    """Show `level` of `plane`: from the kept maps where they exist, else by the network.
+
+    `preview` asks for tiles to be painted as they come; one without is short, its progress not told.
+    """
+
+    generation: int = 0
+    preview: bool = True
 
     @property
     def wish(self) -> tuple[int, Reading, Rule]:
@@ -199,22 +212,10 @@ class Click:
 
 
 @dataclass(frozen=True, eq=False)
-class PickRequest:
-    """Find the object, or those inside a box, that the user clicked at; see `ShowRequest`."""
+class PickRequest(PlaneRequest):
+    """Find the object, or those inside a box, that the user clicked at."""
 
-    plane: Plane
-    model: ModelInfo
-    device: str
-    level: int
-    rule: Rule
-    choice: ScaleChoice | None
-    range: Interval | None
     click: Click
-
-    @property
-    def reading(self) -> Reading:
-        """How the plane is read."""
-        return Reading(self.choice.scale if self.choice else None, self.range)
 
 
 # --------------------------------------------------------- events from the worker

@@ -15,10 +15,10 @@ from napari_unetpp.engine.collect import invalid_pixels, read_as
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.normalise import NormStats, clean_plane, to_input
 from napari_unetpp.engine.sampling import choose_scale, resample, resample_labels
-from napari_unetpp.engine.scale import check_range, check_size
+from napari_unetpp.engine.scale import check_range, check_size, scale_number
 from napari_unetpp.files.corrections import check_plane
+from napari_unetpp.train.data.targets import SEPARATING_MAPS
 from napari_unetpp.train.labels import IGNORE
-from napari_unetpp.train.targets import boundary_map, object_maps
 
 Bools = NDArray[np.bool_]
 
@@ -43,11 +43,11 @@ class Lesson:
     known : ndarray of bool, shape (Y, X)
         Where `labels` are true.
     whole : ndarray of bool, shape (Y, X)
-        Where the separating outputs can be learned: whole known objects and known background.
+        Where objects are told apart: known background, and the objects of which every pixel is known.
     open : ndarray of bool, shape (Y, X)
-        Where the parent's own prediction counts softly.
+        Where the parent's own prediction of the classes counts softly.
     held : ndarray of bool, shape (Y, X)
-        Where the separating outputs are held to the parent, because they cannot be learned.
+        Where the separating outputs are held to the parent as far as they cannot be learned.
     copied : bool
         Whether labels outside `known` are a corrected copy of a prediction.
     """
@@ -71,17 +71,18 @@ def read_alike(
     planes: Sequence[LabelledPlane],
     info: ModelInfo,
     *,
-    scale: float | None = None,
+    scale: float | Literal["auto"] = "auto",
     diameter: float | None = None,
     range: tuple[float, float] | None = None,
 ) -> tuple[LabelledPlane, ...]:
-    """All planes with the scale, or the one that a diameter (px) gives, and the range; None: as they are."""
-    check_size(info, scale=scale, diameter=diameter)
+    """All planes with the scale, or that of a diameter (px), and the range; what is not given stays."""
+    number = scale_number(scale)
+    check_size(info, scale=number, diameter=diameter)
     limits = check_range(range)
     if diameter is not None:
-        scale = choose_scale(info.sampling, (1, 1), diameter=diameter)
+        number = choose_scale(info.sampling, (1, 1), diameter=diameter)
     return tuple(
-        replace(p, scale=p.scale if scale is None else scale, range=limits or p.range) for p in planes
+        replace(p, scale=p.scale if number is None else number, range=limits or p.range) for p in planes
     )
 
 
@@ -132,9 +133,15 @@ def make_lesson(plane: LabelledPlane, info: ModelInfo) -> Lesson:
         labels = _separate(labels)
         whole = _whole_objects(labels, known)
     open_ = ~known & ~ignore if copied else np.zeros(known.shape, bool)
-    held = ~whole & (known | open_) if info.task == "instances" else np.zeros(known.shape, bool)
+    held = ~ignore if _needs_parent(whole, info) else np.zeros(known.shape, bool)
     x, labels = np.ascontiguousarray(x), np.ascontiguousarray(labels)
     return Lesson(plane.name, x, labels, known, whole, open_, held, copied)
+
+
+def _needs_parent(whole: Bools, info: ModelInfo) -> bool:
+    """Whether some separating output cannot be learned from the labels somewhere."""
+    old = set(info.outputs[1:]) - SEPARATING_MAPS.keys()
+    return info.task == "instances" and (bool(old) or not whole.all())
 
 
 def narrowed(lesson: Lesson, learned: Bools | None = None, asked: Bools | None = None) -> Lesson:
@@ -244,15 +251,3 @@ def _labelled_part(known: Bools) -> Region:
         min(height, int(rows[-1]) + 1 + CONTEXT),
         min(width, int(columns[-1]) + 1 + CONTEXT),
     )
-
-
-def separating_maps(lesson: Lesson, outputs: Sequence[str]) -> NDArray[np.float32]:
-    """Targets (K - 1, Y, X) of the separating outputs, by their names; 0 where nothing is told apart."""
-    maps = np.zeros((len(outputs) - 1, *lesson.shape), np.float32)
-    if not lesson.whole.any():
-        return maps
-    distance, centre = object_maps(lesson.labels)
-    known = {"boundary": boundary_map(lesson.labels), "distance": distance, "centre": centre}
-    for n, name in enumerate(outputs[1:]):
-        maps[n] = known[name]
-    return maps

@@ -18,6 +18,7 @@ from napari_unetpp.train.fit import Fit
 from napari_unetpp.train.live import mean_scores
 from napari_unetpp.train.model_size import at_model_size
 from napari_unetpp.train.plan import Plan
+from napari_unetpp.train.registry import credit
 from napari_unetpp.train.request import TrainRequest, told
 from napari_unetpp.train.samples import Sample
 from napari_unetpp.train.validate import choose_decode, predict_samples, recommend_level, score_levels
@@ -61,7 +62,7 @@ def _choose(
 def held_out_text(data: DataSets, held: Sequence[Sample], info: ModelInfo) -> str:
     """What the scores were measured on; `held` are the held-out images at the model's size."""
     counts = [(count_of(held, n), name) for n, name in enumerate(data.held_from)]
-    text = ", ".join(f"{count} images held out of {name}" for count, name in counts if count)
+    text = ", ".join(f"{_images(count)} held out of {name}" for count, name in counts if count)
     resized = sum(a is not b for a, b in zip(held, data.held, strict=True))
     if resized:
         text += f"; {resized} of them brought to objects of about {info.sampling.value:g} px"
@@ -86,12 +87,17 @@ def _provenance(plan: Plan, fit: Fit, best_step: int) -> dict[str, Any]:
         "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
         "settings": told(request),
     }
-    return found | ({"command": request.card_command} if request.card_command else {})
+    told_only = {"encoder": credit(plan.info.net), "command": request.card_command}
+    return found | {key: text for key, text in told_only.items() if text}
 
 
 def _data_text(request: TrainRequest, data: DataSets, folder: int) -> str:
     """A data set in one line: name, images, share, credit."""
-    text = f"{data.names[folder]}: {count_of(data.train, folder)} images"
+    text = f"{data.names[folder]}: {_images(count_of(data.train, folder))}"
     if request.shares is not None:
         text += f", share {request.shares[folder] / sum(request.shares):.3g}"
     return f"{text}. {request.credits[folder]}" if request.credits else text
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.train.corrections import Lesson, separating_maps
+from napari_unetpp.train.corrections import Lesson
+from napari_unetpp.train.lesson_targets import separating_targets
 
 ZOOM = (0.8, 1.25)
 """Magnification range of the patches that are turned freely (log-uniform)."""
@@ -34,6 +35,9 @@ Black borders and empty places are rarely labelled; that they hold nothing is al
 
 HOLD = 0.25
 """Weight with which separating outputs are held to the parent where they cannot be learned."""
+
+NOTHING_THERE = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0])[:, None, None]
+"""Labels, known, whole, open and held of a covered area: background for certain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +94,7 @@ class LessonSource:
         sizes = np.array([np.count_nonzero(lessons[n].known) for n in usable], np.float64)
         self._chance = np.sqrt(sizes) / np.sqrt(sizes).sum()
         self._pixels = {n: _pixels_by_class(lessons[n], info) for n in usable}
-        self._smooth = {n: _smooth_layers(lessons[n], teachers[n], info) for n in usable}
+        self._smooth = {n: _smooth_layers(lessons[n], teachers[n]) for n in usable}
         self._hard = {n: _hard_layers(lessons[n]) for n in usable}
 
     def batch(self, count: int, size: int, *, augment: bool = True) -> LessonBatch:
@@ -110,15 +114,14 @@ class LessonSource:
             self._hard[n], grid, mode="nearest", padding_mode="reflection", align_corners=False
         )[0]
         channels = self.info.net.in_channels
-        image, maps = smooth[:channels], self._maps(n, smooth[channels:], hard)
-        if not augment:
-            return (image, *maps)
-        image = self._recolour(image)
-        return self._cover(image, *maps) if self.rng.random() < COVERED else (image, *maps)
+        image, teacher = smooth[:channels], smooth[channels:]
+        if augment:
+            image = self._recolour(image)
+            if self.rng.random() < COVERED:
+                image, teacher, hard = self._cover(image, teacher, hard)
+        return image, *self._maps(n, teacher, hard)
 
-    def _cover(
-        self, image: Tensor, target: Tensor, weight: Tensor, teacher: Tensor, soft: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def _cover(self, image: Tensor, teacher: Tensor, hard: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Make a part of a patch, up to a straight edge, an even area in which there is nothing."""
         rng, size = self.rng, image.shape[-1]
         angle, (y, x) = rng.uniform(0, 2 * np.pi), rng.uniform(0, size, 2)
@@ -126,15 +129,13 @@ class LessonSource:
         beyond = torch.from_numpy((rows - y) * np.sin(angle) + (columns - x) * np.cos(angle) > 0)
         level = 0.0 if rng.random() < BLACK else rng.uniform(0, 1)
         noise = rng.standard_normal((size, size), np.float32) * np.float32(rng.uniform(0, 0.02))
-        nothing = torch.zeros_like(target)
+        nothing = torch.zeros_like(teacher)
         if self.info.outputs[0] == "background":
             nothing[0] = 1
         return (
             torch.where(beyond, torch.from_numpy(noise) + float(level), image),
-            torch.where(beyond, nothing, target),
-            weight.masked_fill(beyond, 1.0),
             torch.where(beyond, nothing, teacher),
-            soft.masked_fill(beyond, 0.0),
+            torch.where(beyond, NOTHING_THERE, hard),
         )
 
     def _centre(self, n: int, size: int, shape: Sequence[int]) -> tuple[float, float]:
@@ -178,21 +179,24 @@ class LessonSource:
             image = image + torch.from_numpy(noise)
         return image.clamp(-0.5, 2.0)
 
-    def _maps(self, n: int, smooth: Tensor, hard: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _maps(self, n: int, teacher: Tensor, hard: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Target, weight, teacher and soft weight, (K, Y, X) each."""
-        outputs = len(self.info.outputs)
-        teacher, separating = smooth[:outputs], smooth[outputs:]
-        labels, known, whole, open_, held = hard
-        if self.info.task == "instances" or outputs == 1:
-            target = torch.cat([(labels > 0).float()[None], separating])
-        else:
-            target = (labels[None] == torch.arange(outputs)[:, None, None]).float()
-        weight, soft = known.expand(outputs, -1, -1), (self.soft[n] * open_).expand(outputs, -1, -1)
+        outputs = self.info.outputs
+        labels, known, whole, open_, held = hard[:, None]  # (1, Y, X) each
+        soft = self.soft[n] * open_
         if self.info.task == "instances":
-            rest = (outputs - 1, -1, -1)
-            weight = torch.cat([known[None], whole.expand(rest)])
-            soft = torch.cat([soft[:1], (HOLD * held).expand(rest)])
-        return target, weight, teacher, soft
+            maps, certain = separating_targets(outputs[1:], labels[None], known[None])
+            learned = certain[0] * whole
+            target = torch.cat([(labels > 0).float(), maps[0]])
+            return (
+                target,
+                torch.cat([known, learned]),
+                teacher,
+                torch.cat([soft, HOLD * held * (1 - learned)]),
+            )
+        classes = torch.arange(len(outputs))[:, None, None]
+        target = (labels > 0 if len(outputs) == 1 else labels == classes).float()
+        return target, known.expand_as(target), teacher, soft.expand_as(target)
 
 
 def _pixels_by_class(lesson: Lesson, info: ModelInfo) -> list[NDArray[np.int64]]:
@@ -202,12 +206,9 @@ def _pixels_by_class(lesson: Lesson, info: ModelInfo) -> list[NDArray[np.int64]]
     return [np.flatnonzero(values == v) for v in np.unique(values[values >= 0])]
 
 
-def _smooth_layers(lesson: Lesson, teacher: NDArray[np.float32], info: ModelInfo) -> Tensor:
-    """(1, C + K [+ K - 1], Y, X): image, teacher, separating targets."""
-    layers = [lesson.image, teacher]
-    if info.task == "instances":
-        layers.append(separating_maps(lesson, info.outputs))
-    return torch.from_numpy(np.concatenate(layers))[None]
+def _smooth_layers(lesson: Lesson, teacher: NDArray[np.float32]) -> Tensor:
+    """(1, C + K, Y, X): image, teacher."""
+    return torch.from_numpy(np.concatenate([lesson.image, teacher]))[None]
 
 
 def _hard_layers(lesson: Lesson) -> Tensor:

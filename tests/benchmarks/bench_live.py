@@ -203,7 +203,7 @@ def slider(side: int, repeats: int) -> dict[str, Any]:
     result: dict[str, Any] = {"side": side}
     for kind in ("mask", "labels"):
         rule = Rule(kind, model.decode.threshold, model.decode.min_size, True)
-        request = ShowRequest(1, plane, model, "auto", 4, rule, ScaleChoice(1.0, "given"))
+        request = ShowRequest(plane, model, "auto", 4, rule, ScaleChoice(1.0, "given"), None)
 
         def show(level: int, request: ShowRequest = request) -> float:
             start = time.perf_counter()

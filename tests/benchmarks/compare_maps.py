@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from napari_unetpp.train.model_size import at_model_size
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from scipy import ndimage
@@ -38,6 +37,7 @@ from napari_unetpp.train.data import targets
 from napari_unetpp.train.data.patches import PatchSource, variation_of
 from napari_unetpp.train.even_levels import choose_shifts, shift_maps
 from napari_unetpp.train.fit import Fit, FitOptions
+from napari_unetpp.train.model_size import at_model_size
 from napari_unetpp.train.norms import measure_norms
 from napari_unetpp.train.samples import Sample, hold_out, load_sample
 from napari_unetpp.train.validate import choose_decode, mean_dice, pooled_ap50, predict_samples

@@ -7,6 +7,7 @@ from conftest import PLENTY, collect, largest_difference, make_evaluator, stop_a
 from napari_unetpp._types import PredictDone, PredictRequest, PredictStarted, Region, TileDone
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.node_cache import NodeCache
+from napari_unetpp.engine.normalise import measure
 from napari_unetpp.engine.predict import predict
 
 
@@ -80,6 +81,29 @@ def test_without_a_plane_nothing_is_kept(tiny, image):
     cache = NodeCache(PLENTY)
     collect(tiny, image, 2, cache=cache, plane=None)
     assert len(cache) == 0
+
+
+def test_a_given_range_is_what_the_network_sees(tiny, image):
+    """The measured one changes nothing; another one does, as if the image were brighter."""
+    stats = measure(image, tiny.info.normalisation)
+    measured, _ = collect(tiny, image, 2)
+    same, _ = collect(tiny, image, 2, range=(stats.low, stats.high))
+    wider, _ = collect(tiny, image, 2, range=(0.0, 8000.0))
+    brighter, _ = collect(tiny, (image * 2).astype(np.uint16), 2, range=(0.0, 16000.0))
+    np.testing.assert_array_equal(same.maps(2), measured.maps(2))
+    assert np.abs(wider.maps(2) - measured.maps(2)).max() > 0.002
+    np.testing.assert_allclose(brighter.maps(2), wider.maps(2), atol=1e-5)
+
+
+def test_nodes_of_another_range_are_not_reused(tiny, image):
+    cache = NodeCache(PLENTY)
+    for limits in (None, (0.0, 8000.0), (0.0, 4000.0)):
+        store, events = collect(tiny, image, 2, cache=cache, plane="p", range=limits)
+        assert events[-1].nodes_reused == 0
+        cold, _ = collect(tiny, image, 2, range=limits)
+        np.testing.assert_array_equal(store.maps(2), cold.maps(2))
+    _, events = collect(tiny, image, 2, cache=cache, plane="p", range=(0.0, 8000.0))
+    assert events[-1].nodes_computed == 0
 
 
 def test_cache_does_not_outlive_new_weights(image):

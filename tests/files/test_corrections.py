@@ -46,6 +46,21 @@ def test_round_trip_is_exact(dtype: str, channels: tuple[int, ...], tmp_path: Pa
     assert_same(read_corrections(tmp_path)[0], plane)
 
 
+def test_scale_and_range_come_back_as_numbers(tmp_path: Path) -> None:
+    plane = replace(make_plane(), scale=0.35, range=(-5.0, 300.5))
+    save_corrections(tmp_path, [plane], None)
+    assert "auto" not in (tmp_path / "session.json").read_text()
+    assert_same(read_corrections(tmp_path)[0], plane)
+
+
+def test_a_session_from_before_there_was_a_range_is_read(tmp_path: Path) -> None:
+    save_corrections(tmp_path, [make_plane()], None)
+    session = json.loads((tmp_path / "session.json").read_text())
+    del session["planes"]["a"]["range"]
+    (tmp_path / "session.json").write_text(json.dumps(session))
+    assert read_corrections(tmp_path)[0].range is None
+
+
 def test_boolean_images_keep_their_values(tmp_path: Path) -> None:
     save_corrections(tmp_path, [make_plane("a", "bool"), make_plane("b", "bool", (3,))], None)
     for plane in read_corrections(tmp_path):

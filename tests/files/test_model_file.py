@@ -19,7 +19,14 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, UnetppError
+from napari_unetpp._types import (
+    DecodeRule,
+    ModelInfo,
+    NetConfig,
+    SamplingRule,
+    ScaleSearch,
+    UnetppError,
+)
 from napari_unetpp.files import header
 from napari_unetpp.files.model_card import card_from_json, card_to_json
 from napari_unetpp.files.model_file import (
@@ -90,6 +97,26 @@ def test_the_models_that_ship_are_of_format_1() -> None:
         info = read_info(path)
         assert written_format(path) == format_of(info) == 1
         assert info.decode.prominence_share == 0
+
+
+def test_the_search_for_the_scale_is_in_the_card(tiny_info: ModelInfo) -> None:
+    rule = SamplingRule("object", 17.0, ScaleSearch(level=1, size=0.4, fineness=0.1, unsure=3.0, near=1.3))
+    info = replace(tiny_info, sampling=rule)
+    assert card_from_json(json.loads(json.dumps(card_to_json(info)))) == info
+
+
+def test_a_card_from_before_the_search_has_its_defaults(tiny_info: ModelInfo) -> None:
+    card = card_to_json(tiny_info)
+    del card["sampling"]["search"]
+    assert card_from_json(card).sampling.search is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("level", 9), ("near", 0.5), ("unsure", "much"), ("size", None)])
+def test_a_search_that_makes_no_sense_is_refused(tiny_info: ModelInfo, name: str, value: object) -> None:
+    card = card_to_json(replace(tiny_info, sampling=SamplingRule(search=ScaleSearch())))
+    card["sampling"]["search"][name] = value
+    with pytest.raises(UnetppError, match="damaged"):
+        card_from_json(card)
 
 
 def test_half_precision_is_read_back_as_float32(

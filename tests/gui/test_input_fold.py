@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QSpinBox, QWidget
 
 from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE, ScaleChoice
 from napari_unetpp.engine.sampling import working_shape
 from napari_unetpp.gui.input_fold import ScaleSpin
+from napari_unetpp.gui.parts import show_number
 from napari_unetpp.session.engine import TorchEngine
 
 NAMES = ("contrast_combo", "contrast_low_spin", "contrast_high_spin", "scale_spin", "scale_note")
@@ -226,6 +227,20 @@ def test_the_minimum_size_follows_the_scale_until_it_is_typed(dock: Any, wait: A
     dock.form.input.scale_spin.setValue(0.25)
     wait(dock)
     assert spin.value() == 7 and dock.controller.state.min_size == 7
+
+
+@pytest.mark.parametrize(("modified", "shown"), [(True, 12), (False, 40)])
+def test_a_number_that_is_being_typed_is_left_alone(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch, modified: bool, shown: int
+) -> None:
+    spin = QSpinBox()
+    qtbot.addWidget(spin)
+    monkeypatch.setattr(spin, "hasFocus", lambda: True)
+    spin.lineEdit().setText("12")
+    spin.lineEdit().setModified(modified)
+    with qtbot.assertNotEmitted(spin.valueChanged):
+        show_number(spin, 40)
+    assert spin.text() == str(shown)
 
 
 def test_closing_the_dock_lets_go_of_the_limits(dock: Any, viewer: Any) -> None:

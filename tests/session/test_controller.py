@@ -256,12 +256,12 @@ def test_offer_lowers_the_threshold(sitting: Any) -> None:
     assert sitting.message.startswith("4 objects")
 
 
-def test_what_the_plan_of_tiles_gives_to_note_is_in_the_message_at_every_depth(sitting: Any) -> None:
-    sitting.engine.notes = ("seams may show",)
+def test_what_the_range_gives_to_note_is_in_the_message_at_every_depth(sitting: Any) -> None:
+    sitting.engine.range_notes = lambda image, stats: ("much of it is dim",)
     sitting.view.signals.segment_pressed.emit()
-    assert sitting.message.startswith("4 objects") and sitting.message.endswith("\nseams may show")
+    assert sitting.message.startswith("4 objects") and sitting.message.endswith("\nmuch of it is dim")
     sitting.view.signals.level_changed.emit(1)
-    assert ", L1, " in sitting.message and sitting.message.endswith("\nseams may show")
+    assert ", L1, " in sitting.message and sitting.message.endswith("\nmuch of it is dim")
 
 
 def test_constant_image_is_empty_with_a_reason(sitting: Any) -> None:

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 pytest.importorskip("monai")
+import torch
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.files.model_file import read_tensors
 from napari_unetpp.files.model_list import find_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.data.targets import object_border
 from napari_unetpp.train.even_levels import choose_shifts, shift_heads, shift_maps
 from napari_unetpp.train.samples import Sample, load_sample
-from napari_unetpp.train.targets import between_objects
 from napari_unetpp.train.validate import Predicted, mean_dice, middle, pooled_ap50, predict_samples
 
 SHIFTS = {1: {0: -1.5}, 2: {0: 0.75, 2: -1.0}}
@@ -42,7 +43,11 @@ def samples(data_root: Path, info: ModelInfo) -> list[Sample]:
     """The most crowded of a few images."""
     pairs = read_pairs(data_root / "nuclei_dsb2018" / "train")[:90:3]
     found = [middle(load_sample(p, info), 192) for p in pairs]
-    return sorted(found, key=lambda s: -between_objects(s.labels).mean())[:3]
+
+    def crowded(sample: Sample) -> float:
+        return float(object_border(torch.from_numpy(sample.labels)[None, None]).mean())
+
+    return sorted(found, key=crowded)[-3:]
 
 
 @pytest.fixture(scope="module")

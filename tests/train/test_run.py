@@ -16,6 +16,7 @@ import torch
 
 from napari_unetpp._types import EDGE_CAP, ModelInfo, UnetppError
 from napari_unetpp.api import load_model, segment
+from napari_unetpp.files.card_text import card_text
 from napari_unetpp.files.images import read_image
 from napari_unetpp.files.model_file import read_tensors
 from napari_unetpp.train import run, schedule
@@ -79,7 +80,8 @@ def test_two_data_sets_become_one_model(
     assert of["settings"]["shares"] == [4, 1] and of["settings"]["megapixels"] == 10 * STEP
     assert of["steps"] == 10 and of["command"] == "python train.py" and of["device"].startswith("cpu ")
     assert info.validation is not None and info.validation.images == 2
-    assert "1 images held out of" in info.validation.data and "nuclei_tissue" in info.validation.data
+    assert "1 image held out of" in info.validation.data and "nuclei_tissue" in info.validation.data
+    assert f"\n      {of['data'][1]}\n" in card_text(info)
     assert not checkpoint_path(request.out).exists()
 
     *reports, last = read_log(log)

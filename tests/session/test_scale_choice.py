@@ -11,7 +11,8 @@ import pytest
 from stand_ins import Sitting, model_info
 from test_correct_controller import begin
 
-from napari_unetpp._types import Region, SamplingRule, ScaleChoice
+from napari_unetpp._types import Region, SamplingRule, ScaleChoice, ScaleSearch
+from napari_unetpp.engine.scale_search import choose
 from napari_unetpp.files.corrections import read_corrections
 from napari_unetpp.session import image_words, scales
 from napari_unetpp.session.searching import LOOKING
@@ -193,6 +194,11 @@ def test_a_weak_search_says_so_and_offers_the_circle(sitting: Sitting) -> None:
     assert len(sitting.engine.searches) == 1
     sitting.view.signals.offer_taken.emit("circle:1")
     assert sitting.layers.circle == pytest.approx(20)
+
+
+def test_a_search_that_finds_nothing_is_weak() -> None:
+    choice = choose([], 20.0, ScaleSearch())
+    assert choice.weak and choice.scale == 1
 
 
 def test_on_another_plane_a_press_looks_again_but_live_does_not(sitting: Sitting, blobs: np.ndarray) -> None:
