@@ -47,9 +47,9 @@ FLOAT32 = DeviceChoice("cpu", "float32")
 SCORES = {"dice", "iou", "ap50", "parameters", "seconds_per_megapixel"}
 
 
-def bright_means_object(info=INFO):
-    """A network whose every head says: as probable as the pixel is bright."""
-    net = UNetPlusPlus(info.net, norm=False)
+def bright_network(config=CONFIG):
+    """Every head says: as probable as the pixel is bright."""
+    net = UNetPlusPlus(config, norm=False)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.zero_()
@@ -60,7 +60,11 @@ def bright_means_object(info=INFO):
         for head in net.heads.values():
             head.weight[:, 0] = 20.0
             head.bias.fill_(-10.0)
-    return Evaluator(info, net.state_dict(), FLOAT32)
+    return net
+
+
+def bright_means_object(info=INFO):
+    return Evaluator(info, bright_network(info.net).state_dict(), FLOAT32)
 
 
 @pytest.fixture(scope="module")
@@ -116,12 +120,12 @@ def test_a_model_of_local_maps_counts_on_the_grid_that_it_saw(squares, tmp_path)
     image, labels = squares
     outputs = ("foreground", "edge_distance", "object_border")
     rule = DecodeRule(0.5, "edge_distance", 0.0, 300, 1 / EDGE_CAP)
-    net = UNetPlusPlus(replace(CONFIG, outputs=3), norm=False)
-    tensors = bright_means_object(replace(INFO, net=net.config))._net.state_dict()
-    for level in (1, 2, 3, 4):
-        tensors[f"heads.{level - 1}.weight"][2] = 0  # no borders
+    net = bright_network(replace(CONFIG, outputs=3))
+    with torch.no_grad():
+        for head in net.heads.values():
+            head.weight[2] = 0  # no borders
     info = replace(INFO, outputs=outputs, net=net.config, decode=rule)
-    model = load_model(save_model(tmp_path / "new.safetensors", tensors, info).path, device="cpu")
+    model = load_model(save_model(tmp_path / "new.safetensors", net.state_dict(), info).path, device="cpu")
     assert segment(image, model, scale=1.0).labels.max() == 0, "15 x 15 px are too small"
     magnified = segment(image, model, scale=2.0)
     assert magnified.labels.max() == 3, "30 x 30 px are not"
