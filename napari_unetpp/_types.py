@@ -189,9 +189,9 @@ class DecodeRule:
     threshold : float
         Foreground probability from which a pixel counts as foreground, in (0, 1).
     seeds : str
-        The landscape whose summits are objects: the name of a separating output (``"edge_distance"``; of
-        older models ``"boundary"``, ``"distance"``, ``"centre"``) or ``"mask"``, the smoothed
-        distance transform of the thresholded mask.
+        The landscape whose summits are objects: the name of a separating output (``"edge_distance"``,
+        ``"object_border"``; of older models ``"boundary"``, ``"distance"``, ``"centre"``) or ``"mask"``, the
+        smoothed distance transform of the thresholded mask.
     seed_threshold : float
         What a summit must reach in the landscape, in [0, 1].
     min_size : int
@@ -203,7 +203,7 @@ class DecodeRule:
     """
 
     threshold: float = 0.5
-    seeds: Literal["boundary", "distance", "centre", "edge_distance", "mask"] = "mask"
+    seeds: Literal["boundary", "distance", "centre", "edge_distance", "object_border", "mask"] = "mask"
     seed_threshold: float = 0.5
     min_size: int = 15
     prominence: float = 0.0

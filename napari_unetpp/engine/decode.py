@@ -103,11 +103,17 @@ def objects(
 
 def basins_of(maps: Maps, info: ModelInfo, found: NDArray[np.bool_], region: NDArray[np.bool_]) -> Basins:
     """The basins of the model's landscape in a `region` (Y, X) made of connected parts of the foreground."""
+    return find_basins(landscape(maps, info, found), region)
+
+
+def landscape(maps: Maps, info: ModelInfo, found: NDArray[np.bool_]) -> Maps:
+    """Heights (Y, X) whose summits are objects: the seed map, slightly smoothed where peaks are compared."""
     rule = info.decode
     height = seed_map(maps, info.outputs, rule, found)
-    if rule.prominence > 0 or rule.prominence_share > 0:
-        height = ndimage.gaussian_filter(np.where(found, height, 0), SMOOTHING, truncate=CUT)
-    return find_basins(height, region)
+    if rule.prominence == rule.prominence_share == 0:
+        return height
+    smooth: Maps = ndimage.gaussian_filter(np.where(found, height, 0), SMOOTHING, truncate=CUT)
+    return smooth
 
 
 def connected(region: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -137,11 +143,11 @@ def with_classes(kept: NDArray[np.uint32], probability: Maps) -> NDArray[np.uint
 def seed_map(
     maps: Maps, outputs: tuple[str, ...], rule: DecodeRule, region: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """The landscape (Y, X) whose summits are objects: high inside, low where objects touch."""
+    """High inside objects, low where they touch: (Y, X)."""
     if rule.seeds == "mask":
         return mask_landscape(region)
     channel: NDArray[np.float32] = maps[outputs.index(rule.seeds)]
-    if rule.seeds == "boundary":
+    if rule.seeds in ("boundary", "object_border"):
         channel = maps[0] * (1 - channel)
     if rule.seeds == "edge_distance" and "object_border" in outputs:
         channel = channel * (1 - maps[outputs.index("object_border")])

@@ -28,7 +28,7 @@ from napari_unetpp.net import encoder_plan
 MAX_WIDTH = 8192
 MAX_DEPTH = 8
 
-SEEDS = ("boundary", "distance", "centre", "edge_distance", "mask")
+SEEDS = ("boundary", "distance", "centre", "edge_distance", "object_border", "mask")
 
 
 def card_to_json(info: ModelInfo) -> dict[str, Any]:

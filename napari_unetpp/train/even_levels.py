@@ -14,14 +14,11 @@ import numpy as np
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.train.validate import Predicted, mean_dice, pooled_ap50
+from napari_unetpp.train.validate import WORTH_IT, Predicted, mean_dice, over_folders, pooled_ap50
 
 FOREGROUND_SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0, 1.25, -1.25, 1.5, -1.5)
 SEED_SHIFTS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
 """Logits that may be added to the foreground and to the output that gives the seeds, small ones first."""
-
-WORTH_IT = 0.002
-"""What a larger shift must gain (Dice, AP50): smaller differences are noise."""
 
 Shifts = Mapping[int, Mapping[int, float]]
 """What is added to the logits: by level and output."""
@@ -30,17 +27,18 @@ Shifts = Mapping[int, Mapping[int, float]]
 def choose_shifts(predicted: Sequence[Predicted], info: ModelInfo) -> Shifts:
     """The shifts with which every level does best under the model's decode rule.
 
-    The foreground by mean Dice, then the output that gives the seeds by pooled AP50. A model of several
-    classes has probabilities that compete for a sum of one, and stays as it is.
+    The foreground by mean Dice, then the output that gives the seeds by pooled AP50, both as the mean over
+    data sets. A model of several classes has probabilities that compete for a sum of one, and stays as it is.
     """
     if info.task == "semantic" and len(info.outputs) > 1:
         return {}
-    return {level: _suit(predicted, info, level) for level in info.net.levels}
+    return {level: _suit([p.alone(level) for p in predicted], info, level) for level in info.net.levels}
 
 
 def _suit(predicted: Sequence[Predicted], info: ModelInfo, level: int) -> dict[int, float]:
     def best(output: int, shifts: Sequence[float], score: Callable[[Sequence[Predicted]], float]) -> float:
-        scores = [score(shift_maps(predicted, {level: {**chosen, output: s}})) for s in shifts]
+        shifted = (shift_maps(predicted, {level: {**chosen, output: s}}) for s in shifts)
+        scores = [float(over_folders(each, score)) for each in shifted]
         return next(s for s, q in zip(shifts, scores, strict=True) if q >= max(scores) - WORTH_IT)
 
     chosen: dict[int, float] = {}
@@ -57,11 +55,12 @@ def shift_maps(predicted: Sequence[Predicted], shifts: Shifts) -> list[Predicted
     def one(p: Predicted) -> Predicted:
         maps = p.maps.copy()
         for level, outputs in shifts.items():
+            place = p.levels.index(level)
             for output, shift in outputs.items():
-                seen = p.level(level)[output]
+                seen = p.maps[place, output].astype(np.float32)
                 # The sigmoid of a shifted logit, written without the logit, which 0 and 1 do not have.
-                raised = seen * np.exp(shift)
-                maps[p.levels.index(level), output] = raised / (1 - seen + raised)
+                raised = seen * np.float32(np.exp(shift))
+                maps[place, output] = raised / (1 - seen + raised)
         return replace(p, maps=maps)
 
     return [one(p) for p in predicted]

@@ -18,6 +18,7 @@ from napari_unetpp.train.fit import Fit
 from napari_unetpp.train.live import mean_scores
 from napari_unetpp.train.model_size import at_model_size
 from napari_unetpp.train.plan import Plan
+from napari_unetpp.train.registry import credit
 from napari_unetpp.train.request import TrainRequest, told
 from napari_unetpp.train.samples import Sample
 from napari_unetpp.train.validate import choose_decode, predict_samples, recommend_level, score_levels
@@ -86,7 +87,8 @@ def _provenance(plan: Plan, fit: Fit, best_step: int) -> dict[str, Any]:
         "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
         "settings": told(request),
     }
-    return found | ({"command": request.card_command} if request.card_command else {})
+    told_only = {"encoder": credit(plan.info.net), "command": request.card_command}
+    return found | {key: text for key, text in told_only.items() if text}
 
 
 def _data_text(request: TrainRequest, data: DataSets, folder: int) -> str:

@@ -38,7 +38,7 @@ def separating_targets(names: Sequence[str], labels: Tensor, known: Tensor) -> t
 
 
 def _separating(name: str, labels: Tensor, to_unknown: Tensor) -> tuple[Tensor, Tensor]:
-    """One map, and where it is certain, from the distance to the nearest unknown pixel (as `edge_distance`)."""
+    """One map, and where it is certain, from the distance to what is unknown (see `edge_distance`)."""
     if name not in SEPARATING_MAPS:
         nothing = torch.zeros_like(to_unknown)
         return nothing, nothing > 0

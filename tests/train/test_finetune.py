@@ -193,6 +193,7 @@ def test_seconds_end_the_run(tiny_model: ModelInfo, cells: list[LabelledPlane]) 
 # ------------------------------------------------------------ learning
 
 
+@pytest.mark.usefixtures("in_float32")
 def test_a_real_improvement_on_real_cells(tiny_model: ModelInfo, cells: list[LabelledPlane]) -> None:
     done = tune(tiny_model, cells[:1], steps=60)
     assert done.before is not None and done.after is not None and done.better

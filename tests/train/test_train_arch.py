@@ -92,6 +92,7 @@ def test_unetpp_on_an_encoder_is_trained_scored_and_used(
     for level, scores in info.validation.levels.items():
         assert scores.parameters == graph.parameters(level, info.net)
     assert f"unetpp on {encoder}" in card_text(info)
+    assert ("Apache-2.0" in card_text(info)) is (encoder == "efficientnet-lite0"), "its weights are credited"
     image = read_image(sorted((folder / "images").iterdir())[0])
     found = segment(image, load_model(str(info.path)), level=2)
     assert found.level == 2 and found.labels.shape == image.shape[:2] and found.probability.std() > 0
