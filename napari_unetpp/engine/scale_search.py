@@ -8,7 +8,9 @@ that fit alike the coarser one is taken, at which objects are lost last and work
 
 Only a sample is looked at: the whole image at coarse scales, at finer ones a window in which something is,
 so that the search takes at most a third of the FLOPs of L3 for the image at scale 1. Of images that are
-only some objects wide, a window of `ACROSS` objects is looked at, whatever it costs.
+only some objects wide, a window of `ACROSS` objects is looked at, whatever it costs. A window lies inside
+the sample of the next coarser scale, and the two are compared there: where most is, the network is
+surer at any scale.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from napari_unetpp._types import (
     ShouldStop,
     never_stop,
 )
-from napari_unetpp.engine import decode
+from napari_unetpp.engine import decode, tiles
 from napari_unetpp.engine.normalise import NormStats, to_input
 from napari_unetpp.engine.sampling import resample, working_shape
 from napari_unetpp.engine.tiles import padded_shape
@@ -69,6 +71,9 @@ NARROWEST = 16
 FOREGROUND = 0.5
 """Probability from which a pixel counts as foreground for the uncertainty."""
 
+SUREST = 1e-3
+"""Uncertainty below which there is no difference."""
+
 FULL = 0.9
 """Share of foreground from which a sample tells no size: it is one object, or lies inside of one."""
 
@@ -90,8 +95,8 @@ class Look:
     ----------
     scale : float
     uncertainty : float
-        Sum of 4p(1 - p) over all pixels, per pixel of foreground; infinite where there is none, or nothing
-        else.
+        Of the first sample: the sum of 4p(1 - p) over all pixels, per pixel of foreground; infinite where
+        there is no foreground, or nothing else.
     diameter : float
         Of a typical object found there, px of the working grid; 0 where there is none.
     """
@@ -132,7 +137,7 @@ def misfit(look: Look, own: float, rule: ScaleSearch) -> float:
     if look.diameter == 0 or look.uncertainty == math.inf:
         return math.inf
     off = abs(math.log2(look.diameter / own))
-    return math.log2(look.uncertainty) + rule.size * off + rule.fineness * math.log2(look.scale)
+    return math.log2(max(look.uncertainty, SUREST)) + rule.size * off + rule.fineness * math.log2(look.scale)
 
 
 def best_look(looks: Sequence[Look], own: float, rule: ScaleSearch) -> Look | None:
@@ -164,6 +169,20 @@ def typical_diameter(areas: NDArray[np.int64]) -> float:
 # --------------------------------------------------------------------- the looks
 
 
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A look, the part of the plane that it saw, and the foreground probabilities (Y, X) there."""
+
+    look: Look
+    part: Region
+    p: NDArray[np.float32]
+
+    def within(self, region: Region) -> NDArray[np.float32]:
+        """The probabilities in a region of the plane that lies in the part."""
+        shown = region.shifted(-self.part.y0, -self.part.x0)
+        return self.p[tiles.scaled(shown, self.look.scale, self.p.shape).slices]  # type: ignore[arg-type]
+
+
 class _Search:
     """Shows samples of one plane to the network."""
 
@@ -176,8 +195,9 @@ class _Search:
         levels = self.info.net.levels
         self.level = self.rule.level if self.rule.level in levels else levels[0]
         self.pixels = sample_pixels(plane.shape, self.info, self.level)
-        self.thumbnail = thumbnail(plane, stats)
-        self.looks: list[Look] = []
+        self.step = max(1, math.ceil(max(plane.shape[:2]) / THUMBNAIL))
+        self.thumbnail = thumbnail(plane[:: self.step, :: self.step], stats)
+        self.seen: list[_Seen] = []
 
     def run(self) -> ScaleChoice:
         """All looks and what follows from them."""
@@ -190,20 +210,44 @@ class _Search:
         best = self._best()
         if best is not None:
             self._look(best.scale / STEP, best.scale * STEP)
-        return choose(() if self.should_stop() else self.looks, self.info.sampling.value, self.rule)
+        looks = [] if self.should_stop() else [seen.look for seen in self.seen]
+        return choose(looks, self.info.sampling.value, self.rule)
 
     def _best(self) -> Look | None:
-        return best_look(self.looks, self.info.sampling.value, self.rule)
+        return best_look([seen.look for seen in self.seen], self.info.sampling.value, self.rule)
 
     def _look(self, *scales: float) -> None:
         """Look at the sample at these scales, as long as something is left of it there."""
         for scale in scales:
             if self.should_stop() or min(working_shape(self.plane.shape, scale)) < NARROWEST:
                 continue
-            part = sample(self.thumbnail, self.plane.shape, scale, self.pixels, self.info.net.multiple)
+            nearest = self._nearest(scale)
+            part = self._part(scale, nearest)
             maps = self._maps(resample(self.plane[part.slices], scale))
-            if maps is not None:
-                self.looks.append(measured(maps, scale, self.info))
+            if maps is None:
+                continue
+            unsure = uncertainty(maps[0])
+            if nearest is not None:
+                unsure = carried_over(unsure, nearest.look.uncertainty, uncertainty(nearest.within(part)))
+            self.seen.append(_Seen(Look(scale, unsure, found_diameter(maps, self.info)), part, maps[0]))
+
+    def _nearest(self, scale: float) -> _Seen | None:
+        """What was seen at the next coarser scale, else at the coarsest; None before the first look."""
+        coarser = [seen for seen in self.seen if seen.look.scale < scale]
+        if coarser:
+            return max(coarser, key=lambda seen: seen.look.scale)
+        return min(self.seen, key=lambda seen: seen.look.scale, default=None)
+
+    def _part(self, scale: float, nearest: _Seen | None) -> Region:
+        """The sample at a scale, inside of that of `nearest`."""
+        height, width = self.plane.shape[:2]
+        outer = Region(0, 0, height, width) if nearest is None else nearest.part
+        if nearest is not None and scale < nearest.look.scale:
+            return outer
+        y0, x0, y1, x1 = (edge // self.step for edge in (outer.y0, outer.x0, outer.y1, outer.x1))
+        content = self.thumbnail[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+        part = sample(content, outer.shape, scale, self.pixels, self.info.net.multiple)
+        return part.shifted(outer.y0, outer.x0)
 
     def _maps(self, work: NDArray[Any]) -> NDArray[np.float32] | None:
         """Maps (K, Y, X) of a part of the plane on the working grid; None when stopped."""
@@ -217,14 +261,26 @@ class _Search:
         return self.evaluator.maps(self.level, known, Region(0, 0, height, width))
 
 
-def measured(maps: NDArray[np.float32], scale: float, info: ModelInfo) -> Look:
-    """Uncertainty and typical diameter in maps (K, Y, X)."""
-    p = maps[0]
+def uncertainty(p: NDArray[np.float32]) -> float:
+    """Of foreground probabilities (Y, X), per pixel of foreground; infinite without it, or with nothing else."""
     foreground = int(np.count_nonzero(p > FOREGROUND))
     if foreground == 0 or foreground > FULL * p.size:
-        return Look(scale, math.inf, 0.0)
-    areas = np.bincount(decode.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:]
-    return Look(scale, float((4 * p * (1 - p)).sum()) / foreground, typical_diameter(areas))
+        return math.inf
+    return float((4 * p * (1 - p)).sum()) / foreground
+
+
+def carried_over(here: float, outer: float, outer_here: float) -> float:
+    """The uncertainty of the outer sample at the scale at which a window of it was looked at.
+
+    `here` is that of the window, `outer` and `outer_here` those of the outer sample and of the window in it, at
+    the scale of the outer sample. Where nothing was found at that scale, the window has to do.
+    """
+    return here if math.inf in (here, outer, outer_here) else outer * here / outer_here
+
+
+def found_diameter(maps: NDArray[np.float32], info: ModelInfo) -> float:
+    """Typical diameter (px) of the objects in maps (K, Y, X)."""
+    return typical_diameter(np.bincount(decode.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:])
 
 
 # -------------------------------------------------------------------- the sample
@@ -274,7 +330,6 @@ def _most_varied(content: NDArray[np.float32], rows: float, columns: float) -> t
 
 
 def thumbnail(plane: NDArray[Any], stats: NormStats) -> NDArray[np.float32]:
-    """A small grey copy (Y, X) in [0, 1], to see where something is; a speck or noise hardly shows."""
-    step = max(1, math.ceil(max(plane.shape[:2]) / THUMBNAIL))
-    small = np.clip(to_input(plane[::step, ::step], stats).mean(axis=0), 0, 1)
+    """A grey copy (Y, X) in [0, 1], to see where something is; a speck or noise hardly shows."""
+    small = np.clip(to_input(plane, stats).mean(axis=0), 0, 1)
     return ndimage.uniform_filter(small, BLUR)  # type: ignore[no-any-return]

@@ -17,13 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unetpp._types import ScaleChoice
 from napari_unetpp.api import load_model
 from napari_unetpp.engine import scale_search
 from napari_unetpp.engine.collect import predict_maps
@@ -52,7 +53,7 @@ class Case:
     true: float
     found: float
     unsure: bool
-    looks: list[tuple[float, float, float]]
+    looks: list[tuple[float, ...]]
     at_one: Counts
     at_found: Counts
     at_true: Counts
@@ -119,23 +120,20 @@ def measure_image(
         one, found, at_true, *others = (counts(evaluator, image, labels, s, level) for s in scales)
         best = max((one, found, at_true, *others), key=lambda each: ap50([each]))
         unsure = choice.weak
-        looks = [(look.scale, look.uncertainty, look.diameter) for look in LOOKS]
-        LOOKS.clear()
-        yield Case(name, pair.stem, factor, true, choice.scale, unsure, looks, one, found, at_true, best)
+        yield Case(name, pair.stem, factor, true, choice.scale, unsure, LOOKS[-1], one, found, at_true, best)
 
 
-LOOKS: list[scale_search.Look] = []
-"""What the search saw in the image under way."""
+LOOKS: list[list[tuple[float, ...]]] = []
+"""What every search saw."""
 
 
-def noted(maps: NDArray[np.float32], *rest: Any) -> scale_search.Look:
-    """`scale_search.measured`, kept in `LOOKS`."""
-    look = MEASURED(maps, *rest)
-    LOOKS.append(look)
-    return look
+def noted(looks: Sequence[scale_search.Look], *rest: Any) -> ScaleChoice:
+    """`scale_search.choose`, its looks kept in `LOOKS`."""
+    LOOKS.append([astuple(look) for look in looks])
+    return CHOOSE(looks, *rest)
 
 
-MEASURED = scale_search.measured
+CHOOSE = scale_search.choose
 
 
 def table(cases: Sequence[Case]) -> str:
@@ -179,7 +177,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write every case")
     args = parser.parse_args()
     evaluator = load_model(args.model)
-    scale_search.measured = noted
+    scale_search.choose = noted
     cases: list[Case] = []
     for name, count in args.sets.items():
         for pair in spread(read_pairs(args.data / name / "train"), count):

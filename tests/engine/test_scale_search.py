@@ -14,7 +14,15 @@ from napari_unetpp.engine import scale_search
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.normalise import measure
 from napari_unetpp.engine.sampling import resample, resample_labels
-from napari_unetpp.engine.scale_search import UNSURE, Look, choose, sample, search_scale, typical_diameter
+from napari_unetpp.engine.scale_search import (
+    UNSURE,
+    Look,
+    carried_over,
+    choose,
+    sample,
+    search_scale,
+    typical_diameter,
+)
 from napari_unetpp.files.folders import read_label, read_pairs
 from napari_unetpp.files.images import read_image
 from napari_unetpp.files.model_list import SHIPPED
@@ -76,13 +84,21 @@ def test_pieces_move_the_typical_diameter_less_than_the_median():
 
 
 @pytest.mark.parametrize(("p", "known"), [(0.1, False), (0.8, False), (None, True)])
-def test_all_foreground_tells_no_size(nuclei, p, known):
+def test_all_foreground_tells_no_size(p, known):
     """Neither does none."""
     maps = np.full((4, 64, 64), 0.05 if p is None else p, np.float32)
     if p is None:
         maps[:, 10:30, 10:30] = 0.9
-    look = scale_search.measured(maps, 0.5, nuclei.info)
-    assert math.isfinite(look.uncertainty) == (look.diameter > 0) == known
+    assert math.isfinite(scale_search.uncertainty(maps[0])) == known
+
+
+def test_a_window_is_compared_with_what_was_seen_there_before():
+    """Surer in the window than outside of it at both scales: that is no reason for the finer one."""
+    assert carried_over(0.5, 2.0, 0.5) == 2.0
+    assert carried_over(0.25, 2.0, 0.5) == 1.0
+    for unknown in ((0.5, math.inf, 0.5), (0.5, 2.0, math.inf)):
+        assert carried_over(*unknown) == 0.5
+    assert carried_over(math.inf, 2.0, 0.5) == math.inf
 
 
 # ------------------------------------------------------------------- the sample
