@@ -119,7 +119,8 @@ class Normalisation:
     low, high : float
         Percentiles of the pixels that become 0 and 1 (rule ``percentile``).
     rule : {"percentile", "robust"}
-        ``robust``: from what stands out of the background, whatever share it covers.
+        ``robust``: from what stands out of the background, whatever share it covers. ``percentile``: between
+        two percentiles, unless they are far from that.
     """
 
     low: float = 1.0
@@ -148,9 +149,9 @@ class ScaleSearch:
     """
 
     level: int = 2
-    size: float = 0.5
+    size: float = 0.7
     fineness: float = 0.2
-    unsure: float = 2.5
+    unsure: float = 3.5
     near: float = 1.2
 
 

@@ -1,4 +1,4 @@
-"""Cleaning and percentile normalisation of one plane; the same numbers in training and inference."""
+"""Cleaning of one plane, and its range of intensities; the same numbers in training and inference."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ NOISE_SAMPLES = 250_000
 
 NOISE_FACTOR = 12.0
 """The range is never taken smaller than this many standard deviations of the noise."""
+
+TOO_NARROW, TOO_WIDE = 2.5, 0.1
+"""Percentiles that give so many times less, or more, than what stands out of the background have failed."""
 
 MUCH_OUTSIDE = 0.25
 """Share of an image outside its range from which it is worth a note."""
@@ -71,9 +74,7 @@ def clean_plane(image: Image) -> tuple[Image, tuple[str, ...]]:
     if image.dtype.kind == "f":
         bad = int(np.count_nonzero(~np.isfinite(image)))
         if bad:
-            notes.append(
-                f"{bad} NaN or infinite pixels: left out of the percentiles, background in the result"
-            )
+            notes.append(f"{bad} NaN or infinite pixels: left out of the range, background in the result")
     sample = _sample(image)
     if sample.size == 0 or sample.min() == sample.max():
         notes.append("the image is constant: nothing to segment")
@@ -120,19 +121,22 @@ def _noise(image: Image) -> float:
 def measure(image: Image, rule: Normalisation = DEFAULT_RULE) -> NormStats:
     """Measure the intensity range of one plane, jointly over R, G and B.
 
-    By the rule ``percentile`` between two percentiles of all pixels, by ``robust`` from what stands out
-    of the background (see `engine.robust_range`). The range is at least `NOISE_FACTOR` times the noise, so
+    By the rule ``robust`` from what stands out of the background (see `engine.robust_range`); by
+    ``percentile`` between two percentiles of all pixels, unless these are far from it: next to nothing is
+    to be seen then, or a few specks outshine all. The range is at least `NOISE_FACTOR` times the noise, so
     that a plane that holds nothing but noise is not stretched until the noise looks like objects.
     """
     sample = _sample(image)
     if sample.size == 0:
         return NormStats(0.0, 1.0)
-    if rule.rule == "robust":
-        found = find_range(image, _noise(image))
-        return NormStats(found.low, found.high)
-    low, high = _percentiles(sample, image.dtype, (rule.low, rule.high))
-    floor = max(NOISE_FACTOR * _noise(image), 1e-6 * max(abs(low), abs(high)), 1e-12)
-    return NormStats(low, max(high, low + floor))
+    noise = _noise(image)
+    found = find_range(image, noise)
+    if rule.rule == "percentile":
+        low, high = _percentiles(sample, image.dtype, (rule.low, rule.high))
+        high = max(high, low + max(NOISE_FACTOR * noise, 1e-6 * max(abs(low), abs(high)), 1e-12))
+        if TOO_WIDE < (found.high - found.low) / (high - low) < TOO_NARROW:
+            return NormStats(low, high)
+    return NormStats(found.low, found.high)
 
 
 def _percentiles(
@@ -182,7 +186,7 @@ def to_input(image: Image, stats: NormStats, channels: int = RGB) -> NDArray[np.
     Returns
     -------
     ndarray of float32, shape (channels, Y, X)
-        0 and 1 at the percentiles, clipped to [-0.5, 2]; NaN and infinite pixels are 0.
+        0 and 1 at the ends of the range, clipped to [-0.5, 2]; NaN and infinite pixels are 0.
     """
     x = image.astype(np.float32)
     x = (x - np.float32(stats.low)) * np.float32(1.0 / (stats.high - stats.low))
