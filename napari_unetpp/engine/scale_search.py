@@ -262,7 +262,7 @@ class _Search:
 
 
 def uncertainty(p: NDArray[np.float32]) -> float:
-    """Of foreground probabilities (Y, X), per pixel of foreground; infinite without it, or with nothing else."""
+    """Of foreground probabilities (Y, X), per pixel of foreground; infinite where that is none or all."""
     foreground = int(np.count_nonzero(p > FOREGROUND))
     if foreground == 0 or foreground > FULL * p.size:
         return math.inf
@@ -272,8 +272,8 @@ def uncertainty(p: NDArray[np.float32]) -> float:
 def carried_over(here: float, outer: float, outer_here: float) -> float:
     """The uncertainty of the outer sample at the scale at which a window of it was looked at.
 
-    `here` is that of the window, `outer` and `outer_here` those of the outer sample and of the window in it, at
-    the scale of the outer sample. Where nothing was found at that scale, the window has to do.
+    `here` is that of the window, `outer` and `outer_here` those of the outer sample and of the window in it,
+    at the scale of the outer sample. Where nothing was found at that scale, the window has to do.
     """
     return here if math.inf in (here, outer, outer_here) else outer * here / outer_here
 
