@@ -55,6 +55,12 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         "--level", type=level, default="auto", help="depth: 1, 2, 3, 4 or auto (as deep as each place needs)"
     )
     parser.add_argument("--kind", choices=KINDS, default="labels", help="what to write (default: labels)")
+    parser.add_argument(
+        "--series",
+        metavar="N",
+        type=index,
+        help="which image of a TIFF that holds several, from 0 (default: the largest that is no preview)",
+    )
     _size(parser)
     _device(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
@@ -291,6 +297,13 @@ def finite(text: str) -> float:
 def count(text: str) -> int:
     """A whole number from 1."""
     if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+def index(text: str) -> int:
+    """A whole number from 0."""
+    if int(text) < 0:
         raise ValueError(text)
     return int(text)
 

@@ -163,7 +163,9 @@ def _size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
 def _segment_one(output: outputs.Output, model: Any, args: argparse.Namespace, size: dict[str, Any]) -> None:
     from napari_unetpp.engine.collect import predict_maps
 
-    image = images.read_image(output.source)
+    image = images.read_image(
+        output.source, series=args.series, note=lambda text: say(f"note: {output.source}: {text}")
+    )
     start = time.perf_counter()
     found = predict_maps(image, model, level=args.level, **size)
     if args.kind == "labels":
@@ -198,6 +200,12 @@ def run_evaluate(args: argparse.Namespace) -> int:
     from napari_unetpp import api
 
     problems: list[str] = []
+
+    def report(problem: str) -> None:
+        """At once: where every image fails, nothing else tells why."""
+        problems.append(problem)
+        say(f"error: {problem}")
+
     result = api.evaluate(
         args.folder,
         args.model,
@@ -205,10 +213,9 @@ def run_evaluate(args: argparse.Namespace) -> int:
         foreground=args.foreground,
         **_size_options(args, model_list.find_model(args.model)),
         progress=progress,
-        on_problem=problems.append,
+        on_problem=report,
+        on_note=lambda note: say(f"note: {note}"),
     )
-    for problem in problems:
-        say(f"error: {problem}")
     print(f"{result['model']} on {args.folder}: {result['images']} images, {result['device']}")
     lowest, median, highest = (f"{value:.3g}" for value in result["scales"].values())
     print(f"scale {median}" + (f" (median; {lowest} to {highest})" if lowest != highest else ""))
@@ -260,16 +267,19 @@ def run_train(args: argparse.Namespace) -> int:
 def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
     from napari_unetpp.files.corrections import read_corrections
+    from napari_unetpp.files.notes import Notes
     from napari_unetpp.train import outcome, report
-    from napari_unetpp.train.corrections import map_values, read_alike
+    from napari_unetpp.train.corrections import as_meant, read_alike
     from napari_unetpp.train.finetune import finetune
 
     parent = model_list.find_model(args.model)
     outcome.check_target(args.out, parent, overwrite=args.overwrite)
     size = _size_options(args, parent)
-    planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background)
-    if args.foreground:
-        planes = map_values(planes, args.foreground)
+    notes = Notes()
+    planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background, notes=notes)
+    planes = as_meant(planes, parent.task, args.foreground, notes)
+    for note in notes.lines():
+        say(f"note: {note}")
     planes = read_alike(planes, parent, **size)
     seconds = args.seconds or (None if args.steps else DEFAULT_SECONDS)
     request = FinetuneRequest(
