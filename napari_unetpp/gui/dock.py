@@ -22,6 +22,7 @@ from napari_unetpp.gui.other_images import NapariOtherImages
 from napari_unetpp.gui.parts import TONES, quietly, show_number
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
+from napari_unetpp.gui.viewers import bare, window_around
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct_controller import CorrectController
@@ -66,7 +67,7 @@ class UnetppDock(CorrectViewMixin):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(area)
         settings = read_settings()
-        window = napari_viewer.window._qt_window
+        napari_viewer = bare(napari_viewer)
         self._layers = NapariLayers(napari_viewer, self)
         self._runner = ThreadRunner(self)
         self.controller = Controller(
@@ -85,7 +86,7 @@ class UnetppDock(CorrectViewMixin):
             learn_runner=ThreadRunner(self),
             file_runner=ThreadRunner(self),
         )
-        self._shortcuts = Shortcuts(window)
+        self._shortcuts = Shortcuts(window_around(napari_viewer) or self)
         self._shortcuts.add(SEGMENT, self.form.segment_button.click)
         self._shortcuts.add(CORRECT, self.form.correct.correct_button.click)
         self._shortcuts.add(NEXT, self.form.next_button.click)
