@@ -271,7 +271,8 @@ class UnetppDock(CorrectViewMixin):
 
     def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None:
         links = " · ".join(
-            f'<a style="color: {LINK}" href="{action}">{escape(label)}</a>' for label, action in offers
+            f'<a style="color: {LINK}" href="{action}">{escape(label, quote=False)}</a>'
+            for label, action in offers
         )
         body = _coloured(text, tone)
         self.form.message_label.setText(f"{body}<br>{links}" if links else body)
@@ -306,6 +307,6 @@ def _fill(combo: QComboBox, entries: Sequence[tuple[Hashable, str]], current: Ha
 
 def _coloured(text: str, tone: Tone, *, faint: bool = False) -> str:
     """Rich text in the colour of its tone."""
-    body = escape(text).replace("\n", "<br>")
+    body = escape(text, quote=False).replace("\n", "<br>")
     colour = TONES[tone] or ("#8a8f98" if faint else "")
     return f'<span style="color: {colour}">{body}</span>' if colour else body

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.grids import Grid, grid_of
 from napari_unetpp.session.values import Plane
+from napari_unetpp.session.wording import reason
 
 MAX_PIXELS = 64_000_000
 """Of a level of a multiscale image: what is larger takes too long, and too much memory, for a dock."""
@@ -42,9 +43,19 @@ class PlaneIndex:
     transposed: bool
     level: int = 0
 
-    def view(self, data: Any) -> Any:
-        """The plane of `data`: (Y, X) or (Y, X, C)."""
-        plane = data[tuple(slice(None) if p is None else p for p in self.point)]
+    def view(self, data: NDArray[Any]) -> NDArray[Any]:
+        """The plane of `data`, (Y, X) or (Y, X, C), for reading and writing."""
+        return self._turned(data[self._key])
+
+    def read(self, data: Any) -> NDArray[Any]:
+        """The plane of any array: of what need not be numpy's no more is asked than to be indexed."""
+        return self._turned(np.asarray(data[self._key]))
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        return tuple(slice(None) if p is None else p for p in self.point)
+
+    def _turned(self, plane: NDArray[Any]) -> NDArray[Any]:
         return plane.swapaxes(0, 1) if self.transposed else plane
 
     def pixel(self, y: Any, x: Any) -> tuple[Any, ...]:
@@ -73,7 +84,14 @@ class LazyPlane:
     shape: tuple[int, ...]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        plane = np.asarray(self.index.view(self.source))
+        try:
+            plane = self.index.read(self.source)
+        except MemoryError:
+            raise
+        except Exception as error:  # of a file that is gone, of whatever library reads it
+            raise UnetppError(
+                f"The pixels of this plane could not be read ({reason(error)}). Open the image again."
+            ) from error
         return plane if dtype is None else plane.astype(dtype)
 
 

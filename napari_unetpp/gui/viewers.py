@@ -17,5 +17,5 @@ def bare(viewer: Any) -> Any:
 
 
 def window_around(viewer: Any) -> QWidget | None:
-    """The main window, to which shortcuts belong; None where the viewer stands in another program's window."""
+    """The main window, to which shortcuts belong; None where the viewer is part of another program."""
     return getattr(getattr(viewer, "window", None), "_qt_window", None)

@@ -38,7 +38,13 @@ def error(error: BaseException, remedy: str) -> str:
     if isinstance(error, MemoryError):
         return f"Out of memory: {remedy}."
     log.error("a job of the dock failed", exc_info=error)
-    return f"This failed: {type(error).__name__}: {error}"
+    return f"This failed, and should not have: {reason(error)}. Please report it with what the log says."
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, in words even where it says nothing; its type, for whoever mends it."""
+    words = " ".join(str(error).split()).rstrip(".")
+    return f"{words or 'it gives no reason'}; {type(error).__name__}"
 
 
 def seconds_text(seconds: float) -> str:
