@@ -158,8 +158,7 @@ class Cycle:
                 self._timed.add((event.model, event.wanted))
             self.measured.emit(event)
         elif isinstance(event, Saved):
-            names = " and ".join(path.name for path in event.paths)
-            self.view.set_message(f"Saved {names} in {event.paths[0].parent}")
+            self.view.set_message(wording.saved(event))
         elif (
             isinstance(event, RunEvent) and event.generation == self._generation and self.running is not None
         ):
