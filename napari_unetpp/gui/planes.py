@@ -96,6 +96,15 @@ class LazyPlane:
         return plane if dtype is None else plane.astype(dtype)
 
 
+def shown_axes(dims: Any, ndim: int) -> tuple[int, ...]:
+    """The axes of a layer that napari shows: also of one with fewer axes than the viewer, whose own are last.
+
+    Then they may be others than the ones that are displayed of the viewer, where those were rolled.
+    """
+    offset = dims.ndim - ndim
+    return tuple(axis - offset for axis in dims.order if axis >= offset)[-2:]
+
+
 def grid_under(image: Image, index: PlaneIndex) -> Grid:
     """The pixels of `image` that a plane is one of."""
     return grid_of(image, index.level, [axis for axis, point in enumerate(index.point) if point is None])

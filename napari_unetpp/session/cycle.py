@@ -169,7 +169,7 @@ class Cycle:
         if isinstance(event, Paint):
             if not self.layers.paint(event.plane, event.region, event.values, final=event.final):
                 self.abandon()
-                self.view.set_message("The result layer was removed: press Segment to make it again.")
+                self.view.set_message(wording.REMOVED)
         elif isinstance(event, Phase):
             self._warm = True
             if not self._short:

@@ -19,6 +19,7 @@ Offer = tuple[str, str]
 
 NO_IMAGE = "Open an image first: drop a file on the window, or File > Open Sample > UNet++ segmentation."
 READY = "Ready. Press Segment."
+REMOVED = "The result layer was removed: press Segment to make it again."
 NO_MODEL = "No model was found. Put a .safetensors model into the models folder and reopen this panel."
 NO_VALIDATION = "No validation: too little to hold out."
 CIRCLE: Offer = ("show the circle", "circle:1")
