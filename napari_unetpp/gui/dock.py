@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 WIDTH = 300
 LINK = "#5aa9ff"
-AUTOSAVE_MS = 120_000
+AUTOSAVE_MS, AUTOSAVE_REST_MS = 120_000, 15_000
+"""Corrections are saved every two minutes, and when the brush has rested for so long."""
 
 
 class UnetppDock(CorrectViewMixin):
@@ -94,6 +95,11 @@ class UnetppDock(CorrectViewMixin):
         self._autosave = QTimer(self)
         self._autosave.setInterval(AUTOSAVE_MS)
         self._autosave.timeout.connect(self.correcting.autosave)
+        self._rested = QTimer(self)
+        self._rested.setSingleShot(True)
+        self._rested.setInterval(AUTOSAVE_REST_MS)
+        self._rested.timeout.connect(self.correcting.autosave)
+        self.correcting.sheets.signals.painted.connect(lambda _image: self._rested.start())
         self._started = self._docked = False
         self._connect()
         session = self.correcting, self.controller, self._shortcuts
@@ -171,6 +177,7 @@ class UnetppDock(CorrectViewMixin):
             self._farewell = None
         with suppress(RuntimeError):
             self._autosave.stop()
+            self._rested.stop()
         _close(self.correcting, self.controller, self._shortcuts)
 
     # ------------------------------------------------- what the controller says

@@ -62,6 +62,12 @@ class NapariOtherImages:
         rgb = pixels.ndim == 3
         return self._viewer.add_image(pixels, name=name, rgb=rgb).unique_id  # type: ignore[no-any-return]
 
+    def remove(self, image: Hashable) -> None:
+        """Take an image away."""
+        layer = self._layer(image)
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
     def _layer(self, key: Hashable | None) -> Layer | None:
         return next((layer for layer in self._viewer.layers if layer.unique_id == key), None)
 

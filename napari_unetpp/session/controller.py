@@ -210,6 +210,7 @@ class Controller:
 
     def stop(self) -> None:
         """Ask the run to end; it does so within a tile."""
+        self.following.stop()
         self.runner.stop()
 
     def save(self) -> None:

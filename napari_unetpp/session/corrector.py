@@ -144,6 +144,8 @@ class Corrector:
         label = free_label(drawn.labels)
         self.sheets.put(plane, drawn.labels, drawn.certain, drawn.sense, label=label)
         self.sheets.ask(plane)
+        if drawn.outlines:
+            self.sheets.draw_regions(plane, drawn.outlines)
         self.follow_image()
 
     # ------------------------------------------------------------------ lessons
@@ -151,6 +153,10 @@ class Corrector:
     def gather(self) -> tuple[Lesson, ...]:
         """All lessons of the sitting."""
         return self.lessons.all(self.sheets.all())
+
+    def drawn(self) -> tuple[Lesson, ...]:
+        """All that the user drew in the sitting, also where nothing can be learnt from it."""
+        return self.lessons.drawn(self.sheets.all())
 
     def approve(self) -> None:
         """What is displayed counts as reviewed, where the user says that labels are."""

@@ -67,6 +67,7 @@ def warm(workshop: Workshop, request: WarmRequest, should_stop: ShouldStop) -> I
 def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Show a level of a plane: predict what is missing, decode, paint, and say what came out."""
     if should_stop():
+        yield Stopped(request.generation, 0, 0)
         return
     start = time.perf_counter()
     plane, pixels = request.plane, Pixels(workshop.engine.clean, request.plane)
@@ -86,6 +87,7 @@ def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> I
     result = _decoded(workshop, kept, request)
     for region in painting.blocks(plane.shape):
         if should_stop():
+            yield Stopped(request.generation, 0, 0)
             return
         yield Paint(request.generation, plane, region, result[region.slices], final=True)
     yield _outcome(kept, request, result, time.perf_counter() - start)

@@ -430,10 +430,11 @@ class CorrectionsSaved:
 
 @dataclass(frozen=True, eq=False)
 class Restored:
-    """Corrections of a sitting that did not end orderly."""
+    """Corrections of a sitting that did not end orderly; `problems` tells of planes that were not read."""
 
     folder: Path
     planes: tuple[LabelledPlane, ...]
+    problems: tuple[str, ...] = ()
 
 
 RunEvent = Phase | Progress | Paint | Outcome | Stopped

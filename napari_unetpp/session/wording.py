@@ -315,6 +315,16 @@ def lessons(corrections: int, planes: int) -> str:
     return f"{words}, {planes} image{'' if planes == 1 else 's'}"
 
 
+def restored(planes: int, problems: Sequence[str]) -> str:
+    """What came back after a crash; `problems` tells of what did not."""
+    images = f"{planes} corrected image{'' if planes == 1 else 's'}"
+    if not problems:
+        return f"Restored {images}. Press Fine-tune, or go on."
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    done = f"Restored {images}, but not all. " if planes else "Not restored. "
+    return f"{done}Nothing is deleted, try again. {problems[0]}{more}"
+
+
 def learning(seconds: float, fraction: float, budget: float) -> str:
     """Progress of a fine-tuning."""
     left = budget - seconds
