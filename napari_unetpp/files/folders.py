@@ -10,7 +10,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.images import IMAGE_SUFFIXES, format_of, read_array
+from napari_unetpp.files.formats.kinds import format_of
+from napari_unetpp.files.images import IMAGE_SUFFIXES, read_array
 from napari_unetpp.files.label_values import whole_numbers
 from napari_unetpp.files.notes import Note, no_note
 
@@ -30,6 +31,11 @@ class Pair:
 def stem_of(path: Path) -> str:
     """File name without its suffix; ``.ome`` belongs to the suffix."""
     return path.stem.removesuffix(".ome")
+
+
+def named_once(path: Path, sentence: str) -> str:
+    """A sentence about a file that names it, and not twice."""
+    return sentence if str(path) in sentence else f"{path}: {sentence}"
 
 
 def list_images(folder: Path) -> list[Path]:

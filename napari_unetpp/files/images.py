@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.formats.jpeg import read_jpeg
+from napari_unetpp.files.formats.kinds import SUFFIXES, format_of
 from napari_unetpp.files.formats.png import read_png
 from napari_unetpp.files.formats.tiff import read_tiff
 from napari_unetpp.files.notes import Note, no_note
+from napari_unetpp.files.result_files import UNKNOWN, About, write_result
 
-TIFF_SUFFIXES = (".tif", ".tiff")
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", *TIFF_SUFFIXES)
-
-Format = Literal["PNG", "JPEG", "TIFF"]
-
-STARTS: dict[bytes, Format] = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",  # BigTIFF
-    b"MM\0+": "TIFF",
-}
-SUFFIXES: dict[Format, tuple[str, ...]] = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "TIFF": TIFF_SUFFIXES}
+IMAGE_SUFFIXES = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 
 
 def read_image(path: str | Path, *, series: int | None = None, note: Note = no_note) -> NDArray[Any]:
@@ -83,18 +70,6 @@ def read_array(
         raise UnetppError(f"{path} {_reason(error)}") from error
 
 
-def format_of(path: Path) -> Format | None:
-    """What a file is by its first bytes; None where it is none of the known formats.
-
-    Raises
-    ------
-    OSError
-    """
-    with open(path, "rb") as file:
-        start = file.read(8)
-    return next((kind for magic, kind in STARTS.items() if start.startswith(magic)), None)
-
-
 def _unknown(path: Path) -> str:
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return f"{path} cannot be read: it is damaged, truncated or not really {path.suffix}."
@@ -120,29 +95,23 @@ def _reason(error: Exception) -> str:
     return f"cannot be read: it is damaged, truncated or not really an image ({text})."
 
 
-def write_labels(path: str | Path, labels: NDArray[Any], *, overwrite: bool = False) -> None:
+def write_labels(
+    path: str | Path, labels: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
     """Write labels of shape (Y, X) as uint32 TIFF; an existing file is refused unless `overwrite`."""
-    _write_tiff(Path(path), labels.astype(np.uint32, copy=False), overwrite=overwrite)
+    write_result(Path(path), labels.astype(np.uint32, copy=False), about, overwrite=overwrite)
 
 
-def write_mask(path: str | Path, mask: NDArray[Any], *, overwrite: bool = False) -> None:
+def write_mask(
+    path: str | Path, mask: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
     """Write a mask of shape (Y, X) as uint8 TIFF of 0 and 255."""
-    _write_tiff(Path(path), (mask != 0).astype(np.uint8) * np.uint8(255), overwrite=overwrite)
+    pixels = (mask != 0).astype(np.uint8) * np.uint8(255)
+    write_result(Path(path), pixels, about, overwrite=overwrite)
 
 
-def write_probability(path: str | Path, probability: NDArray[Any], *, overwrite: bool = False) -> None:
+def write_probability(
+    path: str | Path, probability: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
     """Write foreground probabilities of shape (C, Y, X) as float32 TIFF."""
-    _write_tiff(Path(path), probability.astype(np.float32, copy=False), overwrite=overwrite)
-
-
-def _write_tiff(path: Path, array: NDArray[Any], *, overwrite: bool) -> None:
-    def write(file: BinaryIO) -> None:
-        tifffile.imwrite(
-            file,
-            array,
-            compression="zlib",
-            photometric="minisblack",
-            metadata={"axes": "YX" if array.ndim == 2 else "CYX"},
-        )
-
-    write_atomically(path, write, overwrite=overwrite)
+    write_result(Path(path), probability.astype(np.float32, copy=False), about, overwrite=overwrite)

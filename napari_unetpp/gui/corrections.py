@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
-from napari_unetpp._types import Region, UnetppError
+from napari_unetpp._types import Outline, Region, UnetppError
 from napari_unetpp.gui.grids import level_data
 from napari_unetpp.gui.layers import NapariLayers
+from napari_unetpp.gui.new_label import give_new_labels
 from napari_unetpp.gui.painter import Painter
-from napari_unetpp.gui.planes import PlaneIndex, grid_under
+from napari_unetpp.gui.planes import PlaneIndex, grid_under, shown_axes
 from napari_unetpp.gui.regions import Regions
 from napari_unetpp.gui.sheet import BARE, CERTAIN, LEVEL, MARK, Sheet, new_layer, twin
 from napari_unetpp.gui.strokes import planes_of
@@ -60,7 +61,7 @@ class NapariSheets(QObject):
         sheet = self._sheets.get(plane.image)
         if sheet is None or _canonical(plane.key) not in sheet.known:
             return None
-        return sheet.snapshot(plane.key, self._regions.inside(plane.image, plane.key, plane.shape))
+        return sheet.snapshot(plane.key, self._regions.outlines(plane.image, plane.key))
 
     def all(self) -> list[Drawn]:
         """Planes with corrections or regions, and those the user asked to correct."""
@@ -75,10 +76,8 @@ class NapariSheets(QObject):
         found = []
         for index in sheet.known:
             if index not in sheet.cache:
-                shape = index.view(sheet.layer.data).shape
-                inside = self._regions.inside(sheet.image, index, shape)
-                drawn = sheet.snapshot(index, inside)
-                wanted = index in sheet.asked or inside is not None or drawn.certain.any()
+                drawn = sheet.snapshot(index, self._regions.outlines(sheet.image, index))
+                wanted = index in sheet.asked or drawn.inside is not None or drawn.certain.any()
                 sheet.cache[index] = drawn if wanted else None
             one = sheet.cache[index]
             if one is not None:
@@ -161,6 +160,13 @@ class NapariSheets(QObject):
         assert isinstance(plane.key, PlaneIndex)
         self._regions.show(image, plane.key)
 
+    def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:
+        """Draw reviewed regions of a plane."""
+        image = self._layers.layer(plane.image)
+        if image is not None:
+            assert isinstance(plane.key, PlaneIndex)
+            self._regions.draw(image, plane.key, outlines)
+
     def close(self) -> None:
         """Let go of the viewer; the layers stay, and a later dock takes them up again."""
         for emitter, callback in self._links:
@@ -227,6 +233,7 @@ class NapariSheets(QObject):
     def _listen(self, sheet: Sheet) -> None:
         sheet.layer.events.paint.connect(self._on_paint)
         sheet.layer.events.set_data.connect(self._on_refresh)
+        give_new_labels(sheet.layer)
 
     def _deafen(self, sheet: Sheet) -> None:
         sheet.layer.events.paint.disconnect(self._on_paint)
@@ -286,8 +293,8 @@ class NapariSheets(QObject):
         self.signals.closed.emit(drawn)
 
     def _displayed(self, sheet: Sheet) -> PlaneIndex:
-        dims, ndim = self._viewer.dims, sheet.layer.ndim
-        shown = [axis - (dims.ndim - ndim) for axis in dims.displayed]
+        ndim = sheet.layer.ndim
+        shown = shown_axes(self._viewer.dims, ndim)
         point = tuple(None if axis in shown else 0 for axis in range(ndim))
         return PlaneIndex(sheet.image, sheet.version, point, transposed=False, level=sheet.level)
 

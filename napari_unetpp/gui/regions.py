@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Shapes
-from numpy.typing import NDArray
 
+from napari_unetpp._types import Outline
 from napari_unetpp.gui.planes import PlaneIndex, grid_under
-from napari_unetpp.session.correcting import inside_outlines
 
 COLOUR = "#f2b705"
 
@@ -32,7 +31,22 @@ class Regions:
         self._levels: dict[Hashable, int] = {}
 
     def show(self, image: Image, index: PlaneIndex) -> None:
-        """Make or select the layer, ready to draw rectangles; one of another level is let go."""
+        """Make or select the layer, ready to draw rectangles."""
+        layer = self._at_hand(image, index)
+        self._viewer.layers.selection.active = layer
+        layer.visible = True
+        layer.mode = "add_rectangle"
+
+    def draw(self, image: Image, index: PlaneIndex, outlines: Sequence[Outline]) -> None:
+        """Draw outlines on a plane."""
+        corners = [np.transpose(points) for _, points in outlines]
+        shapes = [np.stack(np.broadcast_arrays(*index.pixel(y, x)), axis=1) for y, x in corners]
+        selected = self._viewer.layers.selection.active
+        self._at_hand(image, index).add(shapes, shape_type=[kind for kind, _ in outlines])
+        self._viewer.layers.selection.active = selected
+
+    def _at_hand(self, image: Image, index: PlaneIndex) -> Shapes:
+        """The layer of an image, made where there is none; one of another level is let go."""
         layer = self._layers.get(image.unique_id)
         if layer is not None and self._levels[image.unique_id] != index.level:
             self._drop(image.unique_id)
@@ -49,15 +63,13 @@ class Regions:
             self._layers[image.unique_id], self._levels[image.unique_id] = layer, index.level
             self._viewer.add_layer(layer)
             layer.events.data.connect(self._on_data)
-        self._viewer.layers.selection.active = layer
-        layer.visible = True
-        layer.mode = "add_rectangle"
+        return layer
 
-    def inside(self, image: Hashable, index: Hashable, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-        """The reviewed part of a plane; None where nothing is drawn on it."""
+    def outlines(self, image: Hashable, index: Hashable) -> tuple[Outline, ...]:
+        """What is drawn on a plane."""
         layer = self._layers.get(image)
         if layer is None or not isinstance(index, PlaneIndex) or self._levels[image] != index.level:
-            return None
+            return ()
         shown = [axis for axis, point in enumerate(index.point) if point is None]
         if index.transposed:
             shown.reverse()
@@ -66,8 +78,9 @@ class Regions:
             points = np.asarray(corners)
             fixed = [axis for axis in range(points.shape[1]) if axis not in shown]
             if all((np.round(points[:, axis]) == index.point[axis]).all() for axis in fixed):
-                outlines.append((str(kind), points[:, shown]))
-        return inside_outlines(outlines, (shape[0], shape[1]))
+                corners = tuple((float(y), float(x)) for y, x in points[:, shown])
+                outlines.append((str(kind), corners))
+        return tuple(outlines)
 
     def check(self) -> None:
         """Notice layers that the user removed."""

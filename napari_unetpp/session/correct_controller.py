@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from napari_unetpp.session.learn_jobs import LearnRequest
 from napari_unetpp.session.learning import Learning
 from napari_unetpp.session.lessons import Drawn, Lesson, Mode, Sense
 from napari_unetpp.session.ports import Runner
-from napari_unetpp.session.values import Reading, Restored, ShowRequest
+from napari_unetpp.session.values import Reading, ShowRequest
 
 NOTHING = {
     "corrections": "Nothing to learn from yet: press Correct and paint where the model is wrong.",
@@ -66,7 +66,14 @@ class CorrectController:
         )
         self.learning = Learning(self.view, learn_runner, file_runner, trainer)
         self.clicks = Clicks(controller, self.corrector)
-        self.autosaving = Autosave(self.view, self.corrector, file_runner, trainer, self._on_restored)
+        self.autosaving = Autosave(
+            self.view,
+            self.corrector,
+            file_runner,
+            trainer,
+            model=lambda: controller.model,
+            place=self._place_all,
+        )
         self._seen: set[Hashable] = set()
         self._closed = False
         controller.corrected = self.corrector.corrected
@@ -138,12 +145,12 @@ class CorrectController:
             raise UnetppError(NOTHING[self.state.labels_as])
         self.corrector.vouch(lessons)
         request = LearnRequest(model, lessons, float(self.state.budget), self.state.device)
-        self.autosaving.now(model, then=lambda: self.learning.start(request))
+        self.autosaving.now(then=lambda: self.learning.start(request))
 
     def autosave(self) -> None:
-        """Called every two minutes."""
+        """Called every two minutes, and when the brush has rested for a while."""
         if not self._closed:
-            self.autosaving.now(self.controller.model)
+            self.autosaving.now()
 
     def save_corrections(self) -> None:
         """Write a folder from which the command line learns the same."""
@@ -218,26 +225,31 @@ class CorrectController:
         if self.state.image is not None:
             self.controller.segment()
 
-    def _on_restored(self, event: Restored) -> None:
+    def _place_all(self, planes: Sequence[LabelledPlane]) -> dict[str, str]:
+        """Open planes as corrected images, the last of them to be seen; what failed, and why."""
+        failed: dict[str, str] = {}
         former: Hashable | None = None
-        for plane in event.planes:
+        for plane in planes:
             key = self.other_images.add(plane.name, plane.image)
-            self.other_images.show(key, former)
-            self.state.image = former = key
-            with self.controller.telling():
+            try:
                 target = self.layers.read(key)
+                self.other_images.show(key, former)
+                self.state.image = former = key
                 self.corrector.restore(target, _lesson(plane, key, target.key))
-        self.view.set_message(f"Restored {len(event.planes)} corrected image(s). Press Fine-tune, or go on.")
-        self.autosave()
+            except Exception as error:  # whatever a viewer may raise: the copy on disk stays
+                self.other_images.remove(key)
+                failed[plane.name] = wording.error(error, "close other programs")
+        return failed
 
 
 def _lesson(plane: LabelledPlane, image: Hashable, key: Hashable) -> Lesson:
     """What was saved, as it was drawn."""
     labels: Any = np.array(plane.labels)
     certain = np.zeros(labels.shape, bool) if plane.certain is None else plane.certain
-    if plane.ignore is not None:
-        labels = np.where(plane.ignore, IGNORE, labels)
-        certain = certain | plane.ignore
+    painted = plane.ignore if plane.ignored is None else plane.ignored
+    if painted is not None:
+        labels = np.where(painted, IGNORE, labels)
+        certain = certain | painted
     sense = Sense(plane.objects, plane.labels_as == "sparse", plane.background or 0)
-    drawn = Drawn(key, image, plane.name, plane.image, labels, certain, sense=sense)
+    drawn = Drawn(key, image, plane.name, plane.image, labels, certain, sense=sense, outlines=plane.regions)
     return Lesson(drawn, Mode(plane.labels_as, plane.background or 1), Reading(plane.scale, plane.range))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from napari_unetpp._types import (
     FinetuneRequest,
     LabelledPlane,
     ModelInfo,
+    Outline,
     Region,
     ShouldStop,
 )
@@ -119,6 +120,10 @@ class Sheets(Protocol):
         """Make or select the layer in which reviewed regions are drawn."""
         ...
 
+    def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:
+        """Draw reviewed regions of a plane, as if the user did."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -129,6 +134,7 @@ class OtherImages(Protocol):
     def next_file(self, image: Hashable) -> Path | None: ...
     def open_file(self, path: Path, like: Hashable) -> Hashable: ...
     def add(self, name: str, pixels: NDArray[Any]) -> Hashable: ...
+    def remove(self, image: Hashable) -> None: ...
 
 
 class Trainer(Protocol):
@@ -143,4 +149,6 @@ class Trainer(Protocol):
         """Write corrections as a folder that the command line reads."""
         ...
 
-    def read(self, folder: Path) -> tuple[LabelledPlane, ...]: ...
+    def read(self, folder: Path, on_problem: Callable[[str], None]) -> tuple[LabelledPlane, ...]:
+        """Read such a folder; planes that cannot be read are told and left out."""
+        ...

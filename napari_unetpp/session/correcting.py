@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unetpp._types import Outline
 from napari_unetpp.session.painting import small_dtype
 
 IGNORE = 65535
@@ -16,10 +17,11 @@ IGNORE = 65535
 FEW = 12
 """Up to as many objects are looked for one by one."""
 
+AREAS = ("rectangle", "polygon", "ellipse")
+"""Kinds of shapes that have an inside."""
+
 Ints = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]
-Outline = tuple[str, NDArray[np.floating[Any]]]
-"""Kind of a shape (``rectangle``, ``polygon``, ``ellipse``) and its corners in (Y, X)."""
 
 
 def merge(prediction: Ints, corrected: Ints, certain: Mask, *, objects: bool) -> Ints:
@@ -180,7 +182,7 @@ def inside_outlines(outlines: Sequence[Outline], shape: tuple[int, int]) -> Mask
     from skimage.draw import polygon2mask
 
     inside = np.zeros(shape, bool)
-    areas = [_corners(*outline) for outline in outlines if outline[0] in ("rectangle", "polygon", "ellipse")]
+    areas = [_corners(kind, np.array(corners)) for kind, corners in outlines if kind in AREAS]
     for corners in areas:
         inside |= polygon2mask(shape, corners)
     return inside if areas else None

@@ -144,6 +144,8 @@ class Corrector:
         label = free_label(drawn.labels)
         self.sheets.put(plane, drawn.labels, drawn.certain, drawn.sense, label=label)
         self.sheets.ask(plane)
+        if drawn.outlines:
+            self.sheets.draw_regions(plane, drawn.outlines)
         self.follow_image()
 
     # ------------------------------------------------------------------ lessons
@@ -151,6 +153,10 @@ class Corrector:
     def gather(self) -> tuple[Lesson, ...]:
         """All lessons of the sitting."""
         return self.lessons.all(self.sheets.all())
+
+    def drawn(self) -> tuple[Lesson, ...]:
+        """All that the user drew in the sitting, also where nothing can be learnt from it."""
+        return self.lessons.drawn(self.sheets.all())
 
     def approve(self) -> None:
         """What is displayed counts as reviewed, where the user says that labels are."""
@@ -168,10 +174,12 @@ class Corrector:
     def corrected(self, plane: Plane) -> Ints | None:
         """The corrected labels of a plane, without those that are ignored; None: not corrected."""
         drawn, result = self.sheets.drawn(plane), self.layers.result(plane)
-        if drawn is None or result is None:
+        if drawn is None:
             return None
         labels, certain = recast(drawn, self.state.background, strokes=False)
         if drawn.sense.strokes:
+            if result is None:
+                return None
             labels = merge(result, labels, certain, objects=drawn.sense.objects)
         return np.where(labels == IGNORE, 0, labels)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError, never_stop
-from napari_unetpp.session import objects, painting
+from napari_unetpp.session import objects, painting, wording
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.predicting import predict_plane
 from napari_unetpp.session.searching import Pixels, with_scale
@@ -67,6 +67,7 @@ def warm(workshop: Workshop, request: WarmRequest, should_stop: ShouldStop) -> I
 def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Show a level of a plane: predict what is missing, decode, paint, and say what came out."""
     if should_stop():
+        yield Stopped(request.generation, 0, 0)
         return
     start = time.perf_counter()
     plane, pixels = request.plane, Pixels(workshop.engine.clean, request.plane)
@@ -86,6 +87,7 @@ def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> I
     result = _decoded(workshop, kept, request)
     for region in painting.blocks(plane.shape):
         if should_stop():
+            yield Stopped(request.generation, 0, 0)
             return
         yield Paint(request.generation, plane, region, result[region.slices], final=True)
     yield _outcome(kept, request, result, time.perf_counter() - start)
@@ -160,20 +162,22 @@ def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     from napari_unetpp.files.images import write_labels, write_mask
 
     del should_stop  # short, and half a pair of files helps nobody
-    image_path, table_path = objects.free_paths(request.path)
     write = write_mask if request.kind == "mask" else write_labels
-    labels = request.labels
+    labels, plane = request.labels, request.plane
     try:
+        image_path, table_path = objects.free_paths(request.path)
         write(image_path, labels if request.kind == "labels" else labels > 0)
         table = objects.object_table(
-            labels, np.asarray(request.plane.data), pixel_size=request.plane.pixel_size
+            labels,
+            np.asarray(plane.data),
+            pixel_area=plane.pixel.area,
+            position={step.axis: step.index for step in plane.position},
         )
         objects.write_csv(table_path, table)
     except OSError as error:
-        raise UnetppError(
-            f"{image_path.parent} could not be written: {error}. Choose another folder."
-        ) from error
-    yield Saved((image_path, table_path))
+        raise UnetppError(wording.not_written(request.path, error)) from error
+    notes = (wording.no_area(plane.pixel.missing),) if plane.pixel.missing else ()
+    yield Saved((image_path, table_path), notes)
 
 
 # ------------------------------------------------------------------ helpers

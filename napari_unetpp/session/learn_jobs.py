@@ -83,4 +83,9 @@ def save_corrections(
 def restore(trainer: Trainer, folder: Path, should_stop: ShouldStop) -> Iterator[Event]:
     """Read what a sitting left that did not end orderly."""
     del should_stop
-    yield Restored(folder, trainer.read(folder))
+    problems: list[str] = []
+    try:
+        planes = trainer.read(folder, problems.append)
+    except OSError as error:
+        raise UnetppError(f"{folder} could not be read: {error}.") from error
+    yield Restored(folder, planes, tuple(problems))

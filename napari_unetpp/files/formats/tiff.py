@@ -81,16 +81,25 @@ def _choose(path: Path, found: Sequence[Any], wanted: int | None, note: Note) ->
                 f"{path} has no series {wanted}. It has {len(found)}: {_named(found, range(len(found)))}."
             )
         return found[wanted]
-    whole = [n for n, s in enumerate(found) if not (s.keyframe.is_reduced or s.keyframe.is_mask)]
-    whole = whole or list(range(len(found)))
-    best = max(whole, key=lambda n: _pixels(found[n]))  # the first of equals
-    others = [n for n in whole if n != best and _pixels(found[n]) >= NEARLY * _pixels(found[best])]
+    best = largest(found)
+    others = [n for n in _whole(found) if n != best and _pixels(found[n]) >= NEARLY * _pixels(found[best])]
     if others:
         note(
             f"it holds {len(others) + 1} images, of which series {best} is read; others: "
             f"{_named(found, others)}. --series N picks one"
         )
     return found[best]
+
+
+def largest(found: Sequence[Any]) -> int:
+    """Number of the largest image that is no preview and no mask; the first of equals."""
+    return max(_whole(found), key=lambda n: _pixels(found[n]))
+
+
+def _whole(found: Sequence[Any]) -> list[int]:
+    numbers = range(len(found))
+    whole = [n for n in numbers if not (found[n].keyframe.is_reduced or found[n].keyframe.is_mask)]
+    return whole or list(numbers)
 
 
 def _pixels(series: Any) -> int:
