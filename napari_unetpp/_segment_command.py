@@ -108,7 +108,7 @@ def write_table(
 ) -> None:
     """Write the CSV that the dock saves: one row an object, in px and, where their size is known, um2."""
     assert output.table is not None
-    table = objects.object_table(labels, image, pixel_size=None if size is None else size.side)
+    table = objects.object_table(labels, image, pixel_area=None if size is None else size.area)
     objects.write_csv(output.table, table, overwrite=overwrite)
 
 

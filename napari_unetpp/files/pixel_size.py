@@ -57,6 +57,11 @@ class PixelSize:
         return None if self.printed else float((self.y * self.x) ** 0.5)
 
     @property
+    def area(self) -> float | None:
+        """Square micrometres; None: nothing is known of what is shown."""
+        return None if self.printed else self.y * self.x
+
+    @property
     def per_unit(self) -> tuple[float, float]:
         """Pixels along x and y per inch (printed) or centimetre, as resolution tags count."""
         unit = MICROMETRES["inch" if self.printed else "cm"]
