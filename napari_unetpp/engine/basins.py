@@ -157,7 +157,8 @@ def steepest(grid: Grid) -> tuple[Numbers, NDArray[np.intp], Numbers]:
             best[here[higher]] = grid.height[there[higher]]
         level = grid.height[one] == grid.height[other]
         flat.append((one[level], other[level]))
-    return up, *map(np.concatenate, zip(*flat, strict=True))
+    one, other = map(np.concatenate, zip(*flat, strict=True))
+    return up, one, other
 
 
 def ends(up: NDArray[T]) -> NDArray[T]:

@@ -122,8 +122,8 @@ def _one_to_one(one: Numbers, other: Numbers) -> tuple[Numbers, Numbers]:
     taken = []
     left = np.arange(one.size)
     while left.size:
-        firsts = (np.unique(side[left], return_index=True)[1] for side in (one, other))
-        chosen = left[np.intersect1d(*firsts, assume_unique=True)]
+        first_of_one, first_of_other = (np.unique(n[left], return_index=True)[1] for n in (one, other))
+        chosen = left[np.intersect1d(first_of_one, first_of_other, assume_unique=True)]
         taken.append(chosen)
         left = left[~np.isin(one[left], one[chosen]) & ~np.isin(other[left], other[chosen])]
     pairs = np.concatenate(taken) if taken else left

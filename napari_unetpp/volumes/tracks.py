@@ -41,4 +41,5 @@ def _sums(labels: NDArray[np.integer[Any]], axis: int) -> Rows:
     shape = [1] * labels.ndim
     shape[axis] = labels.shape[axis]
     positions = np.broadcast_to(np.arange(labels.shape[axis]).reshape(shape), labels.shape)
-    return np.bincount(labels.ravel(), weights=positions.ravel())
+    sums: Rows = np.bincount(labels.ravel(), weights=positions.ravel()).astype(np.float64)
+    return sums

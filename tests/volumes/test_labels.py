@@ -9,8 +9,8 @@ from scipy import ndimage
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone
 from napari_unetpp.engine.maps import MapStore
 from napari_unetpp.engine.plane_maps import PlaneMaps
-from napari_unetpp.volumes.labels import image_labels
-from napari_unetpp.volumes.stitching import stitch
+from napari_unetpp.volumes.stitching.labels import image_labels
+from napari_unetpp.volumes.stitching.stitch import stitch
 
 RULE = DecodeRule(seeds="distance", seed_threshold=0.2, min_size=12, prominence=0.05)
 INFO = ModelInfo(

@@ -7,10 +7,10 @@ import pytest
 import tifffile
 from scipy import ndimage
 
-from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, UnetppError
+from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region
 from napari_unetpp.engine import decode
-from napari_unetpp.volumes import stitching
-from napari_unetpp.volumes.stitching import MARGIN, PieceDone, Stitched, pieces_of, stitch
+from napari_unetpp.volumes.stitching import mask_shape, seams
+from napari_unetpp.volumes.stitching.stitch import MARGIN, PieceDone, Stitched, stitch
 
 INFO = ModelInfo("test", "instances", ("cell",), ("foreground", "distance"), NetConfig(outputs=2))
 RULES = {
@@ -24,15 +24,14 @@ def stitched(maps, info, side, **options):
     """Labels piece by piece; no piece may be read with more than the margin."""
     shape = maps.shape[1:]
     numbers = np.zeros(shape, np.int32)
-    cores = iter(pieces_of(shape, side))
 
     def read(region):
-        core = next(cores)
-        assert region.y0 >= core.y0 - MARGIN and region.x1 <= core.x1 + MARGIN
+        by_mask = info.task == "instances" and info.decode.seeds == "mask"
+        assert by_mask or max(region.shape) <= side + 2 * MARGIN
         return maps[:, *region.slices]
 
     *pieces, last = stitch(read, shape, info, numbers, side=side, **options)
-    assert [piece.done for piece in pieces] == list(range(1, len(pieces_of(shape, side)) + 1))
+    assert [piece.done for piece in pieces] == list(range(1, pieces[-1].total + 1))
     assert isinstance(last, Stitched)
     assert (np.bincount(last.object_of[numbers].ravel(), minlength=2)[1:] == last.sizes[1:]).all()
     return last.kept(info.decode.min_size)[numbers]
@@ -102,7 +101,7 @@ def test_nothing_and_everything(value):
 
 
 def test_parts_are_joined_in_groups(monkeypatch):
-    monkeypatch.setattr(stitching, "AT_ONCE", 10)
+    monkeypatch.setattr(seams, "AT_ONCE", 10)
     info = replace(INFO, decode=RULES["peaks"])
     maps = rough(2, 255)
     assert_same_objects(stitched(maps, info, 16), decode.labels(maps, info))
@@ -125,10 +124,15 @@ def test_stop_between_pieces():
     assert all(isinstance(event, PieceDone) for event in seen) and seen[-1].core == Region(0, 32, 32, 64)
 
 
-def test_the_shape_of_the_mask_is_not_known_to_a_piece():
-    info = replace(INFO, decode=DecodeRule(seeds="mask"))
-    with pytest.raises(UnetppError, match="by the shape of its mask"):
-        next(stitch(lambda _: rough(0), (70, 83), info, np.zeros((70, 83), np.int32)))
+@pytest.mark.parametrize("side", [16, 33, 100])
+@pytest.mark.parametrize("prominence", [0.0, 0.05])
+def test_objects_by_the_shape_of_the_mask(side, prominence, monkeypatch):
+    """Heights there depend on the whole connected part, and on borders that may be far away."""
+    monkeypatch.setattr(mask_shape, "FIRST_LOOK", 2)
+    info = replace(INFO, decode=DecodeRule(seeds="mask", min_size=4, prominence=prominence))
+    for seed in range(3):
+        maps = rough(seed)
+        assert_same_objects(stitched(maps, info, side), decode.labels(maps, info))
 
 
 def maps_of(labels):

@@ -3,7 +3,7 @@
 A piece sees its own pixels (the core) and two rows and columns around them. So it knows for each of its
 pixels to which neighbour one goes from there (see `engine.basins`). A way that ends within the core is known
 to its end; one that leaves the core goes on from the pixel where it leaves. A plateau that reaches over a
-seam may have its way up in another piece. Both are left open, and `volumes.stitching` joins them.
+seam may have its way up in another piece. Both are left open, and `volumes.stitching.seams` joins them.
 """
 
 from __future__ import annotations

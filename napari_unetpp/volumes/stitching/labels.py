@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_unetpp._types import ModelInfo, Region
 from napari_unetpp.engine.grids import Grids
 from napari_unetpp.engine.window import Window
-from napari_unetpp.volumes.stitching import SIDE, pieces_of
+from napari_unetpp.volumes.stitching.stitch import SIDE, pieces_of
 
 
 def image_labels(

@@ -1,18 +1,7 @@
-"""Objects of a plane that is larger than memory: piece by piece, and the same as of the whole plane.
-
-What is an object is decided among the basins of a landscape (see `engine.basins`): by their summits and by
-the passes between them. So pieces need not hold whole objects. Each gives the basins of its own pixels
-(`volumes.pieces`); at the seams these are joined, which gives the basins of the whole plane; then the objects
-follow from the list of summits and passes, which is short. The result equals that of the whole plane up to
-the numbers of the objects, however large these are. A piece is read with `MARGIN` pixels on each side, on
-which its landscape depends.
-
-In memory are one piece, the list, and what lies along the seams; the numbers of the pixels may be on disk.
-"""
+"""Pieces of a plane joined at their seams: the basins of the whole plane, and the objects that they make."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,31 +10,13 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from napari_unetpp._types import DecodeRule, ModelInfo, Region, ShouldStop, UnetppError, never_stop
+from napari_unetpp._types import DecodeRule
 from napari_unetpp.engine import decode
 from napari_unetpp.engine.basins import Basins, ends, highest
-from napari_unetpp.engine.tiles import grow
-from napari_unetpp.volumes.pieces import AROUND, NOWHERE, Numbers, Piece, Places, find_piece
-
-Maps = NDArray[np.float32]
-
-SIDE = 2048
-"""Side of a piece, px."""
-
-MARGIN = AROUND + decode.CUT
-"""Pixels around a piece on which its result depends."""
+from napari_unetpp.volumes.stitching.pieces import NOWHERE, Numbers, Piece, Places
 
 AT_ONCE = 200_000
 """About so many basins are joined to objects at a time."""
-
-
-@dataclass(frozen=True, eq=False)
-class PieceDone:
-    """A piece is done: its place, and how many of how many are."""
-
-    core: Region
-    done: int
-    total: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,91 +38,9 @@ class Stitched:
         """For each number that was written its label: 0 where the object is too small."""
         return decode.keep(self.sizes, min_size)[self.object_of]
 
-
-def stitch(
-    read_maps: Callable[[Region], Maps],
-    shape: tuple[int, int],
-    info: ModelInfo,
-    numbers: Any,
-    *,
-    threshold: float | None = None,
-    split: bool = True,
-    side: int = SIDE,
-    should_stop: ShouldStop = never_stop,
-) -> Iterator[PieceDone | Stitched]:
-    """Find the objects of a plane piece by piece.
-
-    Parameters
-    ----------
-    read_maps : callable
-        Gives the maps (K, h, w) of a region of the plane.
-    shape : (int, int)
-        Of the plane, on the working grid.
-    info : ModelInfo
-    numbers : array-like of shape (Y, X)
-        int32 or uint32; written piece by piece, in memory or on disk. What they mean says `Stitched`.
-    threshold, split
-        As in `engine.decode.objects`.
-    side : int
-        Of a piece, px.
-    should_stop : callable
-        Asked before every piece.
-
-    Yields
-    ------
-    PieceDone or Stitched
-        `Stitched` comes last, unless stopped.
-
-    Raises
-    ------
-    UnetppError
-        The landscape is that of the mask alone (``seeds="mask"``), which no piece knows.
-    """
-    split = split and info.task == "instances"
-    if split and info.decode.seeds == "mask":
-        raise UnetppError(
-            f"the model {info.name!r} tells touching objects apart by the shape of its mask, which only the "
-            "whole plane shows. Turn splitting off, or segment a part of the image."
-        )
-    cores = pieces_of(shape, side)
-    seams = Seams()
-    for done, core in enumerate(cores, start=1):
-        if should_stop():
-            return
-        seen = grow(core, AROUND, shape)
-        height, region = _landscape(read_maps, shape, seen, info, threshold, split)
-        piece = find_piece(height, region, seen, core, shape[1])
-        start = seams.add(piece)
-        numbers[core.slices] = np.where(piece.numbers, piece.numbers + start, 0)
-        yield PieceDone(core, done, len(cores))
-    yield seams.objects(info.decode)
-
-
-def pieces_of(shape: tuple[int, int], side: int = SIDE) -> tuple[Region, ...]:
-    """The pieces of a plane, row by row."""
-    return tuple(
-        Region(y, x, min(y + side, shape[0]), min(x + side, shape[1]))
-        for y in range(0, shape[0], side)
-        for x in range(0, shape[1], side)
-    )
-
-
-def _landscape(
-    read_maps: Callable[[Region], Maps],
-    shape: tuple[int, int],
-    seen: Region,
-    info: ModelInfo,
-    threshold: float | None,
-    split: bool,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Heights and foreground (H, W) of `seen`; all of one height where touching objects stay together."""
-    read = grow(seen, decode.CUT, shape)
-    maps = read_maps(read)
-    found = decode.mask(maps, info, threshold=threshold)
-    there = seen.shifted(-read.y0, -read.x0).slices
-    if not split:
-        return np.zeros(seen.shape, np.float32), found[there]
-    return decode.landscape(maps, info, found)[there], found[there]
+    def after(self, others: int) -> Stitched:
+        """The same where so many numbers come before."""
+        return replace(self, object_of=np.insert(self.object_of, 1, np.zeros(others, np.int32)))
 
 
 class Seams:
