@@ -56,7 +56,7 @@ def same(found: np.ndarray, expected: np.ndarray) -> bool:
     pairs = np.unique(found.astype(np.int64) << 32 | expected)
     count = int(expected.max())
     alike = ((found > 0) == (expected > 0)).all() and found.max() == count
-    return bool(alike) and len(pairs) == count + (expected == 0).any()
+    return bool(alike and len(pairs) == count + (expected == 0).any())
 
 
 def main() -> None:
