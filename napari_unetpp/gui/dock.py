@@ -18,6 +18,7 @@ from napari_unetpp.gui.correct_view import CorrectViewMixin
 from napari_unetpp.gui.corrections import NapariSheets
 from napari_unetpp.gui.form import Form
 from napari_unetpp.gui.layers import NapariLayers
+from napari_unetpp.gui.memory import memory_of
 from napari_unetpp.gui.other_images import NapariOtherImages
 from napari_unetpp.gui.parts import TONES, quietly, show_number
 from napari_unetpp.gui.settings import read_settings
@@ -86,6 +87,7 @@ class UnetppDock(CorrectViewMixin):
             trainer=TorchTrainer(),
             learn_runner=ThreadRunner(self),
             file_runner=ThreadRunner(self),
+            lessons=memory_of(napari_viewer).lessons,
         )
         self._shortcuts = Shortcuts(window_around(napari_viewer) or self)
         self._shortcuts.add(SEGMENT, self.form.segment_button.click)
