@@ -30,6 +30,7 @@ from napari_unetpp.session.values import (
     PickRequest,
     PlaneRequest,
     Ready,
+    Reduced,
     Saved,
     SaveRequest,
     ShowRequest,
@@ -84,7 +85,14 @@ def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> I
             return
     if request.rule.kind == "labels" and (request.level, request.rule) not in kept.decoded:
         yield Phase(request.generation, "finding objects")
-    result = _decoded(workshop, kept, request)
+    try:
+        result = _decoded(workshop, kept, request)
+    except MemoryError:
+        if request.rule.kind == "mask":
+            raise
+        request = replace(request, rule=replace(request.rule, kind="mask"))
+        result = _decoded(workshop, kept, request)
+        yield Reduced(request.generation, "mask")
     for region in painting.blocks(plane.shape):
         if should_stop():
             yield Stopped(request.generation, 0, 0)
@@ -98,8 +106,8 @@ def after(
 ) -> Iterator[Event]:
     """What an idle worker does after a run.
 
-    Decodes the other computed levels of the plane, so that the slider repaints at once, and takes up
-    the measurement of speed if the first press of the button interrupted it.
+    Decodes the other computed levels of the plane, so that the slider repaints at once, takes up the
+    measurement of speed if the first press of the button interrupted it, and gives memory back.
     """
     kept = workshop.find(_key(workshop, request))
     if kept is not None and request.plane.shape[0] * request.plane.shape[1] <= PREFETCH_PIXELS:
@@ -112,6 +120,9 @@ def after(
         evaluator = workshop.evaluator(request.model, request.device)
         for levels in workshop.engine.time_levels(evaluator, should_stop):
             yield Speed(model_key(request.model), request.device, levels)
+    if not should_stop():
+        workshop.engine.give_back()
+        yield workshop.held
 
 
 def doubt(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:

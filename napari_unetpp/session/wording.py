@@ -11,7 +11,7 @@ from napari_unetpp.files.card_text import level_name
 from napari_unetpp.net import graph
 from napari_unetpp.session.image_words import WEAK
 from napari_unetpp.session.speed import ChartPoint, scores_of
-from napari_unetpp.session.values import Outcome, Plane, Ready, ResultKind, Rule, Tone
+from napari_unetpp.session.values import Held, Outcome, Plane, Ready, ResultKind, Rule, Tone
 
 Offer = tuple[str, str]
 """Text of a link and the action it stands for, e.g. ``("threshold 0.20", "threshold:0.2")``."""
@@ -21,6 +21,10 @@ READY = "Ready. Press Segment."
 NO_MODEL = "No model was found. Put a .safetensors model into the models folder and reopen this panel."
 NO_VALIDATION = "No validation: too little to hold out."
 CIRCLE: Offer = ("show the circle", "circle:1")
+NO_OBJECTS_FOUND = (
+    "Out of memory while telling objects apart: the mask is shown. Close other programs, or crop the image,"
+    " then choose labels again: the network need not run again."
+)
 TINY_PX = 4.0
 FULL = 0.95
 
@@ -200,6 +204,17 @@ def devices(usable: Sequence[str], ready: Ready | None) -> list[tuple[str, str]]
     if ready is not None and ready.wanted == "auto":
         auto = f"auto: {names.get(ready.device, ready.device)}, {formats.get(ready.dtype, ready.dtype)}"
     return [("auto", auto), *((name, names.get(name, name)) for name in usable)]
+
+
+def held(event: Held) -> str:
+    """How much memory results take that are kept for the sliders."""
+    total, nodes, maps = (
+        round(size / 1e6, 1) for size in (event.nodes + event.maps, event.nodes, event.maps)
+    )
+    return (
+        f"{total:g} MB are held so that sliding needs little or no network: {nodes:g} MB of nodes,"
+        f" {maps:g} MB of maps and results. The preferences limit them."
+    )
 
 
 def file_suggestion(plane: Plane, kind: ResultKind) -> Path:

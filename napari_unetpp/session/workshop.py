@@ -15,7 +15,7 @@ from napari_unetpp.session.gaze import Gaze
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.ports import Engine
 from napari_unetpp.session.scales import Scales
-from napari_unetpp.session.values import Interval, model_key
+from napari_unetpp.session.values import Held, Interval, model_key
 
 GIGABYTE = 1 << 30
 MAPS_SHARE = 0.25
@@ -97,6 +97,12 @@ class Workshop:
         newest = next(reversed(self._kept.values()), None)
         while newest and total > limit and len(newest.decoded) > 1:
             total -= newest.decoded.popitem(last=False)[1].nbytes
+
+    @property
+    def held(self) -> Held:
+        """What is held at the moment."""
+        maps = sum(kept.nbytes for kept in self._kept.values())
+        return Held(0 if self._nodes is None else self._nodes.nbytes, maps)
 
     def clear(self) -> None:
         """Let go of everything."""
