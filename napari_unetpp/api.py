@@ -30,13 +30,15 @@ Image = NDArray[Any]
 Auto = Literal["auto"]
 
 
-def load_model(name_or_path: str | Path, *, device: str = "auto") -> Evaluator:
+def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> Evaluator:
     """Load a model by its name in the list or from a file.
 
     Parameters
     ----------
     name_or_path : str or Path
     device : {"auto", "cpu", "cuda", "mps"}
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        Number format of the network; "auto": the fastest that agrees with float32 on this machine.
 
     Examples
     --------
@@ -44,7 +46,7 @@ def load_model(name_or_path: str | Path, *, device: str = "auto") -> Evaluator:
     """
     from napari_unetpp.engine.evaluator import Evaluator
 
-    return Evaluator.load(find_model(name_or_path), device=device)
+    return Evaluator.load(find_model(name_or_path), device=device, precision=precision)
 
 
 def segment(
@@ -57,6 +59,7 @@ def segment(
     pixel_size: float | None = None,
     range: tuple[float, float] | None = None,
     device: str = "auto",
+    precision: str = "auto",
 ) -> Segmentation:
     """Segment one plane.
 
@@ -79,7 +82,8 @@ def segment(
     range : (float, float), optional
         Intensities that become 0 and 1; None: measured.
     device : {"auto", "cpu", "cuda", "mps"}
-        Not used where `model` is loaded already.
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        As in `load_model`; like `device` not used where `model` is loaded already.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def segment(
     """
     from napari_unetpp.engine.collect import predict_maps
 
-    evaluator = load_model(model, device=device) if isinstance(model, (str, Path)) else model
+    evaluator = _loaded(model, device, precision)
     found = predict_maps(
         image, evaluator, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
     )
@@ -113,6 +117,7 @@ def segment(
         scale_reason=found.scale.reason,
         range=found.range,
         notes=found.notes,
+        precision=evaluator.choice.dtype,
     )
 
 
@@ -121,6 +126,7 @@ def evaluate(
     model: str | Path | Evaluator,
     *,
     device: str = "auto",
+    precision: str = "auto",
     foreground: Sequence[int] | None = None,
     scale: float | Auto = "auto",
     diameter: float | None = None,
@@ -135,7 +141,8 @@ def evaluate(
     folder : str or Path
         Holds `images/` and `labels/` with equal stems, optionally `ignore/`.
     model : str, Path or Evaluator
-    device : {"auto", "cpu", "cuda", "mps"}
+    device, precision
+        As in `segment`.
     foreground : sequence of int, optional
         These label values are foreground, the others background; AP50 is then undefined.
     scale, diameter, range
@@ -158,7 +165,7 @@ def evaluate(
     from napari_unetpp.train.evaluation import evaluate_pairs
 
     pairs = read_pairs(folder)
-    evaluator = load_model(model, device=device) if isinstance(model, (str, Path)) else model
+    evaluator = _loaded(model, device, precision)
     return evaluate_pairs(
         evaluator,
         pairs,
@@ -189,6 +196,7 @@ def finetune(
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    precision: str = "auto",
     out: str | Path | None = None,
     overwrite: bool = False,
     progress: Callable[[FinetuneEvent], None] | None = None,
@@ -214,6 +222,9 @@ def finetune(
         As in `segment`, for all images; what is not given is found for each of them.
     seconds, steps : float or None, int or None
         The run ends when either is reached. With steps alone the same call gives the same weights.
+    device : {"auto", "cpu", "cuda", "mps"}
+    precision : {"auto", "float32", "bfloat16"}
+        Number format of the convolutions; "auto": the faster one on this machine.
     out : str or Path, optional
         File for the new model; an existing one is refused unless `overwrite`, the parent always.
     progress : callable, optional
@@ -265,7 +276,14 @@ def finetune(
     if target is not None:
         outcome.check_target(target, parent, overwrite=overwrite)
     request = FinetuneRequest(
-        parent, planes, seconds=seconds, steps=steps, seed=seed, device=device, classes=tuple(classes)
+        parent,
+        planes,
+        seconds=seconds,
+        steps=steps,
+        seed=seed,
+        device=device,
+        precision=precision,
+        classes=tuple(classes),
     )
     event: FinetuneEvent | None = None
     for event in learning.finetune(request):
@@ -273,6 +291,12 @@ def finetune(
             progress(event)
     assert isinstance(event, FinetuneDone)
     return event if target is None else outcome.write(event, target, parent, overwrite=overwrite)
+
+
+def _loaded(model: str | Path | Evaluator, device: str, precision: str) -> Evaluator:
+    if isinstance(model, (str, Path)):
+        return load_model(model, device=device, precision=precision)
+    return model
 
 
 def _card(model: str | Path | ModelInfo | Evaluator) -> ModelInfo:

@@ -31,6 +31,11 @@ def stem_of(path: Path) -> str:
     return path.stem.removesuffix(".ome")
 
 
+def named_once(path: Path, sentence: str) -> str:
+    """A sentence about a file that names it, and not twice."""
+    return sentence if str(path) in sentence else f"{path}: {sentence}"
+
+
 def list_images(folder: Path) -> list[Path]:
     """Image files directly in `folder`, by name; hidden files are passed over."""
     try:

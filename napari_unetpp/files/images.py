@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.atomic import write_atomically
+from napari_unetpp.files.result_files import UNKNOWN, About, write_result
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", *TIFF_SUFFIXES)
@@ -97,29 +97,23 @@ def _read_pillow(path: Path, palette: str | None) -> NDArray[Any]:
             return np.asarray(image if image.mode in PLAIN_MODES else image.convert("RGB"))
 
 
-def write_labels(path: str | Path, labels: NDArray[Any], *, overwrite: bool = False) -> None:
+def write_labels(
+    path: str | Path, labels: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
     """Write labels of shape (Y, X) as uint32 TIFF; an existing file is refused unless `overwrite`."""
-    _write_tiff(Path(path), labels.astype(np.uint32, copy=False), overwrite=overwrite)
+    write_result(Path(path), labels.astype(np.uint32, copy=False), about, overwrite=overwrite)
 
 
-def write_mask(path: str | Path, mask: NDArray[Any], *, overwrite: bool = False) -> None:
+def write_mask(
+    path: str | Path, mask: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
     """Write a mask of shape (Y, X) as uint8 TIFF of 0 and 255."""
-    _write_tiff(Path(path), (mask != 0).astype(np.uint8) * np.uint8(255), overwrite=overwrite)
+    pixels = (mask != 0).astype(np.uint8) * np.uint8(255)
+    write_result(Path(path), pixels, about, overwrite=overwrite)
 
 
-def write_probability(path: str | Path, probability: NDArray[Any], *, overwrite: bool = False) -> None:
+def write_probability(
+    path: str | Path, probability: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
     """Write foreground probabilities of shape (C, Y, X) as float32 TIFF."""
-    _write_tiff(Path(path), probability.astype(np.float32, copy=False), overwrite=overwrite)
-
-
-def _write_tiff(path: Path, array: NDArray[Any], *, overwrite: bool) -> None:
-    def write(file: BinaryIO) -> None:
-        tifffile.imwrite(
-            file,
-            array,
-            compression="zlib",
-            photometric="minisblack",
-            metadata={"axes": "YX" if array.ndim == 2 else "CYX"},
-        )
-
-    write_atomically(path, write, overwrite=overwrite)
+    write_result(Path(path), probability.astype(np.float32, copy=False), about, overwrite=overwrite)

@@ -225,7 +225,7 @@ class CorrectFold(QWidget):
 
     def set_scores(self, rows: Sequence[ScoreRow], verdict: str, colour: str) -> None:
         style = f' style="color: {colour}"' if colour else ""
-        self.verdict_label.setText(f"<span{style}>{escape(verdict)}</span>")
+        self.verdict_label.setText(f"<span{style}>{escape(verdict, quote=False)}</span>")
         self.verdict_label.setVisible(bool(verdict))
         self.scores_table.setVisible(bool(rows))
         fill_scores(self.scores_table, rows)
@@ -282,4 +282,4 @@ def _line() -> QFrame:
 
 
 def _faint(text: str) -> str:
-    return f'<span style="color: #8a8f98">{escape(text)}</span>'
+    return f'<span style="color: #8a8f98">{escape(text, quote=False)}</span>'

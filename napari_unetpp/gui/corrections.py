@@ -13,8 +13,9 @@ from qtpy.QtCore import QObject, QTimer
 from napari_unetpp._types import Outline, Region, UnetppError
 from napari_unetpp.gui.grids import level_data
 from napari_unetpp.gui.layers import NapariLayers
+from napari_unetpp.gui.new_label import give_new_labels
 from napari_unetpp.gui.painter import Painter
-from napari_unetpp.gui.planes import PlaneIndex, grid_under
+from napari_unetpp.gui.planes import PlaneIndex, grid_under, shown_axes
 from napari_unetpp.gui.regions import Regions
 from napari_unetpp.gui.sheet import BARE, CERTAIN, LEVEL, MARK, Sheet, new_layer, twin
 from napari_unetpp.gui.strokes import planes_of
@@ -232,6 +233,7 @@ class NapariSheets(QObject):
     def _listen(self, sheet: Sheet) -> None:
         sheet.layer.events.paint.connect(self._on_paint)
         sheet.layer.events.set_data.connect(self._on_refresh)
+        give_new_labels(sheet.layer)
 
     def _deafen(self, sheet: Sheet) -> None:
         sheet.layer.events.paint.disconnect(self._on_paint)
@@ -291,8 +293,8 @@ class NapariSheets(QObject):
         self.signals.closed.emit(drawn)
 
     def _displayed(self, sheet: Sheet) -> PlaneIndex:
-        dims, ndim = self._viewer.dims, sheet.layer.ndim
-        shown = [axis - (dims.ndim - ndim) for axis in dims.displayed]
+        ndim = sheet.layer.ndim
+        shown = shown_axes(self._viewer.dims, ndim)
         point = tuple(None if axis in shown else 0 for axis in range(ndim))
         return PlaneIndex(sheet.image, sheet.version, point, transposed=False, level=sheet.level)
 

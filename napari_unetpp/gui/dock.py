@@ -22,6 +22,7 @@ from napari_unetpp.gui.other_images import NapariOtherImages
 from napari_unetpp.gui.parts import TONES, quietly, show_number
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
+from napari_unetpp.gui.viewers import bare, window_around
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct_controller import CorrectController
@@ -67,7 +68,7 @@ class UnetppDock(CorrectViewMixin):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(area)
         settings = read_settings()
-        window = napari_viewer.window._qt_window
+        napari_viewer = bare(napari_viewer)
         self._layers = NapariLayers(napari_viewer, self)
         self._runner = ThreadRunner(self)
         self.controller = Controller(
@@ -86,7 +87,7 @@ class UnetppDock(CorrectViewMixin):
             learn_runner=ThreadRunner(self),
             file_runner=ThreadRunner(self),
         )
-        self._shortcuts = Shortcuts(window)
+        self._shortcuts = Shortcuts(window_around(napari_viewer) or self)
         self._shortcuts.add(SEGMENT, self.form.segment_button.click)
         self._shortcuts.add(CORRECT, self.form.correct.correct_button.click)
         self._shortcuts.add(NEXT, self.form.next_button.click)
@@ -280,7 +281,8 @@ class UnetppDock(CorrectViewMixin):
 
     def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None:
         links = " · ".join(
-            f'<a style="color: {LINK}" href="{action}">{escape(label)}</a>' for label, action in offers
+            f'<a style="color: {LINK}" href="{action}">{escape(label, quote=False)}</a>'
+            for label, action in offers
         )
         body = _coloured(text, tone)
         self.form.message_label.setText(f"{body}<br>{links}" if links else body)
@@ -315,6 +317,6 @@ def _fill(combo: QComboBox, entries: Sequence[tuple[Hashable, str]], current: Ha
 
 def _coloured(text: str, tone: Tone, *, faint: bool = False) -> str:
     """Rich text in the colour of its tone."""
-    body = escape(text).replace("\n", "<br>")
+    body = escape(text, quote=False).replace("\n", "<br>")
     colour = TONES[tone] or ("#8a8f98" if faint else "")
     return f'<span style="color: {colour}">{body}</span>' if colour else body

@@ -262,6 +262,8 @@ class NapariLayers(QObject):
     def _on_layers(self, _event: Any = None) -> None:
         self._watch()
         self._circle.check()
+        for image in self._results.deleted():
+            self.signals.result_removed.emit(image)
         self.signals.images_changed.emit()
 
     def _on_data(self, event: Any) -> None:

@@ -136,6 +136,8 @@ class Sheet:
         self.strokes.settled = self.layer.metadata.pop(CERTAIN)
         for point, sense, asked in self.layer.metadata.pop(PLANES):
             index = PlaneIndex(self.image, self.version, point, transposed=False, level=self.level)
+            if point.count(None) != 2:  # an older version wrote down what was no plane
+                continue
             self.known[index] = sense
             if asked:
                 self.asked.add(index)

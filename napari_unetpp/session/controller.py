@@ -169,6 +169,7 @@ class Controller:
             (signals.save_pressed, self.save),
             (signals.offer_taken, self._on_view_offer),
             (layers.images_changed, self._on_images),
+            (layers.result_removed, self._on_result_removed),
             (layers.limits_changed, self._on_limits),
             (cycle.scaled, self._on_scaled),
             (cycle.reduced, self._on_reduced),
@@ -349,6 +350,13 @@ class Controller:
             self.state.image = self.layers.preferred()
         self.view.set_images(images, self.state.image)
         self._describe()
+
+    def _on_result_removed(self, image: Hashable) -> None:
+        """Nothing is shown any more: what needs a result asks for one again."""
+        last = self.cycle.running or self.cycle.shown
+        if last is not None and last.plane.image == image:
+            self._forget()
+            self.view.set_message(wording.REMOVED)
 
     def _on_limits(self, image: Hashable) -> None:
         """The contrast limits of an image were changed."""

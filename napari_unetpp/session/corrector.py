@@ -176,10 +176,12 @@ class Corrector:
     def corrected(self, plane: Plane) -> Ints | None:
         """The corrected labels of a plane, without those that are ignored; None: not corrected."""
         drawn, result = self.sheets.drawn(plane), self.layers.result(plane)
-        if drawn is None or result is None:
+        if drawn is None:
             return None
         labels, certain = recast(drawn, self.state.background, strokes=False)
         if drawn.sense.strokes:
+            if result is None:
+                return None
             labels = merge(result, labels, certain, objects=drawn.sense.objects)
         return np.where(labels == IGNORE, 0, labels)
 

@@ -165,8 +165,7 @@ class Cycle:
         elif isinstance(event, Held):
             self.view.set_held(wording.held(event))
         elif isinstance(event, Saved):
-            names = " and ".join(path.name for path in event.paths)
-            self.view.set_message(f"Saved {names} in {event.paths[0].parent}")
+            self.view.set_message(wording.saved(event))
         elif (
             isinstance(event, RunEvent) and event.generation == self._generation and self.running is not None
         ):
@@ -177,7 +176,7 @@ class Cycle:
         if isinstance(event, Paint):
             if not self.layers.paint(event.plane, event.region, event.values, final=event.final):
                 self.abandon()
-                self.view.set_message("The result layer was removed: press Segment to make it again.")
+                self.view.set_message(wording.REMOVED)
         elif isinstance(event, Phase):
             self._warm = True
             if not self._short:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError, never_stop
-from napari_unetpp.session import objects, painting
+from napari_unetpp.session import objects, painting, wording
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.predicting import predict_plane
 from napari_unetpp.session.searching import Pixels, with_scale
@@ -173,20 +173,22 @@ def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     from napari_unetpp.files.images import write_labels, write_mask
 
     del should_stop  # short, and half a pair of files helps nobody
-    image_path, table_path = objects.free_paths(request.path)
     write = write_mask if request.kind == "mask" else write_labels
-    labels = request.labels
+    labels, plane = request.labels, request.plane
     try:
+        image_path, table_path = objects.free_paths(request.path)
         write(image_path, labels if request.kind == "labels" else labels > 0)
         table = objects.object_table(
-            labels, np.asarray(request.plane.data), pixel_size=request.plane.pixel_size
+            labels,
+            np.asarray(plane.data),
+            pixel_area=plane.pixel.area,
+            position={step.axis: step.index for step in plane.position},
         )
         objects.write_csv(table_path, table)
     except OSError as error:
-        raise UnetppError(
-            f"{image_path.parent} could not be written: {error}. Choose another folder."
-        ) from error
-    yield Saved((image_path, table_path))
+        raise UnetppError(wording.not_written(request.path, error)) from error
+    notes = (wording.no_area(plane.pixel.missing),) if plane.pixel.missing else ()
+    yield Saved((image_path, table_path), notes)
 
 
 # ------------------------------------------------------------------ helpers

@@ -116,6 +116,8 @@ class LayerSignals:
     rested = Signal()
     """No other plane was displayed for a while."""
 
+    result_removed = Signal(object)
+    """Key of the image whose result layer the user deleted."""
     view_moved = Signal()
     """The viewer was panned or zoomed."""
 

@@ -18,7 +18,7 @@ from napari_unetpp.engine.normalise import clean_plane
 from napari_unetpp.engine.plane_maps import PlaneMaps
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.engine.scale import check_range, check_size, scale_number
-from napari_unetpp.files.folders import Pair, read_label
+from napari_unetpp.files.folders import Pair, named_once, read_label
 from napari_unetpp.files.images import read_image
 from napari_unetpp.net import graph
 from napari_unetpp.train.labels import Truth, read_truth
@@ -67,7 +67,7 @@ def evaluate_pairs(
         except UnetppError as error:
             if on_problem is None:
                 raise
-            on_problem(f"{pair.image}: {error}")
+            on_problem(named_once(pair.image, str(error)))
         if progress is not None:
             progress(done, len(pairs))
     if not scored:

@@ -29,7 +29,7 @@ from napari_unetpp.engine.window import Window
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.ports import LayerSignals
-from napari_unetpp.session.values import ImageChoice, Plane
+from napari_unetpp.session.values import ImageChoice, PixelSize, Plane
 
 FLOPS = 10**9
 """What the stand-in of the engine says it executed."""
@@ -158,7 +158,7 @@ class FakeLayers:
             data,
             rgb=data.ndim == 3,
             viewport=self.viewport,
-            pixel_size=self.pixel_size,
+            pixel=PixelSize(side=self.pixel_size),
             level=level,
             factor=self.factor,
             version=self.versions.get(image, 0),
