@@ -17,7 +17,7 @@ from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError, never_st
 from napari_unetpp.session import objects, painting, wording
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.predicting import predict_plane
-from napari_unetpp.session.searching import Pixels, with_scale
+from napari_unetpp.session.searching import with_scale
 from napari_unetpp.session.speed import levels_of
 from napari_unetpp.session.values import (
     DepthMap,
@@ -71,7 +71,7 @@ def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> I
         yield Stopped(request.generation, 0, 0)
         return
     start = time.perf_counter()
-    plane, pixels = request.plane, Pixels(workshop.engine.clean, request.plane)
+    plane, pixels = request.plane, workshop.pixels(request.plane)
     scaled = yield from with_scale(workshop, request, pixels, should_stop, request.generation)
     if scaled is None or should_stop():
         yield Stopped(request.generation, 0, 0)
@@ -149,7 +149,7 @@ def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> I
     """Find what was clicked at, in a window that grows until it holds the whole object."""
     del should_stop  # short, and every click counts
     start = time.perf_counter()
-    pixels = Pixels(workshop.engine.clean, request.plane)
+    pixels = workshop.pixels(request.plane)
     scaled = yield from with_scale(workshop, request, pixels, never_stop, NO_RUN)
     assert scaled is not None
     request = scaled

@@ -23,7 +23,7 @@ from napari_unetpp.engine import tiles
 from napari_unetpp.net import graph
 from napari_unetpp.session import painting
 from napari_unetpp.session.kept import Kept
-from napari_unetpp.session.searching import Pixels
+from napari_unetpp.session.pixels import Pixels
 from napari_unetpp.session.values import (
     Event,
     Interval,

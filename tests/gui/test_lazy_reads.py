@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_unetpp._types import Region
+from napari_unetpp.session.values import Click
+
 
 class Counting:
     """A stack that counts how often its pixels are asked for."""
@@ -32,7 +35,7 @@ def stack(image: np.ndarray) -> Counting:
     return Counting(np.stack([image, image[::-1], image]))
 
 
-def test_one_read_for_a_press_none_for_a_tick(
+def test_one_read_for_a_press_and_none_for_what_follows(
     viewer: Any, stack: Counting, open_dock: Any, wait: Any, qtbot: Any
 ) -> None:
     """It was three for a press and two for a tick of the threshold."""
@@ -47,8 +50,9 @@ def test_one_read_for_a_press_none_for_a_tick(
     for value in (0.3, 0.31):
         dock.form.threshold_slider.setValue(value)
         wait(dock)
-    dock.form.depth.slider.setValue(1)
-    wait(dock)
+    for level in (1, 4):
+        dock.form.depth.slider.setValue(level)
+        wait(dock)
     qtbot.wait(300)
     assert len(stack.reads) == 1, "\n----\n".join(stack.reads[1:])
     dock.form.correct.correct_button.click()
@@ -65,9 +69,21 @@ def test_one_read_by_the_worker_for_another_plane(
     wait(dock)
     qtbot.wait(100)
     stack.reads.clear()
-    viewer.dims.set_current_step(0, 1)
-    qtbot.waitUntil(lambda: dock.controller.cycle.shown is not None, timeout=60_000)
+    viewer.dims.set_current_step(0, 2)
+    qtbot.waitUntil(lambda: len(stack.reads) > 1, timeout=60_000)
     wait(dock)
     qtbot.wait(1500)  # the stack rests: nothing is read again
     by_napari = [read for read in stack.reads if "napari_unetpp" not in read]
     assert len(stack.reads) - len(by_napari) == 1 and len(by_napari) == 1, "\n----\n".join(stack.reads)
+
+
+def test_one_read_for_clicks(viewer: Any, stack: Counting, open_dock: Any, qtbot: Any) -> None:
+    viewer.add_image(stack, name="cells", contrast_limits=(0, 255))
+    dock = open_dock()
+    dock.controller.state.scale = 1.0
+    qtbot.wait(100)
+    stack.reads.clear()
+    for y in (14, 38):
+        dock._layers.signals.clicked.emit(dock.controller.state.image, Click(Region(y, 14, y + 1, 15)))
+        qtbot.waitUntil(lambda: not dock.correcting.clicks._waiting, timeout=60_000)
+    assert len(stack.reads) == 1, "\n----\n".join(stack.reads[1:])

@@ -122,7 +122,7 @@ def test_strokes_of_background_are_no_object_to_be_taken_away(
     """It once took all of them away."""
     controller = lesson.sitting.controller
     if task == "semantic":
-        model = replace(controller.model, task="semantic", outputs=("nucleus",))
+        model = replace(controller.model, task="semantic", outputs=("background", "nucleus"))
         monkeypatch.setattr(type(controller), "model", model)
     lesson.view.signals.labels_as_chosen.emit("sparse")
     lesson.view.signals.background_changed.emit(5)

@@ -157,7 +157,7 @@ def test_segmenting_goes_on_while_learning(lesson: Lesson) -> None:
     [
         (UnetppError("the labels are empty"), "the labels are empty"),
         (MemoryError(), "Out of memory"),
-        (RuntimeError("odd"), "RuntimeError: odd"),
+        (RuntimeError("odd"), "odd"),
     ],
 )
 def test_errors_of_the_trainer_are_told(lesson: Lesson, error: BaseException, says: str) -> None:

@@ -117,3 +117,21 @@ def test_outlines() -> None:
 def test_a_free_label_is_never_the_one_that_means_ignore() -> None:
     assert free_label(np.array([[3, IGNORE]])) == 4
     assert free_label(np.array([[IGNORE - 1]])) == IGNORE + 1
+
+
+def test_a_reviewed_plane_is_counted_without_sorting_its_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After every stroke the window once stood still for 0.9 s at 1024 x 1024 px."""
+    sorted_at_once: list[int] = []
+    unique = np.unique
+
+    def spy(values: Any, *rest: Any, **options: Any) -> Any:
+        sorted_at_once.append(np.size(values))
+        return unique(values, *rest, **options)
+
+    monkeypatch.setattr(np, "unique", spy)
+    labels = np.kron(np.arange(256).reshape(16, 16), np.ones((64, 64), int)).astype(np.uint16)
+    certain = np.ones(labels.shape, bool)
+    assert count_corrections(labels, certain) == 256
+    certain[504:512] = False  # two parts; no object lies in both
+    assert count_corrections(labels, certain) == 256
+    assert max(sorted_at_once) < labels.size / 40
