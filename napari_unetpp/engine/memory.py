@@ -1,4 +1,4 @@
-"""Freed memory that the C library keeps for itself, given back to the system."""
+"""Memory that runs out, and freed memory that the C library keeps for itself."""
 
 from __future__ import annotations
 
@@ -15,3 +15,10 @@ def give_back() -> None:
     if sys.platform.startswith("linux"):
         with suppress(OSError, AttributeError):  # musl has no such function
             ctypes.CDLL(None).malloc_trim(0)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python or torch says that memory is used up; torch has several ways to say so."""
+    text = str(error).lower()
+    said = "not enough memory" in text or "out of memory" in text or "allocate memory" in text
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and said)

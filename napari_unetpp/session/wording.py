@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_unetpp._types import AUTO, LabelsAs, ModelInfo, StoppingRule, UnetppError
+from napari_unetpp.engine.memory import is_out_of_memory
 from napari_unetpp.files.card_text import level_name
 from napari_unetpp.net import graph
 from napari_unetpp.session.image_words import WEAK
@@ -57,7 +58,7 @@ def error(error: BaseException, remedy: str) -> str:
     """
     if isinstance(error, UnetppError):
         return str(error)
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return f"Out of memory: {remedy}."
     log.error("a job of the dock failed", exc_info=error)
     return f"This failed, and should not have: {reason(error)}. Please report it with what the log says."

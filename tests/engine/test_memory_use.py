@@ -42,3 +42,29 @@ def test_it_does_no_harm_anywhere(monkeypatch):
     for platform in ("linux", "win32", "darwin"):
         monkeypatch.setattr(memory.sys, "platform", platform)
         memory.give_back()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_the_ways_to_say_that_memory_is_used_up(error, expected):
+    from napari_unetpp.engine.memory import is_out_of_memory
+
+    assert is_out_of_memory(error) == expected
+
+
+def test_torch_says_it_in_one_of_these_ways():
+    torch = pytest.importorskip("torch")
+    from napari_unetpp.engine.memory import is_out_of_memory
+
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(1 << 52, dtype=torch.uint8)
+    assert is_out_of_memory(raised.value)
