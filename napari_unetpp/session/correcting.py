@@ -51,19 +51,27 @@ def merge(prediction: Ints, corrected: Ints, certain: Mask, *, objects: bool) ->
         return small_dtype(np.array(corrected))
     users = np.setdiff1d(_numbers(corrected[certain]), [0, IGNORE])
     involved = np.setdiff1d(_numbers(prediction[certain | _holds(corrected, users)]), [0])
-    taken = {*users.tolist(), IGNORE}
-    boxes = _boxes(prediction, [*taken.union(involved.tolist())])
-    merged = prediction.astype(np.int32)
-    top = max(int(prediction.max(initial=0)), *users.tolist(), 0)
-    for number in sorted(taken & boxes.keys()):
-        top = _next(top)
-        merged[boxes[number]][prediction[boxes[number]] == number] = top
+    involved = np.intersect1d(
+        involved, _numbers(prediction[~certain])
+    )  # all pixels of the others are decided
+    merged, top = _renumbered(prediction, users)
+    boxes = _boxes(prediction, involved.tolist())
     for number in involved.tolist():
         box = boxes[number]
         own = prediction[box] == number
         top = _settle(merged[box], own, corrected[box], certain[box], users, top)
     merged[certain] = corrected[certain]
     return small_dtype(merged.view(np.uint32))
+
+
+def _renumbered(prediction: Ints, users: NDArray[Any]) -> tuple[NDArray[np.int32], int]:
+    """The prediction without the numbers that the user gave, and the highest number in use."""
+    top = int(max(prediction.max(initial=0), users.max(initial=0)))
+    new = np.arange(top + 1, dtype=np.int32)
+    for number in np.intersect1d(np.append(users, IGNORE), _numbers(prediction)).tolist():
+        top = _next(top)
+        new[number] = top
+    return new[prediction], top
 
 
 def _numbers(labels: Ints) -> NDArray[Any]:

@@ -190,7 +190,8 @@ class Cycle:
             self._reduced = True
             self.reduced.emit(event)
         elif isinstance(event, Stopped):
-            self.view.set_message(wording.stopped(event.done, event.total))
+            shown = self.shown.level if self.shown is not None else None
+            self.view.set_message(wording.stopped(event.done, event.total, shown))
         else:
             self.shown, self.running = self.running, None
             self.levels, self.range = event.levels, event.range

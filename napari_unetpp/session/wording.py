@@ -204,9 +204,10 @@ def progress(done: int, total: int, fraction: float, elapsed: float) -> str:
     return f"{text}, {seconds_text(elapsed * (1 - fraction) / fraction)} left"
 
 
-def stopped(done: int, total: int) -> str:
-    """What a stopped run leaves."""
-    return f"Stopped after {done} of {total} tiles." if total else "Stopped."
+def stopped(done: int, total: int, shown: int | None) -> str:
+    """What a stopped run leaves; `shown` is the depth of the result that is still shown, if any is."""
+    text = f"Stopped after {done} of {total} tiles." if total else "Stopped."
+    return text if shown is None else f"{text} The result of {level_name(shown)} is still shown."
 
 
 def not_computed(point: ChartPoint, *, level_is: bool) -> str:

@@ -184,6 +184,7 @@ def test_what_was_given_up_is_not_tried_again_by_itself(
         for _ in range(100):
             runner.step()
     assert predicted == [(3, 1.0), (4, 1.0)] and not sitting.controller.busy
+    assert ("L3 is still shown" in sitting.message) == (how == "stopped")
     sitting.view.signals.level_changed.emit(2)
     sitting.view.signals.level_changed.emit(4)
     runner.finish()
