@@ -36,12 +36,15 @@ class Options:
     size : mapping
         Scale, diameter and range, as `predict_maps` takes them.
     overwrite : bool
+    series : int or None
+        Which image of a file that holds several; None: the largest.
     """
 
     kind: Kind
     level: int | Literal["auto"]
     size: Mapping[str, Any]
     overwrite: bool
+    series: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,9 @@ def segment_file(
             on_tile(event.done, event.total)
 
     start = time.perf_counter()
-    image, size = images.read_image(output.source), read_pixel_size(output.source)
+    told: list[str] = []
+    image = images.read_image(output.source, series=options.series, note=told.append)
+    size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
     found = predict_maps(
         image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
@@ -86,13 +91,13 @@ def segment_file(
         "median_diameter_px": None if areas is None else objects.median_diameter(areas),
         **{key: facts[key] for key in ("level", "scale", "scale_reason", "range", "precision")},
         "seconds": round(seconds, 3),
-        "notes": list(found.notes),
+        "notes": [*told, *found.notes],
     }
     what = _amount(result, options.kind, areas)
     scale = f"scale {found.scale.scale:.3g}: {found.scale.reason}"
     level = card_text.level_name(found.level)
     line = f"{output.target}: {what}, {level}, {model.choice.label}, {seconds:.2f} s, {scale}"
-    return Done(line, found.notes, entry)
+    return Done(line, (*told, *found.notes), entry)
 
 
 def _mask_instead(found: PlaneMaps, output: Output, options: Options, about: About) -> BaseException:
@@ -107,9 +112,9 @@ def _mask_instead(found: PlaneMaps, output: Output, options: Options, about: Abo
     )
 
 
-def finish_table(output: Output) -> None:
+def finish_table(output: Output, series: int | None = None) -> None:
     """Write the table of labels that an earlier run has written."""
-    image, size = images.read_image(output.source), read_pixel_size(output.source)
+    image, size = images.read_image(output.source, series=series), read_pixel_size(output.source, series)
     write_table(output, image, read_label(output.target), size, overwrite=False)
 
 

@@ -42,6 +42,11 @@ class NapariSheets(QObject):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._on_rest)
+        self._deleted: list[Hashable] = []
+        self._sort_out = QTimer(self)  # once all layers that are deleted together are gone
+        self._sort_out.setSingleShot(True)
+        self._sort_out.setInterval(0)
+        self._sort_out.timeout.connect(self._on_deleted)
         self._links: list[tuple[Any, Callable[..., None]]] = [
             (viewer.layers.events.removed, self._on_removed),
             (layers.signals.plane_changed, self._on_image),
@@ -167,12 +172,25 @@ class NapariSheets(QObject):
             assert isinstance(plane.key, PlaneIndex)
             self._regions.draw(image, plane.key, outlines)
 
+    def drop(self, image: Hashable) -> list[Drawn]:
+        """Delete the layers with corrections and regions of an image; gives what they held."""
+        sheet = self._sheets.get(image)
+        if sheet is None:
+            return []
+        drawn = self._keepable(sheet)
+        self._release(sheet)
+        self._regions.remove(image)
+        if sheet.layer in self._viewer.layers:
+            self._viewer.layers.remove(sheet.layer)
+        return drawn
+
     def close(self) -> None:
         """Let go of the viewer; the layers stay, and a later dock takes them up again."""
         for emitter, callback in self._links:
             emitter.disconnect(callback)
         self._links.clear()
         self._rest.stop()
+        self._sort_out.stop()
         self._painter.close()
         self._regions.close()
         for sheet in self._sheets.values():
@@ -203,6 +221,7 @@ class NapariSheets(QObject):
         """Take up layers of an earlier dock of this viewer."""
         for image in self._layers.images():
             source = self._layers.layer(image.key)
+            self._regions.adopt(source)
             for layer in self._viewer.layers:
                 known = layer.metadata
                 if known.get(MARK) != str(image.key) or image.key in self._sheets or CERTAIN not in known:
@@ -211,6 +230,7 @@ class NapariSheets(QObject):
                 data = level_data(source, level)
                 if data is not None and layer.data.shape == data.shape[: source.ndim]:
                     sheet = self._sheets[image.key] = Sheet(image.key, image.name, data, layer, level)
+                    sheet.version = self._layers.version(image.key)
                     sheet.read_up()
                     self._layers.hold_level(image.key, level)
                     self._listen(sheet)
@@ -274,10 +294,19 @@ class NapariSheets(QObject):
             self._stir(image)
 
     def _on_removed(self, _event: Any = None) -> None:
-        self._regions.check()
         for sheet in list(self._sheets.values()):
             if sheet.layer not in self._viewer.layers:
                 self._let_go(sheet)
+                self._deleted.append(sheet.image)
+        self._sort_out.start()
+
+    def _on_deleted(self) -> None:
+        """Deleting the layer of an image that stays open is starting over; else an image was closed."""
+        self._regions.check()
+        deleted, self._deleted = self._deleted, []
+        for image in deleted:
+            if self._layers.layer(image) is not None and image not in self._sheets:
+                self.signals.deleted.emit(image)
 
     def _on_image(self, image: Hashable) -> None:
         """Corrections of data that were replaced stay with the data they were made on."""
@@ -286,11 +315,16 @@ class NapariSheets(QObject):
             self._let_go(sheet)
 
     def _let_go(self, sheet: Sheet) -> None:
-        drawn = self._of(sheet)
-        if isinstance(sheet.source, np.ndarray):  # let go of the rest of the stack
-            drawn = [replace(one, pixels=np.asarray(one.pixels).copy()) for one in drawn]
+        drawn = self._keepable(sheet)
         self._release(sheet)
         self.signals.closed.emit(drawn)
+
+    def _keepable(self, sheet: Sheet) -> list[Drawn]:
+        """What a layer holds, without the rest of the stack."""
+        drawn = self._of(sheet)
+        if isinstance(sheet.source, np.ndarray):
+            drawn = [replace(one, pixels=np.asarray(one.pixels).copy()) for one in drawn]
+        return drawn
 
     def _displayed(self, sheet: Sheet) -> PlaneIndex:
         ndim = sheet.layer.ndim

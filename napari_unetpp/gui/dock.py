@@ -12,12 +12,13 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QScrollArea, QVBoxLayout
 
-from napari_unetpp.files.model_list import list_models
+from napari_unetpp.files.model_list import list_models, scan_models
 from napari_unetpp.gui.charts import chart_tip
 from napari_unetpp.gui.correct_view import CorrectViewMixin
 from napari_unetpp.gui.corrections import NapariSheets
 from napari_unetpp.gui.form import DEVICE_TIP, Form
 from napari_unetpp.gui.layers import NapariLayers
+from napari_unetpp.gui.memory import memory_of
 from napari_unetpp.gui.other_images import NapariOtherImages
 from napari_unetpp.gui.parts import TONES, quietly, show_number
 from napari_unetpp.gui.settings import read_settings
@@ -86,6 +87,7 @@ class UnetppDock(CorrectViewMixin):
             trainer=TorchTrainer(),
             learn_runner=ThreadRunner(self),
             file_runner=ThreadRunner(self),
+            lessons=memory_of(napari_viewer).lessons,
         )
         self._shortcuts = Shortcuts(window_around(napari_viewer) or self)
         self._shortcuts.add(SEGMENT, self.form.segment_button.click)
@@ -199,6 +201,7 @@ class UnetppDock(CorrectViewMixin):
         for row, model in enumerate(models):
             licence = f"\nLicence: {model.licence}" if model.licence else ""
             combo.setItemData(row, (model.title or model.name) + licence, Qt.ItemDataRole.ToolTipRole)
+        _name_skipped(combo)
         note = next((restriction(model) for model in models if model_key(model) == current), "")
         self.form.model_note.setText(_coloured(note, "warning"))
         self.form.model_note.setVisible(bool(note))
@@ -312,6 +315,18 @@ def _fill(combo: QComboBox, entries: Sequence[tuple[Hashable, str]], current: Ha
         combo.addItem(text, key)
     keys = [key for key, _ in entries]
     combo.setCurrentIndex(keys.index(current) if current in keys else -1)
+    combo.blockSignals(blocked)
+
+
+def _name_skipped(combo: QComboBox) -> None:
+    """Rows that cannot be chosen, for the model files that cannot be used; the tip says why."""
+    found, current = scan_models(), combo.currentIndex()
+    blocked = combo.blockSignals(True)
+    for path, problem in zip(found.skipped, found.problems, strict=True):
+        combo.addItem(f"{path.name} – not usable")
+        combo.setItemData(combo.count() - 1, problem, Qt.ItemDataRole.ToolTipRole)
+        combo.model().item(combo.count() - 1).setEnabled(False)
+    combo.setCurrentIndex(current)  # the first row of an empty list would be chosen by itself
     combo.blockSignals(blocked)
 
 

@@ -58,7 +58,7 @@ class Form(QWidget):
         self.result_fold = Fold("Result", self._result())
         column.addWidget(self.result_fold)
         self.correct = CorrectFold(signals)
-        self.correct_fold = Fold("Correct", self.correct, open_=False, aside=self.correct.lessons_label)
+        self.correct_fold = Fold("Correct", self.correct, open_=False, aside=self.correct.count)
         column.addWidget(self.correct_fold)
         column.addStretch(1)
 

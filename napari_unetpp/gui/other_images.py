@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.images import IMAGE_SUFFIXES
+from napari_unetpp.gui.regions import MARK as REGIONS
 from napari_unetpp.gui.results import MARK as RESULT
 from napari_unetpp.gui.sheet import MARK as CORRECTIONS
 
@@ -74,4 +75,4 @@ class NapariOtherImages:
 
 def _is_of(layer: Layer, image: Layer) -> bool:
     """Whether we made a layer for an image; other values of its metadata may be of any kind."""
-    return str(image.unique_id) in [layer.metadata.get(mark) for mark in (RESULT, CORRECTIONS)]
+    return str(image.unique_id) in [layer.metadata.get(mark) for mark in (RESULT, CORRECTIONS, REGIONS)]

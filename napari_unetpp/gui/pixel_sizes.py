@@ -32,7 +32,8 @@ def pixel_size(grid: Grid, displayed: Sequence[int]) -> PixelSize:
         return PixelSize(missing=f"the unit of the image is {units[axes[0]]}, not a length")
     sides = length * sides
     area = float(np.sqrt(np.linalg.det(sides.T @ sides)))
-    return PixelSize(area=area, side=float(np.sqrt(area)) if _is_square(sides, grid, displayed) else None)
+    side = float(np.linalg.norm(sides[:, 0])) if _is_square(sides, grid, displayed) else None
+    return PixelSize(side=side, area=area)
 
 
 def _sides(grid: Grid, displayed: Sequence[int]) -> NDArray[np.float64]:

@@ -12,6 +12,8 @@ from napari_unetpp._types import Outline
 from napari_unetpp.gui.planes import PlaneIndex, grid_under
 
 COLOUR = "#f2b705"
+MARK, LEVEL = "napari_unetpp_regions", "napari_unetpp_regions_level"
+"""Where a layer says whose regions it holds, for the next dock."""
 
 
 class Regions:
@@ -38,7 +40,8 @@ class Regions:
         layer.mode = "add_rectangle"
 
     def draw(self, image: Image, index: PlaneIndex, outlines: Sequence[Outline]) -> None:
-        """Draw outlines on a plane."""
+        """Draw outlines on a plane, but for those that are drawn there."""
+        outlines = [one for one in outlines if one not in self.outlines(image.unique_id, index)]
         corners = [np.transpose(points) for _, points in outlines]
         shapes = [np.stack(np.broadcast_arrays(*index.pixel(y, x)), axis=1) for y, x in corners]
         selected = self._viewer.layers.selection.active
@@ -58,12 +61,23 @@ class Regions:
                 edge_color=COLOUR,
                 face_color="transparent",
                 edge_width=2,
+                metadata={MARK: str(image.unique_id), LEVEL: index.level},
                 **grid_under(image, index).transforms,
             )
-            self._layers[image.unique_id], self._levels[image.unique_id] = layer, index.level
             self._viewer.add_layer(layer)
-            layer.events.data.connect(self._on_data)
+            self._take(image.unique_id, layer, index.level)
         return layer
+
+    def adopt(self, image: Image) -> None:
+        """Take up the layer of an earlier dock of this viewer."""
+        for layer in self._viewer.layers:
+            ours = isinstance(layer, Shapes) and layer.metadata.get(MARK) == str(image.unique_id)
+            if ours and image.unique_id not in self._layers and layer.ndim == image.ndim:
+                self._take(image.unique_id, layer, layer.metadata.get(LEVEL, 0))
+
+    def _take(self, image: Hashable, layer: Shapes, level: int) -> None:
+        self._layers[image], self._levels[image] = layer, level
+        layer.events.data.connect(self._on_data)
 
     def outlines(self, image: Hashable, index: Hashable) -> tuple[Outline, ...]:
         """What is drawn on a plane."""
@@ -83,7 +97,7 @@ class Regions:
         return tuple(outlines)
 
     def check(self) -> None:
-        """Notice layers that the user removed."""
+        """Notice layers that the user removed; until then they count."""
         for image, layer in list(self._layers.items()):
             if layer not in self._viewer.layers:
                 self._drop(image)
@@ -94,6 +108,14 @@ class Regions:
         for image in list(self._layers):
             self._drop(image)
         self._viewer = None
+
+    def remove(self, image: Hashable) -> None:
+        """Delete the layer of an image."""
+        layer = self._layers.get(image)
+        if layer is not None:
+            self._drop(image)
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
 
     def _drop(self, image: Hashable) -> None:
         self._layers.pop(image).events.data.disconnect(self._on_data)

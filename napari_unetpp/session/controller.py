@@ -124,7 +124,9 @@ class Controller:
         self.view.set_live(self.state.live)
         self.view.set_devices(wording.devices(("cpu",), None), self.state.device, "")
         with self.telling():
-            self._models = {model_key(model): model for model in self._list_models()}
+            for model in self._list_models():
+                # A copy has the key of what it was copied from. The first stays: shipped ones come first.
+                self._models.setdefault(model_key(model), model)
         self.view.set_models(list(self._models.values()), None)
         self._on_images()
         if self._models:

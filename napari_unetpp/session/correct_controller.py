@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, UnetppError
-from napari_unetpp.session import wording
+from napari_unetpp.session import forgetting, wording
 from napari_unetpp.session.autosave import Autosave
 from napari_unetpp.session.clicks import Clicks
 from napari_unetpp.session.controller import Controller
@@ -19,7 +19,7 @@ from napari_unetpp.session.correcting import IGNORE
 from napari_unetpp.session.corrector import Corrector
 from napari_unetpp.session.learn_jobs import LearnRequest
 from napari_unetpp.session.learning import Learning
-from napari_unetpp.session.lessons import Drawn, Lesson, Mode, Sense
+from napari_unetpp.session.lessons import Drawn, Lesson, Lessons, Mode, Sense
 from napari_unetpp.session.ports import Runner
 from napari_unetpp.session.values import Reading, ShowRequest
 
@@ -40,6 +40,8 @@ class CorrectController:
         The ports; see `session.correct_ports`.
     learn_runner, file_runner
         Runners of their own, for fine-tuning and for files.
+    lessons : Lessons, optional
+        What an earlier dock of the same viewer has left.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class CorrectController:
         trainer: Trainer,
         learn_runner: Runner,
         file_runner: Runner,
+        lessons: Lessons | None = None,
     ) -> None:
         self.controller, self.other_images, self.sheets = controller, other_images, sheets
         self.view, self.layers, self.state = controller.view, controller.layers, controller.state
@@ -63,6 +66,7 @@ class CorrectController:
             controller.presenter,
             controller.cycle,
             controller.segment,
+            Lessons() if lessons is None else lessons,
         )
         self.learning = Learning(self.view, learn_runner, file_runner, trainer)
         self.clicks = Clicks(controller, self.corrector)
@@ -113,6 +117,7 @@ class CorrectController:
             (signals.discard_pressed, self.learning.discard),
             (signals.save_corrections_pressed, telling(self.save_corrections)),
             (signals.next_image_pressed, telling(self.next_image)),
+            (signals.forget_pressed, telling(self.corrector.forgetting.ask)),
             (signals.stop_pressed, self._on_stop),
             (signals.offer_taken, self._on_offer),
             (state.image, self._on_image),
@@ -202,8 +207,8 @@ class CorrectController:
         name, _, value = action.partition(":")
         if name == "restore":
             self.autosaving.answer(value)
-        elif name == "forget":
-            self.corrector.forget()
+        elif name == forgetting.NAME:
+            self.corrector.forgetting.answer(value)
 
     def _on_image(self, image: Hashable | None = None) -> None:
         if self.state.image is not None:

@@ -41,6 +41,7 @@ class CorrectSignals:
     discard_pressed = Signal()
     save_corrections_pressed = Signal()
     next_image_pressed = Signal()
+    forget_pressed = Signal()
 
 
 class CorrectView(Protocol):
@@ -49,7 +50,7 @@ class CorrectView(Protocol):
     def open_correct(self) -> None: ...
     def set_click_tool(self, on: bool) -> None: ...
     def set_mode(self, mode: Mode, hint: str) -> None: ...
-    def set_lessons(self, text: str) -> None: ...
+    def set_lessons(self, text: str, *, can_forget: bool) -> None: ...
     def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
         """Whether fine-tuning runs, and how far it is; a fraction of None: end unknown."""
         ...
@@ -71,6 +72,9 @@ class SheetSignals:
 
     closed = Signal(object)
     """List of `Drawn`: the layer that held them is gone."""
+
+    deleted = Signal(object)
+    """Key of an open image: the user deleted its layer, so what `closed` told is not wanted."""
 
 
 class Sheets(Protocol):
@@ -118,6 +122,10 @@ class Sheets(Protocol):
 
     def show_regions(self, plane: Plane) -> None:
         """Make or select the layer in which reviewed regions are drawn."""
+        ...
+
+    def drop(self, image: Hashable) -> list[Drawn]:
+        """Delete the layers with corrections and regions of an image; gives what they held."""
         ...
 
     def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:

@@ -146,9 +146,20 @@ class Lessons:
         """A remembered plane, which is in a layer again."""
         return self._shelf.pop(key, None)
 
-    def clear(self) -> None:
-        """Forget the planes whose layers are gone."""
-        self._shelf.clear()
+    def remembers(self, key: Hashable) -> bool:
+        """Whether a plane is remembered whose layer is gone."""
+        return key in self._shelf
+
+    def shelved(self) -> frozenset[Hashable]:
+        """Images of which planes are remembered."""
+        return frozenset(drawn.image for drawn in self._shelf.values())
+
+    def drop(self, image: Hashable) -> list[Drawn]:
+        """Forget the remembered planes of an image; gives them."""
+        dropped = [drawn for drawn in self._shelf.values() if drawn.image == image]
+        for drawn in dropped:
+            del self._shelf[drawn.key]
+        return dropped
 
     def all(self, open_: Sequence[Drawn]) -> tuple[Lesson, ...]:
         """Every lesson: the shelf, then the open layers."""

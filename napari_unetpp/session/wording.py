@@ -334,6 +334,18 @@ def hint(labels_as: LabelsAs, background: int) -> str:
     return HINTS[labels_as].format(background=background)
 
 
+FORGET_WHAT = "Forget which corrections? The model then learns nothing from them."
+FORGET = {"image": "of this image", "closed": "of images that are closed", "all": "all"}
+FORGOTTEN = "There are no corrections. Those that were forgotten last can be brought back."
+BRING_BACK = "bring back the forgotten ones"
+BROUGHT_BACK = "The corrections are back: Correct shows them."
+
+
+def forgotten(planes: int) -> str:
+    """What Forget, or deleting the layer, did."""
+    return f"The corrections of {planes} image{'' if planes == 1 else 's'} are forgotten: you start over."
+
+
 def lessons(corrections: int, planes: int) -> str:
     """``7 corrections, 2 images``."""
     if not planes:

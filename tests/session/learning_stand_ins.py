@@ -80,6 +80,11 @@ class FakeSheets:
     def show_regions(self, plane: Plane) -> None:
         self.tools.append("regions")
 
+    def drop(self, image: Hashable) -> list[Drawn]:
+        gone = [drawn for drawn in self.all() if drawn.image == image]
+        self.held = {key: drawn for key, drawn in self.held.items() if drawn.image != image}
+        return gone
+
     def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:
         inside = inside_outlines(tuple(outlines), plane.shape)
         self.held[plane.key] = replace(self.held[plane.key], inside=inside, outlines=tuple(outlines))
@@ -97,10 +102,8 @@ class FakeSheets:
         self.signals.painted.emit(drawn.image)
 
     def remove(self, image: Hashable) -> None:
-        """The layer is deleted."""
-        gone = [drawn for drawn in self.all() if drawn.image == image]
-        self.held = {key: drawn for key, drawn in self.held.items() if drawn.image != image}
-        self.signals.closed.emit(gone)
+        """The layer is gone."""
+        self.signals.closed.emit(self.drop(image))
 
 
 class FakeOtherImages:

@@ -50,7 +50,7 @@ def test_correct_copies_the_result(lesson: Lesson) -> None:
     held = lesson.sheets.held["cells", 0]
     assert np.array_equal(held.labels, lesson.sitting.result) and not held.certain.any()
     assert lesson.sheets.tools == ["paint"] and lesson.sheets.brush["cells"] == 5
-    lesson.view.set_lessons.assert_called_with("no corrections yet")
+    lesson.view.set_lessons.assert_called_with("no corrections yet", can_forget=False)
 
 
 def test_correct_without_a_result_segments_first(lesson: Lesson) -> None:
@@ -70,7 +70,7 @@ def test_corrections_survive(lesson: Lesson, signal: str, value: Any) -> None:
     getattr(lesson.view.signals, signal).emit(value)
     held = lesson.sheets.held["cells", 0]
     assert not held.labels[:25, :25].any() and len(np.unique(held.labels)) == 4
-    lesson.view.set_lessons.assert_called_with("1 correction, 1 image")
+    lesson.view.set_lessons.assert_called_with("1 correction, 1 image", can_forget=True)
 
 
 def test_another_model_leaves_corrections(lesson: Lesson) -> None:
@@ -157,7 +157,7 @@ def test_segmenting_goes_on_while_learning(lesson: Lesson) -> None:
     [
         (UnetppError("the labels are empty"), "the labels are empty"),
         (MemoryError(), "Out of memory"),
-        (RuntimeError("odd"), "odd"),
+        (RuntimeError("odd"), "odd; RuntimeError"),
     ],
 )
 def test_errors_of_the_trainer_are_told(lesson: Lesson, error: BaseException, says: str) -> None:
@@ -216,9 +216,60 @@ def test_replay_of_a_deleted_layer(lesson: Lesson, blobs: np.ndarray) -> None:
     lesson.other_images.add("more", blobs)
     lesson.view.signals.correct_pressed.emit()
     lesson.sheets.paint(("more", 0), np.s_[30:34, 30:34], 7)
-    lesson.view.set_lessons.assert_called_with("2 corrections, 2 images")
+    lesson.view.set_lessons.assert_called_with("2 corrections, 2 images", can_forget=True)
     lesson.view.signals.finetune_pressed.emit()
     assert [plane.name for plane in lesson.trainer.requests[0].planes] == ["cells", "more"]
+
+
+def forget(lesson: Lesson, what: str) -> None:
+    """Press Forget and take an offer of it."""
+    lesson.view.signals.forget_pressed.emit()
+    assert f"forget:{what}" in lesson.sitting.offers()
+    lesson.view.signals.offer_taken.emit(f"forget:{what}")
+
+
+@pytest.mark.parametrize(
+    ("what", "left"),
+    [("image", "1 correction, 1 image"), ("closed", "1 correction, 1 image"), ("all", "no corrections yet")],
+)
+def test_forget_and_bring_back(lesson: Lesson, blobs: np.ndarray, what: str, left: str) -> None:
+    lesson.correct()
+    lesson.sheets.remove("cells")
+    lesson.sitting.layers.arrays.clear()
+    lesson.other_images.add("more", blobs)
+    lesson.view.signals.correct_pressed.emit()
+    lesson.sheets.paint(("more", 0), np.s_[30:34, 30:34], 7)
+    forget(lesson, what)
+    lesson.view.set_lessons.assert_called_with(left, can_forget=True)
+    assert lesson.sheets.has("more") == (what == "closed")
+    lesson.view.signals.offer_taken.emit("forget:back")
+    lesson.view.set_lessons.assert_called_with("2 corrections, 2 images", can_forget=True)
+    assert lesson.sheets.has("more")
+
+
+def test_only_what_there_is_can_be_forgotten(lesson: Lesson) -> None:
+    lesson.correct()
+    lesson.view.signals.forget_pressed.emit()
+    assert lesson.sitting.offers() == ["forget:all"]
+
+
+def test_a_new_dock_goes_on_with_what_the_last_one_knew(lesson: Lesson) -> None:
+    """Corrections of closed images, and what labels say, do not end with the dock."""
+    lesson.view.signals.labels_as_chosen.emit("reviewed")
+    lesson.correct()
+    lesson.sheets.remove("cells")
+    known, sitting = lesson.correcting.corrector.lessons, lesson.sitting
+    again = CorrectController(
+        sitting.controller,
+        sheets=FakeSheets(),
+        other_images=lesson.other_images,
+        trainer=lesson.trainer,
+        learn_runner=HandRunner(),
+        file_runner=HandRunner(),
+        lessons=known,
+    )
+    (kept,) = again.corrector.gather()
+    assert kept.drawn.image == "cells" and kept.mode.labels_as == "reviewed"
 
 
 def test_next_image(lesson: Lesson, blobs: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as Picture
 
 from napari_unetpp._types import Region, UnetppError
@@ -37,7 +38,7 @@ class Counting:
         raise AssertionError("the whole array was read")
 
 
-def held_by(kind, array, folder):
+def held_by(kind, array, folder, request):
     """The array in one of the ways in which it may come."""
     if kind == "memory map":
         np.save(folder / "a.npy", array)
@@ -51,16 +52,16 @@ def held_by(kind, array, folder):
         return zarr.array(array, chunks=(1, 1, 2, 16, 16))
     if kind == "TIFF through zarr":
         zarr = pytest.importorskip("zarr")
-        import tifffile
-
         tifffile.imwrite(folder / "a.tif", array, ome=True, metadata={"axes": "TCZYX"})
-        return zarr.open(tifffile.imread(folder / "a.tif", aszarr=True), mode="r")
+        store = tifffile.imread(folder / "a.tif", aszarr=True)
+        request.addfinalizer(store.close)
+        return zarr.open(store, mode="r")
     return array
 
 
 @pytest.mark.parametrize("kind", ["numpy", "memory map", "dask", "xarray", "zarr", "TIFF through zarr"])
-def test_planes_of_any_array(kind, tmp_path):
-    array = held_by(kind, FILM, tmp_path)
+def test_planes_of_any_array(kind, tmp_path, request):
+    array = held_by(kind, FILM, tmp_path, request)
     chosen = select(AXES, SelectionRequest(channels=(1,), z=(1, 3)))
     for position, plane in iterate_planes(array, chosen):
         assert isinstance(plane, np.ndarray)
