@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone
+from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
 from napari_unetpp.files import card_text, images
 from napari_unetpp.files.folders import read_label
 from napari_unetpp.files.outputs import Output
@@ -75,7 +75,10 @@ def segment_file(
         image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
     )
     facts = _facts(found, model)
-    result: NDArray[Any] = getattr(found, options.kind)()
+    try:
+        result: NDArray[Any] = getattr(found, options.kind)()
+    except MemoryError as error:
+        raise _mask_instead(found, output, options, About(size, facts)) from error
     WRITERS[options.kind](output.target, result, overwrite=options.overwrite, about=About(size, facts))
     if output.table is not None:
         write_table(output, image, result, size, overwrite=options.overwrite)
@@ -95,6 +98,18 @@ def segment_file(
     level = card_text.level_name(found.level)
     line = f"{output.target}: {what}, {level}, {model.choice.label}, {seconds:.2f} s, {scale}"
     return Done(line, (*told, *found.notes), entry)
+
+
+def _mask_instead(found: PlaneMaps, output: Output, options: Options, about: About) -> BaseException:
+    """Write what memory suffices for, so that the network did not run for nothing; the error to raise."""
+    if options.kind != "labels":
+        return MemoryError()
+    target = output.target.with_name(output.target.name.replace("_labels.tif", "_mask.tif"))
+    images.write_mask(target, found.mask(), overwrite=options.overwrite, about=about)
+    return UnetppError(
+        f"{output.source}: out of memory while telling objects apart. The mask is in {target}."
+        " Crop the image, or choose a smaller --scale."
+    )
 
 
 def finish_table(output: Output, series: int | None = None) -> None:

@@ -23,6 +23,7 @@ from napari_unetpp._types import (
     UnetppError,
     UsageError,
 )
+from napari_unetpp.engine.memory import is_out_of_memory
 from napari_unetpp.files import card_text, model_list, outputs
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.folders import named_once
@@ -79,7 +80,7 @@ def _failed(error: Exception, args: argparse.Namespace) -> int:
 def _sentence(error: Exception) -> str:
     if isinstance(error, UnetppError):
         return str(error)
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return "not enough memory"
     return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
 

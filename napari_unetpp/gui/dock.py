@@ -16,7 +16,7 @@ from napari_unetpp.files.model_list import list_models, scan_models
 from napari_unetpp.gui.charts import chart_tip
 from napari_unetpp.gui.correct_view import CorrectViewMixin
 from napari_unetpp.gui.corrections import NapariSheets
-from napari_unetpp.gui.form import Form
+from napari_unetpp.gui.form import DEVICE_TIP, Form
 from napari_unetpp.gui.layers import NapariLayers
 from napari_unetpp.gui.memory import memory_of
 from napari_unetpp.gui.other_images import NapariOtherImages
@@ -210,6 +210,9 @@ class UnetppDock(CorrectViewMixin):
         _fill(self.form.device_combo, devices, current)
         self.form.device_note.setText(_coloured(note, "warning"))
         self.form.device_note.setVisible(bool(note))
+
+    def set_held(self, text: str) -> None:
+        self.form.device_combo.setToolTip(f"{DEVICE_TIP}\n{text}")
 
     def set_levels(self, levels: Sequence[int], current: int) -> None:
         self.form.depth.set_levels(levels, current)

@@ -31,6 +31,7 @@ from napari_unetpp.session.values import (
     Interval,
     Plane,
     Ready,
+    Reduced,
     SaveRequest,
     Scaled,
     Settings,
@@ -173,6 +174,7 @@ class Controller:
             (layers.result_removed, self._on_result_removed),
             (layers.limits_changed, self._on_limits),
             (cycle.scaled, self._on_scaled),
+            (cycle.reduced, self._on_reduced),
             (cycle.measured, self._on_measured),
             (cycle.ready, self._on_ready),
             (cycle.idle, self._on_idle),
@@ -370,6 +372,10 @@ class Controller:
         self._describe()
         if event.searched and event.choice.weak and event.plane.image == self.state.image:
             self.view.open_input()
+
+    def _on_reduced(self, event: Reduced) -> None:
+        """Memory did not suffice for what was wanted: the wish becomes what is shown."""
+        self.state.kind = event.kind
 
     def _on_measured(self, event: Speed) -> None:
         self.costs.update(event)
