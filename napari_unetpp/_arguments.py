@@ -63,6 +63,12 @@ def _segment(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--kind", choices=KINDS, default="labels", help="what to write (default: labels)")
     parser.add_argument(
+        "--series",
+        metavar="N",
+        type=index,
+        help="which image of a TIFF that holds several, from 0 (default: the largest that is no preview)",
+    )
+    parser.add_argument(
         "--table", action="store_true", help="also STEM_objects.csv: size, place and intensity of each object"
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write what was done with each image")
@@ -331,6 +337,13 @@ def finite(text: str) -> float:
 def count(text: str) -> int:
     """A whole number from 1."""
     if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+def index(text: str) -> int:
+    """A whole number from 0."""
+    if int(text) < 0:
         raise ValueError(text)
     return int(text)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone
+from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
 from napari_unetpp.files import card_text, images
 from napari_unetpp.files.folders import read_label
 from napari_unetpp.files.outputs import Output
@@ -36,12 +36,15 @@ class Options:
     size : mapping
         Scale, diameter and range, as `predict_maps` takes them.
     overwrite : bool
+    series : int or None
+        Which image of a file that holds several; None: the largest.
     """
 
     kind: Kind
     level: int | Literal["auto"]
     size: Mapping[str, Any]
     overwrite: bool
+    series: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +67,18 @@ def segment_file(
             on_tile(event.done, event.total)
 
     start = time.perf_counter()
-    image, size = images.read_image(output.source), read_pixel_size(output.source)
+    told: list[str] = []
+    image = images.read_image(output.source, series=options.series, note=told.append)
+    size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
     found = predict_maps(
         image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
     )
     facts = _facts(found, model)
-    result: NDArray[Any] = getattr(found, options.kind)()
+    try:
+        result: NDArray[Any] = getattr(found, options.kind)()
+    except MemoryError as error:
+        raise _mask_instead(found, output, options, About(size, facts)) from error
     WRITERS[options.kind](output.target, result, overwrite=options.overwrite, about=About(size, facts))
     if output.table is not None:
         write_table(output, image, result, size, overwrite=options.overwrite)
@@ -83,18 +91,30 @@ def segment_file(
         "median_diameter_px": None if areas is None else objects.median_diameter(areas),
         **{key: facts[key] for key in ("level", "scale", "scale_reason", "range", "precision")},
         "seconds": round(seconds, 3),
-        "notes": list(found.notes),
+        "notes": [*told, *found.notes],
     }
     what = _amount(result, options.kind, areas)
     scale = f"scale {found.scale.scale:.3g}: {found.scale.reason}"
     level = card_text.level_name(found.level)
     line = f"{output.target}: {what}, {level}, {model.choice.label}, {seconds:.2f} s, {scale}"
-    return Done(line, found.notes, entry)
+    return Done(line, (*told, *found.notes), entry)
 
 
-def finish_table(output: Output) -> None:
+def _mask_instead(found: PlaneMaps, output: Output, options: Options, about: About) -> BaseException:
+    """Write what memory suffices for, so that the network did not run for nothing; the error to raise."""
+    if options.kind != "labels":
+        return MemoryError()
+    target = output.target.with_name(output.target.name.replace("_labels.tif", "_mask.tif"))
+    images.write_mask(target, found.mask(), overwrite=options.overwrite, about=about)
+    return UnetppError(
+        f"{output.source}: out of memory while telling objects apart. The mask is in {target}."
+        " Crop the image, or choose a smaller --scale."
+    )
+
+
+def finish_table(output: Output, series: int | None = None) -> None:
     """Write the table of labels that an earlier run has written."""
-    image, size = images.read_image(output.source), read_pixel_size(output.source)
+    image, size = images.read_image(output.source, series=series), read_pixel_size(output.source, series)
     write_table(output, image, read_label(output.target), size, overwrite=False)
 
 
@@ -103,7 +123,7 @@ def write_table(
 ) -> None:
     """Write the CSV that the dock saves: one row an object, in px and, where their size is known, um2."""
     assert output.table is not None
-    table = objects.object_table(labels, image, pixel_size=None if size is None else size.side)
+    table = objects.object_table(labels, image, pixel_area=None if size is None else size.area)
     objects.write_csv(output.table, table, overwrite=overwrite)
 
 

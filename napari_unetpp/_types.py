@@ -485,6 +485,9 @@ class Segmentation:
 
 # ------------------------------------------------- learning from corrections
 
+Outline = tuple[str, tuple[tuple[float, float], ...]]
+"""Kind of a shape (``rectangle``, ``polygon``, ``ellipse``) and its corners (y, x)."""
+
 LabelsAs = Literal["corrections", "reviewed", "sparse"]
 """What the user's labels say.
 
@@ -519,6 +522,10 @@ class LabelledPlane:
         Whether labels tell objects apart (instance models learn to separate from these only).
     range : (float, float) or None
         Intensities that become 0 and 1; None: measured.
+    regions : tuple of Outline
+        Outlines of what was reviewed. Learning needs `ignore` only; with them the dock goes on after a crash.
+    ignored : ndarray of bool, shape (Y, X), or None
+        With `regions`: the part of `ignore` that was painted, not merely left outside of them.
     """
 
     name: str
@@ -531,6 +538,8 @@ class LabelledPlane:
     scale: float | None = None
     objects: bool = True
     range: tuple[float, float] | None = None
+    regions: tuple[Outline, ...] = ()
+    ignored: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)

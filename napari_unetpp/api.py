@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -133,6 +134,7 @@ def evaluate(
     range: tuple[float, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_problem: Callable[[str], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Score all levels of a model on a folder of labelled images.
 
@@ -151,6 +153,8 @@ def evaluate(
         Told ``(images done, images in all)``.
     on_problem : callable, optional
         Told what is wrong with an image, which is then left out; without it the first bad image raises.
+    on_note : callable, optional
+        Told in the end what of the files was handled specially.
 
     Returns
     -------
@@ -162,11 +166,12 @@ def evaluate(
         an image. What is undefined is None.
     """
     from napari_unetpp.files.folders import read_pairs
+    from napari_unetpp.files.notes import Notes
     from napari_unetpp.train.evaluation import evaluate_pairs
 
-    pairs = read_pairs(folder)
+    pairs, notes = read_pairs(folder), Notes()
     evaluator = _loaded(model, device, precision)
-    return evaluate_pairs(
+    scores = evaluate_pairs(
         evaluator,
         pairs,
         foreground=foreground,
@@ -175,7 +180,12 @@ def evaluate(
         range=range,
         progress=progress,
         on_problem=on_problem,
+        notes=notes,
     )
+    if on_note is not None:
+        for line in notes.lines():
+            on_note(line)
+    return scores
 
 
 def finetune(
@@ -208,8 +218,9 @@ def finetune(
     model : str, Path, ModelInfo or Evaluator
         The model to start from; its file is only read.
     images : sequence of ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
-    labels : sequence of integer ndarray of shape (Y, X)
-        Objects (instances) or classes (semantic).
+    labels : sequence of ndarray of shape (Y, X)
+        Objects (instances) or classes (semantic); whole numbers of any type. Of a semantic model 255 is
+        ignored, unless all labels are masks of 0 and 255: then it is foreground.
     labels_as : {"reviewed", "corrections", "sparse"}
         Every pixel is true; only `certain` ones are, the rest is left to the model; or 0 is
         unlabelled and `background` names the label value of background.
@@ -245,9 +256,10 @@ def finetune(
     >>> done = finetune("nuclei", [image], [labels], out="mine.safetensors")  # doctest: +SKIP
     >>> done.better, done.info.recommended_level  # doctest: +SKIP
     """
+    from napari_unetpp.files.notes import Notes
     from napari_unetpp.train import finetune as learning
     from napari_unetpp.train import outcome
-    from napari_unetpp.train.corrections import map_values, read_alike
+    from napari_unetpp.train.corrections import as_meant, read_alike
 
     count = len(images)
     columns = (labels, certain or [None] * count, ignore or [None] * count)
@@ -268,9 +280,8 @@ def finetune(
         )
         for n, (image, label, sure, skip) in enumerate(zip(images, *columns, strict=True))
     )
-    if foreground is not None:
-        planes = map_values(planes, foreground)
-    parent = _card(model)
+    parent, notes = _card(model), Notes()
+    planes = as_meant(planes, parent.task, foreground, notes)
     planes = read_alike(planes, parent, scale=scale, diameter=diameter, range=range)
     target = None if out is None else Path(out)
     if target is not None:
@@ -290,7 +301,8 @@ def finetune(
         if progress is not None:
             progress(event)
     assert isinstance(event, FinetuneDone)
-    return event if target is None else outcome.write(event, target, parent, overwrite=overwrite)
+    done = replace(event, notes=(*notes.lines(), *event.notes))
+    return done if target is None else outcome.write(done, target, parent, overwrite=overwrite)
 
 
 def _loaded(model: str | Path | Evaluator, device: str, precision: str) -> Evaluator:

@@ -23,6 +23,7 @@ from napari_unetpp._types import (
     UnetppError,
     UsageError,
 )
+from napari_unetpp.engine.memory import is_out_of_memory
 from napari_unetpp.files import card_text, model_list, outputs
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.folders import named_once
@@ -79,7 +80,7 @@ def _failed(error: Exception, args: argparse.Namespace) -> int:
 def _sentence(error: Exception) -> str:
     if isinstance(error, UnetppError):
         return str(error)
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return "not enough memory"
     return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
 
@@ -116,7 +117,7 @@ def run_segment(args: argparse.Namespace) -> int:
     from napari_unetpp._segment_command import Options
 
     info = model_list.find_model(args.model)
-    options = Options(args.kind, args.level, _size_options(args, info), args.overwrite)
+    options = Options(args.kind, args.level, _size_options(args, info), args.overwrite, args.series)
     found = outputs.find_inputs(args.inputs, recursive=args.recursive)
     for problem in found.problems:
         say(f"error: {problem}")
@@ -168,7 +169,7 @@ def _segment_one(
     progress(number, len(plan), name)
     try:
         if args.skip_existing and output.target.exists():
-            finish_table(output)
+            finish_table(output, options.series)
             tell(f"{output.table}: the table of {output.target}, which was there already")
             return _skipped(output)
         outputs.check_target(output, [each.source for each in plan], overwrite=args.overwrite)
@@ -203,6 +204,12 @@ def run_evaluate(args: argparse.Namespace) -> int:
     from napari_unetpp import api
 
     problems: list[str] = []
+
+    def report(problem: str) -> None:
+        """At once: where every image fails, nothing else tells why."""
+        problems.append(problem)
+        say(f"error: {problem}")
+
     result = api.evaluate(
         args.folder,
         args.model,
@@ -211,10 +218,9 @@ def run_evaluate(args: argparse.Namespace) -> int:
         foreground=args.foreground,
         **_size_options(args, model_list.find_model(args.model)),
         progress=progress,
-        on_problem=problems.append,
+        on_problem=report,
+        on_note=lambda note: say(f"note: {note}"),
     )
-    for problem in problems:
-        say(f"error: {problem}")
     tell(f"{result['model']} on {args.folder}: {result['images']} images, {result['device']}")
     lowest, median, highest = (f"{value:.3g}" for value in result["scales"].values())
     tell(f"scale {median}" + (f" (median; {lowest} to {highest})" if lowest != highest else ""))
@@ -266,8 +272,9 @@ def run_train(args: argparse.Namespace) -> int:
 def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
     from napari_unetpp.files.corrections import read_corrections
+    from napari_unetpp.files.notes import Notes
     from napari_unetpp.train import outcome, report
-    from napari_unetpp.train.corrections import map_values, read_alike
+    from napari_unetpp.train.corrections import as_meant, read_alike
     from napari_unetpp.train.finetune import finetune
     from napari_unetpp.train.precision import check_precision
 
@@ -275,9 +282,11 @@ def run_finetune(args: argparse.Namespace) -> int:
     parent = model_list.find_model(args.model)
     outcome.check_target(args.out, parent, overwrite=args.overwrite)
     size = _size_options(args, parent)
-    planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background)
-    if args.foreground:
-        planes = map_values(planes, args.foreground)
+    notes = Notes()
+    planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background, notes=notes)
+    planes = as_meant(planes, parent.task, args.foreground, notes)
+    for note in notes.lines():
+        say(f"note: {note}")
     planes = read_alike(planes, parent, **size)
     seconds = args.seconds or (None if args.steps else DEFAULT_SECONDS)
     request = FinetuneRequest(

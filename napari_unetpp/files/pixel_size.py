@@ -9,6 +9,9 @@ from typing import Any
 import tifffile
 from PIL import Image
 
+from napari_unetpp.files.formats.kinds import format_of
+from napari_unetpp.files.formats.tiff import largest
+
 MICROMETRES = {
     "m": 1e6,
     "cm": 1e4,
@@ -54,26 +57,32 @@ class PixelSize:
         return None if self.printed else float((self.y * self.x) ** 0.5)
 
     @property
+    def area(self) -> float | None:
+        """Square micrometres; None: nothing is known of what is shown."""
+        return None if self.printed else self.y * self.x
+
+    @property
     def per_unit(self) -> tuple[float, float]:
         """Pixels along x and y per inch (printed) or centimetre, as resolution tags count."""
         unit = MICROMETRES["inch" if self.printed else "cm"]
         return unit / self.x, unit / self.y
 
 
-def read_pixel_size(path: Path, series: int = 0) -> PixelSize | None:
+def read_pixel_size(path: Path, series: int | None = None) -> PixelSize | None:
     """What a file says of the size of its pixels; None where it says nothing.
 
     Parameters
     ----------
     path : Path
         TIFF, PNG or JPEG that can be read.
-    series : int
-        Number of the image in an OME-TIFF.
+    series : int, optional
+        Number of the image in a TIFF that holds several; None: the one that is read without a number.
     """
     try:
-        if path.suffix.lower() in (".tif", ".tiff"):
-            with tifffile.TiffFile(path) as file:
-                return _of_ome(file, series) or _of_imagej(file) or _of_tags(file)
+        if format_of(path) == "TIFF":
+            with tifffile.TiffFile(path, _multifile=False) as file:
+                number = largest(file.series) if series is None else series
+                return _of_ome(file, number) or _of_imagej(file) or _of_tags(file)
         with Image.open(path) as image:
             x, y = image.info["dpi"]
         return _checked(1 / y, 1 / x, "inch", printed=True)

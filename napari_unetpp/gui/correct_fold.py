@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
     QTableWidget,
     QTableWidgetItem,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -102,6 +103,15 @@ class CorrectFold(QWidget):
             "What you decided in this sitting, in all images and planes: fine-tuning learns from all of it"
         )
 
+        self.forget_button = QToolButton()
+        self.forget_button.setObjectName("forget_button")
+        self.forget_button.setText("Forget")
+        self.forget_button.setToolTip("Choose corrections that no longer count; they can be brought back")
+        self.forget_button.hide()
+        self.count = QWidget()
+        self.count.setLayout(_side_by_side(self.lessons_label, self.forget_button, stretch=(1, 0)))
+        self.count.layout().setContentsMargins(0, 0, 0, 0)
+
     def _make_learn(self) -> None:
         self.budget_spin = QSpinBox()
         self.budget_spin.setObjectName("budget_spin")
@@ -183,6 +193,7 @@ class CorrectFold(QWidget):
             (self.discard_button, signals.discard_pressed),
             (self.save_corrections_button, signals.save_corrections_pressed),
             (self.next_image_button, signals.next_image_pressed),
+            (self.forget_button, signals.forget_pressed),
         ):
             button.clicked.connect(lambda _=False, s=signal: s.emit())
         combo = self.labels_as_combo
@@ -205,8 +216,9 @@ class CorrectFold(QWidget):
         self.regions_button.setVisible(mode.labels_as == "reviewed")
         self.hint_label.setText(_faint(hint))
 
-    def set_lessons(self, text: str) -> None:
+    def set_lessons(self, text: str, *, can_forget: bool) -> None:
         self.lessons_label.setText(text)
+        self.forget_button.setVisible(can_forget)
 
     def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
         self.finetune_button.setEnabled(not learning)
@@ -225,7 +237,7 @@ class CorrectFold(QWidget):
 
     def set_scores(self, rows: Sequence[ScoreRow], verdict: str, colour: str) -> None:
         style = f' style="color: {colour}"' if colour else ""
-        self.verdict_label.setText(f"<span{style}>{escape(verdict)}</span>")
+        self.verdict_label.setText(f"<span{style}>{escape(verdict, quote=False)}</span>")
         self.verdict_label.setVisible(bool(verdict))
         self.scores_table.setVisible(bool(rows))
         fill_scores(self.scores_table, rows)
@@ -282,4 +294,4 @@ def _line() -> QFrame:
 
 
 def _faint(text: str) -> str:
-    return f'<span style="color: #8a8f98">{escape(text)}</span>'
+    return f'<span style="color: #8a8f98">{escape(text, quote=False)}</span>'

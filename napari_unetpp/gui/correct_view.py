@@ -37,8 +37,8 @@ class CorrectViewMixin(QWidget):
     def set_mode(self, mode: Mode, hint: str) -> None:
         self.form.correct.set_mode(mode, hint)
 
-    def set_lessons(self, text: str) -> None:
-        self.form.correct.set_lessons(text)
+    def set_lessons(self, text: str, *, can_forget: bool) -> None:
+        self.form.correct.set_lessons(text, can_forget=can_forget)
 
     def set_busy(self, busy: bool) -> None:
         self.busy = busy

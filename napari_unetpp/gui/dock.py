@@ -12,16 +12,18 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QScrollArea, QVBoxLayout
 
-from napari_unetpp.files.model_list import list_models
+from napari_unetpp.files.model_list import list_models, scan_models
 from napari_unetpp.gui.charts import chart_tip
 from napari_unetpp.gui.correct_view import CorrectViewMixin
 from napari_unetpp.gui.corrections import NapariSheets
-from napari_unetpp.gui.form import Form
+from napari_unetpp.gui.form import DEVICE_TIP, Form
 from napari_unetpp.gui.layers import NapariLayers
+from napari_unetpp.gui.memory import memory_of
 from napari_unetpp.gui.other_images import NapariOtherImages
 from napari_unetpp.gui.parts import TONES, quietly, show_number
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
+from napari_unetpp.gui.viewers import bare, window_around
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct_controller import CorrectController
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
 
 WIDTH = 300
 LINK = "#5aa9ff"
-AUTOSAVE_MS = 120_000
+AUTOSAVE_MS, AUTOSAVE_REST_MS = 120_000, 15_000
+"""Corrections are saved every two minutes, and when the brush has rested for so long."""
 
 
 class UnetppDock(CorrectViewMixin):
@@ -66,7 +69,7 @@ class UnetppDock(CorrectViewMixin):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(area)
         settings = read_settings()
-        window = napari_viewer.window._qt_window
+        napari_viewer = bare(napari_viewer)
         self._layers = NapariLayers(napari_viewer, self)
         self._runner = ThreadRunner(self)
         self.controller = Controller(
@@ -84,8 +87,9 @@ class UnetppDock(CorrectViewMixin):
             trainer=TorchTrainer(),
             learn_runner=ThreadRunner(self),
             file_runner=ThreadRunner(self),
+            lessons=memory_of(napari_viewer).lessons,
         )
-        self._shortcuts = Shortcuts(window)
+        self._shortcuts = Shortcuts(window_around(napari_viewer) or self)
         self._shortcuts.add(SEGMENT, self.form.segment_button.click)
         self._shortcuts.add(CORRECT, self.form.correct.correct_button.click)
         self._shortcuts.add(NEXT, self.form.next_button.click)
@@ -93,6 +97,11 @@ class UnetppDock(CorrectViewMixin):
         self._autosave = QTimer(self)
         self._autosave.setInterval(AUTOSAVE_MS)
         self._autosave.timeout.connect(self.correcting.autosave)
+        self._rested = QTimer(self)
+        self._rested.setSingleShot(True)
+        self._rested.setInterval(AUTOSAVE_REST_MS)
+        self._rested.timeout.connect(self.correcting.autosave)
+        self.correcting.sheets.signals.painted.connect(lambda _image: self._rested.start())
         self._started = self._docked = False
         self._connect()
         session = self.correcting, self.controller, self._shortcuts
@@ -170,6 +179,7 @@ class UnetppDock(CorrectViewMixin):
             self._farewell = None
         with suppress(RuntimeError):
             self._autosave.stop()
+            self._rested.stop()
         _close(self.correcting, self.controller, self._shortcuts)
 
     # ------------------------------------------------- what the controller says
@@ -191,6 +201,7 @@ class UnetppDock(CorrectViewMixin):
         for row, model in enumerate(models):
             licence = f"\nLicence: {model.licence}" if model.licence else ""
             combo.setItemData(row, (model.title or model.name) + licence, Qt.ItemDataRole.ToolTipRole)
+        _name_skipped(combo)
         note = next((restriction(model) for model in models if model_key(model) == current), "")
         self.form.model_note.setText(_coloured(note, "warning"))
         self.form.model_note.setVisible(bool(note))
@@ -199,6 +210,9 @@ class UnetppDock(CorrectViewMixin):
         _fill(self.form.device_combo, devices, current)
         self.form.device_note.setText(_coloured(note, "warning"))
         self.form.device_note.setVisible(bool(note))
+
+    def set_held(self, text: str) -> None:
+        self.form.device_combo.setToolTip(f"{DEVICE_TIP}\n{text}")
 
     def set_levels(self, levels: Sequence[int], current: int) -> None:
         self.form.depth.set_levels(levels, current)
@@ -270,7 +284,8 @@ class UnetppDock(CorrectViewMixin):
 
     def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None:
         links = " · ".join(
-            f'<a style="color: {LINK}" href="{action}">{escape(label)}</a>' for label, action in offers
+            f'<a style="color: {LINK}" href="{action}">{escape(label, quote=False)}</a>'
+            for label, action in offers
         )
         body = _coloured(text, tone)
         self.form.message_label.setText(f"{body}<br>{links}" if links else body)
@@ -303,8 +318,20 @@ def _fill(combo: QComboBox, entries: Sequence[tuple[Hashable, str]], current: Ha
     combo.blockSignals(blocked)
 
 
+def _name_skipped(combo: QComboBox) -> None:
+    """Rows that cannot be chosen, for the model files that cannot be used; the tip says why."""
+    found, current = scan_models(), combo.currentIndex()
+    blocked = combo.blockSignals(True)
+    for path, problem in zip(found.skipped, found.problems, strict=True):
+        combo.addItem(f"{path.name} – not usable")
+        combo.setItemData(combo.count() - 1, problem, Qt.ItemDataRole.ToolTipRole)
+        combo.model().item(combo.count() - 1).setEnabled(False)
+    combo.setCurrentIndex(current)  # the first row of an empty list would be chosen by itself
+    combo.blockSignals(blocked)
+
+
 def _coloured(text: str, tone: Tone, *, faint: bool = False) -> str:
     """Rich text in the colour of its tone."""
-    body = escape(text).replace("\n", "<br>")
+    body = escape(text, quote=False).replace("\n", "<br>")
     colour = TONES[tone] or ("#8a8f98" if faint else "")
     return f'<span style="color: {colour}">{body}</span>' if colour else body

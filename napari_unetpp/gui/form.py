@@ -23,6 +23,8 @@ from napari_unetpp.gui.parts import Fold, combo_box, grid_layout, labelled_row, 
 from napari_unetpp.gui.shortcuts import CLICK, NEXT, SEGMENT
 from napari_unetpp.session.correct_ports import CorrectSignals
 
+DEVICE_TIP = "Where the network is computed"
+
 
 class Form(QWidget):
     """Pickers, depth, the run, and the folds with the input, with the result and with correcting."""
@@ -34,7 +36,7 @@ class Form(QWidget):
         self.model_combo = combo_box("model_combo", "Model", "What the network was trained to find")
         self.model_note = note("model_note")
         self.model_note.hide()
-        self.device_combo = combo_box("device_combo", "Device", "Where the network is computed")
+        self.device_combo = combo_box("device_combo", "Device", DEVICE_TIP)
         self.device_note = note("device_note")
         self.device_note.hide()
         self.depth = LevelSlider()
@@ -56,7 +58,7 @@ class Form(QWidget):
         self.result_fold = Fold("Result", self._result())
         column.addWidget(self.result_fold)
         self.correct = CorrectFold(signals)
-        self.correct_fold = Fold("Correct", self.correct, open_=False, aside=self.correct.lessons_label)
+        self.correct_fold = Fold("Correct", self.correct, open_=False, aside=self.correct.count)
         column.addWidget(self.correct_fold)
         column.addStretch(1)
 

@@ -14,6 +14,7 @@ from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.camera import camera_of, window_of
 from napari_unetpp.gui.circle import Circle
 from napari_unetpp.gui.click_tool import ClickTool
+from napari_unetpp.gui.memory import memory_of
 from napari_unetpp.gui.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.planes import PlaneIndex, grid_under, plane_of
 from napari_unetpp.gui.results import Results
@@ -42,7 +43,8 @@ class NapariLayers(QObject):
         super().__init__(parent)
         self.signals = LayerSignals()
         self._viewer = viewer
-        self._versions: dict[Hashable, int] = {}
+        self._memory = memory_of(viewer)
+        self._versions = self._memory.versions
         self._shown: dict[Hashable, int] = {}  # the level that napari shows
         self._held: dict[Hashable, int] = {}  # the level that is worked on, whatever napari shows
         self._watched: dict[Hashable, Layer] = {}
@@ -108,6 +110,10 @@ class NapariLayers(QObject):
         """What our result layer holds for this plane (a view)."""
         layer = self._results.layer_of(self._index(plane))
         return None if layer is None else self._index(plane).view(layer.data)
+
+    def version(self, image: Hashable) -> int:
+        """How often the data of an image were replaced."""
+        return self._versions.get(image, 0)
 
     def hold_level(self, image: Hashable, level: int) -> None:
         """Work on this level of an image from now on, whatever napari shows."""
@@ -203,6 +209,7 @@ class NapariLayers(QObject):
         for emitter, callback in self._links:
             emitter.disconnect(callback)
         self._links.clear()
+        self._memory.leave({key: layer.data for key, layer in self._watched.items()})
         for layer in self._watched.values():
             self._unwatch(layer)
         self._watched.clear()
@@ -247,6 +254,7 @@ class NapariLayers(QObject):
             self._results.forget(key)
         for key in present.keys() - self._watched.keys():
             layer = self._watched[key] = present[key]
+            self._memory.meet(key, layer.data)
             self._shown[key] = layer.data_level
             layer.events.data.connect(self._on_data)
             layer.events.name.connect(self._on_layers)
@@ -262,6 +270,8 @@ class NapariLayers(QObject):
     def _on_layers(self, _event: Any = None) -> None:
         self._watch()
         self._circle.check()
+        for image in self._results.deleted():
+            self.signals.result_removed.emit(image)
         self.signals.images_changed.emit()
 
     def _on_data(self, event: Any) -> None:

@@ -83,6 +83,14 @@ class Results:
         if layer is not None and layer in self._viewer.layers:
             layer.visible = layer.editable = True
 
+    def deleted(self) -> list[Hashable]:
+        """Images whose layer is gone since this was last asked."""
+        gone = [image for image in self._layers if self.layer(image) is None]
+        for image in gone:
+            self._layers.pop(image).events.mode.disconnect(self._on_mode)
+            self._covered.pop(image, None)
+        return gone
+
     def forget(self, image: Hashable) -> None:
         """The image was closed; its layer is the user's now."""
         self._layers.pop(image, None)

@@ -31,6 +31,7 @@ from napari_unetpp.session.values import (
     Interval,
     Plane,
     Ready,
+    Reduced,
     SaveRequest,
     Scaled,
     Settings,
@@ -123,7 +124,9 @@ class Controller:
         self.view.set_live(self.state.live)
         self.view.set_devices(wording.devices(("cpu",), None), self.state.device, "")
         with self.telling():
-            self._models = {model_key(model): model for model in self._list_models()}
+            for model in self._list_models():
+                # A copy has the key of what it was copied from. The first stays: shipped ones come first.
+                self._models.setdefault(model_key(model), model)
         self.view.set_models(list(self._models.values()), None)
         self._on_images()
         if self._models:
@@ -168,8 +171,10 @@ class Controller:
             (signals.save_pressed, self.save),
             (signals.offer_taken, self._on_view_offer),
             (layers.images_changed, self._on_images),
+            (layers.result_removed, self._on_result_removed),
             (layers.limits_changed, self._on_limits),
             (cycle.scaled, self._on_scaled),
+            (cycle.reduced, self._on_reduced),
             (cycle.measured, self._on_measured),
             (cycle.ready, self._on_ready),
             (cycle.idle, self._on_idle),
@@ -209,6 +214,7 @@ class Controller:
 
     def stop(self) -> None:
         """Ask the run to end; it does so within a tile."""
+        self.following.stop()
         self.runner.stop()
 
     def save(self) -> None:
@@ -347,6 +353,13 @@ class Controller:
         self.view.set_images(images, self.state.image)
         self._describe()
 
+    def _on_result_removed(self, image: Hashable) -> None:
+        """Nothing is shown any more: what needs a result asks for one again."""
+        last = self.cycle.running or self.cycle.shown
+        if last is not None and last.plane.image == image:
+            self._forget()
+            self.view.set_message(wording.REMOVED)
+
     def _on_limits(self, image: Hashable) -> None:
         """The contrast limits of an image were changed."""
         if image == self.state.image and self.state.contrast == "displayed" and self.state.live:
@@ -359,6 +372,10 @@ class Controller:
         self._describe()
         if event.searched and event.choice.weak and event.plane.image == self.state.image:
             self.view.open_input()
+
+    def _on_reduced(self, event: Reduced) -> None:
+        """Memory did not suffice for what was wanted: the wish becomes what is shown."""
+        self.state.kind = event.kind
 
     def _on_measured(self, event: Speed) -> None:
         self.costs.update(event)

@@ -14,6 +14,7 @@ from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.scales import in_pixels
 from napari_unetpp.session.values import (
     Event,
+    Held,
     Interval,
     Job,
     Paint,
@@ -21,6 +22,7 @@ from napari_unetpp.session.values import (
     Progress,
     Reading,
     Ready,
+    Reduced,
     Rule,
     RunEvent,
     Saved,
@@ -58,6 +60,7 @@ class Cycle:
     """
 
     scaled = Signal(Scaled)
+    reduced = Signal(Reduced)
     measured = Signal(Speed)
     finished = Signal(ShowRequest)
     ready = Signal(Ready)
@@ -73,6 +76,7 @@ class Cycle:
         self._generation = 0
         self._began = 0.0
         self._short = False
+        self._reduced = False  # memory did not suffice for the kind of result that was wanted
         self._timed: set[tuple[str, str]] = set()
         self._warming = False
         self._warm = False
@@ -101,6 +105,7 @@ class Cycle:
         same = self.shown is not None and self.shown.plane.key == request.plane.key
         self.running = replace(request, generation=self._generation, preview=request.preview and not same)
         self.given_up = None
+        self._reduced = False
         self._began = time.perf_counter()
         self._short = not request.preview
         if not same:
@@ -157,9 +162,10 @@ class Cycle:
             if len(event.levels) > 1:
                 self._timed.add((event.model, event.wanted))
             self.measured.emit(event)
+        elif isinstance(event, Held):
+            self.view.set_held(wording.held(event))
         elif isinstance(event, Saved):
-            names = " and ".join(path.name for path in event.paths)
-            self.view.set_message(f"Saved {names} in {event.paths[0].parent}")
+            self.view.set_message(wording.saved(event))
         elif (
             isinstance(event, RunEvent) and event.generation == self._generation and self.running is not None
         ):
@@ -170,7 +176,7 @@ class Cycle:
         if isinstance(event, Paint):
             if not self.layers.paint(event.plane, event.region, event.values, final=event.final):
                 self.abandon()
-                self.view.set_message("The result layer was removed: press Segment to make it again.")
+                self.view.set_message(wording.REMOVED)
         elif isinstance(event, Phase):
             self._warm = True
             if not self._short:
@@ -179,14 +185,22 @@ class Cycle:
             if not self._short:
                 text = wording.progress(event.done, event.total, event.fraction, self.elapsed)
                 self.view.set_progress(event.fraction, text)
+        elif isinstance(event, Reduced):
+            self.running = replace(self.running, rule=replace(self.running.rule, kind=event.kind))
+            self._reduced = True
+            self.reduced.emit(event)
         elif isinstance(event, Stopped):
-            self.view.set_message(wording.stopped(event.done, event.total))
+            shown = self.shown.level if self.shown is not None else None
+            self.view.set_message(wording.stopped(event.done, event.total, shown))
         else:
             self.shown, self.running = self.running, None
             self.levels, self.range = event.levels, event.range
             self.view.set_range_used(range_text(event.range))
             rule = in_pixels(self.shown.rule, self.shown.model, event.choice.scale)
-            self.view.set_message(*wording.result(event, rule))
+            text, tone, offers = wording.result(event, rule)
+            if self._reduced:
+                text, tone = f"{wording.NO_OBJECTS_FOUND} {text}", "warning"
+            self.view.set_message(text, tone, offers)
             self.finished.emit(self.shown)
 
     def _on_end(self, generation: int, error: BaseException | None) -> None:

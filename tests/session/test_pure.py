@@ -110,7 +110,7 @@ def test_state_announces_changes_only() -> None:
 def test_object_table_and_csv(tmp_path: Path) -> None:
     labels = np.zeros((20, 20), np.uint16)
     labels[2:6, 2:6], labels[10:12, 3:9] = 1, 7
-    table = objects.object_table(labels, np.ones((20, 20, 3)), pixel_size=0.5)
+    table = objects.object_table(labels, np.ones((20, 20, 3)), pixel_area=0.25)
     assert list(table["label"]) == [1, 7]
     assert list(table["area_px"]) == [16, 12]
     assert list(table["area_um2"]) == [4, 3]
