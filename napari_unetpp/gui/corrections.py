@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_unetpp._types import Outline, Region, UnetppError
+from napari_unetpp.gui.class_colours import dress
 from napari_unetpp.gui.grids import level_data
 from napari_unetpp.gui.layers import NapariLayers
 from napari_unetpp.gui.new_label import give_new_labels
@@ -113,6 +114,7 @@ class NapariSheets(QObject):
             if wide != sheet.layer.data.dtype or (reached and not sheet.drop_history()):
                 self._replace(sheet, wide)
         sheet.hold(index, labels, certain, sense)
+        dress(sheet.layer, classes=not sense.objects)
         self._painter.paint(sheet.layer, index, Region(0, 0, *plane.shape), labels, final=False)
         sheet.layer.selected_label = label
         self._layers.cover(plane.image, hide=not sense.strokes)

@@ -106,6 +106,24 @@ class NapariLayers(QObject):
         low, high = layer.contrast_limits
         return float(low), float(high)
 
+    def as_colour(self, plane: Plane) -> Hashable:
+        """Open the three planes of an image as one colour image beside it."""
+        image = self.layer(plane.image)
+        if image is None or image.multiscale:
+            raise UnetppError("Only a single image of three planes can become a colour image.")
+        (axis,) = (axis for axis, point in enumerate(self._index(plane).point) if point is not None)
+        shown = [one for one in range(image.ndim) if one != axis]
+        own = {name: [getattr(image, name)[one] for one in shown] for name in ("scale", "translate", "units")}
+        colour = self._viewer.add_image(
+            np.moveaxis(np.asarray(image.data), axis, -1),
+            name=f"{image.name} colour",
+            rgb=True,
+            affine=image.affine.set_slice(shown),
+            **own,
+        )
+        image.visible = False
+        return colour.unique_id  # type: ignore[no-any-return]
+
     def result(self, plane: Plane) -> NDArray[Any] | None:
         """What our result layer holds for this plane (a view)."""
         layer = self._results.layer_of(self._index(plane))
@@ -127,12 +145,12 @@ class NapariLayers(QObject):
 
     # ------------------------------------------------------------------ writing
 
-    def prepare(self, plane: Plane) -> None:
+    def prepare(self, plane: Plane, *, classes: bool = False) -> None:
         """Find our result layer for the image, or make it; its transforms follow the image's."""
         image = self.layer(plane.image)
         if image is None:
             raise UnetppError("This image is no longer open: choose another one.")
-        self._results.prepare(image, self._index(plane))
+        self._results.prepare(image, self._index(plane), classes=classes)
 
     def paint(self, plane: Plane, region: Region, values: NDArray[Any], *, final: bool) -> bool:
         """Write a rectangle; False when the image or our layer is gone or was replaced."""

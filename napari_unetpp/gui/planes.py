@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.grids import Grid, grid_of
 from napari_unetpp.gui.pixel_sizes import pixel_size
+from napari_unetpp.session.image_words import UNLABELLED
 from napari_unetpp.session.values import Plane, Step
 from napari_unetpp.session.wording import reason
 
@@ -175,7 +176,7 @@ def _position(
     for axis in hidden:
         label = next((one for one in (own[axis], viewers[axis]) if _is_name(one)), "")
         unique = label and label not in names.values()
-        names[axis] = label if unique else "plane" if len(hidden) == 1 else f"axis{axis}"
+        names[axis] = label if unique else UNLABELLED if len(hidden) == 1 else f"axis{axis}"
     return tuple(Step(names[axis], point[axis] or 0, shape[axis]) for axis in hidden)
 
 

@@ -195,6 +195,8 @@ class Controller:
         """Errors meant for the user go to the message line."""
         try:
             yield
+        except wording.Advice as advice:
+            self.view.set_message(str(advice), "info")
         except UnetppError as error:
             self.view.set_message(str(error), "error")
 
@@ -224,7 +226,7 @@ class Controller:
             labels = self.corrected(plane)
             labels = self.layers.result(plane) if labels is None else labels
             if labels is None or self.busy:
-                raise UnetppError("There is no finished result for this image yet: press Segment first.")
+                raise wording.Advice("There is no finished result for this image yet: press Segment first.")
             path = self.view.ask_path(wording.file_suggestion(plane, self.state.kind))
             if path is not None:
                 self.cycle.save(SaveRequest(path, labels, self.state.kind, plane))
@@ -245,6 +247,9 @@ class Controller:
             self.state.min_size = int(value)
         elif name == "circle":
             self.sizing.show(True)
+        elif name == "colour" and self.state.image is not None:
+            with self.telling():
+                self.state.image = self.layers.as_colour(self.presenter.plane())
 
     # ------------------------------------------------------ the state changed
 
@@ -335,6 +340,7 @@ class Controller:
         with self.telling():
             wanted = self._request(self.presenter.plane())
             if wanted.wish == self.cycle.given_up or (wanted.wish == last.wish and not repeat):
+                self.cycle.end_remark()
                 return
             computed = wanted.level in self.cycle.levels
             kept = computed and wanted.reading == last.reading
@@ -342,7 +348,7 @@ class Controller:
                 self.cycle.show(wanted)
             else:
                 point = self.costs.point(model, self.state.device, self.state.level)
-                self.view.set_message(wording.not_computed(point, level_is=computed))
+                self.cycle.remark(wording.not_computed(point, level_is=computed))
 
     # ------------------------------------------------------ the outside changed
 
@@ -408,7 +414,8 @@ class Controller:
         """Say what comes next, once the worker is ready and as long as nothing is shown."""
         if self.cycle.is_ready and self.cycle.running is None and self.cycle.shown is None:
             waiting = wording.NO_IMAGE if self.state.image is None else ""
-            self.view.set_message(wording.READY if self.presenter.shown is not None else waiting)
+            told, offers = self.presenter.channels() or (wording.READY, [])
+            self.view.set_message(told if self.presenter.shown is not None else waiting, "info", offers)
 
     def _describe(self) -> None:
         self.presenter.describe(self.model)

@@ -147,7 +147,7 @@ class CorrectController:
         self.corrector.approve()
         lessons = self.corrector.gather()
         if not lessons:
-            raise UnetppError(NOTHING[self.state.labels_as])
+            raise wording.Advice(NOTHING[self.state.labels_as])
         self.corrector.vouch(lessons)
         request = LearnRequest(model, lessons, float(self.state.budget), self.state.device)
         self.autosaving.now(then=lambda: self.learning.start(request))
@@ -162,7 +162,7 @@ class CorrectController:
         model = self._model()
         self.corrector.approve()
         if not self.corrector.gather():
-            raise UnetppError("There are no corrections to save yet: press Correct and paint.")
+            raise wording.Advice("There are no corrections to save yet: press Correct and paint.")
         plane = self.controller.presenter.plane() if self.state.image is not None else None
         home = (plane.folder if plane is not None else None) or Path.home()
         folder = self.view.ask_folder(home / "corrections")
@@ -183,7 +183,7 @@ class CorrectController:
         else:
             path = self.other_images.next_file(current)
             if path is None:
-                raise UnetppError(
+                raise wording.Advice(
                     "This was the last image: no other layer and no further file in its folder."
                 )
             key = self.other_images.open_file(path, current)

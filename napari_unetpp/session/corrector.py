@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from napari_unetpp._types import Region, UnetppError
+from napari_unetpp._types import Region
 from napari_unetpp.session import wording
 from napari_unetpp.session.correct_ports import CorrectView, Sheets
 from napari_unetpp.session.correcting import (
@@ -91,14 +91,14 @@ class Corrector:
         """Give the brush the label that counts nowhere."""
         plane = self.presenter.plane()
         if not self.sheets.has(plane.image):
-            raise UnetppError("Press Correct first: then paint with Ignore what is to count nowhere.")
+            raise wording.Advice("Press Correct first: then paint with Ignore what is to count nowhere.")
         self.sheets.choose(plane.image, IGNORE)
 
     def regions(self) -> None:
         """Draw what has been reviewed."""
         plane = self.presenter.plane()
         if not self.sheets.has(plane.image):
-            raise UnetppError("Press Correct first: then draw rectangles around what you have reviewed.")
+            raise wording.Advice("Press Correct first: then draw rectangles around what you have reviewed.")
         self.sheets.show_regions(plane)
 
     def add(self, found: Picked) -> int:
@@ -288,8 +288,7 @@ class Corrector:
         if result is None:
             return
         strokes = self.state.labels_as == "sparse"
-        objects = shown.rule.kind == "labels" and shown.model.task == "instances"
-        sense = Sense(objects, strokes, self.state.background if strokes else 0)
+        sense = Sense(shown.objects, strokes, self.state.background if strokes else 0)
         before = self.sheets.drawn(plane)
         drawn = before or self.lessons.take(plane.key)
         if drawn is None:

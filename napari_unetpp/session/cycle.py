@@ -31,6 +31,7 @@ from napari_unetpp.session.values import (
     ShowRequest,
     Speed,
     Stopped,
+    Tone,
     WarmRequest,
     model_key,
 )
@@ -81,6 +82,8 @@ class Cycle:
         self._warming = False
         self._warm = False
         self._closed = False
+        self._told: tuple[str, Tone, list[wording.Offer]] = ("", "info", [])
+        self._remarked = False
 
     @property
     def is_ready(self) -> bool:
@@ -99,7 +102,7 @@ class Cycle:
 
         One that wants no preview is short: no bar, which would be drawn anew at every word, follows it.
         """
-        self.layers.prepare(request.plane)
+        self.layers.prepare(request.plane, classes=not request.objects)
         self.workshop.gaze.turn_to(request.plane)
         self._generation += 1
         same = self.shown is not None and self.shown.plane.key == request.plane.key
@@ -113,6 +116,17 @@ class Cycle:
         self.view.set_busy(True)
         self.view.set_progress(0.0, "" if self._warm else GETTING_READY)
         self._submit(partial(jobs.show, self.workshop, self.running), self._generation)
+
+    def remark(self, text: str) -> None:
+        """Say something that holds until `end_remark`; what came out is told again then."""
+        self._remarked = True
+        self.view.set_message(text)
+
+    def end_remark(self) -> None:
+        """What was remarked no longer holds."""
+        if self._remarked:
+            self._remarked = False
+            self.view.set_message(*self._told)
 
     def warm(self, request: WarmRequest) -> None:
         """Load torch and the model, measure its speed."""
@@ -131,6 +145,7 @@ class Cycle:
             self.runner.stop()
         self.running = self.shown = self.range = self.given_up = None
         self.levels = ()
+        self._told, self._remarked = ("", "info", []), False
         self.view.set_range_used(RANGE_UNKNOWN)
         self.view.set_busy(False)
         self.view.set_can_save(False)
@@ -197,10 +212,11 @@ class Cycle:
             self.levels, self.range = event.levels, event.range
             self.view.set_range_used(range_text(event.range))
             rule = in_pixels(self.shown.rule, self.shown.model, event.choice.scale)
-            text, tone, offers = wording.result(event, rule)
+            told, tone, offers = wording.result(event, rule)
             if self._reduced:
-                text, tone = f"{wording.NO_OBJECTS_FOUND} {text}", "warning"
-            self.view.set_message(text, tone, offers)
+                told, tone = f"{wording.NO_OBJECTS_FOUND} {told}", "warning"
+            self._told, self._remarked = (told, tone, offers), False
+            self.view.set_message(*self._told)
             self.finished.emit(self.shown)
 
     def _on_end(self, generation: int, error: BaseException | None) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Spot, UnetppError
+from napari_unetpp._types import Spot
 from napari_unetpp.session import jobs, wording
 from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.ports import Layers, Runner, View
@@ -64,7 +64,7 @@ class Doubts:
             if self.cycle.running is not None:
                 self._next_wanted = True  # the result is on its way
             elif self.cycle.shown is None:
-                raise UnetppError(
+                raise wording.Advice(
                     "Press Segment first: Next then goes to the places where its result is most uncertain."
                 )
             elif self._current(self.cycle.shown):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError, never_stop
-from napari_unetpp.session import objects, painting, wording
+from napari_unetpp.session import numbering, objects, painting, wording
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.predicting import predict_plane
 from napari_unetpp.session.searching import with_scale
@@ -93,6 +93,7 @@ def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> I
         request = replace(request, rule=replace(request.rule, kind="mask"))
         result = _decoded(workshop, kept, request)
         yield Reduced(request.generation, "mask")
+    kept.shown = result if request.objects else kept.shown
     for region in painting.blocks(plane.shape):
         if should_stop():
             yield Stopped(request.generation, 0, 0)
@@ -231,6 +232,9 @@ def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[An
     slot = (request.level, request.rule)
     if slot not in kept.decoded:
         result = workshop.engine.decode(kept, request.model, request.level, request.rule)
+        before = workshop.shown(request.plane.key) if request.objects else None
+        if before is not None:
+            result = numbering.follow(result, before)
         kept.decoded[slot] = painting.small_dtype(result)
         workshop.trim()
     kept.decoded.move_to_end(slot)
@@ -240,7 +244,7 @@ def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[An
 def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: float) -> Outcome:
     assert request.choice is not None
     areas = objects.areas(result)
-    is_labels = request.rule.kind == "labels" and request.model.task == "instances"
+    is_labels = request.objects
     return Outcome(
         generation=request.generation,
         level=request.level,

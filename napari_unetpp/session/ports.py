@@ -147,12 +147,16 @@ class Layers(Protocol):
         """The displayed plane; UnetppError says why there is none."""
         ...
 
+    def as_colour(self, plane: Plane) -> Hashable:
+        """Open the three planes of an image as one colour image; gives its key."""
+        ...
+
     def limits(self, image: Hashable) -> Interval | None:
         """The intensities that the image is displayed between; None for colour."""
         ...
 
-    def prepare(self, plane: Plane) -> None:
-        """Make or find our output layer for this plane."""
+    def prepare(self, plane: Plane, *, classes: bool = False) -> None:
+        """Make or find our output layer for this plane; `classes`: its numbers are classes, not objects."""
         ...
 
     def paint(self, plane: Plane, region: Region, values: NDArray[Any], *, final: bool) -> bool:

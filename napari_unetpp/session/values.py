@@ -191,6 +191,11 @@ class PlaneRequest:
         return self.choice.scale
 
     @property
+    def objects(self) -> bool:
+        """Whether numbers of the result tell objects apart; else they are classes."""
+        return self.rule.kind == "labels" and self.model.task == "instances"
+
+    @property
     def reading(self) -> Reading:
         """How the plane is read."""
         return Reading(self.choice.scale if self.choice else None, self.range)

@@ -51,6 +51,10 @@ FULL = 0.95
 log = logging.getLogger(__name__)
 
 
+class Advice(UnetppError):
+    """Nothing has failed: the user is told what there is, or what to do first."""
+
+
 def error(error: BaseException, remedy: str) -> str:
     """What went wrong, for the message line; what nobody foresaw also goes to the log.
 
@@ -84,15 +88,15 @@ def seconds_text(seconds: float) -> str:
 def cost_text(seconds_per_megapixel: float) -> str:
     """Milliseconds per megapixel, or seconds where that is shorter."""
     if seconds_per_megapixel < 0.9995:
-        return f"{1000 * seconds_per_megapixel:.0f} ms/MPx"
-    return f"{seconds_per_megapixel:.{0 if seconds_per_megapixel >= 9.95 else 1}f} s/MPx"
+        return f"{1000 * seconds_per_megapixel:.0f} ms per megapixel"
+    return f"{seconds_per_megapixel:.{0 if seconds_per_megapixel >= 9.95 else 1}f} s per megapixel"
 
 
 def readout(model: ModelInfo, point: ChartPoint) -> tuple[str, str]:
     """The line under the slider, and its tool tip."""
     millions = graph.parameters(network_level(model, point.level), model.net) / 1e6
     cost = cost_text(point.seconds)
-    cost = f"{cost} here" if point.measured else f"~{cost} est."
+    cost = cost if point.measured else f"about {cost}"
     score = "no score" if point.quality is None else f"Dice {point.quality:.2f}"
     text = f"{level_name(point.level)} · {millions:.2f} M · {cost} · {score}"
     return text, _readout_tip(model, point, millions)

@@ -10,6 +10,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import NDArray
+
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.gaze import Gaze
 from napari_unetpp.session.kept import Kept
@@ -96,6 +98,11 @@ class Workshop:
         self._kept[key] = kept
         self._kept.move_to_end(key)
         self.trim()
+
+    def shown(self, plane: Hashable) -> NDArray[Any] | None:
+        """Objects of a plane that were shown last, by whichever model; None where none are kept."""
+        found = (kept.shown for key, kept in reversed(self._kept.items()) if key.plane == plane)
+        return next((labels for labels in found if labels is not None), None)
 
     def trim(self) -> None:
         """Drop what was used longest ago until the budget holds; the newest plane always stays."""

@@ -168,7 +168,7 @@ class FakeLayers:
         data = self.arrays.get(image)
         return None if data is None or data.ndim == 3 else self.contrast
 
-    def prepare(self, plane: Plane) -> None:
+    def prepare(self, plane: Plane, *, classes: bool = False) -> None:
         self.painted.setdefault(plane.key, np.zeros(plane.shape, np.uint32))
 
     def paint(self, plane: Plane, region: Region, values: np.ndarray, *, final: bool) -> bool:

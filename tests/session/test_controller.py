@@ -21,7 +21,7 @@ def test_start_picks_image_model_and_recommended_level(sitting: Any) -> None:
     sitting.view.set_levels.assert_called_with((1, 2, 3, 4), 3)
     assert sitting.engine.loaded == [("nuclei", "auto")]
     assert "0.40" not in sitting.message
-    assert sitting.view.set_readout.call_args.args[0] == "L3 · 2.21 M · 400 ms/MPx here · Dice 0.86"
+    assert sitting.view.set_readout.call_args.args[0] == "L3 · 2.21 M · 400 ms per megapixel · Dice 0.86"
 
 
 def test_segment_paints_and_tells(sitting: Any) -> None:
@@ -382,3 +382,23 @@ def test_panning_over_another_image_does_not_lead_astray(sitting: Any) -> None:
     assert engine.current_view() is None
     runner.finish()
     assert not sitting.controller.busy
+
+
+def test_a_message_ends_when_what_it_speaks_of_ends(sitting: Any) -> None:
+    """With Live off "L4 is not computed yet" stayed when the slider was moved back."""
+    state = sitting.controller.state
+    state.live = False
+    sitting.controller.segment()
+    result = sitting.message
+    assert "L3" in result and "not computed" not in result
+    state.level = 4
+    assert "not computed" in sitting.message
+    state.level = 3
+    assert sitting.message == result
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_advice_is_no_error(sitting: Any, failed: bool) -> None:
+    with sitting.controller.telling():
+        raise UnetppError("broken") if failed else wording.Advice("The model sees nothing here")
+    assert sitting.view.set_message.call_args.args[1] == ("error" if failed else "info")

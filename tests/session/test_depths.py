@@ -46,7 +46,7 @@ def test_chart_and_readout_of_auto() -> None:
     assert [point.level for point in fixed] == [1, 2, 3, 4]
     assert (auto.level, auto.seconds, auto.quality, auto.measured) == (AUTO, pytest.approx(0.8), 0.87, False)
     text, tip = wording.readout(MODEL, auto)
-    assert text.startswith("Auto · 9.04 M · ~800 ms/MPx est. · Dice 0.87")
+    assert text.startswith("Auto · 9.04 M · about 800 ms per megapixel · Dice 0.87")
     assert "40%" in tip and "0.003" in tip
     assert speed.points(MODEL, {AUTO: 0.7, 4: 2.0})[-1].seconds == 0.7
 

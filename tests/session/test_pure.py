@@ -79,7 +79,7 @@ def test_estimates_are_marked_and_follow_the_flops() -> None:
     points = speed.points(model, {})
     assert not any(point.measured for point in points)
     assert [point.level for point in points if point.recommended] == [3]
-    assert "est." in wording.readout(model, points[3])[0]
+    assert "about" in wording.readout(model, points[3])[0]
     known = speed.points(model, {4: 1.0})
     assert known[3].measured and known[3].seconds == 1.0
     assert known[0].seconds == pytest.approx(7.0 / 59.6, rel=0.02)
