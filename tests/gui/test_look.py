@@ -68,12 +68,13 @@ def test_in_a_small_window_the_main_things_stay_in_sight(
 ) -> None:
     viewer.add_image(image, name="cells")
     window = viewer.window._qt_window
-    window.resize(1366, 740)
     window.show()
     dock = open_dock()
+    window.resize(1366, 740)
     form = dock.form
-    main = (form.depth.slider, form.segment_button, form.message_label, form.progress_bar)
-    assert window.height() <= 740 and form.chart.isVisible()
+    main = (form.depth.slider, form.segment_button, form.message_area, form.progress_bar)
+    qtbot.waitUntil(lambda: window.height() == 740)
+    assert form.chart.isVisible()
     form.correct.correct_button.click()
     wait(dock)
     assert form.correct_fold.button.isChecked() and not form.chart.isVisible()
