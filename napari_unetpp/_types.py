@@ -466,6 +466,8 @@ class Segmentation:
         Intensities that were 0 and 1 for the network.
     notes : tuple of str
         What was unusual about the input and how it was handled.
+    precision : str
+        Number format of the network, for example ``"float32"``.
     """
 
     labels: NDArray[np.uint32]
@@ -478,6 +480,7 @@ class Segmentation:
     scale_reason: str
     range: tuple[float, float]
     notes: tuple[str, ...] = ()
+    precision: str = ""
 
 
 # ------------------------------------------------- learning from corrections
@@ -556,6 +559,8 @@ class FinetuneRequest:
         Name of the new model; None derives one from the parent's.
     classes : tuple of str
         Semantic models: further classes to add to the heads, after the parent's own.
+    precision : {"auto", "float32", "bfloat16"}
+        Number format of the convolutions.
     """
 
     model: ModelInfo
@@ -566,6 +571,7 @@ class FinetuneRequest:
     device: str = "auto"
     name: str | None = None
     classes: tuple[str, ...] = ()
+    precision: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

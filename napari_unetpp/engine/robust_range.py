@@ -25,6 +25,10 @@ TRIMMED = 0.04
 SPECKS = 4
 """So many blocks may hold saturated specks: the contrast of the next one is the largest that counts."""
 
+LEFT = 20.0
+"""Without those blocks something is left if that contrast is so many standard deviations of the noise; else
+they hold the few objects that there are."""
+
 USUAL, CLEAR, FAINT = 2.5, 0.5, 0.2
 """A block shows something if its contrast is `USUAL` times the median, or `CLEAR` times the largest (where
 something is everywhere); and not less than `FAINT` times the largest."""
@@ -92,7 +96,7 @@ def find_range(plane: NDArray[np.generic], noise: float) -> Range:
         Standard deviation from pixel to pixel.
     """
     blocks = _cut(plane)
-    shown = blocks.contrast >= _least_contrast(blocks.contrast)
+    shown = blocks.contrast >= _least_contrast(blocks.contrast, noise)
     low = float(np.percentile(blocks.pixels[shown], DARKEST))
     high = float(np.percentile(blocks.brightest[shown], VOTE))
     floor = max(NOISE_FACTOR * noise, 1e-6 * max(abs(low), abs(high)), 1e-12)
@@ -141,9 +145,11 @@ def _blocks(pixels: Pixels, side: int = BLOCK) -> Pixels:
     return cut.reshape(rows * columns, -1)
 
 
-def _least_contrast(contrast: Pixels) -> float:
+def _least_contrast(contrast: Pixels, noise: float) -> float:
     """Contrast from which a block shows something."""
     largest = _largest(contrast)
+    if largest < LEFT * noise:
+        largest = float(contrast.max())
     return max(min(USUAL * float(np.median(contrast)), CLEAR * largest), FAINT * largest)
 
 

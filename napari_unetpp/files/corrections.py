@@ -21,6 +21,8 @@ from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, Outline, Un
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.folders import Pair, list_images, read_label, read_pairs, stem_of
 from napari_unetpp.files.images import read_image
+from napari_unetpp.files.label_values import whole_numbers
+from napari_unetpp.files.notes import Notes
 
 FORMAT_VERSION = 1
 SESSION = "session.json"
@@ -81,7 +83,7 @@ def save_corrections(
 
 
 def check_plane(plane: LabelledPlane) -> None:
-    """Raise UnetppError unless image, labels and masks of a plane have one height and width."""
+    """Raise UnetppError unless labels are whole numbers, and all of a plane has one height and width."""
     shape = plane.image.shape[:2]
     for what in ("labels", "certain", "ignore", "ignored"):
         array = getattr(plane, what)
@@ -90,8 +92,7 @@ def check_plane(plane: LabelledPlane) -> None:
                 f"{plane.name}: {what} has shape {array.shape}, but the image has {shape}; expected the same "
                 "height and width, one value a pixel."
             )
-    if plane.labels.dtype.kind not in "buif" or (plane.labels < 0).any():
-        raise UnetppError(f"{plane.name}: labels must be whole numbers from 0.")
+    whole_numbers(plane.labels, plane.name)
     if plane.labels_as not in LABELS_AS:
         raise UnetppError(
             f"{plane.name}: labels count as {plane.labels_as!r}; expected {', '.join(LABELS_AS)}."
@@ -205,6 +206,7 @@ def read_corrections(
     *,
     labels_as: LabelsAs | None = None,
     background: int | None = None,
+    notes: Notes | None = None,
     on_problem: Callable[[str], None] | None = None,
 ) -> tuple[LabelledPlane, ...]:
     """Read saved corrections, or a plain folder of `images/` and `labels/`, in the order of the names.
@@ -217,6 +219,8 @@ def read_corrections(
         `certain/`, else ``reviewed``.
     background : int, optional
         ``sparse``: the label value of background; None: as saved.
+    notes : Notes, optional
+        Collects what was handled specially.
     on_problem : callable, optional
         Told what is wrong with a plane, which is then left out; without it the first bad plane raises.
 
@@ -234,11 +238,12 @@ def read_corrections(
     lonely = sorted(certain.keys() - {pair.stem for pair in pairs})
     if lonely:
         raise UnetppError(f"{folder}: masks in certain/ without an image: {', '.join(lonely[:5])}.")
+    notes = notes or Notes()
     planes = []
     for pair in pairs:
         try:
             record = records.get(pair.stem)
-            planes.append(_read_plane(pair, certain.get(pair.stem), record, labels_as, background))
+            planes.append(_read_plane(pair, certain.get(pair.stem), record, labels_as, background, notes))
         except UnetppError as error:
             if on_problem is None:
                 raise
@@ -252,14 +257,15 @@ def _read_plane(
     record: _Record | None,
     labels_as: LabelsAs | None,
     background: int | None,
+    notes: Notes,
 ) -> LabelledPlane:
     if record is None:
         record = _Record(pair.stem, "reviewed" if certain is None else "corrections")
     ignore = None if pair.ignore is None else read_label(pair.ignore)
     plane = LabelledPlane(
         name=record.name,
-        image=read_image(pair.image),
-        labels=read_label(pair.label),
+        image=read_image(pair.image, note=notes.of(pair.image)),
+        labels=read_label(pair.label, note=notes.of(pair.label)),
         labels_as=labels_as or record.labels_as,
         certain=None if certain is None else read_label(certain) != 0,
         ignore=None if ignore is None else ignore != 0,

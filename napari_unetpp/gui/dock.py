@@ -11,11 +11,11 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QVBoxLayout
 
-from napari_unetpp.files.model_list import list_models
+from napari_unetpp.files.model_list import list_models, scan_models
 from napari_unetpp.gui.charts import chart_tip
 from napari_unetpp.gui.correct_view import CorrectViewMixin
 from napari_unetpp.gui.corrections import NapariSheets
-from napari_unetpp.gui.form import Form
+from napari_unetpp.gui.form import DEVICE_TIP, Form
 from napari_unetpp.gui.layers import NapariLayers
 from napari_unetpp.gui.memory import memory_of
 from napari_unetpp.gui.other_images import NapariOtherImages
@@ -194,6 +194,7 @@ class UnetppDock(CorrectViewMixin):
         for row, model in enumerate(models):
             licence = f"\nLicence: {model.licence}" if model.licence else ""
             combo.setItemData(row, (model.title or model.name) + licence, Qt.ItemDataRole.ToolTipRole)
+        _name_skipped(combo)
         note = next((restriction(model) for model in models if model_key(model) == current), "")
         self.form.model_note.say(note, "warning")
         self.form.model_note.setVisible(bool(note))
@@ -202,6 +203,9 @@ class UnetppDock(CorrectViewMixin):
         _fill(self.form.device_combo, devices, current)
         self.form.device_note.say(note, "warning")
         self.form.device_note.setVisible(bool(note))
+
+    def set_held(self, text: str) -> None:
+        self.form.device_combo.setToolTip(f"{DEVICE_TIP}\n{text}")
 
     def set_levels(self, levels: Sequence[int], current: int) -> None:
         self.form.depth.set_levels(levels, current)
@@ -301,4 +305,16 @@ def _fill(combo: QComboBox, entries: Sequence[tuple[Hashable, str]], current: Ha
         combo.addItem(text, key)
     keys = [key for key, _ in entries]
     combo.setCurrentIndex(keys.index(current) if current in keys else -1)
+    combo.blockSignals(blocked)
+
+
+def _name_skipped(combo: QComboBox) -> None:
+    """Rows that cannot be chosen, for the model files that cannot be used; the tip says why."""
+    found, current = scan_models(), combo.currentIndex()
+    blocked = combo.blockSignals(True)
+    for path, problem in zip(found.skipped, found.problems, strict=True):
+        combo.addItem(f"{path.name} – not usable")
+        combo.setItemData(combo.count() - 1, problem, Qt.ItemDataRole.ToolTipRole)
+        combo.model().item(combo.count() - 1).setEnabled(False)
+    combo.setCurrentIndex(current)  # the first row of an empty list would be chosen by itself
     combo.blockSignals(blocked)

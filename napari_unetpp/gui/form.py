@@ -25,6 +25,8 @@ from napari_unetpp.gui.parts import Fold, combo_box, grid_layout, labelled_row, 
 from napari_unetpp.gui.shortcuts import CLICK, NEXT, SEGMENT
 from napari_unetpp.session.correct_ports import CorrectSignals
 
+DEVICE_TIP = "Where the network is computed"
+
 GROWING_MS = 300
 """For so long a fold that was opened may still change its height."""
 
@@ -39,7 +41,7 @@ class Form(QWidget):
         self.model_combo = combo_box("model_combo", "Model", "What the network was trained to find")
         self.model_note = note("model_note")
         self.model_note.hide()
-        self.device_combo = combo_box("device_combo", "Device", "Where the network is computed")
+        self.device_combo = combo_box("device_combo", "Device", DEVICE_TIP)
         self.device_note = note("device_note")
         self.device_note.hide()
         self.depth = LevelSlider()

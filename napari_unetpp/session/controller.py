@@ -31,6 +31,7 @@ from napari_unetpp.session.values import (
     Interval,
     Plane,
     Ready,
+    Reduced,
     SaveRequest,
     Scaled,
     Settings,
@@ -123,7 +124,9 @@ class Controller:
         self.view.set_live(self.state.live)
         self.view.set_devices(wording.devices(("cpu",), None), self.state.device, "")
         with self.telling():
-            self._models = {model_key(model): model for model in self._list_models()}
+            for model in self._list_models():
+                # A copy has the key of what it was copied from. The first stays: shipped ones come first.
+                self._models.setdefault(model_key(model), model)
         self.view.set_models(list(self._models.values()), None)
         self._on_images()
         if self._models:
@@ -171,6 +174,7 @@ class Controller:
             (layers.result_removed, self._on_result_removed),
             (layers.limits_changed, self._on_limits),
             (cycle.scaled, self._on_scaled),
+            (cycle.reduced, self._on_reduced),
             (cycle.measured, self._on_measured),
             (cycle.ready, self._on_ready),
             (cycle.idle, self._on_idle),
@@ -374,6 +378,10 @@ class Controller:
         self._describe()
         if event.searched and event.choice.weak and event.plane.image == self.state.image:
             self.view.open_input()
+
+    def _on_reduced(self, event: Reduced) -> None:
+        """Memory did not suffice for what was wanted: the wish becomes what is shown."""
+        self.state.kind = event.kind
 
     def _on_measured(self, event: Speed) -> None:
         self.costs.update(event)

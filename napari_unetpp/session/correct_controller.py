@@ -235,14 +235,16 @@ class CorrectController:
         failed: dict[str, str] = {}
         former: Hashable | None = None
         for plane in planes:
-            key = self.other_images.add(plane.name, plane.image)
+            key: Hashable | None = None
             try:
+                key = self.other_images.add(plane.name, plane.image)
                 target = self.layers.read(key)
                 self.other_images.show(key, former)
                 self.state.image = former = key
                 self.corrector.restore(target, _lesson(plane, key, target.key))
             except Exception as error:  # whatever a viewer may raise: the copy on disk stays
-                self.other_images.remove(key)
+                if key is not None:
+                    self.other_images.remove(key)
                 failed[plane.name] = wording.error(error, "close other programs")
         return failed
 

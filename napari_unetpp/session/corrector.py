@@ -131,10 +131,12 @@ class Corrector:
         drawn = self.sheets.drawn(plane)
         assert drawn is not None
         whole = Region(0, 0, *plane.shape)
-        if drawn.sense.objects:
-            parts = drawn.labels
-        else:
-            parts = separate(drawn.labels)
+        no_objects = [IGNORE, drawn.sense.background]
+        if drawn.sense.strokes and self.state.labels_as == "sparse":
+            no_objects.append(self.state.background)
+        parts = np.where(np.isin(drawn.labels, no_objects), 0, drawn.labels)
+        if not drawn.sense.objects:
+            parts = separate(parts)
         gone = np.setdiff1d(np.unique(parts[region.slices]), [0])
         if gone.size:
             self.sheets.write(plane, whole, np.where(np.isin(parts, gone), 0, drawn.labels))

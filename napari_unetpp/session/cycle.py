@@ -14,6 +14,7 @@ from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.scales import in_pixels
 from napari_unetpp.session.values import (
     Event,
+    Held,
     Interval,
     Job,
     Paint,
@@ -21,6 +22,7 @@ from napari_unetpp.session.values import (
     Progress,
     Reading,
     Ready,
+    Reduced,
     Rule,
     RunEvent,
     Saved,
@@ -59,6 +61,7 @@ class Cycle:
     """
 
     scaled = Signal(Scaled)
+    reduced = Signal(Reduced)
     measured = Signal(Speed)
     finished = Signal(ShowRequest)
     ready = Signal(Ready)
@@ -74,6 +77,7 @@ class Cycle:
         self._generation = 0
         self._began = 0.0
         self._short = False
+        self._reduced = False  # memory did not suffice for the kind of result that was wanted
         self._timed: set[tuple[str, str]] = set()
         self._warming = False
         self._warm = False
@@ -104,6 +108,7 @@ class Cycle:
         same = self.shown is not None and self.shown.plane.key == request.plane.key
         self.running = replace(request, generation=self._generation, preview=request.preview and not same)
         self.given_up = None
+        self._reduced = False
         self._began = time.perf_counter()
         self._short = not request.preview
         if not same:
@@ -172,6 +177,8 @@ class Cycle:
             if len(event.levels) > 1:
                 self._timed.add((event.model, event.wanted))
             self.measured.emit(event)
+        elif isinstance(event, Held):
+            self.view.set_held(wording.held(event))
         elif isinstance(event, Saved):
             self.view.set_message(wording.saved(event))
         elif (
@@ -193,14 +200,22 @@ class Cycle:
             if not self._short:
                 text = wording.progress(event.done, event.total, event.fraction, self.elapsed)
                 self.view.set_progress(event.fraction, text)
+        elif isinstance(event, Reduced):
+            self.running = replace(self.running, rule=replace(self.running.rule, kind=event.kind))
+            self._reduced = True
+            self.reduced.emit(event)
         elif isinstance(event, Stopped):
-            self.view.set_message(wording.stopped(event.done, event.total))
+            shown = self.shown.level if self.shown is not None else None
+            self.view.set_message(wording.stopped(event.done, event.total, shown))
         else:
             self.shown, self.running = self.running, None
             self.levels, self.range = event.levels, event.range
             self.view.set_range_used(range_text(event.range))
             rule = in_pixels(self.shown.rule, self.shown.model, event.choice.scale)
-            self._told, self._remarked = wording.result(event, rule), False
+            text, tone, offers = wording.result(event, rule)
+            if self._reduced:
+                text, tone = f"{wording.NO_OBJECTS_FOUND} {text}", "warning"
+            self._told, self._remarked = (text, tone, offers), False
             self.view.set_message(*self._told)
             self.finished.emit(self.shown)
 

@@ -14,7 +14,7 @@ from napari_unetpp.session import jobs, wording
 from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Doubt, Event, Plane, ShowRequest
+from napari_unetpp.session.values import Doubt, Event, Plane, ShowRequest, model_key
 from napari_unetpp.session.workshop import Workshop
 
 Decided = NDArray[np.bool_]
@@ -50,7 +50,7 @@ class Doubts:
         self.state, self.cycle, self._telling = state, cycle, telling
         self.decided: Callable[[Plane], Decided | None] = lambda _plane: None
         self._found: Doubt | None = None
-        self._visited: dict[Hashable, list[Spot]] = {}
+        self._visited: dict[Hashable, list[Spot]] = {}  # by plane and model: another one doubts elsewhere
         self._next_wanted = False
 
     def connect(self) -> None:
@@ -116,7 +116,7 @@ class Doubts:
         assert self._found is not None
         self._next_wanted = False
         found, plane = self._found, self._found.request.plane
-        visited = self._visited.setdefault(plane.key, [])
+        visited = self._visited.setdefault((plane.key, model_key(found.request.model)), [])
         left = to_visit(found.places, visited, self.decided(plane), found.diameter / 2)
         if not left:
             self.view.set_message(wording.no_place_left(len(found.places)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError, never_st
 from napari_unetpp.session import numbering, objects, painting, wording
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.predicting import predict_plane
-from napari_unetpp.session.searching import Pixels, with_scale
+from napari_unetpp.session.searching import with_scale
 from napari_unetpp.session.speed import levels_of
 from napari_unetpp.session.values import (
     DepthMap,
@@ -30,6 +31,7 @@ from napari_unetpp.session.values import (
     PickRequest,
     PlaneRequest,
     Ready,
+    Reduced,
     Saved,
     SaveRequest,
     ShowRequest,
@@ -70,7 +72,7 @@ def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> I
         yield Stopped(request.generation, 0, 0)
         return
     start = time.perf_counter()
-    plane, pixels = request.plane, Pixels(workshop.engine.clean, request.plane)
+    plane, pixels = request.plane, workshop.pixels(request.plane)
     scaled = yield from with_scale(workshop, request, pixels, should_stop, request.generation)
     if scaled is None or should_stop():
         yield Stopped(request.generation, 0, 0)
@@ -84,7 +86,14 @@ def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> I
             return
     if request.rule.kind == "labels" and (request.level, request.rule) not in kept.decoded:
         yield Phase(request.generation, "finding objects")
-    result = _decoded(workshop, kept, request)
+    try:
+        result = _decoded(workshop, kept, request)
+    except MemoryError:
+        if request.rule.kind == "mask":
+            raise
+        request = replace(request, rule=replace(request.rule, kind="mask"))
+        result = _decoded(workshop, kept, request)
+        yield Reduced(request.generation, "mask")
     kept.shown = result if request.objects else kept.shown
     for region in painting.blocks(plane.shape):
         if should_stop():
@@ -99,8 +108,8 @@ def after(
 ) -> Iterator[Event]:
     """What an idle worker does after a run.
 
-    Decodes the other computed levels of the plane, so that the slider repaints at once, and takes up
-    the measurement of speed if the first press of the button interrupted it.
+    Decodes the other computed levels of the plane, so that the slider repaints at once, takes up the
+    measurement of speed if the first press of the button interrupted it, and gives memory back.
     """
     kept = workshop.find(_key(workshop, request))
     if kept is not None and request.plane.shape[0] * request.plane.shape[1] <= PREFETCH_PIXELS:
@@ -113,6 +122,9 @@ def after(
         evaluator = workshop.evaluator(request.model, request.device)
         for levels in workshop.engine.time_levels(evaluator, should_stop):
             yield Speed(model_key(request.model), request.device, levels)
+    if not should_stop():
+        workshop.engine.give_back()
+        yield workshop.held
 
 
 def doubt(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
@@ -139,7 +151,7 @@ def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> I
     """Find what was clicked at, in a window that grows until it holds the whole object."""
     del should_stop  # short, and every click counts
     start = time.perf_counter()
-    pixels = Pixels(workshop.engine.clean, request.plane)
+    pixels = workshop.pixels(request.plane)
     scaled = yield from with_scale(workshop, request, pixels, never_stop, NO_RUN)
     assert scaled is not None
     request = scaled
@@ -223,7 +235,8 @@ def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[An
         result = workshop.engine.decode(kept, request.model, request.level, request.rule)
         before = workshop.shown(request.plane.key) if request.objects else None
         if before is not None:
-            result = numbering.follow(result, before)
+            with suppress(MemoryError):  # then the objects have numbers of their own
+                result = numbering.follow(result, before)
         kept.decoded[slot] = painting.small_dtype(result)
         workshop.trim()
     kept.decoded.move_to_end(slot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_unetpp.files.atomic import write_atomically
 
 PROPERTIES = (
     "label",
@@ -96,13 +99,13 @@ def _column(name: str) -> str:
     return renamed.get(name, name.replace("-", "_"))
 
 
-def write_csv(path: Path, table: Mapping[str, NDArray[Any]]) -> None:
-    """Write a table; an existing file is refused."""
-    with path.open("x", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(table)
-        for row in zip(*table.values(), strict=True):
-            writer.writerow([_cell(value) for value in row])
+def write_csv(path: Path, table: Mapping[str, NDArray[Any]], *, overwrite: bool = False) -> None:
+    """Write a table, whole or not at all; an existing file is refused unless `overwrite`."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(table)
+    writer.writerows([_cell(value) for value in row] for row in zip(*table.values(), strict=True))
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()), overwrite=overwrite)
 
 
 def _cell(value: Any) -> str:

@@ -286,6 +286,14 @@ class Scaled:
 
 
 @dataclass(frozen=True, slots=True)
+class Reduced:
+    """Memory does not suffice for what was wanted: this `kind` of result is shown instead."""
+
+    generation: int
+    kind: ResultKind
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Tiles done at the asked level; `fraction` also counts the shallower levels."""
 
@@ -404,6 +412,14 @@ class DepthMap:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Bytes that are held so that a slider needs no network, or less of it: nodes, and maps with results."""
+
+    nodes: int
+    maps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
     """Files that were written, and what is to be said of them."""
 
@@ -442,9 +458,9 @@ class Restored:
     problems: tuple[str, ...] = ()
 
 
-RunEvent = Phase | Progress | Paint | Outcome | Stopped
+RunEvent = Phase | Reduced | Progress | Paint | Outcome | Stopped
 FileEvent = Saved | ModelKept | Autosaved | CorrectionsSaved | Restored
-Event = RunEvent | Scaled | Ready | Speed | Doubt | DepthMap | Picked | FileEvent | FinetuneEvent
+Event = RunEvent | Scaled | Ready | Speed | Held | Doubt | DepthMap | Picked | FileEvent | FinetuneEvent
 Job = Callable[[ShouldStop], Iterator[Event]]
 """Work for the runner: given the flag, a generator of events."""
 

@@ -8,11 +8,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_unetpp._types import AUTO, LabelsAs, ModelInfo, StoppingRule, UnetppError
+from napari_unetpp.engine.memory import is_out_of_memory
 from napari_unetpp.files.card_text import level_name
 from napari_unetpp.net import graph
 from napari_unetpp.session.image_words import WEAK
 from napari_unetpp.session.speed import ChartPoint, scores_of
-from napari_unetpp.session.values import Outcome, Plane, Ready, ResultKind, Rule, Saved, Step, Tone
+from napari_unetpp.session.values import (
+    Held,
+    Outcome,
+    Plane,
+    Ready,
+    ResultKind,
+    Rule,
+    Saved,
+    Step,
+    Tone,
+)
 
 Offer = tuple[str, str]
 """Text of a link and the action it stands for, e.g. ``("threshold 0.20", "threshold:0.2")``."""
@@ -23,6 +34,10 @@ REMOVED = "The result layer was removed: press Segment to make it again."
 NO_MODEL = "No model was found. Put a .safetensors model into the models folder and reopen this panel."
 NO_VALIDATION = "No validation: too little to hold out."
 CIRCLE: Offer = ("show the circle", "circle:1")
+NO_OBJECTS_FOUND = (
+    "Out of memory while telling objects apart: the mask is shown. Close other programs, or crop the image,"
+    " then choose labels again: the network need not run again."
+)
 STEM_BYTES = 120
 """Of a file name made from the name of a layer."""
 
@@ -47,7 +62,7 @@ def error(error: BaseException, remedy: str) -> str:
     """
     if isinstance(error, UnetppError):
         return str(error)
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return f"Out of memory: {remedy}."
     log.error("a job of the dock failed", exc_info=error)
     return f"This failed, and should not have: {reason(error)}. Please report it with what the log says."
@@ -193,9 +208,10 @@ def progress(done: int, total: int, fraction: float, elapsed: float) -> str:
     return f"{text}, {seconds_text(elapsed * (1 - fraction) / fraction)} left"
 
 
-def stopped(done: int, total: int) -> str:
-    """What a stopped run leaves."""
-    return f"Stopped after {done} of {total} tiles." if total else "Stopped."
+def stopped(done: int, total: int, shown: int | None) -> str:
+    """What a stopped run leaves; `shown` is the depth of the result that is still shown, if any is."""
+    text = f"Stopped after {done} of {total} tiles." if total else "Stopped."
+    return text if shown is None else f"{text} The result of {level_name(shown)} is still shown."
 
 
 def not_computed(point: ChartPoint, *, level_is: bool) -> str:
@@ -218,6 +234,17 @@ def devices(usable: Sequence[str], ready: Ready | None) -> list[tuple[str, str]]
     if ready is not None and ready.wanted == "auto":
         auto = f"auto: {names.get(ready.device, ready.device)}, {formats.get(ready.dtype, ready.dtype)}"
     return [("auto", auto), *((name, names.get(name, name)) for name in usable)]
+
+
+def held(event: Held) -> str:
+    """How much memory results take that are kept for the sliders."""
+    total, nodes, maps = (
+        round(size / 1e6, 1) for size in (event.nodes + event.maps, event.nodes, event.maps)
+    )
+    return (
+        f"{total:g} MB are held so that sliding needs little or no network: {nodes:g} MB of nodes,"
+        f" {maps:g} MB of maps and results. The preferences limit them."
+    )
 
 
 def file_suggestion(plane: Plane, kind: ResultKind) -> Path:

@@ -30,6 +30,7 @@ from napari_unetpp.train.corrections import as_read, make_lesson, scales_note
 from napari_unetpp.train.held_out import hold_out, without
 from napari_unetpp.train.lesson_patches import LessonSource
 from napari_unetpp.train.norms import measure_norms
+from napari_unetpp.train.precision import check_precision
 from napari_unetpp.train.recipe import Recipe, level_at, suited, work_done
 from napari_unetpp.train.teacher import Teacher
 from napari_unetpp.train.tuner import Tuner
@@ -87,16 +88,17 @@ class _Run:
     def _prepare(self) -> None:
         request = self.request
         self.rng = np.random.default_rng(request.seed)
-        choice = choose_device(request.device)
+        check_precision(request.precision)
+        choice = choose_device(request.device, request.precision)
         # Half precision needs loss scaling; bfloat16 has the range of float32.
-        self.device, dtype = choice.device, choice.dtype
-        if dtype == "float16":
-            dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+        self.device, self.dtype = choice.device, choice.dtype
+        if self.dtype == "float16":
+            self.dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
         net = parent.load_network(request.model)
         self.info = outcome.card(parent.with_classes(request.model, request.classes), request.name)
         parent.extend_heads(net, self.info)
         given = sorted(request.planes, key=lambda plane: plane.name)
-        evaluator = Evaluator.load(request.model, request.device)
+        evaluator = Evaluator.load(request.model, request.device, request.precision)
         planes = [as_read(plane, evaluator) for plane in given]
         self.notes += scales_note(given, planes)
         self.lessons = [make_lesson(plane, self.info) for plane in planes]
@@ -111,7 +113,7 @@ class _Run:
         self.best_dice = max(outcome.dice(self.before).values(), default=0.0)
         source = LessonSource(teacher.lessons, teacher.maps, teacher.soft, self.info, self.rng)
         self.recipe = suited(self.recipe, teacher.dice)
-        self.tuner = Tuner(net, source, self.info, self.recipe, self.device, dtype)
+        self.tuner = Tuner(net, source, self.info, self.recipe, self.device, self.dtype)
 
     def _first_look(self, looker: look.Looker) -> ScoreSet | None:
         """The parent on the held-out pixels; how long that takes is kept free at the end."""
@@ -223,7 +225,7 @@ class _Run:
                 held_out=self.held.words,
                 steps=self.tuner.steps,
                 seconds=self.seconds,
-                device=self.device,
+                device=f"{self.device} {self.dtype}",
             ),
         )
         return FinetuneDone(

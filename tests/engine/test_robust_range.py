@@ -57,6 +57,12 @@ def test_two_nuclei_on_noise_among_zeros():
     assert measure(np.pad(part, ((0, 512), (0, 512))), ROBUST).high > 150
 
 
+def test_a_single_nucleus_is_no_speck():
+    alone = nuclei(256, [(200, 210)], 8, [90], background=10, noise=1.5)
+    stats = measure(alone, ROBUST)
+    assert stats.low < 11 and 80 < stats.high < 120
+
+
 def test_saturated_specks_do_not_hide_the_others():
     speck = SIXTY_FOUR.copy()
     speck[120:134, 120:134] = 65535  # 0.3 % of the plane

@@ -86,7 +86,7 @@ class FakeSheets:
         return gone
 
     def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:
-        inside = inside_outlines(outlines, plane.shape)
+        inside = inside_outlines(tuple(outlines), plane.shape)
         self.held[plane.key] = replace(self.held[plane.key], inside=inside, outlines=tuple(outlines))
 
     def close(self) -> None:

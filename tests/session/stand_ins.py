@@ -46,6 +46,7 @@ class FakeEngine(TorchEngine):
         self.ranges: list[Any] = []
         self.searches: list[tuple[float, float]] = []
         self.found = ScaleChoice(1.0, "objects of about 20 px")
+        self.gave_back = 0
 
     def load(self, model: ModelInfo, device: str) -> Any:
         self.loaded.append((model.name, device))
@@ -54,6 +55,9 @@ class FakeEngine(TorchEngine):
 
     def devices(self) -> tuple[str, ...]:
         return ("cpu",)
+
+    def give_back(self) -> None:
+        self.gave_back += 1
 
     def cache(self, budget_bytes: int) -> Any:
         return None

@@ -12,7 +12,7 @@ from stand_ins import model_info
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.session import wording
-from napari_unetpp.session.values import Rule
+from napari_unetpp.session.values import Held, Rule
 
 
 def test_start_picks_image_model_and_recommended_level(sitting: Any) -> None:
@@ -184,10 +184,43 @@ def test_what_was_given_up_is_not_tried_again_by_itself(
         for _ in range(100):
             runner.step()
     assert predicted == [(3, 1.0), (4, 1.0)] and not sitting.controller.busy
+    assert ("L3 is still shown" in sitting.message) == (how == "stopped")
     sitting.view.signals.level_changed.emit(2)
     sitting.view.signals.level_changed.emit(4)
     runner.finish()
     assert ", L4, " in sitting.message, "another wish, and then that one again"
+
+
+def test_where_memory_does_not_suffice_for_objects_the_mask_is_shown(
+    sitting: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, the result of the network was lost."""
+    decode = sitting.engine.decode
+
+    def scarce(kept: Any, model: Any, level: int, rule: Rule) -> Any:
+        if rule.kind == "labels":
+            raise MemoryError
+        return decode(kept, model, level, rule)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sitting.engine, "decode", scarce)
+        sitting.view.signals.segment_pressed.emit()
+    assert sitting.message.startswith("Out of memory") and "6.5 % foreground" in sitting.message
+    assert sitting.result.sum() == 400 and sitting.result.max() == 1
+    assert sitting.controller.state.kind == "mask" and not sitting.controller.busy
+    sitting.view.signals.kind_chosen.emit("labels")
+    assert sitting.message.startswith("4 objects")
+    assert sitting.engine.predicted == [(3, 1.0)], "the maps were kept"
+
+
+def test_after_a_run_memory_is_given_back_and_what_is_held_is_said(sitting: Any) -> None:
+    sitting.view.signals.segment_pressed.emit()
+    assert sitting.engine.gave_back == 1
+    sitting.view.set_held.assert_called_once()
+    held = sitting.controller.cycle.workshop.held
+    pixels, levels, outputs = 64 * 96, 3, 2
+    assert held == Held(0, levels * (outputs + 1) * 2 * pixels), "maps as half floats, labels in 16 bits"
+    assert wording.held(Held(2_000_000, 500_000)).startswith("2.5 MB are held")
 
 
 def test_closed_during_a_run(sitting: Any) -> None:

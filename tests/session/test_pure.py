@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from stand_ins import model_info
 
-from napari_unetpp._types import Region, SamplingRule, ScaleChoice, never_stop
+from napari_unetpp._types import Region, SamplingRule, ScaleChoice, UnetppError, never_stop
 from napari_unetpp.engine.normalise import NormStats
 from napari_unetpp.session import image_words, objects, painting, speed, wording
 from napari_unetpp.session.costs import Costs
@@ -118,7 +118,7 @@ def test_object_table_and_csv(tmp_path: Path) -> None:
     lines = (tmp_path / "t.csv").read_text().splitlines()
     assert lines[0].startswith("label,area_px,centroid_y,centroid_x,diameter_px")
     assert len(lines) == 3
-    with pytest.raises(FileExistsError):
+    with pytest.raises(UnetppError, match="exists already"):
         objects.write_csv(tmp_path / "t.csv", table)
 
 

