@@ -553,7 +553,8 @@ class FinetuneRequest:
     planes : tuple of LabelledPlane
         All corrections of the sitting.
     seconds, steps : float or None, int or None
-        The run ends when either is reached. Seconds count from the first step, validation included.
+        The run ends when either is reached. Seconds are what the user waits: preparation and validation
+        are included, loading the model is not.
         The same steps, seed, device and labels give the same weights.
     name : str or None
         Name of the new model; None derives one from the parent's.

@@ -80,7 +80,7 @@ def read_pixel_size(path: Path, series: int | None = None) -> PixelSize | None:
     """
     try:
         if format_of(path) == "TIFF":
-            with tifffile.TiffFile(path) as file:
+            with tifffile.TiffFile(path, _multifile=False) as file:
                 number = largest(file.series) if series is None else series
                 return _of_ome(file, number) or _of_imagej(file) or _of_tags(file)
         with Image.open(path) as image:

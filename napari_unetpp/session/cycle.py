@@ -212,10 +212,10 @@ class Cycle:
             self.levels, self.range = event.levels, event.range
             self.view.set_range_used(range_text(event.range))
             rule = in_pixels(self.shown.rule, self.shown.model, event.choice.scale)
-            text, tone, offers = wording.result(event, rule)
+            told, tone, offers = wording.result(event, rule)
             if self._reduced:
-                text, tone = f"{wording.NO_OBJECTS_FOUND} {text}", "warning"
-            self._told, self._remarked = (text, tone, offers), False
+                told, tone = f"{wording.NO_OBJECTS_FOUND} {told}", "warning"
+            self._told, self._remarked = (told, tone, offers), False
             self.view.set_message(*self._told)
             self.finished.emit(self.shown)
 

@@ -152,6 +152,30 @@ def _needs_parent(whole: Bools, info: ModelInfo) -> bool:
     return info.task == "instances" and (bool(old) or not whole.all())
 
 
+def cropped(plane: LabelledPlane, pixels: float, rng: np.random.Generator) -> LabelledPlane:
+    """The plane, or a window around a labelled pixel of it that has about so many on the working grid."""
+    height, width = plane.labels.shape
+    fits = pixels / (plane.scale or 1.0) ** 2  # pixels of the input grid
+    if height * width <= fits:
+        return plane
+    side = max(1, round(fits**0.5))
+    rows = min(height, max(side, round(fits / width)))
+    shape = rows, min(width, max(1, round(fits / rows)))
+    told = plane.labels > 0 if plane.certain is None else plane.certain.astype(bool)
+    labelled = np.flatnonzero(told)
+    centre = divmod(int(rng.choice(labelled)) if labelled.size else told.size // 2, width)
+    y, x = (
+        int(np.clip(c - n // 2, 0, whole - n))
+        for c, n, whole in zip(centre, shape, (height, width), strict=True)
+    )
+    window = slice(y, y + shape[0]), slice(x, x + shape[1])
+    masks = {
+        name: None if mask is None else mask[window]
+        for name, mask in (("certain", plane.certain), ("ignore", plane.ignore))
+    }
+    return replace(plane, image=plane.image[window], labels=plane.labels[window], **masks)
+
+
 def narrowed(lesson: Lesson, learned: Bools | None = None, asked: Bools | None = None) -> Lesson:
     """A lesson that says nothing outside `learned`, and in which the parent counts only inside `asked`."""
     learned = np.ones(lesson.shape, bool) if learned is None else learned
