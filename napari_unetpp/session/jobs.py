@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -238,7 +239,8 @@ def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[An
         result = workshop.engine.decode(kept, request.model, request.level, request.rule)
         before = workshop.shown(request.plane.key) if request.objects else None
         if before is not None:
-            result = numbering.follow(result, before)
+            with suppress(MemoryError):  # then the objects have numbers of their own
+                result = numbering.follow(result, before)
         kept.decoded[slot] = painting.small_dtype(result)
         workshop.trim()
     kept.decoded.move_to_end(slot)
