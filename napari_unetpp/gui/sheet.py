@@ -11,9 +11,11 @@ import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
+from napari_unetpp._types import Outline
 from napari_unetpp.gui.grids import TRANSFORMS, Grid
 from napari_unetpp.gui.planes import LazyPlane, PlaneIndex
 from napari_unetpp.gui.strokes import Strokes
+from napari_unetpp.session.correcting import inside_outlines
 from napari_unetpp.session.lessons import Drawn, Sense
 
 MARK = "napari_unetpp_corrections"
@@ -102,7 +104,7 @@ class Sheet:
         self.layer = layer
         self._lengths = (0, 0)
 
-    def snapshot(self, index: PlaneIndex, inside: NDArray[np.bool_] | None) -> Drawn:
+    def snapshot(self, index: PlaneIndex, outlines: tuple[Outline, ...]) -> Drawn:
         """Labels of a plane and what of them the user decided."""
         labels = np.array(index.view(self.layer.data))
         certain = self.strokes.touched(index) | (labels != index.view(self.base))
@@ -114,8 +116,9 @@ class Sheet:
             pixels=LazyPlane(self.source, index, (*labels.shape, *self.source.shape[len(index.point) :])),
             labels=labels,
             certain=certain,
-            inside=inside,
+            inside=inside_outlines(outlines, (labels.shape[0], labels.shape[1])),
             sense=self.known.get(plane, BARE),
+            outlines=outlines,
         )
 
     def write_down(self) -> None:
@@ -133,6 +136,8 @@ class Sheet:
         self.strokes.settled = self.layer.metadata.pop(CERTAIN)
         for point, sense, asked in self.layer.metadata.pop(PLANES):
             index = PlaneIndex(self.image, self.version, point, transposed=False, level=self.level)
+            if point.count(None) != 2:  # an older version wrote down what was no plane
+                continue
             self.known[index] = sense
             if asked:
                 self.asked.add(index)

@@ -46,9 +46,11 @@ def train_model(
         After `should_stop`.
     """
     from napari_unetpp.train.finish import finish
+    from napari_unetpp.train.precision import check_precision
     from napari_unetpp.train.set_up import make_fit
     from napari_unetpp.train.watch import Watch
 
+    check_precision(request.precision)
     path = checkpoint_path(request.out)
     _check_checkpoint(path, resume=request.resume)
     plan = make_plan(request, log, should_stop)

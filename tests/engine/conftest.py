@@ -81,7 +81,7 @@ def nuclei(data):
     return colour, next(i for i in images if i.ndim == 2 or (i[..., 0] == i[..., 1]).all())
 
 
-def collect(evaluator, image, level=4, *, cache=None, plane=None, dtype="float32", **request):
+def collect(evaluator, image, level=4, *, cache=None, plane=None, dtype=np.float32, **request):
     """Run a prediction to its end: the maps, and all events."""
     store, events = None, []
     for event in predict(evaluator, PredictRequest(image, plane, level, **request), cache):
