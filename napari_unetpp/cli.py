@@ -113,7 +113,6 @@ def run_info(args: argparse.Namespace) -> int:
 
 def run_segment(args: argparse.Namespace) -> int:
     """Segment images, one after the other; a bad one is reported and the rest go on."""
-    from napari_unetpp import api
     from napari_unetpp._segment_command import Options
 
     info = model_list.find_model(args.model)
@@ -131,7 +130,7 @@ def run_segment(args: argparse.Namespace) -> int:
             if args.skip_existing and all(path.exists() for path in output.files):
                 entries.append(_skipped(output))
                 continue
-            model = model or api.load_model(args.model, device=args.device, precision=args.precision)
+            model = model or _loaded(args)
             entries.append(_segment_one(number, plan, model, options, args))
     finally:  # also what was done before Ctrl-C
         if args.json:
@@ -145,6 +144,16 @@ def run_segment(args: argparse.Namespace) -> int:
     if failures:
         say(f"{failures} of {len(plan) + len(found.problems)} failed")
     return 1 if failures else 0
+
+
+def _loaded(args: argparse.Namespace) -> Any:
+    """The model on its device; what there is to know of the device is said once."""
+    from napari_unetpp import api
+
+    model = api.load_model(args.model, device=args.device, precision=args.precision)
+    if model.choice.note:
+        say(f"note: {model.choice.note}")
+    return model
 
 
 def _left_out(results: Sequence[Path]) -> str:
@@ -259,7 +268,7 @@ def run_train(args: argparse.Namespace) -> int:
 
     names = {field.name for field in dataclasses.fields(TrainRequest)}
     given = {name: value for name, value in vars(args).items() if name in names and value is not None}
-    with stopped_by_signals() as should_stop:
+    with stopped_by_signals(say) as should_stop:
         try:
             info = train_model(TrainRequest(**given), say, should_stop)
         except TrainingStopped as stopped:

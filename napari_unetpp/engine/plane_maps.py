@@ -131,11 +131,11 @@ class PlaneMaps:
         return self._valid(out)
 
     def _uncertainty(self) -> Maps:
-        out = np.empty(self.store.shape, np.float32)
-        for band in self._rows(self.store.shape):
-            out[band.slices] = uncertainty(self.store.maps(self.level, band), self.info)
-        whole, plane = Region(0, 0, *self.store.shape), Region(0, 0, *self.shape)
-        return self._valid(Grids(self.store.shape, self.shape).maps(out[None], whole, plane)[0])
+        out = np.empty(self.shape, np.float32)
+        for band in self._bands():
+            doubt = uncertainty(band.maps, self.info)[None]
+            out[band.region.slices] = band.grids.maps(doubt, band.part, band.region)[0]
+        return self._valid(out)
 
     def _labels(self) -> NDArray[np.uint32]:
         numbers, sizes = self._objects()

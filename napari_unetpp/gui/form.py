@@ -180,8 +180,19 @@ class Form(QWidget):
         column.addLayout(self._pickers())
         column.addLayout(self._run_row())
         column.addWidget(self.progress_bar)
-        column.addWidget(self.message_label)
+        column.addWidget(self._message_area())
         return head
+
+    def _message_area(self) -> QScrollArea:
+        """Room for the message: a longer one scrolls, so nothing below it jumps."""
+        area = self.message_area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self.message_label)
+        self.message_label.show_all()
+        area.setFixedHeight(self.message_label.minimumSizeHint().height())
+        return area
 
     def _folds(self) -> QScrollArea:
         """What scrolls."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -112,6 +113,7 @@ class Note(QLabel):
         self.setObjectName(name)
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.RichText)
+        self._grows = False
         self._said: tuple[str, Tone, bool, tuple[tuple[str, str], ...]] | None = None
         self._full = QLabel("<br>".join("x" * lines), self)  # never shown: it is as high as there is room
         self._full.hide()
@@ -143,6 +145,19 @@ class Note(QLabel):
         shown = "<br>".join((*lines, " · ".join(links))) if links else lines[0]
         if shown != self.text():
             self.setText(shown)
+            self._grow()
+
+    def show_all(self) -> None:
+        """Be as high as the text needs, for a place that scrolls."""
+        self._grows = True
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._grow()
+
+    def _grow(self) -> None:
+        if self._grows:
+            self.setMinimumHeight(self.heightForWidth(self.width()))
 
     def heightForWidth(self, width: int) -> int:
         return max(super().heightForWidth(width), self._room())

@@ -42,6 +42,20 @@ KEPT = (
 """What a new layer takes over from the one it replaces."""
 
 
+class ReadOnce:
+    """The pixels of a corrected plane, kept once they are read: they are saved after every few strokes."""
+
+    def __init__(self, plane: LazyPlane) -> None:
+        self.shape = plane.shape
+        self._plane = plane
+        self._known: NDArray[Any] | None = None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if self._known is None:
+            self._known = np.asarray(self._plane)
+        return self._known if dtype is None else self._known.astype(dtype)
+
+
 class Sheet:
     """A corrections layer.
 
@@ -71,6 +85,7 @@ class Sheet:
         self.known: dict[PlaneIndex, Sense] = {}
         self.asked: set[PlaneIndex] = set()
         self.cache: dict[PlaneIndex, Drawn | None] = {}
+        self._pixels: dict[PlaneIndex, ReadOnce] = {}
         self._lengths = (0, 0)
 
     def hold(self, index: PlaneIndex, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense) -> None:
@@ -113,13 +128,19 @@ class Sheet:
             key=plane,
             image=self.image,
             name=self._plane_name(index),
-            pixels=LazyPlane(self.source, index, (*labels.shape, *self.source.shape[len(index.point) :])),
+            pixels=self._pixels_of(index, labels.shape),
             labels=labels,
             certain=certain,
             inside=inside_outlines(outlines, (labels.shape[0], labels.shape[1])),
             sense=self.known.get(plane, BARE),
             outlines=outlines,
         )
+
+    def _pixels_of(self, index: PlaneIndex, shape: tuple[int, ...]) -> ReadOnce:
+        if index not in self._pixels:
+            channels = self.source.shape[len(index.point) :]
+            self._pixels[index] = ReadOnce(LazyPlane(self.source, index, (*shape, *channels)))
+        return self._pixels[index]
 
     def write_down(self) -> None:
         """Keep what is known with the layer."""

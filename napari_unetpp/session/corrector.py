@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_unetpp._types import Region
 from napari_unetpp.session import wording
-from napari_unetpp.session.correct_ports import CorrectView, Sheets
+from napari_unetpp.session.correct_ports import Sheets
 from napari_unetpp.session.correcting import (
     IGNORE,
     Ints,
@@ -22,7 +22,7 @@ from napari_unetpp.session.correcting import (
 from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.forgetting import Forgetting
 from napari_unetpp.session.lessons import Drawn, Lesson, Lessons, Mode, Sense
-from napari_unetpp.session.ports import Layers
+from napari_unetpp.session.ports import Layers, View
 from napari_unetpp.session.presenter import Presenter
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Picked, Plane, ShowRequest
@@ -50,7 +50,7 @@ class Corrector:
 
     def __init__(
         self,
-        view: CorrectView,
+        view: View,
         layers: Layers,
         sheets: Sheets,
         state: SessionState,

@@ -72,10 +72,8 @@ def channel_axis(plane: Plane) -> tuple[Step, bool] | None:
     for step in plane.position:
         if step.axis.lower() in CHANNELS and step.count > 1:
             return step, True
-    (step,) = plane.position if len(plane.position) == 1 else (None,)
-    if step is not None and step.axis == UNLABELLED and 1 < step.count <= MOST_CHANNELS:
-        return step, False
-    return None
+    few = [step for step in plane.position if step.axis == UNLABELLED and 1 < step.count <= MOST_CHANNELS]
+    return (few[0], False) if few else None
 
 
 def about_channels(step: Step, *, sure: bool) -> str:

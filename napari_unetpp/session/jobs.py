@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -172,13 +173,17 @@ def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> I
 def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Write the labels and the CSV of the objects; nothing is ever overwritten."""
     from napari_unetpp.files.images import write_labels, write_mask
+    from napari_unetpp.files.pixel_size import PixelSize
+    from napari_unetpp.files.result_files import About
 
     del should_stop  # short, and half a pair of files helps nobody
     write = write_mask if request.kind == "mask" else write_labels
     labels, plane = request.labels, request.plane
+    side = plane.pixel.side
+    about = About(PixelSize(side, side) if side else None)
     try:
         image_path, table_path = objects.free_paths(request.path)
-        write(image_path, labels if request.kind == "labels" else labels > 0)
+        write(image_path, labels if request.kind == "labels" else labels > 0, about=about)
         table = objects.object_table(
             labels,
             np.asarray(plane.data),
@@ -234,7 +239,8 @@ def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[An
         result = workshop.engine.decode(kept, request.model, request.level, request.rule)
         before = workshop.shown(request.plane.key) if request.objects else None
         if before is not None:
-            result = numbering.follow(result, before)
+            with suppress(MemoryError):  # then the objects have numbers of their own
+                result = numbering.follow(result, before)
         kept.decoded[slot] = painting.small_dtype(result)
         workshop.trim()
     kept.decoded.move_to_end(slot)

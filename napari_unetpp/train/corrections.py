@@ -169,11 +169,13 @@ def cropped(plane: LabelledPlane, pixels: float, rng: np.random.Generator) -> La
         for c, n, whole in zip(centre, shape, (height, width), strict=True)
     )
     window = slice(y, y + shape[0]), slice(x, x + shape[1])
-    masks = {
-        name: None if mask is None else mask[window]
-        for name, mask in (("certain", plane.certain), ("ignore", plane.ignore))
-    }
-    return replace(plane, image=plane.image[window], labels=plane.labels[window], **masks)
+    return replace(
+        plane,
+        image=plane.image[window],
+        labels=plane.labels[window],
+        certain=None if plane.certain is None else plane.certain[window],
+        ignore=None if plane.ignore is None else plane.ignore[window],
+    )
 
 
 def narrowed(lesson: Lesson, learned: Bools | None = None, asked: Bools | None = None) -> Lesson:

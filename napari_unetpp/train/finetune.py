@@ -42,7 +42,7 @@ from napari_unetpp.train.validate import recommend_level
 DEFAULT = Recipe()
 REPORT_SECONDS = 1.0
 
-TO_ASK, A_LOOK = 0.15, 0.03
+TO_ASK, A_LOOK = 0.1, 0.03
 """Shares of the time, at most: to ask the parent, and for one of about seven looks."""
 
 NO_BETTER = "No step was better than the model it started from: these are its weights."

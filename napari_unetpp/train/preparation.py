@@ -13,7 +13,7 @@ from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.train.budget import Budget
 from napari_unetpp.train.corrections import Lesson, as_read, cropped, make_lesson, scales_note
 
-FOR_SCALES, FOR_LESSONS = 0.15, 0.2
+FOR_SCALES, FOR_LESSONS = 0.1, 0.1
 """Shares of the time, at most: to find scales, and to make ready what there is to learn from."""
 
 FIRST_PIXELS = 4e6

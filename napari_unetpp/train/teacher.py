@@ -62,14 +62,14 @@ class Teacher:
         self.maps: list[Maps] = []
         self.lessons: list[Lesson] = []
         asked: list[NDArray[np.bool_]] = []
-        budget = MOST if any(_teaches(lesson) for lesson in lessons) else A_LOOK
+        budget: float = MOST if any(_teaches(lesson) for lesson in lessons) else A_LOOK
         budget = min(max(budget, len(lessons) * TILE**2), affordable)
         tile = tile_side(budget / max(1, len(lessons)))
         left = max(budget, tile**2)
         for number, lesson in enumerate(lessons):
             share = left / (len(lessons) - number)
             maps, known = _ask(looker, lesson, tile, share if left >= tile**2 else 0, rng)
-            left -= np.count_nonzero(known)
+            left -= float(np.count_nonzero(known))
             self.maps.append(maps)
             asked.append(known)
             self.lessons.append(narrowed(lesson, asked=known))

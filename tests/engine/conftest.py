@@ -1,8 +1,5 @@
 """An untrained, seeded model with real batch norm statistics, and real images."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -60,11 +57,8 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
-def data():
-    folder = os.environ.get("UNETPP_DATA")
-    if not folder or not Path(folder).is_dir():
-        pytest.skip("UNETPP_DATA does not name the folder of the data sets")
-    return Path(folder)
+def data(data_root):
+    return data_root
 
 
 @pytest.fixture(scope="session")

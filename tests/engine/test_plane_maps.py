@@ -47,6 +47,15 @@ def test_bands_equal_the_whole(monkeypatch):
     np.testing.assert_array_equal(found.probability(), maps[:1])
 
 
+@pytest.mark.parametrize("shape", [(100, 90), (143, 129)])
+def test_uncertainty_by_bands_equals_the_whole(monkeypatch, shape):
+    found = stored(discs((100, 90)), shape)
+    whole = found.uncertainty()
+    monkeypatch.setattr(plane_maps, "BAND", 7)
+    np.testing.assert_array_equal(found.uncertainty(), whole)
+    assert whole.shape == shape and whole.max() > 0.9
+
+
 RULES = {
     "parts": DecodeRule(seeds="distance", min_size=5),
     "peaks": DecodeRule(seeds="distance", seed_threshold=0.2, min_size=5, prominence=0.05),

@@ -87,3 +87,22 @@ def test_one_read_for_clicks(viewer: Any, stack: Counting, open_dock: Any, qtbot
         dock._layers.signals.clicked.emit(dock.controller.state.image, Click(Region(y, 14, y + 1, 15)))
         qtbot.waitUntil(lambda: not dock.correcting.clicks._waiting, timeout=60_000)
     assert len(stack.reads) == 1, "\n----\n".join(stack.reads[1:])
+
+
+def test_one_read_for_all_autosaves(
+    viewer: Any, stack: Counting, open_dock: Any, wait: Any, qtbot: Any
+) -> None:
+    viewer.add_image(stack, name="cells", contrast_limits=(0, 255))
+    dock = open_dock()
+    dock.form.correct.correct_button.click()
+    qtbot.waitUntil(lambda: "cells corrections" in viewer.layers, timeout=60_000)
+    wait(dock)
+    stack.reads.clear()
+    saving = dock.correcting.autosaving
+    for label in (40000, 40001):
+        viewer.layers["cells corrections"].paint((1, 50, 50), label)
+        dock.correcting.corrector.on_mode()  # what follows when the brush has rested
+        dock.correcting.autosave()
+        wanted = dock.correcting.corrector.revision
+        qtbot.waitUntil(lambda wanted=wanted: saving._saved == wanted, timeout=60_000)
+    assert len(stack.reads) == 1, "\n----\n".join(stack.reads[1:])

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unetpp._types import UnetppError, never_stop
+from napari_unetpp._types import Kind, UnetppError, never_stop
+from napari_unetpp.files.pixel_size import read_pixel_size
 from napari_unetpp.session import jobs, objects, wording
-from napari_unetpp.session.values import Plane, SaveRequest, Step
+from napari_unetpp.session.values import PixelSize, Plane, SaveRequest, Step
 
 
 def test_a_table_says_which_plane_it_is_of_and_writes_large_numbers_in_full(tmp_path: Path) -> None:
@@ -52,3 +53,11 @@ def test_a_file_name_that_is_too_long_is_refused_in_words(tmp_path: Path) -> Non
     with pytest.raises(UnetppError, match=r"too long.*choose a shorter one"):
         list(jobs.save(request, never_stop))
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["labels", "mask"])
+def test_the_size_of_the_pixels_goes_into_the_file(kind: Kind, tmp_path: Path) -> None:
+    plane = Plane("key", "image", "cells", np.zeros((4, 4)), pixel=PixelSize(0.25, 0.0625))
+    list(jobs.save(SaveRequest(tmp_path / "a.tif", np.ones((4, 4), np.uint16), kind, plane), never_stop))
+    size = read_pixel_size(tmp_path / "a.tif")
+    assert size is not None and (size.y, size.x) == (0.25, 0.25)

@@ -57,15 +57,16 @@ def read_tiff(path: Path, note: Note, *, stored: bool, series: int | None = None
         page = chosen.keyframe
         if stored and page.compression in LOSSY:
             raise UnetppError(f"{path}: JPEG compression changes label values. Save labels without it.")
-        _check_complete(page)
-        image, axes = _squeezed(chosen)
-        if axes == "SYX":
-            image, axes = np.moveaxis(image, 0, -1), "YXS"
-        if axes not in ("YX", "YXS"):
+        axes, shape = _without_single_axes(chosen)
+        if axes not in ("YX", "YXS", "SYX"):
             raise UnetppError(
-                f"{path} holds a stack (axes {axes}, shape {image.shape}); expected one 2D image, grey or "
+                f"{path} holds a stack (axes {axes}, shape {shape}); expected one 2D image, grey or "
                 "RGB. Save the planes or channels as single images."
             )
+        _check_complete(page)
+        image = chosen.asarray().reshape(shape)
+        if axes == "SYX":
+            image = np.moveaxis(image, 0, -1)
         return _without_extras(path, _colours(path, image, page, note, stored=stored), page, note)
 
 
@@ -116,10 +117,10 @@ def _named(found: Sequence[Any], numbers: Sequence[int]) -> str:
     return ", ".join(names) + (f" and {more} more" if more else "")
 
 
-def _squeezed(series: Any) -> tuple[NDArray[Any], str]:
-    """Pixels and axes of a series, without other axes of length 1 than height and width."""
+def _without_single_axes(series: Any) -> tuple[str, tuple[int, ...]]:
+    """Axes and shape of a series, without axes of length 1 other than height and width."""
     kept = [(a, n) for a, n in zip(series.axes, series.shape, strict=True) if n > 1 or a in "YX"]
-    return series.asarray().reshape([n for _, n in kept]), "".join(axis for axis, _ in kept)
+    return "".join(axis for axis, _ in kept), tuple(size for _, size in kept)
 
 
 def _check_complete(page: Any) -> None:
