@@ -22,21 +22,9 @@ from napari_unetpp._types import Region
 from napari_unetpp.api import load_model
 from napari_unetpp.engine import decode
 from napari_unetpp.engine.collect import predict_maps
+from napari_unetpp.engine.memory import give_back
+from napari_unetpp.volumes.scratch import ScratchArray
 from napari_unetpp.volumes.stitching.stitch import SIDE, Stitched, stitch
-
-
-class OnDisk:
-    """Numbers in a file that is open only while a part is read or written: none of it stays mapped."""
-
-    def __init__(self, path: Path, shape: tuple[int, int]) -> None:
-        self._path, self.shape = path, shape
-        np.memmap(path, np.int32, "w+", shape=shape)
-
-    def __getitem__(self, where: Any) -> np.ndarray:
-        return np.array(np.memmap(self._path, np.int32, "r", shape=self.shape)[where])
-
-    def __setitem__(self, where: Any, numbers: np.ndarray) -> None:
-        np.memmap(self._path, np.int32, "r+", shape=self.shape)[where] = numbers
 
 
 class Repeated:
@@ -70,8 +58,10 @@ def main() -> None:
     info, shape = evaluator.info, (options.side, options.side)
     read = Repeated(predict_maps(mosaic(1536), evaluator, level=1).store.maps(1).copy())
     report: dict[str, Any] = {"side": options.side, "piece": options.piece}
+    give_back()
+    report["gigabytes before"] = round(resident() / 1e9, 3)
     with tempfile.TemporaryDirectory() as folder:
-        numbers = OnDisk(Path(folder) / "numbers", shape)
+        numbers = ScratchArray(Path(folder) / "numbers", shape, np.int32)
         base = resident()
 
         def work() -> Stitched:
@@ -83,7 +73,7 @@ def main() -> None:
         report["pieces"] = {"seconds": round(seconds, 1), "gigabytes": round((peak - base) / 1e9, 3)}
         report["basins"], report["objects"] = len(last.object_of) - 1, len(last.sizes) - 1
         if options.compare:
-            found = last.kept(info.decode.min_size)[numbers[:]]
+            found = last.kept(info.decode.min_size)[numbers[:, :]]
             base = resident()
             expected, seconds, peak = watched(lambda: decode.labels(read(Region(0, 0, *shape)), info))
             report["whole"] = {"seconds": round(seconds, 1), "gigabytes": round((peak - base) / 1e9, 3)}

@@ -52,12 +52,12 @@ def rough(seed, steps=None, shape=(70, 83)):
     return maps if steps is None else np.round(maps * steps).astype(np.float32) / np.float32(steps)
 
 
-@pytest.mark.parametrize("side", [5, 16, 33, 64, 100])
-@pytest.mark.parametrize("steps", [None, 255, 20, 4, 1])
+@pytest.mark.parametrize("side", [5, 16, 33, 100])
+@pytest.mark.parametrize("steps", [None, 20, 4, 1])
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_rough_landscapes(rule, steps, side):
     info = replace(INFO, decode=replace(rule, min_size=4))
-    for seed in range(3):
+    for seed in range(2):
         maps = rough(seed, steps)
         assert_same_objects(stitched(maps, info, side), decode.labels(maps, info))
 

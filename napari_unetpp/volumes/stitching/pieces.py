@@ -106,21 +106,27 @@ def find_piece(height: Heights, region: NDArray[np.bool_], seen: Region, core: R
     image.ravel()[pixels.in_core] = own + 1
     known = plateaus.rises < end.size
     at = np.where(known, plateaus.rises, 0)
+    sides, passes = _meetings(pixels, number)
+    seam, beyond, across = _crossings(pixels)
     return Piece(
-        core,
-        image,
-        np.bincount(own, minlength=found.size),
-        pixels.place[found],
-        pixels.grid.height[found],
-        ~pixels.inside[found],
-        number[plateaus.first],
-        np.where(known, pixels.place[at], NOWHERE),
-        np.where(known, number[at], 0),
-        number[plateaus.level],
-        pixels.place[plateaus.beyond],
-        *_meetings(pixels, number),
-        number[pixels.edge],
-        pixels.place[pixels.edge],
+        core=core,
+        numbers=image,
+        pixels=np.bincount(own, minlength=found.size),
+        place=pixels.place[found],
+        height=pixels.grid.height[found],
+        leaves=~pixels.inside[found],
+        plateaus=number[plateaus.first],
+        rises_at=np.where(known, pixels.place[at], NOWHERE),
+        rises_to=np.where(known, number[at], 0),
+        level_number=number[plateaus.level],
+        level_place=pixels.place[plateaus.beyond],
+        sides=sides,
+        passes=passes,
+        seam_number=number[seam],
+        seam_place=pixels.place[beyond],
+        seam_pass=across,
+        edge_number=number[pixels.edge],
+        edge_place=pixels.place[pixels.edge],
     )
 
 
@@ -152,7 +158,7 @@ class _Plateaus:
     list if it does not. `level`, `beyond`: pairs of pixels on both sides of a seam that are one plateau.
     """
 
-    first: NDArray[np.intp]
+    first: Numbers
     rises: Numbers
     level: NDArray[np.intp]
     beyond: NDArray[np.intp]
@@ -161,28 +167,24 @@ class _Plateaus:
 def _ways(pixels: _Pixels) -> tuple[Numbers, _Plateaus]:
     """Where each pixel goes: of those outside the core, and of plateaus that are left open, nowhere."""
     up, one, other = steepest(pixels.grid)
-    stays = up == np.arange(up.size)
+    count = up.size
+    stays = up == np.arange(count)
+    top = stays & pixels.inside
+    plateau = _plateaus(one, other, top)
+    tops = np.flatnonzero(top).astype(np.int32)
+    first = np.full(count, count, np.int32)
+    np.minimum.at(first, plateau[tops], tops)
+    here, there = np.concatenate([one, other]), np.concatenate([other, one])
+    rising = top[here] & ~stays[there]
+    rises = np.full(count, count, np.int32)
+    np.minimum.at(rises, plateau[here[rising]], there[rising].astype(np.int32))
+    crossing = top[here] & stays[there] & ~pixels.inside[there]
+    reaching = np.unique(plateau[here[crossing]])
+    goes_to = np.where(rises < count, rises, first)
+    goes_to[reaching] = first[reaching]
+    up[tops] = goes_to[plateau[tops]]
     up[~pixels.inside] = np.flatnonzero(~pixels.inside)
-    plateau = _plateaus(one, other, stays & pixels.inside)
-    rises = np.full(up.size, up.size, np.int32)
-    first = np.full(up.size, up.size, np.int32)
-    top = np.flatnonzero(stays & pixels.inside)
-    np.minimum.at(first, plateau[top], top.astype(np.int32))
-    level, beyond = [], []
-    for here, there in ((one, other), (other, one)):
-        here_stays = stays[here] & pixels.inside[here]
-        leaves = here_stays & ~stays[there]
-        np.minimum.at(rises, plateau[here[leaves]], there[leaves].astype(np.int32))
-        crosses = here_stays & stays[there] & ~pixels.inside[there]
-        level.append(here[crosses])
-        beyond.append(there[crosses])
-    level_, beyond_ = np.concatenate(level), np.concatenate(beyond)
-    reaching = np.unique(plateau[level_])
-    is_open = np.zeros(up.size, np.bool_)
-    is_open[reaching] = True
-    goes_to = np.where(is_open | (rises == up.size), first, rises)
-    up[top] = goes_to[plateau[top]]
-    return up, _Plateaus(first[reaching].astype(np.intp), rises[reaching], level_, beyond_)
+    return up, _Plateaus(first[reaching], rises[reaching], here[crossing], there[crossing])
 
 
 def _plateaus(one: NDArray[Any], other: NDArray[Any], top: NDArray[np.bool_]) -> Numbers:
@@ -195,24 +197,26 @@ def _plateaus(one: NDArray[Any], other: NDArray[Any], top: NDArray[np.bool_]) ->
     return plateau
 
 
-def _meetings(
-    pixels: _Pixels, number: Numbers
-) -> tuple[NDArray[np.int32], Heights, Numbers, Places, Heights]:
-    """Where numbers meet within the core, and where they meet a pixel that comes later in another piece."""
-    height, inside = pixels.grid.height, pixels.inside
-    sides, passes, numbers, places, across = [], [], [], [], []
-    for one, other in pixels.grid.pairs():  # `one` comes first in reading order
-        lower = np.minimum(height[one], height[other])
-        meet = inside[one] & inside[other] & (number[one] != number[other])
-        sides.append(np.sort(np.stack([number[one[meet]], number[other[meet]]], axis=1), axis=1))
-        passes.append(lower[meet])
-        seam = inside[one] & ~inside[other]
-        numbers.append(number[one[seam]])
-        places.append(pixels.place[other[seam]])
-        across.append(lower[seam])
-    return (
-        *highest(np.concatenate(sides), np.concatenate(passes)),
-        np.concatenate(numbers),
-        np.concatenate(places),
-        np.concatenate(across),
-    )
+def _meetings(pixels: _Pixels, number: Numbers) -> tuple[NDArray[np.int32], Heights]:
+    """Numbers that meet within the core, and the highest point at which they do."""
+    sides, passes = [], []
+    for one, other in pixels.grid.pairs():
+        meet = pixels.inside[one] & pixels.inside[other] & (number[one] != number[other])
+        one, other = one[meet], other[meet]
+        sides.append(np.sort(np.stack([number[one], number[other]], axis=1), axis=1))
+        passes.append(np.minimum(pixels.grid.height[one], pixels.grid.height[other]))
+    return highest(np.concatenate(sides), np.concatenate(passes))
+
+
+def _crossings(pixels: _Pixels) -> tuple[NDArray[np.intp], NDArray[np.intp], Heights]:
+    """Neighbours of which the first in reading order is in the core and the other is not; the pass between.
+
+    The piece of the other one leaves this pair out, so that each is counted once.
+    """
+    first, second, passes = [], [], []
+    for one, other in pixels.grid.pairs():
+        across = pixels.inside[one] & ~pixels.inside[other]
+        first.append(one[across])
+        second.append(other[across].astype(np.intp))
+        passes.append(np.minimum(pixels.grid.height[one[across]], pixels.grid.height[other[across]]))
+    return np.concatenate(first), np.concatenate(second), np.concatenate(passes)
