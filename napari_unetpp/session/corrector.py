@@ -245,6 +245,7 @@ class Corrector:
         if wanted is not None and wanted[0] == plane.key:
             self._put(shown)
             self._begin(plane, wanted[1])
+            self.view.open_correct()  # the fold Input may have opened above it
         elif self.sheets.has(plane.image):
             self._put(shown)
 
