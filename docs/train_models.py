@@ -27,11 +27,11 @@ from pathlib import Path
 
 from napari_unetpp._arguments import DEVICES, model_path, positive
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.card_text import card_text
+from napari_unetpp.files.models.card_text import card_text
 from napari_unetpp.net.baselines import BASELINES
-from napari_unetpp.train.request import TrainRequest
-from napari_unetpp.train.run import train_model
-from napari_unetpp.train.stopping_signals import stopped_by_signals
+from napari_unetpp.train.scratch.request import TrainRequest
+from napari_unetpp.train.scratch.run import train_model
+from napari_unetpp.train.scratch.stopping_signals import stopped_by_signals
 
 NUCLEI = (
     "2018 Data Science Bowl, stage 1, fixed (BBBC038v1), CC0; Caicedo et al., Nature Methods 2019",

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
-from napari_unetpp.files import card_text, images
-from napari_unetpp.files.folders import read_label
-from napari_unetpp.files.outputs import Output
-from napari_unetpp.files.pixel_size import PixelSize, read_pixel_size
-from napari_unetpp.files.result_files import About
-from napari_unetpp.session import objects
+from napari_unetpp.files.images import images
+from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
+from napari_unetpp.files.labels.folders import read_label
+from napari_unetpp.files.models import card_text
+from napari_unetpp.files.results.outputs import Output
+from napari_unetpp.files.results.result_files import About
+from napari_unetpp.session.display import object_table
 
 if TYPE_CHECKING:
+    from napari_unetpp.engine.decode.plane_maps import PlaneMaps
     from napari_unetpp.engine.evaluator import Evaluator
-    from napari_unetpp.engine.plane_maps import PlaneMaps
 
 WRITERS = {"labels": images.write_labels, "mask": images.write_mask, "probability": images.write_probability}
 
@@ -83,12 +84,14 @@ def segment_file(
     if output.table is not None:
         write_table(output, image, result, size, overwrite=options.overwrite)
     seconds = time.perf_counter() - start
-    areas = objects.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
+    areas = (
+        object_table.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
+    )
     entry = {
         "input": str(output.source),
         "outputs": [str(path) for path in output.files],
         "objects": None if areas is None else int(areas.size),
-        "median_diameter_px": None if areas is None else objects.median_diameter(areas),
+        "median_diameter_px": None if areas is None else object_table.median_diameter(areas),
         **{key: facts[key] for key in ("level", "scale", "scale_reason", "range", "precision")},
         "seconds": round(seconds, 3),
         "notes": [*told, *found.notes],
@@ -123,8 +126,8 @@ def write_table(
 ) -> None:
     """Write the CSV that the dock saves: one row an object, in px and, where their size is known, um2."""
     assert output.table is not None
-    table = objects.object_table(labels, image, pixel_area=None if size is None else size.area)
-    objects.write_csv(output.table, table, overwrite=overwrite)
+    table = object_table.object_table(labels, image, pixel_area=None if size is None else size.area)
+    object_table.write_csv(output.table, table, overwrite=overwrite)
 
 
 def _facts(found: PlaneMaps, model: Evaluator) -> dict[str, Any]:

@@ -23,7 +23,7 @@ ShouldStop = Callable[[], bool]
 
 LEVELS = (1, 2, 3, 4)
 AUTO = 5
-"""Where a level is asked for: every square of the plane as deep as it needs (see `engine.early_exit`)."""
+"""Where a level is asked for: every square as deep as it needs (see `engine.auto.early_exit`)."""
 
 DEFAULT_WIDTHS = (32, 64, 128, 256, 512)
 
@@ -112,7 +112,7 @@ class NetConfig:
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """How the range of intensities is measured, once per image (see `engine.normalise`).
+    """How the range of intensities is measured, once per image (see `engine.input.normalise`).
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class Normalisation:
 
 @dataclass(frozen=True, slots=True)
 class ScaleSearch:
-    """How the scale of an image is found whose objects have an unknown size (see `engine.scale_search`).
+    """How the scale of an image with objects of unknown size is found (see `engine.input.scale_search`).
 
     Attributes
     ----------
@@ -183,7 +183,7 @@ class ScaleChoice:
 
 @dataclass(frozen=True, slots=True)
 class DecodeRule:
-    """How maps become labels (see `engine.decode`). Everything is counted on the working grid.
+    """How maps become labels (see `engine.decode.decode`). Everything is counted on the working grid.
 
     Attributes
     ----------
@@ -233,7 +233,7 @@ class ScoreSet:
 
 @dataclass(frozen=True, slots=True)
 class StoppingRule:
-    """When Auto goes no deeper in a square of the working grid (see `engine.early_exit`).
+    """When Auto goes no deeper in a square of the working grid (see `engine.auto.early_exit`).
 
     At level d, `doubt[d - 1]` times the mean uncertainty of the square plus `change[d - 1]` times the share
     of its pixels that changed since level d - 1 is the share of its pixels expected to change on the
@@ -517,7 +517,7 @@ class LabelledPlane:
     background : int or None
         ``sparse``: the label value that stands for background.
     scale : float or None
-        Working grid = input grid times `scale`; None: decided as for segmenting (see `engine.scale`).
+        Working grid = input grid times `scale`; None: decided as for segmenting (see `engine.input.scale`).
     objects : bool
         Whether labels tell objects apart (instance models learn to separate from these only).
     range : (float, float) or None
@@ -602,7 +602,7 @@ class FinetuneDone:
     Attributes
     ----------
     info : ModelInfo
-        Card of the new model (validation = `after`); no file yet: `files.model_file.save_model`.
+        Card of the new model (validation = `after`); no file yet: `files.models.model_file.save_model`.
     tensors : mapping from name to Tensor
         State dict of the best weights so far.
     before, after : ScoreSet or None

@@ -20,7 +20,7 @@ from napari_unetpp._types import (
     Segmentation,
     UnetppError,
 )
-from napari_unetpp.files.model_list import find_model, list_models
+from napari_unetpp.files.models.model_list import find_model, list_models
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.evaluator import Evaluator
@@ -165,9 +165,9 @@ def evaluate(
         deepest level's (None without a stopping rule). ``scales``: the lowest, median and highest scale of
         an image. What is undefined is None.
     """
-    from napari_unetpp.files.folders import read_pairs
+    from napari_unetpp.files.labels.folders import read_pairs
     from napari_unetpp.files.notes import Notes
-    from napari_unetpp.train.evaluation import evaluate_pairs
+    from napari_unetpp.train.choose.evaluation import evaluate_pairs
 
     pairs, notes = read_pairs(folder), Notes()
     evaluator = _loaded(model, device, precision)
@@ -257,9 +257,9 @@ def finetune(
     >>> done.better, done.info.recommended_level  # doctest: +SKIP
     """
     from napari_unetpp.files.notes import Notes
-    from napari_unetpp.train import finetune as learning
-    from napari_unetpp.train import outcome
-    from napari_unetpp.train.corrections import as_meant, read_alike
+    from napari_unetpp.train.finetune import outcome
+    from napari_unetpp.train.finetune import run as learning
+    from napari_unetpp.train.finetune.examples import as_meant, read_alike
 
     count = len(images)
     columns = (labels, certain or [None] * count, ignore or [None] * count)

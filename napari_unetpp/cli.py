@@ -24,10 +24,11 @@ from napari_unetpp._types import (
     UsageError,
 )
 from napari_unetpp.engine.memory import is_out_of_memory
-from napari_unetpp.files import card_text, model_list, outputs
 from napari_unetpp.files.atomic import write_atomically
-from napari_unetpp.files.folders import named_once
-from napari_unetpp.files.model_card import card_to_json
+from napari_unetpp.files.labels.folders import named_once
+from napari_unetpp.files.models import card_text, model_list
+from napari_unetpp.files.models.model_card import card_to_json
+from napari_unetpp.files.results import outputs
 
 DEFAULT_SECONDS = 60.0
 
@@ -202,7 +203,7 @@ def _segment_one(
 
 def _size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
     """Scale, diameter and range as they were given; UsageError before any work where they cannot be used."""
-    from napari_unetpp.engine.scale import check_range, check_size, scale_number
+    from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
 
     check_size(info, scale=scale_number(args.scale), diameter=args.diameter)
     return {"scale": args.scale, "diameter": args.diameter, "range": check_range(args.range)}
@@ -244,7 +245,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 def run_calibrate(args: argparse.Namespace) -> int:
     """Give a model the rule by which Auto stops."""
-    from napari_unetpp.train.calibrate import calibrate_folder
+    from napari_unetpp.train.choose.auto import calibrate_folder
 
     if args.out.exists() and not args.overwrite:
         raise UnetppError(f"{args.out} exists; add --overwrite to replace it, or choose another name.")
@@ -262,9 +263,9 @@ def run_train(args: argparse.Namespace) -> int:
         raise UnetppError(
             f"{args.out} exists already. Choose another --out, or give --resume or --overwrite."
         )
-    from napari_unetpp.train.request import TrainingStopped, TrainRequest
-    from napari_unetpp.train.run import train_model
-    from napari_unetpp.train.stopping_signals import stopped_by_signals
+    from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
+    from napari_unetpp.train.scratch.run import train_model
+    from napari_unetpp.train.scratch.stopping_signals import stopped_by_signals
 
     names = {field.name for field in dataclasses.fields(TrainRequest)}
     given = {name: value for name, value in vars(args).items() if name in names and value is not None}
@@ -280,11 +281,12 @@ def run_train(args: argparse.Namespace) -> int:
 
 def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
-    from napari_unetpp.files.corrections import read_corrections
+    from napari_unetpp.files.labels.corrections import read_corrections
     from napari_unetpp.files.notes import Notes
-    from napari_unetpp.train import outcome, report
-    from napari_unetpp.train.corrections import as_meant, read_alike
-    from napari_unetpp.train.finetune import finetune
+    from napari_unetpp.train import report
+    from napari_unetpp.train.finetune import outcome
+    from napari_unetpp.train.finetune.examples import as_meant, read_alike
+    from napari_unetpp.train.finetune.run import finetune
     from napari_unetpp.train.precision import check_precision
 
     check_precision(args.precision)

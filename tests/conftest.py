@@ -82,7 +82,7 @@ def tiny_info() -> ModelInfo:
 def tiny_model(models_folder: Path, tiny_info: ModelInfo) -> Iterator[ModelInfo]:
     """The model ``tiny`` in the list: untrained weights, all levels, always the same."""
     torch = pytest.importorskip("torch")
-    from napari_unetpp.files.model_file import save_model
+    from napari_unetpp.files.models.model_file import save_model
     from napari_unetpp.net.unetpp import UNetPlusPlus
 
     with torch.random.fork_rng():

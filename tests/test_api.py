@@ -28,10 +28,10 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine.device import DeviceChoice
 from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.files.model_file import save_model
+from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.evaluation import best_level
+from napari_unetpp.train.choose.evaluation import best_level
 
 CONFIG = NetConfig(outputs=2, widths=(4, 4, 6, 6, 8))
 INFO = ModelInfo(
@@ -201,7 +201,7 @@ def test_one_search_for_an_image_that_is_predicted_twice(squares, tmp_path, monk
         searched.append(plane)
         return ScaleChoice(0.5, "found")
 
-    monkeypatch.setattr("napari_unetpp.engine.scale.search_scale", search)
+    monkeypatch.setattr("napari_unetpp.engine.input.scale.search_scale", search)
     row = LevelScores(0.9, 0.8, 0.7, 1000)
     rule = StoppingRule((1.0,) * 3, (0.0, 1.0, 1.0), 0.1, 0.003, 0.5, row)
     folder = write_folder(tmp_path / "set", *squares)

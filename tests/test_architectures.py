@@ -34,20 +34,20 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.benchmark import run_benchmark
+from napari_unetpp.engine.decode.maps import MapStore
+from napari_unetpp.engine.decode.window import predict_window
 from napari_unetpp.engine.device import DeviceChoice
 from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.engine.maps import MapStore
+from napari_unetpp.engine.input.normalise import measure
 from napari_unetpp.engine.node_cache import NodeCache
-from napari_unetpp.engine.normalise import measure
 from napari_unetpp.engine.predict import predict
-from napari_unetpp.engine.window import predict_window
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_file import read_info, read_tensors, save_model
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_label, read_pairs
+from napari_unetpp.files.models.model_file import read_info, read_tensors, save_model
 from napari_unetpp.net import encoder_plan, fused, graph
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.norms import measure_norms
+from napari_unetpp.train.batch_norms import measure_norms
 
 PLENTY = 2**33
 FINE_TUNED = [arch for arch, make in BASELINES.items() if make().arch == "unetpp"]
@@ -302,11 +302,11 @@ def test_fine_tuning_lowers_the_loss(
     arch: str, plane: LabelledPlane, saved: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And gives the weights of the last step, since nothing is held out here."""
-    from napari_unetpp.train.finetune import finetune
-    from napari_unetpp.train.held_out import HeldOut
-    from napari_unetpp.train.recipe import Recipe
+    from napari_unetpp.train.finetune.held_out import HeldOut
+    from napari_unetpp.train.finetune.recipe import Recipe
+    from napari_unetpp.train.finetune.run import finetune
 
-    monkeypatch.setattr("napari_unetpp.train.finetune.hold_out", lambda lessons, rng: HeldOut())
+    monkeypatch.setattr("napari_unetpp.train.finetune.run.hold_out", lambda lessons, rng: HeldOut())
     request = FinetuneRequest(saved(arch), (plane,), seconds=None, steps=10, device="cpu")
     *reports, done = finetune(request, recipe=Recipe(patch=64, batch=2))
     losses = [report.loss for report in reports if isinstance(report, FinetuneProgress)]
@@ -322,7 +322,7 @@ def test_fine_tuning_lowers_the_loss(
 
 @pytest.mark.parametrize("arch", [arch for arch in BASELINES if arch not in FINE_TUNED])
 def test_other_networks_are_not_fine_tuned(arch: str, plane: LabelledPlane, saved: Saved) -> None:
-    from napari_unetpp.train.finetune import finetune
+    from napari_unetpp.train.finetune.run import finetune
 
     with pytest.raises(UnetppError, match="only unetpp models can be fine-tuned"):
         list(finetune(FinetuneRequest(saved(arch), (plane,), seconds=None, steps=1)))

@@ -28,12 +28,12 @@ from napari_unetpp._types import (
     SamplingRule,
     UnetppError,
 )
-from napari_unetpp.engine.sampling import resample
-from napari_unetpp.files import model_list
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_file import read_tensors, save_model
-from napari_unetpp.files.model_list import models_folder
+from napari_unetpp.engine.input.sampling import resample
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_label, read_pairs
+from napari_unetpp.files.models import model_list
+from napari_unetpp.files.models.model_file import read_tensors, save_model
+from napari_unetpp.files.models.model_list import models_folder
 from napari_unetpp.net import graph
 
 ROOT = Path(__file__).parents[1]
@@ -395,8 +395,8 @@ def test_benchmark_measures_every_level(
 
 
 def test_train_hands_everything_on(run: Run, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelInfo) -> None:
-    from napari_unetpp.train import run as training
-    from napari_unetpp.train.request import TrainRequest
+    from napari_unetpp.train.scratch import run as training
+    from napari_unetpp.train.scratch.request import TrainRequest
 
     seen: list[TrainRequest] = []
 
@@ -490,7 +490,7 @@ def test_finetune_gives_the_weights_of_the_button(
     """What "Save corrections" writes, learned from on the command line and by the dock's trainer."""
     import torch
 
-    from napari_unetpp.session.trainer import TorchTrainer
+    from napari_unetpp.session.correct.trainer import TorchTrainer
 
     pair = read_pairs(data_root / "cells_phase" / "train")[0]
     window = (slice(300, 492), slice(300, 492))

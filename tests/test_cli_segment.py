@@ -14,8 +14,8 @@ from PIL import Image
 
 from napari_unetpp import _segment_command, api, cli
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.files.model_list import SHIPPED
-from napari_unetpp.files.pixel_size import read_pixel_size
+from napari_unetpp.files.images.pixel_size import read_pixel_size
+from napari_unetpp.files.models.model_list import SHIPPED
 
 Run = Callable[..., tuple[int, str, str]]
 SAMPLE = SHIPPED.parent / "samples" / "dense_fluorescence.png"

@@ -14,11 +14,11 @@ import tifffile
 pytest.importorskip("monai")
 
 from napari_unetpp._types import NetConfig
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_file import read_info
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_label, read_pairs
+from napari_unetpp.files.models.model_file import read_info
 from napari_unetpp.net.baselines import BASELINES
-from napari_unetpp.train import set_up
+from napari_unetpp.train.scratch import set_up
 
 SETS = ("nuclei_dsb2018", "nuclei_tissue", "nuclei_colon", "nuclei_he")
 

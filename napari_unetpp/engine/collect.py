@@ -22,12 +22,12 @@ from napari_unetpp._types import (
     UnetppError,
     never_stop,
 )
+from napari_unetpp.engine.decode.maps import MapStore
+from napari_unetpp.engine.decode.plane_maps import PlaneMaps
 from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.engine.maps import MapStore
-from napari_unetpp.engine.normalise import NormStats, clean_plane, measure, range_notes
-from napari_unetpp.engine.plane_maps import PlaneMaps
+from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, range_notes
+from napari_unetpp.engine.input.scale import check_range, decide_scale, scale_number
 from napari_unetpp.engine.predict import predict
-from napari_unetpp.engine.scale import check_range, decide_scale, scale_number
 
 Auto = Literal["auto"]
 
@@ -63,7 +63,7 @@ def predict_maps(
         "auto": each square as deep as it needs, or the recommended level of a model that has no rule for
         that.
     scale, diameter, pixel_size
-        What is known of the size of things (see `engine.scale.decide_scale`); "auto": nobody gives a scale.
+        What is known of the size of things (see `engine.input.scale.decide_scale`); "auto": nobody says.
     range : (float, float), optional
         Intensities that become 0 and 1; None: measured.
     all_levels : bool

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo, Node, Region, ShouldStop, never_stop
-from napari_unetpp.engine.decode import activate
+from napari_unetpp.engine.auto.early_exit import Sheet
+from napari_unetpp.engine.auto.patchwork import Patchwork, channels, cut, paste
+from napari_unetpp.engine.decode.decode import activate
 from napari_unetpp.engine.device import DeviceChoice, choose_device, prepare
-from napari_unetpp.engine.early_exit import Sheet
-from napari_unetpp.engine.patchwork import Patchwork, channels, cut, paste
-from napari_unetpp.files.model_file import read_tensors
+from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from napari_unetpp._types import Node, Normalisation, Region
-from napari_unetpp.engine.normalise import NormStats
+from napari_unetpp.engine.input.normalise import NormStats
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -30,11 +30,11 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.auto import AutoTile, Deepened
+from napari_unetpp.engine.auto.evaluate import AutoTile, Deepened
 from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.input.normalise import NormStats, measure
+from napari_unetpp.engine.input.plane import PlaneReader
 from napari_unetpp.engine.node_cache import NodeCache, TileKey
-from napari_unetpp.engine.normalise import NormStats, measure
-from napari_unetpp.engine.plane import PlaneReader
 from napari_unetpp.net import graph
 
 if TYPE_CHECKING:

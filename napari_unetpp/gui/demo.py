@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.model_list import list_models
-from napari_unetpp.session.wording import NO_MODEL
+from napari_unetpp.files.models.model_list import list_models
+from napari_unetpp.session.messages import NO_MODEL
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_unetpp.gui.dock import UnetppDock
+    from napari_unetpp.gui.dock.dock import UnetppDock
 
 PATIENCE = 600.0
 """Seconds that one level may take."""
@@ -35,7 +35,7 @@ def run_demo(out: Path | None = None) -> None:
     """
     import napari
 
-    from napari_unetpp.gui.dock import UnetppDock
+    from napari_unetpp.gui.dock.dock import UnetppDock
     from napari_unetpp.gui.samples import dense_fluorescence
 
     if not list_models():

@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.session import speed, wording
-from napari_unetpp.session.costs import Costs
-from napari_unetpp.session.cycle import Cycle
-from napari_unetpp.session.depths import Depths
-from napari_unetpp.session.doubts import Doubts
-from napari_unetpp.session.following import Following, Wishes
+from napari_unetpp.session import messages
+from napari_unetpp.session.display import level_costs
+from napari_unetpp.session.display.depth_overlay import Depths
+from napari_unetpp.session.display.measured_speed import Costs
+from napari_unetpp.session.display.playback import Following, Wishes
+from napari_unetpp.session.display.readout import Presenter
+from napari_unetpp.session.display.uncertainty_overlay import Doubts
 from napari_unetpp.session.ports import Layers, Runner, View
-from napari_unetpp.session.presenter import Presenter
-from napari_unetpp.session.resolve import range_of, show_request
-from napari_unetpp.session.sizing import Sizing
+from napari_unetpp.session.segment.cache import Workshop
+from napari_unetpp.session.segment.resolve import range_of, show_request
+from napari_unetpp.session.segment.runs import Cycle
+from napari_unetpp.session.segment.size_circle import Sizing
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import (
     Contrast,
@@ -40,7 +42,6 @@ from napari_unetpp.session.values import (
     WarmRequest,
     model_key,
 )
-from napari_unetpp.session.workshop import Workshop
 
 DEFAULTS = Settings()
 RULE = ("kind", "threshold", "min_size", "split")
@@ -122,7 +123,7 @@ class Controller:
         """Fill the pickers and let the worker get ready."""
         self._connect()
         self.view.set_live(self.state.live)
-        self.view.set_devices(wording.devices(("cpu",), None), self.state.device, "")
+        self.view.set_devices(messages.devices(("cpu",), None), self.state.device, "")
         with self.telling():
             for model in self._list_models():
                 # A copy has the key of what it was copied from. The first stays: shipped ones come first.
@@ -132,7 +133,7 @@ class Controller:
         if self._models:
             self.state.model = next(iter(self._models))
         else:
-            self.view.set_message(wording.NO_MODEL, "error")
+            self.view.set_message(messages.NO_MODEL, "error")
 
     def close(self) -> None:
         """Stop the worker and let go of the layers."""
@@ -195,7 +196,7 @@ class Controller:
         """Errors meant for the user go to the message line."""
         try:
             yield
-        except wording.Advice as advice:
+        except messages.Advice as advice:
             self.view.set_message(str(advice), "info")
         except UnetppError as error:
             self.view.set_message(str(error), "error")
@@ -226,8 +227,8 @@ class Controller:
             labels = self.corrected(plane)
             labels = self.layers.result(plane) if labels is None else labels
             if labels is None or self.busy:
-                raise wording.Advice("There is no finished result for this image yet: press Segment first.")
-            path = self.view.ask_path(wording.file_suggestion(plane, self.state.kind))
+                raise messages.Advice("There is no finished result for this image yet: press Segment first.")
+            path = self.view.ask_path(messages.file_suggestion(plane, self.state.kind))
             if path is not None:
                 self.cycle.save(SaveRequest(path, labels, self.state.kind, plane))
 
@@ -266,7 +267,7 @@ class Controller:
             return
         self._forget()
         self.state.threshold, self.state.min_size, self.state.scale = model.decode.threshold, None, None
-        levels = speed.levels_of(model)
+        levels = level_costs.levels_of(model)
         wanted = self.settings.default_level
         self.state.level = wanted if wanted in levels else model.recommended_level
         self.view.set_models(list(self._models.values()), self.state.model)
@@ -284,7 +285,7 @@ class Controller:
 
     def _on_level(self, level: int) -> None:
         if self.model is not None:
-            self.view.set_levels(speed.levels_of(self.model), level)
+            self.view.set_levels(level_costs.levels_of(self.model), level)
             self.presenter.tell_costs(self.model)
             self._on_intent()
 
@@ -348,7 +349,7 @@ class Controller:
                 self.cycle.show(wanted)
             else:
                 point = self.costs.point(model, self.state.device, self.state.level)
-                self.cycle.remark(wording.not_computed(point, level_is=computed))
+                self.cycle.remark(messages.not_computed(point, level_is=computed))
 
     # ------------------------------------------------------ the outside changed
 
@@ -364,7 +365,7 @@ class Controller:
         last = self.cycle.running or self.cycle.shown
         if last is not None and last.plane.image == image:
             self._forget()
-            self.view.set_message(wording.REMOVED)
+            self.view.set_message(messages.REMOVED)
 
     def _on_limits(self, image: Hashable) -> None:
         """The contrast limits of an image were changed."""
@@ -389,7 +390,7 @@ class Controller:
 
     def _on_ready(self, event: Ready) -> None:
         if event.wanted == self.state.device:
-            self.view.set_devices(wording.devices(event.devices, event), self.state.device, event.note)
+            self.view.set_devices(messages.devices(event.devices, event), self.state.device, event.note)
             self._invite()
 
     def _on_idle(self) -> None:
@@ -407,14 +408,14 @@ class Controller:
 
     def _request(self, plane: Plane) -> ShowRequest:
         if self.model is None:
-            raise UnetppError(wording.NO_MODEL)
+            raise UnetppError(messages.NO_MODEL)
         return show_request(self.state, plane, self.model, self.scales)
 
     def _invite(self) -> None:
         """Say what comes next, once the worker is ready and as long as nothing is shown."""
         if self.cycle.is_ready and self.cycle.running is None and self.cycle.shown is None:
-            waiting = wording.NO_IMAGE if self.state.image is None else ""
-            told, offers = self.presenter.channels() or (wording.READY, [])
+            waiting = messages.NO_IMAGE if self.state.image is None else ""
+            told, offers = self.presenter.channels() or (messages.READY, [])
             self.view.set_message(told if self.presenter.shown is not None else waiting, "info", offers)
 
     def _describe(self) -> None:

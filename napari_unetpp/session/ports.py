@@ -22,11 +22,11 @@ from napari_unetpp._types import (
     ShouldStop,
     Spot,
 )
-from napari_unetpp.engine.normalise import NormStats
-from napari_unetpp.session.correct_ports import CorrectSignals, CorrectView
-from napari_unetpp.session.image_words import ScaleShown
-from napari_unetpp.session.kept import Kept, Maps
-from napari_unetpp.session.speed import ChartPoint
+from napari_unetpp.engine.input.normalise import NormStats
+from napari_unetpp.session.correct.ports import CorrectSignals, CorrectView
+from napari_unetpp.session.display.image_description import ScaleShown
+from napari_unetpp.session.display.level_costs import ChartPoint
+from napari_unetpp.session.segment.plane_result import Kept, Maps
 from napari_unetpp.session.values import (
     Contrast,
     Event,
@@ -201,7 +201,7 @@ class Runner(Protocol):
 
 
 class Engine(Protocol):
-    """What the jobs call; the real one imports torch on first use (`session.engine`)."""
+    """What the jobs call; the real one imports torch on first use (`session.segment.engine`)."""
 
     def load(self, model: ModelInfo, device: str) -> Any: ...
     def devices(self) -> tuple[str, ...]: ...

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.files.model_file import read_tensors
+from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.norms import norms
+from napari_unetpp.train.batch_norms import norms
 
 RARE = 20.0
 """A class that is added begins this many times less likely than the background."""

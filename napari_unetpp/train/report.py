@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from napari_unetpp._types import FinetuneDone, FinetuneProgress, LevelScores, ScoreSet
-from napari_unetpp.files.card_text import number, table
-from napari_unetpp.train.judge import judge, judge_levels
+from napari_unetpp.files.models.card_text import number, table
+from napari_unetpp.train.choose.judge import judge, judge_levels
 
 COLUMNS = ("level", "dice before", "after", "ap50 before", "after", "", "")
 

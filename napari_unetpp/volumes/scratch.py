@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.engine.maps import KEPT
+from napari_unetpp.engine.decode.maps import KEPT
 
 Rectangle = tuple[slice, slice]
 
@@ -62,7 +62,7 @@ class ScratchArray:
 
 
 class MapFile:
-    """Maps of a plane in a file, as exact as `engine.maps.MapStore` keeps them in memory.
+    """Maps of a plane in a file, as exact as `engine.decode.maps.MapStore` keeps them in memory.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Normalisation, Region
-from napari_unetpp.engine.normalise import DEFAULT_RULE, NormStats, clean_plane, measure
+from napari_unetpp.engine.input.normalise import DEFAULT_RULE, NormStats, clean_plane, measure
 from napari_unetpp.volumes.planes import read_plane
 from napari_unetpp.volumes.selection import Selection
 
@@ -32,7 +32,7 @@ def series_range(array: Any, selection: Selection, rule: Normalisation = DEFAULT
     """One range of intensities for all planes, from a sample of them.
 
     What is read is bounded: at most `SAMPLED_PLANES` planes, and of large ones at most `PARTS` by `PARTS`
-    parts. A single small plane gives what `engine.normalise.measure` gives for it.
+    parts. A single small plane gives what `engine.input.normalise.measure` gives for it.
     """
     return measure(_sample(array, selection), rule)
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from napari_unetpp._types import Region, ScaleChoice
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_list import find_model
-from napari_unetpp.session import jobs
-from napari_unetpp.session.engine import TorchEngine
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.models.model_list import find_model
+from napari_unetpp.session.segment import work
+from napari_unetpp.session.segment.cache import Workshop
+from napari_unetpp.session.segment.engine import TorchEngine
 from napari_unetpp.session.values import Click, Picked, PickRequest, Plane, Rule
-from napari_unetpp.session.workshop import Workshop
 
 SAMPLE = Path(__file__).parents[2] / "napari_unetpp" / "samples" / "dense_fluorescence.png"
 
@@ -45,7 +45,7 @@ def main() -> None:
         y, x = (int(at) for at in bright[rng.integers(len(bright))])
         click = Click(Region(y, x, y + 1, x + 1))
         request = PickRequest(plane, model, "auto", level, rule, ScaleChoice(1.0, "given"), None, click)
-        (event,) = jobs.pick(workshop, request, lambda: False)
+        (event,) = work.pick(workshop, request, lambda: False)
         assert isinstance(event, Picked)
         return event.seconds
 

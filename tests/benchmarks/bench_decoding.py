@@ -1,11 +1,11 @@
 """Objects from basins against a watershed by flooding: time, quality, and how straight borders are.
 
 ``python tests/benchmarks/bench_decoding.py FOLDER --model nuclei [--held-out] [--level 4]`` segments every
-image and gives its objects three ways from the same maps: by `engine.basins`, and by scikit-image's watershed
-from the summits of the same objects, with eight and with four neighbours. Printed: AP50, borders between
-touching objects that run straight along an axis for 8 px or more, the pixels that are equal to the first way,
-and the seconds. Those of basins include finding the seeds; flooding is given them, and the time that
-reconstruction takes to find them (Soille 2004, section 6.3.4; scikit-image) is a row of its own.
+image and gives its objects three ways from the same maps: by `engine.decode.basins`, and by scikit-image's
+watershed from the summits of the same objects, with eight and with four neighbours. Printed: AP50, borders
+between touching objects that run straight along an axis for 8 px or more, the pixels that are equal to the
+first way, and the seconds. Those of basins include finding the seeds; flooding is given them, and the time
+that reconstruction takes to find them (Soille 2004, section 6.3.4; scikit-image) is a row of its own.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from skimage.morphology import reconstruction
 from skimage.segmentation import watershed
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.engine import decode
-from napari_unetpp.engine.basins import find_basins
 from napari_unetpp.engine.collect import predict_maps
+from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode.basins import find_basins
 from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.files.card_text import number, table
-from napari_unetpp.files.folders import Pair, read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_list import find_model
-from napari_unetpp.train.data_sets import HELD_OUT, SPLIT_SEED
-from napari_unetpp.train.labels import read_truth
-from napari_unetpp.train.samples import hold_out, load_sample
-from napari_unetpp.train.scores import Matches, match_objects
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
+from napari_unetpp.files.models.card_text import number, table
+from napari_unetpp.files.models.model_list import find_model
+from napari_unetpp.train.choose.scores import Matches, match_objects
+from napari_unetpp.train.data.data_sets import HELD_OUT, SPLIT_SEED
+from napari_unetpp.train.data.labels import read_truth
+from napari_unetpp.train.data.samples import hold_out, load_sample
 
 STRAIGHT = 8
 """A border counts from so many px on."""

@@ -89,7 +89,7 @@ def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, obj
     import napari
     from qtpy.QtWidgets import QApplication
 
-    from napari_unetpp.gui.dock import UnetppDock
+    from napari_unetpp.gui.dock.dock import UnetppDock
 
     app = QApplication.instance() or QApplication([])
     rng = np.random.default_rng(0)

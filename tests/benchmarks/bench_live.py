@@ -42,7 +42,7 @@ class Window:
         import napari
         from qtpy.QtWidgets import QApplication
 
-        from napari_unetpp.gui.dock import UnetppDock
+        from napari_unetpp.gui.dock.dock import UnetppDock
 
         self.app = QApplication.instance() or QApplication([])
         self.viewer = napari.Viewer()
@@ -163,7 +163,7 @@ def levels(side: int, repeats: int) -> dict[str, Any]:
 
 def pan(side: int) -> dict[str, float]:
     """An image of `side` x `side` px is segmented at L4; the view goes to the other end of it."""
-    from napari_unetpp.gui.click_tool import camera_of
+    from napari_unetpp.gui.tools.click_tool import camera_of
 
     window = Window(tiled(side), "nuclei")
     camera = camera_of(window.viewer)
@@ -192,11 +192,11 @@ def pan(side: int) -> dict[str, float]:
 def slider(side: int, repeats: int) -> dict[str, Any]:
     """What the engine takes for a computed level, without a window: a mask, and objects found before."""
     from napari_unetpp._types import ScaleChoice
-    from napari_unetpp.files.model_list import find_model
-    from napari_unetpp.session import jobs
-    from napari_unetpp.session.engine import TorchEngine
+    from napari_unetpp.files.models.model_list import find_model
+    from napari_unetpp.session.segment import work
+    from napari_unetpp.session.segment.cache import Workshop
+    from napari_unetpp.session.segment.engine import TorchEngine
     from napari_unetpp.session.values import Plane, Rule, ShowRequest
-    from napari_unetpp.session.workshop import Workshop
 
     workshop, model = Workshop(TorchEngine()), find_model("nuclei")
     plane = Plane("key", "image", "image", tiled(side))
@@ -207,7 +207,7 @@ def slider(side: int, repeats: int) -> dict[str, Any]:
 
         def show(level: int, request: ShowRequest = request) -> float:
             start = time.perf_counter()
-            list(jobs.show(workshop, replace(request, level=level), lambda: False))
+            list(work.show(workshop, replace(request, level=level), lambda: False))
             return 1000 * (time.perf_counter() - start)
 
         for level in (4, 3, 2, 1):

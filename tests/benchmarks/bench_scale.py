@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import ScaleChoice
 from napari_unetpp.api import load_model
-from napari_unetpp.engine import scale_search
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.engine.normalise import clean_plane, measure
-from napari_unetpp.engine.sampling import LARGEST, SMALLEST, resample, resample_labels
-from napari_unetpp.files.folders import Pair, read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.train.scores import Matches, match_objects
+from napari_unetpp.engine.input import scale_search
+from napari_unetpp.engine.input.normalise import clean_plane, measure
+from napari_unetpp.engine.input.sampling import LARGEST, SMALLEST, resample, resample_labels
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
+from napari_unetpp.train.choose.scores import Matches, match_objects
 
 SETS = {"nuclei_dsb2018": 20, "nuclei_tissue": 20, "nuclei_colon": 6, "nuclei_he": 10}
 PYRAMID = (0.25, 0.5, 0.707, 1.0, 1.414)

@@ -20,17 +20,17 @@ import numpy as np
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.collect import predict_maps
+from napari_unetpp.engine.decode.plane_maps import PlaneMaps
 from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.engine.plane_maps import PlaneMaps
-from napari_unetpp.files.card_text import number, table
-from napari_unetpp.files.folders import Pair, read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_list import find_model
-from napari_unetpp.train.by_area import matches_by_area, matches_from
-from napari_unetpp.train.data_sets import HELD_OUT, SPLIT_SEED
-from napari_unetpp.train.labels import Truth, read_truth
-from napari_unetpp.train.samples import hold_out, load_sample
-from napari_unetpp.train.scores import Matches, match_objects
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
+from napari_unetpp.files.models.card_text import number, table
+from napari_unetpp.files.models.model_list import find_model
+from napari_unetpp.train.choose.by_area import matches_by_area, matches_from
+from napari_unetpp.train.choose.scores import Matches, match_objects
+from napari_unetpp.train.data.data_sets import HELD_OUT, SPLIT_SEED
+from napari_unetpp.train.data.labels import Truth, read_truth
+from napari_unetpp.train.data.samples import hold_out, load_sample
 
 SHARES = (0, 1 / 8, 1 / 4, 1 / 2, 1, 2, np.inf)
 """Edges of the ranges of area, as shares of the median."""

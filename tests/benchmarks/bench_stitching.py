@@ -20,8 +20,8 @@ from bench_memory import mosaic, resident, watched
 
 from napari_unetpp._types import Region
 from napari_unetpp.api import load_model
-from napari_unetpp.engine import decode
 from napari_unetpp.engine.collect import predict_maps
+from napari_unetpp.engine.decode import decode
 from napari_unetpp.engine.memory import give_back
 from napari_unetpp.volumes.scratch import ScratchArray
 from napari_unetpp.volumes.stitching.stitch import SIDE, Stitched, stitch

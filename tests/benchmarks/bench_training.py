@@ -24,12 +24,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import find_data
 
 from napari_unetpp._types import ModelInfo, NetConfig
-from napari_unetpp.files.folders import read_pairs
+from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.data.patches import PatchSource, variation_of
-from napari_unetpp.train.fit import Fit, FitOptions
-from napari_unetpp.train.samples import Sample, load_sample
+from napari_unetpp.train.data.samples import Sample, load_sample
+from napari_unetpp.train.scratch.loop import Fit, FitOptions
 
 OUTPUTS = ("foreground", "edge_distance")
 CONFIG = NetConfig(outputs=len(OUTPUTS))

@@ -30,17 +30,17 @@ from skimage.segmentation import find_boundaries
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo, NetConfig, Normalisation, SamplingRule
-from napari_unetpp.files.folders import read_pairs
+from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import loss as losses
+from napari_unetpp.train.batch_norms import measure_norms
+from napari_unetpp.train.choose.head_shifts import choose_shifts, shift_maps
+from napari_unetpp.train.choose.levels import choose_decode, mean_dice, pooled_ap50, predict_samples
+from napari_unetpp.train.choose.model_size import at_model_size
 from napari_unetpp.train.data import targets
 from napari_unetpp.train.data.patches import PatchSource, variation_of
-from napari_unetpp.train.even_levels import choose_shifts, shift_maps
-from napari_unetpp.train.fit import Fit, FitOptions
-from napari_unetpp.train.model_size import at_model_size
-from napari_unetpp.train.norms import measure_norms
-from napari_unetpp.train.samples import Sample, hold_out, load_sample
-from napari_unetpp.train.validate import choose_decode, mean_dice, pooled_ap50, predict_samples
+from napari_unetpp.train.data.samples import Sample, hold_out, load_sample
+from napari_unetpp.train.scratch.loop import Fit, FitOptions
 
 SETS = ("nuclei_dsb2018", "nuclei_tissue", "nuclei_colon", "nuclei_he")
 SHARES = (4, 2, 1, 1)

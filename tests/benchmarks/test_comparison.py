@@ -126,7 +126,7 @@ def test_a_nucleus_numbered_255_is_foreground(data_root, tmp_path):
     from comparison.one_run import _read
     from skimage.io import imsave
 
-    from napari_unetpp.files.folders import read_pairs
+    from napari_unetpp.files.labels.folders import read_pairs
 
     source = read_pairs(data_root / "nuclei_dsb2018" / "test")[0]
     labels = imread(source.label).astype(np.uint16)

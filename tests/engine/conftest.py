@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, PredictRequest, PredictStarted, TileDone
+from napari_unetpp.engine.decode.maps import MapStore
 from napari_unetpp.engine.device import DeviceChoice
 from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.engine.maps import MapStore
 from napari_unetpp.engine.predict import predict
-from napari_unetpp.files.images import read_image
+from napari_unetpp.files.images.images import read_image
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.norms import norms
+from napari_unetpp.train.batch_norms import norms
 
 WIDTHS = (8, 16, 32, 64, 128)
 FLOAT32 = DeviceChoice("cpu", "float32")

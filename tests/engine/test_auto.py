@@ -16,14 +16,15 @@ from napari_unetpp._types import (
     UnetppError,
 )
 from napari_unetpp.api import load_model, segment
-from napari_unetpp.engine import early_exit, tiles
+from napari_unetpp.engine import tiles
+from napari_unetpp.engine.auto import early_exit
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.engine.predict import predict
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_file import read_tensors
-from napari_unetpp.files.model_list import SHIPPED
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.models.model_file import read_tensors
+from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.net import graph
 
 NOTHING = LevelScores(None, None, None, 0)

@@ -9,9 +9,9 @@ from skimage.morphology import reconstruction
 from skimage.segmentation import watershed
 
 from napari_unetpp._types import DecodeRule
-from napari_unetpp.engine.basins import find_basins, stands_out
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_list import SHIPPED
+from napari_unetpp.engine.decode.basins import find_basins, stands_out
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.models.model_list import SHIPPED
 
 SQUARE = np.ones((3, 3))
 

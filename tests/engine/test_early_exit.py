@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import LevelScores, ModelInfo, NetConfig, Region, StoppingRule
-from napari_unetpp.engine import early_exit
-from napari_unetpp.engine.coverage import Coverage
+from napari_unetpp.engine.auto import early_exit
+from napari_unetpp.engine.auto.coverage import Coverage
 from napari_unetpp.net import graph
 
 NET = NetConfig(outputs=2)

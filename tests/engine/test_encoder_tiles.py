@@ -8,7 +8,8 @@ import pytest
 from conftest import BFLOAT16, PLENTY, collect, largest_difference, make_evaluator
 
 from napari_unetpp._types import ENCODERS, Preview
-from napari_unetpp.engine import decode, tiles
+from napari_unetpp.engine import tiles
+from napari_unetpp.engine.decode import decode
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.net import graph
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from conftest import BFLOAT16, collect, make_evaluator
 
-from napari_unetpp.engine import decode, tiles
+from napari_unetpp.engine import tiles
+from napari_unetpp.engine.decode import decode
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.net import graph
 

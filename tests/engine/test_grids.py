@@ -9,14 +9,14 @@ import pytest
 from skimage.transform import resize
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone
-from napari_unetpp.engine import decode, plane_maps
-from napari_unetpp.engine.grids import Grids
-from napari_unetpp.engine.maps import MapStore
-from napari_unetpp.engine.pick import object_at, objects_inside
-from napari_unetpp.engine.plane_maps import PlaneMaps
-from napari_unetpp.engine.window import stored_window
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_list import SHIPPED
+from napari_unetpp.engine.decode import decode, plane_maps
+from napari_unetpp.engine.decode.click import object_at, objects_inside
+from napari_unetpp.engine.decode.grids import Grids
+from napari_unetpp.engine.decode.maps import MapStore
+from napari_unetpp.engine.decode.plane_maps import PlaneMaps
+from napari_unetpp.engine.decode.window import stored_window
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.models.model_list import SHIPPED
 
 INFO = ModelInfo(
     "test",

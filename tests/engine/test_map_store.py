@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import Region, TileDone
-from napari_unetpp.engine.maps import KEPT, MapStore, as_kept
+from napari_unetpp.engine.decode.maps import KEPT, MapStore, as_kept
 
 
 def tile(region, level=1, value=0.5):

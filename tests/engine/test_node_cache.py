@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from napari_unetpp._types import Normalisation, Region
+from napari_unetpp.engine.input.normalise import NormStats
 from napari_unetpp.engine.node_cache import NodeCache, TileKey, node_bytes
-from napari_unetpp.engine.normalise import NormStats
 
 
 def key(plane="a", x=0, version="v"):

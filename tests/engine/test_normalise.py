@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from napari_unetpp.engine.normalise import measure
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_list import SHIPPED
+from napari_unetpp.engine.input.normalise import measure
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.models.model_list import SHIPPED
 
 SHARES = 1.0, 99.8
 

@@ -8,12 +8,12 @@ from conftest import collect
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.grids import Grids
-from napari_unetpp.engine.maps import KEPT
-from napari_unetpp.engine.normalise import measure
-from napari_unetpp.engine.pick import object_at, objects_inside
-from napari_unetpp.engine.sampling import working_shape
-from napari_unetpp.engine.window import Window, predict_window, stored_window
+from napari_unetpp.engine.decode.click import object_at, objects_inside
+from napari_unetpp.engine.decode.grids import Grids
+from napari_unetpp.engine.decode.maps import KEPT
+from napari_unetpp.engine.decode.window import Window, predict_window, stored_window
+from napari_unetpp.engine.input.normalise import measure
+from napari_unetpp.engine.input.sampling import working_shape
 
 INFO = ModelInfo(
     "", "instances", ("cell",), ("foreground", "distance"), NetConfig(), decode=DecodeRule(seeds="mask")

@@ -7,10 +7,10 @@ import pytest
 from conftest import collect
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone, UnetppError
-from napari_unetpp.engine import decode, plane_maps
 from napari_unetpp.engine.collect import check_level, predict_maps
-from napari_unetpp.engine.maps import KEPT, MapStore
-from napari_unetpp.engine.plane_maps import PlaneMaps
+from napari_unetpp.engine.decode import decode, plane_maps
+from napari_unetpp.engine.decode.maps import KEPT, MapStore
+from napari_unetpp.engine.decode.plane_maps import PlaneMaps
 
 INFO = ModelInfo(
     "test",

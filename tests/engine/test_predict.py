@@ -6,8 +6,8 @@ from conftest import PLENTY, collect, largest_difference, make_evaluator, stop_a
 
 from napari_unetpp._types import PredictDone, PredictRequest, PredictStarted, Region, TileDone
 from napari_unetpp.engine import tiles
+from napari_unetpp.engine.input.normalise import measure
 from napari_unetpp.engine.node_cache import NodeCache
-from napari_unetpp.engine.normalise import measure
 from napari_unetpp.engine.predict import predict
 
 

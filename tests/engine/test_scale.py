@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import ModelInfo, NetConfig, SamplingRule, ScaleChoice, UnetppError, UsageError
-from napari_unetpp.engine import scale as deciding
-from napari_unetpp.engine.normalise import NormStats
-from napari_unetpp.engine.scale import check_range, decide_scale, given_scale, scale_number
+from napari_unetpp.engine.input import scale as deciding
+from napari_unetpp.engine.input.normalise import NormStats
+from napari_unetpp.engine.input.scale import check_range, decide_scale, given_scale, scale_number
 
 OBJECTS = ModelInfo(
     "nuclei", "instances", ("nucleus",), ("foreground",), NetConfig(), sampling=SamplingRule("object", 20)

@@ -10,11 +10,11 @@ from scipy import ndimage
 
 from napari_unetpp._types import NetConfig, Normalisation, Region, ScaleChoice, ScaleSearch
 from napari_unetpp.api import load_model
-from napari_unetpp.engine import scale_search
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.normalise import measure
-from napari_unetpp.engine.sampling import resample, resample_labels
-from napari_unetpp.engine.scale_search import (
+from napari_unetpp.engine.input import scale_search
+from napari_unetpp.engine.input.normalise import measure
+from napari_unetpp.engine.input.sampling import resample, resample_labels
+from napari_unetpp.engine.input.scale_search import (
     UNSURE,
     Look,
     carried_over,
@@ -23,11 +23,11 @@ from napari_unetpp.engine.scale_search import (
     search_scale,
     typical_diameter,
 )
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_list import SHIPPED
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_label, read_pairs
+from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.net import graph
-from napari_unetpp.train.scores import match_objects
+from napari_unetpp.train.choose.scores import match_objects
 
 OWN = 20.0
 RULE = ScaleSearch()

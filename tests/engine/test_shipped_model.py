@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from napari_unetpp.api import load_model, segment
-from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_list import SHIPPED
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.files.models.model_list import SHIPPED
 
 
 @pytest.fixture(scope="module", params=["nuclei", "cells-phase", "polyps"])

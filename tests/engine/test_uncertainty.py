@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig
-from napari_unetpp.engine.uncertainty import places, uncertainty
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_list import SHIPPED
+from napari_unetpp.engine.decode.uncertainty import places, uncertainty
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_label, read_pairs
+from napari_unetpp.files.models.model_list import SHIPPED
 
 INFO = ModelInfo("", "semantic", ("a",), ("a",), NetConfig(), decode=DecodeRule(threshold=0.6))
 SEVERAL = replace(INFO, classes=("a", "b"), outputs=("background", "a", "b"))
@@ -51,7 +51,7 @@ def test_places_are_uncertain_as_a_whole_and_apart() -> None:
 def test_wrong_pixels_are_uncertain_ones(data_root: Path) -> None:
     from napari_unetpp.engine.collect import predict_maps
     from napari_unetpp.engine.evaluator import Evaluator
-    from napari_unetpp.files.model_list import find_model
+    from napari_unetpp.files.models.model_list import find_model
 
     info = find_model(str(SHIPPED / "nuclei.safetensors"))
     evaluator = Evaluator.load(info, device="cpu")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, UnetppError
-from napari_unetpp.files.corrections import read_corrections, safe_stems, save_corrections
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.corrections import read_corrections, safe_stems, save_corrections
+from napari_unetpp.files.labels.folders import read_label, read_pairs
 
 SHAPE = (30, 41)
 DTYPES = ("uint8", "uint16", "int16", "int32", "uint32", "float32", "float64")

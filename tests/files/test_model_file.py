@@ -27,9 +27,9 @@ from napari_unetpp._types import (
     ScaleSearch,
     UnetppError,
 )
-from napari_unetpp.files import header
-from napari_unetpp.files.model_card import card_from_json, card_to_json
-from napari_unetpp.files.model_file import (
+from napari_unetpp.files.models import header
+from napari_unetpp.files.models.model_card import card_from_json, card_to_json
+from napari_unetpp.files.models.model_file import (
     FORMAT_VERSION,
     METADATA_KEY,
     format_of,
@@ -37,7 +37,7 @@ from napari_unetpp.files.model_file import (
     read_tensors,
     save_model,
 )
-from napari_unetpp.files.model_list import SHIPPED
+from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
 
@@ -150,7 +150,7 @@ def test_the_layout_known_to_the_header_is_that_of_the_network() -> None:
 
 def test_the_card_is_read_without_torch(tiny_model: ModelInfo) -> None:
     code = (
-        "import sys; from napari_unetpp.files.model_list import find_model; "
+        "import sys; from napari_unetpp.files.models.model_list import find_model; "
         "assert find_model('tiny').sha256; assert 'torch' not in sys.modules"
     )
     root = Path(__file__).parents[2]

@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.files import model_list
-from napari_unetpp.files.model_list import find_model, list_models, models_folder, register, scan_models
+from napari_unetpp.files.models import model_list
+from napari_unetpp.files.models.model_list import (
+    find_model,
+    list_models,
+    models_folder,
+    register,
+    scan_models,
+)
 
 
 @pytest.fixture(autouse=True)

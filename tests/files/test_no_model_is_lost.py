@@ -13,17 +13,18 @@ import pytest
 import torch
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.files import atomic, model_list
+from napari_unetpp.files import atomic
 from napari_unetpp.files.atomic import FileIsThere, write_atomically
-from napari_unetpp.files.model_file import read_info, read_tensors, save_model
-from napari_unetpp.files.model_list import find_model, list_models, models_folder, scan_models
+from napari_unetpp.files.models import model_list
+from napari_unetpp.files.models.model_file import read_info, read_tensors, save_model
+from napari_unetpp.files.models.model_list import find_model, list_models, models_folder, scan_models
 
 PROCESSES, EACH = 4, 3
 
 KEEP = """
 import sys, time
 from pathlib import Path
-from napari_unetpp.files.model_list import register
+from napari_unetpp.files.models.model_list import register
 sys.stdout.write("ready\\n"); sys.stdout.flush()
 sys.stdin.readline()
 for number in range(int(sys.argv[2])):

@@ -41,7 +41,7 @@ def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
 @pytest.fixture
 def only_tiny_model(tiny_model: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """No shipped models in the list: the tiny one is chosen."""
-    from napari_unetpp.files import model_list
+    from napari_unetpp.files.models import model_list
 
     monkeypatch.setattr(model_list, "SHIPPED", tmp_path / "nothing shipped")
     return tiny_model
@@ -56,7 +56,7 @@ def open_dock(only_tiny_model: Any, dock_opener: Callable[[], Any]) -> Callable[
 @pytest.fixture
 def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
     """Docks the widget and waits until its worker is ready."""
-    from napari_unetpp.gui.dock import UnetppDock
+    from napari_unetpp.gui.dock.dock import UnetppDock
 
     docks = []
 

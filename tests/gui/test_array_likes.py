@@ -108,8 +108,8 @@ def test_pixels_that_cannot_be_read_are_told_in_words(
 
 @pytest.mark.parametrize("error", [AttributeError("no 'swapaxes'"), KeyError(), AssertionError()])
 def test_no_message_is_the_name_of_an_exception_alone(error: Exception) -> None:
-    from napari_unetpp.session import wording
+    from napari_unetpp.session import messages
 
-    text = wording.error(error, "")
+    text = messages.error(error, "")
     assert text.startswith("This failed") and "report" in text
     assert len(text.replace(type(error).__name__, "").split()) > 10

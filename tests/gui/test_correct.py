@@ -10,7 +10,7 @@ from napari.layers import Labels
 from qtpy.QtCore import Qt
 
 from napari_unetpp.gui.samples import FOLDER
-from napari_unetpp.session.correcting import IGNORE
+from napari_unetpp.session.correct.merge import IGNORE
 
 SPOT = np.s_[40:52, 60:72]
 
@@ -18,7 +18,7 @@ SPOT = np.s_[40:52, 60:72]
 @pytest.fixture
 def photo() -> np.ndarray:
     """A part of a shipped sample."""
-    from napari_unetpp.files.images import read_image
+    from napari_unetpp.files.images.images import read_image
 
     return np.asarray(read_image(FOLDER / "dense_fluorescence.png"))[:96, :128]
 
@@ -128,7 +128,9 @@ def test_undo_does_not_reach_into_a_new_result(
     viewer: Any, sitting: Any, wait: Any, monkeypatch: Any, private: bool
 ) -> None:
     if not private:  # another napari: a new layer takes the place of the old one
-        monkeypatch.setattr("napari_unetpp.gui.sheet.Sheet.drop_history", lambda _self: False)
+        monkeypatch.setattr(
+            "napari_unetpp.gui.layers.corrections_layer.Sheet.drop_history", lambda _self: False
+        )
     before = sheet(viewer)
     before.brush_size, before.opacity = 7, 0.4
     before.paint((80, 100), 3)

@@ -48,7 +48,7 @@ def low(dock: Any) -> None:
     dock.controller.state.min_size = 0
 
 
-@pytest.mark.parametrize("module", ["napari_unetpp.gui.dock", "napari_unetpp.gui.samples"])
+@pytest.mark.parametrize("module", ["napari_unetpp.gui.dock.dock", "napari_unetpp.gui.samples"])
 def test_importing_the_dock_loads_no_torch(module: str) -> None:
     code = f"import sys, {module}; assert not {{'torch', 'monai'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -10,10 +10,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSpinBox, QWidget
 
 from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE, ScaleChoice
-from napari_unetpp.engine.sampling import working_shape
-from napari_unetpp.gui.input_fold import ScaleSpin
-from napari_unetpp.gui.parts import show_number
-from napari_unetpp.session.engine import TorchEngine
+from napari_unetpp.engine.input.sampling import working_shape
+from napari_unetpp.gui.dock.input_form import ScaleSpin
+from napari_unetpp.gui.dock.widgets import show_number
+from napari_unetpp.session.segment.engine import TorchEngine
 
 NAMES = ("contrast_combo", "contrast_low_spin", "contrast_high_spin", "scale_spin", "scale_note")
 

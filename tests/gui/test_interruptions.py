@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unetpp.gui.layers import NapariLayers
+from napari_unetpp.gui.layers.layers import NapariLayers
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ import pytest
 from qtpy.QtWidgets import QWidget
 
 from napari_unetpp._types import FinetuneDone, FinetuneProgress, FinetuneStarted, LabelledPlane
-from napari_unetpp.files.corrections import read_corrections, save_corrections
-from napari_unetpp.files.model_list import list_models
+from napari_unetpp.files.labels.corrections import read_corrections, save_corrections
+from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.samples import FOLDER
-from napari_unetpp.session.correcting import IGNORE
-from napari_unetpp.session.sittings import SittingFolder, left_behind
-from napari_unetpp.session.trainer import TorchTrainer
+from napari_unetpp.session.correct.autosave_folder import SittingFolder, left_behind
+from napari_unetpp.session.correct.merge import IGNORE
+from napari_unetpp.session.correct.trainer import TorchTrainer
 
 NAMES = (
     "correct_button",
@@ -48,7 +48,7 @@ class Teacher(TorchTrainer):
         self.requests: list[Any] = []
 
     def finetune(self, request: Any, should_stop: Any) -> Iterator[Any]:
-        from napari_unetpp.files.model_file import read_tensors
+        from napari_unetpp.files.models.model_file import read_tensors
 
         self.requests.append(request)
         yield FinetuneStarted(len(request.planes), "one block of 32 px")
@@ -69,7 +69,7 @@ class Teacher(TorchTrainer):
 @pytest.fixture
 def photo() -> np.ndarray:
     """A part of a shipped sample."""
-    from napari_unetpp.files.images import read_image
+    from napari_unetpp.files.images.images import read_image
 
     return np.asarray(read_image(FOLDER / "dense_fluorescence.png"))[:96, :128]
 
@@ -233,7 +233,7 @@ CRASH = """
 import sys, time
 import napari, numpy as np
 from qtpy.QtWidgets import QApplication
-from napari_unetpp.gui.dock import UnetppDock
+from napari_unetpp.gui.dock.dock import UnetppDock
 viewer = napari.Viewer(show=False)
 viewer.add_image(np.load(sys.argv[1]), name="cells")
 dock = UnetppDock(viewer)

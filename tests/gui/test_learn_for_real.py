@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unetpp.files.model_list import list_models
+from napari_unetpp.files.models.model_list import list_models
 
 LONG = 180_000
 

@@ -10,8 +10,8 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QPoint, QRect
 from qtpy.QtWidgets import QWidget
 
-from napari_unetpp.gui import level_slider, tones
-from napari_unetpp.gui.class_colours import COLOURS
+from napari_unetpp.gui.dock import level_slider, tones
+from napari_unetpp.gui.layers.class_colours import COLOURS
 
 TEXT = 4.5
 """Least contrast of text, by WCAG 2.1."""

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_unetpp.files import model_list
-from napari_unetpp.files.model_list import models_folder
+from napari_unetpp.files.models import model_list
+from napari_unetpp.files.models.model_list import models_folder
 
 
 @pytest.fixture

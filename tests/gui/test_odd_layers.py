@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from napari.utils.key_bindings import KeymapHandler
 
-from napari_unetpp.session.correcting import IGNORE
+from napari_unetpp.session.correct.merge import IGNORE
 
 
 def text(dock: Any) -> str:

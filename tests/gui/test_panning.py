@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_unetpp._types import Region
 from napari_unetpp.gui import samples
-from napari_unetpp.gui.click_tool import camera_of
+from napari_unetpp.gui.tools.click_tool import camera_of
 
 SIDE = 1280
 """Four tiles."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from napari_unetpp.files.model_list import SHIPPED
+from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.gui import samples
 
 

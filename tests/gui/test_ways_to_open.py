@@ -12,7 +12,7 @@ from npe2 import PluginManager, PluginManifest
 from qtpy.QtWidgets import QShortcut
 
 import napari_unetpp
-from napari_unetpp.gui.dock import UnetppDock
+from napari_unetpp.gui.dock.dock import UnetppDock
 
 MANIFEST = Path(napari_unetpp.__file__).parent / "napari.yaml"
 TIMEOUT = 60_000

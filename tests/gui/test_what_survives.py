@@ -94,7 +94,7 @@ def test_corrections_of_closed_images_survive_reopening(
 def test_another_viewer_knows_nothing_of_them(
     viewer: Any, correct: Any, image: np.ndarray, make_napari_viewer: Any, only_tiny_model: Any
 ) -> None:
-    from napari_unetpp.gui.memory import memory_of
+    from napari_unetpp.gui.viewer_memory import memory_of
 
     dock = correct()
     other = make_napari_viewer()

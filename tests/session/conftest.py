@@ -13,8 +13,8 @@ from stand_ins import FakeEngine, FakeLayers, HandRunner, Sitting, model_info
 
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.ports import View, ViewSignals
+from napari_unetpp.session.segment.cache import Workshop
 from napari_unetpp.session.values import Settings
-from napari_unetpp.session.workshop import Workshop
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ from napari_unetpp._types import (
     Region,
     ScoreSet,
 )
-from napari_unetpp.session.correct_controller import CorrectController
-from napari_unetpp.session.correct_ports import SheetSignals
-from napari_unetpp.session.correcting import inside_outlines
-from napari_unetpp.session.lessons import Drawn, Sense
-from napari_unetpp.session.trainer import TorchTrainer
+from napari_unetpp.session.correct.controller import CorrectController
+from napari_unetpp.session.correct.merge import inside_outlines
+from napari_unetpp.session.correct.planes import Drawn, Sense
+from napari_unetpp.session.correct.ports import SheetSignals
+from napari_unetpp.session.correct.trainer import TorchTrainer
 from napari_unetpp.session.values import Plane, model_key
 
 

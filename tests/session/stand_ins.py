@@ -23,12 +23,12 @@ from napari_unetpp._types import (
     TileDone,
     UnetppError,
 )
-from napari_unetpp.engine.grids import Grids
-from napari_unetpp.engine.normalise import NormStats
-from napari_unetpp.engine.window import Window
+from napari_unetpp.engine.decode.grids import Grids
+from napari_unetpp.engine.decode.window import Window
+from napari_unetpp.engine.input.normalise import NormStats
 from napari_unetpp.session.controller import Controller
-from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.ports import LayerSignals
+from napari_unetpp.session.segment.engine import TorchEngine
 from napari_unetpp.session.values import ImageChoice, PixelSize, Plane
 
 FLOPS = 10**9

@@ -12,7 +12,7 @@ from stand_ins import Sitting
 from test_correct_controller import begin
 
 from napari_unetpp._types import Region
-from napari_unetpp.session.correcting import IGNORE
+from napari_unetpp.session.correct.merge import IGNORE
 from napari_unetpp.session.values import Click
 
 KEY = ("cells", 0)

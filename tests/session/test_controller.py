@@ -11,7 +11,7 @@ import tifffile
 from stand_ins import model_info
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.session import wording
+from napari_unetpp.session import messages
 from napari_unetpp.session.values import Held, Rule
 
 
@@ -220,7 +220,7 @@ def test_after_a_run_memory_is_given_back_and_what_is_held_is_said(sitting: Any)
     held = sitting.controller.cycle.workshop.held
     pixels, levels, outputs = 64 * 96, 3, 2
     assert held == Held(0, levels * (outputs + 1) * 2 * pixels), "maps as half floats, labels in 16 bits"
-    assert wording.held(Held(2_000_000, 500_000)).startswith("2.5 MB are held")
+    assert messages.held(Held(2_000_000, 500_000)).startswith("2.5 MB are held")
 
 
 def test_closed_during_a_run(sitting: Any) -> None:
@@ -400,5 +400,5 @@ def test_a_message_ends_when_what_it_speaks_of_ends(sitting: Any) -> None:
 @pytest.mark.parametrize("failed", [False, True])
 def test_advice_is_no_error(sitting: Any, failed: bool) -> None:
     with sitting.controller.telling():
-        raise UnetppError("broken") if failed else wording.Advice("The model sees nothing here")
+        raise UnetppError("broken") if failed else messages.Advice("The model sees nothing here")
     assert sitting.view.set_message.call_args.args[1] == ("error" if failed else "info")

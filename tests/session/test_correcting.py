@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unetpp.session import correcting
-from napari_unetpp.session.correcting import (
+from napari_unetpp.session.correct import merge as correcting
+from napari_unetpp.session.correct.merge import (
     IGNORE,
     count_corrections,
     free_label,

@@ -11,8 +11,9 @@ from stand_ins import FLOPS, model_info
 
 from napari_unetpp._types import AUTO, LevelScores, StoppingRule
 from napari_unetpp.net import graph
-from napari_unetpp.session import speed, wording
-from napari_unetpp.session.costs import Costs
+from napari_unetpp.session import messages
+from napari_unetpp.session.display import level_costs
+from napari_unetpp.session.display.measured_speed import Costs
 from napari_unetpp.session.values import Speed, model_key
 
 RULE = StoppingRule((0.3,) * 3, (0.1,) * 3, 0.02, 0.003, 0.4, LevelScores(0.87, 0.7, 0.5, 1))
@@ -42,13 +43,13 @@ def test_the_result_says_what_auto_took(auto: Any) -> None:
 
 
 def test_chart_and_readout_of_auto() -> None:
-    *fixed, auto = speed.points(MODEL, {4: 2.0})
+    *fixed, auto = level_costs.points(MODEL, {4: 2.0})
     assert [point.level for point in fixed] == [1, 2, 3, 4]
     assert (auto.level, auto.seconds, auto.quality, auto.measured) == (AUTO, pytest.approx(0.8), 0.87, False)
-    text, tip = wording.readout(MODEL, auto)
+    text, tip = messages.readout(MODEL, auto)
     assert text.startswith("Auto · 9.04 M · about 800 ms per megapixel · Dice 0.87")
     assert "40%" in tip and "0.003" in tip
-    assert speed.points(MODEL, {AUTO: 0.7, 4: 2.0})[-1].seconds == 0.7
+    assert level_costs.points(MODEL, {AUTO: 0.7, 4: 2.0})[-1].seconds == 0.7
 
 
 def test_the_depth_is_shown_with_auto_only(auto: Any) -> None:

@@ -21,11 +21,11 @@ from napari_unetpp._types import (
     TileDone,
     never_stop,
 )
-from napari_unetpp.files.images import read_image
-from napari_unetpp.session import jobs
-from napari_unetpp.session.engine import TorchEngine
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.session.segment import work
+from napari_unetpp.session.segment.cache import Workshop
+from napari_unetpp.session.segment.engine import TorchEngine
 from napari_unetpp.session.values import Paint, Plane, ResultKind, Rule, ShowRequest
-from napari_unetpp.session.workshop import Workshop
 
 pytest.importorskip("torch")
 
@@ -38,8 +38,8 @@ def nuclei() -> Any:
     """The shipped model, in fp32 so that no machine decides otherwise."""
     from napari_unetpp.engine.device import DeviceChoice
     from napari_unetpp.engine.evaluator import Evaluator
-    from napari_unetpp.files.model_file import read_tensors
-    from napari_unetpp.files.model_list import find_model
+    from napari_unetpp.files.models.model_file import read_tensors
+    from napari_unetpp.files.models.model_list import find_model
 
     info = find_model("nuclei")
     assert info.path is not None
@@ -71,7 +71,7 @@ def in_dock(image: NDArray[Any], evaluator: Any, scale: float, kind: ResultKind)
     rule = Rule(kind, evaluator.info.decode.threshold)
     request = ShowRequest(plane, evaluator.info, "cpu", 1, rule, ScaleChoice(scale, "given"), RANGE)
     result = np.zeros(image.shape, np.uint32)
-    for event in jobs.show(Workshop(engine), request, never_stop):
+    for event in work.show(Workshop(engine), request, never_stop):
         if isinstance(event, Paint) and event.final:
             result[event.region.slices] = event.values
     return result
@@ -97,7 +97,7 @@ def test_whatever_the_size(
     """
     from napari_unetpp.engine import collect
     from napari_unetpp.engine import predict as predicting
-    from napari_unetpp.engine.sampling import working_shape
+    from napari_unetpp.engine.input.sampling import working_shape
 
     def predict(_evaluator: Any, request: PredictRequest, *_: Any, **__: Any) -> Iterator[Any]:
         shape = working_shape(request.image.shape, request.scale)

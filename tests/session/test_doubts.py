@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import Spot
-from napari_unetpp.session.doubts import to_visit
+from napari_unetpp.session.display.uncertainty_overlay import to_visit
 
 
 @pytest.fixture

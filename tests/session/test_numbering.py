@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import never_stop
-from napari_unetpp.files.model_list import SHIPPED, list_models
-from napari_unetpp.session import jobs, numbering
-from napari_unetpp.session.engine import TorchEngine
+from napari_unetpp.files.models.model_list import SHIPPED, list_models
+from napari_unetpp.session.segment import numbering, work
+from napari_unetpp.session.segment.cache import Workshop
+from napari_unetpp.session.segment.engine import TorchEngine
 from napari_unetpp.session.values import Outcome, Plane, Rule, ShowRequest
-from napari_unetpp.session.workshop import Workshop
 
 
 def row(text: str) -> np.ndarray:
@@ -66,7 +66,7 @@ def unchanged(one: np.ndarray, other: np.ndarray) -> list[tuple[int, int]]:
 @pytest.mark.skipif(not (SHIPPED / "nuclei.safetensors").exists(), reason="no model is shipped")
 def test_unchanged_objects_keep_their_colour_over_the_slider_and_the_threshold() -> None:
     """At least 0.95 of them, with the shipped model on a shipped sample; a colour is a number."""
-    from napari_unetpp.files.images import read_image
+    from napari_unetpp.files.images.images import read_image
     from napari_unetpp.gui.samples import FOLDER
 
     model = next(one for one in list_models() if one.name == "nuclei")
@@ -78,7 +78,7 @@ def test_unchanged_objects_keep_their_colour_over_the_slider_and_the_threshold()
         nonlocal choice
         request: Any = ShowRequest(plane, model, "cpu", level, Rule(threshold=threshold), choice, None)
         result = np.zeros(plane.shape, np.uint32)
-        for event in jobs.show(workshop, request, never_stop):
+        for event in work.show(workshop, request, never_stop):
             if getattr(event, "final", False):
                 result[event.region.slices] = event.values
             if isinstance(event, Outcome):

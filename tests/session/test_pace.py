@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unetpp.session.pace import Pace
-from napari_unetpp.session.speed import ChartPoint
+from napari_unetpp.session.display.level_costs import ChartPoint
+from napari_unetpp.session.display.playback_depth import Pace
 from napari_unetpp.session.values import Speed, model_key
 
 POINTS = [ChartPoint(d, s, True, 0.8, False) for d, s in ((1, 0.1), (2, 0.2), (3, 0.4), (4, 0.8), (5, 0.3))]

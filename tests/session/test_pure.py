@@ -11,10 +11,11 @@ import pytest
 from stand_ins import model_info
 
 from napari_unetpp._types import Region, SamplingRule, ScaleChoice, UnetppError, never_stop
-from napari_unetpp.engine.normalise import NormStats
-from napari_unetpp.session import image_words, objects, painting, speed, wording
-from napari_unetpp.session.costs import Costs
-from napari_unetpp.session.engine import TorchEngine
+from napari_unetpp.engine.input.normalise import NormStats
+from napari_unetpp.session import messages
+from napari_unetpp.session.display import image_description, level_costs, object_table, rectangles
+from napari_unetpp.session.display.measured_speed import Costs
+from napari_unetpp.session.segment.engine import TorchEngine
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Outcome, Rule, Speed
 
@@ -57,7 +58,7 @@ def outcome(**changes: object) -> Outcome:
     ],
 )
 def test_result_line(changes: dict[str, object], text: str, tone: str, offers: int) -> None:
-    line, found_tone, found_offers = wording.result(outcome(**changes), Rule(min_size=15))
+    line, found_tone, found_offers = messages.result(outcome(**changes), Rule(min_size=15))
     assert line.startswith(text)
     assert (found_tone, len(found_offers)) == (tone, offers)
 
@@ -66,21 +67,21 @@ def test_result_line(changes: dict[str, object], text: str, tone: str, offers: i
     ("seconds", "text"), [(0.01, "< 0.1 s"), (0.42, "0.4 s"), (12.3, "12 s"), (185, "3 min 5 s")]
 )
 def test_seconds(seconds: float, text: str) -> None:
-    assert wording.seconds_text(seconds) == text
+    assert messages.seconds_text(seconds) == text
 
 
 def test_progress_tells_the_time_left_only_when_it_knows() -> None:
-    assert wording.progress(0, 96, 0.01, 0.2) == "tile 1 of 96"
-    assert wording.progress(40, 96, 0.5, 3.0) == "tile 41 of 96, 3.0 s left"
+    assert messages.progress(0, 96, 0.01, 0.2) == "tile 1 of 96"
+    assert messages.progress(40, 96, 0.5, 3.0) == "tile 41 of 96, 3.0 s left"
 
 
 def test_estimates_are_marked_and_follow_the_flops() -> None:
     model = model_info()
-    points = speed.points(model, {})
+    points = level_costs.points(model, {})
     assert not any(point.measured for point in points)
     assert [point.level for point in points if point.recommended] == [3]
-    assert "about" in wording.readout(model, points[3])[0]
-    known = speed.points(model, {4: 1.0})
+    assert "about" in messages.readout(model, points[3])[0]
+    known = level_costs.points(model, {4: 1.0})
     assert known[3].measured and known[3].seconds == 1.0
     assert known[0].seconds == pytest.approx(7.0 / 59.6, rel=0.02)
 
@@ -110,34 +111,34 @@ def test_state_announces_changes_only() -> None:
 def test_object_table_and_csv(tmp_path: Path) -> None:
     labels = np.zeros((20, 20), np.uint16)
     labels[2:6, 2:6], labels[10:12, 3:9] = 1, 7
-    table = objects.object_table(labels, np.ones((20, 20, 3)), pixel_area=0.25)
+    table = object_table.object_table(labels, np.ones((20, 20, 3)), pixel_area=0.25)
     assert list(table["label"]) == [1, 7]
     assert list(table["area_px"]) == [16, 12]
     assert list(table["area_um2"]) == [4, 3]
-    objects.write_csv(tmp_path / "t.csv", table)
+    object_table.write_csv(tmp_path / "t.csv", table)
     lines = (tmp_path / "t.csv").read_text().splitlines()
     assert lines[0].startswith("label,area_px,centroid_y,centroid_x,diameter_px")
     assert len(lines) == 3
     with pytest.raises(UnetppError, match="exists already"):
-        objects.write_csv(tmp_path / "t.csv", table)
+        object_table.write_csv(tmp_path / "t.csv", table)
 
 
 def test_table_of_an_empty_result() -> None:
-    table = objects.object_table(np.zeros((5, 5), np.uint16))
+    table = object_table.object_table(np.zeros((5, 5), np.uint16))
     assert len(table["label"]) == 0
 
 
 def test_areas_skip_unused_numbers() -> None:
     labels = np.zeros((700, 3), np.uint16)
     labels[::2, 0], labels[5, 1] = 9, 2
-    assert list(objects.areas(labels)) == [1, 350]
-    assert objects.median_diameter(objects.areas(np.zeros((3, 3), np.uint16))) is None
+    assert list(object_table.areas(labels)) == [1, 350]
+    assert object_table.median_diameter(object_table.areas(np.zeros((3, 3), np.uint16))) is None
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (17, 2050), (1024, 1024), (3000, 5)])
 def test_blocks_cover_once(shape: tuple[int, int]) -> None:
     seen = np.zeros(shape, int)
-    for region in painting.blocks(shape):
+    for region in rectangles.blocks(shape):
         seen[region.slices] += 1
     assert (seen == 1).all()
 
@@ -151,7 +152,7 @@ def test_tiles_cover_the_image_grid_once(working: tuple[int, int], shape: tuple[
         for x in range(0, working[1], 16):
             region = Region(y, x, min(y + 16, working[0]), min(x + 16, working[1]))
             mask = np.ones(region.shape, bool)
-            where, values = painting.to_image_grid(mask, region, working, shape)
+            where, values = rectangles.to_image_grid(mask, region, working, shape)
             assert values.shape == where.shape
             seen[where.slices] += values
     assert (seen == 1).all()
@@ -168,7 +169,7 @@ def test_tiles_cover_the_image_grid_once(working: tuple[int, int], shape: tuple[
     ],
 )
 def test_a_licence_that_forbids_something_is_shown(licence: str, told: bool) -> None:
-    assert wording.restriction(replace(model_info(), licence=licence)) == (licence if told else "")
+    assert messages.restriction(replace(model_info(), licence=licence)) == (licence if told else "")
 
 
 @pytest.mark.parametrize("channels", [None, 3, 4])
@@ -184,4 +185,4 @@ def test_the_border_of_a_frame_does_not_count_in_the_dock_either(channels: int |
     evaluator = SimpleNamespace(info=model)
     choice = engine.decide_scale(evaluator, engine.clean(data)[0], NormStats(0, 255), None, never_stop)
     assert choice.scale == 0.5
-    assert image_words.scale_shown(False, None, model).hint == "auto: as the model has it"
+    assert image_description.scale_shown(False, None, model).hint == "auto: as the model has it"

@@ -12,10 +12,11 @@ from stand_ins import Sitting, model_info
 from test_correct_controller import begin
 
 from napari_unetpp._types import Region, SamplingRule, ScaleChoice, ScaleSearch
-from napari_unetpp.engine.scale_search import choose
-from napari_unetpp.files.corrections import read_corrections
-from napari_unetpp.session import image_words, scales
-from napari_unetpp.session.searching import LOOKING
+from napari_unetpp.engine.input.scale_search import choose
+from napari_unetpp.files.labels.corrections import read_corrections
+from napari_unetpp.session.display import image_description
+from napari_unetpp.session.segment import scales
+from napari_unetpp.session.segment.scale_search import LOOKING
 from napari_unetpp.session.values import Click, Plane, Rule
 
 FOUND = ScaleChoice(0.35, "objects of about 58 px")
@@ -390,6 +391,6 @@ def test_a_rule_in_pixels() -> None:
 )
 def test_what_is_shown(kind: Any, given: bool, choice: ScaleChoice | None, hint: str, circle: bool) -> None:
     model = replace(model_info(), sampling=SamplingRule(kind, 20.0))
-    shown = image_words.scale_shown(given, choice, model)
+    shown = image_description.scale_shown(given, choice, model)
     assert (shown.hint.replace("\u00a0", " "), shown.circle, shown.tone) == (hint, circle, "info")
     assert (shown.value is not None) == given

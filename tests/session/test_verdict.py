@@ -9,7 +9,7 @@ import pytest
 from stand_ins import model_info
 
 from napari_unetpp._types import FinetuneDone, LevelScores, ScoreSet
-from napari_unetpp.session.verdict import verdict
+from napari_unetpp.session.display.finetuning_table import verdict
 
 
 def scores(dice: Mapping[int, float]) -> ScoreSet:

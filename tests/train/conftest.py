@@ -9,8 +9,8 @@ import tifffile
 
 from napari_unetpp._types import NetConfig
 from napari_unetpp.engine.device import DeviceChoice
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.net.baselines import BASELINES
 
 NARROW = NetConfig(widths=(4, 8, 8, 16, 16))
@@ -41,4 +41,4 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fine-tune in float32, whatever this machine is faster in: bounds on a few steps hold for one format."""
     choice = DeviceChoice("cpu", "float32")
-    monkeypatch.setattr("napari_unetpp.train.finetune.choose_device", lambda _device, _precision: choice)
+    monkeypatch.setattr("napari_unetpp.train.finetune.run.choose_device", lambda _device, _precision: choice)

@@ -15,17 +15,17 @@ import torch
 
 from napari_unetpp import cli
 from napari_unetpp._types import AUTO, LevelScores, ModelInfo, Region, StoppingRule, UnetppError
-from napari_unetpp.engine.auto import AutoTile
+from napari_unetpp.engine.auto.evaluate import AutoTile
 from napari_unetpp.engine.device import DeviceChoice
 from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.files.model_file import read_info, read_tensors, save_model
-from napari_unetpp.files.model_list import SHIPPED
+from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.files.models.model_file import read_info, read_tensors, save_model
+from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train import calibrate
-from napari_unetpp.train.samples import load_sample
-from napari_unetpp.train.validate import Predicted, mean_dice, middle, pooled_ap50, predict_samples
+from napari_unetpp.train.choose import auto
+from napari_unetpp.train.choose.levels import Predicted, mean_dice, middle, pooled_ap50, predict_samples
+from napari_unetpp.train.data.samples import load_sample
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,8 @@ def predicted(nuclei: Evaluator, data_root: Path) -> list[Predicted]:
 def rule(predicted: list[Predicted], nuclei: Evaluator) -> StoppingRule:
     """However little it saves on these small images."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibrate, "WORTH", 1.0)
-        found = calibrate.choose_stopping(predicted, nuclei.info, tolerance=0.01)
+        patch.setattr(auto, "WORTH", 1.0)
+        found = auto.choose_stopping(predicted, nuclei.info, tolerance=0.01)
     assert found is not None
     return found
 
@@ -58,14 +58,14 @@ def rule(predicted: list[Predicted], nuclei: Evaluator) -> StoppingRule:
 def test_a_rule_that_saves_too_little_is_none(
     rule: StoppingRule, predicted: list[Predicted], nuclei: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibrate, "WORTH", rule.share - 0.01)
-    assert calibrate.choose_stopping(predicted, nuclei.info, tolerance=0.01) is None
+    monkeypatch.setattr(auto, "WORTH", rule.share - 0.01)
+    assert auto.choose_stopping(predicted, nuclei.info, tolerance=0.01) is None
 
 
 def test_the_rule_keeps_its_promise(
     rule: StoppingRule, predicted: list[Predicted], nuclei: Evaluator
 ) -> None:
-    followed = [calibrate.follow(p, nuclei.info, rule) for p in predicted]
+    followed = [auto.follow(p, nuclei.info, rule) for p in predicted]
     results = [result for result, _ in followed]
     dice, _ = mean_dice(results, nuclei.info, AUTO)
     assert dice == rule.scores.dice and dice >= mean_dice(predicted, nuclei.info, 4)[0] - 0.01
@@ -74,7 +74,7 @@ def test_the_rule_keeps_its_promise(
     least = graph.flops(1, nuclei.info.net, 160, 160) / graph.flops(4, nuclei.info.net, 160, 160)
     assert least < rule.share < 1
     assert (
-        calibrate.LIMITS[-1] <= rule.limit <= calibrate.LIMITS[0]
+        auto.LIMITS[-1] <= rule.limit <= auto.LIMITS[0]
         and rule.change[0] == 0
         and all(w > 0 for w in rule.doubt)
     )
@@ -83,8 +83,8 @@ def test_the_rule_keeps_its_promise(
 def test_a_stricter_tolerance_costs_no_less(
     rule: StoppingRule, predicted: list[Predicted], nuclei: Evaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibrate, "WORTH", 1.0)
-    strict = calibrate.choose_stopping(predicted, nuclei.info, tolerance=0.0)
+    monkeypatch.setattr(auto, "WORTH", 1.0)
+    strict = auto.choose_stopping(predicted, nuclei.info, tolerance=0.0)
     assert strict is None or (strict.limit <= rule.limit and strict.share >= rule.share)
 
 
@@ -100,7 +100,7 @@ def test_the_engine_does_what_was_calibrated(
         assert height % 16 == width % 16 == 0
         tile = AutoTile(evaluator, image, {}, Region(0, 0, height, width))
         *_, last = tile.run()
-        foreseen, flops = calibrate.follow(p, info, rule)
+        foreseen, flops = auto.follow(p, info, rule)
         assert np.isclose(last.maps, foreseen.level(AUTO), atol=2e-3).mean() > 0.999  # kept as halves
         head = graph.head_flops(info.net, height, width)
         assert tile.flops == pytest.approx(flops - head, rel=0.02)
@@ -108,8 +108,8 @@ def test_the_engine_does_what_was_calibrated(
 
 def test_networks_without_all_heads_have_no_rule(predicted: list[Predicted], nuclei: Evaluator) -> None:
     last = replace(nuclei.info, net=replace(nuclei.info.net, supervision="last"))
-    assert calibrate.choose_stopping(predicted, last) is None
-    assert calibrate.choose_stopping([], nuclei.info) is None
+    assert auto.choose_stopping(predicted, last) is None
+    assert auto.choose_stopping([], nuclei.info) is None
 
 
 def test_the_card_keeps_the_rule(tiny_model: ModelInfo, tmp_path: Path) -> None:

@@ -15,17 +15,13 @@ import torch
 from scipy import ndimage
 
 from napari_unetpp._types import EDGE_CAP, DecodeRule, ModelInfo, NetConfig
-from napari_unetpp.engine import decode
-from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.files.model_file import read_tensors
-from napari_unetpp.files.model_list import find_model
+from napari_unetpp.engine.decode import decode
+from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.files.models.model_file import read_tensors
+from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train import decode_rules
-from napari_unetpp.train.data.targets import edge_distance
-from napari_unetpp.train.overlaps import Overlaps
-from napari_unetpp.train.samples import Sample, load_sample
-from napari_unetpp.train.scores import match_objects
-from napari_unetpp.train.validate import (
+from napari_unetpp.train.choose import decode_rules
+from napari_unetpp.train.choose.levels import (
     Predicted,
     ap50_of_rules,
     choose_decode,
@@ -33,6 +29,10 @@ from napari_unetpp.train.validate import (
     pooled_ap50,
     predict_samples,
 )
+from napari_unetpp.train.choose.overlaps import Overlaps
+from napari_unetpp.train.choose.scores import match_objects
+from napari_unetpp.train.data.samples import Sample, load_sample
+from napari_unetpp.train.data.targets import edge_distance
 
 INFO = ModelInfo(
     "new",

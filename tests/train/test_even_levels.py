@@ -12,14 +12,14 @@ pytest.importorskip("monai")
 import torch
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.files.model_file import read_tensors
-from napari_unetpp.files.model_list import find_model
+from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.files.models.model_file import read_tensors
+from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.choose.head_shifts import choose_shifts, shift_heads, shift_maps
+from napari_unetpp.train.choose.levels import Predicted, mean_dice, middle, pooled_ap50, predict_samples
+from napari_unetpp.train.data.samples import Sample, load_sample
 from napari_unetpp.train.data.targets import object_border
-from napari_unetpp.train.even_levels import choose_shifts, shift_heads, shift_maps
-from napari_unetpp.train.samples import Sample, load_sample
-from napari_unetpp.train.validate import Predicted, mean_dice, middle, pooled_ap50, predict_samples
 
 SHIFTS = {1: {0: -1.5}, 2: {0: 0.75, 2: -1.0}}
 

@@ -26,18 +26,19 @@ from napari_unetpp._types import (
     StoppingRule,
     UnetppError,
 )
-from napari_unetpp.files.corrections import read_corrections, save_corrections
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_file import read_tensors, save_model
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.corrections import read_corrections, save_corrections
+from napari_unetpp.files.labels.folders import read_label, read_pairs
+from napari_unetpp.files.models.model_file import read_tensors, save_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train import calibrate, tuner
-from napari_unetpp.train.finetune import finetune
-from napari_unetpp.train.held_out import HeldOut
-from napari_unetpp.train.lesson_loss import LessonLoss
-from napari_unetpp.train.lesson_patches import LessonBatch
-from napari_unetpp.train.recipe import Recipe
-from napari_unetpp.train.scores import dice_iou
+from napari_unetpp.train.choose import auto
+from napari_unetpp.train.choose.scores import dice_iou
+from napari_unetpp.train.finetune import step
+from napari_unetpp.train.finetune.held_out import HeldOut
+from napari_unetpp.train.finetune.loss import LessonLoss
+from napari_unetpp.train.finetune.patches import LessonBatch
+from napari_unetpp.train.finetune.recipe import Recipe
+from napari_unetpp.train.finetune.run import finetune
 
 SMALL = Recipe(patch=64, batch=4, rate=1e-2)
 SIDE = 256
@@ -81,7 +82,7 @@ def one_class(models_folder, tiny_info: ModelInfo) -> ModelInfo:  # type: ignore
 @pytest.fixture
 def last_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is held out, so that the last weights are given back and not the best ones, or the parent's."""
-    monkeypatch.setattr("napari_unetpp.train.finetune.hold_out", lambda *_: HeldOut())
+    monkeypatch.setattr("napari_unetpp.train.finetune.run.hold_out", lambda *_: HeldOut())
 
 
 # ------------------------------------------------------------ weights
@@ -125,14 +126,14 @@ def test_auto_has_to_be_calibrated_anew(tiny_model: ModelInfo, cells: list[Label
 def test_auto_is_calibrated_on_what_was_held_out(
     tiny_model: ModelInfo, cells: list[LabelledPlane], monkeypatch
 ) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(calibrate, "EVIDENCE", SIDE * SIDE)
-    monkeypatch.setattr(calibrate, "WORTH", 2.0)  # an untrained network saves nothing by stopping
+    monkeypatch.setattr(auto, "EVIDENCE", SIDE * SIDE)
+    monkeypatch.setattr(auto, "WORTH", 2.0)  # an untrained network saves nothing by stopping
     done = tune(tiny_model, cells[:4])
     rule = done.info.stopping
     assert rule is not None and done.after is not None
     deepest = done.after.levels[done.info.net.depth]
     assert rule.scores.dice is not None and deepest.dice is not None
-    assert rule.scores.dice >= deepest.dice - calibrate.TOLERANCE - 1e-6
+    assert rule.scores.dice >= deepest.dice - auto.TOLERANCE - 1e-6
 
 
 def test_what_is_kept_is_what_was_measured(
@@ -221,7 +222,7 @@ def test_a_black_border_stays_empty(
 ) -> None:
     """What is dark is foreground in all that was labelled; a border that was never seen is darker still."""
     if not covered:
-        monkeypatch.setattr("napari_unetpp.train.lesson_patches.COVERED", 0.0)
+        monkeypatch.setattr("napari_unetpp.train.finetune.patches.COVERED", 0.0)
     image = cells[0].image.astype(np.float32) / 65535
     dark = (image < np.percentile(image, 30)).astype(np.uint8)
     done = tune(one_class, [replace(cells[0], image=image, labels=dark, objects=False)], 160)
@@ -362,9 +363,9 @@ def test_four_planes_hold_out_a_whole_one(tiny_model: ModelInfo, cells: list[Lab
 
 
 def short_of_memory(limit: int) -> Callable[..., Any]:
-    real = tuner.Tuner._try
+    real = step.Tuner._try
 
-    def attempt(self: tuner.Tuner, progress: float) -> float:
+    def attempt(self: step.Tuner, progress: float) -> float:
         if self.batch * self.patch**2 > limit:
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate")
         return real(self, progress)
@@ -375,10 +376,10 @@ def short_of_memory(limit: int) -> Callable[..., Any]:
 def test_less_memory_means_smaller_patches(
     tiny_model: ModelInfo, cells: list[LabelledPlane], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuner.Tuner, "_try", short_of_memory(32 * 32))
+    monkeypatch.setattr(step.Tuner, "_try", short_of_memory(32 * 32))
     done = tune(tiny_model, cells[:1], 3)
     assert done.steps == 3 and any("1 patch of 32 x 32 px" in note for note in done.notes)
-    monkeypatch.setattr(tuner.Tuner, "_try", short_of_memory(10))
+    monkeypatch.setattr(step.Tuner, "_try", short_of_memory(10))
     with pytest.raises(UnetppError, match="not enough memory"):
         tune(tiny_model, cells[:1], 3)
 
@@ -389,6 +390,6 @@ def test_other_errors_are_not_taken_for_memory(
     def broken(self: object, progress: float) -> float:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(tuner.Tuner, "_try", broken)
+    monkeypatch.setattr(step.Tuner, "_try", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         tune(tiny_model, cells[:1])

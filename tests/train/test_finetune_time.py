@@ -21,13 +21,15 @@ from napari_unetpp._types import (
     LabelledPlane,
     ModelInfo,
 )
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.train import finetune as learning
-from napari_unetpp.train import preparation, report, teacher, tuner
-from napari_unetpp.train.corrections import Lesson, cropped
-from napari_unetpp.train.look import AROUND, Looker
-from napari_unetpp.train.recipe import Recipe
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_label, read_pairs
+from napari_unetpp.train import report
+from napari_unetpp.train.finetune import preparation, teacher
+from napari_unetpp.train.finetune import run as learning
+from napari_unetpp.train.finetune import step as tuner
+from napari_unetpp.train.finetune.examples import Lesson, cropped
+from napari_unetpp.train.finetune.recipe import Recipe
+from napari_unetpp.train.finetune.validate import AROUND, Looker
 
 SMALL = Recipe(patch=32, batch=1, rate=1e-2, settle=1)
 SIDE = 256

@@ -13,14 +13,14 @@ pytest.importorskip("monai")
 import torch
 
 from napari_unetpp._types import ModelInfo, NetConfig, UnetppError
-from napari_unetpp.files.folders import read_pairs
+from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from napari_unetpp.train.batch_norms import measure_norms
 from napari_unetpp.train.data.microscopy import MICROSCOPY
 from napari_unetpp.train.data.patches import PatchSource
-from napari_unetpp.train.fit import Fit, FitOptions
-from napari_unetpp.train.norms import measure_norms
-from napari_unetpp.train.samples import Sample, load_sample
+from napari_unetpp.train.data.samples import Sample, load_sample
+from napari_unetpp.train.scratch.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from napari_unetpp.train.scratch.loop import Fit, FitOptions
 
 OUTPUTS = ("foreground", "edge_distance")
 NARROW = NetConfig(outputs=2, widths=(4, 8, 8, 16, 16))

@@ -12,12 +12,12 @@ pytest.importorskip("monai")
 
 from napari_unetpp._types import ModelInfo, NetConfig, SamplingRule, UnetppError
 from napari_unetpp.api import load_model, segment
-from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_file import read_tensors
-from napari_unetpp.train.request import TrainRequest
-from napari_unetpp.train.run import train_model
-from napari_unetpp.train.samples import Sample, load_sample
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.files.models.model_file import read_tensors
+from napari_unetpp.train.data.samples import Sample, load_sample
+from napari_unetpp.train.scratch.request import TrainRequest
+from napari_unetpp.train.scratch.run import train_model
 
 FRAME = 96
 POLYPS = ModelInfo("", "semantic", ("polyp",), ("polyp",), NetConfig(), sampling=SamplingRule("frame", FRAME))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_unetpp._types import LevelScores, ScoreSet
-from napari_unetpp.train.judge import judge, judge_levels, merit
+from napari_unetpp.train.choose.judge import judge, judge_levels, merit
 
 Scores = tuple[float | None, float | None]
 

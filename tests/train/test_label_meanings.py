@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from napari_unetpp import api, cli
 from napari_unetpp._types import DecodeRule, LabelledPlane, ModelInfo, NetConfig, Task, UnetppError
-from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.files.model_file import save_model
+from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.files.notes import Notes
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.corrections import as_meant, make_lesson
-from napari_unetpp.train.labels import read_truth
-from napari_unetpp.train.samples import load_sample
+from napari_unetpp.train.data.labels import read_truth
+from napari_unetpp.train.data.samples import load_sample
+from napari_unetpp.train.finetune.examples import as_meant, make_lesson
 
 Array = NDArray[Any]
 Models = Callable[[Task], ModelInfo]
@@ -141,8 +141,8 @@ def test_masks_in_memory_mean_the_same(bright: Models) -> None:
 
 
 def test_train_reads_masks_as_evaluate_does(tmp_path: Path) -> None:
-    from napari_unetpp.train.data_sets import read_data_sets
-    from napari_unetpp.train.request import TrainRequest
+    from napari_unetpp.train.data.data_sets import read_data_sets
+    from napari_unetpp.train.scratch.request import TrainRequest
 
     info = ModelInfo("m", "semantic", ("cell",), ("cell",), NetConfig(outputs=1))
     folder, lines = folder_of(tmp_path / "a", MASK * 255, MASK * 255), list[str]()

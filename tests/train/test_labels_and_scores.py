@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from skimage.measure import label as connected_components
 
-from napari_unetpp.files.folders import read_label
-from napari_unetpp.train.labels import read_truth
-from napari_unetpp.train.scores import Matches, class_dice_iou, dice_iou, match_objects
+from napari_unetpp.files.labels.folders import read_label
+from napari_unetpp.train.choose.scores import Matches, class_dice_iou, dice_iou, match_objects
+from napari_unetpp.train.data.labels import read_truth
 
 TWO = np.array([[1, 0, 2], [1, 0, 2]])
 ONE_VALUE = np.array([[7, 0, 7], [7, 0, 7]])

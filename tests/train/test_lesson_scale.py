@@ -20,13 +20,13 @@ from napari_unetpp._types import (
     UsageError,
 )
 from napari_unetpp.api import load_model
-from napari_unetpp.engine.normalise import measure
-from napari_unetpp.engine.sampling import resample, resample_labels
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_list import find_model
-from napari_unetpp.train.corrections import as_read, make_lesson, read_alike
-from napari_unetpp.train.finetune import finetune
+from napari_unetpp.engine.input.normalise import measure
+from napari_unetpp.engine.input.sampling import resample, resample_labels
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_label, read_pairs
+from napari_unetpp.files.models.model_list import find_model
+from napari_unetpp.train.finetune.examples import as_read, make_lesson, read_alike
+from napari_unetpp.train.finetune.run import finetune
 
 
 def plane_of(side: int = 60, **options: object) -> LabelledPlane:
@@ -64,7 +64,7 @@ def test_each_plane_without_a_scale_is_searched_once(
         searched.append(plane)
         return ScaleChoice(0.5, "found")
 
-    monkeypatch.setattr("napari_unetpp.engine.scale.search_scale", search)
+    monkeypatch.setattr("napari_unetpp.engine.input.scale.search_scale", search)
     planes = (plane_of(), replace(plane_of(scale=1.5), name="b"), replace(plane_of(), name="c"))
     *_, done = finetune(FinetuneRequest(tiny_model, planes, seconds=None, steps=1, device="cpu"))
     assert isinstance(done, FinetuneDone)

@@ -14,12 +14,12 @@ pytest.importorskip("monai")
 import torch
 
 from napari_unetpp._types import EDGE_CAP, LabelledPlane, ModelInfo, NetConfig
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.train.corrections import Lesson, make_lesson
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.train.data.targets import SEPARATING_MAPS
-from napari_unetpp.train.lesson_patches import HOLD, LessonSource
-from napari_unetpp.train.lesson_targets import separating_targets
+from napari_unetpp.train.finetune.examples import Lesson, make_lesson
+from napari_unetpp.train.finetune.patches import HOLD, LessonSource
+from napari_unetpp.train.finetune.targets import separating_targets
 
 SIZE = 40
 NEW = ("foreground", "edge_distance", "object_border")

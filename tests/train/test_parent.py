@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.files.model_file import save_model
+from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.parent import start_from
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import ModelInfo, NetConfig
-from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.train.samples import (
+from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.train.data.samples import (
     Sample,
     hold_out,
     load_sample,

@@ -17,16 +17,16 @@ pytest.importorskip("monai")
 
 from napari_unetpp._types import ENCODERS, ModelInfo, UnetppError
 from napari_unetpp.api import load_model, segment
-from napari_unetpp.files.card_text import card_text
-from napari_unetpp.files.folders import read_label, read_pairs
-from napari_unetpp.files.images import read_image
-from napari_unetpp.files.model_file import read_tensors
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import read_label, read_pairs
+from napari_unetpp.files.models.card_text import card_text
+from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.net import encoder_plan, graph
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.registry import monai_encoder, start_encoder
-from napari_unetpp.train.request import TrainRequest
-from napari_unetpp.train.run import train_model
+from napari_unetpp.train.encoder_weights import monai_encoder, start_encoder
+from napari_unetpp.train.scratch.request import TrainRequest
+from napari_unetpp.train.scratch.run import train_model
 
 SMALL = ("unet-1", "unet-2")
 
@@ -186,7 +186,7 @@ def test_an_architecture_that_the_parent_is_not_is_refused(folder: Path, tmp_pat
 def test_missing_weights_are_told_before_images_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_unetpp.train.registry.find_spec", lambda name: None)
+    monkeypatch.setattr("napari_unetpp.train.encoder_weights.find_spec", lambda name: None)
     lines: list[str] = []
     request = TrainRequest(
         (tmp_path / "no such folder",),

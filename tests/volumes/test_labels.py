@@ -7,8 +7,8 @@ import pytest
 from scipy import ndimage
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone
-from napari_unetpp.engine.maps import MapStore, as_kept
-from napari_unetpp.engine.plane_maps import PlaneMaps
+from napari_unetpp.engine.decode.maps import MapStore, as_kept
+from napari_unetpp.engine.decode.plane_maps import PlaneMaps
 from napari_unetpp.volumes.stitching.labels import image_labels
 from napari_unetpp.volumes.stitching.stitch import stitch
 

@@ -6,7 +6,7 @@ import tifffile
 from PIL import Image as Picture
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.engine.normalise import measure
+from napari_unetpp.engine.input.normalise import measure
 from napari_unetpp.volumes.axes import Axes, axes_from_shape
 from napari_unetpp.volumes.planes import iterate_planes, read_plane
 from napari_unetpp.volumes.selection import Position, SelectionRequest, select

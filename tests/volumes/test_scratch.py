@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone, UnetppError
-from napari_unetpp.engine.maps import MapStore
-from napari_unetpp.engine.plane_maps import PlaneMaps
+from napari_unetpp.engine.decode.maps import MapStore
+from napari_unetpp.engine.decode.plane_maps import PlaneMaps
 from napari_unetpp.volumes.scratch import MapFile, ScratchArray
 from napari_unetpp.volumes.stitching.stitch import stitch
 

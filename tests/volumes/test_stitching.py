@@ -8,7 +8,7 @@ import tifffile
 from scipy import ndimage
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region
-from napari_unetpp.engine import decode
+from napari_unetpp.engine.decode import decode
 from napari_unetpp.volumes.stitching import mask_shape, seams
 from napari_unetpp.volumes.stitching.stitch import MARGIN, PieceDone, Stitched, stitch
 

@@ -10,8 +10,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from napari_unetpp._types import Normalisation
-from napari_unetpp.engine.normalise import measure, to_input
-from napari_unetpp.train.samples import Sample
+from napari_unetpp.engine.input.normalise import measure, to_input
+from napari_unetpp.train.data.samples import Sample
 
 SIDE = 320
 COARSEST = 5.0

@@ -16,13 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.train.samples import Sample
+from napari_unetpp.train.data.samples import Sample
 
 LEVELS = 4
 """An image as it is, and halved three times."""
 
 LOWEST, HIGHEST = -0.5, 2.0
-"""Range of normalised intensities (see `engine.normalise.to_input`)."""
+"""Range of normalised intensities (see `engine.input.normalise.to_input`)."""
 
 LARGEST_NUMBER = 2**30
 """Object numbers are kept in 32 bits, one of which says whether the pixel is ignored."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo, Region
-from napari_unetpp.engine.grids import Grids
-from napari_unetpp.engine.window import Window
+from napari_unetpp.engine.decode.grids import Grids
+from napari_unetpp.engine.decode.window import Window
 from napari_unetpp.volumes.stitching.stitch import SIDE, pieces_of
 
 
@@ -23,7 +23,7 @@ def image_labels(
     *,
     side: int = SIDE,
 ) -> Iterator[tuple[Region, NDArray[np.uint32]]]:
-    """Labels of an image, as `engine.plane_maps.PlaneMaps.labels` gives them, up to their numbers.
+    """Labels of an image, as `engine.decode.plane_maps.PlaneMaps.labels` gives them, up to their numbers.
 
     Parameters
     ----------

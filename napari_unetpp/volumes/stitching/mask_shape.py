@@ -1,8 +1,9 @@
 """The landscape of models whose objects are told apart by the shape of their mask, in parts of a plane.
 
 It is the distance to the border of the mask, smoothed, divided by the largest of the connected part (see
-`engine.decode.mask_landscape`). How far the border is may need a wide look; how large the largest is needs
-the whole part. So the parts are found first (objects that are not split), with the largest distance of each.
+`engine.decode.decode.mask_landscape`). How far the border is may need a wide look; how large the largest is
+needs the whole part. So the parts are found first (objects that are not split), with the largest distance
+of each.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_unetpp._types import DecodeRule, Region
-from napari_unetpp.engine import decode
+from napari_unetpp.engine.decode import decode
 from napari_unetpp.engine.tiles import grow
 
 Distance = NDArray[np.float64]

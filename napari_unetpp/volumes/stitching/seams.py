@@ -11,8 +11,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_unetpp._types import DecodeRule
-from napari_unetpp.engine import decode
-from napari_unetpp.engine.basins import Basins, ends, highest
+from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode.basins import Basins, ends, highest
 from napari_unetpp.volumes.stitching.pieces import NOWHERE, Numbers, Piece, Places
 
 AT_ONCE = 200_000

@@ -1,11 +1,11 @@
 """Objects of a plane that is larger than memory: piece by piece, and the same as of the whole plane.
 
-What is an object is decided among the basins of a landscape (see `engine.basins`): by their summits and by
-the passes between them. So pieces need not hold whole objects. Each gives the basins of its own pixels
-(`volumes.stitching.pieces`); at the seams these are joined, which gives the basins of the whole plane
-(`volumes.stitching.seams`); then the objects follow from the list of summits and passes, which is short. The
-result equals that of the whole plane up to the numbers of the objects, however large these are. A piece is
-read with `MARGIN` pixels on each side, on which its landscape depends.
+What is an object is decided among the basins of a landscape (see `engine.decode.basins`): by their summits
+and by the passes between them. So pieces need not hold whole objects. Each gives the basins of its own
+pixels (`volumes.stitching.pieces`); at the seams these are joined, which gives the basins of the whole
+plane (`volumes.stitching.seams`); then the objects follow from the list of summits and passes, which is
+short. The result equals that of the whole plane up to the numbers of the objects, however large these are.
+A piece is read with `MARGIN` pixels on each side, on which its landscape depends.
 
 In memory are one piece, the list, and what lies along the seams; the numbers of the pixels may be on disk.
 """
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo, Region, ShouldStop, never_stop
-from napari_unetpp.engine import decode
+from napari_unetpp.engine.decode import decode
 from napari_unetpp.engine.tiles import grow
 from napari_unetpp.volumes.stitching.mask_shape import MaskLandscape
 from napari_unetpp.volumes.stitching.pieces import AROUND, find_piece
@@ -71,7 +71,7 @@ def stitch(
     numbers : array-like of shape (Y, X)
         int32 or uint32; written piece by piece, in memory or on disk. What they mean says `Stitched`.
     threshold, split
-        As in `engine.decode.objects`.
+        As in `engine.decode.decode.objects`.
     side : int
         Of a piece, px.
     should_stop : callable

@@ -20,20 +20,20 @@ from skimage.transform import resize
 from comparison import plan, scoring
 from comparison.speed import seconds_per_megapixel
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, SamplingRule
-from napari_unetpp.engine import decode
-from napari_unetpp.engine.sampling import resample_labels
-from napari_unetpp.files.folders import Pair, read_label, read_pairs
+from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.input.sampling import resample_labels
+from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.batch_norms import measure_norms
+from napari_unetpp.train.choose.levels import middle, predict_samples
+from napari_unetpp.train.choose.scores import dice_iou
 from napari_unetpp.train.data.frames import FRAMES
 from napari_unetpp.train.data.microscopy import MICROSCOPY
 from napari_unetpp.train.data.patches import PatchSource
-from napari_unetpp.train.fit import Fit, FitOptions
-from napari_unetpp.train.norms import measure_norms
+from napari_unetpp.train.data.samples import Sample, load_sample
 from napari_unetpp.train.precision import training_format
-from napari_unetpp.train.samples import Sample, load_sample
-from napari_unetpp.train.scores import dice_iou
-from napari_unetpp.train.validate import middle, predict_samples
+from napari_unetpp.train.scratch.loop import Fit, FitOptions
 
 NORM_BATCHES = 12
 SPLIT_SEED = 0

@@ -107,7 +107,7 @@ class Settings:
     widths : float
         Factor on the channels of every architecture; 1: as published.
     steps, patch, batch, rate
-        As in `train.fit.FitOptions`.
+        As in `train.scratch.loop.FitOptions`.
     limit : int or None
         Only so many images of each part were read.
     """

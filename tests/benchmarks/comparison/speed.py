@@ -13,7 +13,7 @@ from torch import Tensor
 from comparison import plan
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.samples import Sample
+from napari_unetpp.train.data.samples import Sample
 
 TIMED_PIXELS = 150_000
 TURNS = 2

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from napari_unetpp._types import ModelInfo, NetConfig
-from napari_unetpp.files.folders import read_pairs
-from napari_unetpp.train.samples import Sample, load_sample
+from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.train.data.samples import Sample, load_sample
 
 OUTPUTS = ("foreground", "edge_distance", "object_border")
 NUCLEI = ModelInfo("", "instances", ("nucleus",), OUTPUTS, NetConfig(outputs=3))

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from napari_unetpp._types import ModelInfo, NetConfig, SamplingRule
-from napari_unetpp.files.folders import read_pairs
+from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.train.data import frames
 from napari_unetpp.train.data.patches import PatchSource
-from napari_unetpp.train.samples import Sample, load_sample
+from napari_unetpp.train.data.samples import Sample, load_sample
 
 FRAME = 96
 POLYPS = ModelInfo("", "semantic", ("polyp",), ("polyp",), NetConfig(), sampling=SamplingRule("frame", FRAME))

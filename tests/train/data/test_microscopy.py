@@ -8,8 +8,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from napari_unetpp.train.data import colour, microscopy
+from napari_unetpp.train.data.samples import Sample
 from napari_unetpp.train.data.variation import Variation
-from napari_unetpp.train.samples import Sample
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -13,7 +13,7 @@ from napari_unetpp._types import EDGE_CAP, ModelInfo, NetConfig, Normalisation
 from napari_unetpp.train.data.microscopy import MICROSCOPY
 from napari_unetpp.train.data.noise import noise_image
 from napari_unetpp.train.data.patches import BETWEEN, Batch, PatchSource
-from napari_unetpp.train.samples import Sample
+from napari_unetpp.train.data.samples import Sample
 
 OUTPUTS = ("foreground", "edge_distance", "object_border")
 NUCLEI = ModelInfo("", "instances", ("nucleus",), OUTPUTS, NetConfig(outputs=3))

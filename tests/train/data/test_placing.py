@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from napari_unetpp.train.data.placing import JITTER, Placing
+from napari_unetpp.train.data.samples import Sample, sampling_weights
 from napari_unetpp.train.data.variation import Variation
-from napari_unetpp.train.samples import Sample, sampling_weights
 
 MODEL = 20.0
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unetpp.engine.sampling import resample
+from napari_unetpp.engine.input.sampling import resample
 from napari_unetpp.train.data.placing import Placed
+from napari_unetpp.train.data.samples import Sample
 from napari_unetpp.train.data.store import ImageStore, from_bytes, to_bytes
-from napari_unetpp.train.samples import Sample
 
 
 def at_rest(samples: list[Sample], size: int, *, zoom: float = 1.0, level: int = 0) -> Placed:

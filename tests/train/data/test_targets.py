@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_unetpp._types import EDGE_CAP
-from napari_unetpp.files.folders import read_label
+from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.train.data.targets import NEAR_TWO, edge_distance, object_border
 
 

@@ -1,0 +1,113 @@
+"""A part of a plane and the maps under it; of a small one with as little of the network as it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import ModelInfo, Node, Region
+from napari_unetpp.engine import tiles
+from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode.grids import Grids
+from napari_unetpp.engine.decode.maps import MapStore, as_kept
+from napari_unetpp.engine.input.normalise import NormStats
+from napari_unetpp.engine.input.plane import PlaneReader
+from napari_unetpp.net import graph
+
+if TYPE_CHECKING:
+    from napari_unetpp.engine.evaluator import Evaluator
+
+Maps = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Numbers = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A part of a plane and the maps under it.
+
+    Attributes
+    ----------
+    maps : ndarray of float32, shape (K, h, w)
+        Of `part`.
+    part : Region
+        Of the working grid: what lies under `region`, and around it what its objects depend on.
+    region : Region
+        Of the image.
+    grids : Grids
+        Of the whole plane.
+    """
+
+    maps: Maps
+    part: Region
+    region: Region
+    grids: Grids
+
+    def at(self, y: int, x: int) -> tuple[int, int]:
+        """The pixel of `maps` under a pixel of the region."""
+        below = self.grids.at(y + self.region.y0, x + self.region.x0)
+        return below[0] - self.part.y0, below[1] - self.part.x0
+
+    def probability(self, info: ModelInfo) -> Maps:
+        """Probabilities (C, Y, X) of the foreground classes in the region."""
+        return self.grids.maps(decode.foreground(self.maps, info), self.part, self.region)
+
+    def mask(self, info: ModelInfo, *, threshold: float | None = None) -> Mask:
+        """Foreground (Y, X) of the region."""
+        return decode.reaches(self.probability(info), info, threshold)
+
+    def objects(self, numbers: Numbers, info: ModelInfo, *, threshold: float | None = None) -> Numbers:
+        """What `numbers` of the pixels of `maps` give in the region, where they fill the mask (Y, X)."""
+        return self.grids.objects(numbers, self.part, self.region, self.mask(info, threshold=threshold))
+
+    def labels(self, numbers: Numbers, kept: NDArray[np.uint32], info: ModelInfo) -> NDArray[np.uint32]:
+        """Labels (Y, X) of the region: for each number what it is called, 0 where it is dropped."""
+        found = kept[self.objects(numbers, info)]
+        return decode.with_classes(found, self.probability(info)) if info.task == "semantic" else found
+
+
+def predict_window(
+    evaluator: Evaluator, image: NDArray[Any], window: Region, level: int, scale: float, stats: NormStats
+) -> Window:
+    """Maps under `window`, equal to those of the whole plane (see `engine.tiles`).
+
+    Parameters
+    ----------
+    image : ndarray of shape (Y, X) or (Y, X, C)
+        The whole plane.
+    window : Region
+        Part of the plane, on its own grid.
+    stats : NormStats
+        Measured on the whole plane.
+    """
+    config = evaluator.info.net
+    reader = PlaneReader(image, scale, stats, config.in_channels)
+    grids = Grids(reader.shape, (image.shape[0], image.shape[1]))
+    part = _under(grids, window)
+    padded = tiles.padded_shape(reader.shape, config.multiple)
+    core = _aligned(part, config.multiple, padded)
+    read = tiles.grow(core, graph.aligned_halo(level, config), padded)
+    known: dict[Node, Any] = {}
+    evaluator.nodes(evaluator.tensor(reader.read(read)), level, known)
+    maps = evaluator.maps(level, known, part.shifted(-read.y0, -read.x0))
+    return Window(as_kept(maps), part, window, grids)
+
+
+def stored_window(store: MapStore, level: int, window: Region, shape: tuple[int, int]) -> Window:
+    """The same from maps that are there; `shape` is that of the plane."""
+    grids = Grids(store.shape, shape)
+    part = _under(grids, window)
+    return Window(store.maps(level, part), part, window, grids)
+
+
+def _under(grids: Grids, window: Region) -> Region:
+    return tiles.grow(grids.under(window), decode.REACH, grids.working)
+
+
+def _aligned(region: Region, multiple: int, within: tuple[int, int]) -> Region:
+    y0, x0 = region.y0 // multiple * multiple, region.x0 // multiple * multiple
+    y1, x1 = -(-region.y1 // multiple) * multiple, -(-region.x1 // multiple) * multiple
+    return Region(y0, x0, min(y1, within[0]), min(x1, within[1]))

@@ -1,0 +1,196 @@
+"""Cleaning of one plane, and its range of intensities; the same numbers in training and inference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import Normalisation, UnetppError
+from napari_unetpp.engine.input.robust_range import MANY, Range, dim_share, find_range
+
+Image = NDArray[Any]
+
+SAMPLES = 1_000_000
+"""At most about this many pixels are looked at when percentiles are measured."""
+
+NOISE_SAMPLES = 250_000
+"""The same for the noise, of which a median is taken."""
+
+NOISE_FACTOR = 12.0
+"""The range is never taken smaller than this many standard deviations of the noise."""
+
+TOO_NARROW, TOO_WIDE = 2.5, 0.1
+"""Percentiles that give so many times less, or more, than what stands out of the background have failed."""
+
+MUCH_OUTSIDE = 0.25
+"""Share of an image outside its range from which it is worth a note."""
+
+RGB = 3
+
+DEFAULT_RULE = Normalisation()
+
+
+@dataclass(frozen=True, slots=True)
+class NormStats:
+    """Intensities that are mapped to 0 and 1."""
+
+    low: float
+    high: float
+
+
+def clean_plane(image: Image) -> tuple[Image, tuple[str, ...]]:
+    """Check one plane and drop what the network cannot read.
+
+    Parameters
+    ----------
+    image : ndarray of shape (Y, X), (Y, X, 1), (Y, X, 3) or (Y, X, 4)
+        Any real or boolean dtype.
+
+    Returns
+    -------
+    image : ndarray of shape (Y, X) or (Y, X, 3)
+    notes : tuple of str
+        What was handled specially: alpha dropped, NaN or infinite pixels, a constant image.
+
+    Raises
+    ------
+    UnetppError
+        For empty, complex or object arrays and for shapes that are not one plane.
+    """
+    image = np.asarray(image)
+    if image.dtype.kind not in "buif":
+        raise UnetppError(
+            f"the image has dtype {image.dtype}; expected integers, floats or booleans. "
+            "Convert it first (for a complex image: its magnitude)."
+        )
+    if image.size == 0:
+        raise UnetppError(f"the image is empty (shape {image.shape}); expected at least one pixel.")
+    image, notes = _to_plane(image)
+    if image.dtype == np.bool_:
+        image = image.astype(np.uint8)
+    if image.dtype.kind == "f":
+        bad = int(np.count_nonzero(~np.isfinite(image)))
+        if bad:
+            notes.append(f"{bad} NaN or infinite pixels: left out of the range, background in the result")
+    sample = _sample(image)
+    if sample.size == 0 or sample.min() == sample.max():
+        notes.append("the image is constant: nothing to segment")
+    return image, tuple(notes)
+
+
+def _to_plane(image: Image) -> tuple[Image, list[str]]:
+    notes: list[str] = []
+    if image.ndim == 3 and image.shape[-1] == 1:
+        image = image[..., 0]
+    if image.ndim == 3 and image.shape[-1] == RGB + 1:
+        image = image[..., :RGB]
+        notes.append("RGBA: the alpha channel is ignored")
+    if image.ndim != 2 and not (image.ndim == 3 and image.shape[-1] == RGB):
+        raise UnetppError(
+            f"the image has shape {image.shape}; expected one plane (Y, X) or (Y, X, 3). "
+            "Give one plane of a stack at a time."
+        )
+    return image, notes
+
+
+def _sample(image: Image) -> NDArray[np.float32]:
+    """A regular subsample of the finite pixels, flat, float32."""
+    pixels = image.shape[0] * image.shape[1]
+    step = max(1, int(np.sqrt(pixels / SAMPLES)))
+    sample = image[::step, ::step].astype(np.float32).ravel()
+    return sample[np.isfinite(sample)]
+
+
+def _noise(image: Image) -> float:
+    """Standard deviation of the pixel noise from second differences (median, robust to structure)."""
+    rows = image[:: max(1, image.shape[0] * image.shape[1] // NOISE_SAMPLES)]
+    if rows.shape[1] < 3:
+        return 0.0
+    grey = rows.astype(np.float32) if rows.ndim == 2 else rows.astype(np.float32).mean(axis=-1)
+    with np.errstate(invalid="ignore"):  # infinite minus infinite; left out in the next line
+        difference = grey[:, 2:] - 2 * grey[:, 1:-1] + grey[:, :-2]
+    finite = difference[np.isfinite(difference)]
+    if finite.size == 0:
+        return 0.0
+    return float(np.median(np.abs(finite)) / 0.6745 / np.sqrt(6.0))
+
+
+def measure(image: Image, rule: Normalisation = DEFAULT_RULE) -> NormStats:
+    """Measure the intensity range of one plane, jointly over R, G and B.
+
+    By the rule ``robust`` from what stands out of the background (see `engine.robust_range`); by
+    ``percentile`` between two percentiles of all pixels, unless these are far from it: next to nothing is
+    to be seen then, or a few specks outshine all. The range is at least `NOISE_FACTOR` times the noise, so
+    that a plane that holds nothing but noise is not stretched until the noise looks like objects.
+    """
+    sample = _sample(image)
+    if sample.size == 0:
+        return NormStats(0.0, 1.0)
+    noise = _noise(image)
+    found = find_range(image, noise)
+    if rule.rule == "percentile":
+        low, high = _percentiles(sample, image.dtype, (rule.low, rule.high))
+        high = max(high, low + max(NOISE_FACTOR * noise, 1e-6 * max(abs(low), abs(high)), 1e-12))
+        if TOO_WIDE < (found.high - found.low) / (high - low) < TOO_NARROW:
+            return NormStats(low, high)
+    return NormStats(found.low, found.high)
+
+
+def _percentiles(
+    sample: NDArray[np.float32], dtype: np.dtype[Any], shares: tuple[float, float]
+) -> tuple[float, ...]:
+    """As ``np.percentile`` has them; where there are few possible values these are counted, not sorted."""
+    if dtype.kind != "u" or dtype.itemsize > 2:
+        return tuple(float(value) for value in np.percentile(sample, shares))
+    below = np.cumsum(np.bincount(sample.astype(dtype)))
+    found = []
+    for share in shares:
+        place = share / 100 * (sample.size - 1)
+        low, high = np.searchsorted(below, (int(place), np.ceil(place)), side="right")
+        found.append(float(low + (place - int(place)) * (high - low)))
+    return tuple(found)
+
+
+def range_notes(image: Image, stats: NormStats) -> tuple[str, ...]:
+    """What is worth saying of a range: what lies outside it, or hardly shows in it."""
+    sample = _sample(image)
+    below = float((sample < stats.low).mean()) if sample.size else 0.0
+    above = float((sample > stats.high).mean()) if sample.size else 0.0
+    span = f"the range {stats.low:.4g} to {stats.high:.4g}"
+    notes = [
+        f"{share:.0%} of the image is {side} {span}"
+        for share, side in ((below, "below"), (above, "above"))
+        if share > MUCH_OUTSIDE
+    ]
+    dim = dim_share(image, _noise(image), Range(stats.low, stats.high))
+    if dim > MANY:
+        notes.append(
+            f"{dim:.0%} of what stands out lies in the lowest tenth of {span} and may be missed: choose a "
+            "narrower one"
+        )
+    return tuple(notes)
+
+
+def to_input(image: Image, stats: NormStats, channels: int = RGB) -> NDArray[np.float32]:
+    """Normalise a plane or a part of it.
+
+    Parameters
+    ----------
+    image : ndarray of shape (Y, X) or (Y, X, 3)
+    stats : NormStats
+        Measured once on the whole plane.
+
+    Returns
+    -------
+    ndarray of float32, shape (channels, Y, X)
+        0 and 1 at the ends of the range, clipped to [-0.5, 2]; NaN and infinite pixels are 0.
+    """
+    x = image.astype(np.float32)
+    x = (x - np.float32(stats.low)) * np.float32(1.0 / (stats.high - stats.low))
+    x = np.clip(np.where(np.isfinite(x), x, np.float32(0)), -0.5, 2.0)
+    if x.ndim == 2:
+        return np.ascontiguousarray(np.broadcast_to(x, (channels, *x.shape)))
+    return np.ascontiguousarray(np.moveaxis(x, -1, 0))

@@ -1,0 +1,131 @@
+"""Folders of labelled images: `images/` and `labels/` with equal stems, optionally `ignore/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from napari_unetpp._types import UnetppError
+from napari_unetpp.files.formats.kinds import format_of
+from napari_unetpp.files.images.images import IMAGE_SUFFIXES, read_array
+from napari_unetpp.files.labels.label_values import whole_numbers
+from napari_unetpp.files.notes import Note, no_note
+
+NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One labelled image; `ignore` is non-zero where nothing counts."""
+
+    stem: str
+    image: Path
+    label: Path
+    ignore: Path | None = None
+
+
+def stem_of(path: Path) -> str:
+    """File name without its suffix; ``.ome`` belongs to the suffix."""
+    return path.stem.removesuffix(".ome")
+
+
+def named_once(path: Path, sentence: str) -> str:
+    """A sentence about a file that names it, and not twice."""
+    return sentence if str(path) in sentence else f"{path}: {sentence}"
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Image files directly in `folder`, by name; hidden files are passed over."""
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        raise UnetppError(f"folder {folder} cannot be read: {error.strerror or error}.") from error
+    return [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != "." and not p.is_dir()]
+
+
+def read_pairs(folder: str | Path) -> list[Pair]:
+    """Pairs of a folder, by stem.
+
+    Raises
+    ------
+    UnetppError
+        No `images/` or `labels/`, stems without a partner, or two files with one stem.
+    """
+    folder = Path(folder)
+    for name in ("images", "labels"):
+        if not (folder / name).is_dir():
+            raise UnetppError(
+                f"{folder} has no folder {name}/. Expected {folder}/images and {folder}/labels with equal "
+                "file names (the suffix may differ)."
+            )
+    images, labels = _by_stem(folder / "images"), _by_stem(folder / "labels")
+    ignore = _by_stem(folder / "ignore") if (folder / "ignore").is_dir() else {}
+    lonely = [
+        _sentence("without labels", images.keys() - labels.keys()),
+        _sentence("labels without an image", labels.keys() - images.keys()),
+        _sentence("ignore masks without an image", ignore.keys() - images.keys()),
+    ]
+    if any(lonely):
+        raise UnetppError(
+            f"{folder}: {'; '.join(filter(None, lonely))}. Every file in images/ needs one in labels/ with "
+            "the same name (the suffix may differ)."
+        )
+    if not images:
+        raise UnetppError(f"{folder}/images holds no images: expected {', '.join(IMAGE_SUFFIXES)}.")
+    return [Pair(stem, images[stem], labels[stem], ignore.get(stem)) for stem in sorted(images)]
+
+
+def read_label(path: str | Path, *, note: Note = no_note) -> NDArray[Any]:
+    """Read labels (or an ignore mask): the numbers in the file, of a colour table its indices.
+
+    Parameters
+    ----------
+    path : path
+    note : callable, optional
+        Told what was handled specially, in half a sentence without the path.
+
+    Returns
+    -------
+    ndarray of shape (Y, X)
+        Unsigned integers. What the values mean is for the model or `--task` to say.
+
+    Raises
+    ------
+    UnetppError
+        Unreadable, lossy, not 2D, negative or not whole numbers.
+    """
+    path = Path(path)
+    if _is_jpeg(path):
+        raise UnetppError(f"{path}: JPEG changes label values. Save labels as PNG or TIFF.")
+    labels = read_array(path, stored=True, note=note)
+    if labels.ndim == 3 and labels.shape[-1] >= 3 and bool((labels[..., :3] == labels[..., :1]).all()):
+        labels = labels[..., 0]  # grey, saved as RGB
+    if labels.ndim != 2 or 0 in labels.shape:
+        raise UnetppError(f"{path} has shape {labels.shape}; expected labels of shape (Y, X).")
+    return whole_numbers(labels, path)
+
+
+def _is_jpeg(path: Path) -> bool:
+    try:
+        return format_of(path) == "JPEG"
+    except OSError:  # the reader says what is the matter
+        return False
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in list_images(folder):
+        other = found.setdefault(stem_of(path), path)
+        if other is not path:
+            raise UnetppError(f"{folder} has both {other.name} and {path.name}: remove one of them.")
+    return found
+
+
+def _sentence(what: str, stems: Iterable[str]) -> str:
+    names = sorted(stems)
+    more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
+    return f"{what}: {', '.join(names[:NAMED_AT_MOST])}{more}" if names else ""

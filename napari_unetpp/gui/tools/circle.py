@@ -1,0 +1,93 @@
+"""The circle that says how large the objects are: an ellipse over the image, resized with the mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Shapes
+
+from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under
+from napari_unetpp.session.ports import LayerSignals
+from napari_unetpp.session.values import Plane
+
+NAME = "object size"
+COLOUR = "#ffd000"
+
+
+class Circle:
+    """At most one circle, in a layer of its own that goes away with it."""
+
+    def __init__(self, viewer: Any, signals: LayerSignals) -> None:
+        self._viewer = viewer
+        self._signals = signals
+        self._layer: Shapes | None = None
+        self._plane: PlaneIndex | None = None
+        self._before: Any = None
+
+    def show(self, image: Image, plane: Plane, diameter: float) -> None:
+        """Draw the circle in the middle of what is visible."""
+        self.hide()
+        displayed = [axis - (self._viewer.dims.ndim - image.ndim) for axis in self._viewer.dims.displayed]
+        if displayed != [image.ndim - 2, image.ndim - 1]:
+            raise UnetppError("The circle needs the last two axes displayed: reset the axis order first.")
+        self._before = self._viewer.layers.selection.active
+        assert isinstance(plane.key, PlaneIndex)
+        self._plane = plane.key
+        transforms = grid_under(image, plane.key).transforms
+        view = plane.viewport or Region(0, 0, *plane.shape)
+        centre = np.array([(view.y0 + view.y1) / 2, (view.x0 + view.x1) / 2])
+        corners = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]]) * diameter / 2 + centre
+        self._layer = Shapes(
+            [corners],
+            shape_type="ellipse",
+            name=NAME,
+            edge_color=COLOUR,
+            face_color="transparent",
+            edge_width=max(0.5, diameter / 20),
+            scale=transforms["scale"][-2:],
+            translate=transforms["translate"][-2:],
+        )
+        self._viewer.add_layer(self._layer)
+        self._viewer.layers.selection.active = self._layer
+        self._layer.mode = "select"
+        self._layer.selected_data = {0}
+        self._layer.events.data.connect(self._on_data)
+
+    def hide(self) -> None:
+        """Take the circle away and select what was selected before."""
+        layer, self._layer = self._layer, None
+        if layer is None:
+            return
+        layer.events.data.disconnect(self._on_data)
+        if layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+            if self._before in self._viewer.layers:
+                self._viewer.layers.selection.active = self._before
+        self._before = None
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self.hide()
+        self._viewer = None
+
+    def check(self) -> None:
+        """Notice that the user removed the layer."""
+        if self._layer is not None and self._layer not in self._viewer.layers:
+            self._layer = None
+            self._signals.circle_removed.emit()
+
+    def leave(self, image: Hashable, level: int) -> None:
+        """Go away if the image is worked on at another level now: a pixel is another length there."""
+        plane = self._plane
+        if self._layer is not None and plane is not None and plane.image == image and plane.level != level:
+            self.hide()
+            self._signals.circle_removed.emit()
+
+    def _on_data(self, _event: Any = None) -> None:
+        if self._layer is None or not self._layer.data:
+            return
+        box = np.ptp(np.asarray(self._layer.data[0])[:, -2:], axis=0)
+        self._signals.circle_changed.emit(float(np.sqrt(box[0] * box[1])))

@@ -1,0 +1,162 @@
+"""What correcting and learning need from the outside; see `session.ports` for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_unetpp._types import (
+    FinetuneDone,
+    FinetuneEvent,
+    FinetuneProgress,
+    FinetuneRequest,
+    LabelledPlane,
+    ModelInfo,
+    Outline,
+    Region,
+    ShouldStop,
+)
+from napari_unetpp.session.correct.planes import Drawn, Mode, Sense
+from napari_unetpp.session.display.finetuning_table import ScoreRow
+from napari_unetpp.session.values import Plane, Tone
+
+
+class CorrectSignals:
+    """What the user does in the fold Correct."""
+
+    correct_pressed = Signal()
+    click_tool_toggled = Signal(bool)
+    labels_as_chosen = Signal(str)
+    background_changed = Signal(int)
+    ignore_pressed = Signal()
+    regions_pressed = Signal()
+    budget_changed = Signal(int)
+    finetune_pressed = Signal()
+    keep_pressed = Signal()
+    discard_pressed = Signal()
+    save_corrections_pressed = Signal()
+    next_image_pressed = Signal()
+    forget_pressed = Signal()
+
+
+class CorrectView(Protocol):
+    """The fold Correct, or a stand-in."""
+
+    def open_correct(self) -> None: ...
+    def set_click_tool(self, on: bool) -> None: ...
+    def set_mode(self, mode: Mode, hint: str) -> None: ...
+    def set_lessons(self, text: str, *, can_forget: bool) -> None: ...
+    def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
+        """Whether fine-tuning runs, and how far it is; a fraction of None: end unknown."""
+        ...
+
+    def set_curve(self, points: Sequence[FinetuneProgress]) -> None: ...
+    def set_scores(self, rows: Sequence[ScoreRow], verdict: str, tone: Tone) -> None: ...
+    def set_undecided(self, undecided: bool, *, keep: bool | None) -> None:
+        """Whether a new model waits for Keep or Discard, and whether to keep it is suggested."""
+        ...
+
+    def ask_folder(self, suggestion: Path) -> Path | None: ...
+
+
+class SheetSignals:
+    """What happens to the corrections layers."""
+
+    painted = Signal(object)
+    """Key of the image: something was painted, undone or drawn."""
+
+    closed = Signal(object)
+    """List of `Drawn`: the layer that held them is gone."""
+
+    deleted = Signal(object)
+    """Key of an open image: the user deleted its layer, so what `closed` told is not wanted."""
+
+
+class Sheets(Protocol):
+    """The corrections layers."""
+
+    signals: SheetSignals
+
+    def has(self, image: Hashable) -> bool: ...
+    def drawn(self, plane: Plane) -> Drawn | None:
+        """What the corrections layer holds for a plane that it was given or that was painted on."""
+        ...
+
+    def all(self) -> list[Drawn]:
+        """Planes with corrections or regions, and those the user asked to correct."""
+        ...
+
+    def put(
+        self, plane: Plane, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense, *, label: int
+    ) -> None:
+        """Hold these labels for a plane, as if `certain` had been decided; undo does not reach back.
+
+        `label` is what the brush paints next.
+        """
+        ...
+
+    def ask(self, plane: Plane) -> None:
+        """The user wants to correct this plane, so it is one of `all` whatever is painted."""
+        ...
+
+    def decide(self, drawn: Drawn) -> None:
+        """All that was reviewed of a plane was decided by the user."""
+        ...
+
+    def write(self, plane: Plane, region: Region, values: NDArray[Any]) -> None:
+        """Change labels (h, w) of a plane as one stroke, which undo takes back."""
+        ...
+
+    def selected(self, image: Hashable) -> int:
+        """The label that the brush paints; 0 where there is no layer."""
+        ...
+
+    def choose(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
+        """Select the layer, its tool and its label."""
+        ...
+
+    def show_regions(self, plane: Plane) -> None:
+        """Make or select the layer in which reviewed regions are drawn."""
+        ...
+
+    def drop(self, image: Hashable) -> list[Drawn]:
+        """Delete the layers with corrections and regions of an image; gives what they held."""
+        ...
+
+    def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:
+        """Draw reviewed regions of a plane, as if the user did."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class OtherImages(Protocol):
+    """Other images: those that are open, and files beside them."""
+
+    def show(self, image: Hashable, former: Hashable | None) -> None: ...
+    def next_file(self, image: Hashable) -> Path | None: ...
+    def open_file(self, path: Path, like: Hashable) -> Hashable: ...
+    def add(self, name: str, pixels: NDArray[Any]) -> Hashable: ...
+    def remove(self, image: Hashable) -> None: ...
+
+
+class Trainer(Protocol):
+    """Learns, and keeps what it learnt; the real one (`session.correct.trainer`) imports torch late."""
+
+    def finetune(self, request: FinetuneRequest, should_stop: ShouldStop) -> Iterator[FinetuneEvent]: ...
+    def keep(self, done: FinetuneDone) -> ModelInfo:
+        """Write a new file into the folder of models."""
+        ...
+
+    def save(self, folder: Path, planes: tuple[LabelledPlane, ...], model: ModelInfo | None) -> None:
+        """Write corrections as a folder that the command line reads."""
+        ...
+
+    def read(self, folder: Path, on_problem: Callable[[str], None]) -> tuple[LabelledPlane, ...]:
+        """Read such a folder; planes that cannot be read are told and left out."""
+        ...

@@ -1,0 +1,194 @@
+"""The stopping rule of Auto, chosen on held-out images (see `engine.auto.early_exit`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from napari_unetpp._types import AUTO, LevelScores, ModelInfo, StoppingRule, UnetppError
+from napari_unetpp.engine.auto import early_exit
+from napari_unetpp.engine.auto.coverage import Coverage
+from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.tiles import padded_shape
+from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.files.models.model_file import read_tensors, save_model
+from napari_unetpp.files.notes import Notes
+from napari_unetpp.net import graph
+from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.choose.levels import LEVEL_MARGIN, Predicted, mean_dice, pooled_ap50, predict_samples
+from napari_unetpp.train.data.labels import foreground_of_folder
+from napari_unetpp.train.data.samples import hold_out, load_sample
+from napari_unetpp.train.finetune.validate import Seen
+
+TOLERANCE = 0.003
+"""Dice that Auto may lose against the deepest level."""
+
+LIMITS = (0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.0125, 0.009, 0.006, 0.004, 0.0025, 0.0015)
+"""Shares of pixels expected to change with which a square may stop; the loosest that does is taken."""
+
+BETWEEN = 3
+"""So many more are tried between it and the next looser one."""
+
+
+EVIDENCE = 100_000
+"""Labelled pixels that a fine-tuning must hold out for a rule: of fewer, chance decides 0.003 of Dice."""
+
+WORTH = 0.6
+"""A rule that executes more than this share of the deepest level's FLOPs saves too little to be a choice."""
+
+
+def choose_stopping(
+    predicted: Sequence[Predicted], info: ModelInfo, *, tolerance: float = TOLERANCE
+) -> StoppingRule | None:
+    """The loosest rule with which Auto is within the tolerance of the deepest level.
+
+    What the signs of a square say about how much of it will still change is fitted first, level by level
+    (non-negative least squares over all squares).
+
+    Parameters
+    ----------
+    predicted : sequence of Predicted
+        All levels of held-out images.
+    info : ModelInfo
+    tolerance : float
+        Dice that may be lost. AP50, where it is defined, may lose 0.01, as between recommended levels.
+
+    Returns
+    -------
+    StoppingRule or None
+        None where no rule is within the tolerance and saves enough, and for a network without a head for
+        every level.
+    """
+    if not predicted or len(info.net.levels) < max(2, info.net.depth):
+        return None
+    doubt, change = zip(*(_weights(predicted, level, info) for level in info.net.levels[:-1]), strict=True)
+    best_dice = mean_dice(predicted, info, info.net.depth)[0]
+    best_ap50 = pooled_ap50(predicted, info, info.net.depth)
+    nothing = LevelScores(None, None, None, graph.parameters(info.net.depth, info.net))
+
+    def measured(limit: float) -> StoppingRule | None:
+        """The rule with this limit, or None where Auto loses too much with it."""
+        rule = StoppingRule(doubt, change, limit, tolerance, 0.0, nothing, early_exit.SQUARE)
+        found = [follow(p, info, rule) for p in predicted]
+        results = [p for p, _ in found]
+        dice, iou = mean_dice(results, info, AUTO)
+        if dice < best_dice - tolerance:
+            return None
+        ap50 = pooled_ap50(results, info, AUTO)
+        if ap50 is not None and best_ap50 is not None and ap50 < best_ap50 - LEVEL_MARGIN:
+            return None
+        whole = sum(graph.flops(info.net.depth, info.net, *_plane(p, info)) for p in predicted)
+        share = sum(flops for _, flops in found) / whole
+        return replace(rule, share=share, scores=replace(nothing, dice=dice, iou=iou, ap50=ap50))
+
+    rule = _loosest(measured, LIMITS)
+    if rule is not None and rule.limit < LIMITS[0]:
+        looser = min(limit for limit in LIMITS if limit > rule.limit)
+        between = np.geomspace(looser, rule.limit, BETWEEN + 2)[1:-1]
+        rule = _loosest(measured, [float(f"{limit:.2g}") for limit in between]) or rule
+    return rule if rule is not None and rule.share <= WORTH else None
+
+
+def stopping_of(seen: Sequence[Seen], info: ModelInfo) -> tuple[StoppingRule | None, str]:
+    """The rule of a fine-tuned model, from its held-out labels; else None, and why."""
+    known = sum(int(np.count_nonzero(s.known)) for s in seen)
+    if known < EVIDENCE:
+        return None, f"its rule needs {EVIDENCE:,} held-out labelled pixels, here are {known:,}"
+    rule = choose_stopping([s.predicted(info) for s in seen], info)
+    return rule, "" if rule else f"no rule stays within {TOLERANCE:g} Dice of the deepest level for less work"
+
+
+def _loosest(
+    measured: Callable[[float], StoppingRule | None], limits: Sequence[float]
+) -> StoppingRule | None:
+    return next((rule for limit in limits if (rule := measured(limit)) is not None), None)
+
+
+def calibrate_folder(
+    info: ModelInfo,
+    folder: Path,
+    out: Path,
+    *,
+    held_out: bool = False,
+    tolerance: float = TOLERANCE,
+    log: Callable[[str], None],
+) -> StoppingRule:
+    """Write a copy of a model with the stopping rule that a folder of labelled images gives.
+
+    Parameters
+    ----------
+    held_out : bool
+        Use only what training holds out of `folder`.
+
+    Raises
+    ------
+    UnetppError
+        Where no rule is within the tolerance.
+    """
+    from napari_unetpp.train.data.data_sets import HELD_OUT, SPLIT_SEED
+
+    assert info.path is not None, "a model of the list has a file"
+    pairs, notes = read_pairs(folder), Notes()
+    foreground = foreground_of_folder(pairs, info.task, None, notes)
+    samples = [load_sample(pair, info, foreground, notes=notes) for pair in pairs]
+    for line in notes.lines():
+        log(f"note: {line}")
+    if held_out:
+        _, samples = hold_out(samples, HELD_OUT, np.random.default_rng(SPLIT_SEED))
+    log(f"measuring all levels on {len(samples)} images")
+    tensors = read_tensors(info.path)
+    net = UNetPlusPlus(info.net, norm=any(".norm." in name for name in tensors))
+    net.load_state_dict(tensors)
+    rule = choose_stopping(predict_samples(net, samples, info), info, tolerance=tolerance)
+    if rule is None:
+        raise UnetppError(
+            f"no stopping rule keeps {info.name!r} within {tolerance:g} Dice of its deepest level for less "
+            f"than {WORTH:.0%} of its work on {len(samples)} images of {folder}; raise --tolerance, or give "
+            "more images."
+        )
+    save_model(out, tensors, replace(info, stopping=rule), half=True)
+    return rule
+
+
+def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[Predicted, int]:
+    """What Auto gives with a rule, as level `AUTO`, and the FLOPs it executes; no network is run."""
+    config, plane = info.net, _plane(predicted, info)
+    maps = predicted.level(1)
+    active = np.ones(early_exit.square_grid(maps.shape[1:], rule.square), bool)
+    coverage = Coverage(config, plane, rule.square, graph.nodes(1, config.arch))
+    flops = graph.flops(1, config, *plane)
+    before: NDArray[np.float32] | None = None
+    for level in range(2, config.depth + 1):
+        active = early_exit.go_deeper(maps, before, level - 1, active, info, rule)
+        before, more = maps, active
+        while more.any():
+            flops += sum(map(coverage.flops, coverage.steps(level, more)))
+            inside = early_exit.pixels(more, rule.square, maps.shape[1:])
+            maps = np.where(inside, predicted.level(level), maps)
+            active = active | more
+            more = early_exit.cut_off(decode.mask(maps, info), active, rule.square)
+    return Predicted(predicted.sample, (AUTO,), maps[None].astype(np.float16)), flops
+
+
+def _weights(predicted: Sequence[Predicted], level: int, info: ModelInfo) -> tuple[float, float]:
+    """How much uncertainty and change at a level say about what changes on the way to the deepest."""
+    square = early_exit.SQUARE
+    signs, changed = [], []
+    for p in predicted:
+        before = p.level(level - 1) if level > 1 else None
+        signs.append(early_exit.signs(p.level(level), before, info, square).reshape(-1, 2))
+        last = early_exit.classes(p.level(info.net.depth), info)
+        now = early_exit.classes(p.level(level), info)
+        changed.append(early_exit.means(now != last, square).ravel())
+    weights, _ = nnls(np.concatenate(signs), np.concatenate(changed))
+    return float(weights[0]), float(weights[1])
+
+
+def _plane(predicted: Predicted, info: ModelInfo) -> tuple[int, int]:
+    height, width = predicted.maps.shape[-2:]
+    return padded_shape((height, width), info.net.multiple)

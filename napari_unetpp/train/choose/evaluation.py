@@ -1,0 +1,199 @@
+"""Scores of all levels on labelled images, and what each level costs on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import AUTO, ModelInfo, PredictRequest, UnetppError
+from napari_unetpp.engine.collect import Auto, Reading, predict_maps, read_as
+from napari_unetpp.engine.decode.plane_maps import PlaneMaps
+from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.input.normalise import clean_plane
+from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
+from napari_unetpp.engine.predict import predict
+from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.labels.folders import Pair, named_once
+from napari_unetpp.files.notes import Notes
+from napari_unetpp.net import graph
+from napari_unetpp.train.choose.scores import Matches, class_dice_iou, dice_iou, match_objects
+from napari_unetpp.train.data.labels import Truth, foreground_of_folder, read_pair_truth
+
+TIMED_PIXELS = 1_000_000
+"""Time is measured on the first images until they hold this many pixels together."""
+
+
+@dataclass
+class _Tally:
+    """Scores of one level so far; `matches` is None where objects are undefined.
+
+    `executed` and `whole`: FLOPs, and what the deepest level would have taken.
+    """
+
+    dice: list[float] = field(default_factory=list)
+    iou: list[float] = field(default_factory=list)
+    matches: Matches | None = field(default_factory=Matches)
+    executed: float = 0.0
+    whole: float = 0.0
+
+
+def evaluate_pairs(
+    evaluator: Evaluator,
+    pairs: Sequence[Pair],
+    *,
+    foreground: Sequence[int] | None = None,
+    scale: float | Auto = "auto",
+    diameter: float | None = None,
+    range: tuple[float, float] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    on_problem: Callable[[str], None] | None = None,
+    notes: Notes | None = None,
+) -> dict[str, Any]:
+    """Score every level on labelled images; see `api.evaluate` for its parameters and what comes back.
+
+    `notes` collects what was handled specially.
+    """
+    info = evaluator.info
+    levels = (*info.net.levels, AUTO) if info.stopping else info.net.levels
+    tallies = {level: _Tally() for level in levels}
+    scored: list[tuple[Pair, Reading]] = []
+    check_size(info, scale=scale_number(scale), diameter=diameter)
+    check_range(range)
+    notes = notes or Notes()
+    foreground = foreground_of_folder(pairs, info.task, foreground, notes)
+    read = partial(read_as, evaluator=evaluator, scale=scale, diameter=diameter, range=range)
+    for done, pair in enumerate(pairs, start=1):
+        try:
+            scored.append((pair, _score(evaluator, pair, foreground, tallies, read, notes)))
+        except UnetppError as error:
+            if on_problem is None:
+                raise
+            on_problem(named_once(pair.image, str(error)))
+        if progress is not None:
+            progress(done, len(pairs))
+    if not scored:
+        raise UnetppError(f"none of the {len(pairs)} images could be scored.")
+    seconds = seconds_per_megapixel(evaluator, scored)
+    scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in info.net.levels}
+    auto = _auto_summary(tallies[AUTO], info, seconds[AUTO]) if info.stopping else None
+    return {
+        "model": info.name,
+        "device": evaluator.choice.label,
+        "images": len(scored),
+        "recommended_level": info.recommended_level,
+        "best_level_here": best_level(scores),
+        "levels": {str(level): score for level, score in scores.items()},
+        "auto": auto,
+        "scales": _scales([reading.scale.scale for _, reading in scored]),
+    }
+
+
+def _scales(scales: Sequence[float]) -> dict[str, float]:
+    """The scales that images were segmented at, in short."""
+    return {"lowest": min(scales), "median": float(np.median(scales)), "highest": max(scales)}
+
+
+def best_level(scores: Mapping[int, Mapping[str, Any]]) -> int | None:
+    """The level with the highest AP50 where it is defined, else Dice; the shallower one of equals."""
+    for name in ("ap50", "dice"):
+        known = {level: s[name] for level, s in scores.items() if s[name] is not None}
+        if known:
+            return max(sorted(known), key=lambda level: known[level])
+    return None
+
+
+def _score(
+    evaluator: Evaluator,
+    pair: Pair,
+    foreground: Sequence[int] | None,
+    tallies: Mapping[int, _Tally],
+    read: Callable[[NDArray[Any]], Reading],
+    notes: Notes,
+) -> Reading:
+    """Add the scores of one image; how the network saw it comes back. All levels see it alike."""
+    info = evaluator.info
+    image = read_image(pair.image, note=notes.of(pair.image))
+    truth = read_pair_truth(pair, image.shape[:2], info.task, foreground, notes)
+    reading = read(clean_plane(image)[0])
+    predicted = partial(predict_maps, image, evaluator, scale=reading.scale.scale, range=reading.range)
+    deepest = predicted(level=info.net.depth, all_levels=True)
+    auto = predicted(level=AUTO) if AUTO in tallies else deepest
+    for level, tally in tallies.items():
+        found = auto if level == AUTO else deepest
+        tally.executed += found.flops
+        tally.whole += found.flops / found.share()
+        maps = replace(found, level=level)
+        dice, iou = _overlap(maps, truth, merge=foreground is not None)
+        tally.dice.append(dice)
+        tally.iou.append(iou)
+        if not truth.objects or info.task != "instances":
+            tally.matches = None
+        if tally.matches is not None:
+            tally.matches += match_objects(maps.labels(), truth.labels, truth.ignore)
+    return reading
+
+
+def _overlap(maps: PlaneMaps, truth: Truth, *, merge: bool) -> tuple[float, float]:
+    """Dice and IoU before splitting and minimum size; `merge`: foreground against background only."""
+    info = maps.info
+    if info.task == "instances" or len(info.classes) == 1 or merge:
+        return dice_iou(maps.mask(), truth.labels > 0, truth.ignore)
+    every = replace(info, decode=replace(info.decode, min_size=0))
+    return class_dice_iou(replace(maps, info=every).labels(), truth.labels, truth.ignore)
+
+
+def _summary(tally: _Tally, info: ModelInfo, level: int, seconds: float | None) -> dict[str, Any]:
+    return {
+        "dice": float(np.mean(tally.dice)) if tally.dice else None,
+        "iou": float(np.mean(tally.iou)) if tally.iou else None,
+        "ap50": None if tally.matches is None else tally.matches.ap50,
+        "parameters": graph.parameters(level, info.net),
+        "seconds_per_megapixel": seconds,
+    }
+
+
+def _auto_summary(tally: _Tally, info: ModelInfo, seconds: float | None) -> dict[str, Any]:
+    """As of a level, and the FLOPs executed as a share of the deepest level's."""
+    scores = _summary(tally, info, info.net.depth, seconds)
+    return scores | {"share_of_flops": tally.executed / tally.whole}
+
+
+# ------------------------------------------------------------------------ cost
+
+
+def seconds_per_megapixel(evaluator: Evaluator, pairs: Sequence[tuple[Pair, Reading]]) -> dict[int, float]:
+    """Cold prediction time per megapixel of the input, per level; one warm-up.
+
+    Finding the range and the scale, and decoding, are excluded.
+    """
+    planes: list[tuple[NDArray[Any], Reading]] = []
+    for pair, reading in pairs:
+        planes.append((clean_plane(read_image(pair.image))[0], reading))
+        if sum(_pixels(plane) for plane, _ in planes) >= TIMED_PIXELS:
+            break
+    megapixels = sum(_pixels(plane) for plane, _ in planes) / 1e6
+    _cold_seconds(evaluator, *planes[0], evaluator.info.net.depth)
+    return {
+        level: sum(_cold_seconds(evaluator, *plane, level) for plane in planes) / megapixels
+        for level in (*evaluator.info.net.levels, *([AUTO] if evaluator.info.stopping else []))
+    }
+
+
+def _pixels(plane: NDArray[Any]) -> int:
+    return int(plane.shape[0] * plane.shape[1])
+
+
+def _cold_seconds(evaluator: Evaluator, plane: NDArray[Any], reading: Reading, level: int) -> float:
+    request = PredictRequest(
+        plane, None, level, scale=reading.scale.scale, all_levels=False, range=reading.range
+    )
+    start = time.perf_counter()
+    for _ in predict(evaluator, request):
+        pass
+    return time.perf_counter() - start

@@ -1,0 +1,79 @@
+"""One decode rule for all levels: the heads are shifted so that it suits each of them.
+
+A shallow head is less sure than a deep one, so that a threshold which is right at L4 is too high at L1.
+Adding a constant to a logit moves the probability and keeps the order of the pixels, and it is a bias of
+the head: the user's sliders mean the same at every level, and nothing is added to the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from torch import Tensor
+
+from napari_unetpp._types import ModelInfo
+from napari_unetpp.train.choose.judge import WORTH_IT
+from napari_unetpp.train.choose.levels import Predicted, mean_dice, over_folders, pooled_ap50
+
+FOREGROUND_SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0, 1.25, -1.25, 1.5, -1.5)
+SEED_SHIFTS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
+"""Logits that may be added to the foreground and to the output that gives the seeds, small ones first."""
+
+Shifts = Mapping[int, Mapping[int, float]]
+"""What is added to the logits: by level and output."""
+
+
+def choose_shifts(predicted: Sequence[Predicted], info: ModelInfo) -> Shifts:
+    """The shifts with which every level does best under the model's decode rule.
+
+    The foreground by mean Dice, then the output that gives the seeds by pooled AP50, both as the mean over
+    data sets. A model of several classes has probabilities that compete for a sum of one, and stays as it is.
+    """
+    if info.task == "semantic" and len(info.outputs) > 1:
+        return {}
+    return {level: _suit([p.alone(level) for p in predicted], info, level) for level in info.net.levels}
+
+
+def _suit(predicted: Sequence[Predicted], info: ModelInfo, level: int) -> dict[int, float]:
+    def best(output: int, shifts: Sequence[float], score: Callable[[Sequence[Predicted]], float]) -> float:
+        shifted = (shift_maps(predicted, {level: {**chosen, output: s}}) for s in shifts)
+        scores = [float(over_folders(each, score)) for each in shifted]
+        return next(s for s, q in zip(shifts, scores, strict=True) if q >= max(scores) - WORTH_IT)
+
+    chosen: dict[int, float] = {}
+    chosen[0] = best(0, FOREGROUND_SHIFTS, lambda p: mean_dice(p, info, level)[0])
+    if info.task == "instances" and info.decode.seeds in info.outputs:
+        seeds = info.outputs.index(info.decode.seeds)
+        chosen[seeds] = best(seeds, SEED_SHIFTS, lambda p: pooled_ap50(p, info, level) or 0.0)
+    return chosen
+
+
+def shift_maps(predicted: Sequence[Predicted], shifts: Shifts) -> list[Predicted]:
+    """The predictions of a network whose heads were shifted."""
+
+    def one(p: Predicted) -> Predicted:
+        maps = p.maps.copy()
+        for level, outputs in shifts.items():
+            place = p.levels.index(level)
+            for output, shift in outputs.items():
+                seen = p.maps[place, output].astype(np.float32)
+                # The sigmoid of a shifted logit, written without the logit, which 0 and 1 do not have.
+                raised = seen * np.float32(np.exp(shift))
+                maps[place, output] = raised / (1 - seen + raised)
+        return replace(p, maps=maps)
+
+    return [one(p) for p in predicted]
+
+
+def shift_heads(tensors: Mapping[str, Tensor], shifts: Shifts) -> dict[str, Tensor]:
+    """A network's tensors (copies where changed) with the biases of its heads shifted."""
+    out = dict(tensors)
+    for level, outputs in shifts.items():
+        name = f"heads.{level - 1}.bias"
+        bias = out[name].clone()
+        for output, shift in outputs.items():
+            bias[output] += shift
+        out[name] = bias
+    return out

@@ -1,0 +1,148 @@
+"""The steps of fine-tuning: a network that learns, its average, and what to do when memory runs out."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp.engine.memory import is_out_of_memory
+from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.batch_norms import norms
+from napari_unetpp.train.finetune.loss import LessonLoss
+from napari_unetpp.train.finetune.patches import LessonSource
+from napari_unetpp.train.finetune.recipe import Recipe, level_at
+from napari_unetpp.train.scratch import schedule
+
+SMALLEST_PATCH = 32
+WEIGHT_DECAY = 1e-4
+
+
+class Tuner:
+    """Trains a network in place and keeps a running average of it.
+
+    Parameters
+    ----------
+    net : UNetPlusPlus
+    source : LessonSource
+    info : ModelInfo
+    recipe : Recipe
+    device, dtype : str
+        Where, and in which number format the convolutions are computed.
+
+    Attributes
+    ----------
+    average : UNetPlusPlus
+        What is looked at and given back.
+    patch, batch : int
+        As in the recipe, until memory runs out.
+    notes : list of str
+    """
+
+    def __init__(
+        self,
+        net: UNetPlusPlus,
+        source: LessonSource,
+        info: ModelInfo,
+        recipe: Recipe,
+        device: str,
+        dtype: str,
+    ) -> None:
+        self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.net)
+        self.source, self.recipe, self.device, self.dtype = source, recipe, device, dtype
+        self.loss = LessonLoss(info.task)
+        self.patch, self.batch = recipe.patch, recipe.batch
+        self.notes: list[str] = []
+        self.steps = 0
+        heads = list(self.net.heads.parameters())
+        others = list(self.net.nodes.parameters())
+        self.optimiser = torch.optim.AdamW(
+            [{"params": others, "factor": 1.0}, {"params": heads, "factor": recipe.head_rate}],
+            lr=recipe.rate,
+            weight_decay=WEIGHT_DECAY,
+        )
+
+    def step(self, progress: float) -> float:
+        """One step; its loss. With too little memory batch, then patch, are halved until it fits.
+
+        Raises
+        ------
+        UnetppError
+            Not even one small patch fits.
+        """
+        while True:
+            try:
+                loss = self._try(progress)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._shrink(error)
+                continue
+            self._blend()
+            self.steps += 1
+            return loss
+
+    def _try(self, progress: float) -> float:
+        batch = self.source.batch(self.batch, self.patch).to(self.device)
+        rate = schedule.learning_rate(progress, self.recipe.rate)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["factor"]
+        self.net.train()
+        if self.recipe.norms == "keep":
+            for norm in norms(self.net):
+                norm.eval()
+        self.optimiser.zero_grad(set_to_none=True)
+        level = level_at(progress, self.recipe, self.net.level)
+        with self._precision(), _repeatable(self.device):
+            heads = self.net.all_heads(batch.image, level)
+            loss: Tensor = self.loss(heads, batch)
+            loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        if self.dtype == "float32":
+            return nullcontext()
+        return torch.autocast(self.device, getattr(torch, self.dtype))
+
+    def _shrink(self, error: Exception) -> None:
+        self.optimiser.zero_grad(set_to_none=True)
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+        if self.batch > 1:
+            self.batch = max(1, self.batch // 2)
+        elif self.patch // 2 >= SMALLEST_PATCH:
+            self.patch //= 2
+        else:
+            raise UnetppError(
+                f"not enough memory to learn even from one patch of {self.patch} x {self.patch} px. Close "
+                "other programs, or choose the CPU as the device."
+            ) from error
+        self.notes = [
+            f"Memory was short: {self.batch} patch{'es' if self.batch > 1 else ''} of "
+            f"{self.patch} x {self.patch} px a step instead of {self.recipe.batch} of {self.recipe.patch}."
+        ]
+
+    @torch.no_grad()
+    def _blend(self) -> None:
+        """Move the average towards the network, whole numbers (counters) included."""
+        decay = schedule.average_decay(self.steps, self.recipe.decay)
+        averaged, current = self.average.state_dict(), self.net.state_dict()
+        for name, tensor in averaged.items():
+            if tensor.is_floating_point():
+                tensor.lerp_(current[name], 1 - decay)
+            else:
+                tensor.copy_(current[name])
+
+
+def _repeatable(device: str) -> AbstractContextManager[Any]:
+    """The same sums in the same order on every run."""
+    if device != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)

@@ -1,0 +1,229 @@
+"""The training loop: a generator of frozen events. It writes nothing and judges nothing; the caller does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, never_stop
+from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.average import WeightAverage
+from napari_unetpp.train.loss import DeepSupervisionLoss
+from napari_unetpp.train.optimiser import adamw
+from napari_unetpp.train.scratch import schedule
+from napari_unetpp.train.scratch.checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from napari_unetpp.train.data.patches import PatchSource
+
+Why = Literal["look", "save", "stopped", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """How long and how to train.
+
+    Attributes
+    ----------
+    megapixels, seconds, steps : float
+        The run ends when one of them is reached; its schedule follows the one that is nearest to its end.
+        `megapixels` counts pixels of patches: a run of so many repeats whatever the machine.
+    patch, batch : int
+        Side of the patches in px, patches in a step.
+    rate : float
+        Peak learning rate of AdamW.
+    look_megapixels : float
+        Megapixels between two events at which the average is to be measured on held-out images.
+    save_seconds : float
+        Seconds between two events at which the state is to be saved; where `look_megapixels` is endless,
+        they are looks, too.
+    device, dtype : str
+    grow : bool
+        Begin with the shallow levels (training from scratch).
+    """
+
+    megapixels: float = inf
+    seconds: float = inf
+    steps: float = inf
+    patch: int = 256
+    batch: int = 4
+    rate: float = 1.5e-3
+    look_megapixels: float = inf
+    save_seconds: float = 600.0
+    device: str = "cpu"
+    dtype: str = "float32"
+    grow: bool = True
+
+    @property
+    def steps_planned(self) -> float:
+        """Steps of the whole run; infinite where only time limits it. Shallow stages have equal patches."""
+        return min(self.steps, self.megapixels * 1e6 / (self.batch * self.patch**2))
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """An event between two steps.
+
+    Attributes
+    ----------
+    why : str
+        ``look``: measure the average, and save; ``save``: save; ``stopped``: as asked for, before the end;
+        ``end``: the last event of a complete run, a look as well.
+    step, megapixels, seconds
+        Done so far.
+    progress : float
+        The same as a share of the run.
+    loss : float
+        Mean since the last look; NaN before the first step.
+    stage : Stage
+        Of the step that comes next.
+    average : UNetPlusPlus
+        The averaged weights; they change with the next step.
+    """
+
+    why: Why
+    step: int
+    megapixels: float
+    seconds: float
+    progress: float
+    loss: float
+    stage: schedule.Stage
+    average: UNetPlusPlus
+
+
+class Fit:
+    """One training run of a network that it changes in place.
+
+    Parameters
+    ----------
+    net : UNetPlusPlus
+    source : PatchSource
+        Holds all randomness of the loop, and gives batches on the device of the options.
+    info : ModelInfo
+        What is to be learned.
+    options : FitOptions
+    """
+
+    def __init__(self, net: UNetPlusPlus, source: PatchSource, info: ModelInfo, options: FitOptions) -> None:
+        self.options = options
+        self.source = source
+        self.net = net.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = WeightAverage(self.net)
+        self.loss = DeepSupervisionLoss(info)
+        self.optimiser = adamw(self.net, options.rate)
+        self.step, self.pixels, self.seconds = 0, 0, 0.0
+        self.loss_sum, self.loss_count = torch.zeros((), device=options.device), 0
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, in [0, 1]."""
+        o = self.options
+        done = (self.megapixels / o.megapixels, self.seconds / o.seconds, self.step / o.steps)
+        return min(1.0, max(done))
+
+    @property
+    def megapixels(self) -> float:
+        """Megapixels of patches so far."""
+        return self.pixels / 1e6
+
+    def run(self, should_stop: ShouldStop = never_stop) -> Iterator[Progress]:
+        """Train until the end of the run, or until told to stop; the last event says which."""
+        saved = self.seconds
+        while self.progress < 1:
+            if should_stop():
+                yield self._event("stopped")
+                return
+            before, begun = self.megapixels, time.monotonic()
+            self._one_step(self._stage())
+            self.seconds += time.monotonic() - begun  # what the caller does with an event is not training
+            due = self.seconds - saved >= self.options.save_seconds
+            look = self._look_is_due(before, saving=due)
+            if (due or look) and self.progress < 1:
+                yield self._event("look" if look else "save")
+                saved = self.seconds
+        yield self._event("end")
+
+    def _look_is_due(self, before: float, *, saving: bool) -> bool:
+        every = self.options.look_megapixels
+        return saving if every == inf else self.megapixels // every > before // every
+
+    def _stage(self) -> schedule.Stage:
+        o = self.options
+        return schedule.stage(self.progress, depth=self.net.level, patch=o.patch, batch=o.batch, grow=o.grow)
+
+    def _one_step(self, stage: schedule.Stage) -> None:
+        rate = schedule.learning_rate(self.progress, self.options.rate)
+        batch = self.source.batch(stage.batch, stage.patch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.net.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        dtype = getattr(torch, self.options.dtype)
+        with torch.autocast(self.options.device, dtype, enabled=dtype != torch.float32):
+            heads = self.net.all_heads(batch.image, stage.level)
+        loss = self.loss(heads, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimiser.step()
+        self.average.update(self.step)
+        self.step += 1
+        self.pixels += stage.pixels
+        self.loss_sum += loss.detach()  # read at events only: a GPU need not wait for each step
+        self.loss_count += 1
+
+    def _event(self, why: Why) -> Progress:
+        loss = float(self.loss_sum) / self.loss_count if self.loss_count else float("nan")
+        if self.loss_count and not abs(loss) < inf:
+            raise UnetppError(
+                f"the loss is no number any more at step {self.step}, so the weights are spoilt. Go on from "
+                "the last checkpoint with --resume, or start again with a lower --rate."
+            )
+        if why in ("look", "end"):
+            self.loss_sum, self.loss_count = torch.zeros_like(self.loss_sum), 0
+        done = self.step, self.megapixels, self.seconds, self.progress
+        return Progress(why, *done, loss, self._stage(), self.average.net)
+
+    def checkpoint(self, settings: Mapping[str, Any]) -> Checkpoint:
+        """The state of the run between two steps."""
+        tensors = {f"net.{k}": v for k, v in self.net.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.net.state_dict().items()}
+        for number, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{k}": v for k, v in state.items()}
+        return Checkpoint(
+            {k: v.detach().clone() for k, v in tensors.items()},
+            step=self.step,
+            pixels=self.pixels,
+            seconds=self.seconds,
+            loss=(float(self.loss_sum), self.loss_count),
+            source=self.source.state(),
+            settings=dict(settings),
+            machine={"device": self.options.device, "dtype": self.options.dtype},
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same settings."""
+        self.net.load_state_dict(checkpoint.part("net"))
+        self.average.net.load_state_dict(checkpoint.part("average"))
+        self._restore_optimiser(checkpoint.part("optimiser"))
+        self.source.restore(dict(checkpoint.source))
+        self.step, self.pixels, self.seconds = checkpoint.step, checkpoint.pixels, checkpoint.seconds
+        total, self.loss_count = checkpoint.loss
+        self.loss_sum = torch.full_like(self.loss_sum, total)
+
+    def _restore_optimiser(self, tensors: Mapping[str, Tensor]) -> None:
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            number, field = name.split(".", 1)
+            weights = parameters[int(number)]
+            if tensor.shape == weights.shape:  # equal in memory, too: the fused step does not look at strides
+                tensor = torch.empty_like(weights, requires_grad=False).copy_(tensor)
+            state.setdefault(int(number), {})[field] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
