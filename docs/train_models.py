@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train one model; the exit status is 0, or 1 after a sentence on stderr."""
     args = parse(sys.argv[1:] if argv is None else argv)
     try:
-        with stopped_by_signals() as should_stop:
+        with stopped_by_signals(say) as should_stop:
             info = train_model(args.request, say, should_stop)
     except UnetppError as error:
         say(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from importlib.metadata import version
 from pathlib import Path
 
 from napari_unetpp._types import LEVELS, SUPERVISIONS
@@ -11,6 +12,7 @@ from napari_unetpp.net.baselines import BASELINES
 
 KINDS = ("labels", "mask", "probability")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,6 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Segment images with UNet++ at any depth. Exit status: 0 done, 1 failed, 2 wrong usage.",
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and end")
     # The same switch after the command; SUPPRESS keeps it from undoing the one before it.
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -49,7 +52,11 @@ def _info(parser: argparse.ArgumentParser) -> None:
 
 def _segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "inputs", metavar="INPUT", nargs="+", type=Path, help="images, or folders of images (PNG, JPEG, TIFF)"
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        type=Path,
+        help="images, folders of images (PNG, JPEG, TIFF), or patterns such as '*.tif'",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for STEM_KIND.tif")
     parser.add_argument("--model", default="nuclei", help="name or file (default: nuclei)")
@@ -57,9 +64,24 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         "--level", type=level, default="auto", help="depth: 1, 2, 3, 4 or auto (as deep as each place needs)"
     )
     parser.add_argument("--kind", choices=KINDS, default="labels", help="what to write (default: labels)")
+    parser.add_argument(
+        "--series",
+        metavar="N",
+        type=index,
+        help="which image of a TIFF that holds several, from 0 (default: the largest that is no preview)",
+    )
+    parser.add_argument(
+        "--table", action="store_true", help="also STEM_objects.csv: size, place and intensity of each object"
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write what was done with each image")
+    parser.add_argument(
+        "--recursive", action="store_true", help="also the images in subfolders, into equal subfolders of DIR"
+    )
     _size(parser)
     _device(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--skip-existing", action="store_true", help="do only what is missing: go on")
+    existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
@@ -184,6 +206,24 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
 
 
+class ShowVersion(argparse.Action):
+    """Print the version; it is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print it and end."""
+        print(f"{parser.prog} {version('napari-unetpp')}")
+        parser.exit()
+
+
+def problem_of(args: argparse.Namespace) -> str | None:
+    """What is wrong with the arguments of a command together; None: nothing."""
+    if args.command == "train":
+        return train_problem(args)
+    if args.command == "segment" and args.table and args.kind != "labels":
+        return "--table lists objects: it goes with --kind labels"
+    return None
+
+
 def train_problem(args: argparse.Namespace) -> str | None:
     """What is wrong with the arguments of ``train`` together; None: nothing."""
     folders = len(args.folders)
@@ -272,6 +312,12 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 def _device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=DEVICES, default="auto", help="default: auto")
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="number format; auto (default): the fastest that agrees with float32 here, timed once",
+    )
 
 
 def _size(parser: argparse.ArgumentParser) -> None:
@@ -321,6 +367,13 @@ def finite(text: str) -> float:
 def count(text: str) -> int:
     """A whole number from 1."""
     if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+def index(text: str) -> int:
+    """A whole number from 0."""
+    if int(text) < 0:
         raise ValueError(text)
     return int(text)
 

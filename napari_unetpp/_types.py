@@ -466,6 +466,8 @@ class Segmentation:
         Intensities that were 0 and 1 for the network.
     notes : tuple of str
         What was unusual about the input and how it was handled.
+    precision : str
+        Number format of the network, for example ``"float32"``.
     """
 
     labels: NDArray[np.uint32]
@@ -478,9 +480,13 @@ class Segmentation:
     scale_reason: str
     range: tuple[float, float]
     notes: tuple[str, ...] = ()
+    precision: str = ""
 
 
 # ------------------------------------------------- learning from corrections
+
+Outline = tuple[str, tuple[tuple[float, float], ...]]
+"""Kind of a shape (``rectangle``, ``polygon``, ``ellipse``) and its corners (y, x)."""
 
 LabelsAs = Literal["corrections", "reviewed", "sparse"]
 """What the user's labels say.
@@ -516,6 +522,10 @@ class LabelledPlane:
         Whether labels tell objects apart (instance models learn to separate from these only).
     range : (float, float) or None
         Intensities that become 0 and 1; None: measured.
+    regions : tuple of Outline
+        Outlines of what was reviewed. Learning needs `ignore` only; with them the dock goes on after a crash.
+    ignored : ndarray of bool, shape (Y, X), or None
+        With `regions`: the part of `ignore` that was painted, not merely left outside of them.
     """
 
     name: str
@@ -528,6 +538,8 @@ class LabelledPlane:
     scale: float | None = None
     objects: bool = True
     range: tuple[float, float] | None = None
+    regions: tuple[Outline, ...] = ()
+    ignored: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -541,12 +553,15 @@ class FinetuneRequest:
     planes : tuple of LabelledPlane
         All corrections of the sitting.
     seconds, steps : float or None, int or None
-        The run ends when either is reached. Seconds count from the first step, validation included.
+        The run ends when either is reached. Seconds are what the user waits: preparation and validation
+        are included, loading the model is not.
         The same steps, seed, device and labels give the same weights.
     name : str or None
         Name of the new model; None derives one from the parent's.
     classes : tuple of str
         Semantic models: further classes to add to the heads, after the parent's own.
+    precision : {"auto", "float32", "bfloat16"}
+        Number format of the convolutions.
     """
 
     model: ModelInfo
@@ -557,6 +572,7 @@ class FinetuneRequest:
     device: str = "auto"
     name: str | None = None
     classes: tuple[str, ...] = ()
+    precision: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,13 +31,15 @@ Image = NDArray[Any]
 Auto = Literal["auto"]
 
 
-def load_model(name_or_path: str | Path, *, device: str = "auto") -> Evaluator:
+def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> Evaluator:
     """Load a model by its name in the list or from a file.
 
     Parameters
     ----------
     name_or_path : str or Path
     device : {"auto", "cpu", "cuda", "mps"}
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        Number format of the network; "auto": the fastest that agrees with float32 on this machine.
 
     Examples
     --------
@@ -44,7 +47,7 @@ def load_model(name_or_path: str | Path, *, device: str = "auto") -> Evaluator:
     """
     from napari_unetpp.engine.evaluator import Evaluator
 
-    return Evaluator.load(find_model(name_or_path), device=device)
+    return Evaluator.load(find_model(name_or_path), device=device, precision=precision)
 
 
 def segment(
@@ -57,6 +60,7 @@ def segment(
     pixel_size: float | None = None,
     range: tuple[float, float] | None = None,
     device: str = "auto",
+    precision: str = "auto",
 ) -> Segmentation:
     """Segment one plane.
 
@@ -79,7 +83,8 @@ def segment(
     range : (float, float), optional
         Intensities that become 0 and 1; None: measured.
     device : {"auto", "cpu", "cuda", "mps"}
-        Not used where `model` is loaded already.
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        As in `load_model`; like `device` not used where `model` is loaded already.
 
     Returns
     -------
@@ -98,7 +103,7 @@ def segment(
     """
     from napari_unetpp.engine.collect import predict_maps
 
-    evaluator = load_model(model, device=device) if isinstance(model, (str, Path)) else model
+    evaluator = _loaded(model, device, precision)
     found = predict_maps(
         image, evaluator, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
     )
@@ -113,6 +118,7 @@ def segment(
         scale_reason=found.scale.reason,
         range=found.range,
         notes=found.notes,
+        precision=evaluator.choice.dtype,
     )
 
 
@@ -121,12 +127,14 @@ def evaluate(
     model: str | Path | Evaluator,
     *,
     device: str = "auto",
+    precision: str = "auto",
     foreground: Sequence[int] | None = None,
     scale: float | Auto = "auto",
     diameter: float | None = None,
     range: tuple[float, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_problem: Callable[[str], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Score all levels of a model on a folder of labelled images.
 
@@ -135,7 +143,8 @@ def evaluate(
     folder : str or Path
         Holds `images/` and `labels/` with equal stems, optionally `ignore/`.
     model : str, Path or Evaluator
-    device : {"auto", "cpu", "cuda", "mps"}
+    device, precision
+        As in `segment`.
     foreground : sequence of int, optional
         These label values are foreground, the others background; AP50 is then undefined.
     scale, diameter, range
@@ -144,6 +153,8 @@ def evaluate(
         Told ``(images done, images in all)``.
     on_problem : callable, optional
         Told what is wrong with an image, which is then left out; without it the first bad image raises.
+    on_note : callable, optional
+        Told in the end what of the files was handled specially.
 
     Returns
     -------
@@ -155,11 +166,12 @@ def evaluate(
         an image. What is undefined is None.
     """
     from napari_unetpp.files.folders import read_pairs
+    from napari_unetpp.files.notes import Notes
     from napari_unetpp.train.evaluation import evaluate_pairs
 
-    pairs = read_pairs(folder)
-    evaluator = load_model(model, device=device) if isinstance(model, (str, Path)) else model
-    return evaluate_pairs(
+    pairs, notes = read_pairs(folder), Notes()
+    evaluator = _loaded(model, device, precision)
+    scores = evaluate_pairs(
         evaluator,
         pairs,
         foreground=foreground,
@@ -168,7 +180,12 @@ def evaluate(
         range=range,
         progress=progress,
         on_problem=on_problem,
+        notes=notes,
     )
+    if on_note is not None:
+        for line in notes.lines():
+            on_note(line)
+    return scores
 
 
 def finetune(
@@ -189,6 +206,7 @@ def finetune(
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    precision: str = "auto",
     out: str | Path | None = None,
     overwrite: bool = False,
     progress: Callable[[FinetuneEvent], None] | None = None,
@@ -200,8 +218,9 @@ def finetune(
     model : str, Path, ModelInfo or Evaluator
         The model to start from; its file is only read.
     images : sequence of ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
-    labels : sequence of integer ndarray of shape (Y, X)
-        Objects (instances) or classes (semantic).
+    labels : sequence of ndarray of shape (Y, X)
+        Objects (instances) or classes (semantic); whole numbers of any type. Of a semantic model 255 is
+        ignored, unless all labels are masks of 0 and 255: then it is foreground.
     labels_as : {"reviewed", "corrections", "sparse"}
         Every pixel is true; only `certain` ones are, the rest is left to the model; or 0 is
         unlabelled and `background` names the label value of background.
@@ -214,6 +233,9 @@ def finetune(
         As in `segment`, for all images; what is not given is found for each of them.
     seconds, steps : float or None, int or None
         The run ends when either is reached. With steps alone the same call gives the same weights.
+    device : {"auto", "cpu", "cuda", "mps"}
+    precision : {"auto", "float32", "bfloat16"}
+        Number format of the convolutions; "auto": the faster one on this machine.
     out : str or Path, optional
         File for the new model; an existing one is refused unless `overwrite`, the parent always.
     progress : callable, optional
@@ -234,9 +256,10 @@ def finetune(
     >>> done = finetune("nuclei", [image], [labels], out="mine.safetensors")  # doctest: +SKIP
     >>> done.better, done.info.recommended_level  # doctest: +SKIP
     """
+    from napari_unetpp.files.notes import Notes
     from napari_unetpp.train import finetune as learning
     from napari_unetpp.train import outcome
-    from napari_unetpp.train.corrections import map_values, read_alike
+    from napari_unetpp.train.corrections import as_meant, read_alike
 
     count = len(images)
     columns = (labels, certain or [None] * count, ignore or [None] * count)
@@ -257,22 +280,35 @@ def finetune(
         )
         for n, (image, label, sure, skip) in enumerate(zip(images, *columns, strict=True))
     )
-    if foreground is not None:
-        planes = map_values(planes, foreground)
-    parent = _card(model)
+    parent, notes = _card(model), Notes()
+    planes = as_meant(planes, parent.task, foreground, notes)
     planes = read_alike(planes, parent, scale=scale, diameter=diameter, range=range)
     target = None if out is None else Path(out)
     if target is not None:
         outcome.check_target(target, parent, overwrite=overwrite)
     request = FinetuneRequest(
-        parent, planes, seconds=seconds, steps=steps, seed=seed, device=device, classes=tuple(classes)
+        parent,
+        planes,
+        seconds=seconds,
+        steps=steps,
+        seed=seed,
+        device=device,
+        precision=precision,
+        classes=tuple(classes),
     )
     event: FinetuneEvent | None = None
     for event in learning.finetune(request):
         if progress is not None:
             progress(event)
     assert isinstance(event, FinetuneDone)
-    return event if target is None else outcome.write(event, target, parent, overwrite=overwrite)
+    done = replace(event, notes=(*notes.lines(), *event.notes))
+    return done if target is None else outcome.write(done, target, parent, overwrite=overwrite)
+
+
+def _loaded(model: str | Path | Evaluator, device: str, precision: str) -> Evaluator:
+    if isinstance(model, (str, Path)):
+        return load_model(model, device=device, precision=precision)
+    return model
 
 
 def _card(model: str | Path | ModelInfo | Evaluator) -> ModelInfo:

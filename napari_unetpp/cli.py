@@ -9,15 +9,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from napari_unetpp._arguments import build_parser, train_problem
+from napari_unetpp._arguments import build_parser, problem_of
+from napari_unetpp._console import Console
 from napari_unetpp._types import (
     FinetuneProgress,
     FinetuneRequest,
@@ -26,12 +23,16 @@ from napari_unetpp._types import (
     UnetppError,
     UsageError,
 )
-from napari_unetpp.files import card_text, images, model_list, outputs
+from napari_unetpp.engine.memory import is_out_of_memory
+from napari_unetpp.files import card_text, model_list, outputs
 from napari_unetpp.files.atomic import write_atomically
+from napari_unetpp.files.folders import named_once
 from napari_unetpp.files.model_card import card_to_json
 
-BAR = 30
 DEFAULT_SECONDS = 60.0
+
+console = Console()
+say, tell, progress = console.say, console.tell, console.progress
 
 WITHOUT = {
     "monai": "Training needs MONAI: pip install 'napari-unetpp[train]'.",
@@ -47,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    if args.command == "train" and (problem := train_problem(args)):
-        parser.error(f"train: {problem}")
+    if problem := problem_of(args):
+        parser.error(f"{args.command}: {problem}")
     try:
         return COMMANDS[args.command](args)
     except UsageError as error:
@@ -68,21 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1
 
 
-def say(text: str) -> None:
-    """One line for people, on stderr."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def progress(done: int, total: int, what: str = "") -> None:
-    """A bar on stderr, where that is a terminal."""
-    if not sys.stderr.isatty():
-        return
-    bar = "#" * (BAR * done // max(total, 1))
-    print(f"\r\x1b[K[{bar:<{BAR}}] {done}/{total} {what}", end="", file=sys.stderr, flush=True)
-    if done == total:
-        print(file=sys.stderr)
-
-
 def _write_json(path: Path, content: object) -> None:
     text = json.dumps(content, indent=2) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()), overwrite=True)
@@ -98,7 +84,7 @@ def _failed(error: Exception, args: argparse.Namespace) -> int:
 def _sentence(error: Exception) -> str:
     if isinstance(error, UnetppError):
         return str(error)
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return "not enough memory"
     return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
 
@@ -112,9 +98,9 @@ def run_models(args: argparse.Namespace) -> int:
     for problem in found.problems:
         say(f"skipped: {problem}")
     if found.models:
-        print(card_text.models_text(found.models))
+        tell(card_text.models_text(found.models))
     else:
-        print(f"no models; own ones belong in {model_list.models_folder()}")
+        tell(f"no models; own ones belong in {model_list.models_folder()}")
     return 0
 
 
@@ -123,37 +109,99 @@ def run_info(args: argparse.Namespace) -> int:
     info = model_list.find_model(args.model)
     if args.json:
         card = card_to_json(info) | {"path": str(info.path), "sha256": info.sha256}
-        print(json.dumps(card, indent=2))
+        tell(json.dumps(card, indent=2))
     else:
-        print(card_text.card_text(info))
+        tell(card_text.card_text(info))
     return 0
 
 
 def run_segment(args: argparse.Namespace) -> int:
     """Segment images, one after the other; a bad one is reported and the rest go on."""
+    from napari_unetpp._segment_command import Options
+
+    info = model_list.find_model(args.model)
+    options = Options(args.kind, args.level, _size_options(args, info), args.overwrite, args.series)
+    found = outputs.find_inputs(args.inputs, recursive=args.recursive)
+    for problem in found.problems:
+        say(f"error: {problem}")
+    if found.results:
+        say(f"note: {_left_out(found.results)}")
+    plan = outputs.plan_outputs(found.sources, args.out, args.kind, table=args.table)
+    model = None
+    entries: list[dict[str, Any]] = []
+    try:
+        for number, output in enumerate(plan):
+            if args.skip_existing and all(path.exists() for path in output.files):
+                entries.append(_skipped(output))
+                continue
+            model = model or _loaded(args)
+            entries.append(_segment_one(number, plan, model, options, args))
+    finally:  # also what was done before Ctrl-C
+        if args.json:
+            _write_json(args.json, entries)
+    if plan:
+        progress(len(plan), len(plan))
+    skipped = sum("skipped" in entry for entry in entries)
+    if skipped:
+        say(f"{skipped} of {len(plan)} were there already")
+    failures = len(found.problems) + sum("error" in entry for entry in entries)
+    if failures:
+        say(f"{failures} of {len(plan) + len(found.problems)} failed")
+    return 1 if failures else 0
+
+
+def _loaded(args: argparse.Namespace) -> Any:
+    """The model on its device; what there is to know of the device is said once."""
     from napari_unetpp import api
 
-    sources, problems = outputs.find_inputs(args.inputs)
-    for problem in problems:
-        say(f"error: {problem}")
-    failures = len(problems)
-    size = _size_options(args, model_list.find_model(args.model))
-    model = api.load_model(args.model, device=args.device) if sources else None
-    for done, output in enumerate(outputs.plan_outputs(sources, args.out, args.kind)):
-        progress(done, len(sources), output.source.name)
-        try:
-            outputs.check_target(output, sources, overwrite=args.overwrite)
-            _segment_one(output, model, args, size)
-        except Exception as error:  # the rest go on
-            if args.debug:
-                raise
-            say(f"error: {output.source}: {_sentence(error)}")
-            failures += 1
-    if sources:
-        progress(len(sources), len(sources))
-    if failures:
-        say(f"{failures} of {len(sources) + len(problems)} failed")
-    return 1 if failures else 0
+    model = api.load_model(args.model, device=args.device, precision=args.precision)
+    if model.choice.note:
+        say(f"note: {model.choice.note}")
+    return model
+
+
+def _left_out(results: Sequence[Path]) -> str:
+    if len(results) == 1:
+        return f"{results[0]} is a result of napari-unetpp and is left out"
+    return f"{len(results)} results of napari-unetpp are left out, among them {results[0]}"
+
+
+def _skipped(output: outputs.Output) -> dict[str, Any]:
+    files = [str(path) for path in output.files]
+    return {"input": str(output.source), "outputs": files, "skipped": True}
+
+
+def _segment_one(
+    number: int, plan: Sequence[outputs.Output], model: Any, options: Any, args: argparse.Namespace
+) -> dict[str, Any]:
+    """Segment the image with this number; what is told of it with ``--json`` comes back."""
+    from napari_unetpp._segment_command import finish_table, segment_file
+
+    output = plan[number]
+    name = output.source.name
+    progress(number, len(plan), name)
+    try:
+        if args.skip_existing and output.target.exists():
+            finish_table(output, options.series)
+            tell(f"{output.table}: the table of {output.target}, which was there already")
+            return _skipped(output)
+        outputs.check_target(output, [each.source for each in plan], overwrite=args.overwrite)
+        done = segment_file(
+            output,
+            model,
+            options,
+            lambda tile, tiles: progress(number + tile / tiles, len(plan), f"{name}, tile {tile} of {tiles}"),
+        )
+    except Exception as error:  # the rest go on
+        if args.debug:
+            raise
+        sentence = _sentence(error)
+        say(f"error: {named_once(output.source, sentence)}")
+        return {"input": str(output.source), "error": sentence}
+    for note in done.notes:
+        say(f"note: {output.source}: {note}")
+    tell(done.line)
+    return done.entry
 
 
 def _size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
@@ -164,62 +212,35 @@ def _size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
     return {"scale": args.scale, "diameter": args.diameter, "range": check_range(args.range)}
 
 
-def _segment_one(output: outputs.Output, model: Any, args: argparse.Namespace, size: dict[str, Any]) -> None:
-    from napari_unetpp.engine.collect import predict_maps
-
-    image = images.read_image(output.source)
-    start = time.perf_counter()
-    found = predict_maps(image, model, level=args.level, **size)
-    if args.kind == "labels":
-        labels = found.labels()
-        result = _count(labels, model.info.task)
-        images.write_labels(output.target, labels, overwrite=args.overwrite)
-    elif args.kind == "mask":
-        mask = found.mask()
-        result = f"{100 * float(mask.mean()):.1f} % foreground"
-        images.write_mask(output.target, mask, overwrite=args.overwrite)
-    else:
-        probability = found.probability()
-        result = f"{len(probability)} x {image.shape[0]} x {image.shape[1]} px"
-        images.write_probability(output.target, probability, overwrite=args.overwrite)
-    for note in found.notes:
-        say(f"note: {output.source}: {note}")
-    level = card_text.level_name(found.level)
-    seconds = time.perf_counter() - start
-    scale = f"scale {found.scale.scale:.3g}: {found.scale.reason}"
-    print(f"{output.target}: {result}, {level}, {seconds:.2f} s, {scale}", flush=True)
-
-
-def _count(labels: NDArray[np.uint32], task: str) -> str:
-    if task == "instances":
-        count = int(labels.max(initial=0))
-        return f"{count} object{'' if count == 1 else 's'}"
-    return f"{100 * float((labels > 0).mean()):.1f} % foreground"
-
-
 def run_evaluate(args: argparse.Namespace) -> int:
     """Measure all levels on a folder of labelled images."""
     from napari_unetpp import api
 
     problems: list[str] = []
+
+    def report(problem: str) -> None:
+        """At once: where every image fails, nothing else tells why."""
+        problems.append(problem)
+        say(f"error: {problem}")
+
     result = api.evaluate(
         args.folder,
         args.model,
         device=args.device,
+        precision=args.precision,
         foreground=args.foreground,
         **_size_options(args, model_list.find_model(args.model)),
         progress=progress,
-        on_problem=problems.append,
+        on_problem=report,
+        on_note=lambda note: say(f"note: {note}"),
     )
-    for problem in problems:
-        say(f"error: {problem}")
-    print(f"{result['model']} on {args.folder}: {result['images']} images, {result['device']}")
+    tell(f"{result['model']} on {args.folder}: {result['images']} images, {result['device']}")
     lowest, median, highest = (f"{value:.3g}" for value in result["scales"].values())
-    print(f"scale {median}" + (f" (median; {lowest} to {highest})" if lowest != highest else ""))
-    print(card_text.levels_text(result["levels"]))
+    tell(f"scale {median}" + (f" (median; {lowest} to {highest})" if lowest != highest else ""))
+    tell(card_text.levels_text(result["levels"]))
     if result["auto"]:
-        print(card_text.auto_text(result["auto"]))
-    print(f"recommended level L{result['recommended_level']}, best here L{result['best_level_here']}")
+        tell(card_text.auto_text(result["auto"]))
+    tell(f"recommended level L{result['recommended_level']}, best here L{result['best_level_here']}")
     if args.json:
         _write_json(args.json, result)
     return 1 if problems else 0
@@ -235,7 +256,7 @@ def run_calibrate(args: argparse.Namespace) -> int:
     rule = calibrate_folder(
         info, args.folder, args.out, held_out=args.held_out, tolerance=args.tolerance, log=say
     )
-    print(f"Auto {card_text.stopping_text(rule)}")
+    tell(f"Auto {card_text.stopping_text(rule)}")
     return 0
 
 
@@ -251,29 +272,34 @@ def run_train(args: argparse.Namespace) -> int:
 
     names = {field.name for field in dataclasses.fields(TrainRequest)}
     given = {name: value for name, value in vars(args).items() if name in names and value is not None}
-    with stopped_by_signals() as should_stop:
+    with stopped_by_signals(say) as should_stop:
         try:
             info = train_model(TrainRequest(**given), say, should_stop)
         except TrainingStopped as stopped:
             say(str(stopped))
             return 1
-    print(card_text.card_text(info))
+    tell(card_text.card_text(info))
     return 0
 
 
 def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
     from napari_unetpp.files.corrections import read_corrections
+    from napari_unetpp.files.notes import Notes
     from napari_unetpp.train import outcome, report
-    from napari_unetpp.train.corrections import map_values, read_alike
+    from napari_unetpp.train.corrections import as_meant, read_alike
     from napari_unetpp.train.finetune import finetune
+    from napari_unetpp.train.precision import check_precision
 
+    check_precision(args.precision)
     parent = model_list.find_model(args.model)
     outcome.check_target(args.out, parent, overwrite=args.overwrite)
     size = _size_options(args, parent)
-    planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background)
-    if args.foreground:
-        planes = map_values(planes, args.foreground)
+    notes = Notes()
+    planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background, notes=notes)
+    planes = as_meant(planes, parent.task, args.foreground, notes)
+    for note in notes.lines():
+        say(f"note: {note}")
     planes = read_alike(planes, parent, **size)
     seconds = args.seconds or (None if args.steps else DEFAULT_SECONDS)
     request = FinetuneRequest(
@@ -283,6 +309,7 @@ def run_finetune(args: argparse.Namespace) -> int:
         steps=args.steps,
         seed=args.seed,
         device=args.device,
+        precision=args.precision,
         classes=args.add_classes,
     )
     points: list[FinetuneProgress] = []
@@ -291,24 +318,16 @@ def run_finetune(args: argparse.Namespace) -> int:
             say(f"{event.planes} labelled, {event.held_out or 'nothing'} held out")
         elif isinstance(event, FinetuneProgress):
             points.append(event)
-            _live(report.line(event), lasting=bool(event.dice))
+            (say if event.dice else console.live)(report.line(event))
         else:
             done = outcome.write(event, args.out, parent, overwrite=args.overwrite)
     for note in done.notes:
         say(f"note: {note}")
-    print(report.scores_text(done))
-    print(f"{args.out}: {done.steps} steps in {done.seconds:.1f} s, level L{done.info.recommended_level}")
+    tell(report.scores_text(done))
+    tell(f"{args.out}: {done.steps} steps in {done.seconds:.1f} s, level L{done.info.recommended_level}")
     if args.json:
         _write_json(args.json, report.plain(done, points))
     return 0
-
-
-def _live(text: str, *, lasting: bool) -> None:
-    """A line that the next one replaces unless it is lasting; without a terminal only lasting ones."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="\n" if lasting else "", file=sys.stderr, flush=True)
-    elif lasting:
-        say(text)
 
 
 def run_export(args: argparse.Namespace) -> int:
@@ -346,13 +365,13 @@ def run_benchmark(args: argparse.Namespace) -> int:
     from napari_unetpp.engine.evaluator import Evaluator
 
     info = model_list.find_model(args.model)
-    evaluator = Evaluator.load(info, device=args.device)
+    evaluator = Evaluator.load(info, device=args.device, precision=args.precision)
     say(f"measuring {info.name} on {evaluator.choice.label}")
     result = benchmark.run_benchmark(evaluator, progress=progress)
     side, large = result["side"], result["tiled_side"]
-    print(f"{info.name} on {result['device']}; convolution peak {result['peak_gflops']:.0f} GFLOPS")
-    print(f"cold and added: {side} x {side} px; in tiles: {large} x {large} px")
-    print(card_text.speed_text(result["levels"]))
+    tell(f"{info.name} on {result['device']}; convolution peak {result['peak_gflops']:.0f} GFLOPS")
+    tell(f"cold and added: {side} x {side} px; in tiles: {large} x {large} px")
+    tell(card_text.speed_text(result["levels"]))
     if args.json:
         _write_json(args.json, {"model": info.sha256, **result})
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,13 +24,32 @@ def find_data() -> Path | None:
     return near[0].parent if near else None
 
 
+def data_or_why_not(environment: Mapping[str, str], root: Path | None) -> Path:
+    """The folder of the labelled images; without them tests are skipped, but not unnoticed.
+
+    They fail where the variable UNETPP_DATA names a folder that has none, and in continuous integration (the
+    variable CI is set), where nobody reads how many tests were skipped.
+    """
+    if root is not None and (root / DATA_SET).is_dir():
+        return root
+    if environment.get("UNETPP_DATA") or environment.get("CI"):
+        pytest.fail(f"no folder {DATA_SET} in {root}: set UNETPP_DATA to the folder of the labelled images")
+    pytest.skip("labelled images are needed: set UNETPP_DATA to their folder")
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
-    """Folder of the labelled images; skips where there are none."""
-    root = find_data()
-    if root is None or not (root / DATA_SET).is_dir():
-        pytest.skip("labelled images are needed: set UNETPP_DATA to their folder")
-    return root
+    """Folder of the labelled images."""
+    return data_or_why_not(os.environ, find_data())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder for all tests: they write nothing into the user's, and time the machine once."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("UNETPP_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(autouse=True)

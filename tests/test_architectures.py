@@ -120,7 +120,7 @@ def run(arch: str, image: NDArray[Any], level: int, nodes: NodeCache | None = No
     events = list(predict(evaluator(arch), request, nodes))
     started, done = events[0], events[-1]
     assert isinstance(started, PredictStarted) and isinstance(done, PredictDone)
-    store = MapStore(started.shape, 2)
+    store = MapStore(started.shape, 2, dtype=np.float32)
     for event in events:
         if isinstance(event, TileDone):
             store.add(event)

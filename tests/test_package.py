@@ -37,7 +37,7 @@ def test_the_wheel_holds_all_that_is_needed(built: Path) -> None:
         points.read_string(wheel.read(name).decode())
     assert points["console_scripts"]["napari-unetpp"] == "napari_unetpp.cli:main"
     assert points["napari.manifest"]["napari-unetpp"] == "napari_unetpp:napari.yaml"
-    needed = [PACKAGE / "napari.yaml", *PACKAGE.rglob("*.py")]
+    needed = [PACKAGE / "napari.yaml", PACKAGE / "py.typed", *PACKAGE.rglob("*.py")]
     needed += [p for folder in ("weights", "samples") for p in (PACKAGE / folder).iterdir() if p.is_file()]
     missing = {p.relative_to(ROOT).as_posix() for p in needed} - set(names)
     assert not missing

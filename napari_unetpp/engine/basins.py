@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from napari_unetpp._types import DecodeRule
 
 Numbers = NDArray[np.int32]
 Heights = NDArray[np.float32]
+T = TypeVar("T", np.int32, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,7 @@ def stands_out(peak: float, height: float, rule: DecodeRule) -> bool:
 
 def find_basins(height: Heights, region: NDArray[np.bool_]) -> Basins:
     """The basins of a landscape within a region, both of shape (Y, X)."""
-    grid = _Grid(height, region)
+    grid = Grid(height, region)
     summit_of = _summits(grid)
     summits = np.flatnonzero(summit_of == np.arange(summit_of.size))
     numbers = np.zeros(summit_of.size, np.int32)
@@ -98,7 +100,7 @@ def find_basins(height: Heights, region: NDArray[np.bool_]) -> Basins:
     return Basins(height.shape, np.flatnonzero(region), basin, grid.height[summits], sides, passes)
 
 
-class _Grid:
+class Grid:
     """The pixels of a region as a list, in reading order: their heights, and which are neighbours."""
 
     def __init__(self, height: Heights, region: NDArray[np.bool_]) -> None:
@@ -129,8 +131,22 @@ class _Grid:
             yield one, other[one]
 
 
-def _summits(grid: _Grid) -> Numbers:
+def _summits(grid: Grid) -> Numbers:
     """For each pixel the number of its summit, of which a flat one has the first pixel."""
+    up, one, other = steepest(grid)
+    _leave_plateaus(up, one, other)
+    return ends(up)
+
+
+def steepest(grid: Grid) -> tuple[Numbers, NDArray[np.intp], Numbers]:
+    """For each pixel the highest of its neighbours, itself where none is higher; and all level neighbours.
+
+    Returns
+    -------
+    up : ndarray of int32, shape (N,)
+    one, other : ndarray of int, shape (P,)
+        Neighbours of the same height.
+    """
     up = np.arange(grid.height.size, dtype=np.int32)
     best = grid.height.copy()
     flat: list[tuple[NDArray[np.intp], Numbers]] = []
@@ -141,7 +157,12 @@ def _summits(grid: _Grid) -> Numbers:
             best[here[higher]] = grid.height[there[higher]]
         level = grid.height[one] == grid.height[other]
         flat.append((one[level], other[level]))
-    _leave_plateaus(up, *map(np.concatenate, zip(*flat, strict=True)))
+    one, other = map(np.concatenate, zip(*flat, strict=True))
+    return up, one, other
+
+
+def ends(up: NDArray[T]) -> NDArray[T]:
+    """Where one gets from each pixel by going on and on."""
     while not np.array_equal(further := up[up], up):
         up = further
     return up
@@ -174,7 +195,7 @@ def _leave_plateaus(up: Numbers, one: NDArray[np.intp], other: Numbers) -> None:
     up[top] = goes_to[plateau[top]]
 
 
-def _passes(grid: _Grid, basin: Numbers) -> tuple[NDArray[np.int32], Heights]:
+def _passes(grid: Grid, basin: Numbers) -> tuple[NDArray[np.int32], Heights]:
     """Basins that meet, and where: the sides (P, 2) of every pass and its height (P,), the highest first."""
     sides, heights = [], []
     for one, other in grid.pairs():
@@ -182,7 +203,18 @@ def _passes(grid: _Grid, basin: Numbers) -> tuple[NDArray[np.int32], Heights]:
         one, other = one[meet], other[meet]
         sides.append(np.sort(np.stack([basin[one], basin[other]], axis=1), axis=1))
         heights.append(np.minimum(grid.height[one], grid.height[other]))
-    side, height = np.concatenate(sides), np.concatenate(heights)
+    return highest(np.concatenate(sides), np.concatenate(heights))
+
+
+def highest(side: NDArray[np.int32], height: Heights) -> tuple[NDArray[np.int32], Heights]:
+    """Of the passes between the same two basins the highest; all of these, the highest first.
+
+    Parameters
+    ----------
+    side : ndarray of int32, shape (P, 2)
+        The lower number comes first.
+    height : ndarray of float32, shape (P,)
+    """
     order = np.lexsort((side[:, 1], side[:, 0], -height))
     side, height = side[order], height[order]
     key = side[:, 0].astype(np.int64) << 32 | side[:, 1]

@@ -31,9 +31,6 @@ from napari_unetpp.engine.scale import check_range, decide_scale, scale_number
 
 Auto = Literal["auto"]
 
-LARGE_PIXELS = 4096 * 4096
-"""Larger planes are collected in steps of 1/255, a quarter of the memory."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -98,8 +95,7 @@ def predict_maps(
     flops = 0
     for event in predict(evaluator, request, should_stop=should_stop):
         if isinstance(event, PredictStarted):
-            large = event.shape[0] * event.shape[1] > LARGE_PIXELS
-            store = MapStore(event.shape, len(info.outputs), dtype="uint8" if large else "float32")
+            store = MapStore(event.shape, len(info.outputs))
         elif isinstance(event, TileDone) and store is not None:
             store.add(event)
         elif isinstance(event, PredictDone):

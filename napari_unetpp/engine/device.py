@@ -2,7 +2,8 @@
 
 A device counts only if a small network gives the same probabilities on it as on the CPU in
 float32. bfloat16 on the CPU must also be faster: processors differ (with AMX it is several times
-faster than float32, with AVX512-BF16 alone it can be slower).
+faster than float32, with AVX512-BF16 alone it can be slower). That is timed once for a machine and a
+version (`files.remembered`), so that the same command gives the same result.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 
 from napari_unetpp._types import NetConfig, UnetppError
+from napari_unetpp.files.remembered import remembered, this_machine
 from napari_unetpp.net import fused
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
@@ -28,6 +30,7 @@ MIN_GAIN = 1.5
 """bfloat16 on the CPU must be this much faster than float32; with matrix units it is, else noise decides."""
 
 NAMES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,42 +53,73 @@ class DeviceChoice:
         return f"{self.device} {self.dtype}"
 
 
-@cache
-def choose_device(name: str = "auto") -> DeviceChoice:
+def choose_device(name: str = "auto", precision: str = "auto") -> DeviceChoice:
     """Choose where and in which number format to compute; the answer is kept for the process.
 
     Parameters
     ----------
     name : {"auto", "cpu", "cuda", "mps"}
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        "auto": the fastest format that passes the self-test of the device.
+
+    Raises
+    ------
+    UnetppError
+        Unknown names, a device that is not there, or a format that fails the self-test.
     """
-    if name not in NAMES:
-        raise UnetppError(f"Device {name!r} is unknown; choose one of {', '.join(NAMES)}.")
+    for what, given, known in (("Device", name, NAMES), ("Precision", precision, PRECISIONS)):
+        if given not in known:
+            raise UnetppError(f"{what} {given!r} is unknown; choose one of {', '.join(known)}.")
+    return _choose(name, precision)
+
+
+@cache
+def _choose(name: str, precision: str) -> DeviceChoice:
     if name == "cpu":
-        return _cpu("")
+        return _cpu(precision, "")
     for kind, available in (("cuda", torch.cuda.is_available), ("mps", _has_mps)):
         if name not in ("auto", kind):
             continue
         if available():
-            return _accelerator(kind)
+            return _accelerator(kind, precision)
         if name == kind:
             raise UnetppError(f"Device {kind!r} was asked for, but {_why_missing(kind)} Use 'auto' or 'cpu'.")
-    return _cpu(_unused_gpu())
+    return _cpu(precision, _unused_gpu())
 
 
-def _accelerator(kind: str) -> DeviceChoice:
+def _accelerator(kind: str, precision: str) -> DeviceChoice:
     """The best number format that agrees with the CPU on this accelerator, else the CPU."""
     formats = ("float16", "float32") if kind == "cuda" else ("float32",)
-    for dtype in formats:
+    if precision not in ("auto", "float32"):
+        return _asked_for(kind, precision, "")
+    for dtype in formats if precision == "auto" else (precision,):
         if _agrees(kind, dtype):
             return DeviceChoice(kind, dtype)
-    return _cpu(f"{kind} failed its self-test against the CPU and is not used.")
+    return _cpu(precision, f"{kind} failed its self-test against the CPU and is not used.")
 
 
-def _cpu(note: str) -> DeviceChoice:
-    if _cpu_has_bf16() and _agrees("cpu", "bfloat16"):
-        if _bf16_gain() >= MIN_GAIN:
-            return DeviceChoice("cpu", "bfloat16", note)
-    return DeviceChoice("cpu", "float32", note)
+def _cpu(precision: str, note: str) -> DeviceChoice:
+    if precision == "auto":
+        return DeviceChoice("cpu", remembered("inference", this_machine(), _faster_on_cpu), note)
+    if precision == "float32":
+        return DeviceChoice("cpu", precision, note)
+    return _asked_for("cpu", precision, note)
+
+
+def _asked_for(device: str, precision: str, note: str) -> DeviceChoice:
+    """A format that somebody wants, however fast it is."""
+    if not _agrees(device, precision):
+        raise UnetppError(
+            f"{precision} was asked for, but on {device} it is not supported, or does not give what float32 "
+            "gives. Choose another --precision: auto and float32 always work."
+        )
+    return DeviceChoice(device, precision, note)
+
+
+def _faster_on_cpu() -> str:
+    """The faster of float32 and bfloat16, which must agree with it."""
+    good = _cpu_has_bf16() and _agrees("cpu", "bfloat16") and _bf16_gain() >= MIN_GAIN
+    return "bfloat16" if good else "float32"
 
 
 def _cpu_has_bf16() -> bool:

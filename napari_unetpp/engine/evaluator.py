@@ -50,10 +50,10 @@ class Evaluator:
         self._net = prepare(net, choice.device, choice.torch_dtype)
 
     @classmethod
-    def load(cls, info: ModelInfo, device: str = "auto") -> Evaluator:
+    def load(cls, info: ModelInfo, device: str = "auto", precision: str = "auto") -> Evaluator:
         """Read the weights of `info` from its file."""
         assert info.path is not None, f"the model {info.name!r} has no file"
-        return cls(info, read_tensors(info.path), choose_device(device))
+        return cls(info, read_tensors(info.path), choose_device(device, precision))
 
     @property
     def itemsize(self) -> int:

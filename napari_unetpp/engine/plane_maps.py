@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from napari_unetpp.engine.window import Window
 from napari_unetpp.net import graph
 
 T = TypeVar("T", bound=np.generic)
+Result = TypeVar("Result", bound=NDArray[Any])
 
 UNSCALED = ScaleChoice(1.0, "given")
 
@@ -29,6 +31,9 @@ BAND = 1024
 
 BLOCK = 2048
 """Side of the blocks whose objects are decoded at a time in planes larger than one block."""
+
+CUTS = (1, 4, 16)
+"""How many times smaller bands and blocks are, one after the other, as long as memory runs out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +59,12 @@ class PlaneMaps:
         Input grid to working grid, and why.
     range : (float, float)
         Intensities that were 0 and 1.
+    cut : int
+        How many times smaller the pieces are in which results are computed.
+
+    Notes
+    -----
+    Where memory runs out, smaller pieces are tried; the maps stay, whatever happens.
     """
 
     store: MapStore
@@ -66,29 +77,27 @@ class PlaneMaps:
     flops: int = 0
     scale: ScaleChoice = UNSCALED
     range: tuple[float, float] = (0.0, 1.0)
+    cut: int = 1
 
     def mask(self) -> NDArray[np.bool_]:
         """Thresholded foreground (Y, X)."""
-        mask = np.empty(self.shape, np.bool_)
-        for band in self._bands():
-            mask[band.region.slices] = band.mask(self.info)
-        return self._valid(mask)
+        return self._in_pieces(PlaneMaps._mask)
 
     def probability(self) -> Maps:
         """Probabilities (C, Y, X) of the foreground classes."""
-        classes = decode.foreground(self.store.maps(self.level, Region(0, 0, 1, 1)), self.info).shape[0]
-        out = np.empty((classes, *self.shape), np.float32)
-        for band in self._bands():
-            out[:, *band.region.slices] = band.probability(self.info)
-        return self._valid(out)
+        return self._in_pieces(PlaneMaps._probability)
 
     def uncertainty(self) -> Maps:
         """How likely each pixel is wrong (Y, X), in [0, 1]; see `engine.uncertainty`."""
-        out = np.empty(self.store.shape, np.float32)
-        for band in _rows(self.store.shape):
-            out[band.slices] = uncertainty(self.store.maps(self.level, band), self.info)
-        whole, plane = Region(0, 0, *self.store.shape), Region(0, 0, *self.shape)
-        return self._valid(Grids(self.store.shape, self.shape).maps(out[None], whole, plane)[0])
+        return self._in_pieces(PlaneMaps._uncertainty)
+
+    def labels(self) -> NDArray[np.uint32]:
+        """Labels (Y, X).
+
+        Objects are grown, and their size is counted, on the working grid; on the grid of the image they fill
+        its mask. Large planes are done by whole connected parts, block by block.
+        """
+        return self._in_pieces(PlaneMaps._labels)
 
     def depth(self) -> NDArray[np.uint8]:
         """The level from which each pixel comes (Y, X): one for all of them, but for `AUTO`."""
@@ -100,12 +109,35 @@ class PlaneMaps:
         padded = padded_shape(self.store.shape, config.multiple)
         return self.flops / graph.flops(config.depth, config, *padded)
 
-    def labels(self) -> NDArray[np.uint32]:
-        """Labels (Y, X).
+    def _in_pieces(self, compute: Callable[[PlaneMaps], Result]) -> Result:
+        """A result, in smaller pieces where memory runs out."""
+        *cuts, smallest = CUTS
+        for cut in cuts:
+            with suppress(MemoryError):
+                return compute(replace(self, cut=cut))
+        return compute(replace(self, cut=smallest))
 
-        Objects are grown, and their size is counted, on the working grid; on the grid of the image they fill
-        its mask. Large planes are done by whole connected parts, block by block.
-        """
+    def _mask(self) -> NDArray[np.bool_]:
+        mask = np.empty(self.shape, np.bool_)
+        for band in self._bands():
+            mask[band.region.slices] = band.mask(self.info)
+        return self._valid(mask)
+
+    def _probability(self) -> Maps:
+        classes = decode.foreground(self.store.maps(self.level, Region(0, 0, 1, 1)), self.info).shape[0]
+        out = np.empty((classes, *self.shape), np.float32)
+        for band in self._bands():
+            out[:, *band.region.slices] = band.probability(self.info)
+        return self._valid(out)
+
+    def _uncertainty(self) -> Maps:
+        out = np.empty(self.shape, np.float32)
+        for band in self._bands():
+            doubt = uncertainty(band.maps, self.info)[None]
+            out[band.region.slices] = band.grids.maps(doubt, band.part, band.region)[0]
+        return self._valid(out)
+
+    def _labels(self) -> NDArray[np.uint32]:
         numbers, sizes = self._objects()
         kept = decode.keep(sizes, self.info.decode.min_size)
         out = np.empty(self.shape, np.uint32)
@@ -113,17 +145,24 @@ class PlaneMaps:
             out[band.region.slices] = band.labels(numbers[band.part.slices], kept, self.info)
         return self._without_gaps(self._valid(out))
 
+    def _rows(self, shape: tuple[int, int]) -> Iterator[Region]:
+        """Bands of rows of a grid."""
+        height, width = shape
+        rows = max(1, BAND // self.cut)
+        for y0 in range(0, height, rows):
+            yield Region(y0, 0, min(y0 + rows, height), width)
+
     def _bands(self) -> Iterator[Window]:
         """Bands of rows of the image."""
         grids = Grids(self.store.shape, self.shape)
-        for region in _rows(self.shape):
+        for region in self._rows(self.shape):
             part = grids.under(region)
             yield Window(self.store.maps(self.level, part), part, region, grids)
 
     def _objects(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
         """All objects of the working grid: their numbers (Y, X), and the pixels of each number."""
         height, width = self.store.shape
-        if height * width <= BLOCK * BLOCK:
+        if height * width <= (BLOCK // self.cut) ** 2:
             numbers = decode.objects(self._maps(Region(0, 0, height, width)), self.info, split=self.split)
             return numbers, np.bincount(numbers.ravel())
         return self._objects_by_blocks()
@@ -138,13 +177,13 @@ class PlaneMaps:
 
     def _objects_by_blocks(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
         found = np.empty(self.store.shape, np.bool_)
-        for band in _rows(self.store.shape):
+        for band in self._rows(self.store.shape):
             found[band.slices] = decode.mask(self._maps(band), self.info)
         parts = decode.connected(found)
         out = np.zeros(self.store.shape, np.int32)
         sizes = [np.zeros(1, np.intp)]
         count = 0
-        for numbers, box in _groups(ndimage.find_objects(parts)):
+        for numbers, box in _groups(ndimage.find_objects(parts), BLOCK // self.cut):
             region = grow(box, decode.REACH, self.store.shape)  # what its objects depend on
             wanted = np.isin(parts[region.slices], numbers)
             own = decode.objects(self._maps(region), self.info, split=self.split, within=wanted)
@@ -158,7 +197,7 @@ class PlaneMaps:
         if self.info.task == "semantic" or self.store.shape == self.shape:
             return labels
         seen = np.zeros(int(labels.max(initial=0)) + 1, np.intp)
-        for band in _rows(self.shape):
+        for band in self._rows(self.shape):
             seen[labels[band.slices]] = 1
         return decode.keep(seen, 1)[labels]
 
@@ -169,18 +208,11 @@ class PlaneMaps:
         return result
 
 
-def _rows(shape: tuple[int, int]) -> Iterator[Region]:
-    """Bands of rows of a grid."""
-    height, width = shape
-    for y0 in range(0, height, BAND):
-        yield Region(y0, 0, min(y0 + BAND, height), width)
-
-
-def _groups(boxes: list[tuple[slice, slice]]) -> Iterator[tuple[list[int], Region]]:
-    """Connected parts by the block that holds their first corner, with the box around them all."""
+def _groups(boxes: list[tuple[slice, slice]], side: int) -> Iterator[tuple[list[int], Region]]:
+    """Connected parts by the block of this side that holds their first corner, with the box around all."""
     blocks: dict[tuple[int, int], list[int]] = {}
     for number, (rows, columns) in enumerate(boxes, start=1):
-        blocks.setdefault((rows.start // BLOCK, columns.start // BLOCK), []).append(number)
+        blocks.setdefault((rows.start // side, columns.start // side), []).append(number)
     for numbers in blocks.values():
         rows, columns = zip(*(boxes[number - 1] for number in numbers), strict=True)
         yield (

@@ -180,7 +180,7 @@ class _Seen:
     def within(self, region: Region) -> NDArray[np.float32]:
         """The probabilities in a region of the plane that lies in the part."""
         shown = region.shifted(-self.part.y0, -self.part.x0)
-        return self.p[tiles.scaled(shown, self.look.scale, self.p.shape).slices]  # type: ignore[arg-type]
+        return self.p[tiles.scaled(shown, self.look.scale, self.p.shape).slices]
 
 
 class _Search:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_unetpp._types import ModelInfo, Node, Region
 from napari_unetpp.engine import decode, tiles
 from napari_unetpp.engine.grids import Grids
-from napari_unetpp.engine.maps import MapStore
+from napari_unetpp.engine.maps import MapStore, as_kept
 from napari_unetpp.engine.normalise import NormStats
 from napari_unetpp.engine.plane import PlaneReader
 from napari_unetpp.net import graph
@@ -92,7 +92,7 @@ def predict_window(
     known: dict[Node, Any] = {}
     evaluator.nodes(evaluator.tensor(reader.read(read)), level, known)
     maps = evaluator.maps(level, known, part.shifted(-read.y0, -read.x0))
-    return Window(maps, part, window, grids)
+    return Window(as_kept(maps), part, window, grids)
 
 
 def stored_window(store: MapStore, level: int, window: Region, shape: tuple[int, int]) -> Window:

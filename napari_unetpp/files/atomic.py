@@ -1,13 +1,18 @@
-"""Write a file so that nobody ever sees half of it."""
+"""Write a file so that nobody ever sees half of it, and nobody loses another one."""
 
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from napari_unetpp._types import UnetppError
+
+
+class FileIsThere(UnetppError):
+    """The target exists, perhaps since a moment ago, and is left alone."""
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, overwrite: bool) -> None:
@@ -20,18 +25,29 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, overwri
     write : callable
         Given an open binary file, writes the content.
     overwrite : bool
-        False: an existing target is refused.
+        False: an existing target is refused, also one that another process writes meanwhile.
+
+    Raises
+    ------
+    FileIsThere
+        The target exists and may not be overwritten.
+    UnetppError
+        It could not be written.
     """
-    if path.exists() and not overwrite:
-        raise UnetppError(f"{path} exists already. Choose another name, or allow overwriting (--overwrite).")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Short, so that every name that the disk takes can be written to; and of this call alone.
+    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
+        if not overwrite and path.exists():
+            raise _is_there(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        if overwrite:
+            os.replace(temporary, path)
+        else:
+            _rename_to_free(temporary, path)
     except OSError as error:
         raise UnetppError(
             f"{path} could not be written: {error.strerror or error}. What was there before is unchanged. "
@@ -39,6 +55,24 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, overwri
         ) from error
     finally:
         _remove(temporary)
+
+
+def _rename_to_free(temporary: Path, path: Path) -> None:
+    """Rename; FileIsThere where the name is taken, whoever took it and however late."""
+    try:
+        try:
+            os.link(temporary, path)  # a rename would replace what is there
+        except FileExistsError:
+            raise
+        except OSError:  # a disk without hard links, as memory cards are: take the name, then fill it
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+            os.replace(temporary, path)
+    except FileExistsError as error:
+        raise _is_there(path) from error
+
+
+def _is_there(path: Path) -> FileIsThere:
+    return FileIsThere(f"{path} exists already. Choose another name, or allow overwriting (--overwrite).")
 
 
 def _remove(temporary: Path) -> None:

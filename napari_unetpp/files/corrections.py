@@ -2,12 +2,13 @@
 
 ``images/STEM.tif`` and ``labels/STEM.tif`` as in every folder of labelled images; beside them
 ``certain/STEM.tif`` and ``ignore/STEM.tif`` (0 or 255) where there are such masks, and ``session.json``.
+Where regions were reviewed, 128 in ``ignore/`` is what merely lies outside of them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -16,15 +17,19 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, UnetppError
+from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, Outline, UnetppError
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.folders import Pair, list_images, read_label, read_pairs, stem_of
 from napari_unetpp.files.images import read_image
+from napari_unetpp.files.label_values import whole_numbers
+from napari_unetpp.files.notes import Notes
 
 FORMAT_VERSION = 1
 SESSION = "session.json"
 FOLDERS = ("images", "labels", "certain", "ignore")
 LABELS_AS: tuple[LabelsAs, ...] = get_args(LabelsAs)
+PAINTED, OUTSIDE = 255, 128
+"""Why a pixel is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class _Record:
     scale: float | None = None
     objects: bool = True
     range: tuple[float, float] | None = None
+    regions: tuple[Outline, ...] = ()
 
 
 # ---------------------------------------------------------------------- write
@@ -77,17 +83,16 @@ def save_corrections(
 
 
 def check_plane(plane: LabelledPlane) -> None:
-    """Raise UnetppError unless image, labels and masks of a plane have one height and width."""
+    """Raise UnetppError unless labels are whole numbers, and all of a plane has one height and width."""
     shape = plane.image.shape[:2]
-    for what in ("labels", "certain", "ignore"):
+    for what in ("labels", "certain", "ignore", "ignored"):
         array = getattr(plane, what)
         if array is not None and array.shape != shape:
             raise UnetppError(
                 f"{plane.name}: {what} has shape {array.shape}, but the image has {shape}; expected the same "
                 "height and width, one value a pixel."
             )
-    if plane.labels.dtype.kind not in "buif" or (plane.labels < 0).any():
-        raise UnetppError(f"{plane.name}: labels must be whole numbers from 0.")
+    whole_numbers(plane.labels, plane.name)
     if plane.labels_as not in LABELS_AS:
         raise UnetppError(
             f"{plane.name}: labels count as {plane.labels_as!r}; expected {', '.join(LABELS_AS)}."
@@ -133,10 +138,12 @@ def _write_plane(folder: Path, stem: str, plane: LabelledPlane) -> None:
     labels = plane.labels.astype(np.uint8) if plane.labels.dtype == np.bool_ else plane.labels
     _write(folder / "images" / f"{stem}.tif", plane.image)
     _write(folder / "labels" / f"{stem}.tif", labels)
-    for what in ("certain", "ignore"):
-        mask = getattr(plane, what)
-        if mask is not None:
-            _write(folder / what / f"{stem}.tif", (mask != 0).astype(np.uint8) * np.uint8(255))
+    if plane.certain is not None:
+        _write(folder / "certain" / f"{stem}.tif", np.where(plane.certain, 255, 0).astype(np.uint8))
+    if plane.ignore is not None:
+        painted = plane.ignore if plane.ignored is None else plane.ignored
+        values = np.where(painted, PAINTED, np.where(plane.ignore, OUTSIDE, 0)).astype(np.uint8)
+        _write(folder / "ignore" / f"{stem}.tif", values)
 
 
 def _write(path: Path, array: NDArray[Any]) -> None:
@@ -171,6 +178,7 @@ def _write_session(
                 "scale": None if plane.scale is None else float(plane.scale),
                 "objects": bool(plane.objects),
                 "range": None if plane.range is None else [float(value) for value in plane.range],
+                "regions": plane.regions,
             }
             for stem, plane in zip(stems, planes, strict=True)
         },
@@ -194,7 +202,12 @@ def _remove_stale(folder: Path, planes: Mapping[str, LabelledPlane]) -> None:
 
 
 def read_corrections(
-    folder: str | Path, *, labels_as: LabelsAs | None = None, background: int | None = None
+    folder: str | Path,
+    *,
+    labels_as: LabelsAs | None = None,
+    background: int | None = None,
+    notes: Notes | None = None,
+    on_problem: Callable[[str], None] | None = None,
 ) -> tuple[LabelledPlane, ...]:
     """Read saved corrections, or a plain folder of `images/` and `labels/`, in the order of the names.
 
@@ -206,6 +219,10 @@ def read_corrections(
         `certain/`, else ``reviewed``.
     background : int, optional
         ``sparse``: the label value of background; None: as saved.
+    notes : Notes, optional
+        Collects what was handled specially.
+    on_problem : callable, optional
+        Told what is wrong with a plane, which is then left out; without it the first bad plane raises.
 
     Raises
     ------
@@ -221,10 +238,16 @@ def read_corrections(
     lonely = sorted(certain.keys() - {pair.stem for pair in pairs})
     if lonely:
         raise UnetppError(f"{folder}: masks in certain/ without an image: {', '.join(lonely[:5])}.")
-    planes = [
-        _read_plane(pair, certain.get(pair.stem), records.get(pair.stem), labels_as, background)
-        for pair in pairs
-    ]
+    notes = notes or Notes()
+    planes = []
+    for pair in pairs:
+        try:
+            record = records.get(pair.stem)
+            planes.append(_read_plane(pair, certain.get(pair.stem), record, labels_as, background, notes))
+        except UnetppError as error:
+            if on_problem is None:
+                raise
+            on_problem(str(error))
     return tuple(sorted(planes, key=lambda plane: plane.name))
 
 
@@ -234,20 +257,24 @@ def _read_plane(
     record: _Record | None,
     labels_as: LabelsAs | None,
     background: int | None,
+    notes: Notes,
 ) -> LabelledPlane:
     if record is None:
         record = _Record(pair.stem, "reviewed" if certain is None else "corrections")
+    ignore = None if pair.ignore is None else read_label(pair.ignore)
     plane = LabelledPlane(
         name=record.name,
-        image=read_image(pair.image),
-        labels=read_label(pair.label),
+        image=read_image(pair.image, note=notes.of(pair.image)),
+        labels=read_label(pair.label, note=notes.of(pair.label)),
         labels_as=labels_as or record.labels_as,
         certain=None if certain is None else read_label(certain) != 0,
-        ignore=None if pair.ignore is None else read_label(pair.ignore) != 0,
+        ignore=None if ignore is None else ignore != 0,
         background=record.background if background is None else background,
         scale=record.scale,
         objects=record.objects,
         range=record.range,
+        regions=record.regions,
+        ignored=None if ignore is None or not record.regions else ignore == PAINTED,
     )
     check_plane(plane)
     return plane
@@ -284,4 +311,8 @@ def _record(values: Mapping[str, Any]) -> _Record:
         scale=None if scale is None else float(scale),
         objects=bool(values["objects"]),
         range=None if limits is None else (float(limits[0]), float(limits[1])),
+        regions=tuple(
+            (str(kind), tuple((float(y), float(x)) for y, x in corners))
+            for kind, corners in values.get("regions", ())
+        ),
     )

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
+from napari_unetpp.files.formats.kinds import format_of
 from napari_unetpp.files.images import IMAGE_SUFFIXES, read_array
+from napari_unetpp.files.label_values import whole_numbers
+from napari_unetpp.files.notes import Note, no_note
 
 NAMED_AT_MOST = 5
 
@@ -31,13 +33,18 @@ def stem_of(path: Path) -> str:
     return path.stem.removesuffix(".ome")
 
 
+def named_once(path: Path, sentence: str) -> str:
+    """A sentence about a file that names it, and not twice."""
+    return sentence if str(path) in sentence else f"{path}: {sentence}"
+
+
 def list_images(folder: Path) -> list[Path]:
     """Image files directly in `folder`, by name; hidden files are passed over."""
     try:
         files = sorted(folder.iterdir())
     except OSError as error:
         raise UnetppError(f"folder {folder} cannot be read: {error.strerror or error}.") from error
-    return [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+    return [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != "." and not p.is_dir()]
 
 
 def read_pairs(folder: str | Path) -> list[Pair]:
@@ -72,8 +79,14 @@ def read_pairs(folder: str | Path) -> list[Pair]:
     return [Pair(stem, images[stem], labels[stem], ignore.get(stem)) for stem in sorted(images)]
 
 
-def read_label(path: str | Path) -> NDArray[Any]:
-    """Read labels (or an ignore mask).
+def read_label(path: str | Path, *, note: Note = no_note) -> NDArray[Any]:
+    """Read labels (or an ignore mask): the numbers in the file, of a colour table its indices.
+
+    Parameters
+    ----------
+    path : path
+    note : callable, optional
+        Told what was handled specially, in half a sentence without the path.
 
     Returns
     -------
@@ -86,21 +99,21 @@ def read_label(path: str | Path) -> NDArray[Any]:
         Unreadable, lossy, not 2D, negative or not whole numbers.
     """
     path = Path(path)
-    if path.suffix.lower() in (".jpg", ".jpeg"):
+    if _is_jpeg(path):
         raise UnetppError(f"{path}: JPEG changes label values. Save labels as PNG or TIFF.")
-    labels = read_array(path)
+    labels = read_array(path, stored=True, note=note)
     if labels.ndim == 3 and labels.shape[-1] >= 3 and bool((labels[..., :3] == labels[..., :1]).all()):
         labels = labels[..., 0]  # grey, saved as RGB
     if labels.ndim != 2 or 0 in labels.shape:
         raise UnetppError(f"{path} has shape {labels.shape}; expected labels of shape (Y, X).")
-    if labels.dtype == np.bool_:
-        return labels.astype(np.uint8)
-    if np.issubdtype(labels.dtype, np.unsignedinteger):
-        return labels
-    whole = np.isfinite(labels) & (labels >= 0) & (labels == np.floor(labels)) & (labels < 2**32)
-    if not bool(whole.all()):
-        raise UnetppError(f"{path} has values that are negative or not whole; expected 0, 1, 2, ...")
-    return labels.astype(np.uint32)
+    return whole_numbers(labels, path)
+
+
+def _is_jpeg(path: Path) -> bool:
+    try:
+        return format_of(path) == "JPEG"
+    except OSError:  # the reader says what is the matter
+        return False
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.atomic import write_atomically
+from napari_unetpp.files.formats.jpeg import read_jpeg
+from napari_unetpp.files.formats.kinds import SUFFIXES, format_of
+from napari_unetpp.files.formats.png import read_png
+from napari_unetpp.files.formats.tiff import read_tiff
+from napari_unetpp.files.notes import Note, no_note
+from napari_unetpp.files.result_files import UNKNOWN, About, write_result
 
-TIFF_SUFFIXES = (".tif", ".tiff")
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", *TIFF_SUFFIXES)
-
-PLAIN_MODES = {"1", "L", "LA", "I", "F", "RGB", "RGBA", "I;16", "I;16B", "I;16L"}
+IMAGE_SUFFIXES = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 
 
-def read_image(path: str | Path) -> NDArray[Any]:
+def read_image(path: str | Path, *, series: int | None = None, note: Note = no_note) -> NDArray[Any]:
     """Read one 2D image, grey or colour.
 
     Parameters
     ----------
     path : path
-        PNG, JPEG, TIFF or OME-TIFF.
+        PNG, JPEG, TIFF or OME-TIFF, by its content; a wrong suffix does not matter.
+    series : int, optional
+        Number of the image in a TIFF that holds several, from 0; None: the largest one that is no preview.
+    note : callable, optional
+        Told what was handled specially, in half a sentence without the path.
 
     Returns
     -------
     ndarray of shape (Y, X) or (Y, X, C)
+        Grey rises with the light. RGB with alpha keeps its four channels.
 
     Raises
     ------
@@ -38,88 +42,76 @@ def read_image(path: str | Path) -> NDArray[Any]:
         Missing, unreadable, truncated, of an unknown kind, or not a single 2D image.
     """
     path = Path(path)
-    image = read_array(path, palette="RGB")
+    image = read_array(path, series=series, note=note)
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise UnetppError(f"{path} has shape {image.shape}; expected one grey or colour image.")
     return image
 
 
-def read_array(path: Path, *, palette: str | None = None) -> NDArray[Any]:
-    """Pixels as stored; `palette` is the mode that indexed colours are changed to (None: the indices)."""
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        raise UnetppError(f"{path} is not an image of a known kind: expected {', '.join(IMAGE_SUFFIXES)}.")
+def read_array(
+    path: Path, *, stored: bool = False, series: int | None = None, note: Note = no_note
+) -> NDArray[Any]:
+    """Pixels of a file; `stored`: the numbers in it, as labels are meant, instead of the colours."""
     try:
-        if path.suffix.lower() in TIFF_SUFFIXES:
-            return _read_tiff(path)
-        return _read_pillow(path, palette)
+        kind = format_of(path)
+        if kind is None:
+            raise UnetppError(_unknown(path))
+        if path.suffix.lower() not in SUFFIXES[kind] and path.suffix.lower() in IMAGE_SUFFIXES:
+            note(f"it is a {kind}, whatever its suffix says")
+        if kind == "TIFF":
+            return read_tiff(path, note, stored=stored, series=series)
+        if series:
+            raise UnetppError(f"{path} has no series {series}: a {kind} holds one image.")
+        data = path.read_bytes()
+        return read_png(data, note, stored=stored) if kind == "PNG" else read_jpeg(data, note)
     except UnetppError:
         raise
-    except Image.DecompressionBombError as error:
-        raise UnetppError(f"{path} is too large for this format. Save it as TIFF.") from error
-    except FileNotFoundError as error:
-        raise UnetppError(f"{path} does not exist.") from error
-    except PermissionError as error:
-        raise UnetppError(f"{path} may not be read: no permission.") from error
     except Exception as error:  # decoders raise whatever they like on damaged files
-        raise UnetppError(
-            f"{path} cannot be read: it is damaged, truncated or not really {path.suffix} ({error})."
-        ) from error
+        raise UnetppError(f"{path} {_reason(error)}") from error
 
 
-def _read_tiff(path: Path) -> NDArray[Any]:
-    with tifffile.TiffFile(path) as file:
-        series = file.series[0]
-        axes, shape = series.axes, series.shape
-        try:
-            image = series.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error) or len(file.pages) > 1:
-                raise
-            return _read_pillow(path, "RGB")  # LZW and JPEG need imagecodecs, but Pillow knows them too
-    keep = [n for n, (axis, size) in enumerate(zip(axes, shape, strict=True)) if size > 1 or axis in "YXS"]
-    axes, image = "".join(axes[n] for n in keep), image.reshape([shape[n] for n in keep])
-    if axes == "SYX":
-        return np.moveaxis(image, 0, -1)
-    if axes not in ("YX", "YXS"):
-        raise UnetppError(
-            f"{path} holds a stack (axes {axes}, shape {image.shape}); expected one 2D image, grey or RGB. "
-            "Save the planes or channels as single images."
-        )
-    return image
+def _unknown(path: Path) -> str:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return f"{path} cannot be read: it is damaged, truncated or not really {path.suffix}."
+    return f"{path} is not an image of a known kind: expected PNG, JPEG or TIFF."
 
 
-def _read_pillow(path: Path, palette: str | None) -> NDArray[Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path) as image:
-            if image.mode == "P":
-                return np.asarray(image.convert(palette) if palette else image)
-            return np.asarray(image if image.mode in PLAIN_MODES else image.convert("RGB"))
+def _reason(error: Exception) -> str:
+    """Why a file could not be read; it is called damaged only where nothing else is the matter."""
+    text = str(error).rstrip(".")
+    if isinstance(error, FileNotFoundError):
+        return "does not exist."
+    if isinstance(error, PermissionError):
+        return "may not be read: no permission."
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read: {error.strerror}."
+    if isinstance(error, MemoryError):
+        return "cannot be read: there is not enough memory for it."
+    if isinstance(error, ImportError) or "imagecodecs" in text:
+        return f"needs the package imagecodecs ({text}): pip install imagecodecs."
+    odd = ("nsupported", "not supported", "COMPRESSION.")  # as tifffile and the decoders word it
+    if isinstance(error, NotImplementedError) or any(word in text for word in odd):
+        return f"is stored in a way that is not read ({text}). Save it as TIFF without compression."
+    return f"cannot be read: it is damaged, truncated or not really an image ({text})."
 
 
-def write_labels(path: str | Path, labels: NDArray[Any], *, overwrite: bool = False) -> None:
+def write_labels(
+    path: str | Path, labels: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
     """Write labels of shape (Y, X) as uint32 TIFF; an existing file is refused unless `overwrite`."""
-    _write_tiff(Path(path), labels.astype(np.uint32, copy=False), overwrite=overwrite)
+    write_result(Path(path), labels.astype(np.uint32, copy=False), about, overwrite=overwrite)
 
 
-def write_mask(path: str | Path, mask: NDArray[Any], *, overwrite: bool = False) -> None:
+def write_mask(
+    path: str | Path, mask: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
     """Write a mask of shape (Y, X) as uint8 TIFF of 0 and 255."""
-    _write_tiff(Path(path), (mask != 0).astype(np.uint8) * np.uint8(255), overwrite=overwrite)
+    pixels = (mask != 0).astype(np.uint8) * np.uint8(255)
+    write_result(Path(path), pixels, about, overwrite=overwrite)
 
 
-def write_probability(path: str | Path, probability: NDArray[Any], *, overwrite: bool = False) -> None:
+def write_probability(
+    path: str | Path, probability: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
     """Write foreground probabilities of shape (C, Y, X) as float32 TIFF."""
-    _write_tiff(Path(path), probability.astype(np.float32, copy=False), overwrite=overwrite)
-
-
-def _write_tiff(path: Path, array: NDArray[Any], *, overwrite: bool) -> None:
-    def write(file: BinaryIO) -> None:
-        tifffile.imwrite(
-            file,
-            array,
-            compression="zlib",
-            photometric="minisblack",
-            metadata={"axes": "YX" if array.ndim == 2 else "CYX"},
-        )
-
-    write_atomically(path, write, overwrite=overwrite)
+    write_result(Path(path), probability.astype(np.float32, copy=False), about, overwrite=overwrite)

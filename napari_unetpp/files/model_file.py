@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 METADATA_KEY = "napari_unetpp"
+WEIGHTS_KEY = "weights_sha256"
+"""Beside the card: the hash of the weights, which tells a damaged file. Files of early versions have none."""
+
 FORMAT_VERSION = 2
 """The newest format that is read. A file is written in the oldest that says all it has to (`format_of`)."""
 
@@ -28,7 +31,12 @@ LOCAL_OUTPUTS = ("edge_distance", "object_border")
 
 
 def save_model(
-    path: str | Path, tensors: Mapping[str, Tensor], info: ModelInfo, *, half: bool = False
+    path: str | Path,
+    tensors: Mapping[str, Tensor],
+    info: ModelInfo,
+    *,
+    half: bool = False,
+    overwrite: bool = True,
 ) -> ModelInfo:
     """Write a model file; the old one survives whatever goes wrong.
 
@@ -42,6 +50,8 @@ def save_model(
         `path` and `sha256` are not stored.
     half : bool
         Store floating point weights as float16 (half the size; read back as float32).
+    overwrite : bool
+        False: an existing file is refused, also one that another process writes meanwhile.
 
     Returns
     -------
@@ -54,11 +64,17 @@ def save_model(
     check_shapes({name: tuple(tensor.shape) for name, tensor in tensors.items()}, info.net, path.name)
     plain = card_to_json(info)
     card_from_json(plain)  # what could not be read again is not written
-    card = json.dumps({"format_version": format_of(info), "model": plain}, allow_nan=False)
     stored = {name: _stored(tensor, half=half) for name, tensor in tensors.items()}
-    content = save(stored, {METADATA_KEY: card})
-    write_atomically(path, lambda file: file.write(content), overwrite=True)
+    card = {"format_version": format_of(info), "model": plain, WEIGHTS_KEY: weights_hash(save(stored))}
+    content = save(stored, {METADATA_KEY: json.dumps(card, allow_nan=False)})
+    write_atomically(path, lambda file: file.write(content), overwrite=overwrite)
     return read_info(path)
+
+
+def weights_hash(content: bytes) -> str:
+    """sha256 (hexadecimal) of the weights of a file: of what follows its header."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    return hashlib.sha256(memoryview(content)[start:]).hexdigest()
 
 
 def format_of(info: ModelInfo) -> int:
@@ -94,11 +110,15 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     from safetensors.torch import load
 
     path = Path(path)
-    _info(path, read_header(path))
+    header = read_header(path)
+    _info(path, header)
     try:
-        tensors = load(path.read_bytes())
+        content = path.read_bytes()
+        tensors = load(content)
     except (SafetensorError, OSError) as error:
         raise UnetppError(f"{path} cannot be read: {error}") from error
+    if json.loads(header.metadata[METADATA_KEY]).get(WEIGHTS_KEY) not in (None, weights_hash(content)):
+        raise UnetppError(f"{path} is damaged: its weights have changed. Copy or download it again.")
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 

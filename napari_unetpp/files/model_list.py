@@ -6,12 +6,13 @@ import difflib
 import os
 import shutil
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import platformdirs
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.files.atomic import write_atomically
+from napari_unetpp.files.atomic import FileIsThere, write_atomically
 from napari_unetpp.files.model_file import read_info
 
 SUFFIX = ".safetensors"
@@ -30,10 +31,13 @@ class ModelList:
         Shipped ones before the user's own, by name; `FIRST` before all.
     problems : tuple of str
         One sentence for each file that was skipped.
+    skipped : tuple of Path
+        These files, in the same order.
     """
 
     models: tuple[ModelInfo, ...]
     problems: tuple[str, ...]
+    skipped: tuple[Path, ...] = ()
 
 
 def models_folder() -> Path:
@@ -45,20 +49,21 @@ def models_folder() -> Path:
 def scan_models() -> ModelList:
     """Shipped and own models. A file that cannot be read is skipped and named, never an error."""
     models: list[ModelInfo] = []
-    problems: list[str] = []
+    problems: dict[Path, str] = {}
     names: set[str] = set()
     shipped = sorted(_files(SHIPPED), key=lambda path: path.stem != FIRST)
-    for path in (*shipped, *_files(models_folder())):
+    theirs = {path.resolve() for path in shipped}  # the variable may name the folder of the shipped ones
+    for path in (*shipped, *(own for own in _files(models_folder()) if own.resolve() not in theirs)):
         if path.stem in names:
-            problems.append(f"{path} is hidden by the shipped model of the same name: rename the file.")
+            problems[path] = f"{path} is hidden by the shipped model of the same name: rename the file."
             continue
         try:
             # The stem is the name: a file that the user renamed or copied is called as they called it.
             models.append(replace(read_info(path), name=path.stem))
             names.add(path.stem)
         except (UnetppError, OSError) as error:
-            problems.append(str(error))
-    return ModelList(tuple(models), tuple(problems))
+            problems[path] = str(error)
+    return ModelList(tuple(models), tuple(problems.values()), tuple(problems))
 
 
 def list_models() -> list[ModelInfo]:
@@ -92,16 +97,25 @@ def find_model(name_or_path: str | Path) -> ModelInfo:
 
 
 def register(path: str | Path) -> ModelInfo:
-    """Copy a model file into the user's folder, so that the list has it; a taken name gets a number."""
+    """Copy a model file into the user's folder, so that the list has it; a taken name gets a number.
+
+    Several processes may do so at once: none overwrites what another has written.
+    """
     path = Path(path)
     info = read_info(path)
     folder = models_folder()
-    taken = {known.stem for known in (*_files(SHIPPED), *_files(folder))}
-    stem = next(stem for stem in _stems(info.name) if stem not in taken)
-    target = folder / f"{stem}{SUFFIX}"
-    with open(path, "rb") as source:
-        write_atomically(target, lambda file: shutil.copyfileobj(source, file), overwrite=False)
-    return replace(read_info(target), name=stem)
+    shipped = {known.stem for known in _files(SHIPPED)}
+    for stem in _stems(info.name):
+        if stem in shipped:
+            continue
+        target = folder / f"{stem}{SUFFIX}"
+        try:
+            with open(path, "rb") as source:
+                write_atomically(target, partial(shutil.copyfileobj, source), overwrite=False)
+        except FileIsThere:
+            continue
+        return replace(read_info(target), name=stem)
+    raise UnetppError(f"all names like {info.name!r} are taken in {folder}: remove some of these models.")
 
 
 def _stems(name: str) -> list[str]:

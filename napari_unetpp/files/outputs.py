@@ -2,76 +2,153 @@
 
 from __future__ import annotations
 
+import glob
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_unetpp._types import Kind, UnetppError
 from napari_unetpp.files.folders import list_images, stem_of
+from napari_unetpp.files.images import IMAGE_SUFFIXES
+from napari_unetpp.files.result_files import is_result
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An image, and the folder below the output folder that its results go to."""
+
+    path: Path
+    folder: Path = Path()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Images that are meant, each once; results of ours that were left out; a sentence for each problem."""
+
+    sources: tuple[Source, ...]
+    results: tuple[Path, ...]
+    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One image and the file its result is written to."""
+    """One image, the file its result is written to, and that of its table (None: none is asked for)."""
 
     source: Path
     target: Path
+    table: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that are written."""
+        return (self.target,) if self.table is None else (self.target, self.table)
 
 
-def find_inputs(inputs: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """Images that are meant, each once, and a sentence for every input that gives none.
+def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
+    """Images that are meant.
 
     Parameters
     ----------
     inputs : iterable of Path
-        Files are taken as they are, of a folder the images directly in it.
+        Files are taken as they are, of a folder the images directly in it; a name with ``*``, ``?`` or
+        ``[...]`` that is no file stands for the images and folders that match it.
+    recursive : bool
+        Also the images in subfolders; their results go to subfolders of the same names.
     """
-    found: dict[Path, Path] = {}
+    found: dict[Path, Source] = {}
+    results: dict[Path, None] = {}
     problems: list[str] = []
     for path in inputs:
         try:
-            for image in _images(path):
-                found.setdefault(image.resolve(), image)
+            for source in _meant(path, recursive=recursive):
+                if is_result(source.path):
+                    results[source.path] = None
+                else:
+                    found.setdefault(source.path.resolve(), source)
         except UnetppError as error:
             problems.append(str(error))
-    return list(found.values()), problems
+    if results and not found and not problems:
+        names = ", ".join(str(path) for path in list(results)[:3])
+        problems.append(f"nothing is left to segment: {names} are results of napari-unetpp.")
+    return Found(tuple(found.values()), tuple(results), tuple(problems))
 
 
-def plan_outputs(sources: Iterable[Path], out: Path, kind: Kind) -> list[Output]:
+def plan_outputs(sources: Iterable[Source], out: Path, kind: Kind, *, table: bool = False) -> list[Output]:
     """Targets ``STEM_kind.tif``; what would clash gets the source suffix, then the folder, then a number."""
     sources = list(sources)
-    stems = [_first_free(source, _clashes(sources)) for source in sources]
-    taken: set[str] = set()
+    by_folder: dict[str, list[Path]] = {}
+    for source in sources:
+        by_folder.setdefault(str(source.folder).lower(), []).append(source.path)
+    names = {folder: dict(zip(paths, _names(paths), strict=True)) for folder, paths in by_folder.items()}
     outputs = []
-    for source, stem in zip(sources, stems, strict=True):
-        name = next(n for n in _numbered(stem) if n.lower() not in taken)
-        taken.add(name.lower())
-        outputs.append(Output(source, out / f"{name}_{kind}.tif"))
+    for source in sources:
+        stem = out / source.folder / names[str(source.folder).lower()][source.path]
+        objects = stem.with_name(f"{stem.name}_objects.csv") if table else None
+        outputs.append(Output(source.path, stem.with_name(f"{stem.name}_{kind}.tif"), objects))
     return outputs
 
 
 def check_target(output: Output, sources: Iterable[Path], *, overwrite: bool) -> None:
-    """Raise UnetppError if writing the result would touch an input, or an old file without `overwrite`."""
-    target = output.target
-    if not target.exists():
+    """Raise UnetppError if writing the results would touch an input, or an old file without `overwrite`."""
+    inputs = {source.resolve() for source in sources}
+    for target in output.files:
+        if not target.exists():
+            continue
+        if target.resolve() in inputs:
+            raise UnetppError(f"{target} is one of the inputs and is never written to. Choose another --out.")
+        if not overwrite:
+            raise UnetppError(
+                f"{target} exists already. Give --skip-existing to do only what is missing, --overwrite to "
+                "replace it, or another --out."
+            )
+
+
+# ------------------------------------------------------------------- what is meant
+
+
+def _meant(path: Path, *, recursive: bool) -> Iterator[Source]:
+    if path.exists() or not glob.has_magic(str(path)):
+        yield from _images(path, recursive=recursive)
         return
-    if any(target.resolve() == source.resolve() for source in sources):
-        raise UnetppError(f"{target} is one of the inputs and is never written to. Choose another --out.")
-    if not overwrite:
-        raise UnetppError(f"{target} exists already. Choose another --out, or allow --overwrite.")
+    matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
+    matches = [p for p in matches if p.is_dir() or p.suffix.lower() in IMAGE_SUFFIXES]
+    if not matches:
+        raise UnetppError(f"no image or folder matches {path} ({', '.join(IMAGE_SUFFIXES)}).")
+    for match in matches:
+        yield from _images(match, recursive=recursive)
 
 
-def _images(path: Path) -> list[Path]:
-    if path.suffix == ".zarr" or any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")):
+def _images(path: Path, *, recursive: bool) -> list[Source]:
+    if _is_zarr(path):
         raise UnetppError(f"{path} is a zarr, which this version does not read yet. Save the planes as TIFF.")
     if not path.is_dir():
-        return [path]
-    images = list_images(path)
+        return [Source(path)]
+    folders = _folders(path) if recursive else [path]
+    images = [Source(image, folder.relative_to(path)) for folder in folders for image in list_images(folder)]
     if not images:
-        raise UnetppError(f"folder {path} holds no images (PNG, JPEG, TIFF).")
+        deeper = "" if recursive else " directly in it; --recursive looks into its subfolders"
+        raise UnetppError(f"folder {path} holds no images (PNG, JPEG, TIFF){deeper}.")
     return images
 
+
+def _folders(path: Path) -> list[Path]:
+    """A folder and all below it, by name, without hidden ones and zarrs."""
+    found = []
+    for folder, below, _ in os.walk(path):
+        below[:] = sorted(n for n in below if not n.startswith(".") and not _is_zarr(Path(folder, n)))
+        found.append(Path(folder))
+    return found
+
+
+def _is_zarr(path: Path) -> bool:
+    return path.suffix == ".zarr" or any(
+        (path / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")
+    )
+
+
+# ------------------------------------------------------------------- names
 
 Naming = Callable[[Path], str]
 
@@ -87,7 +164,19 @@ def _with_folder(source: Path) -> str:
 NAMINGS: tuple[Naming, ...] = (stem_of, _with_suffix, _with_folder)
 
 
-def _clashes(sources: list[Path]) -> list[Counter[str]]:
+def _names(sources: Sequence[Path]) -> list[str]:
+    """A name for each image of one output folder."""
+    clashes = _clashes(sources)
+    taken: set[str] = set()
+    names = []
+    for stem in (_first_free(source, clashes) for source in sources):
+        name = next(n for n in _numbered(stem) if n.lower() not in taken)
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def _clashes(sources: Sequence[Path]) -> list[Counter[str]]:
     """How often each naming gives each name; case is ignored, as some file systems do."""
     return [Counter(naming(source).lower() for source in sources) for naming in NAMINGS]
 

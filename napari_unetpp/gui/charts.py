@@ -93,8 +93,9 @@ class SpeedQualityChart(pg.PlotWidget):
     def _axes(self, points: Sequence[ChartPoint], ink: QColor) -> None:
         estimated = any(not point.measured for point in points)
         plot = self.getPlotItem()
-        unit = "ms/MPx" if self._factor > 1 else "s/MPx"
-        plot.setLabel("bottom", f"{unit} {'(estimate)' if estimated else 'here'}", **_label_style(ink))
+        unit = "ms" if self._factor > 1 else "s"
+        how = "estimated" if estimated else "here"
+        plot.setLabel("bottom", f"{unit} per megapixel, {how}", **_label_style(ink))
         plot.setLabel("left", "Dice", **_label_style(ink))
         for side in ("left", "bottom"):
             axis = plot.getAxis(side)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
     QTableWidget,
     QTableWidgetItem,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -27,6 +27,7 @@ from napari_unetpp.gui.shortcuts import CORRECT
 from napari_unetpp.gui.training_chart import TrainingChart
 from napari_unetpp.session.correct_ports import CorrectSignals
 from napari_unetpp.session.lessons import Mode
+from napari_unetpp.session.values import Tone
 from napari_unetpp.session.verdict import ScoreRow
 
 TIPS = {
@@ -52,14 +53,11 @@ class CorrectFold(QWidget):
         column.addLayout(_side_by_side(self.correct_button, self.ignore_button, stretch=(3, 2)))
         column.addLayout(self._meaning())
         column.addLayout(self._budget())
-        for widget in (
-            self.training_bar,
-            self.training_chart,
-            self.verdict_label,
-            self.scores_table,
-        ):
-            column.addWidget(widget)
+        column.addWidget(self.training_bar)
+        column.addWidget(self.verdict_label)
         column.addLayout(_side_by_side(self.keep_button, self.discard_button))
+        column.addWidget(self.scores_table)
+        column.addWidget(self.training_chart)
         column.addWidget(_line())
         column.addLayout(_side_by_side(self.save_corrections_button, self.next_image_button))
         self._connect(signals)
@@ -86,8 +84,8 @@ class CorrectFold(QWidget):
         self.background_spin.setAccessibleName("Label of the background")
         self.background_spin.setToolTip("The label value that stands for background")
         self.background_spin.setRange(1, 65534)
-        self.background_spin.setPrefix("bg ")
-        self.background_spin.setMinimumWidth(54)
+        self.background_spin.setPrefix("background ")
+        self.background_spin.setMinimumWidth(118)
         self.background_spin.hide()
         self.regions_button = _button(
             "regions_button", "Regions", "Draw rectangles: only what lies inside them counts as reviewed"
@@ -101,6 +99,15 @@ class CorrectFold(QWidget):
         self.lessons_label.setToolTip(
             "What you decided in this sitting, in all images and planes: fine-tuning learns from all of it"
         )
+
+        self.forget_button = QToolButton()
+        self.forget_button.setObjectName("forget_button")
+        self.forget_button.setText("Forget")
+        self.forget_button.setToolTip("Choose corrections that no longer count; they can be brought back")
+        self.forget_button.hide()
+        self.count = QWidget()
+        self.count.setLayout(_side_by_side(self.lessons_label, self.forget_button, stretch=(1, 0)))
+        self.count.layout().setContentsMargins(0, 0, 0, 0)
 
     def _make_learn(self) -> None:
         self.budget_spin = QSpinBox()
@@ -183,6 +190,7 @@ class CorrectFold(QWidget):
             (self.discard_button, signals.discard_pressed),
             (self.save_corrections_button, signals.save_corrections_pressed),
             (self.next_image_button, signals.next_image_pressed),
+            (self.forget_button, signals.forget_pressed),
         ):
             button.clicked.connect(lambda _=False, s=signal: s.emit())
         combo = self.labels_as_combo
@@ -203,10 +211,11 @@ class CorrectFold(QWidget):
         self.background_spin.blockSignals(False)
         self.background_spin.setVisible(mode.labels_as == "sparse")
         self.regions_button.setVisible(mode.labels_as == "reviewed")
-        self.hint_label.setText(_faint(hint))
+        self.hint_label.say(hint, faint=True)
 
-    def set_lessons(self, text: str) -> None:
+    def set_lessons(self, text: str, *, can_forget: bool) -> None:
         self.lessons_label.setText(text)
+        self.forget_button.setVisible(can_forget)
 
     def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
         self.finetune_button.setEnabled(not learning)
@@ -223,9 +232,8 @@ class CorrectFold(QWidget):
         self.training_chart.show()
         self.training_chart.set_points(points)
 
-    def set_scores(self, rows: Sequence[ScoreRow], verdict: str, colour: str) -> None:
-        style = f' style="color: {colour}"' if colour else ""
-        self.verdict_label.setText(f"<span{style}>{escape(verdict)}</span>")
+    def set_scores(self, rows: Sequence[ScoreRow], verdict: str, tone: Tone) -> None:
+        self.verdict_label.say(verdict, tone)
         self.verdict_label.setVisible(bool(verdict))
         self.scores_table.setVisible(bool(rows))
         fill_scores(self.scores_table, rows)
@@ -279,7 +287,3 @@ def _line() -> QFrame:
     line.setFixedHeight(1)
     line.setStyleSheet("background: rgba(128, 128, 128, 60); border: none;")
     return line
-
-
-def _faint(text: str) -> str:
-    return f'<span style="color: #8a8f98">{escape(text)}</span>'

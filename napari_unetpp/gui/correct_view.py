@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QScrollArea, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_unetpp.gui.parts import TONES, quietly
+from napari_unetpp.gui.parts import quietly
 
 if TYPE_CHECKING:
     from napari_unetpp._types import FinetuneProgress
@@ -20,16 +19,15 @@ if TYPE_CHECKING:
 
 
 class CorrectViewMixin(QWidget):
-    """For a widget with a `form` in a scrolling `area`."""
+    """For a widget with a `form`."""
 
     form: Form
-    area: QScrollArea
     busy = False
     learning = False
 
     def open_correct(self) -> None:
         self.form.correct_fold.button.setChecked(True)
-        self._scroll_down()
+        self.form.show_correct()
 
     def set_click_tool(self, on: bool) -> None:
         quietly(self.form.click_tool_button, "setChecked", on)
@@ -37,8 +35,8 @@ class CorrectViewMixin(QWidget):
     def set_mode(self, mode: Mode, hint: str) -> None:
         self.form.correct.set_mode(mode, hint)
 
-    def set_lessons(self, text: str) -> None:
-        self.form.correct.set_lessons(text)
+    def set_lessons(self, text: str, *, can_forget: bool) -> None:
+        self.form.correct.set_lessons(text, can_forget=can_forget)
 
     def set_busy(self, busy: bool) -> None:
         self.busy = busy
@@ -52,15 +50,15 @@ class CorrectViewMixin(QWidget):
     def set_curve(self, points: Sequence[FinetuneProgress]) -> None:
         self.form.correct.set_curve(points)
         if not points:
-            self._scroll_down()
+            self.form.show_correct()
 
     def set_scores(self, rows: Sequence[ScoreRow], verdict: str, tone: Tone) -> None:
-        self.form.correct.set_scores(rows, verdict, TONES[tone])
+        self.form.correct.set_scores(rows, verdict, tone)
 
     def set_undecided(self, undecided: bool, *, keep: bool | None) -> None:
         self.form.correct.set_undecided(undecided, keep=keep)
         if undecided:
-            self._scroll_down()
+            self.form.show_correct()
 
     def ask_folder(self, suggestion: Path) -> Path | None:
         chosen, _ = QFileDialog.getSaveFileName(
@@ -70,8 +68,3 @@ class CorrectViewMixin(QWidget):
             options=QFileDialog.Option.DontConfirmOverwrite,  # an existing folder is refused, with a reason
         )
         return Path(chosen) if chosen else None
-
-    def _scroll_down(self) -> None:
-        """Show the end of the fold, once it has its height."""
-        last = self.form.correct.next_image_button
-        QTimer.singleShot(0, lambda: self.area.ensureWidgetVisible(last, 0, 4))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
-from napari_unetpp._types import Region, UnetppError
+from napari_unetpp._types import Outline, Region, UnetppError
+from napari_unetpp.gui.class_colours import dress
 from napari_unetpp.gui.grids import level_data
 from napari_unetpp.gui.layers import NapariLayers
+from napari_unetpp.gui.new_label import give_new_labels
 from napari_unetpp.gui.painter import Painter
-from napari_unetpp.gui.planes import PlaneIndex, grid_under
+from napari_unetpp.gui.planes import PlaneIndex, grid_under, shown_axes
 from napari_unetpp.gui.regions import Regions
 from napari_unetpp.gui.sheet import BARE, CERTAIN, LEVEL, MARK, Sheet, new_layer, twin
 from napari_unetpp.gui.strokes import planes_of
@@ -41,6 +43,11 @@ class NapariSheets(QObject):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._on_rest)
+        self._deleted: list[Hashable] = []
+        self._sort_out = QTimer(self)  # once all layers that are deleted together are gone
+        self._sort_out.setSingleShot(True)
+        self._sort_out.setInterval(0)
+        self._sort_out.timeout.connect(self._on_deleted)
         self._links: list[tuple[Any, Callable[..., None]]] = [
             (viewer.layers.events.removed, self._on_removed),
             (layers.signals.plane_changed, self._on_image),
@@ -60,7 +67,7 @@ class NapariSheets(QObject):
         sheet = self._sheets.get(plane.image)
         if sheet is None or _canonical(plane.key) not in sheet.known:
             return None
-        return sheet.snapshot(plane.key, self._regions.inside(plane.image, plane.key, plane.shape))
+        return sheet.snapshot(plane.key, self._regions.outlines(plane.image, plane.key))
 
     def all(self) -> list[Drawn]:
         """Planes with corrections or regions, and those the user asked to correct."""
@@ -75,10 +82,8 @@ class NapariSheets(QObject):
         found = []
         for index in sheet.known:
             if index not in sheet.cache:
-                shape = index.view(sheet.layer.data).shape
-                inside = self._regions.inside(sheet.image, index, shape)
-                drawn = sheet.snapshot(index, inside)
-                wanted = index in sheet.asked or inside is not None or drawn.certain.any()
+                drawn = sheet.snapshot(index, self._regions.outlines(sheet.image, index))
+                wanted = index in sheet.asked or drawn.inside is not None or drawn.certain.any()
                 sheet.cache[index] = drawn if wanted else None
             one = sheet.cache[index]
             if one is not None:
@@ -109,6 +114,7 @@ class NapariSheets(QObject):
             if wide != sheet.layer.data.dtype or (reached and not sheet.drop_history()):
                 self._replace(sheet, wide)
         sheet.hold(index, labels, certain, sense)
+        dress(sheet.layer, classes=not sense.objects)
         self._painter.paint(sheet.layer, index, Region(0, 0, *plane.shape), labels, final=False)
         sheet.layer.selected_label = label
         self._layers.cover(plane.image, hide=not sense.strokes)
@@ -161,12 +167,32 @@ class NapariSheets(QObject):
         assert isinstance(plane.key, PlaneIndex)
         self._regions.show(image, plane.key)
 
+    def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:
+        """Draw reviewed regions of a plane."""
+        image = self._layers.layer(plane.image)
+        if image is not None:
+            assert isinstance(plane.key, PlaneIndex)
+            self._regions.draw(image, plane.key, outlines)
+
+    def drop(self, image: Hashable) -> list[Drawn]:
+        """Delete the layers with corrections and regions of an image; gives what they held."""
+        sheet = self._sheets.get(image)
+        if sheet is None:
+            return []
+        drawn = self._keepable(sheet)
+        self._release(sheet)
+        self._regions.remove(image)
+        if sheet.layer in self._viewer.layers:
+            self._viewer.layers.remove(sheet.layer)
+        return drawn
+
     def close(self) -> None:
         """Let go of the viewer; the layers stay, and a later dock takes them up again."""
         for emitter, callback in self._links:
             emitter.disconnect(callback)
         self._links.clear()
         self._rest.stop()
+        self._sort_out.stop()
         self._painter.close()
         self._regions.close()
         for sheet in self._sheets.values():
@@ -197,6 +223,7 @@ class NapariSheets(QObject):
         """Take up layers of an earlier dock of this viewer."""
         for image in self._layers.images():
             source = self._layers.layer(image.key)
+            self._regions.adopt(source)
             for layer in self._viewer.layers:
                 known = layer.metadata
                 if known.get(MARK) != str(image.key) or image.key in self._sheets or CERTAIN not in known:
@@ -205,6 +232,7 @@ class NapariSheets(QObject):
                 data = level_data(source, level)
                 if data is not None and layer.data.shape == data.shape[: source.ndim]:
                     sheet = self._sheets[image.key] = Sheet(image.key, image.name, data, layer, level)
+                    sheet.version = self._layers.version(image.key)
                     sheet.read_up()
                     self._layers.hold_level(image.key, level)
                     self._listen(sheet)
@@ -227,6 +255,7 @@ class NapariSheets(QObject):
     def _listen(self, sheet: Sheet) -> None:
         sheet.layer.events.paint.connect(self._on_paint)
         sheet.layer.events.set_data.connect(self._on_refresh)
+        give_new_labels(sheet.layer)
 
     def _deafen(self, sheet: Sheet) -> None:
         sheet.layer.events.paint.disconnect(self._on_paint)
@@ -267,10 +296,19 @@ class NapariSheets(QObject):
             self._stir(image)
 
     def _on_removed(self, _event: Any = None) -> None:
-        self._regions.check()
         for sheet in list(self._sheets.values()):
             if sheet.layer not in self._viewer.layers:
                 self._let_go(sheet)
+                self._deleted.append(sheet.image)
+        self._sort_out.start()
+
+    def _on_deleted(self) -> None:
+        """Deleting the layer of an image that stays open is starting over; else an image was closed."""
+        self._regions.check()
+        deleted, self._deleted = self._deleted, []
+        for image in deleted:
+            if self._layers.layer(image) is not None and image not in self._sheets:
+                self.signals.deleted.emit(image)
 
     def _on_image(self, image: Hashable) -> None:
         """Corrections of data that were replaced stay with the data they were made on."""
@@ -279,15 +317,20 @@ class NapariSheets(QObject):
             self._let_go(sheet)
 
     def _let_go(self, sheet: Sheet) -> None:
-        drawn = self._of(sheet)
-        if isinstance(sheet.source, np.ndarray):  # let go of the rest of the stack
-            drawn = [replace(one, pixels=np.asarray(one.pixels).copy()) for one in drawn]
+        drawn = self._keepable(sheet)
         self._release(sheet)
         self.signals.closed.emit(drawn)
 
+    def _keepable(self, sheet: Sheet) -> list[Drawn]:
+        """What a layer holds, without the rest of the stack."""
+        drawn = self._of(sheet)
+        if isinstance(sheet.source, np.ndarray):
+            drawn = [replace(one, pixels=np.asarray(one.pixels).copy()) for one in drawn]
+        return drawn
+
     def _displayed(self, sheet: Sheet) -> PlaneIndex:
-        dims, ndim = self._viewer.dims, sheet.layer.ndim
-        shown = [axis - (dims.ndim - ndim) for axis in dims.displayed]
+        ndim = sheet.layer.ndim
+        shown = shown_axes(self._viewer.dims, ndim)
         point = tuple(None if axis in shown else 0 for axis in range(ndim))
         return PlaneIndex(sheet.image, sheet.version, point, transposed=False, level=sheet.level)
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from contextlib import suppress
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QComboBox, QFileDialog, QScrollArea, QVBoxLayout
+from qtpy.QtWidgets import QComboBox, QFileDialog, QVBoxLayout
 
-from napari_unetpp.files.model_list import list_models
+from napari_unetpp.files.model_list import list_models, scan_models
 from napari_unetpp.gui.charts import chart_tip
 from napari_unetpp.gui.correct_view import CorrectViewMixin
 from napari_unetpp.gui.corrections import NapariSheets
-from napari_unetpp.gui.form import Form
+from napari_unetpp.gui.form import DEVICE_TIP, Form
 from napari_unetpp.gui.layers import NapariLayers
+from napari_unetpp.gui.memory import memory_of
 from napari_unetpp.gui.other_images import NapariOtherImages
-from napari_unetpp.gui.parts import TONES, quietly, show_number
+from napari_unetpp.gui.parts import quietly, show_number
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
+from napari_unetpp.gui.viewers import bare, window_around
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct_controller import CorrectController
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from napari_unetpp.session.values import Contrast, ImageChoice, Interval, Rule, Tone
 
 WIDTH = 300
-LINK = "#5aa9ff"
-AUTOSAVE_MS = 120_000
+AUTOSAVE_MS, AUTOSAVE_REST_MS = 120_000, 15_000
+"""Corrections are saved every two minutes, and when the brush has rested for so long."""
 
 
 class UnetppDock(CorrectViewMixin):
@@ -57,16 +58,11 @@ class UnetppDock(CorrectViewMixin):
         self.setMinimumWidth(WIDTH)
         self.signals = ViewSignals()
         self.form = Form(self.signals)
-        area = self.area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(self.form)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(area)
+        column.addWidget(self.form)
         settings = read_settings()
-        window = napari_viewer.window._qt_window
+        napari_viewer = bare(napari_viewer)
         self._layers = NapariLayers(napari_viewer, self)
         self._runner = ThreadRunner(self)
         self.controller = Controller(
@@ -84,8 +80,9 @@ class UnetppDock(CorrectViewMixin):
             trainer=TorchTrainer(),
             learn_runner=ThreadRunner(self),
             file_runner=ThreadRunner(self),
+            lessons=memory_of(napari_viewer).lessons,
         )
-        self._shortcuts = Shortcuts(window)
+        self._shortcuts = Shortcuts(window_around(napari_viewer) or self)
         self._shortcuts.add(SEGMENT, self.form.segment_button.click)
         self._shortcuts.add(CORRECT, self.form.correct.correct_button.click)
         self._shortcuts.add(NEXT, self.form.next_button.click)
@@ -93,6 +90,11 @@ class UnetppDock(CorrectViewMixin):
         self._autosave = QTimer(self)
         self._autosave.setInterval(AUTOSAVE_MS)
         self._autosave.timeout.connect(self.correcting.autosave)
+        self._rested = QTimer(self)
+        self._rested.setSingleShot(True)
+        self._rested.setInterval(AUTOSAVE_REST_MS)
+        self._rested.timeout.connect(self.correcting.autosave)
+        self.correcting.sheets.signals.painted.connect(lambda _image: self._rested.start())
         self._started = self._docked = False
         self._connect()
         session = self.correcting, self.controller, self._shortcuts
@@ -170,6 +172,7 @@ class UnetppDock(CorrectViewMixin):
             self._farewell = None
         with suppress(RuntimeError):
             self._autosave.stop()
+            self._rested.stop()
         _close(self.correcting, self.controller, self._shortcuts)
 
     # ------------------------------------------------- what the controller says
@@ -180,7 +183,7 @@ class UnetppDock(CorrectViewMixin):
             self.form.image_combo.setPlaceholderText("no image")
 
     def set_image_note(self, text: str, tone: Tone) -> None:
-        self.form.image_note.setText(_coloured(text, tone, faint=True))
+        self.form.image_note.say(text, tone, faint=True)
 
     def set_models(self, models: Sequence[ModelInfo], current: str | None) -> None:
         from napari_unetpp.session.values import model_key
@@ -191,20 +194,24 @@ class UnetppDock(CorrectViewMixin):
         for row, model in enumerate(models):
             licence = f"\nLicence: {model.licence}" if model.licence else ""
             combo.setItemData(row, (model.title or model.name) + licence, Qt.ItemDataRole.ToolTipRole)
+        _name_skipped(combo)
         note = next((restriction(model) for model in models if model_key(model) == current), "")
-        self.form.model_note.setText(_coloured(note, "warning"))
+        self.form.model_note.say(note, "warning")
         self.form.model_note.setVisible(bool(note))
 
     def set_devices(self, devices: Sequence[tuple[str, str]], current: str, note: str) -> None:
         _fill(self.form.device_combo, devices, current)
-        self.form.device_note.setText(_coloured(note, "warning"))
+        self.form.device_note.say(note, "warning")
         self.form.device_note.setVisible(bool(note))
+
+    def set_held(self, text: str) -> None:
+        self.form.device_combo.setToolTip(f"{DEVICE_TIP}\n{text}")
 
     def set_levels(self, levels: Sequence[int], current: int) -> None:
         self.form.depth.set_levels(levels, current)
 
     def set_readout(self, text: str, tip: str) -> None:
-        self.form.level_readout.setText(text)
+        self.form.level_readout.say(text)
         self.form.level_readout.setToolTip(tip)
 
     def set_chart(self, points: Sequence[ChartPoint], current: int) -> None:
@@ -229,7 +236,7 @@ class UnetppDock(CorrectViewMixin):
         fold = self.form.input
         fold.scale_spin.set_auto(shown.auto)
         show_number(fold.scale_spin, shown.value or 0.0)
-        fold.scale_note.setText(_coloured(shown.hint, shown.tone, faint=True))
+        fold.scale_note.say(shown.hint, shown.tone, faint=True)
         fold.circle_button.setEnabled(shown.circle)
 
     def set_contrast(self, contrast: Contrast, numbers: Interval, undisplayed: str) -> None:
@@ -240,7 +247,7 @@ class UnetppDock(CorrectViewMixin):
         fold.show_numbers(contrast == "given")
 
     def set_range_used(self, text: str) -> None:
-        self.form.input.contrast_note.setText(_coloured(text, "info", faint=True))
+        self.form.input.contrast_note.say(text, faint=True)
 
     def open_input(self) -> None:
         self.form.input_fold.button.setChecked(True)
@@ -250,9 +257,11 @@ class UnetppDock(CorrectViewMixin):
 
     def set_uncertainty(self, shown: bool) -> None:
         quietly(self.form.uncertainty_checkbox, "setChecked", shown)
+        self.form.show_legends()
 
     def set_depth_shown(self, shown: bool) -> None:
         quietly(self.form.depth_checkbox, "setChecked", shown)
+        self.form.show_legends()
 
     def set_can_segment(self, can: bool) -> None:
         self.form.segment_button.setEnabled(can)
@@ -269,11 +278,7 @@ class UnetppDock(CorrectViewMixin):
         bar.setTextVisible(bool(text))
 
     def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None:
-        links = " · ".join(
-            f'<a style="color: {LINK}" href="{action}">{escape(label)}</a>' for label, action in offers
-        )
-        body = _coloured(text, tone)
-        self.form.message_label.setText(f"{body}<br>{links}" if links else body)
+        self.form.message_label.say(text, tone, offers=offers)
 
     def ask_path(self, suggestion: Path) -> Path | None:
         chosen, _ = QFileDialog.getSaveFileName(
@@ -303,8 +308,13 @@ def _fill(combo: QComboBox, entries: Sequence[tuple[Hashable, str]], current: Ha
     combo.blockSignals(blocked)
 
 
-def _coloured(text: str, tone: Tone, *, faint: bool = False) -> str:
-    """Rich text in the colour of its tone."""
-    body = escape(text).replace("\n", "<br>")
-    colour = TONES[tone] or ("#8a8f98" if faint else "")
-    return f'<span style="color: {colour}">{body}</span>' if colour else body
+def _name_skipped(combo: QComboBox) -> None:
+    """Rows that cannot be chosen, for the model files that cannot be used; the tip says why."""
+    found, current = scan_models(), combo.currentIndex()
+    blocked = combo.blockSignals(True)
+    for path, problem in zip(found.skipped, found.problems, strict=True):
+        combo.addItem(f"{path.name} – not usable")
+        combo.setItemData(combo.count() - 1, problem, Qt.ItemDataRole.ToolTipRole)
+        combo.model().item(combo.count() - 1).setEnabled(False)
+    combo.setCurrentIndex(current)  # the first row of an empty list would be chosen by itself
+    combo.blockSignals(blocked)

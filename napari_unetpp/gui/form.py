@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QGridLayout,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -19,9 +20,15 @@ from napari_unetpp.gui.charts import SpeedQualityChart
 from napari_unetpp.gui.correct_fold import CorrectFold
 from napari_unetpp.gui.input_fold import InputFold
 from napari_unetpp.gui.level_slider import LevelSlider
+from napari_unetpp.gui.overlay import DEPTH_LEGEND, UNCERTAINTY_LEGEND
 from napari_unetpp.gui.parts import Fold, combo_box, grid_layout, labelled_row, note
 from napari_unetpp.gui.shortcuts import CLICK, NEXT, SEGMENT
 from napari_unetpp.session.correct_ports import CorrectSignals
+
+DEVICE_TIP = "Where the network is computed"
+
+GROWING_MS = 300
+"""For so long a fold that was opened may still change its height."""
 
 
 class Form(QWidget):
@@ -34,7 +41,7 @@ class Form(QWidget):
         self.model_combo = combo_box("model_combo", "Model", "What the network was trained to find")
         self.model_note = note("model_note")
         self.model_note.hide()
-        self.device_combo = combo_box("device_combo", "Device", "Where the network is computed")
+        self.device_combo = combo_box("device_combo", "Device", DEVICE_TIP)
         self.device_note = note("device_note")
         self.device_note.hide()
         self.depth = LevelSlider()
@@ -42,23 +49,53 @@ class Form(QWidget):
         self.chart = SpeedQualityChart()
         self._make_run()
         self._make_result()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 8, 8, 8)
-        column.setSpacing(6)
-        column.addLayout(self._pickers())
-        column.addWidget(self.chart)
-        column.addLayout(self._run_row())
-        column.addWidget(self.progress_bar)
-        column.addWidget(self.message_label)
         self.input = InputFold()
-        self.input_fold = Fold("Input", self.input, open_=False)
-        column.addWidget(self.input_fold)
-        self.result_fold = Fold("Result", self._result())
-        column.addWidget(self.result_fold)
         self.correct = CorrectFold(signals)
-        self.correct_fold = Fold("Correct", self.correct, open_=False, aside=self.correct.lessons_label)
-        column.addWidget(self.correct_fold)
-        column.addStretch(1)
+        self.chart_fold = Fold("Speed and quality", self.chart)
+        self.input_fold = Fold("Input", self.input, open_=False)
+        self.result_fold = Fold("Result", self._result())
+        self.correct_fold = Fold("Correct", self.correct, open_=False, aside=self.correct.count)
+        self.correct_fold.button.toggled.connect(self._make_room)
+        self._chart_was_open = True
+        self._growing = QTimer(self)
+        self._growing.setSingleShot(True)
+        self._growing.setInterval(GROWING_MS)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._head())
+        column.addWidget(self._folds(), 1)
+
+    def show_correct(self) -> None:
+        """Scroll to the fold Correct, also while it still gets its height; to its outcome if there is one."""
+        self._growing.start()
+        QTimer.singleShot(0, self._scroll_to_correct)
+
+    def _on_grown(self) -> None:
+        if self._growing.isActive():
+            self._scroll_to_correct()
+
+    def _scroll_to_correct(self) -> None:
+        self.area.verticalScrollBar().setValue(self.correct_fold.y())
+        if self.correct.keep_button.isVisible():
+            self.area.ensureWidgetVisible(self.correct.keep_button, 0, 4)
+
+    def show_legends(self) -> None:
+        """Say what the colours of the overlays mean that are shown."""
+        legends = (
+            (self.uncertainty_checkbox, UNCERTAINTY_LEGEND),
+            (self.depth_checkbox, DEPTH_LEGEND),
+        )
+        shown = [legend for box, legend in legends if box.isChecked()]
+        self.legend_label.setText("<br>".join(shown))
+        self.legend_label.setVisible(bool(shown))
+
+    def _make_room(self, opened: bool) -> None:
+        """The chart folds away while the user corrects."""
+        button = self.chart_fold.button
+        if opened:
+            self._chart_was_open = button.isChecked()
+        button.setChecked(not opened and self._chart_was_open)
 
     # ----------------------------------------------------------------- widgets
 
@@ -110,9 +147,11 @@ class Form(QWidget):
         self.uncertainty_checkbox = QCheckBox("Uncertainty")
         self.uncertainty_checkbox.setObjectName("uncertainty_checkbox")
         self.uncertainty_checkbox.setToolTip("Let glow what the model is not sure of")
-        self.depth_checkbox = QCheckBox("Depth")
+        self.depth_checkbox = QCheckBox("Auto levels")
         self.depth_checkbox.setObjectName("depth_checkbox")
         self.depth_checkbox.setToolTip("Colour the places where Auto went deeper; at a fixed depth nothing")
+        self.legend_label = note("legend_label")
+        self.legend_label.hide()
         self.next_button = QPushButton(f"Next  ({NEXT})")
         self.next_button.setObjectName("next_button")
         self.next_button.setToolTip(
@@ -131,6 +170,46 @@ class Form(QWidget):
         self.save_button.setEnabled(False)
 
     # ----------------------------------------------------------------- layouts
+
+    def _head(self) -> QWidget:
+        """What is always in sight: the pickers, the depth, the run and what came of it."""
+        head = QWidget()
+        column = QVBoxLayout(head)
+        column.setContentsMargins(8, 8, 8, 4)
+        column.setSpacing(6)
+        column.addLayout(self._pickers())
+        column.addLayout(self._run_row())
+        column.addWidget(self.progress_bar)
+        column.addWidget(self._message_area())
+        return head
+
+    def _message_area(self) -> QScrollArea:
+        """Room for the message: a longer one scrolls, so nothing below it jumps."""
+        area = self.message_area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self.message_label)
+        self.message_label.show_all()
+        area.setFixedHeight(self.message_label.minimumSizeHint().height())
+        return area
+
+    def _folds(self) -> QScrollArea:
+        """What scrolls."""
+        self.folds = QWidget()
+        column = QVBoxLayout(self.folds)
+        column.setContentsMargins(8, 0, 8, 8)
+        column.setSpacing(6)
+        for fold in (self.chart_fold, self.input_fold, self.result_fold, self.correct_fold):
+            column.addWidget(fold)
+        column.addStretch(1)
+        area = self.area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self.folds)
+        area.verticalScrollBar().rangeChanged.connect(lambda _low, _high: self._on_grown())
+        return area
 
     def _pickers(self) -> QGridLayout:
         grid = grid_layout()
@@ -171,9 +250,10 @@ class Form(QWidget):
         overlays.addWidget(self.depth_checkbox, 1)
         overlays.addWidget(self.next_button)
         grid.addLayout(overlays, 3, 0, 1, 2)
+        grid.addWidget(self.legend_label, 4, 0, 1, 2)
         last = QHBoxLayout()
         last.setSpacing(6)
         last.addWidget(self.click_tool_button, 1)
         last.addWidget(self.save_button, 1)
-        grid.addLayout(last, 4, 0, 1, 2)
+        grid.addLayout(last, 5, 0, 1, 2)
         return content

@@ -14,6 +14,7 @@ from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.camera import camera_of, window_of
 from napari_unetpp.gui.circle import Circle
 from napari_unetpp.gui.click_tool import ClickTool
+from napari_unetpp.gui.memory import memory_of
 from napari_unetpp.gui.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.planes import PlaneIndex, grid_under, plane_of
 from napari_unetpp.gui.results import Results
@@ -42,7 +43,8 @@ class NapariLayers(QObject):
         super().__init__(parent)
         self.signals = LayerSignals()
         self._viewer = viewer
-        self._versions: dict[Hashable, int] = {}
+        self._memory = memory_of(viewer)
+        self._versions = self._memory.versions
         self._shown: dict[Hashable, int] = {}  # the level that napari shows
         self._held: dict[Hashable, int] = {}  # the level that is worked on, whatever napari shows
         self._watched: dict[Hashable, Layer] = {}
@@ -104,10 +106,32 @@ class NapariLayers(QObject):
         low, high = layer.contrast_limits
         return float(low), float(high)
 
+    def as_colour(self, plane: Plane) -> Hashable:
+        """Open the three planes of an image as one colour image beside it."""
+        image = self.layer(plane.image)
+        if image is None or image.multiscale:
+            raise UnetppError("Only a single image of three planes can become a colour image.")
+        (axis,) = (axis for axis, point in enumerate(self._index(plane).point) if point is not None)
+        shown = [one for one in range(image.ndim) if one != axis]
+        own = {name: [getattr(image, name)[one] for one in shown] for name in ("scale", "translate", "units")}
+        colour = self._viewer.add_image(
+            np.moveaxis(np.asarray(image.data), axis, -1),
+            name=f"{image.name} colour",
+            rgb=True,
+            affine=image.affine.set_slice(shown),
+            **own,
+        )
+        image.visible = False
+        return colour.unique_id  # type: ignore[no-any-return]
+
     def result(self, plane: Plane) -> NDArray[Any] | None:
         """What our result layer holds for this plane (a view)."""
         layer = self._results.layer_of(self._index(plane))
         return None if layer is None else self._index(plane).view(layer.data)
+
+    def version(self, image: Hashable) -> int:
+        """How often the data of an image were replaced."""
+        return self._versions.get(image, 0)
 
     def hold_level(self, image: Hashable, level: int) -> None:
         """Work on this level of an image from now on, whatever napari shows."""
@@ -121,12 +145,12 @@ class NapariLayers(QObject):
 
     # ------------------------------------------------------------------ writing
 
-    def prepare(self, plane: Plane) -> None:
+    def prepare(self, plane: Plane, *, classes: bool = False) -> None:
         """Find our result layer for the image, or make it; its transforms follow the image's."""
         image = self.layer(plane.image)
         if image is None:
             raise UnetppError("This image is no longer open: choose another one.")
-        self._results.prepare(image, self._index(plane))
+        self._results.prepare(image, self._index(plane), classes=classes)
 
     def paint(self, plane: Plane, region: Region, values: NDArray[Any], *, final: bool) -> bool:
         """Write a rectangle; False when the image or our layer is gone or was replaced."""
@@ -203,6 +227,7 @@ class NapariLayers(QObject):
         for emitter, callback in self._links:
             emitter.disconnect(callback)
         self._links.clear()
+        self._memory.leave({key: layer.data for key, layer in self._watched.items()})
         for layer in self._watched.values():
             self._unwatch(layer)
         self._watched.clear()
@@ -247,6 +272,7 @@ class NapariLayers(QObject):
             self._results.forget(key)
         for key in present.keys() - self._watched.keys():
             layer = self._watched[key] = present[key]
+            self._memory.meet(key, layer.data)
             self._shown[key] = layer.data_level
             layer.events.data.connect(self._on_data)
             layer.events.name.connect(self._on_layers)
@@ -262,6 +288,8 @@ class NapariLayers(QObject):
     def _on_layers(self, _event: Any = None) -> None:
         self._watch()
         self._circle.check()
+        for image in self._results.deleted():
+            self.signals.result_removed.emit(image)
         self.signals.images_changed.emit()
 
     def _on_data(self, event: Any) -> None:

@@ -10,6 +10,9 @@ from qtpy.QtWidgets import QSizePolicy, QSlider, QStyle, QStyleOptionSlider, QVB
 
 from napari_unetpp.files.card_text import level_name
 
+FAINT = 0.75
+"""Opacity of the names of the other stops."""
+
 
 class LevelSlider(QWidget):
     """A slider over a few levels with their names under the stops; names can be clicked."""
@@ -74,7 +77,7 @@ class _Marks(QWidget):
             font = self.font()
             font.setBold(level == current)
             painter.setFont(font)
-            painter.setOpacity(1.0 if level == current else 0.6)
+            painter.setOpacity(1.0 if level == current else FAINT)
             width = painter.fontMetrics().horizontalAdvance(level_name(level)) + 2
             left = min(max(self.centre(level) - width // 2, 0), self.width() - width)
             box = QRect(left, 0, width, self.height())

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.images import IMAGE_SUFFIXES
+from napari_unetpp.gui.regions import MARK as REGIONS
+from napari_unetpp.gui.results import MARK as RESULT
+from napari_unetpp.gui.sheet import MARK as CORRECTIONS
 
 
 class NapariOtherImages:
@@ -60,9 +63,16 @@ class NapariOtherImages:
         rgb = pixels.ndim == 3
         return self._viewer.add_image(pixels, name=name, rgb=rgb).unique_id  # type: ignore[no-any-return]
 
+    def remove(self, image: Hashable) -> None:
+        """Take an image away."""
+        layer = self._layer(image)
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
     def _layer(self, key: Hashable | None) -> Layer | None:
         return next((layer for layer in self._viewer.layers if layer.unique_id == key), None)
 
 
 def _is_of(layer: Layer, image: Layer) -> bool:
-    return str(image.unique_id) in layer.metadata.values()
+    """Whether we made a layer for an image; other values of its metadata may be of any kind."""
+    return str(image.unique_id) in [layer.metadata.get(mark) for mark in (RESULT, CORRECTIONS, REGIONS)]

@@ -18,6 +18,15 @@ GLOW = Colormap([[0, 0, 0, 0], [1, 0.5, 0, 0.5], [1, 0.95, 0.2, 1]], controls=[0
 STEPS = Colormap([[0, 0, 0, 0], [0.1, 0.6, 1, 0.2], [0.2, 0.3, 1, 0.35], [0.6, 0.1, 0.9, 0.5]], name="depth")
 """L1 is clear, L4 violet."""
 
+UNCERTAINTY_LEGEND = (
+    'Uncertainty: sure is clear, <span style="color: #ff8000">■</span> unsure,'
+    ' <span style="color: #fff233">■</span> most unsure'
+)
+DEPTH_LEGEND = (
+    'Auto: L1 is clear, <span style="color: #1a99ff">■</span> L2,'
+    ' <span style="color: #334dff">■</span> L3, <span style="color: #991ae6">■</span> L4'
+)
+
 UNCERTAINTY = ("uncertainty", GLOW, (0, 255))
 DEPTH = ("depth", STEPS, (1, 4))
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt
+from collections.abc import Sequence
+from html import escape
+
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -16,9 +20,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-TONES = {"info": "", "warning": "#e0a100", "error": "#e5534b"}
-"""Colours of what is said."""
-
+from napari_unetpp.gui.tones import inks_of
+from napari_unetpp.session.values import Tone
 
 CAPTIONS = 76
 """Width of the captions, px: that of the longest one, so that all widgets begin at the same place."""
@@ -100,16 +103,61 @@ def combo_box(name: str, accessible: str, tip: str) -> QComboBox:
 
 
 class Note(QLabel):
-    """Text that wraps, with room for so many lines: nothing below moves when the text changes."""
+    """Text that wraps, with room for so many lines: nothing below moves when the text changes.
+
+    Its colours follow the theme.
+    """
 
     def __init__(self, name: str, lines: int) -> None:
         super().__init__()
         self.setObjectName(name)
         self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self._grows = False
+        self._said: tuple[str, Tone, bool, tuple[tuple[str, str], ...]] | None = None
         self._full = QLabel("<br>".join("x" * lines), self)  # never shown: it is as high as there is room
         self._full.hide()
         for label in (self, self._full) if lines else ():
             label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+
+    def say(
+        self, text: str, tone: Tone = "info", *, faint: bool = False, offers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Show a text in the colour of its tone, and links: their texts and actions."""
+        self._said = text, tone, faint, tuple(offers)
+        self._render()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and self._said is not None:
+            self._render()
+
+    def _render(self) -> None:
+        text, tone, faint, offers = self._said
+        inks = inks_of(self)
+        colour = inks.faint if faint and tone == "info" else getattr(inks, tone)
+        body = escape(text, quote=False).replace("\n", "<br>")
+        lines = [f'<span style="color: {colour}">{body}</span>' if colour else body]
+        links = [
+            f'<a style="color: {inks.link}" href="{action}">{escape(label, quote=False)}</a>'
+            for label, action in offers
+        ]
+        shown = "<br>".join((*lines, " · ".join(links))) if links else lines[0]
+        if shown != self.text():
+            self.setText(shown)
+            self._grow()
+
+    def show_all(self) -> None:
+        """Be as high as the text needs, for a place that scrolls."""
+        self._grows = True
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._grow()
+
+    def _grow(self) -> None:
+        if self._grows:
+            self.setMinimumHeight(self.heightForWidth(self.width()))
 
     def heightForWidth(self, width: int) -> int:
         return max(super().heightForWidth(width), self._room())

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.grids import Grid, grid_of
-from napari_unetpp.session.values import Plane
+from napari_unetpp.gui.pixel_sizes import pixel_size
+from napari_unetpp.session.image_words import UNLABELLED
+from napari_unetpp.session.values import Plane, Step
+from napari_unetpp.session.wording import reason
 
 MAX_PIXELS = 64_000_000
 """Of a level of a multiscale image: what is larger takes too long, and too much memory, for a dock."""
@@ -42,9 +45,19 @@ class PlaneIndex:
     transposed: bool
     level: int = 0
 
-    def view(self, data: Any) -> Any:
-        """The plane of `data`: (Y, X) or (Y, X, C)."""
-        plane = data[tuple(slice(None) if p is None else p for p in self.point)]
+    def view(self, data: NDArray[Any]) -> NDArray[Any]:
+        """The plane of `data`, (Y, X) or (Y, X, C), for reading and writing."""
+        return self._turned(data[self._key])
+
+    def read(self, data: Any) -> NDArray[Any]:
+        """The plane of any array: of what need not be numpy's no more is asked than to be indexed."""
+        return self._turned(np.asarray(data[self._key]))
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        return tuple(slice(None) if p is None else p for p in self.point)
+
+    def _turned(self, plane: NDArray[Any]) -> NDArray[Any]:
         return plane.swapaxes(0, 1) if self.transposed else plane
 
     def pixel(self, y: Any, x: Any) -> tuple[Any, ...]:
@@ -73,8 +86,24 @@ class LazyPlane:
     shape: tuple[int, ...]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        plane = np.asarray(self.index.view(self.source))
+        try:
+            plane = self.index.read(self.source)
+        except MemoryError:
+            raise
+        except Exception as error:  # of a file that is gone, of whatever library reads it
+            raise UnetppError(
+                f"The pixels of this plane could not be read ({reason(error)}). Open the image again."
+            ) from error
         return plane if dtype is None else plane.astype(dtype)
+
+
+def shown_axes(dims: Any, ndim: int) -> tuple[int, ...]:
+    """The axes of a layer that napari shows: also of one with fewer axes than the viewer, whose own are last.
+
+    Then they may be others than the ones that are displayed of the viewer, where those were rolled.
+    """
+    offset = dims.ndim - ndim
+    return tuple(axis - offset for axis in dims.order if axis >= offset)[-2:]
 
 
 def grid_under(image: Image, index: PlaneIndex) -> Grid:
@@ -115,7 +144,8 @@ def plane_of(
         data=LazyPlane(grid.data, index, shape),
         rgb=bool(layer.rgb),
         viewport=_viewport(grid, displayed, (height, width), dims, window),
-        pixel_size=_pixel_size(grid, displayed),
+        pixel=pixel_size(grid, displayed),
+        position=_position(layer, dims, point, grid.shape),
         folder=_folder(layer),
         level=level if layer.multiscale else None,
         factor=float(np.sqrt(np.prod(grid.factors[displayed]))),
@@ -133,6 +163,26 @@ def _point(grid: Grid, displayed: list[int], position: NDArray[Any]) -> tuple[in
         at = np.clip(position[axis] / grid.factors[axis], 0, grid.shape[axis] - 1)
         point[axis] = int(np.round(at))
     return tuple(point)
+
+
+def _position(
+    layer: Layer, dims: Any, point: tuple[int | None, ...], shape: tuple[int, ...]
+) -> tuple[Step, ...]:
+    """Where along the axes that are not displayed; axes without a label get a name from their number."""
+    own = [str(label) for label in getattr(layer, "axis_labels", [""] * layer.ndim)]
+    viewers = [str(label) for label in dims.axis_labels[-layer.ndim :]]
+    hidden = [axis for axis, at in enumerate(point) if at is not None]
+    names: dict[int, str] = {}
+    for axis in hidden:
+        label = next((one for one in (own[axis], viewers[axis]) if _is_name(one)), "")
+        unique = label and label not in names.values()
+        names[axis] = label if unique else UNLABELLED if len(hidden) == 1 else f"axis{axis}"
+    return tuple(Step(names[axis], point[axis] or 0, shape[axis]) for axis in hidden)
+
+
+def _is_name(label: str) -> bool:
+    """Whether somebody gave an axis this label; napari's own ones are numbers."""
+    return bool(label.strip()) and not label.lstrip("-").isdigit()
 
 
 def _check(layer: Layer, dims: Any) -> None:
@@ -165,23 +215,6 @@ def _viewport(
     y0, x0 = max(0, int(y0)), max(0, int(x0))
     y1, x1 = min(shape[0], int(y1) + 1), min(shape[1], int(x1) + 1)
     return Region(y0, x0, y1, x1) if y1 - y0 > 1 and x1 - x0 > 1 else None
-
-
-def _pixel_size(grid: Grid, displayed: list[int]) -> float | None:
-    """Micrometres per pixel, where the layer carries a unit of length and square pixels."""
-    layer = grid.image
-    try:
-        sizes = [
-            float((1.0 * layer.units[axis]).to("micrometer").magnitude)
-            * float(layer.scale[axis] * grid.factors[axis])
-            for axis in displayed
-        ]
-    except Exception:
-        return None
-    # the sides of a level are whole numbers of pixels, which stretches it a little
-    rounded = 1 / min(grid.shape[axis] for axis in displayed) if max(grid.factors) > 1 else 0
-    square = abs(sizes[0] - sizes[1]) <= (0.01 + rounded) * max(sizes)
-    return sizes[0] if square and sizes[0] > 0 else None
 
 
 def _folder(layer: Layer) -> Path | None:

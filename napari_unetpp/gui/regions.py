@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Shapes
-from numpy.typing import NDArray
 
+from napari_unetpp._types import Outline
 from napari_unetpp.gui.planes import PlaneIndex, grid_under
-from napari_unetpp.session.correcting import inside_outlines
 
 COLOUR = "#f2b705"
+MARK, LEVEL = "napari_unetpp_regions", "napari_unetpp_regions_level"
+"""Where a layer says whose regions it holds, for the next dock."""
 
 
 class Regions:
@@ -32,7 +33,23 @@ class Regions:
         self._levels: dict[Hashable, int] = {}
 
     def show(self, image: Image, index: PlaneIndex) -> None:
-        """Make or select the layer, ready to draw rectangles; one of another level is let go."""
+        """Make or select the layer, ready to draw rectangles."""
+        layer = self._at_hand(image, index)
+        self._viewer.layers.selection.active = layer
+        layer.visible = True
+        layer.mode = "add_rectangle"
+
+    def draw(self, image: Image, index: PlaneIndex, outlines: Sequence[Outline]) -> None:
+        """Draw outlines on a plane, but for those that are drawn there."""
+        outlines = [one for one in outlines if one not in self.outlines(image.unique_id, index)]
+        corners = [np.transpose(points) for _, points in outlines]
+        shapes = [np.stack(np.broadcast_arrays(*index.pixel(y, x)), axis=1) for y, x in corners]
+        selected = self._viewer.layers.selection.active
+        self._at_hand(image, index).add(shapes, shape_type=[kind for kind, _ in outlines])
+        self._viewer.layers.selection.active = selected
+
+    def _at_hand(self, image: Image, index: PlaneIndex) -> Shapes:
+        """The layer of an image, made where there is none; one of another level is let go."""
         layer = self._layers.get(image.unique_id)
         if layer is not None and self._levels[image.unique_id] != index.level:
             self._drop(image.unique_id)
@@ -44,20 +61,29 @@ class Regions:
                 edge_color=COLOUR,
                 face_color="transparent",
                 edge_width=2,
+                metadata={MARK: str(image.unique_id), LEVEL: index.level},
                 **grid_under(image, index).transforms,
             )
-            self._layers[image.unique_id], self._levels[image.unique_id] = layer, index.level
             self._viewer.add_layer(layer)
-            layer.events.data.connect(self._on_data)
-        self._viewer.layers.selection.active = layer
-        layer.visible = True
-        layer.mode = "add_rectangle"
+            self._take(image.unique_id, layer, index.level)
+        return layer
 
-    def inside(self, image: Hashable, index: Hashable, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
-        """The reviewed part of a plane; None where nothing is drawn on it."""
+    def adopt(self, image: Image) -> None:
+        """Take up the layer of an earlier dock of this viewer."""
+        for layer in self._viewer.layers:
+            ours = isinstance(layer, Shapes) and layer.metadata.get(MARK) == str(image.unique_id)
+            if ours and image.unique_id not in self._layers and layer.ndim == image.ndim:
+                self._take(image.unique_id, layer, layer.metadata.get(LEVEL, 0))
+
+    def _take(self, image: Hashable, layer: Shapes, level: int) -> None:
+        self._layers[image], self._levels[image] = layer, level
+        layer.events.data.connect(self._on_data)
+
+    def outlines(self, image: Hashable, index: Hashable) -> tuple[Outline, ...]:
+        """What is drawn on a plane."""
         layer = self._layers.get(image)
         if layer is None or not isinstance(index, PlaneIndex) or self._levels[image] != index.level:
-            return None
+            return ()
         shown = [axis for axis, point in enumerate(index.point) if point is None]
         if index.transposed:
             shown.reverse()
@@ -66,11 +92,12 @@ class Regions:
             points = np.asarray(corners)
             fixed = [axis for axis in range(points.shape[1]) if axis not in shown]
             if all((np.round(points[:, axis]) == index.point[axis]).all() for axis in fixed):
-                outlines.append((str(kind), points[:, shown]))
-        return inside_outlines(outlines, (shape[0], shape[1]))
+                corners = tuple((float(y), float(x)) for y, x in points[:, shown])
+                outlines.append((str(kind), corners))
+        return tuple(outlines)
 
     def check(self) -> None:
-        """Notice layers that the user removed."""
+        """Notice layers that the user removed; until then they count."""
         for image, layer in list(self._layers.items()):
             if layer not in self._viewer.layers:
                 self._drop(image)
@@ -81,6 +108,14 @@ class Regions:
         for image in list(self._layers):
             self._drop(image)
         self._viewer = None
+
+    def remove(self, image: Hashable) -> None:
+        """Delete the layer of an image."""
+        layer = self._layers.get(image)
+        if layer is not None:
+            self._drop(image)
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
 
     def _drop(self, image: Hashable) -> None:
         self._layers.pop(image).events.data.disconnect(self._on_data)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 
 from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.gui.class_colours import dress
 from napari_unetpp.gui.grids import Grid
 from napari_unetpp.gui.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex, grid_under
@@ -37,8 +38,11 @@ class Results:
         self._covered: dict[Hashable, tuple[Labels, bool]] = {}
         self._painter = Painter(parent)
 
-    def prepare(self, image: Image, index: PlaneIndex) -> None:
-        """Find the layer of an image, or make it; its transforms follow the image's."""
+    def prepare(self, image: Image, index: PlaneIndex, *, classes: bool) -> None:
+        """Find the layer of an image, or make it; its transforms follow the image's.
+
+        `classes`: numbers are classes, not objects.
+        """
         key, grid = index.image, grid_under(image, index)
         layer = self.layer(key) or self._adopt(image)
         before = self._levels.get(key, index.level)
@@ -49,6 +53,7 @@ class Results:
         self._layers[key], self._levels[key] = layer, index.level
         layer.events.mode.connect(self._on_mode)
         grid.place(layer)
+        dress(layer, classes=classes)
 
     def layer(self, image: Hashable) -> Labels | None:
         """The layer of an image, if it is still open."""
@@ -82,6 +87,14 @@ class Results:
         layer, _ = self._covered.pop(image, (None, False))
         if layer is not None and layer in self._viewer.layers:
             layer.visible = layer.editable = True
+
+    def deleted(self) -> list[Hashable]:
+        """Images whose layer is gone since this was last asked."""
+        gone = [image for image in self._layers if self.layer(image) is None]
+        for image in gone:
+            self._layers.pop(image).events.mode.disconnect(self._on_mode)
+            self._covered.pop(image, None)
+        return gone
 
     def forget(self, image: Hashable) -> None:
         """The image was closed; its layer is the user's now."""

@@ -11,9 +11,11 @@ import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
+from napari_unetpp._types import Outline
 from napari_unetpp.gui.grids import TRANSFORMS, Grid
 from napari_unetpp.gui.planes import LazyPlane, PlaneIndex
 from napari_unetpp.gui.strokes import Strokes
+from napari_unetpp.session.correcting import inside_outlines
 from napari_unetpp.session.lessons import Drawn, Sense
 
 MARK = "napari_unetpp_corrections"
@@ -38,6 +40,20 @@ KEPT = (
     "mode",
 )
 """What a new layer takes over from the one it replaces."""
+
+
+class ReadOnce:
+    """The pixels of a corrected plane, kept once they are read: they are saved after every few strokes."""
+
+    def __init__(self, plane: LazyPlane) -> None:
+        self.shape = plane.shape
+        self._plane = plane
+        self._known: NDArray[Any] | None = None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if self._known is None:
+            self._known = np.asarray(self._plane)
+        return self._known if dtype is None else self._known.astype(dtype)
 
 
 class Sheet:
@@ -69,6 +85,7 @@ class Sheet:
         self.known: dict[PlaneIndex, Sense] = {}
         self.asked: set[PlaneIndex] = set()
         self.cache: dict[PlaneIndex, Drawn | None] = {}
+        self._pixels: dict[PlaneIndex, ReadOnce] = {}
         self._lengths = (0, 0)
 
     def hold(self, index: PlaneIndex, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense) -> None:
@@ -102,7 +119,7 @@ class Sheet:
         self.layer = layer
         self._lengths = (0, 0)
 
-    def snapshot(self, index: PlaneIndex, inside: NDArray[np.bool_] | None) -> Drawn:
+    def snapshot(self, index: PlaneIndex, outlines: tuple[Outline, ...]) -> Drawn:
         """Labels of a plane and what of them the user decided."""
         labels = np.array(index.view(self.layer.data))
         certain = self.strokes.touched(index) | (labels != index.view(self.base))
@@ -111,12 +128,19 @@ class Sheet:
             key=plane,
             image=self.image,
             name=self._plane_name(index),
-            pixels=LazyPlane(self.source, index, (*labels.shape, *self.source.shape[len(index.point) :])),
+            pixels=self._pixels_of(index, labels.shape),
             labels=labels,
             certain=certain,
-            inside=inside,
+            inside=inside_outlines(outlines, (labels.shape[0], labels.shape[1])),
             sense=self.known.get(plane, BARE),
+            outlines=outlines,
         )
+
+    def _pixels_of(self, index: PlaneIndex, shape: tuple[int, ...]) -> ReadOnce:
+        if index not in self._pixels:
+            channels = self.source.shape[len(index.point) :]
+            self._pixels[index] = ReadOnce(LazyPlane(self.source, index, (*shape, *channels)))
+        return self._pixels[index]
 
     def write_down(self) -> None:
         """Keep what is known with the layer."""
@@ -133,6 +157,8 @@ class Sheet:
         self.strokes.settled = self.layer.metadata.pop(CERTAIN)
         for point, sense, asked in self.layer.metadata.pop(PLANES):
             index = PlaneIndex(self.image, self.version, point, transposed=False, level=self.level)
+            if point.count(None) != 2:  # an older version wrote down what was no plane
+                continue
             self.known[index] = sense
             if asked:
                 self.asked.add(index)

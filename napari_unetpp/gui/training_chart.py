@@ -41,8 +41,10 @@ class TrainingChart(pg.PlotWidget):
         for side in ("left", "bottom"):
             plot.getAxis(side).enableAutoSIPrefix(False)
             plot.getAxis(side).setStyle(tickLength=-3, tickTextOffset=3, autoExpandTextSpace=False)
-        legend = "&nbsp; ".join(f'<span style="color: {colour}">■ {name}</span>' for name, colour in LEGEND)
-        plot.setTitle(legend, size="7pt")
+        self._inked = ""
+        self._legend = "&nbsp; ".join(
+            f'<span style="color: {colour}">■</span> {name}' for name, colour in LEGEND
+        )
         dash = pg.QtCore.Qt.PenStyle.DashLine
         self._loss = plot.plot([], [], pen=pg.mkPen(LOSS, width=1.5, style=dash))
         self._dice = {level: plot.plot([], [], pen=pg.mkPen(COLOURS[level], width=2)) for level in LEVELS}
@@ -70,6 +72,10 @@ class TrainingChart(pg.PlotWidget):
         ink = self.palette().color(QPalette.ColorRole.WindowText)
         faint = QColor(ink)
         faint.setAlpha(190)
+        if ink.name() == self._inked:
+            return
+        self._inked = ink.name()
+        self.getPlotItem().setTitle(self._legend, size="7pt", color=self._inked)
         for side in ("left", "bottom"):
             axis = self.getPlotItem().getAxis(side)
             axis.setTextPen(pg.mkPen(faint))

@@ -37,6 +37,7 @@ class Clicks:
 
     def end(self, _value: object = None) -> None:
         """Put the tool away."""
+        self.controller.cycle.end_remark()
         self.layers.set_click_tool(None)
         self.view.set_click_tool(False)
 
@@ -54,7 +55,7 @@ class Clicks:
             return
         self.layers.set_click_tool(plane.image)
         self.view.set_click_tool(True)
-        self.view.set_message(wording.CLICK)
+        self.controller.cycle.remark(wording.CLICK)
 
     def _on_clicked(self, image: Hashable, click: Click) -> None:
         if image != self.state.image:
@@ -68,7 +69,7 @@ class Clicks:
 
     def _tell_removed(self, count: int) -> None:
         if not count:
-            raise UnetppError("There is no object here to take away.")
+            raise wording.Advice("There is no object here to take away.")
         self.view.set_message(wording.taken(count))
 
     def _pick(self, plane: Plane, click: Click) -> None:
@@ -76,7 +77,9 @@ class Clicks:
         if model is None:
             raise UnetppError(wording.NO_MODEL)
         if self.controller.busy:
-            raise UnetppError("The image is being segmented: click again when that has ended, or press Stop.")
+            raise wording.Advice(
+                "The image is being segmented: click again when that has ended, or press Stop."
+            )
         request = pick_request(self.state, plane, model, self.controller.scales, click)
         self._waiting += 1
         self.view.set_progress(None, wording.PICKING)
@@ -97,7 +100,7 @@ class Clicks:
             if self.controller.presenter.plane().key != event.request.plane.key:
                 return
             if not event.labels.any():
-                raise UnetppError(wording.nothing_there(event.request.click.is_point))
+                raise wording.Advice(wording.nothing_there(event.request.click.is_point))
             added = self.corrector.add(event)
             self.view.set_can_save(True)
             self.view.set_message(wording.added(added, event.seconds, event.request.level))

@@ -31,6 +31,7 @@ from napari_unetpp.session.values import (
     Interval,
     Plane,
     Ready,
+    Reduced,
     SaveRequest,
     Scaled,
     Settings,
@@ -123,7 +124,9 @@ class Controller:
         self.view.set_live(self.state.live)
         self.view.set_devices(wording.devices(("cpu",), None), self.state.device, "")
         with self.telling():
-            self._models = {model_key(model): model for model in self._list_models()}
+            for model in self._list_models():
+                # A copy has the key of what it was copied from. The first stays: shipped ones come first.
+                self._models.setdefault(model_key(model), model)
         self.view.set_models(list(self._models.values()), None)
         self._on_images()
         if self._models:
@@ -168,8 +171,10 @@ class Controller:
             (signals.save_pressed, self.save),
             (signals.offer_taken, self._on_view_offer),
             (layers.images_changed, self._on_images),
+            (layers.result_removed, self._on_result_removed),
             (layers.limits_changed, self._on_limits),
             (cycle.scaled, self._on_scaled),
+            (cycle.reduced, self._on_reduced),
             (cycle.measured, self._on_measured),
             (cycle.ready, self._on_ready),
             (cycle.idle, self._on_idle),
@@ -190,6 +195,8 @@ class Controller:
         """Errors meant for the user go to the message line."""
         try:
             yield
+        except wording.Advice as advice:
+            self.view.set_message(str(advice), "info")
         except UnetppError as error:
             self.view.set_message(str(error), "error")
 
@@ -209,6 +216,7 @@ class Controller:
 
     def stop(self) -> None:
         """Ask the run to end; it does so within a tile."""
+        self.following.stop()
         self.runner.stop()
 
     def save(self) -> None:
@@ -218,7 +226,7 @@ class Controller:
             labels = self.corrected(plane)
             labels = self.layers.result(plane) if labels is None else labels
             if labels is None or self.busy:
-                raise UnetppError("There is no finished result for this image yet: press Segment first.")
+                raise wording.Advice("There is no finished result for this image yet: press Segment first.")
             path = self.view.ask_path(wording.file_suggestion(plane, self.state.kind))
             if path is not None:
                 self.cycle.save(SaveRequest(path, labels, self.state.kind, plane))
@@ -239,6 +247,9 @@ class Controller:
             self.state.min_size = int(value)
         elif name == "circle":
             self.sizing.show(True)
+        elif name == "colour" and self.state.image is not None:
+            with self.telling():
+                self.state.image = self.layers.as_colour(self.presenter.plane())
 
     # ------------------------------------------------------ the state changed
 
@@ -329,6 +340,7 @@ class Controller:
         with self.telling():
             wanted = self._request(self.presenter.plane())
             if wanted.wish == self.cycle.given_up or (wanted.wish == last.wish and not repeat):
+                self.cycle.end_remark()
                 return
             computed = wanted.level in self.cycle.levels
             kept = computed and wanted.reading == last.reading
@@ -336,7 +348,7 @@ class Controller:
                 self.cycle.show(wanted)
             else:
                 point = self.costs.point(model, self.state.device, self.state.level)
-                self.view.set_message(wording.not_computed(point, level_is=computed))
+                self.cycle.remark(wording.not_computed(point, level_is=computed))
 
     # ------------------------------------------------------ the outside changed
 
@@ -346,6 +358,13 @@ class Controller:
             self.state.image = self.layers.preferred()
         self.view.set_images(images, self.state.image)
         self._describe()
+
+    def _on_result_removed(self, image: Hashable) -> None:
+        """Nothing is shown any more: what needs a result asks for one again."""
+        last = self.cycle.running or self.cycle.shown
+        if last is not None and last.plane.image == image:
+            self._forget()
+            self.view.set_message(wording.REMOVED)
 
     def _on_limits(self, image: Hashable) -> None:
         """The contrast limits of an image were changed."""
@@ -359,6 +378,10 @@ class Controller:
         self._describe()
         if event.searched and event.choice.weak and event.plane.image == self.state.image:
             self.view.open_input()
+
+    def _on_reduced(self, event: Reduced) -> None:
+        """Memory did not suffice for what was wanted: the wish becomes what is shown."""
+        self.state.kind = event.kind
 
     def _on_measured(self, event: Speed) -> None:
         self.costs.update(event)
@@ -391,7 +414,8 @@ class Controller:
         """Say what comes next, once the worker is ready and as long as nothing is shown."""
         if self.cycle.is_ready and self.cycle.running is None and self.cycle.shown is None:
             waiting = wording.NO_IMAGE if self.state.image is None else ""
-            self.view.set_message(wording.READY if self.presenter.shown is not None else waiting)
+            told, offers = self.presenter.channels() or (wording.READY, [])
+            self.view.set_message(told if self.presenter.shown is not None else waiting, "info", offers)
 
     def _describe(self) -> None:
         self.presenter.describe(self.model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, UnetppError
-from napari_unetpp.session import wording
+from napari_unetpp.session import forgetting, wording
 from napari_unetpp.session.autosave import Autosave
 from napari_unetpp.session.clicks import Clicks
 from napari_unetpp.session.controller import Controller
@@ -19,9 +19,9 @@ from napari_unetpp.session.correcting import IGNORE
 from napari_unetpp.session.corrector import Corrector
 from napari_unetpp.session.learn_jobs import LearnRequest
 from napari_unetpp.session.learning import Learning
-from napari_unetpp.session.lessons import Drawn, Lesson, Mode, Sense
+from napari_unetpp.session.lessons import Drawn, Lesson, Lessons, Mode, Sense
 from napari_unetpp.session.ports import Runner
-from napari_unetpp.session.values import Reading, Restored, ShowRequest
+from napari_unetpp.session.values import Reading, ShowRequest
 
 NOTHING = {
     "corrections": "Nothing to learn from yet: press Correct and paint where the model is wrong.",
@@ -40,6 +40,8 @@ class CorrectController:
         The ports; see `session.correct_ports`.
     learn_runner, file_runner
         Runners of their own, for fine-tuning and for files.
+    lessons : Lessons, optional
+        What an earlier dock of the same viewer has left.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class CorrectController:
         trainer: Trainer,
         learn_runner: Runner,
         file_runner: Runner,
+        lessons: Lessons | None = None,
     ) -> None:
         self.controller, self.other_images, self.sheets = controller, other_images, sheets
         self.view, self.layers, self.state = controller.view, controller.layers, controller.state
@@ -63,10 +66,18 @@ class CorrectController:
             controller.presenter,
             controller.cycle,
             controller.segment,
+            Lessons() if lessons is None else lessons,
         )
         self.learning = Learning(self.view, learn_runner, file_runner, trainer)
         self.clicks = Clicks(controller, self.corrector)
-        self.autosaving = Autosave(self.view, self.corrector, file_runner, trainer, self._on_restored)
+        self.autosaving = Autosave(
+            self.view,
+            self.corrector,
+            file_runner,
+            trainer,
+            model=lambda: controller.model,
+            place=self._place_all,
+        )
         self._seen: set[Hashable] = set()
         self._closed = False
         controller.corrected = self.corrector.corrected
@@ -106,6 +117,7 @@ class CorrectController:
             (signals.discard_pressed, self.learning.discard),
             (signals.save_corrections_pressed, telling(self.save_corrections)),
             (signals.next_image_pressed, telling(self.next_image)),
+            (signals.forget_pressed, telling(self.corrector.forgetting.ask)),
             (signals.stop_pressed, self._on_stop),
             (signals.offer_taken, self._on_offer),
             (state.image, self._on_image),
@@ -135,22 +147,22 @@ class CorrectController:
         self.corrector.approve()
         lessons = self.corrector.gather()
         if not lessons:
-            raise UnetppError(NOTHING[self.state.labels_as])
+            raise wording.Advice(NOTHING[self.state.labels_as])
         self.corrector.vouch(lessons)
         request = LearnRequest(model, lessons, float(self.state.budget), self.state.device)
-        self.autosaving.now(model, then=lambda: self.learning.start(request))
+        self.autosaving.now(then=lambda: self.learning.start(request))
 
     def autosave(self) -> None:
-        """Called every two minutes."""
+        """Called every two minutes, and when the brush has rested for a while."""
         if not self._closed:
-            self.autosaving.now(self.controller.model)
+            self.autosaving.now()
 
     def save_corrections(self) -> None:
         """Write a folder from which the command line learns the same."""
         model = self._model()
         self.corrector.approve()
         if not self.corrector.gather():
-            raise UnetppError("There are no corrections to save yet: press Correct and paint.")
+            raise wording.Advice("There are no corrections to save yet: press Correct and paint.")
         plane = self.controller.presenter.plane() if self.state.image is not None else None
         home = (plane.folder if plane is not None else None) or Path.home()
         folder = self.view.ask_folder(home / "corrections")
@@ -171,7 +183,7 @@ class CorrectController:
         else:
             path = self.other_images.next_file(current)
             if path is None:
-                raise UnetppError(
+                raise wording.Advice(
                     "This was the last image: no other layer and no further file in its folder."
                 )
             key = self.other_images.open_file(path, current)
@@ -195,8 +207,8 @@ class CorrectController:
         name, _, value = action.partition(":")
         if name == "restore":
             self.autosaving.answer(value)
-        elif name == "forget":
-            self.corrector.forget()
+        elif name == forgetting.NAME:
+            self.corrector.forgetting.answer(value)
 
     def _on_image(self, image: Hashable | None = None) -> None:
         if self.state.image is not None:
@@ -218,26 +230,33 @@ class CorrectController:
         if self.state.image is not None:
             self.controller.segment()
 
-    def _on_restored(self, event: Restored) -> None:
+    def _place_all(self, planes: Sequence[LabelledPlane]) -> dict[str, str]:
+        """Open planes as corrected images, the last of them to be seen; what failed, and why."""
+        failed: dict[str, str] = {}
         former: Hashable | None = None
-        for plane in event.planes:
-            key = self.other_images.add(plane.name, plane.image)
-            self.other_images.show(key, former)
-            self.state.image = former = key
-            with self.controller.telling():
+        for plane in planes:
+            key: Hashable | None = None
+            try:
+                key = self.other_images.add(plane.name, plane.image)
                 target = self.layers.read(key)
+                self.other_images.show(key, former)
+                self.state.image = former = key
                 self.corrector.restore(target, _lesson(plane, key, target.key))
-        self.view.set_message(f"Restored {len(event.planes)} corrected image(s). Press Fine-tune, or go on.")
-        self.autosave()
+            except Exception as error:  # whatever a viewer may raise: the copy on disk stays
+                if key is not None:
+                    self.other_images.remove(key)
+                failed[plane.name] = wording.error(error, "close other programs")
+        return failed
 
 
 def _lesson(plane: LabelledPlane, image: Hashable, key: Hashable) -> Lesson:
     """What was saved, as it was drawn."""
     labels: Any = np.array(plane.labels)
     certain = np.zeros(labels.shape, bool) if plane.certain is None else plane.certain
-    if plane.ignore is not None:
-        labels = np.where(plane.ignore, IGNORE, labels)
-        certain = certain | plane.ignore
+    painted = plane.ignore if plane.ignored is None else plane.ignored
+    if painted is not None:
+        labels = np.where(painted, IGNORE, labels)
+        certain = certain | painted
     sense = Sense(plane.objects, plane.labels_as == "sparse", plane.background or 0)
-    drawn = Drawn(key, image, plane.name, plane.image, labels, certain, sense=sense)
+    drawn = Drawn(key, image, plane.name, plane.image, labels, certain, sense=sense, outlines=plane.regions)
     return Lesson(drawn, Mode(plane.labels_as, plane.background or 1), Reading(plane.scale, plane.range))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from napari_unetpp._types import (
     FinetuneRequest,
     LabelledPlane,
     ModelInfo,
+    Outline,
     Region,
     ShouldStop,
 )
@@ -40,6 +41,7 @@ class CorrectSignals:
     discard_pressed = Signal()
     save_corrections_pressed = Signal()
     next_image_pressed = Signal()
+    forget_pressed = Signal()
 
 
 class CorrectView(Protocol):
@@ -48,7 +50,7 @@ class CorrectView(Protocol):
     def open_correct(self) -> None: ...
     def set_click_tool(self, on: bool) -> None: ...
     def set_mode(self, mode: Mode, hint: str) -> None: ...
-    def set_lessons(self, text: str) -> None: ...
+    def set_lessons(self, text: str, *, can_forget: bool) -> None: ...
     def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
         """Whether fine-tuning runs, and how far it is; a fraction of None: end unknown."""
         ...
@@ -70,6 +72,9 @@ class SheetSignals:
 
     closed = Signal(object)
     """List of `Drawn`: the layer that held them is gone."""
+
+    deleted = Signal(object)
+    """Key of an open image: the user deleted its layer, so what `closed` told is not wanted."""
 
 
 class Sheets(Protocol):
@@ -119,6 +124,14 @@ class Sheets(Protocol):
         """Make or select the layer in which reviewed regions are drawn."""
         ...
 
+    def drop(self, image: Hashable) -> list[Drawn]:
+        """Delete the layers with corrections and regions of an image; gives what they held."""
+        ...
+
+    def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:
+        """Draw reviewed regions of a plane, as if the user did."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -129,6 +142,7 @@ class OtherImages(Protocol):
     def next_file(self, image: Hashable) -> Path | None: ...
     def open_file(self, path: Path, like: Hashable) -> Hashable: ...
     def add(self, name: str, pixels: NDArray[Any]) -> Hashable: ...
+    def remove(self, image: Hashable) -> None: ...
 
 
 class Trainer(Protocol):
@@ -143,4 +157,6 @@ class Trainer(Protocol):
         """Write corrections as a folder that the command line reads."""
         ...
 
-    def read(self, folder: Path) -> tuple[LabelledPlane, ...]: ...
+    def read(self, folder: Path, on_problem: Callable[[str], None]) -> tuple[LabelledPlane, ...]:
+        """Read such a folder; planes that cannot be read are told and left out."""
+        ...

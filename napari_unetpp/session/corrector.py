@@ -6,9 +6,9 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
-from napari_unetpp._types import Region, UnetppError
+from napari_unetpp._types import Region
 from napari_unetpp.session import wording
-from napari_unetpp.session.correct_ports import CorrectView, Sheets
+from napari_unetpp.session.correct_ports import Sheets
 from napari_unetpp.session.correcting import (
     IGNORE,
     Ints,
@@ -20,8 +20,9 @@ from napari_unetpp.session.correcting import (
     to_strokes,
 )
 from napari_unetpp.session.cycle import Cycle
+from napari_unetpp.session.forgetting import Forgetting
 from napari_unetpp.session.lessons import Drawn, Lesson, Lessons, Mode, Sense
-from napari_unetpp.session.ports import Layers
+from napari_unetpp.session.ports import Layers, View
 from napari_unetpp.session.presenter import Presenter
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Picked, Plane, ShowRequest
@@ -38,27 +39,29 @@ class Corrector:
         Of the controller.
     segment : callable
         Segments the displayed plane.
+    lessons : Lessons
+        Also those that another dock of this viewer has left.
 
     Attributes
     ----------
-    lessons : Lessons
     revision : int
         Goes up whenever a correction or its meaning changed.
     """
 
     def __init__(
         self,
-        view: CorrectView,
+        view: View,
         layers: Layers,
         sheets: Sheets,
         state: SessionState,
         presenter: Presenter,
         cycle: Cycle,
         segment: Callable[[], None],
+        lessons: Lessons,
     ) -> None:
         self.view, self.layers, self.sheets = view, layers, sheets
         self.state, self.presenter, self.cycle = state, presenter, cycle
-        self.lessons = Lessons()
+        self.lessons = lessons
         self.revision = 0
         self._segment = segment
         self._wanted: tuple[Hashable, str] | None = None
@@ -66,6 +69,7 @@ class Corrector:
         cycle.idle.connect(self._on_idle)
         sheets.signals.painted.connect(self._on_painted)
         sheets.signals.closed.connect(self._on_closed)
+        self.forgetting = Forgetting(view, layers, sheets, state, lessons, self._tell, self.reopen)
 
     # ---------------------------------------------------- what the user asks for
 
@@ -87,14 +91,14 @@ class Corrector:
         """Give the brush the label that counts nowhere."""
         plane = self.presenter.plane()
         if not self.sheets.has(plane.image):
-            raise UnetppError("Press Correct first: then paint with Ignore what is to count nowhere.")
+            raise wording.Advice("Press Correct first: then paint with Ignore what is to count nowhere.")
         self.sheets.choose(plane.image, IGNORE)
 
     def regions(self) -> None:
         """Draw what has been reviewed."""
         plane = self.presenter.plane()
         if not self.sheets.has(plane.image):
-            raise UnetppError("Press Correct first: then draw rectangles around what you have reviewed.")
+            raise wording.Advice("Press Correct first: then draw rectangles around what you have reviewed.")
         self.sheets.show_regions(plane)
 
     def add(self, found: Picked) -> int:
@@ -127,10 +131,12 @@ class Corrector:
         drawn = self.sheets.drawn(plane)
         assert drawn is not None
         whole = Region(0, 0, *plane.shape)
-        if drawn.sense.objects:
-            parts = drawn.labels
-        else:
-            parts = separate(drawn.labels)
+        no_objects = [IGNORE, drawn.sense.background]
+        if drawn.sense.strokes and self.state.labels_as == "sparse":
+            no_objects.append(self.state.background)
+        parts = np.where(np.isin(drawn.labels, no_objects), 0, drawn.labels)
+        if not drawn.sense.objects:
+            parts = separate(parts)
         gone = np.setdiff1d(np.unique(parts[region.slices]), [0])
         if gone.size:
             self.sheets.write(plane, whole, np.where(np.isin(parts, gone), 0, drawn.labels))
@@ -144,6 +150,8 @@ class Corrector:
         label = free_label(drawn.labels)
         self.sheets.put(plane, drawn.labels, drawn.certain, drawn.sense, label=label)
         self.sheets.ask(plane)
+        if drawn.outlines:
+            self.sheets.draw_regions(plane, drawn.outlines)
         self.follow_image()
 
     # ------------------------------------------------------------------ lessons
@@ -151,6 +159,10 @@ class Corrector:
     def gather(self) -> tuple[Lesson, ...]:
         """All lessons of the sitting."""
         return self.lessons.all(self.sheets.all())
+
+    def drawn(self) -> tuple[Lesson, ...]:
+        """All that the user drew in the sitting, also where nothing can be learnt from it."""
+        return self.lessons.drawn(self.sheets.all())
 
     def approve(self) -> None:
         """What is displayed counts as reviewed, where the user says that labels are."""
@@ -168,10 +180,12 @@ class Corrector:
     def corrected(self, plane: Plane) -> Ints | None:
         """The corrected labels of a plane, without those that are ignored; None: not corrected."""
         drawn, result = self.sheets.drawn(plane), self.layers.result(plane)
-        if drawn is None or result is None:
+        if drawn is None:
             return None
         labels, certain = recast(drawn, self.state.background, strokes=False)
         if drawn.sense.strokes:
+            if result is None:
+                return None
             labels = merge(result, labels, certain, objects=drawn.sense.objects)
         return np.where(labels == IGNORE, 0, labels)
 
@@ -180,10 +194,12 @@ class Corrector:
         drawn = self.sheets.drawn(plane)
         return None if drawn is None else drawn.certain
 
-    def forget(self) -> None:
-        """Drop the corrections whose layers are gone."""
-        self.lessons.clear()
-        self._tell()
+    def reopen(self) -> None:
+        """Remembered corrections of what is shown go into a layer again."""
+        shown = self.cycle.shown
+        if shown is not None and self.lessons.remembers(shown.plane.key):
+            self._put(shown)
+            self.sheets.ask(shown.plane)
 
     def follow_image(self) -> None:
         """Another image was chosen: its labels say what they said before."""
@@ -216,7 +232,10 @@ class Corrector:
 
     def _tell(self) -> None:
         self.revision += 1
-        self.view.set_lessons(wording.lessons(*self.lessons.count(self.sheets.all())))
+        corrections, planes = self.lessons.count(self.sheets.all())
+        self.view.set_lessons(
+            wording.lessons(corrections, planes), can_forget=planes > 0 or bool(self.forgetting.forgotten)
+        )
 
     # ----------------------------------------------------------- what happened
 
@@ -269,8 +288,7 @@ class Corrector:
         if result is None:
             return
         strokes = self.state.labels_as == "sparse"
-        objects = shown.rule.kind == "labels" and shown.model.task == "instances"
-        sense = Sense(objects, strokes, self.state.background if strokes else 0)
+        sense = Sense(shown.objects, strokes, self.state.background if strokes else 0)
         before = self.sheets.drawn(plane)
         drawn = before or self.lessons.take(plane.key)
         if drawn is None:
@@ -283,6 +301,8 @@ class Corrector:
         self.lessons.set_reading(plane.image, shown.reading)
         label = self._label(plane, labels, certain, sense, begun=before is not None)
         self.sheets.put(plane, labels, certain, sense, label=label)
+        if before is None and drawn is not None and drawn.outlines:
+            self.sheets.draw_regions(plane, drawn.outlines)
 
     def _label(self, plane: Plane, labels: Ints, certain: Mask, sense: Sense, *, begun: bool) -> int:
         """What the brush paints next: what it painted, unless that number now means another object."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_unetpp._types import ModelInfo
+from napari_unetpp._types import AUTO, ModelInfo
 from napari_unetpp.session.speed import ChartPoint, points
 from napari_unetpp.session.values import Speed, model_key
 
@@ -19,11 +19,14 @@ class Costs:
         One level of a real run corrects the others by the same factor: it includes reading and
         tiling, they were timed on a small square, and a deeper level must not look cheaper.
         A run before that first timing does not count: its first calls load and choose kernels.
+        What Auto takes depends on the image: it is what the last run took, and says nothing of the others.
         """
         known = self._measured.setdefault((event.model, event.wanted), {})
         if len(event.levels) == 1:
             (level, seconds), *_ = event.levels.items()
-            if level not in known:
+            if level == AUTO and known:
+                known[AUTO] = seconds
+            if level not in known or level == AUTO:
                 return
             factor = seconds / known[level]
             known.update({other: value * factor for other, value in known.items()})

@@ -14,6 +14,7 @@ from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.scales import in_pixels
 from napari_unetpp.session.values import (
     Event,
+    Held,
     Interval,
     Job,
     Paint,
@@ -21,6 +22,7 @@ from napari_unetpp.session.values import (
     Progress,
     Reading,
     Ready,
+    Reduced,
     Rule,
     RunEvent,
     Saved,
@@ -29,6 +31,7 @@ from napari_unetpp.session.values import (
     ShowRequest,
     Speed,
     Stopped,
+    Tone,
     WarmRequest,
     model_key,
 )
@@ -58,6 +61,7 @@ class Cycle:
     """
 
     scaled = Signal(Scaled)
+    reduced = Signal(Reduced)
     measured = Signal(Speed)
     finished = Signal(ShowRequest)
     ready = Signal(Ready)
@@ -73,10 +77,13 @@ class Cycle:
         self._generation = 0
         self._began = 0.0
         self._short = False
+        self._reduced = False  # memory did not suffice for the kind of result that was wanted
         self._timed: set[tuple[str, str]] = set()
         self._warming = False
         self._warm = False
         self._closed = False
+        self._told: tuple[str, Tone, list[wording.Offer]] = ("", "info", [])
+        self._remarked = False
 
     @property
     def is_ready(self) -> bool:
@@ -95,12 +102,13 @@ class Cycle:
 
         One that wants no preview is short: no bar, which would be drawn anew at every word, follows it.
         """
-        self.layers.prepare(request.plane)
+        self.layers.prepare(request.plane, classes=not request.objects)
         self.workshop.gaze.turn_to(request.plane)
         self._generation += 1
         same = self.shown is not None and self.shown.plane.key == request.plane.key
         self.running = replace(request, generation=self._generation, preview=request.preview and not same)
         self.given_up = None
+        self._reduced = False
         self._began = time.perf_counter()
         self._short = not request.preview
         if not same:
@@ -108,6 +116,17 @@ class Cycle:
         self.view.set_busy(True)
         self.view.set_progress(0.0, "" if self._warm else GETTING_READY)
         self._submit(partial(jobs.show, self.workshop, self.running), self._generation)
+
+    def remark(self, text: str) -> None:
+        """Say something that holds until `end_remark`; what came out is told again then."""
+        self._remarked = True
+        self.view.set_message(text)
+
+    def end_remark(self) -> None:
+        """What was remarked no longer holds."""
+        if self._remarked:
+            self._remarked = False
+            self.view.set_message(*self._told)
 
     def warm(self, request: WarmRequest) -> None:
         """Load torch and the model, measure its speed."""
@@ -126,6 +145,7 @@ class Cycle:
             self.runner.stop()
         self.running = self.shown = self.range = self.given_up = None
         self.levels = ()
+        self._told, self._remarked = ("", "info", []), False
         self.view.set_range_used(RANGE_UNKNOWN)
         self.view.set_busy(False)
         self.view.set_can_save(False)
@@ -157,9 +177,10 @@ class Cycle:
             if len(event.levels) > 1:
                 self._timed.add((event.model, event.wanted))
             self.measured.emit(event)
+        elif isinstance(event, Held):
+            self.view.set_held(wording.held(event))
         elif isinstance(event, Saved):
-            names = " and ".join(path.name for path in event.paths)
-            self.view.set_message(f"Saved {names} in {event.paths[0].parent}")
+            self.view.set_message(wording.saved(event))
         elif (
             isinstance(event, RunEvent) and event.generation == self._generation and self.running is not None
         ):
@@ -170,7 +191,7 @@ class Cycle:
         if isinstance(event, Paint):
             if not self.layers.paint(event.plane, event.region, event.values, final=event.final):
                 self.abandon()
-                self.view.set_message("The result layer was removed: press Segment to make it again.")
+                self.view.set_message(wording.REMOVED)
         elif isinstance(event, Phase):
             self._warm = True
             if not self._short:
@@ -179,14 +200,23 @@ class Cycle:
             if not self._short:
                 text = wording.progress(event.done, event.total, event.fraction, self.elapsed)
                 self.view.set_progress(event.fraction, text)
+        elif isinstance(event, Reduced):
+            self.running = replace(self.running, rule=replace(self.running.rule, kind=event.kind))
+            self._reduced = True
+            self.reduced.emit(event)
         elif isinstance(event, Stopped):
-            self.view.set_message(wording.stopped(event.done, event.total))
+            shown = self.shown.level if self.shown is not None else None
+            self.view.set_message(wording.stopped(event.done, event.total, shown))
         else:
             self.shown, self.running = self.running, None
             self.levels, self.range = event.levels, event.range
             self.view.set_range_used(range_text(event.range))
             rule = in_pixels(self.shown.rule, self.shown.model, event.choice.scale)
-            self.view.set_message(*wording.result(event, rule))
+            told, tone, offers = wording.result(event, rule)
+            if self._reduced:
+                told, tone = f"{wording.NO_OBJECTS_FOUND} {told}", "warning"
+            self._told, self._remarked = (told, tone, offers), False
+            self.view.set_message(*self._told)
             self.finished.emit(self.shown)
 
     def _on_end(self, generation: int, error: BaseException | None) -> None:

@@ -9,12 +9,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Spot, UnetppError
+from napari_unetpp._types import Spot
 from napari_unetpp.session import jobs, wording
 from napari_unetpp.session.cycle import Cycle
 from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Doubt, Event, Plane, ShowRequest
+from napari_unetpp.session.values import Doubt, Event, Plane, ShowRequest, model_key
 from napari_unetpp.session.workshop import Workshop
 
 Decided = NDArray[np.bool_]
@@ -50,7 +50,7 @@ class Doubts:
         self.state, self.cycle, self._telling = state, cycle, telling
         self.decided: Callable[[Plane], Decided | None] = lambda _plane: None
         self._found: Doubt | None = None
-        self._visited: dict[Hashable, list[Spot]] = {}
+        self._visited: dict[Hashable, list[Spot]] = {}  # by plane and model: another one doubts elsewhere
         self._next_wanted = False
 
     def connect(self) -> None:
@@ -64,7 +64,7 @@ class Doubts:
             if self.cycle.running is not None:
                 self._next_wanted = True  # the result is on its way
             elif self.cycle.shown is None:
-                raise UnetppError(
+                raise wording.Advice(
                     "Press Segment first: Next then goes to the places where its result is most uncertain."
                 )
             elif self._current(self.cycle.shown):
@@ -116,7 +116,7 @@ class Doubts:
         assert self._found is not None
         self._next_wanted = False
         found, plane = self._found, self._found.request.plane
-        visited = self._visited.setdefault(plane.key, [])
+        visited = self._visited.setdefault((plane.key, model_key(found.request.model)), [])
         left = to_visit(found.places, visited, self.decided(plane), found.diameter / 2)
         if not left:
             self.view.set_message(wording.no_place_left(len(found.places)))

@@ -105,11 +105,17 @@ class TorchEngine:
 
         return predict(evaluator, request, cache, should_stop, current_view)
 
-    def store(self, shape: tuple[int, int], outputs: int, *, small: bool) -> MapStore:
-        """Where maps of a plane are collected; `small` keeps them as bytes."""
+    def give_back(self) -> None:
+        """Return freed memory to the system."""
+        from napari_unetpp.engine.memory import give_back
+
+        give_back()
+
+    def store(self, shape: tuple[int, int], outputs: int) -> MapStore:
+        """Where maps of a plane are collected."""
         from napari_unetpp.engine.maps import MapStore
 
-        return MapStore(shape, outputs, dtype="uint8" if small else "float32")
+        return MapStore(shape, outputs)
 
     def invalid(self, image: NDArray[Any]) -> NDArray[np.bool_] | None:
         """Pixels without a value, all of them in a constant image; None where there are none."""

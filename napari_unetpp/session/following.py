@@ -51,6 +51,7 @@ class Following:
         self.pace = Pace()
         self._state, self._wishes = presenter.state, wishes
         self._missed = False
+        self._stopped: int | None = None  # generation of the run that the user stopped
         self._left: ShowRequest | None = None
 
     def connect(self) -> None:
@@ -66,6 +67,11 @@ class Following:
             self._take(self.cycle.shown)
             return True
         return False
+
+    def stop(self) -> None:
+        """What runs is being stopped: no plane that came meanwhile follows it."""
+        running, self._missed = self.cycle.running, False
+        self._stopped = running.generation if running is not None else None
 
     def forget(self) -> None:
         """Nothing is gone on with when the view comes back to a plane."""
@@ -83,7 +89,8 @@ class Following:
             return
         self.pace.step()
         if self.cycle.running is not None and self._state.live and self.pace.plays:
-            self._missed = True  # what runs is finished: else nothing would ever be seen
+            # what runs is finished: else nothing would ever be seen
+            self._missed = self.cycle.running.generation != self._stopped
             return
         self._take(had)
 

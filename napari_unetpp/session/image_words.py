@@ -6,11 +6,21 @@ from dataclasses import dataclass
 
 from napari_unetpp._types import ModelInfo, ScaleChoice
 from napari_unetpp.session.scales import is_searched
-from napari_unetpp.session.values import Interval, Plane, Tone
+from napari_unetpp.session.values import Interval, Plane, Step, Tone
 
 COLOUR = "a colour image is displayed as it is, without contrast limits: its range is measured"
 RANGE_UNKNOWN = "intensities: told by Segment"
 UNKNOWN = "auto: Segment looks for the object size"
+CHANNELS = ("c", "ch", "channel", "channels", "colour", "color", "rgb", "s")
+"""Labels of an axis of channels, in small letters."""
+
+UNLABELLED = "plane"
+"""Name of the only axis that is not displayed, where it has no label."""
+
+MOST_CHANNELS = 4
+COLOURS = 3
+"""Channels that make up a colour image."""
+
 SOON = "auto: as the model has it"
 WEAK = "no clear object size"
 
@@ -45,7 +55,32 @@ def plane_text(plane: Plane, choice: ScaleChoice | None) -> str:
     size = f" · {plane.pixel_size:.3g} µm/px" if plane.pixel_size else ""
     level = "" if plane.level is None else f", level {plane.level}"
     scale = "" if choice is None else f"; {times(choice.scale)}, {reason(choice)}"
-    return f"read as: Y {height}, X {width}, {kind}{level}{size}{scale}"
+    return f"read as: Y {height}, X {width}, {kind}{_place(plane)}{level}{size}{scale}"
+
+
+def _place(plane: Plane) -> str:
+    """Which plane of a stack, and of how many: ``, t 3 (plane 4 of 12)``; sliders, too, count from 0."""
+    return "".join(f", {at.axis} {at.index} (plane {at.index + 1} of {at.count})" for at in plane.position)
+
+
+def channel_axis(plane: Plane) -> tuple[Step, bool] | None:
+    """The axis that holds channels, and whether its label says so; else its few planes may be channels.
+
+    None where there is no such axis. A stack of up to four planes is rare, and an image with its channels
+    first is not.
+    """
+    for step in plane.position:
+        if step.axis.lower() in CHANNELS and step.count > 1:
+            return step, True
+    few = [step for step in plane.position if step.axis == UNLABELLED and 1 < step.count <= MOST_CHANNELS]
+    return (few[0], False) if few else None
+
+
+def about_channels(step: Step, *, sure: bool) -> str:
+    """What is to be known, or asked, of an image whose planes are channels."""
+    if sure:
+        return f"The axis {step.axis} holds {step.count} channels. The one that is displayed is segmented."
+    return f"Are the {step.count} planes of this image its channels? The one that is displayed is segmented."
 
 
 def scale_shown(given: bool, choice: ScaleChoice | None, model: ModelInfo) -> ScaleShown:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError, never_stop
-from napari_unetpp.session import objects, painting
+from napari_unetpp.session import numbering, objects, painting, wording
 from napari_unetpp.session.kept import Kept
 from napari_unetpp.session.predicting import predict_plane
-from napari_unetpp.session.searching import Pixels, with_scale
+from napari_unetpp.session.searching import with_scale
 from napari_unetpp.session.speed import levels_of
 from napari_unetpp.session.values import (
     DepthMap,
@@ -30,6 +31,7 @@ from napari_unetpp.session.values import (
     PickRequest,
     PlaneRequest,
     Ready,
+    Reduced,
     Saved,
     SaveRequest,
     ShowRequest,
@@ -67,9 +69,10 @@ def warm(workshop: Workshop, request: WarmRequest, should_stop: ShouldStop) -> I
 def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Show a level of a plane: predict what is missing, decode, paint, and say what came out."""
     if should_stop():
+        yield Stopped(request.generation, 0, 0)
         return
     start = time.perf_counter()
-    plane, pixels = request.plane, Pixels(workshop.engine.clean, request.plane)
+    plane, pixels = request.plane, workshop.pixels(request.plane)
     scaled = yield from with_scale(workshop, request, pixels, should_stop, request.generation)
     if scaled is None or should_stop():
         yield Stopped(request.generation, 0, 0)
@@ -83,9 +86,18 @@ def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> I
             return
     if request.rule.kind == "labels" and (request.level, request.rule) not in kept.decoded:
         yield Phase(request.generation, "finding objects")
-    result = _decoded(workshop, kept, request)
+    try:
+        result = _decoded(workshop, kept, request)
+    except MemoryError:
+        if request.rule.kind == "mask":
+            raise
+        request = replace(request, rule=replace(request.rule, kind="mask"))
+        result = _decoded(workshop, kept, request)
+        yield Reduced(request.generation, "mask")
+    kept.shown = result if request.objects else kept.shown
     for region in painting.blocks(plane.shape):
         if should_stop():
+            yield Stopped(request.generation, 0, 0)
             return
         yield Paint(request.generation, plane, region, result[region.slices], final=True)
     yield _outcome(kept, request, result, time.perf_counter() - start)
@@ -96,8 +108,8 @@ def after(
 ) -> Iterator[Event]:
     """What an idle worker does after a run.
 
-    Decodes the other computed levels of the plane, so that the slider repaints at once, and takes up
-    the measurement of speed if the first press of the button interrupted it.
+    Decodes the other computed levels of the plane, so that the slider repaints at once, takes up the
+    measurement of speed if the first press of the button interrupted it, and gives memory back.
     """
     kept = workshop.find(_key(workshop, request))
     if kept is not None and request.plane.shape[0] * request.plane.shape[1] <= PREFETCH_PIXELS:
@@ -110,6 +122,9 @@ def after(
         evaluator = workshop.evaluator(request.model, request.device)
         for levels in workshop.engine.time_levels(evaluator, should_stop):
             yield Speed(model_key(request.model), request.device, levels)
+    if not should_stop():
+        workshop.engine.give_back()
+        yield workshop.held
 
 
 def doubt(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
@@ -136,7 +151,7 @@ def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> I
     """Find what was clicked at, in a window that grows until it holds the whole object."""
     del should_stop  # short, and every click counts
     start = time.perf_counter()
-    pixels = Pixels(workshop.engine.clean, request.plane)
+    pixels = workshop.pixels(request.plane)
     scaled = yield from with_scale(workshop, request, pixels, never_stop, NO_RUN)
     assert scaled is not None
     request = scaled
@@ -158,22 +173,28 @@ def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> I
 def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Write the labels and the CSV of the objects; nothing is ever overwritten."""
     from napari_unetpp.files.images import write_labels, write_mask
+    from napari_unetpp.files.pixel_size import PixelSize
+    from napari_unetpp.files.result_files import About
 
     del should_stop  # short, and half a pair of files helps nobody
-    image_path, table_path = objects.free_paths(request.path)
     write = write_mask if request.kind == "mask" else write_labels
-    labels = request.labels
+    labels, plane = request.labels, request.plane
+    side = plane.pixel.side
+    about = About(PixelSize(side, side) if side else None)
     try:
-        write(image_path, labels if request.kind == "labels" else labels > 0)
+        image_path, table_path = objects.free_paths(request.path)
+        write(image_path, labels if request.kind == "labels" else labels > 0, about=about)
         table = objects.object_table(
-            labels, np.asarray(request.plane.data), pixel_size=request.plane.pixel_size
+            labels,
+            np.asarray(plane.data),
+            pixel_area=plane.pixel.area,
+            position={step.axis: step.index for step in plane.position},
         )
         objects.write_csv(table_path, table)
     except OSError as error:
-        raise UnetppError(
-            f"{image_path.parent} could not be written: {error}. Choose another folder."
-        ) from error
-    yield Saved((image_path, table_path))
+        raise UnetppError(wording.not_written(request.path, error)) from error
+    notes = (wording.no_area(plane.pixel.missing),) if plane.pixel.missing else ()
+    yield Saved((image_path, table_path), notes)
 
 
 # ------------------------------------------------------------------ helpers
@@ -216,6 +237,10 @@ def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[An
     slot = (request.level, request.rule)
     if slot not in kept.decoded:
         result = workshop.engine.decode(kept, request.model, request.level, request.rule)
+        before = workshop.shown(request.plane.key) if request.objects else None
+        if before is not None:
+            with suppress(MemoryError):  # then the objects have numbers of their own
+                result = numbering.follow(result, before)
         kept.decoded[slot] = painting.small_dtype(result)
         workshop.trim()
     kept.decoded.move_to_end(slot)
@@ -225,7 +250,7 @@ def _decoded(workshop: Workshop, kept: Kept, request: ShowRequest) -> NDArray[An
 def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: float) -> Outcome:
     assert request.choice is not None
     areas = objects.areas(result)
-    is_labels = request.rule.kind == "labels" and request.model.task == "instances"
+    is_labels = request.objects
     return Outcome(
         generation=request.generation,
         level=request.level,

@@ -42,6 +42,8 @@ class Kept:
         Highest foreground probability per level.
     share : float or None
         FLOPs executed by Auto, as a share of those of the deepest level.
+    shown : integer ndarray of shape (Y, X), or None
+        Objects that were shown last; one of `decoded`, as long as that holds them.
     """
 
     store: Maps
@@ -53,6 +55,7 @@ class Kept:
     decoded: OrderedDict[tuple[int, Rule], NDArray[Any]] = field(default_factory=OrderedDict)
     peaks: dict[int, float] = field(default_factory=dict)
     share: float | None = None
+    shown: NDArray[Any] | None = None
 
     @property
     def constant(self) -> bool:

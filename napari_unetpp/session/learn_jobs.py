@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, ShouldStop, UnetppError
+from napari_unetpp.engine.memory import give_back
 from napari_unetpp.session.correct_ports import Trainer
 from napari_unetpp.session.lessons import Lesson, further_classes, labelled_planes
 from napari_unetpp.session.sittings import SittingFolder
@@ -26,16 +27,17 @@ class LearnRequest:
 def learn(trainer: Trainer, request: LearnRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Fine-tune; ends with `FinetuneDone`, also when stopped."""
     planes = labelled_planes(request.lessons, request.model.task)
-    yield from trainer.finetune(
-        FinetuneRequest(
-            model=request.model,
-            planes=planes,
-            seconds=request.seconds,
-            device=request.device,
-            classes=further_classes(request.model, planes),
-        ),
-        should_stop,
+    wanted = FinetuneRequest(
+        model=request.model,
+        planes=planes,
+        seconds=request.seconds,
+        device=request.device,
+        classes=further_classes(request.model, planes),
     )
+    try:
+        yield from trainer.finetune(wanted, should_stop)
+    finally:
+        give_back()
 
 
 def keep(trainer: Trainer, done: FinetuneDone, should_stop: ShouldStop) -> Iterator[Event]:
@@ -83,4 +85,9 @@ def save_corrections(
 def restore(trainer: Trainer, folder: Path, should_stop: ShouldStop) -> Iterator[Event]:
     """Read what a sitting left that did not end orderly."""
     del should_stop
-    yield Restored(folder, trainer.read(folder))
+    problems: list[str] = []
+    try:
+        planes = trainer.read(folder, problems.append)
+    except OSError as error:
+        raise UnetppError(f"{folder} could not be read: {error}.") from error
+    yield Restored(folder, planes, tuple(problems))

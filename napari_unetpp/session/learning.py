@@ -117,6 +117,7 @@ class Learning:
 
     def _settle(self) -> None:
         self.done = None
+        self.view.set_message("")
         self.view.set_scores((), "", "info")
         self.view.set_undecided(False, keep=None)
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, Task, UnetppError
+from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, Outline, Task, UnetppError
 from napari_unetpp.session.correcting import IGNORE, count_corrections
 from napari_unetpp.session.values import Reading
 from napari_unetpp.session.wording import file_stem
@@ -62,6 +62,8 @@ class Drawn:
     inside : ndarray of bool, shape (Y, X), or None
         The reviewed regions, where any are drawn.
     sense : Sense
+    outlines : tuple of Outline
+        Of the reviewed regions.
     """
 
     key: Hashable
@@ -72,6 +74,7 @@ class Drawn:
     certain: NDArray[np.bool_]
     inside: NDArray[np.bool_] | None = None
     sense: Sense = Sense()
+    outlines: tuple[Outline, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +91,7 @@ class Lesson:
         Objects are one class for a model of `task` ``semantic``; None leaves them as they are.
         """
         drawn, mode = self.drawn, self.mode
-        ignore = drawn.labels == IGNORE
+        ignore = painted = drawn.labels == IGNORE
         if mode.labels_as == "reviewed" and drawn.inside is not None:
             ignore = ignore | ~drawn.inside
         labels = np.where(drawn.labels == IGNORE, 0, drawn.labels)
@@ -103,12 +106,14 @@ class Lesson:
             image=np.asarray(drawn.pixels),
             labels=labels.astype(drawn.labels.dtype, copy=False),
             labels_as=mode.labels_as,
-            certain=drawn.certain & ~ignore,
+            certain=drawn.certain & ~painted,
             ignore=ignore if ignore.any() else None,
             background=background if mode.labels_as == "sparse" else None,
             scale=self.reading.scale,
             range=self.reading.range,
             objects=drawn.sense.objects and task != "semantic",
+            regions=drawn.outlines,
+            ignored=painted if drawn.outlines else None,
         )
 
 
@@ -141,19 +146,36 @@ class Lessons:
         """A remembered plane, which is in a layer again."""
         return self._shelf.pop(key, None)
 
-    def clear(self) -> None:
-        """Forget the planes whose layers are gone."""
-        self._shelf.clear()
+    def remembers(self, key: Hashable) -> bool:
+        """Whether a plane is remembered whose layer is gone."""
+        return key in self._shelf
+
+    def shelved(self) -> frozenset[Hashable]:
+        """Images of which planes are remembered."""
+        return frozenset(drawn.image for drawn in self._shelf.values())
+
+    def drop(self, image: Hashable) -> list[Drawn]:
+        """Forget the remembered planes of an image; gives them."""
+        dropped = [drawn for drawn in self._shelf.values() if drawn.image == image]
+        for drawn in dropped:
+            del self._shelf[drawn.key]
+        return dropped
 
     def all(self, open_: Sequence[Drawn]) -> tuple[Lesson, ...]:
         """Every lesson: the shelf, then the open layers."""
+        return tuple(lesson for lesson in self._planes(open_) if teaches(lesson))
+
+    def drawn(self, open_: Sequence[Drawn]) -> tuple[Lesson, ...]:
+        """All that the user drew, also where nothing can be learnt from it: Ignore, or regions alone."""
+        return tuple(lesson for lesson in self._planes(open_) if teaches(lesson) or is_drawn(lesson.drawn))
+
+    def _planes(self, open_: Sequence[Drawn]) -> list[Lesson]:
         keys = {drawn.key for drawn in open_}
         planes = [*(drawn for key, drawn in self._shelf.items() if key not in keys), *open_]
-        lessons = [
+        return [
             Lesson(d, self._modes.get(d.image, Mode()), self._readings.get(d.image, Reading()))
             for d in planes
         ]
-        return tuple(lesson for lesson in lessons if teaches(lesson))
 
     def count(self, open_: Sequence[Drawn]) -> tuple[int, int]:
         """Corrections and planes."""
@@ -164,6 +186,11 @@ class Lessons:
         if drawn not in self._counts:  # a snapshot never changes
             self._counts[drawn] = count_corrections(drawn.labels, drawn.certain)
         return self._counts[drawn]
+
+
+def is_drawn(drawn: Drawn) -> bool:
+    """Whether the user did anything on a plane."""
+    return bool(drawn.outlines) or bool(drawn.certain.any())
 
 
 def teaches(lesson: Lesson) -> bool:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_unetpp.files.atomic import write_atomically
 
 PROPERTIES = (
     "label",
@@ -43,7 +48,11 @@ def median_diameter(pixels: NDArray[np.int64]) -> float | None:
 
 
 def object_table(
-    labels: NDArray[Any], image: NDArray[Any] | None = None, *, pixel_size: float | None = None
+    labels: NDArray[Any],
+    image: NDArray[Any] | None = None,
+    *,
+    pixel_area: float | None = None,
+    position: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, NDArray[Any]]:
     """Measurements of every object.
 
@@ -52,8 +61,10 @@ def object_table(
     labels : integer ndarray of shape (Y, X)
     image : ndarray of shape (Y, X) or (Y, X, C), optional
         Adds the mean intensity (per channel).
-    pixel_size : float, optional
-        Micrometres per pixel; adds the area in square micrometres.
+    pixel_area : float, optional
+        Square micrometres per pixel; adds the area in square micrometres.
+    position : mapping of str to int, optional
+        Which plane of a stack this is: a column for each axis, before all others.
     """
     from skimage.measure import regionprops_table
 
@@ -67,9 +78,11 @@ def object_table(
             labels.astype(np.int32, copy=False), intensity_image=image, properties=properties
         )
     named = {_column(name): np.asarray(values) for name, values in table.items()}
-    if pixel_size:
-        named["area_um2"] = named["area_px"] * pixel_size**2
-    return named
+    named["area_px"] = np.rint(named["area_px"]).astype(np.int64)
+    if pixel_area:
+        named["area_um2"] = named["area_px"] * pixel_area
+    rows = len(named["label"])
+    return {axis: np.full(rows, index) for axis, index in position.items()} | named
 
 
 def _column(name: str) -> str:
@@ -86,18 +99,22 @@ def _column(name: str) -> str:
     return renamed.get(name, name.replace("-", "_"))
 
 
-def write_csv(path: Path, table: Mapping[str, NDArray[Any]]) -> None:
-    """Write a table; an existing file is refused."""
-    with path.open("x", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(table)
-        for row in zip(*table.values(), strict=True):
-            writer.writerow([_cell(value) for value in row])
+def write_csv(path: Path, table: Mapping[str, NDArray[Any]], *, overwrite: bool = False) -> None:
+    """Write a table, whole or not at all; an existing file is refused unless `overwrite`."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(table)
+    writer.writerows([_cell(value) for value in row] for row in zip(*table.values(), strict=True))
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()), overwrite=overwrite)
 
 
 def _cell(value: Any) -> str:
+    """Six digits, or as many as stand before the point: never an exponent for a large number."""
     number = value.item() if isinstance(value, np.generic) else value
-    return f"{number:.6g}" if isinstance(number, float) else str(number)
+    if not isinstance(number, float):
+        return str(number)
+    before = len(f"{abs(number):.0f}") if math.isfinite(number) else 0
+    return f"{number:.{max(6, before)}g}"
 
 
 def free_paths(wanted: Path) -> tuple[Path, Path]:

@@ -23,7 +23,7 @@ from napari_unetpp.engine import tiles
 from napari_unetpp.net import graph
 from napari_unetpp.session import painting
 from napari_unetpp.session.kept import Kept
-from napari_unetpp.session.searching import Pixels
+from napari_unetpp.session.pixels import Pixels
 from napari_unetpp.session.values import (
     Event,
     Interval,
@@ -36,9 +36,6 @@ from napari_unetpp.session.values import (
     model_key,
 )
 from napari_unetpp.session.workshop import MapsKey, Workshop
-
-SMALL_MAPS_PIXELS = 4_000_000
-"""Beyond this the maps are kept as bytes."""
 
 
 def predict_plane(
@@ -113,9 +110,7 @@ class _Run:
         self.total = event.tiles
         self.kept = self.workshop.find(self.key)
         if self.kept is None:
-            small = event.shape[0] * event.shape[1] > SMALL_MAPS_PIXELS
-            outputs = len(self.request.model.outputs)
-            store = self.workshop.engine.store(event.shape, outputs, small=small)
+            store = self.workshop.engine.store(event.shape, len(self.request.model.outputs))
             shape = self.request.plane.shape
             self.kept = Kept(store, shape, self.key.scale, self.range, self.invalid, self.notes)
 

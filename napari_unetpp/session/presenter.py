@@ -38,6 +38,18 @@ class Presenter:
             raise UnetppError(wording.NO_IMAGE)
         return self.layers.read(self.state.image)
 
+    def channels(self) -> tuple[str, list[wording.Offer]] | None:
+        """What is to be said, or asked, where the planes of the image are its channels, or may be."""
+        if self.shown is None:
+            return None
+        found = image_words.channel_axis(self.plane())
+        if found is None:
+            return None
+        step, sure = found
+        colour = step.count == image_words.COLOURS and len(self.plane().position) == 1
+        offers = [("make them one colour image", "colour:1")] if colour else []
+        return f"{image_words.about_channels(step, sure=sure)} {wording.READY}", offers
+
     def describe(self, model: ModelInfo | None) -> None:
         """Say how the image is read, or why it cannot be."""
         self.shown = None

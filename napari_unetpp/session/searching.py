@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import replace
-from typing import Any, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TypeVar
 
 from napari_unetpp._types import ScaleChoice, ShouldStop
+from napari_unetpp.session.pixels import Pixels
 from napari_unetpp.session.scales import is_searched
-from napari_unetpp.session.values import Event, Phase, Plane, PlaneRequest, Scaled
+from napari_unetpp.session.values import Event, Phase, PlaneRequest, Scaled
 from napari_unetpp.session.workshop import Workshop
 
 LOOKING = "looking for the object size"
 
 Request = TypeVar("Request", bound=PlaneRequest)
-
-
-class Pixels:
-    """A plane, checked and read at most once, when it is first asked for."""
-
-    def __init__(self, clean: Callable[[NDArray[Any]], tuple[NDArray[Any], tuple[str, ...]]], plane: Plane):
-        self._clean, self._plane = clean, plane
-        self._known: tuple[NDArray[Any], tuple[str, ...]] | None = None
-
-    def read(self) -> tuple[NDArray[Any], tuple[str, ...]]:
-        """The pixels, and what is to be said of them."""
-        if self._known is None:
-            self._known = self._clean(np.asarray(self._plane.data))
-        return self._known
 
 
 def with_scale(

@@ -63,7 +63,7 @@ class SittingFolder:
         try:
             fill(part)
             part.rename(path / f"{SAVE}{self._count:04d}")
-            for old in sorted(path.glob(f"{SAVE}*"))[:-1]:
+            for old in _saves(path)[:-1]:
                 shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -76,10 +76,11 @@ class SittingFolder:
         self._remove()
 
     def _make(self) -> Path:
-        path = self.path = _free(self._root, f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
+        path = _free(self._root, f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
         path.mkdir(parents=True)
         self._lock = (path / LOCK).open("wb")
         _try_lock(self._lock)
+        self.path = path  # only now: a folder without a lock looks like one that a crash left
         return path
 
     def _remove(self) -> None:
@@ -94,11 +95,16 @@ def left_behind(root: Path) -> list[Left]:
     """Corrections of sittings that did not end orderly, the latest first."""
     found = []
     for folder in sorted(root.glob("*"), reverse=True):
-        saves = sorted(folder.glob(f"{SAVE}*"))
+        saves = _saves(folder)
         if saves and not _is_held(folder / LOCK):
             when = time.localtime(saves[-1].stat().st_mtime)
             found.append(Left(folder, saves[-1], time.strftime("%d %b %H:%M", when)))
     return found
+
+
+def _saves(folder: Path) -> list[Path]:
+    """Complete saves of a sitting, the latest last."""
+    return sorted(folder.glob(f"{SAVE}*"), key=lambda path: (len(path.name), path.name))
 
 
 def remove(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from napari_unetpp._types import (
@@ -41,8 +41,8 @@ class TorchTrainer:
 
         save_corrections(folder, planes, model, overwrite=False)
 
-    def read(self, folder: Path) -> tuple[LabelledPlane, ...]:
-        """Read such a folder."""
+    def read(self, folder: Path, on_problem: Callable[[str], None]) -> tuple[LabelledPlane, ...]:
+        """Read such a folder; planes that cannot be read are told and left out."""
         from napari_unetpp.files.corrections import read_corrections
 
-        return read_corrections(folder)
+        return read_corrections(folder, on_problem=on_problem)

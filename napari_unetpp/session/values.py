@@ -61,6 +61,34 @@ class ImageChoice:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class PixelSize:
+    """How large a pixel is, as far as the image says.
+
+    Attributes
+    ----------
+    side : float or None
+        In micrometres, of a square pixel.
+    area : float or None
+        In square micrometres, of a pixel of any shape.
+    missing : str
+        Why there is no area.
+    """
+
+    side: float | None = None
+    area: float | None = None
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A position along an axis that is not displayed: the plane `index`, from 0, of `count` planes."""
+
+    axis: str
+    index: int
+    count: int
+
+
 @dataclass(frozen=True, eq=False)
 class Plane:
     """One displayed plane of an image layer.
@@ -75,8 +103,9 @@ class Plane:
         Possibly lazy; the worker reads it with `numpy.asarray`.
     viewport : Region or None
         The visible part.
-    pixel_size : float or None
-        Micrometres per pixel where the layer says so.
+    pixel : PixelSize
+    position : tuple of Step
+        Which plane of the image it is, along each axis that is not displayed.
     folder : Path or None
         Where the image was read from.
     level : int or None
@@ -93,7 +122,8 @@ class Plane:
     data: Any
     rgb: bool = False
     viewport: Region | None = None
-    pixel_size: float | None = None
+    pixel: PixelSize = PixelSize()
+    position: tuple[Step, ...] = ()
     folder: Path | None = None
     level: int | None = None
     factor: float = 1.0
@@ -103,6 +133,11 @@ class Plane:
     def shape(self) -> tuple[int, int]:
         """Height and width."""
         return int(self.data.shape[0]), int(self.data.shape[1])
+
+    @property
+    def pixel_size(self) -> float | None:
+        """Micrometres per pixel where the layer says so and pixels are square."""
+        return self.pixel.side
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +191,11 @@ class PlaneRequest:
         return self.choice.scale
 
     @property
+    def objects(self) -> bool:
+        """Whether numbers of the result tell objects apart; else they are classes."""
+        return self.rule.kind == "labels" and self.model.task == "instances"
+
+    @property
     def reading(self) -> Reading:
         """How the plane is read."""
         return Reading(self.choice.scale if self.choice else None, self.range)
@@ -187,10 +227,7 @@ class WarmRequest:
 
 @dataclass(frozen=True, eq=False)
 class SaveRequest:
-    """Write labels and the table of objects beside each other, under a name that is free.
-
-    `pixel_size` is in micrometres and may be None.
-    """
+    """Write labels and the table of objects beside each other, under a name that is free."""
 
     path: Path
     labels: NDArray[Any]
@@ -246,6 +283,14 @@ class Scaled:
     plane: Plane
     choice: ScaleChoice
     searched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """Memory does not suffice for what was wanted: this `kind` of result is shown instead."""
+
+    generation: int
+    kind: ResultKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,10 +412,19 @@ class DepthMap:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Bytes that are held so that a slider needs no network, or less of it: nodes, and maps with results."""
+
+    nodes: int
+    maps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
-    """Files that were written."""
+    """Files that were written, and what is to be said of them."""
 
     paths: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -397,15 +451,16 @@ class CorrectionsSaved:
 
 @dataclass(frozen=True, eq=False)
 class Restored:
-    """Corrections of a sitting that did not end orderly."""
+    """Corrections of a sitting that did not end orderly; `problems` tells of planes that were not read."""
 
     folder: Path
     planes: tuple[LabelledPlane, ...]
+    problems: tuple[str, ...] = ()
 
 
-RunEvent = Phase | Progress | Paint | Outcome | Stopped
+RunEvent = Phase | Reduced | Progress | Paint | Outcome | Stopped
 FileEvent = Saved | ModelKept | Autosaved | CorrectionsSaved | Restored
-Event = RunEvent | Scaled | Ready | Speed | Doubt | DepthMap | Picked | FileEvent | FinetuneEvent
+Event = RunEvent | Scaled | Ready | Speed | Held | Doubt | DepthMap | Picked | FileEvent | FinetuneEvent
 Job = Callable[[ShouldStop], Iterator[Event]]
 """Work for the runner: given the flag, a generator of events."""
 

@@ -58,7 +58,21 @@ def verdict(done: FinetuneDone) -> tuple[str, Tone]:
         text = f"Better{_change(done)} ({how})."
     else:
         text = f"Not better{_change(done)} ({how}): discard it, or correct more and try again."
-    return " ".join((text, *_others(done.notes))), "info" if done.better else "warning"
+    return " ".join((text, *_elsewhere(done), *_others(done.notes))), "info" if done.better else "warning"
+
+
+def _elsewhere(done: FinetuneDone) -> list[str]:
+    """Depths that went the other way than the recommended one, as far as two digits tell."""
+    changes = [
+        (row.level, row.before, row.after)
+        for row in score_rows(done)
+        if row.level != done.info.recommended_level and row.before is not None and row.after is not None
+    ]
+    gained = [change for change in changes if round(change[2], 2) > round(change[1], 2)]
+    lost = [change for change in changes if round(change[2], 2) < round(change[1], 2)]
+    word, others = ("Worse", lost) if done.better else ("Better", gained)
+    listed = ", ".join(f"L{level} ({before:.2f} → {after:.2f})" for level, before, after in others)
+    return [f"{word} at {listed}."] if listed and done.better is not None else []
 
 
 def _others(notes: Sequence[str]) -> list[str]:

@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from napari_unetpp._types import AUTO, LabelsAs, ModelInfo, StoppingRule, UnetppError
+from napari_unetpp.engine.memory import is_out_of_memory
 from napari_unetpp.files.card_text import level_name
 from napari_unetpp.net import graph
 from napari_unetpp.session.image_words import WEAK
 from napari_unetpp.session.speed import ChartPoint, scores_of
-from napari_unetpp.session.values import Outcome, Plane, Ready, ResultKind, Rule, Tone
+from napari_unetpp.session.values import (
+    Held,
+    Outcome,
+    Plane,
+    Ready,
+    ResultKind,
+    Rule,
+    Saved,
+    Step,
+    Tone,
+)
 
 Offer = tuple[str, str]
 """Text of a link and the action it stands for, e.g. ``("threshold 0.20", "threshold:0.2")``."""
 
 NO_IMAGE = "Open an image first: drop a file on the window, or File > Open Sample > UNet++ segmentation."
 READY = "Ready. Press Segment."
+REMOVED = "The result layer was removed: press Segment to make it again."
 NO_MODEL = "No model was found. Put a .safetensors model into the models folder and reopen this panel."
 NO_VALIDATION = "No validation: too little to hold out."
 CIRCLE: Offer = ("show the circle", "circle:1")
+NO_OBJECTS_FOUND = (
+    "Out of memory while telling objects apart: the mask is shown. Close other programs, or crop the image,"
+    " then choose labels again: the network need not run again."
+)
+STEM_BYTES = 120
+"""Of a file name made from the name of a layer."""
+
+NAME_BYTES = 255
+"""What most file systems take of a name."""
+
 TINY_PX = 4.0
 FULL = 0.95
 
 
 log = logging.getLogger(__name__)
+
+
+class Advice(UnetppError):
+    """Nothing has failed: the user is told what there is, or what to do first."""
 
 
 def error(error: BaseException, remedy: str) -> str:
@@ -35,10 +62,16 @@ def error(error: BaseException, remedy: str) -> str:
     """
     if isinstance(error, UnetppError):
         return str(error)
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return f"Out of memory: {remedy}."
     log.error("a job of the dock failed", exc_info=error)
-    return f"This failed: {type(error).__name__}: {error}"
+    return f"This failed, and should not have: {reason(error)}. Please report it with what the log says."
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, in words even where it says nothing; its type, for whoever mends it."""
+    words = " ".join(str(error).split()).rstrip(".")
+    return f"{words or 'it gives no reason'}; {type(error).__name__}"
 
 
 def seconds_text(seconds: float) -> str:
@@ -55,15 +88,15 @@ def seconds_text(seconds: float) -> str:
 def cost_text(seconds_per_megapixel: float) -> str:
     """Milliseconds per megapixel, or seconds where that is shorter."""
     if seconds_per_megapixel < 0.9995:
-        return f"{1000 * seconds_per_megapixel:.0f} ms/MPx"
-    return f"{seconds_per_megapixel:.{0 if seconds_per_megapixel >= 9.95 else 1}f} s/MPx"
+        return f"{1000 * seconds_per_megapixel:.0f} ms per megapixel"
+    return f"{seconds_per_megapixel:.{0 if seconds_per_megapixel >= 9.95 else 1}f} s per megapixel"
 
 
 def readout(model: ModelInfo, point: ChartPoint) -> tuple[str, str]:
     """The line under the slider, and its tool tip."""
     millions = graph.parameters(network_level(model, point.level), model.net) / 1e6
     cost = cost_text(point.seconds)
-    cost = f"{cost} here" if point.measured else f"~{cost} est."
+    cost = cost if point.measured else f"about {cost}"
     score = "no score" if point.quality is None else f"Dice {point.quality:.2f}"
     text = f"{level_name(point.level)} · {millions:.2f} M · {cost} · {score}"
     return text, _readout_tip(model, point, millions)
@@ -175,9 +208,10 @@ def progress(done: int, total: int, fraction: float, elapsed: float) -> str:
     return f"{text}, {seconds_text(elapsed * (1 - fraction) / fraction)} left"
 
 
-def stopped(done: int, total: int) -> str:
-    """What a stopped run leaves."""
-    return f"Stopped after {done} of {total} tiles." if total else "Stopped."
+def stopped(done: int, total: int, shown: int | None) -> str:
+    """What a stopped run leaves; `shown` is the depth of the result that is still shown, if any is."""
+    text = f"Stopped after {done} of {total} tiles." if total else "Stopped."
+    return text if shown is None else f"{text} The result of {level_name(shown)} is still shown."
 
 
 def not_computed(point: ChartPoint, *, level_is: bool) -> str:
@@ -202,14 +236,58 @@ def devices(usable: Sequence[str], ready: Ready | None) -> list[tuple[str, str]]
     return [("auto", auto), *((name, names.get(name, name)) for name in usable)]
 
 
+def held(event: Held) -> str:
+    """How much memory results take that are kept for the sliders."""
+    total, nodes, maps = (
+        round(size / 1e6, 1) for size in (event.nodes + event.maps, event.nodes, event.maps)
+    )
+    return (
+        f"{total:g} MB are held so that sliding needs little or no network: {nodes:g} MB of nodes,"
+        f" {maps:g} MB of maps and results. The preferences limit them."
+    )
+
+
 def file_suggestion(plane: Plane, kind: ResultKind) -> Path:
-    """Where the result would be saved: beside the image if that is known."""
-    return (plane.folder or Path.home()) / f"{file_stem(plane.name)}_{kind}.tif"
+    """Where the result would be saved: beside the image if that is known; each plane by its own name."""
+    stem = "_".join((file_stem(plane.name), *map(_step_name, plane.position)))
+    return (plane.folder or Path.home()) / f"{stem}_{kind}.tif"
+
+
+def _step_name(step: Step) -> str:
+    """``t003``."""
+    label = file_stem(step.axis)
+    return f"{label}{'_' if label[-1].isdigit() else ''}{step.index:03d}"
 
 
 def file_stem(name: str) -> str:
-    """A layer's name as a file name that every system takes."""
-    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip(" .") or "image"
+    """A layer's name as a file name that every system takes, with room for what is added to it."""
+    plain = "".join(c if c.isalnum() or c in "-_. " else "_" for c in name).strip(" .")
+    whole = plain.encode()
+    if len(whole) > STEM_BYTES:  # the end often says which plane it is
+        head, tail = whole[: STEM_BYTES * 3 // 4], whole[-STEM_BYTES // 4 :]
+        plain = "_".join(part.decode(errors="ignore").strip(" .") for part in (head, tail))
+    return plain or "image"
+
+
+def saved(event: Saved) -> str:
+    """Which files were written, and where."""
+    names = " and ".join(path.name for path in event.paths)
+    return "\n".join((f"Saved {names} in {event.paths[0].parent}", *event.notes))
+
+
+def no_area(missing: str) -> str:
+    """Why a table of objects has no column in square micrometres."""
+    return f"No areas in µm²: {missing}."
+
+
+def not_written(path: Path, error: OSError) -> str:
+    """Why a file could not be written, and what to do."""
+    if error.errno in (errno.ENAMETOOLONG, errno.EINVAL) and len(path.name.encode()) > NAME_BYTES // 2:
+        return (
+            f"The name {path.name[:24]}… has {len(path.name)} characters, which is too long for this disk:"
+            " choose a shorter one."
+        )
+    return f"{path.parent} could not be written: {error.strerror or error}. Choose another folder."
 
 
 PICKING = "looking where you clicked"
@@ -260,12 +338,34 @@ def hint(labels_as: LabelsAs, background: int) -> str:
     return HINTS[labels_as].format(background=background)
 
 
+FORGET_WHAT = "Forget which corrections? The model then learns nothing from them."
+FORGET = {"image": "of this image", "closed": "of images that are closed", "all": "all"}
+FORGOTTEN = "There are no corrections. Those that were forgotten last can be brought back."
+BRING_BACK = "bring back the forgotten ones"
+BROUGHT_BACK = "The corrections are back: Correct shows them."
+
+
+def forgotten(planes: int) -> str:
+    """What Forget, or deleting the layer, did."""
+    return f"The corrections of {planes} image{'' if planes == 1 else 's'} are forgotten: you start over."
+
+
 def lessons(corrections: int, planes: int) -> str:
     """``7 corrections, 2 images``."""
     if not planes:
         return "no corrections yet"
     words = f"{corrections} correction{'' if corrections == 1 else 's'}"
     return f"{words}, {planes} image{'' if planes == 1 else 's'}"
+
+
+def restored(planes: int, problems: Sequence[str]) -> str:
+    """What came back after a crash; `problems` tells of what did not."""
+    images = f"{planes} corrected image{'' if planes == 1 else 's'}"
+    if not problems:
+        return f"Restored {images}. Press Fine-tune, or go on."
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    done = f"Restored {images}, but not all. " if planes else "Not restored. "
+    return f"{done}Nothing is deleted, try again. {problems[0]}{more}"
 
 
 def learning(seconds: float, fraction: float, budget: float) -> str:

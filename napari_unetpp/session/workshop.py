@@ -10,12 +10,15 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import NDArray
+
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.gaze import Gaze
 from napari_unetpp.session.kept import Kept
+from napari_unetpp.session.pixels import Pixels
 from napari_unetpp.session.ports import Engine
 from napari_unetpp.session.scales import Scales
-from napari_unetpp.session.values import Interval, model_key
+from napari_unetpp.session.values import Held, Interval, Plane, model_key
 
 GIGABYTE = 1 << 30
 MAPS_SHARE = 0.25
@@ -57,6 +60,7 @@ class Workshop:
         self._nodes: Any = None
         self._evaluators: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._kept: OrderedDict[MapsKey, Kept] = OrderedDict()
+        self._pixels: tuple[Hashable, Pixels | None] = (None, None)
 
     @property
     def nodes(self) -> Any:
@@ -75,6 +79,14 @@ class Workshop:
         self._evaluators.move_to_end(key)
         return self._evaluators[key]
 
+    def pixels(self, plane: Plane) -> Pixels:
+        """The pixels of a plane; those of the last one are kept, for another depth or the next click."""
+        key, pixels = self._pixels
+        if pixels is None or key != plane.key:
+            pixels = Pixels(self.engine.clean, plane)
+            self._pixels = plane.key, pixels
+        return pixels
+
     def find(self, key: MapsKey) -> Kept | None:
         """Maps kept for `key`."""
         if key in self._kept:
@@ -87,6 +99,11 @@ class Workshop:
         self._kept.move_to_end(key)
         self.trim()
 
+    def shown(self, plane: Hashable) -> NDArray[Any] | None:
+        """Objects of a plane that were shown last, by whichever model; None where none are kept."""
+        found = (kept.shown for key, kept in reversed(self._kept.items()) if key.plane == plane)
+        return next((labels for labels in found if labels is not None), None)
+
     def trim(self) -> None:
         """Drop what was used longest ago until the budget holds; the newest plane always stays."""
         limit = self._budget * MAPS_SHARE
@@ -98,8 +115,15 @@ class Workshop:
         while newest and total > limit and len(newest.decoded) > 1:
             total -= newest.decoded.popitem(last=False)[1].nbytes
 
+    @property
+    def held(self) -> Held:
+        """What is held at the moment."""
+        maps = sum(kept.nbytes for kept in self._kept.values())
+        return Held(0 if self._nodes is None else self._nodes.nbytes, maps)
+
     def clear(self) -> None:
         """Let go of everything."""
         self._evaluators.clear()
         self._kept.clear()
+        self._pixels = (None, None)
         self._nodes = None

@@ -16,8 +16,10 @@ from napari_unetpp.engine.coverage import Coverage
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.files.folders import read_pairs
 from napari_unetpp.files.model_file import read_tensors, save_model
+from napari_unetpp.files.notes import Notes
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.labels import foreground_of_folder
 from napari_unetpp.train.look import Seen
 from napari_unetpp.train.samples import hold_out, load_sample
 from napari_unetpp.train.validate import LEVEL_MARGIN, Predicted, mean_dice, pooled_ap50, predict_samples
@@ -130,7 +132,11 @@ def calibrate_folder(
     from napari_unetpp.train.data_sets import HELD_OUT, SPLIT_SEED
 
     assert info.path is not None, "a model of the list has a file"
-    samples = [load_sample(pair, info) for pair in read_pairs(folder)]
+    pairs, notes = read_pairs(folder), Notes()
+    foreground = foreground_of_folder(pairs, info.task, None, notes)
+    samples = [load_sample(pair, info, foreground, notes=notes) for pair in pairs]
+    for line in notes.lines():
+        log(f"note: {line}")
     if held_out:
         _, samples = hold_out(samples, HELD_OUT, np.random.default_rng(SPLIT_SEED))
     log(f"measuring all levels on {len(samples)} images")

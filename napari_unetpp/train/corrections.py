@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as connected_components
 
-from napari_unetpp._types import LabelledPlane, ModelInfo, Region, UnetppError
+from napari_unetpp._types import LabelledPlane, ModelInfo, Region, Task, UnetppError
 from napari_unetpp.engine.collect import invalid_pixels, read_as
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.normalise import NormStats, clean_plane, to_input
 from napari_unetpp.engine.sampling import choose_scale, resample, resample_labels
 from napari_unetpp.engine.scale import check_range, check_size, scale_number
 from napari_unetpp.files.corrections import check_plane
+from napari_unetpp.files.label_values import whole_numbers
+from napari_unetpp.files.notes import Notes
 from napari_unetpp.train.data.targets import SEPARATING_MAPS
-from napari_unetpp.train.labels import IGNORE
+from napari_unetpp.train.labels import (
+    IGNORE,
+    MASKS_NOTE,
+    foreground_of_planes,
+    map_foreground,
+    small_numbers,
+)
 
 Bools = NDArray[np.bool_]
 
@@ -144,6 +152,32 @@ def _needs_parent(whole: Bools, info: ModelInfo) -> bool:
     return info.task == "instances" and (bool(old) or not whole.all())
 
 
+def cropped(plane: LabelledPlane, pixels: float, rng: np.random.Generator) -> LabelledPlane:
+    """The plane, or a window around a labelled pixel of it that has about so many on the working grid."""
+    height, width = plane.labels.shape
+    fits = pixels / (plane.scale or 1.0) ** 2  # pixels of the input grid
+    if height * width <= fits:
+        return plane
+    side = max(1, round(fits**0.5))
+    rows = min(height, max(side, round(fits / width)))
+    shape = rows, min(width, max(1, round(fits / rows)))
+    told = plane.labels > 0 if plane.certain is None else plane.certain.astype(bool)
+    labelled = np.flatnonzero(told)
+    centre = divmod(int(rng.choice(labelled)) if labelled.size else told.size // 2, width)
+    y, x = (
+        int(np.clip(c - n // 2, 0, whole - n))
+        for c, n, whole in zip(centre, shape, (height, width), strict=True)
+    )
+    window = slice(y, y + shape[0]), slice(x, x + shape[1])
+    return replace(
+        plane,
+        image=plane.image[window],
+        labels=plane.labels[window],
+        certain=None if plane.certain is None else plane.certain[window],
+        ignore=None if plane.ignore is None else plane.ignore[window],
+    )
+
+
 def narrowed(lesson: Lesson, learned: Bools | None = None, asked: Bools | None = None) -> Lesson:
     """A lesson that says nothing outside `learned`, and in which the parent counts only inside `asked`."""
     learned = np.ones(lesson.shape, bool) if learned is None else learned
@@ -157,28 +191,41 @@ def narrowed(lesson: Lesson, learned: Bools | None = None, asked: Bools | None =
     )
 
 
+def as_meant(
+    planes: Sequence[LabelledPlane], task: Task, foreground: Sequence[int] | None, notes: Notes
+) -> tuple[LabelledPlane, ...]:
+    """Planes with the values that are foreground as 1: those that are named, or 255 in masks of 0 and 255."""
+    chosen = foreground_of_planes(planes, task, foreground)
+    if chosen is None:
+        return tuple(planes)
+    if foreground is None:
+        notes.add("labels", MASKS_NOTE)
+    return map_values(planes, chosen)
+
+
 def map_values(planes: Sequence[LabelledPlane], foreground: Sequence[int]) -> tuple[LabelledPlane, ...]:
     """Planes whose label values `foreground` become 1 and the others background; nothing tells objects apart.
 
-    In ``sparse`` labels 0 stays unlabelled and every other value is background.
+    255 is ignored unless it is one of them. In ``sparse`` labels 0 stays unlabelled and every other value is
+    background.
     """
     return tuple(_map_plane(plane, foreground) for plane in planes)
 
 
 def _map_plane(plane: LabelledPlane, foreground: Sequence[int]) -> LabelledPlane:
-    wanted = np.isin(plane.labels, list(foreground))
+    given = whole_numbers(plane.labels, plane.name)
+    wanted, ignored = map_foreground(given, foreground)
     labels = wanted.astype(np.uint8)
     if plane.labels_as == "sparse":
-        labels = np.where(wanted, 1, np.where(plane.labels != 0, 2, 0)).astype(np.uint8)
+        labels = np.where(wanted, 1, np.where((given != 0) & ~ignored, 2, 0)).astype(np.uint8)
         return replace(plane, labels=labels, background=2, objects=False)
-    ignored = plane.labels == IGNORE if IGNORE not in foreground else np.zeros(labels.shape, bool)
     ignore = ignored if plane.ignore is None else ignored | plane.ignore
     return replace(plane, labels=labels, ignore=ignore, objects=False)
 
 
 def _read(plane: LabelledPlane, info: ModelInfo) -> tuple[NDArray[np.int32], Bools]:
     """Labels with 0 as background, and where they are true (input grid)."""
-    labels = plane.labels.astype(np.int64)
+    labels = whole_numbers(plane.labels, plane.name)
     if plane.labels_as == "sparse":
         known = labels != 0
         if plane.background is not None:
@@ -193,19 +240,12 @@ def _read(plane: LabelledPlane, info: ModelInfo) -> tuple[NDArray[np.int32], Boo
     if info.task == "semantic":
         known = known & (labels != IGNORE)
         _check_classes(plane.name, labels[known], info)
-        return np.where(labels == IGNORE, 0, labels).astype(np.int32), known
-    return _small(labels), known
+        unknown = (labels == IGNORE) | (labels > len(info.classes))
+        return np.where(unknown, 0, labels).astype(np.int32), known
+    return small_numbers(labels), known
 
 
-def _small(labels: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Object numbers that a float32 holds exactly (patches are warped as float32)."""
-    if labels.max(initial=0) < 1 << 24:
-        return labels.astype(np.int32)
-    numbers = np.unique(np.append(labels.ravel(), 0), return_inverse=True)[1][:-1]
-    return numbers.reshape(labels.shape).astype(np.int32)
-
-
-def _check_classes(name: str, values: NDArray[np.int64], info: ModelInfo) -> None:
+def _check_classes(name: str, values: NDArray[Any], info: ModelInfo) -> None:
     largest = int(values.max(initial=0))
     if largest > len(info.classes):
         raise UnetppError(

@@ -11,6 +11,8 @@ import numpy as np
 
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError
 from napari_unetpp.files.folders import read_pairs
+from napari_unetpp.files.notes import Notes
+from napari_unetpp.train.labels import foreground_of_folder
 from napari_unetpp.train.request import TrainingStopped, TrainRequest
 from napari_unetpp.train.samples import Sample, hold_out, load_sample
 
@@ -53,17 +55,18 @@ def read_data_sets(
     held: list[Sample] = []
     for number, folder in enumerate(request.folders):
         log(f"reading {folder}")
-        kept = _read(folder, number, request, info, should_stop)
+        kept = _read(folder, number, request, info, log, should_stop)
         if request.val is None:
             kept, apart = hold_out(kept, HELD_OUT, np.random.default_rng(SPLIT_SEED))
         else:
-            apart = _read(request.val, number, request, info, should_stop)
+            apart = _read(request.val, number, request, info, log, should_stop)
         train, held = [*train, *kept], [*held, *apart]
         log(f"{folder_name(folder)}: {len(kept)} images to learn from, {len(apart)} held out")
     if not any(s.labels.any() for s in (*train, *held)):
+        hint = "255 means: ignore; is it foreground, give --foreground 255" if info.task == "semantic" else ""
         raise UnetppError(
             f"no label image in {', '.join(map(str, request.folders))} has any foreground, so there is "
-            "nothing to learn. For masks of 0 and 255 give --foreground 255 (255 alone means: ignore)."
+            f"nothing to learn.{f' In them {hint}.' if hint else ''}"
         )
     if not held:
         log("no validation: nothing can be held out")
@@ -73,13 +76,21 @@ def read_data_sets(
 
 
 def _read(
-    folder: Path, number: int, request: TrainRequest, info: ModelInfo, should_stop: ShouldStop
+    folder: Path,
+    number: int,
+    request: TrainRequest,
+    info: ModelInfo,
+    log: Callable[[str], None],
+    should_stop: ShouldStop,
 ) -> list[Sample]:
-    samples = []
-    for pair in read_pairs(folder):
+    pairs, notes, samples = read_pairs(folder), Notes(), []
+    foreground = foreground_of_folder(pairs, info.task, request.foreground, notes)
+    for pair in pairs:
         if should_stop():
             raise TrainingStopped("stopped while images were read; nothing was trained in this run.")
-        samples.append(load_sample(pair, info, request.foreground, folder=number))
+        samples.append(load_sample(pair, info, foreground, number, notes))
+    for line in notes.lines():
+        log(f"note: {line}")
     return samples
 
 

@@ -18,10 +18,11 @@ from napari_unetpp.engine.normalise import clean_plane
 from napari_unetpp.engine.plane_maps import PlaneMaps
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.engine.scale import check_range, check_size, scale_number
-from napari_unetpp.files.folders import Pair, read_label
+from napari_unetpp.files.folders import Pair, named_once
 from napari_unetpp.files.images import read_image
+from napari_unetpp.files.notes import Notes
 from napari_unetpp.net import graph
-from napari_unetpp.train.labels import Truth, read_truth
+from napari_unetpp.train.labels import Truth, foreground_of_folder, read_pair_truth
 from napari_unetpp.train.scores import Matches, class_dice_iou, dice_iou, match_objects
 
 TIMED_PIXELS = 1_000_000
@@ -52,26 +53,32 @@ def evaluate_pairs(
     range: tuple[float, float] | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_problem: Callable[[str], None] | None = None,
+    notes: Notes | None = None,
 ) -> dict[str, Any]:
-    """Score every level on labelled images; see `api.evaluate` for its parameters and what comes back."""
+    """Score every level on labelled images; see `api.evaluate` for its parameters and what comes back.
+
+    `notes` collects what was handled specially.
+    """
     info = evaluator.info
     levels = (*info.net.levels, AUTO) if info.stopping else info.net.levels
     tallies = {level: _Tally() for level in levels}
     scored: list[tuple[Pair, Reading]] = []
     check_size(info, scale=scale_number(scale), diameter=diameter)
     check_range(range)
+    notes = notes or Notes()
+    foreground = foreground_of_folder(pairs, info.task, foreground, notes)
     read = partial(read_as, evaluator=evaluator, scale=scale, diameter=diameter, range=range)
     for done, pair in enumerate(pairs, start=1):
         try:
-            scored.append((pair, _score(evaluator, pair, foreground, tallies, read)))
+            scored.append((pair, _score(evaluator, pair, foreground, tallies, read, notes)))
         except UnetppError as error:
             if on_problem is None:
                 raise
-            on_problem(f"{pair.image}: {error}")
+            on_problem(named_once(pair.image, str(error)))
         if progress is not None:
             progress(done, len(pairs))
     if not scored:
-        raise UnetppError("no image of the folder could be scored.")
+        raise UnetppError(f"none of the {len(pairs)} images could be scored.")
     seconds = seconds_per_megapixel(evaluator, scored)
     scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in info.net.levels}
     auto = _auto_summary(tallies[AUTO], info, seconds[AUTO]) if info.stopping else None
@@ -107,16 +114,12 @@ def _score(
     foreground: Sequence[int] | None,
     tallies: Mapping[int, _Tally],
     read: Callable[[NDArray[Any]], Reading],
+    notes: Notes,
 ) -> Reading:
     """Add the scores of one image; how the network saw it comes back. All levels see it alike."""
     info = evaluator.info
-    image = read_image(pair.image)
-    truth = _truth(pair, info, foreground)
-    if truth.labels.shape != image.shape[:2]:
-        raise UnetppError(
-            f"{pair.label} has shape {truth.labels.shape}, but its image {image.shape[:2]}; "
-            "labels must have the height and width of their image."
-        )
+    image = read_image(pair.image, note=notes.of(pair.image))
+    truth = read_pair_truth(pair, image.shape[:2], info.task, foreground, notes)
     reading = read(clean_plane(image)[0])
     predicted = partial(predict_maps, image, evaluator, scale=reading.scale.scale, range=reading.range)
     deepest = predicted(level=info.net.depth, all_levels=True)
@@ -134,11 +137,6 @@ def _score(
         if tally.matches is not None:
             tally.matches += match_objects(maps.labels(), truth.labels, truth.ignore)
     return reading
-
-
-def _truth(pair: Pair, info: ModelInfo, foreground: Sequence[int] | None) -> Truth:
-    ignore = None if pair.ignore is None else read_label(pair.ignore)
-    return read_truth(read_label(pair.label), info.task, ignore=ignore, foreground=foreground)
 
 
 def _overlap(maps: PlaneMaps, truth: Truth, *, merge: bool) -> tuple[float, float]:

@@ -14,7 +14,8 @@ import numpy as np
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.train.validate import WORTH_IT, Predicted, mean_dice, over_folders, pooled_ap50
+from napari_unetpp.train.judge import WORTH_IT
+from napari_unetpp.train.validate import Predicted, mean_dice, over_folders, pooled_ap50
 
 FOREGROUND_SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0, 1.25, -1.25, 1.5, -1.5)
 SEED_SHIFTS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)

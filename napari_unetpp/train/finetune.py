@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from napari_unetpp._types import (
     FinetuneProgress,
     FinetuneRequest,
     FinetuneStarted,
+    ModelInfo,
     ScoreSet,
     ShouldStop,
     UnetppError,
@@ -25,18 +26,26 @@ from napari_unetpp.engine.device import choose_device
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import look, outcome, parent
+from napari_unetpp.train.budget import Budget
 from napari_unetpp.train.calibrate import stopping_of
-from napari_unetpp.train.corrections import as_read, make_lesson, scales_note
 from napari_unetpp.train.held_out import hold_out, without
+from napari_unetpp.train.judge import merit
 from napari_unetpp.train.lesson_patches import LessonSource
 from napari_unetpp.train.norms import measure_norms
-from napari_unetpp.train.recipe import Recipe, level_at, suited, work_done
+from napari_unetpp.train.precision import check_precision
+from napari_unetpp.train.preparation import read_lessons
+from napari_unetpp.train.recipe import Recipe, suited, work_done
 from napari_unetpp.train.teacher import Teacher
 from napari_unetpp.train.tuner import Tuner
 from napari_unetpp.train.validate import recommend_level
 
 DEFAULT = Recipe()
 REPORT_SECONDS = 1.0
+
+TO_ASK, A_LOOK = 0.1, 0.03
+"""Shares of the time, at most: to ask the parent, and for one of about seven looks."""
+
+NO_BETTER = "No step was better than the model it started from: these are its weights."
 
 
 def finetune(
@@ -64,6 +73,21 @@ def finetune(
     return _Run(request, should_stop, recipe).run()
 
 
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """Weights, what they say of the held-out blocks (all levels), and the card they are used with."""
+
+    state: outcome.State
+    info: ModelInfo
+    seen: Sequence[look.Seen] = ()
+
+    @cached_property
+    def dice(self) -> dict[int, float]:
+        """Dice on the held-out pixels, by level."""
+        scores = look.dice_per_level(self.seen, self.info) if self.seen else {}
+        return {level: dice for level, (dice, _) in scores.items()}
+
+
 class _Run:
     """One fine-tuning, from the request to the new model."""
 
@@ -71,8 +95,6 @@ class _Run:
         if request.steps is None and request.seconds is None:
             raise UnetppError("neither seconds nor steps were given; one of them must end the fine-tuning.")
         self.request, self.should_stop, self.recipe = request, should_stop, recipe
-        self.notes: list[str] = []
-        self.reserve = 0.0
         self.last_loss = float("nan")
 
     def run(self) -> Iterator[FinetuneEvent]:
@@ -87,97 +109,95 @@ class _Run:
     def _prepare(self) -> None:
         request = self.request
         self.rng = np.random.default_rng(request.seed)
-        choice = choose_device(request.device)
+        check_precision(request.precision)
+        choice = choose_device(request.device, request.precision)
         # Half precision needs loss scaling; bfloat16 has the range of float32.
-        self.device, dtype = choice.device, choice.dtype
-        if dtype == "float16":
-            dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+        self.device, self.dtype = choice.device, choice.dtype
+        if self.dtype == "float16":
+            self.dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
         net = parent.load_network(request.model)
         self.info = outcome.card(parent.with_classes(request.model, request.classes), request.name)
         parent.extend_heads(net, self.info)
+        evaluator = Evaluator.load(request.model, request.device, request.precision)
+        self.budget = Budget(request.seconds)
         given = sorted(request.planes, key=lambda plane: plane.name)
-        evaluator = Evaluator.load(request.model, request.device)
-        planes = [as_read(plane, evaluator) for plane in given]
-        self.notes += scales_note(given, planes)
-        self.lessons = [make_lesson(plane, self.info) for plane in planes]
-        self.held = hold_out(self.lessons, self.rng)
+        self.lessons, self.notes = read_lessons(given, self.info, evaluator, self.budget, self.rng)
+        before = replace(self.info, decode=request.model.decode)
+        looker = look.Looker(net, before, self.device)
+        pixel = look.seconds_per_pixel(looker, self.lessons) if request.seconds else 0.0
+        self.held = hold_out(self.lessons, self.rng, self.budget.affords(A_LOOK, pixel))
         learn = without(self.lessons, self.held)
         outcome.check_lessons(learn)
-        looker = look.Looker(net, replace(self.info, decode=request.model.decode), self.device)
-        teacher = Teacher(looker, learn, self.rng)
-        self.start_state: outcome.State = outcome.rounded(outcome.weights(net))
-        self.best_state = self.start_state
-        self.before = self._first_look(looker)
-        self.best_dice = max(outcome.dice(self.before).values(), default=0.0)
+        teacher = Teacher(looker, learn, self.rng, self.budget.affords(TO_ASK, pixel))
+        self.start = self.best = self._first_look(net, looker)
         source = LessonSource(teacher.lessons, teacher.maps, teacher.soft, self.info, self.rng)
         self.recipe = suited(self.recipe, teacher.dice)
-        self.tuner = Tuner(net, source, self.info, self.recipe, self.device, dtype)
+        self.tuner = Tuner(net, source, self.info, self.recipe, self.device, self.dtype)
 
-    def _first_look(self, looker: look.Looker) -> ScoreSet | None:
+    def _first_look(self, net: UNetPlusPlus, looker: look.Looker) -> _Moment:
         """The parent on the held-out pixels; how long that takes is kept free at the end."""
+        state = outcome.rounded(outcome.weights(net))
+        self.before: ScoreSet | None = None
         if not self.held.blocks:
             self.notes.append("No validation: too little is labelled to hold a part of it out.")
-            return None
-        begun = time.monotonic()
+            return _Moment(state, looker.info)
+        begun = self.budget.spent
         seen = look.look(looker, self.lessons, self.held.blocks, self.info.net.depth)
-        scores = look.score(seen, looker.info, self.held)
-        self.reserve = 1.2 * (time.monotonic() - begun) + 0.1
-        return scores
+        self.before = look.score(seen, looker.info, self.held)
+        self._keep_free(begun)
+        return _Moment(state, looker.info, seen)
+
+    def _keep_free(self, begun: float) -> None:
+        """What has been done since `begun` will be done once more at the end."""
+        self.budget.reserve = max(self.budget.reserve, 1.2 * (self.budget.spent - begun) + 0.1)
 
     # --------------------------------------------------------------- learning
 
     def _learn(self) -> Iterator[FinetuneProgress]:
         """Steps until the budget is used up or somebody says stop; reports and looks on the way."""
-        self.begun = time.monotonic()
-        reported, looks, losses = 0.0, list(self.recipe.looks), list[float]()
-        while not self.should_stop() and (progress := self._progress()) < 1:
-            losses.append(self.tuner.step(progress))
+        self.budget.start_learning()
+        reported, looks, losses = self.budget.spent, list(self.recipe.looks), list[float]()
+        while not self.should_stop() and ((progress := self._progress()) < 1 or not self.tuner.steps):
+            losses.append(self.tuner.step(min(progress, 1.0)))
             if self.tuner.steps == 1:  # measured before the first update: the parent's own loss
-                yield FinetuneProgress(0, 0.0, 0.0, losses[0], outcome.dice(self.before))
+                yield FinetuneProgress(0, self.budget.spent, 0.0, losses[0], outcome.dice(self.before))
             dice: dict[int, float] = {}
             if self.held.blocks and looks and progress >= looks[0]:
                 looks = [p for p in looks if p > progress]
-                dice = self._look(level_at(progress, self.recipe, self.info.net.depth))
-            if dice or self._seconds - reported >= REPORT_SECONDS:
+                dice = self._look()
+            if dice or self.budget.spent - reported >= REPORT_SECONDS:
                 yield self._report(losses, dice)
-                reported, losses = self._seconds, []
+                reported, losses = self.budget.spent, []
         self.stopped = self.should_stop()
         if self.tuner.steps:
-            dice = self._look(self.info.net.depth)
+            dice = self._look()
             yield self._report(losses, dice)
-        self.seconds = self._seconds
-
-    @property
-    def _seconds(self) -> float:
-        return time.monotonic() - self.begun
 
     def _progress(self) -> float:
         """Share of the run's work that is done: of the time, or of the cost of all steps."""
-        request, done = self.request, [0.0]
-        if request.steps is not None:
-            done.append(work_done(self.tuner.steps / request.steps, self.recipe, self.info.net))
-        if request.seconds is not None:
-            done.append(self._seconds / max(request.seconds - self.reserve, 1e-6))
-        return max(done)
+        steps = self.request.steps
+        by_steps = 0.0 if steps is None else self.tuner.steps / steps
+        return max(self.budget.learned, work_done(by_steps, self.recipe, self.info.net))
 
     def _report(self, losses: Sequence[float], dice: Mapping[int, float]) -> FinetuneProgress:
         loss = float(np.mean(losses)) if losses else self.last_loss
         self.last_loss = loss
-        return FinetuneProgress(self.tuner.steps, self._seconds, min(1.0, self._progress()), loss, dict(dice))
+        fraction = min(1.0, self._progress())
+        return FinetuneProgress(self.tuner.steps, self.budget.spent, fraction, loss, dict(dice))
 
-    def _look(self, levels: int) -> dict[int, float]:
-        """Dice per level on the held-out pixels; the best weights so far are kept. Without any: the last."""
-        begun = time.monotonic()
+    def _look(self) -> dict[int, float]:
+        """Dice of all levels on the held-out pixels; the best moment is kept. Without any: the last."""
+        begun = self.budget.spent
         state = outcome.rounded(outcome.weights(self._settled()))
         if not self.held.blocks:
-            self.best_state = state
+            self.best = _Moment(state, self.info)
             return {}
-        seen = look.look(self._looker(state), self.lessons, self.held.blocks, levels)
-        dice = {level: d for level, (d, _) in look.dice_per_level(seen, self.info).items()}
-        if max(dice.values()) >= self.best_dice:
-            self.best_dice, self.best_state = max(dice.values()), state
-        self.reserve = max(self.reserve, 1.2 * (time.monotonic() - begun))
-        return dice
+        seen = look.look(self._looker(state), self.lessons, self.held.blocks, self.info.net.depth)
+        moment = _Moment(state, self.info, seen)
+        if merit(moment.dice) >= merit(self.best.dice):
+            self.best = moment
+        self._keep_free(begun)
+        return moment.dice
 
     def _settled(self) -> UNetPlusPlus:
         """The averaged network with norms measured on plain patches: those it learned from were altered."""
@@ -198,42 +218,40 @@ class _Run:
     # ---------------------------------------------------------------- the end
 
     def _finish(self) -> FinetuneDone:
-        """Score the best weights on the held-out pixels, all levels, and write the card."""
-        info, after, better = replace(self.info, stopping=None), None, None
+        """Score the best weights on the held-out pixels, all levels, and write the card.
+
+        Both models are scored with the thresholds they are used with; of unchanged weights the parent's are.
+        """
+        best = self.best
+        info, after, better = replace(best.info, stopping=None), None, None
         notes = [*self.notes, *self.tuner.notes]
         if self.before is not None:
-            seen = look.look(
-                self._looker(self.best_state), self.lessons, self.held.blocks, self.info.net.depth
-            )
-            after = look.score(seen, self.info, self.held)
-            stopping, why_not = stopping_of(seen, info)
-            info = replace(
-                info, validation=after, recommended_level=recommend_level(after), stopping=stopping
-            )
+            after = self.before if best is self.start else look.score(best.seen, info, self.held)
+            stopping, why_not = stopping_of(best.seen, info)
+            level = recommend_level(after)
+            info = replace(info, validation=after, recommended_level=level, stopping=stopping)
             if self.request.model.stopping and not stopping:
                 notes.append(f"No Auto: {why_not}.")
             better = outcome.quality(after) > outcome.quality(self.before)
-            if self.best_state is self.start_state:
-                notes.append("No step was better than the model it started from: these are its weights.")
-        info = replace(
-            info,
-            provenance=outcome.provenance(
-                self.request,
-                self.lessons,
-                held_out=self.held.words,
-                steps=self.tuner.steps,
-                seconds=self.seconds,
-                device=self.device,
-            ),
+            if best is self.start:
+                notes.append(NO_BETTER)
+        seconds = self.budget.spent
+        provenance = outcome.provenance(
+            self.request,
+            self.lessons,
+            held_out=self.held.words,
+            steps=self.tuner.steps,
+            seconds=seconds,
+            device=f"{self.device} {self.dtype}",
         )
         return FinetuneDone(
-            info,
-            self.best_state,
+            replace(info, provenance=provenance),
+            best.state,
             self.before,
             after,
             better,
             self.tuner.steps,
-            self.seconds,
+            seconds,
             self.stopped,
             tuple(notes),
         )

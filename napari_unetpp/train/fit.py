@@ -60,6 +60,11 @@ class FitOptions:
     dtype: str = "float32"
     grow: bool = True
 
+    @property
+    def steps_planned(self) -> float:
+        """Steps of the whole run; infinite where only time limits it. Shallow stages have equal patches."""
+        return min(self.steps, self.megapixels * 1e6 / (self.batch * self.patch**2))
+
 
 @dataclass(frozen=True, eq=False)
 class Progress:

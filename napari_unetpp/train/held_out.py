@@ -29,6 +29,9 @@ FEWEST = 40
 MOST = 1_000_000
 """Held-out pixels in all, about: what a validation may cost."""
 
+LEAST = 40_000
+"""Held-out pixels that are allowed however little time there is."""
+
 FEWEST_BLOCKS = 6
 """Blocks with foreground and background that there must be, so that most stay to learn from."""
 
@@ -50,18 +53,28 @@ class HeldOut:
     planes: bool = False
 
 
-def hold_out(lessons: Sequence[Lesson], rng: np.random.Generator) -> HeldOut:
+def hold_out(
+    lessons: Sequence[Lesson], rng: np.random.Generator, affordable: float = float("inf")
+) -> HeldOut:
     """Choose what is held out: whole planes from four planes on, else blocks of the labelled area.
 
     Foreground and background are in the held-out part, and more of both stays to learn from;
     where that cannot be had, nothing is held out.
+
+    Parameters
+    ----------
+    lessons : sequence of Lesson
+    rng : Generator
+    affordable : float
+        Pixels that there is time to look at, again and again.
     """
+    most = min(MOST, max(affordable, LEAST))
     if len(lessons) >= WHOLE_FROM:
-        held = _hold_out_planes(lessons, rng)
+        held = _hold_out_planes(lessons, most, rng)
         if held.blocks:
             return held
     for side in SIDES:
-        held = _hold_out_blocks(lessons, side, rng)
+        held = _hold_out_blocks(lessons, side, most, rng)
         if held.blocks:
             return held
     return HeldOut()
@@ -101,7 +114,7 @@ def _whole(lesson: Lesson) -> Region:
     return Region(0, 0, *lesson.shape)
 
 
-def _hold_out_planes(lessons: Sequence[Lesson], rng: np.random.Generator) -> HeldOut:
+def _hold_out_planes(lessons: Sequence[Lesson], most: float, rng: np.random.Generator) -> HeldOut:
     """About a sixth of the planes, at least one, that hold foreground and background."""
     counts = [_counts(lesson, _whole(lesson)) for lesson in lessons]
     wanted = max(1, round(SHARE * len(lessons)))
@@ -112,21 +125,22 @@ def _hold_out_planes(lessons: Sequence[Lesson], rng: np.random.Generator) -> Hel
     rest = sum((counts[n] for n in range(len(lessons)) if n not in held), np.zeros(2, np.int64))
     if not held or rest.min() < 3 * FEWEST:
         return HeldOut()
-    blocks = [block for n in sorted(held) for block in _tiles(n, lessons[n], 512)]
-    blocks = _affordable(blocks, rng)
+    side = next((side for side in (512, 256) if side * side <= most), SIDES[0])
+    blocks = [block for n in sorted(held) for block in _tiles(n, lessons[n], side)]
+    blocks = _affordable(blocks, most, rng)
     names = ", ".join(lessons[n].name for n in sorted(held)[:3])
     more = f" and {len(held) - 3} more" if len(held) > 3 else ""
     plural = "s" if len(held) > 1 else ""
     return HeldOut(tuple(blocks), f"{len(held)} whole plane{plural} ({names}{more})", planes=True)
 
 
-def _affordable(blocks: list[Block], rng: np.random.Generator) -> list[Block]:
+def _affordable(blocks: list[Block], most: float, rng: np.random.Generator) -> list[Block]:
     """As many blocks as a validation may hold, in their old order."""
     area = 0
     kept: list[int] = []
     for n in rng.permutation(len(blocks)):
         height, width = blocks[n].region.shape
-        if not kept or area + height * width <= MOST:
+        if not kept or area + height * width <= most:
             kept.append(int(n))
             area += height * width
     return [blocks[n] for n in sorted(kept)]
@@ -140,7 +154,7 @@ def _tiles(number: int, lesson: Lesson, side: int) -> list[Block]:
     return [Block(number, region) for region in regions if lesson.known[region.slices].any()]
 
 
-def _hold_out_blocks(lessons: Sequence[Lesson], side: int, rng: np.random.Generator) -> HeldOut:
+def _hold_out_blocks(lessons: Sequence[Lesson], side: int, most: float, rng: np.random.Generator) -> HeldOut:
     """Blocks of one grid until the share is reached, those with foreground and background only."""
     blocks = [b for n, lesson in enumerate(lessons) for b in _tiles(n, lesson, side)]
     counts = [_counts(lessons[b.lesson], b.region) for b in blocks]
@@ -153,7 +167,7 @@ def _hold_out_blocks(lessons: Sequence[Lesson], side: int, rng: np.random.Genera
     chosen: list[int] = []
     for n in (good[k] for k in rng.permutation(len(good))):
         enough = held.sum() >= SHARE * total.sum() and held.min() >= FEWEST
-        if enough or (chosen and area + side * side > MOST) or 2 * len(chosen) >= len(good):
+        if enough or (chosen and area + side * side > most) or 2 * len(chosen) >= len(good):
             break
         chosen.append(n)
         held = held + counts[n]

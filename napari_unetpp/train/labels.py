@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as connected_components
 
-from napari_unetpp._types import Task
+from napari_unetpp._types import LabelledPlane, Task, UnetppError
+from napari_unetpp.files.folders import Pair, read_label
+from napari_unetpp.files.label_values import whole_numbers
+from napari_unetpp.files.notes import Notes
 
 IGNORE = 255
 """Value of ignored pixels in semantic labels."""
+
+EXACT = 1 << 24
+"""Numbers below are exact in float32, in which patches are turned and scaled."""
+
+MASKS = (IGNORE,)
+"""The foreground of masks of 0 and 255."""
+
+MASKS_NOTE = "every label image holds 0 and 255 alone, so 255 is foreground (otherwise it means: ignore)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +46,24 @@ class Truth:
     objects: bool
 
 
-def map_foreground(labels: NDArray[Any], foreground: Sequence[int] | None) -> NDArray[Any]:
-    """Map the given values to 1 and everything else to 0; None leaves the labels as they are."""
-    return labels if foreground is None else np.isin(labels, list(foreground)).astype(np.uint8)
+def map_foreground(
+    labels: NDArray[Any], foreground: Sequence[int]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where labels (unsigned) have one of the values, and where they are ignored: at 255, unless it is one.
+
+    Values that are named are classes, also for a model of instances, and so is 255.
+    """
+    largest = np.iinfo(labels.dtype).max
+    wanted = np.isin(labels, np.array([v for v in foreground if 0 <= v <= largest], labels.dtype))
+    return wanted, (labels == IGNORE) & ~wanted
+
+
+def small_numbers(labels: NDArray[Any]) -> NDArray[np.int32]:
+    """Object numbers (unsigned) that are exact in float32; larger ones are numbered anew, 0 stays 0."""
+    if labels.max(initial=0) >= EXACT:
+        numbers = np.unique(np.append(labels.ravel(), labels.dtype.type(0)), return_inverse=True)[1][:-1]
+        labels = numbers.reshape(labels.shape)
+    return labels.astype(np.int32)
 
 
 def read_truth(
@@ -46,26 +72,105 @@ def read_truth(
     *,
     ignore: NDArray[Any] | None = None,
     foreground: Sequence[int] | None = None,
+    whose: object = "the label image",
 ) -> Truth:
-    """Read one label image.
+    """Say what one label image means.
 
     Parameters
     ----------
-    labels : integer ndarray of shape (Y, X)
+    labels : ndarray of whole numbers, shape (Y, X)
     task : {"instances", "semantic"}
         Instances: 0 background, every other value one object; where all foreground has one
         value, connected components are the objects. Semantic: values are classes, 255 is ignored.
     ignore : ndarray of shape (Y, X), optional
         Non-zero pixels count nowhere.
     foreground : sequence of int, optional
-        These values become foreground, the rest background; what is left has no objects.
+        These values become foreground, the rest background; what is left has no objects, and 255 is ignored
+        unless it is one of them.
+    whose : object
+        What a message calls the labels.
+
+    Raises
+    ------
+    UnetppError
+        Values that are no whole numbers, or too large for classes.
     """
+    labels = whole_numbers(labels, whose)
     skip = np.zeros(labels.shape, bool) if ignore is None else np.asarray(ignore) != 0
-    if task == "semantic" and IGNORE not in (foreground or ()):  # 0/255 masks name 255 as foreground
-        skip = skip | (labels == IGNORE)
-    mapped = map_foreground(labels, foreground)
+    if foreground is not None:
+        wanted, ignored = map_foreground(labels, foreground)
+        skip = skip | ignored
+        return Truth((wanted & ~skip).astype(np.int32), skip, objects=False)
     if task == "semantic":
-        return Truth(np.where(skip, 0, mapped).astype(np.int32), skip, objects=False)
-    if foreground is None and np.unique(mapped[mapped > 0]).size == 1:
-        mapped = connected_components(mapped > 0, connectivity=1)
-    return Truth(mapped.astype(np.int32), skip, objects=foreground is None)
+        skip = skip | (labels == IGNORE)
+        return Truth(_classes(np.where(skip, 0, labels), whose), skip, objects=False)
+    if np.unique(labels[labels > 0]).size == 1:
+        labels = connected_components(labels > 0, connectivity=1)
+    return Truth(small_numbers(labels), skip, objects=True)
+
+
+def _classes(labels: NDArray[Any], whose: object) -> NDArray[np.int32]:
+    largest = int(labels.max(initial=0))
+    if largest > np.iinfo(np.int32).max:
+        raise UnetppError(
+            f"{whose} has the value {largest}, which is no class; expected 0, 1, 2, ..., or 255 for "
+            "ignored pixels. Numbered objects are for a model of instances."
+        )
+    return labels.astype(np.int32)
+
+
+def read_pair_truth(
+    pair: Pair, shape: tuple[int, ...], task: Task, foreground: Sequence[int] | None, notes: Notes
+) -> Truth:
+    """Read the labels, and the ignore mask, of an image of `shape` (Y, X)."""
+    labels = read_label(pair.label, note=notes.of(pair.label))
+    ignore = None if pair.ignore is None else read_label(pair.ignore, note=notes.of(pair.ignore))
+    for path, found in ((pair.label, labels), (pair.ignore, ignore)):
+        if found is not None and found.shape != shape:
+            raise UnetppError(
+                f"{path} has shape {found.shape}, but its image {pair.image.name} {shape}; expected the same "
+                "height and width."
+            )
+    return read_truth(labels, task, ignore=ignore, foreground=foreground, whose=pair.label)
+
+
+# ------------------------------------------------------------ masks of 0 and 255
+
+
+def foreground_of_folder(
+    pairs: Sequence[Pair], task: Task, foreground: Sequence[int] | None, notes: Notes
+) -> Sequence[int] | None:
+    """`foreground` where it is given; else 255 where semantic labels are masks of 0 and 255, all of them."""
+    if foreground is not None or task != "semantic" or not _are_masks(_readable(pairs)):
+        return foreground
+    notes.add("labels", MASKS_NOTE)
+    return MASKS
+
+
+def foreground_of_planes(
+    planes: Sequence[LabelledPlane], task: Task, foreground: Sequence[int] | None
+) -> Sequence[int] | None:
+    """The same for images in memory; in ``sparse`` labels 0 says nothing, so 255 keeps its meaning."""
+    if foreground is not None or task != "semantic" or any(p.labels_as == "sparse" for p in planes):
+        return foreground
+    return MASKS if _are_masks(plane.labels for plane in planes) else None
+
+
+def _are_masks(found: Iterable[NDArray[Any]]) -> bool:
+    """Whether there is a 255 and nothing else but 0; no more is looked at than it takes to know."""
+    some = False
+    for labels in found:
+        marked = labels == IGNORE
+        if not bool((marked | (labels == 0)).all()):
+            return False
+        some = some or bool(marked.any())
+    return some
+
+
+def _readable(pairs: Sequence[Pair]) -> Iterator[NDArray[Any]]:
+    """Label images one after the other; who reads them in earnest says what is wrong with the others."""
+    for pair in pairs:
+        try:
+            yield read_label(pair.label)
+        except UnetppError:
+            continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ Maps = NDArray[np.float32]
 
 AROUND = 64
 """Pixels around a region that the network sees with it."""
+
+A_TRIAL = 128
+"""Side of the region that a look is timed on."""
 
 FEWEST_OBJECTS = 10
 """AP50 of fewer true objects is not given."""
@@ -49,6 +53,22 @@ class Looker:
             out = torch.stack([decode.activate(h, self.info)[0, :, *core] for h in heads])
         maps: Maps = out.float().cpu().numpy()
         return maps
+
+
+def seconds_per_pixel(looker: Looker, lessons: Sequence[Lesson]) -> float:
+    """Seconds that a look at all levels takes per pixel of a region of 256 x 256 px, about.
+
+    Timed on the middle of the largest lesson, after a warm-up.
+    """
+    lesson = max(lessons, key=lambda lesson: lesson.known.size)
+    y, x = (max(0, (n - A_TRIAL) // 2) for n in lesson.shape)
+    region = Region(y, x, min(y + A_TRIAL, lesson.shape[0]), min(x + A_TRIAL, lesson.shape[1]))
+    looker.maps(lesson, region, looker.info.net.depth)
+    begun = time.monotonic()
+    looker.maps(lesson, region, looker.info.net.depth)
+    seconds = time.monotonic() - begun
+    seen = [min(n + 2 * AROUND, whole) for n, whole in zip(region.shape, lesson.shape, strict=True)]
+    return seconds / (seen[0] * seen[1]) * (1 + 2 * AROUND / 256) ** 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -111,4 +111,5 @@ def check_target(out: Path, parent: ModelInfo, *, overwrite: bool) -> None:
 def write(done: FinetuneDone, out: Path, parent: ModelInfo, *, overwrite: bool) -> FinetuneDone:
     """Write the new model, whole or not at all; the card that comes back knows its file."""
     check_target(out, parent, overwrite=overwrite)
-    return replace(done, info=save_model(out, done.tensors, replace(done.info, name=out.stem), half=True))
+    named = replace(done.info, name=out.stem)
+    return replace(done, info=save_model(out, done.tensors, named, half=True, overwrite=overwrite))

@@ -13,7 +13,8 @@ from functools import cache
 
 import torch
 
-from napari_unetpp._types import NetConfig
+from napari_unetpp._types import NetConfig, UsageError
+from napari_unetpp.files.remembered import remembered, this_machine
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.optimiser import adamw
 
@@ -31,19 +32,39 @@ AMPERE = 8
 """Compute capability from which CUDA devices calculate in bfloat16."""
 
 
-@cache
-def training_format(device: str) -> str:
-    """``"bfloat16"`` where a training step is faster in it, else ``"float32"``; kept for the process.
+def training_format(device: str, precision: str = "auto") -> str:
+    """``"bfloat16"`` where a training step is faster in it, else ``"float32"``; timed once on a machine.
 
     Parameters
     ----------
     device : {"cpu", "cuda", "mps"}
         One that has passed the self-test of `engine.device`.
+    precision : {"auto", "float32", "bfloat16"}
+        What somebody wants instead.
     """
+    check_precision(precision)
+    return _fastest(device) if precision == "auto" else precision
+
+
+def check_precision(precision: str) -> None:
+    """Raise UsageError for a format that nothing is trained in."""
+    if precision == "float16":
+        raise UsageError(
+            "nothing is trained in float16: its range is too small for gradients. Give --precision bfloat16, "
+            "float32 or auto."
+        )
+
+
+@cache
+def _fastest(device: str) -> str:
     if device == "cuda":
         return "bfloat16" if torch.cuda.get_device_capability()[0] >= AMPERE else "float32"
     if device != "cpu":
         return "float32"
+    return remembered("training", this_machine(), _faster_on_cpu)
+
+
+def _faster_on_cpu() -> str:
     return "bfloat16" if _gain() >= MIN_GAIN else "float32"
 
 

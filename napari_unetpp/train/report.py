@@ -8,8 +8,9 @@ from typing import Any
 
 from napari_unetpp._types import FinetuneDone, FinetuneProgress, LevelScores, ScoreSet
 from napari_unetpp.files.card_text import number, table
+from napari_unetpp.train.judge import judge, judge_levels
 
-COLUMNS = ("level", "dice before", "after", "ap50 before", "after", "")
+COLUMNS = ("level", "dice before", "after", "ap50 before", "after", "", "")
 
 
 def line(event: FinetuneProgress) -> str:
@@ -25,7 +26,11 @@ def scores_text(done: FinetuneDone) -> str:
     """Every level before and after on the same held-out pixels, and what follows from it."""
     if done.before is None or done.after is None:
         return "no validation: too little is labelled to hold a part of it out"
-    rows = [_row(level, done.before, done.after, done.info.recommended_level) for level in done.after.levels]
+    rows = [
+        (*_row(level, done.before, done.after), judgement or "", "recommended" * (level == best))
+        for best in (done.info.recommended_level,)
+        for level, judgement in judge_levels(done.before, done.after).items()
+    ]
     verdict = "better than before" if done.better else "not better than before"
     return f"{done.after.data}\n{table([COLUMNS, *rows])}\n{verdict}"
 
@@ -38,6 +43,7 @@ def plain(done: FinetuneDone, points: Sequence[FinetuneProgress]) -> dict[str, A
             str(level): {
                 "before": _fields(done.before.levels[level]),
                 "after": _fields(done.after.levels[level]),
+                "judged": judge(done.before.levels[level], done.after.levels[level]),
             }
             for level in done.after.levels
         }
@@ -56,10 +62,10 @@ def plain(done: FinetuneDone, points: Sequence[FinetuneProgress]) -> dict[str, A
     }
 
 
-def _row(level: int, before: ScoreSet, after: ScoreSet, recommended: int) -> tuple[str, ...]:
+def _row(level: int, before: ScoreSet, after: ScoreSet) -> tuple[str, ...]:
     old, new = before.levels[level], after.levels[level]
     values = (old.dice, new.dice, old.ap50, new.ap50)
-    return (f"L{level}", *(number(v, 3) for v in values), "recommended" if level == recommended else "")
+    return (f"L{level}", *(number(v, 3) for v in values))
 
 
 def _fields(scores: LevelScores) -> dict[str, float | None]:

@@ -50,6 +50,8 @@ class TrainRequest:
         Length in megapixels of patches; such a run repeats whatever the machine.
     minutes, epochs : float or None, int or None
         Length otherwise; without any an hour.
+    precision : {"auto", "float32", "bfloat16"}
+        Number format of the convolutions.
     title, licence, card_command : str
         What the model is for, its licence, and how to train it again (model card).
     patch : int or None
@@ -80,6 +82,7 @@ class TrainRequest:
     batch: int = 4
     rate: float = 1.5e-3
     device: str = "auto"
+    precision: str = "auto"
     title: str | None = None
     licence: str | None = None
     card_command: str = ""

@@ -10,6 +10,7 @@ from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, never_stop
 from napari_unetpp.train.checkpoint import checkpoint_path, load_checkpoint
 from napari_unetpp.train.plan import make_plan
 from napari_unetpp.train.request import TrainingStopped, TrainRequest
+from napari_unetpp.train.schedule import too_few_steps
 
 if TYPE_CHECKING:
     from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -46,19 +47,25 @@ def train_model(
         After `should_stop`.
     """
     from napari_unetpp.train.finish import finish
+    from napari_unetpp.train.precision import check_precision
     from napari_unetpp.train.set_up import make_fit
     from napari_unetpp.train.watch import Watch
 
+    check_precision(request.precision)
     path = checkpoint_path(request.out)
     _check_checkpoint(path, resume=request.resume)
     plan = make_plan(request, log, should_stop)
     before = load_checkpoint(path, plan.settings()) if request.resume else None
     fit = make_fit(plan, before)
     log(_about(fit))
+    if few := too_few_steps(fit.options.steps_planned):
+        log(few)
     if before is not None:
         log(f"resumed at step {fit.step}, {fit.megapixels:.1f} megapixels, {fit.seconds / 60:.1f} min")
     watch = Watch(plan, fit, path, before, log)
     best = _train(fit, watch, should_stop)
+    if few := too_few_steps(fit.step):
+        log(few)
     log(f"measuring the statistics of the averaged weights of step {best.step}")
     info, scores = finish(plan, fit, _settled(fit, best), best.step, log)
     watch.lines.tell({"step": fit.step, "megapixels": fit.megapixels, "best_step": best.step, **scores})

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import resize
 
-from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.normalise import clean_plane, measure, to_input
 from napari_unetpp.engine.sampling import resample, resample_labels, scale_for
-from napari_unetpp.files.folders import Pair, read_label
+from napari_unetpp.files.folders import Pair
 from napari_unetpp.files.images import read_image
-from napari_unetpp.train.labels import read_truth
+from napari_unetpp.files.notes import Notes
+from napari_unetpp.train.labels import read_pair_truth
 
 THUMBNAIL = 24
 NEAR_IDENTICAL = 0.95
@@ -63,27 +64,25 @@ class Sample:
 
 
 def load_sample(
-    pair: Pair, info: ModelInfo, foreground: Sequence[int] | None = None, folder: int = 0
+    pair: Pair,
+    info: ModelInfo,
+    foreground: Sequence[int] | None = None,
+    folder: int = 0,
+    notes: Notes | None = None,
 ) -> Sample:
     """Read, check and normalise one pair of files, and bring frames to the model's working grid."""
-    image, _ = clean_plane(read_image(pair.image))
-    labels = read_label(pair.label)
-    if image.shape[:2] != labels.shape:
-        raise UnetppError(
-            f"{pair.image.name} has {image.shape[:2]} px but its label image {pair.label.name} has "
-            f"{labels.shape}; expected the same height and width."
-        )
-    ignore = read_label(pair.ignore) if pair.ignore else None
+    notes = notes or Notes()
+    image, _ = clean_plane(read_image(pair.image, note=notes.of(pair.image)))
+    truth = read_pair_truth(pair, image.shape[:2], info.task, foreground, notes)
     work = resample(image, scale_for(info.sampling, image))
     grid = (work.shape[0], work.shape[1])
-    labels, ignore = resample_labels(labels, grid), None if ignore is None else resample_labels(ignore, grid)
-    truth = read_truth(labels, info.task, ignore=ignore, foreground=foreground)
+    labels, ignore = resample_labels(truth.labels, grid), resample_labels(truth.ignore, grid)
     x = to_input(work, measure(image, info.normalisation)).astype(np.float16)
     colour = image.ndim == 3 and float(np.abs(x[0] - x[1]).mean()) > 0.01
-    inside, outside = x[:, truth.labels > 0], x[:, truth.labels == 0]
+    inside, outside = x[:, labels > 0], x[:, labels == 0]
     bright = bool(outside.size and inside.size and outside.mean() > inside.mean())
     kept = x if colour else x[:1]
-    return Sample(pair.stem, kept, truth.labels, truth.ignore, truth.objects, (colour, bright), folder)
+    return Sample(pair.stem, kept, labels, ignore, truth.objects, (colour, bright), folder)
 
 
 def hold_out(

@@ -15,6 +15,20 @@ LOOK_MEGAPIXELS = 50.0
 """Megapixels between two of them, at least: a look costs what about two of them do."""
 
 
+FEWEST_STEPS = 100
+"""In fewer steps the warm-up is less than three of them, and the average holds less than a dozen."""
+
+
+def too_few_steps(steps: float) -> str | None:
+    """A warning where a run is too short to learn anything; None: it is not."""
+    if steps >= FEWEST_STEPS:
+        return None
+    return (
+        f"warning: {steps:.0f} step{'' if round(steps) == 1 else 's'} in all, fewer than {FEWEST_STEPS}, are "
+        "far too few to learn from. Give more --minutes, --epochs or --megapixels."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Level whose nodes are trained (with all heads up to it), patch side and patches per batch."""

@@ -18,12 +18,12 @@ from napari_unetpp.train.parent import start_from
 from napari_unetpp.train.plan import Plan
 from napari_unetpp.train.precision import training_format
 from napari_unetpp.train.registry import start_encoder
-from napari_unetpp.train.request import DEFAULT_MINUTES, DEFAULT_PATCH
+from napari_unetpp.train.request import DEFAULT_MINUTES, DEFAULT_PATCH, TrainRequest
 
 
 def make_fit(plan: Plan, before: Checkpoint | None) -> Fit:
     """The loop of a plan; `before`: it goes on there."""
-    device, dtype = _device(plan.request.device, before)
+    device, dtype = _device(plan.request, before)
     torch.manual_seed(plan.request.seed)  # initial weights
     net = UNetPlusPlus(plan.info.net)
     if plan.parent is not None:
@@ -59,12 +59,13 @@ def options(plan: Plan, device: str, dtype: str) -> FitOptions:
     )
 
 
-def _device(name: str, before: Checkpoint | None) -> tuple[str, str]:
-    """Device and number format; a run that goes on keeps its format, since timings chose it."""
-    device = choose_device(name).device
-    if before is not None and before.machine.get("device") == device:
+def _device(request: TrainRequest, before: Checkpoint | None) -> tuple[str, str]:
+    """Device and number format; a run that goes on keeps its format unless another one is asked for."""
+    device = choose_device(request.device).device
+    known = before is not None and before.machine.get("device") == device
+    if before is not None and known and request.precision == "auto":
         return device, str(before.machine["dtype"])
-    return device, training_format(device)
+    return device, training_format(device, request.precision)
 
 
 def _patches(plan: Plan, device: str) -> PatchSource:

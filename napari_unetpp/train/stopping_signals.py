@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from napari_unetpp._types import ShouldStop
@@ -12,9 +12,12 @@ from napari_unetpp._types import ShouldStop
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+STOPPING = "stopping after this step, whose state will be saved; Ctrl-C again ends at once, unsaved"
+
+
 @contextmanager
-def stopped_by_signals() -> Iterator[ShouldStop]:
-    """A `should_stop` that the first signal makes true; a second one interrupts at once.
+def stopped_by_signals(say: Callable[[str], None]) -> Iterator[ShouldStop]:
+    """A `should_stop` that the first signal makes true, and says so; a second one interrupts at once.
 
     For the main thread, which alone receives signals. What handled them before does so again afterwards.
     """
@@ -24,6 +27,8 @@ def stopped_by_signals() -> Iterator[ShouldStop]:
         if received:
             raise KeyboardInterrupt
         received.append(number)
+        with suppress(RuntimeError):  # a line was just being written
+            say(STOPPING)
 
     before = {number: signal.signal(number, on_signal) for number in SIGNALS}
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,15 @@ Maps = NDArray[np.float32]
 class Teacher:
     """The parent's maps of the lessons, and its agreement with the labels.
 
+    Parameters
+    ----------
+    looker : Looker
+    lessons : sequence of Lesson
+    rng : Generator
+    affordable : float
+        Pixels that there is time to ask about; at least one tile is. Of a lesson that is not asked about,
+        only the labels count.
+
     Attributes
     ----------
     maps : list of ndarray of float32, shape (K, Y, X)
@@ -45,15 +55,21 @@ class Teacher:
         recommended level.
     """
 
-    def __init__(self, looker: Looker, lessons: Sequence[Lesson], rng: np.random.Generator) -> None:
+    def __init__(
+        self, looker: Looker, lessons: Sequence[Lesson], rng: np.random.Generator, affordable: float = inf
+    ) -> None:
         self.info: ModelInfo = looker.info
         self.maps: list[Maps] = []
         self.lessons: list[Lesson] = []
         asked: list[NDArray[np.bool_]] = []
-        budget = MOST if any(_teaches(lesson) for lesson in lessons) else A_LOOK
-        share = budget / max(1, len(lessons))
-        for lesson in lessons:
-            maps, known = _ask(looker, lesson, share, rng)
+        budget: float = MOST if any(_teaches(lesson) for lesson in lessons) else A_LOOK
+        budget = min(max(budget, len(lessons) * TILE**2), affordable)
+        tile = tile_side(budget / max(1, len(lessons)))
+        left = max(budget, tile**2)
+        for number, lesson in enumerate(lessons):
+            share = left / (len(lessons) - number)
+            maps, known = _ask(looker, lesson, tile, share if left >= tile**2 else 0, rng)
+            left -= float(np.count_nonzero(known))
             self.maps.append(maps)
             asked.append(known)
             self.lessons.append(narrowed(lesson, asked=known))
@@ -102,23 +118,31 @@ def _teaches(lesson: Lesson) -> bool:
     return bool((lesson.open | lesson.held).any())
 
 
+def tile_side(share: float) -> int:
+    """Side of the tiles that the parent is asked about, where each lesson has so many pixels."""
+    return next((side for side in (TILE, TILE // 2) if side**2 <= share), TILE // 4)
+
+
 def _ask(
-    looker: Looker, lesson: Lesson, budget: float, rng: np.random.Generator
+    looker: Looker, lesson: Lesson, side: int, budget: float, rng: np.random.Generator
 ) -> tuple[Maps, NDArray[np.bool_]]:
-    """Maps (K, Y, X) at the recommended level, and where they were asked for: tiles near labelled pixels."""
+    """Maps (K, Y, X) at the recommended level, and where they were asked for: tiles near labelled pixels.
+
+    At least one tile is asked about unless the budget is 0.
+    """
     level = looker.info.recommended_level
     maps = np.zeros((len(looker.info.outputs), *lesson.shape), np.float32)
     asked = np.zeros(lesson.shape, bool)
     near = ndimage.maximum_filter(lesson.known[::8, ::8], 2 * REACH // 8 + 1)
     height, width = lesson.shape
     tiles = [
-        Region(y, x, min(y + TILE, height), min(x + TILE, width))
-        for y in range(0, height, TILE)
-        for x in range(0, width, TILE)
-        if near[y // 8 : (y + TILE) // 8, x // 8 : (x + TILE) // 8].any()
+        Region(y, x, min(y + side, height), min(x + side, width))
+        for y in range(0, height, side)
+        for x in range(0, width, side)
+        if near[y // 8 : (y + side) // 8, x // 8 : (x + side) // 8].any()
     ]
     spent = 0
-    for n in rng.permutation(len(tiles)):
+    for n in rng.permutation(len(tiles)) if budget else ():
         tile = tiles[n]
         if spent and spent + tile.shape[0] * tile.shape[1] > budget:
             continue

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp.engine.memory import is_out_of_memory
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import schedule
 from napari_unetpp.train.lesson_loss import LessonLoss
@@ -138,14 +139,6 @@ class Tuner:
                 tensor.lerp_(current[name], 1 - decay)
             else:
                 tensor.copy_(current[name])
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or Python says that memory is used up."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    text = str(error).lower()
-    return "not enough memory" in text or "out of memory" in text
 
 
 def _repeatable(device: str) -> AbstractContextManager[Any]:

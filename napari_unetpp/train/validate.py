@@ -14,15 +14,13 @@ from napari_unetpp.engine import decode
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import decode_rules
+from napari_unetpp.train.judge import WORTH_IT
 from napari_unetpp.train.overlaps import Overlaps
 from napari_unetpp.train.samples import Sample
 from napari_unetpp.train.scores import Matches, class_dice_iou, dice_iou, match_objects
 
 LEVEL_MARGIN = 0.01
 """The recommended level is the shallowest within this of the best (DESIGN, scores)."""
-
-WORTH_IT = 0.002
-"""What a choice that costs something must gain (Dice, AP50): smaller differences are noise."""
 
 
 @dataclass(frozen=True, eq=False)

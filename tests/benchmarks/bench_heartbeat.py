@@ -129,12 +129,20 @@ def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, obj
         heart.enter("sliding")
         dock.form.depth.slider.setValue(1)
         spin(lambda: not cycle.running, seconds)
+        heart.enter("threshold")
+        dock.form.threshold_slider.setValue(dock.form.threshold_slider.value() - 0.05)
+        spin(lambda: not cycle.running, seconds)
     if finished and budget:
         learning = dock.correcting.learning
         heart.enter("correct")  # makes the corrections layer
         dock.form.correct.correct_button.click()
         dock.correcting.view.signals.labels_as_chosen.emit("reviewed")
         spin(lambda: False, 0.5)
+        heart.enter("stroke on a reviewed plane")  # and the counting once the brush has rested
+        dock.correcting.corrector.approve()
+        dock.correcting.corrector.vouch(dock.correcting.corrector.gather())
+        viewer.layers["cells corrections"].paint((side // 2, side // 2), 40_000)
+        spin(lambda: False, 1.0)
         heart.enter("fine-tuning begins")
         dock.form.correct.budget_spin.setValue(budget)
         dock.form.correct.finetune_button.click()

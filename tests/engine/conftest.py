@@ -1,8 +1,5 @@
 """An untrained, seeded model with real batch norm statistics, and real images."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -60,11 +57,8 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
-def data():
-    folder = os.environ.get("UNETPP_DATA")
-    if not folder or not Path(folder).is_dir():
-        pytest.skip("UNETPP_DATA does not name the folder of the data sets")
-    return Path(folder)
+def data(data_root):
+    return data_root
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +75,7 @@ def nuclei(data):
     return colour, next(i for i in images if i.ndim == 2 or (i[..., 0] == i[..., 1]).all())
 
 
-def collect(evaluator, image, level=4, *, cache=None, plane=None, dtype="float32", **request):
+def collect(evaluator, image, level=4, *, cache=None, plane=None, dtype=np.float32, **request):
     """Run a prediction to its end: the maps, and all events."""
     store, events = None, []
     for event in predict(evaluator, PredictRequest(image, plane, level, **request), cache):

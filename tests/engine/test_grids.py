@@ -42,7 +42,7 @@ def maps():
 
 
 def plane(maps, shape, info=INFO, **options):
-    store = MapStore(maps.shape[1:], maps.shape[0])
+    store = MapStore(maps.shape[1:], maps.shape[0], dtype=np.float32)
     store.add(TileDone(0, 4, Region(0, 0, *maps.shape[1:]), maps, 1, 1))
     return PlaneMaps(store, info, 4, shape, **options)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import Region, TileDone
-from napari_unetpp.engine.maps import MapStore
+from napari_unetpp.engine.maps import KEPT, MapStore, as_kept
 
 
 def tile(region, level=1, value=0.5):
@@ -14,7 +14,7 @@ def tile(region, level=1, value=0.5):
 LEFT, RIGHT = Region(0, 0, 4, 3), Region(0, 3, 4, 6)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+@pytest.mark.parametrize("dtype", [np.float32, KEPT])
 def test_complete_when_all_tiles_arrived(dtype):
     store = MapStore((4, 6), 2, dtype=dtype)
     assert store.levels == ()
@@ -30,19 +30,19 @@ def test_complete_when_all_tiles_arrived(dtype):
     np.testing.assert_allclose(store.maps(1, RIGHT), 1.0)
 
 
-def test_uint8_is_within_half_a_step():
-    store = MapStore((1, 256), 1, dtype="uint8")
+def test_maps_are_kept_as_half_floats_at_every_size():
+    store = MapStore((1, 256), 1)
     values = np.linspace(0, 1, 256, dtype=np.float32)[None, None]
     store.add(TileDone(0, 1, Region(0, 0, 1, 256), values**2, 1, 1))
-    assert np.abs(store.maps(1) - values**2).max() <= 0.5 / 255 + 1e-6
+    assert store.dtype == np.float16
+    assert np.abs(store.maps(1) - values**2).max() <= 0.00025
+    np.testing.assert_array_equal(store.maps(1), as_kept(values**2))
 
 
 def test_bytes_and_drop():
-    small, large = (MapStore((4, 6), 2, dtype=dtype) for dtype in ("uint8", "float32"))
-    for store in (small, large):
-        store.add(tile(LEFT, level=1))
-        store.add(tile(LEFT, level=3))
-    assert (small.nbytes, large.nbytes) == (96, 384)
-    assert small.levels == (1, 3)
-    small.drop(1)
-    assert (small.levels, small.nbytes) == ((3,), 48)
+    store = MapStore((4, 6), 2)
+    store.add(tile(LEFT, level=1))
+    store.add(tile(LEFT, level=3))
+    assert (store.levels, store.nbytes) == ((1, 3), 192)
+    store.drop(1)
+    assert (store.levels, store.nbytes) == ((3,), 96)

@@ -9,7 +9,7 @@ from conftest import collect
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone, UnetppError
 from napari_unetpp.engine import decode, plane_maps
 from napari_unetpp.engine.collect import check_level, predict_maps
-from napari_unetpp.engine.maps import MapStore
+from napari_unetpp.engine.maps import KEPT, MapStore
 from napari_unetpp.engine.plane_maps import PlaneMaps
 
 INFO = ModelInfo(
@@ -34,7 +34,7 @@ def discs(shape, count=60, seed=0):
 
 
 def stored(maps, shape=None, info=INFO, **options):
-    store = MapStore(maps.shape[1:], maps.shape[0])
+    store = MapStore(maps.shape[1:], maps.shape[0], dtype=np.float32)
     store.add(TileDone(0, 4, Region(0, 0, *maps.shape[1:]), maps, 1, 1))
     return PlaneMaps(store, info, 4, shape or maps.shape[1:], **options)
 
@@ -45,6 +45,15 @@ def test_bands_equal_the_whole(monkeypatch):
     found = stored(maps)
     np.testing.assert_array_equal(found.mask(), decode.mask(maps, INFO))
     np.testing.assert_array_equal(found.probability(), maps[:1])
+
+
+@pytest.mark.parametrize("shape", [(100, 90), (143, 129)])
+def test_uncertainty_by_bands_equals_the_whole(monkeypatch, shape):
+    found = stored(discs((100, 90)), shape)
+    whole = found.uncertainty()
+    monkeypatch.setattr(plane_maps, "BAND", 7)
+    np.testing.assert_array_equal(found.uncertainty(), whole)
+    assert whole.shape == shape and whole.max() > 0.9
 
 
 RULES = {
@@ -66,6 +75,47 @@ def test_blocks_equal_the_whole_up_to_numbering(monkeypatch, rule, seed):
     np.testing.assert_array_equal(found > 0, expected > 0)
     pairs = np.unique(np.stack([found.ravel(), expected.ravel()]), axis=1)
     assert pairs.shape[1] == expected.max() + 1, "every object is one object, whatever its number"
+
+
+def same_up_to_numbering(a, b):
+    pairs = np.unique(np.stack([a.ravel(), b.ravel()]), axis=1)
+    return pairs.shape[1] == len(np.unique(a)) == len(np.unique(b))
+
+
+def test_where_memory_runs_out_smaller_pieces_are_tried(monkeypatch):
+    """Once, everything that the network had done was lost."""
+    maps = discs((200, 180), count=120)
+    expected, mask = decode.labels(maps, INFO), decode.mask(maps, INFO)
+    sizes = []
+
+    def scarce(real):
+        def work(maps, *rest, **options):
+            sizes.append(maps[0].size)
+            if maps[0].size > 2500:
+                raise MemoryError
+            return real(maps, *rest, **options)
+
+        return work
+
+    for name in ("objects", "reaches", "foreground"):
+        monkeypatch.setattr(decode, name, scarce(getattr(decode, name)))
+    monkeypatch.setattr(plane_maps, "BLOCK", 128)
+    monkeypatch.setattr(plane_maps, "BAND", 40)
+    found = stored(maps)
+    assert same_up_to_numbering(found.labels(), expected)
+    assert max(sizes) > 2500
+    np.testing.assert_array_equal(found.mask(), mask)
+    np.testing.assert_array_equal(found.probability(), maps[:1])
+    assert same_up_to_numbering(found.labels(), expected), "the maps are still there"
+
+
+def test_what_fits_in_no_piece_is_an_error_that_leaves_the_maps(monkeypatch):
+    found = stored(discs((60, 60)))
+    with monkeypatch.context() as patch:
+        patch.setattr(decode, "objects", lambda *_, **__: np.empty((1 << 23, 1 << 23)))
+        with pytest.raises(MemoryError):
+            found.labels()
+    assert found.labels().max() > 10
 
 
 def test_peaks_split_what_one_threshold_joins():
@@ -111,17 +161,12 @@ def test_nan_image_through_the_network(tiny):
 
 def test_predict_maps_equals_predict(tiny):
     image = np.random.default_rng(0).integers(0, 255, (40, 50, 3)).astype(np.uint8)
-    expected, _ = collect(tiny, image, 2)
+    expected, _ = collect(tiny, image, 2, dtype=KEPT)
     events = []
     found = predict_maps(image, tiny, level=2, all_levels=True, on_event=events.append)
     for level in (1, 2):
         np.testing.assert_array_equal(found.store.maps(level), expected.maps(level))
     assert len(events) == 4
-
-
-def test_large_planes_are_collected_as_bytes(tiny, monkeypatch):
-    monkeypatch.setattr("napari_unetpp.engine.collect.LARGE_PIXELS", 100)
-    assert predict_maps(np.zeros((20, 20)), tiny).store.dtype == np.uint8
 
 
 def test_stopped_prediction_is_an_error(tiny):

@@ -64,7 +64,7 @@ def run(evaluator, image, viewer, level=3, budget=PLENTY):
     for event in predict(evaluator, request, NodeCache(budget), current_view=viewer):
         events.append(event)
         if isinstance(event, PredictStarted):
-            store = MapStore(event.shape, len(evaluator.info.outputs))
+            store = MapStore(event.shape, len(evaluator.info.outputs), dtype=np.float32)
         elif isinstance(event, TileDone):
             store.add(event)
     return store, events

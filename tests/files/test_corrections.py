@@ -78,8 +78,10 @@ def test_float_images_keep_what_has_no_value(tmp_path: Path) -> None:
 def test_every_field_comes_back_in_the_order_of_the_names(tmp_path: Path, tiny_info: ModelInfo) -> None:
     ignore = np.zeros(SHAPE, bool)
     ignore[:4] = True
+    square = ("rectangle", ((4.0, 0.0), (4.0, 20.5), (9.0, 20.5), (9.0, 0.0)))
     planes = [
         replace(make_plane("z / t 3"), ignore=ignore, scale=0.5, objects=False),
+        replace(make_plane("r"), ignore=ignore, ignored=ignore & (np.arange(41) < 7), regions=(square,)),
         replace(make_plane("B.ome"), labels_as="sparse", background=2, certain=None),
         replace(make_plane("b.ome"), labels_as="reviewed", certain=None),
     ]
@@ -90,6 +92,16 @@ def test_every_field_comes_back_in_the_order_of_the_names(tmp_path: Path, tiny_i
     session = json.loads((tmp_path / "new" / "session.json").read_text())
     assert session["model"] == {"name": "tiny", "sha256": "abc"}
     assert not list((tmp_path / "new").glob("**/*.tmp"))
+
+
+def test_a_damaged_plane_does_not_take_the_others_with_it(tmp_path: Path) -> None:
+    save_corrections(tmp_path, [make_plane("a"), make_plane("b")], None)
+    (tmp_path / "labels" / "a.tif").write_bytes(b"II*")
+    told: list[str] = []
+    assert [plane.name for plane in read_corrections(tmp_path, on_problem=told.append)] == ["b"]
+    assert len(told) == 1 and "a.tif" in told[0]
+    with pytest.raises(UnetppError, match=r"a\.tif"):
+        read_corrections(tmp_path)
 
 
 def test_stems_are_safe_and_unique() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +270,45 @@ def test_shortcut_works_while_the_dock_is_visible(viewer: Any, open_dock: Any) -
     dock = open_dock()
     keys = {s.key().toString(): s for s in viewer.window._qt_window.findChildren(QShortcut)}
     assert "Shift+S" in keys and "Shift+S" in dock.form.segment_button.text()
+
+
+def test_every_value_that_a_control_allows_is_legal(
+    viewer: Any, image: np.ndarray, open_dock: Any, wait: Any, monkeypatch: Any
+) -> None:
+    """A scale of 0.05 could be set, failed, and was tried again 146 times in 4 seconds."""
+    viewer.add_image(image, name="cells")
+    dock = open_dock()
+    form, fold = dock.form, dock.form.input
+    form.segment_button.click()
+    wait(dock)
+    tones: list[tuple[str, str]] = []
+    wishes: list[Any] = []
+    tell, show = dock.set_message, dock.controller.cycle.show
+
+    def telling(text: str, tone: Any = "info", *offers: Any) -> None:
+        tones.append((tone, text))
+        tell(text, tone, *offers)
+
+    def showing(request: Any) -> None:
+        wishes.append(request.wish)
+        show(request)
+
+    monkeypatch.setattr(dock, "set_message", telling)
+    monkeypatch.setattr(dock.controller.cycle, "show", showing)
+    for widget in (form.threshold_slider, form.min_size_spin, fold.scale_spin, form.depth.slider):
+        for value in (widget.minimum(), widget.maximum(), widget.value()):
+            widget.setValue(value)
+            wait(dock)
+    for combo in (form.kind_combo, fold.contrast_combo):  # the latter ends at two numbers
+        for row in range(combo.count()):
+            combo.setCurrentIndex(row)
+            combo.activated.emit(row)
+            wait(dock)
+    low, high = fold.contrast_low_spin, fold.contrast_high_spin
+    smallest = 10 ** -high.decimals()
+    for spin, value in ((low, low.minimum()), (high, high.maximum()), (low, 0.0), (high, smallest)):
+        spin.setValue(value)
+        wait(dock)
+    assert [text for tone, text in tones if tone == "error"] == []
+    assert len(wishes) > 15
+    assert all(one != other for one, other in pairwise(wishes)), "one run for one wish"

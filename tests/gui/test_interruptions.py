@@ -118,3 +118,22 @@ def test_listeners_are_gone_after_closing(viewer: Any, image: np.ndarray) -> Non
     layers = NapariLayers(viewer)
     layers.close()
     assert [len(e.callbacks) for e in (viewer.layers.events.inserted, layer.events.data)] == counts
+
+
+def test_stop_while_the_slider_went_deeper_begins_nothing(
+    viewer: Any, large: np.ndarray, open_dock: Any, wait: Any, qtbot: Any
+) -> None:
+    """Live is on and a result is shown: three presses of Stop once gave three new runs."""
+    viewer.add_image(large, name="cells")
+    dock = open_dock()
+    dock.controller.state.level, dock.controller.state.scale = 1, 1.0
+    dock.form.segment_button.click()
+    wait(dock)
+    begun = dock.controller.cycle._generation
+    dock.form.depth.slider.setValue(4)
+    for _ in range(3):
+        dock.form.stop_button.click()
+        wait(dock)
+    settle(dock, qtbot)
+    assert dock.controller.cycle._generation == begun + 1 and not dock.controller.busy
+    assert "Stopped" in dock.form.message_label.text()

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QWidget
 
-from napari_unetpp._types import FinetuneDone, FinetuneProgress, FinetuneStarted
-from napari_unetpp.files.corrections import read_corrections
+from napari_unetpp._types import FinetuneDone, FinetuneProgress, FinetuneStarted, LabelledPlane
+from napari_unetpp.files.corrections import read_corrections, save_corrections
 from napari_unetpp.files.model_list import list_models
 from napari_unetpp.gui.samples import FOLDER
-from napari_unetpp.session.sittings import left_behind
+from napari_unetpp.session.correcting import IGNORE
+from napari_unetpp.session.sittings import SittingFolder, left_behind
 from napari_unetpp.session.trainer import TorchTrainer
 
 NAMES = (
@@ -189,15 +190,21 @@ def test_the_window_lives_while_learning(viewer: Any, corrected: Any, qtbot: Any
     assert corrected.correcting.learning.trainer.requests[0].planes[0].labels.max() == 40000  # as it was then
 
 
-@pytest.mark.parametrize("names", [["cells corrections"], ["cells", "cells prediction", "cells corrections"]])
+@pytest.mark.parametrize(
+    ("names", "left"),
+    [
+        (["cells corrections"], "no corrections yet"),
+        (["cells", "cells prediction", "cells corrections"], "1 correction, 1 image"),
+    ],
+)
 def test_layers_deleted_while_learning(
-    viewer: Any, corrected: Any, qtbot: Any, wait: Any, names: list[str]
+    viewer: Any, corrected: Any, qtbot: Any, wait: Any, names: list[str], left: str
 ) -> None:
     fold = begin(corrected, qtbot)
     for name in names:
         viewer.layers.remove(name)
     end(corrected, qtbot)
-    assert "1 correction, 1 image" in fold.lessons_label.text()
+    assert fold.lessons_label.text() == left
     fold.keep_button.click()
     qtbot.waitUntil(lambda: corrected.controller.model.name == "tiny-2", timeout=LONG)
     wait(corrected)
@@ -273,3 +280,61 @@ def test_kill_9_loses_no_label(
     # written down anew before the old folder goes
     ours = lambda: len(list(sittings_folder.iterdir())) == 1 and left_behind(sittings_folder) == []  # noqa: E731
     qtbot.waitUntil(ours, timeout=LONG)
+
+
+@pytest.fixture
+def left(photo: np.ndarray, sittings_folder: Path) -> Path:
+    """What a crash left of an image with a reviewed region, something ignored in it, and a stroke."""
+    labels = np.zeros(photo.shape, np.uint16)
+    labels[20:24, 20:24] = 7
+    inside, ignored = np.zeros(photo.shape, bool), np.zeros(photo.shape, bool)
+    inside[10:51, 10:61] = ignored[30:33, 30:33] = True
+    region = ("rectangle", ((10.0, 10.0), (10.0, 60.0), (50.0, 60.0), (50.0, 10.0)))
+    plane = LabelledPlane(
+        *("cells", photo, labels, "reviewed"),
+        certain=labels > 0,
+        ignore=ignored | ~inside,
+        regions=(region,),
+        ignored=ignored,
+    )
+    folder = SittingFolder(sittings_folder)
+    folder.write(lambda path: save_corrections(path, [plane], None))
+    assert folder.path is not None and folder._lock is not None
+    folder._lock.close()
+    return folder.path
+
+
+def test_restoring_in_3d_fails_loses_nothing_and_works_in_2d(
+    viewer: Any, photo: np.ndarray, left: Path, open_dock: Any, qtbot: Any
+) -> None:
+    """The dock said "Restored", and two minutes later the corrections were gone."""
+    viewer.add_image(np.stack([photo, photo]), name="stack")
+    viewer.dims.ndisplay = 3
+    dock = open_dock()
+    message = dock.form.message_label
+    qtbot.waitUntil(lambda: "Restore corrections of" in message.text(), timeout=LONG)
+    message.linkActivated.emit("restore:1")
+    qtbot.waitUntil(lambda: "Not restored" in message.text(), timeout=LONG)
+    assert "3D" in message.text() and "restore:1" in message.text()
+    assert [layer.name for layer in viewer.layers] == ["stack"] and left.exists()
+    viewer.dims.ndisplay = 2
+    message.linkActivated.emit("restore:1")
+    qtbot.waitUntil(lambda: "Restored 1 corrected image." in message.text(), timeout=LONG)
+    labels = viewer.layers["cells corrections"].data
+    assert labels.shape == photo.shape and labels[21, 21] == 7
+    assert (labels == IGNORE).sum() == 9, "what lies outside of the region is not ignored by itself"
+    assert dock.controller.state.labels_as == "reviewed"
+    (lesson,) = dock.correcting.corrector.gather()
+    assert lesson.drawn.inside.sum() == 41 * 51
+    regions = viewer.layers["cells regions"]
+    np.testing.assert_array_equal(regions.data[0], [[10, 10], [10, 60], [50, 60], [50, 10]])
+    qtbot.waitUntil(lambda: not left.exists(), timeout=LONG)
+
+
+def test_corrections_are_saved_soon_after_the_last_stroke(
+    viewer: Any, corrected: Any, qtbot: Any, sittings_folder: Path
+) -> None:
+    assert corrected._rested.isActive() and corrected._rested.interval() == 15_000
+    corrected._rested.setInterval(20)
+    viewer.layers["cells corrections"].paint((10, 10), 40001)
+    qtbot.waitUntil(lambda: any(sittings_folder.glob("*/save-*")), timeout=LONG)

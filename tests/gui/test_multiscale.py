@@ -444,6 +444,10 @@ def test_a_corrected_image_stays_at_its_level(
     viewer.layers.remove(layer)  # napari shows level 2, and that is free to be worked on again
     qtbot.waitUntil(lambda: level_shown(corrected) == 2, timeout=180 * SECOND)
     assert prediction(viewer).visible and prediction(viewer).data.shape == image.data[2].shape
+    assert corrected.form.correct.lessons_label.text() == "no corrections yet"
+    corrected.form.correct.forget_button.click()
+    assert "forget:back" in corrected.form.message_label.text()
+    corrected.controller.view.signals.offer_taken.emit("forget:back")
     assert corrected.form.correct.lessons_label.text() == "1 correction, 1 image", "not lost"
     look(image, 1)
     qtbot.waitUntil(lambda: level_shown(corrected) == 1, timeout=180 * SECOND)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from napari_unetpp._types import (
     FinetuneStarted,
     LevelScores,
     ModelInfo,
+    Outline,
     Region,
     ScoreSet,
 )
 from napari_unetpp.session.correct_controller import CorrectController
 from napari_unetpp.session.correct_ports import SheetSignals
+from napari_unetpp.session.correcting import inside_outlines
 from napari_unetpp.session.lessons import Drawn, Sense
 from napari_unetpp.session.trainer import TorchTrainer
 from napari_unetpp.session.values import Plane, model_key
@@ -78,6 +80,15 @@ class FakeSheets:
     def show_regions(self, plane: Plane) -> None:
         self.tools.append("regions")
 
+    def drop(self, image: Hashable) -> list[Drawn]:
+        gone = [drawn for drawn in self.all() if drawn.image == image]
+        self.held = {key: drawn for key, drawn in self.held.items() if drawn.image != image}
+        return gone
+
+    def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:
+        inside = inside_outlines(tuple(outlines), plane.shape)
+        self.held[plane.key] = replace(self.held[plane.key], inside=inside, outlines=tuple(outlines))
+
     def close(self) -> None:
         self.tools.append("closed")
 
@@ -91,10 +102,8 @@ class FakeSheets:
         self.signals.painted.emit(drawn.image)
 
     def remove(self, image: Hashable) -> None:
-        """The layer is deleted."""
-        gone = [drawn for drawn in self.all() if drawn.image == image]
-        self.held = {key: drawn for key, drawn in self.held.items() if drawn.image != image}
-        self.signals.closed.emit(gone)
+        """The layer is gone."""
+        self.signals.closed.emit(self.drop(image))
 
 
 class FakeOtherImages:
@@ -116,9 +125,15 @@ class FakeOtherImages:
         return self.add(path.stem, next(iter(self.layers.arrays.values())))
 
     def add(self, name: str, pixels: Any) -> Hashable:
+        while name in self.layers.arrays:  # as of a viewer, the key is of this image alone
+            name = f"{name} again"
         self.layers.arrays[name] = pixels
         self.layers.signals.images_changed.emit()
         return name
+
+    def remove(self, image: Hashable) -> None:
+        del self.layers.arrays[image]
+        self.layers.signals.images_changed.emit()
 
 
 @dataclass

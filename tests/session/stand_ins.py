@@ -29,7 +29,7 @@ from napari_unetpp.engine.window import Window
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.engine import TorchEngine
 from napari_unetpp.session.ports import LayerSignals
-from napari_unetpp.session.values import ImageChoice, Plane
+from napari_unetpp.session.values import ImageChoice, PixelSize, Plane
 
 FLOPS = 10**9
 """What the stand-in of the engine says it executed."""
@@ -46,6 +46,7 @@ class FakeEngine(TorchEngine):
         self.ranges: list[Any] = []
         self.searches: list[tuple[float, float]] = []
         self.found = ScaleChoice(1.0, "objects of about 20 px")
+        self.gave_back = 0
 
     def load(self, model: ModelInfo, device: str) -> Any:
         self.loaded.append((model.name, device))
@@ -54,6 +55,9 @@ class FakeEngine(TorchEngine):
 
     def devices(self) -> tuple[str, ...]:
         return ("cpu",)
+
+    def give_back(self) -> None:
+        self.gave_back += 1
 
     def cache(self, budget_bytes: int) -> Any:
         return None
@@ -154,7 +158,7 @@ class FakeLayers:
             data,
             rgb=data.ndim == 3,
             viewport=self.viewport,
-            pixel_size=self.pixel_size,
+            pixel=PixelSize(side=self.pixel_size),
             level=level,
             factor=self.factor,
             version=self.versions.get(image, 0),
@@ -164,7 +168,7 @@ class FakeLayers:
         data = self.arrays.get(image)
         return None if data is None or data.ndim == 3 else self.contrast
 
-    def prepare(self, plane: Plane) -> None:
+    def prepare(self, plane: Plane, *, classes: bool = False) -> None:
         self.painted.setdefault(plane.key, np.zeros(plane.shape, np.uint32))
 
     def paint(self, plane: Plane, region: Region, values: np.ndarray, *, final: bool) -> bool:

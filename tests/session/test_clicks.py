@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from stand_ins import Sitting
 from test_correct_controller import begin
 
 from napari_unetpp._types import Region
+from napari_unetpp.session.correcting import IGNORE
 from napari_unetpp.session.values import Click
 
 KEY = ("cells", 0)
@@ -96,6 +98,42 @@ def test_shift_and_a_click_takes_an_object_away(lesson: Any) -> None:
     assert "taken away" in lesson.message
     click(lesson, 12, 15, remove=True)
     assert "no object here" in lesson.message
+
+
+def test_what_is_ignored_is_no_object_to_be_taken_away(lesson: Any) -> None:
+    """It once took all ignored pixels of the plane away."""
+    lesson.view.signals.segment_pressed.emit()
+    lesson.view.signals.correct_pressed.emit()
+    lesson.sheets.paint(KEY, np.s_[30:33, 30:33], IGNORE)
+    before = labels(lesson).copy()
+    click(lesson, 31, 31, remove=True)
+    assert "no object here" in lesson.message
+    np.testing.assert_array_equal(labels(lesson), before)
+    box = Click(Region(5, 5, 35, 35), remove=True)
+    lesson.sitting.layers.signals.clicked.emit("cells", box)
+    assert "1 object taken away" in lesson.message
+    assert (labels(lesson) == IGNORE).sum() == 9 and not labels(lesson)[10:20, 10:20].any()
+
+
+@pytest.mark.parametrize("task", ["instances", "semantic"])
+def test_strokes_of_background_are_no_object_to_be_taken_away(
+    lesson: Any, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It once took all of them away."""
+    controller = lesson.sitting.controller
+    if task == "semantic":
+        model = replace(controller.model, task="semantic", outputs=("background", "nucleus"))
+        monkeypatch.setattr(type(controller), "model", model)
+    lesson.view.signals.labels_as_chosen.emit("sparse")
+    lesson.view.signals.background_changed.emit(5)
+    lesson.view.signals.segment_pressed.emit()
+    lesson.view.signals.correct_pressed.emit()
+    lesson.sheets.paint(KEY, np.s_[30:33, 30:33], 5)
+    lesson.sheets.paint(KEY, np.s_[12:15, 12:15], 1)
+    click(lesson, 31, 31, remove=True)
+    assert "no object here" in lesson.message and (labels(lesson) == 5).sum() == 9
+    click(lesson, 13, 13, remove=True)
+    assert "taken away" in lesson.message and set(np.unique(labels(lesson))) == {0, 5}
 
 
 def test_a_click_on_nothing_says_so(lesson: Any) -> None:

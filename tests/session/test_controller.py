@@ -11,7 +11,8 @@ import tifffile
 from stand_ins import model_info
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.session.values import Rule
+from napari_unetpp.session import wording
+from napari_unetpp.session.values import Held, Rule
 
 
 def test_start_picks_image_model_and_recommended_level(sitting: Any) -> None:
@@ -20,7 +21,7 @@ def test_start_picks_image_model_and_recommended_level(sitting: Any) -> None:
     sitting.view.set_levels.assert_called_with((1, 2, 3, 4), 3)
     assert sitting.engine.loaded == [("nuclei", "auto")]
     assert "0.40" not in sitting.message
-    assert sitting.view.set_readout.call_args.args[0] == "L3 · 2.21 M · 400 ms/MPx here · Dice 0.86"
+    assert sitting.view.set_readout.call_args.args[0] == "L3 · 2.21 M · 400 ms per megapixel · Dice 0.86"
 
 
 def test_segment_paints_and_tells(sitting: Any) -> None:
@@ -183,10 +184,43 @@ def test_what_was_given_up_is_not_tried_again_by_itself(
         for _ in range(100):
             runner.step()
     assert predicted == [(3, 1.0), (4, 1.0)] and not sitting.controller.busy
+    assert ("L3 is still shown" in sitting.message) == (how == "stopped")
     sitting.view.signals.level_changed.emit(2)
     sitting.view.signals.level_changed.emit(4)
     runner.finish()
     assert ", L4, " in sitting.message, "another wish, and then that one again"
+
+
+def test_where_memory_does_not_suffice_for_objects_the_mask_is_shown(
+    sitting: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, the result of the network was lost."""
+    decode = sitting.engine.decode
+
+    def scarce(kept: Any, model: Any, level: int, rule: Rule) -> Any:
+        if rule.kind == "labels":
+            raise MemoryError
+        return decode(kept, model, level, rule)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sitting.engine, "decode", scarce)
+        sitting.view.signals.segment_pressed.emit()
+    assert sitting.message.startswith("Out of memory") and "6.5 % foreground" in sitting.message
+    assert sitting.result.sum() == 400 and sitting.result.max() == 1
+    assert sitting.controller.state.kind == "mask" and not sitting.controller.busy
+    sitting.view.signals.kind_chosen.emit("labels")
+    assert sitting.message.startswith("4 objects")
+    assert sitting.engine.predicted == [(3, 1.0)], "the maps were kept"
+
+
+def test_after_a_run_memory_is_given_back_and_what_is_held_is_said(sitting: Any) -> None:
+    sitting.view.signals.segment_pressed.emit()
+    assert sitting.engine.gave_back == 1
+    sitting.view.set_held.assert_called_once()
+    held = sitting.controller.cycle.workshop.held
+    pixels, levels, outputs = 64 * 96, 3, 2
+    assert held == Held(0, levels * (outputs + 1) * 2 * pixels), "maps as half floats, labels in 16 bits"
+    assert wording.held(Held(2_000_000, 500_000)).startswith("2.5 MB are held")
 
 
 def test_closed_during_a_run(sitting: Any) -> None:
@@ -348,3 +382,23 @@ def test_panning_over_another_image_does_not_lead_astray(sitting: Any) -> None:
     assert engine.current_view() is None
     runner.finish()
     assert not sitting.controller.busy
+
+
+def test_a_message_ends_when_what_it_speaks_of_ends(sitting: Any) -> None:
+    """With Live off "L4 is not computed yet" stayed when the slider was moved back."""
+    state = sitting.controller.state
+    state.live = False
+    sitting.controller.segment()
+    result = sitting.message
+    assert "L3" in result and "not computed" not in result
+    state.level = 4
+    assert "not computed" in sitting.message
+    state.level = 3
+    assert sitting.message == result
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_advice_is_no_error(sitting: Any, failed: bool) -> None:
+    with sitting.controller.telling():
+        raise UnetppError("broken") if failed else wording.Advice("The model sees nothing here")
+    assert sitting.view.set_message.call_args.args[1] == ("error" if failed else "info")

@@ -13,6 +13,7 @@ from stand_ins import HandRunner, Sitting
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.corrections import read_corrections
 from napari_unetpp.session.correct_controller import CorrectController
+from napari_unetpp.session.correcting import IGNORE
 from napari_unetpp.session.sittings import SittingFolder, left_behind
 
 
@@ -49,7 +50,7 @@ def test_correct_copies_the_result(lesson: Lesson) -> None:
     held = lesson.sheets.held["cells", 0]
     assert np.array_equal(held.labels, lesson.sitting.result) and not held.certain.any()
     assert lesson.sheets.tools == ["paint"] and lesson.sheets.brush["cells"] == 5
-    lesson.view.set_lessons.assert_called_with("no corrections yet")
+    lesson.view.set_lessons.assert_called_with("no corrections yet", can_forget=False)
 
 
 def test_correct_without_a_result_segments_first(lesson: Lesson) -> None:
@@ -69,7 +70,7 @@ def test_corrections_survive(lesson: Lesson, signal: str, value: Any) -> None:
     getattr(lesson.view.signals, signal).emit(value)
     held = lesson.sheets.held["cells", 0]
     assert not held.labels[:25, :25].any() and len(np.unique(held.labels)) == 4
-    lesson.view.set_lessons.assert_called_with("1 correction, 1 image")
+    lesson.view.set_lessons.assert_called_with("1 correction, 1 image", can_forget=True)
 
 
 def test_another_model_leaves_corrections(lesson: Lesson) -> None:
@@ -156,7 +157,7 @@ def test_segmenting_goes_on_while_learning(lesson: Lesson) -> None:
     [
         (UnetppError("the labels are empty"), "the labels are empty"),
         (MemoryError(), "Out of memory"),
-        (RuntimeError("odd"), "RuntimeError: odd"),
+        (RuntimeError("odd"), "odd; RuntimeError"),
     ],
 )
 def test_errors_of_the_trainer_are_told(lesson: Lesson, error: BaseException, says: str) -> None:
@@ -215,9 +216,60 @@ def test_replay_of_a_deleted_layer(lesson: Lesson, blobs: np.ndarray) -> None:
     lesson.other_images.add("more", blobs)
     lesson.view.signals.correct_pressed.emit()
     lesson.sheets.paint(("more", 0), np.s_[30:34, 30:34], 7)
-    lesson.view.set_lessons.assert_called_with("2 corrections, 2 images")
+    lesson.view.set_lessons.assert_called_with("2 corrections, 2 images", can_forget=True)
     lesson.view.signals.finetune_pressed.emit()
     assert [plane.name for plane in lesson.trainer.requests[0].planes] == ["cells", "more"]
+
+
+def forget(lesson: Lesson, what: str) -> None:
+    """Press Forget and take an offer of it."""
+    lesson.view.signals.forget_pressed.emit()
+    assert f"forget:{what}" in lesson.sitting.offers()
+    lesson.view.signals.offer_taken.emit(f"forget:{what}")
+
+
+@pytest.mark.parametrize(
+    ("what", "left"),
+    [("image", "1 correction, 1 image"), ("closed", "1 correction, 1 image"), ("all", "no corrections yet")],
+)
+def test_forget_and_bring_back(lesson: Lesson, blobs: np.ndarray, what: str, left: str) -> None:
+    lesson.correct()
+    lesson.sheets.remove("cells")
+    lesson.sitting.layers.arrays.clear()
+    lesson.other_images.add("more", blobs)
+    lesson.view.signals.correct_pressed.emit()
+    lesson.sheets.paint(("more", 0), np.s_[30:34, 30:34], 7)
+    forget(lesson, what)
+    lesson.view.set_lessons.assert_called_with(left, can_forget=True)
+    assert lesson.sheets.has("more") == (what == "closed")
+    lesson.view.signals.offer_taken.emit("forget:back")
+    lesson.view.set_lessons.assert_called_with("2 corrections, 2 images", can_forget=True)
+    assert lesson.sheets.has("more")
+
+
+def test_only_what_there_is_can_be_forgotten(lesson: Lesson) -> None:
+    lesson.correct()
+    lesson.view.signals.forget_pressed.emit()
+    assert lesson.sitting.offers() == ["forget:all"]
+
+
+def test_a_new_dock_goes_on_with_what_the_last_one_knew(lesson: Lesson) -> None:
+    """Corrections of closed images, and what labels say, do not end with the dock."""
+    lesson.view.signals.labels_as_chosen.emit("reviewed")
+    lesson.correct()
+    lesson.sheets.remove("cells")
+    known, sitting = lesson.correcting.corrector.lessons, lesson.sitting
+    again = CorrectController(
+        sitting.controller,
+        sheets=FakeSheets(),
+        other_images=lesson.other_images,
+        trainer=lesson.trainer,
+        learn_runner=HandRunner(),
+        file_runner=HandRunner(),
+        lessons=known,
+    )
+    (kept,) = again.corrector.gather()
+    assert kept.drawn.image == "cells" and kept.mode.labels_as == "reviewed"
 
 
 def test_next_image(lesson: Lesson, blobs: np.ndarray) -> None:
@@ -274,12 +326,18 @@ def test_a_disk_that_is_full_is_said_and_learning_goes_on(lesson: Lesson, monkey
     assert len(lesson.trainer.requests) == 1
 
 
-def test_restore_after_a_crash(lesson: Lesson, sittings: Path) -> None:
-    lesson.correct()
+def crash(lesson: Lesson) -> Path:
+    """Save, and die; returns what is left."""
     lesson.correcting.autosave()
     folder = lesson.correcting.autosaving._folder
-    assert folder._lock is not None
-    folder._lock.close()  # the process died
+    assert folder._lock is not None and folder.path is not None
+    folder._lock.close()
+    return folder.path
+
+
+def test_restore_after_a_crash(lesson: Lesson, sittings: Path) -> None:
+    lesson.correct()
+    crash(lesson)
     other = begin(lesson.sitting)
     text, _tone, offers = other.view.set_message.call_args.args
     assert "did not end orderly" in text and offers[0][0].startswith("Restore corrections of ")
@@ -289,6 +347,141 @@ def test_restore_after_a_crash(lesson: Lesson, sittings: Path) -> None:
     assert held.certain.sum() == 196 and not held.labels[10, 10]
     assert "Restored 1" in other.message
     assert left_behind(sittings) == []  # saved again under the new sitting, the old one removed
+
+
+def refuse(*_: Any) -> Any:
+    raise UnetppError("The viewer shows 3D.")
+
+
+def test_a_restore_that_fails_says_so_keeps_the_copy_and_is_offered_again(
+    lesson: Lesson, sittings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dock said "Restored", and the next autosave deleted the only copy."""
+    lesson.correct()
+    left = crash(lesson)
+    other = begin(lesson.sitting)
+    with monkeypatch.context() as patch:
+        patch.setattr(other.sitting.layers, "read", refuse)
+        other.view.signals.offer_taken.emit("restore:1")
+    assert "The viewer shows 3D" in other.message and "Restored" not in other.message
+    assert [action for _, action in other.view.set_message.call_args.args[2]] == ["restore:1", "restore:0"]
+    assert list(other.sitting.layers.arrays) == ["cells"], "no image without its corrections stays"
+    other.correct()
+    other.correcting.autosave()
+    assert left.exists()
+    other.view.signals.offer_taken.emit("restore:1")
+    assert "Restored 1" in other.message and not left.exists()
+    assert len(list(sittings.glob("*/save-*/labels/*"))) == 2, "both are in the one save there is"
+
+
+def test_an_autosave_under_way_does_not_delete_what_is_being_restored(lesson: Lesson, sittings: Path) -> None:
+    lesson.correct()
+    left = crash(lesson)
+    other = begin(lesson.sitting)
+    other.file_runner.inline = False
+    other.correct()
+    other.correcting.autosave()
+    other.view.signals.offer_taken.emit("restore:1")
+    assert len(other.file_runner.jobs) == 2
+    while len(other.file_runner.jobs) == 2:
+        other.file_runner.step()
+    assert left.exists(), "that save holds nothing of it"
+    while other.file_runner.jobs and left.exists():
+        other.file_runner.step()
+    assert not left.exists() and "Restored 1" in other.message
+    assert len(list(sittings.glob("*/save-*/labels/*"))) == 2
+
+
+def test_a_copy_that_cannot_be_saved_again_stays(
+    lesson: Lesson, sittings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError("no space left")
+
+    lesson.correct()
+    left = crash(lesson)
+    other = begin(lesson.sitting)
+    monkeypatch.setattr(other.trainer, "save", full)
+    other.view.signals.offer_taken.emit("restore:1")
+    assert left.exists() and left_behind(sittings)
+    monkeypatch.undo()
+    monkeypatch.setenv("UNETPP_SITTINGS", str(sittings))
+    other.correcting.autosave()
+    assert not left.exists()
+
+
+def test_a_plane_that_cannot_be_read_keeps_the_copy(lesson: Lesson, blobs: np.ndarray) -> None:
+    lesson.correct()
+    lesson.other_images.add("more", blobs)
+    lesson.sitting.controller.state.image = "more"
+    lesson.view.signals.correct_pressed.emit()
+    lesson.sheets.paint(("more", 0), np.s_[30:34, 30:34], 7)
+    left = crash(lesson)
+    (damaged,) = left.glob("save-*/labels/more.tif")
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:50])
+    other = begin(lesson.sitting)
+    other.view.signals.offer_taken.emit("restore:1")
+    assert "Restored 1 corrected image, but not all" in other.message and "more.tif" in other.message
+    assert left.exists()
+    damaged.write_bytes(whole)
+    other.view.signals.offer_taken.emit("restore:1")
+    assert "Restored 1 corrected image." in other.message and not left.exists()
+    assert len(other.sheets.held) == 2, "the one that was open already is not opened twice"
+
+
+def test_regions_and_ignore_survive_a_crash(lesson: Lesson) -> None:
+    """Once, everything outside the regions came back as Ignore."""
+    lesson.correct()
+    plane = lesson.sitting.layers.read("cells")
+    lesson.view.signals.labels_as_chosen.emit("reviewed")
+    lesson.sheets.draw_regions(plane, [("rectangle", ((5.0, 5.0), (5.0, 30.0), (40.0, 30.0), (40.0, 5.0)))])
+    lesson.sheets.paint(plane.key, np.s_[6:8, 6:8], IGNORE)
+    lesson.sheets.paint(plane.key, np.s_[60:62, 80:82], IGNORE)  # outside of the region
+    lesson.sheets.paint(plane.key, np.s_[50:52, 50:52], 9)  # so is this
+    before = lesson.sheets.held[plane.key]
+    crash(lesson)
+    other = begin(lesson.sitting)
+    other.view.signals.offer_taken.emit("restore:1")
+    found = other.sheets.held[other.sitting.controller.state.image, 0]
+    assert np.array_equal(found.labels, before.labels) and np.array_equal(found.certain, before.certain)
+    assert found.outlines == before.outlines and np.array_equal(found.inside, before.inside)
+    assert other.sitting.controller.state.labels_as == "reviewed"
+
+
+def test_ignore_alone_is_saved_though_it_teaches_nothing(lesson: Lesson, sittings: Path) -> None:
+    lesson.view.signals.segment_pressed.emit()
+    lesson.view.signals.correct_pressed.emit()
+    lesson.correcting.autosave()
+    assert not sittings.exists(), "nothing was done yet"
+    lesson.sheets.paint(("cells", 0), np.s_[8:22, 8:22], IGNORE)
+    lesson.correcting.autosave()
+    (save,) = sittings.glob("*/save-*")
+    (plane,) = read_corrections(save)
+    assert plane.ignore is not None and plane.ignore.sum() == 196
+
+
+def test_a_first_save_that_fails_leaves_the_second_one_its_lock(
+    sittings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another window offered to delete the corrections of a sitting that was alive."""
+    folder = SittingFolder(sittings)
+    sittings.parent.mkdir(exist_ok=True)
+    sittings.write_text("in the way")
+    with pytest.raises(OSError):
+        folder.write(lambda path: path.mkdir(parents=True))
+    sittings.unlink()
+    folder.write(lambda path: path.mkdir(parents=True))
+    assert len(list(sittings.glob("*/save-*"))) == 1 and left_behind(sittings) == []
+
+
+def test_the_latest_save_is_told_from_ten_thousand(sittings: Path) -> None:
+    folder = SittingFolder(sittings)
+    folder._count = 9998
+    for _ in range(3):
+        folder.write(lambda path: path.mkdir(parents=True))
+    (save,) = sittings.glob("*/save-*")
+    assert save.name == "save-10001"
 
 
 def test_what_a_crash_left_can_be_deleted(lesson: Lesson, sittings: Path) -> None:

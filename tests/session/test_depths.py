@@ -12,6 +12,8 @@ from stand_ins import FLOPS, model_info
 from napari_unetpp._types import AUTO, LevelScores, StoppingRule
 from napari_unetpp.net import graph
 from napari_unetpp.session import speed, wording
+from napari_unetpp.session.costs import Costs
+from napari_unetpp.session.values import Speed, model_key
 
 RULE = StoppingRule((0.3,) * 3, (0.1,) * 3, 0.02, 0.003, 0.4, LevelScores(0.87, 0.7, 0.5, 1))
 MODEL = replace(model_info("with auto"), stopping=RULE)
@@ -44,7 +46,7 @@ def test_chart_and_readout_of_auto() -> None:
     assert [point.level for point in fixed] == [1, 2, 3, 4]
     assert (auto.level, auto.seconds, auto.quality, auto.measured) == (AUTO, pytest.approx(0.8), 0.87, False)
     text, tip = wording.readout(MODEL, auto)
-    assert text.startswith("Auto · 9.04 M · ~800 ms/MPx est. · Dice 0.87")
+    assert text.startswith("Auto · 9.04 M · about 800 ms per megapixel · Dice 0.87")
     assert "40%" in tip and "0.003" in tip
     assert speed.points(MODEL, {AUTO: 0.7, 4: 2.0})[-1].seconds == 0.7
 
@@ -69,3 +71,23 @@ def test_the_box_may_be_ticked_first(sitting: Any) -> None:
     sitting.view.signals.level_changed.emit(AUTO)
     sitting.view.signals.segment_pressed.emit()
     assert sitting.layers.depth is not None
+
+
+def test_what_auto_took_is_measured_by_real_runs(sitting: Any) -> None:
+    """Its dot stayed an estimate for ever."""
+    sitting.layers.arrays["cells"] = np.tile(sitting.layers.arrays["cells"], (4, 3))
+    sitting.controller.add_model(MODEL)
+    sitting.view.signals.level_changed.emit(AUTO)
+    *before, auto = sitting.view.set_chart.call_args[0][0]
+    assert not auto.measured
+    sitting.view.signals.segment_pressed.emit()
+    *after, auto = sitting.view.set_chart.call_args[0][0]
+    megapixels = 4 * 64 * 3 * 96 / 1e6
+    assert auto.measured and auto.seconds == pytest.approx(0.1 / megapixels), "the stand-in takes 0.1 s"
+    assert after == before, "how deep an image needs it says nothing about the depths"
+
+
+def test_a_first_run_of_auto_before_the_timing_does_not_count() -> None:
+    costs = Costs()
+    costs.update(Speed(model_key(MODEL), "auto", {AUTO: 99.0}))
+    assert not any(point.measured for point in costs.points(MODEL, "auto"))

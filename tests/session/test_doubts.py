@@ -105,3 +105,19 @@ def test_an_even_result_has_no_place(sitting: Any) -> None:
 def test_places_to_visit(visited: tuple[Spot, ...], left: int) -> None:
     places = [Spot(5, 5, 0.9), Spot(5, 30, 0.8), Spot(30, 5, 0.7)]
     assert len(to_visit(places, visited, None, 10)) == left
+
+
+def test_another_model_has_doubts_of_its_own(faint: Any) -> None:
+    """Next once said that all was visited, whichever model was chosen then."""
+    for _ in range(20):
+        faint.view.signals.next_pressed.emit()
+    assert "were visited" in faint.message
+    visited = len(faint.layers.went)
+    faint.view.signals.model_chosen.emit("other")
+    faint.view.signals.segment_pressed.emit()
+    faint.view.signals.next_pressed.emit()
+    assert len(faint.layers.went) == visited + 1 and "uncertainty" in faint.message
+    faint.view.signals.model_chosen.emit("nuclei")
+    faint.view.signals.segment_pressed.emit()
+    faint.view.signals.next_pressed.emit()
+    assert "were visited" in faint.message

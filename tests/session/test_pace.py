@@ -149,6 +149,25 @@ def test_what_runs_is_finished_while_a_stack_plays(playing: Any) -> None:
     assert playing.controller.cycle.shown.plane.key == playing.layers.read("cells").key
 
 
+def test_stop_while_a_stack_plays_begins_no_other_plane(playing: Any) -> None:
+    """Once, the plane that had come meanwhile began as soon as the stopped one had ended."""
+    playing.step()
+    playing.runner.inline = False
+    playing.step()
+    playing.step()
+    playing.view.signals.stop_pressed.emit()
+    playing.step()  # the worker has not noticed yet
+    before = len(playing.engine.predicted)
+    playing.runner.finish()
+    playing.step()
+    playing.runner.finish()
+    playing.clock.now += 1.1
+    playing.layers.signals.rested.emit()
+    playing.runner.finish()
+    assert len(playing.engine.predicted) <= before + 1 and not playing.controller.busy
+    assert playing.message.startswith("Stopped")
+
+
 def test_the_chosen_depth_follows_even_when_the_last_plane_is_on_its_way(playing: Any) -> None:
     """It once stayed at L1 when the stack rested while the last plane was being segmented."""
     playing.step()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from stand_ins import model_info
 
-from napari_unetpp._types import Region, SamplingRule, ScaleChoice, never_stop
+from napari_unetpp._types import Region, SamplingRule, ScaleChoice, UnetppError, never_stop
 from napari_unetpp.engine.normalise import NormStats
 from napari_unetpp.session import image_words, objects, painting, speed, wording
 from napari_unetpp.session.costs import Costs
@@ -79,7 +79,7 @@ def test_estimates_are_marked_and_follow_the_flops() -> None:
     points = speed.points(model, {})
     assert not any(point.measured for point in points)
     assert [point.level for point in points if point.recommended] == [3]
-    assert "est." in wording.readout(model, points[3])[0]
+    assert "about" in wording.readout(model, points[3])[0]
     known = speed.points(model, {4: 1.0})
     assert known[3].measured and known[3].seconds == 1.0
     assert known[0].seconds == pytest.approx(7.0 / 59.6, rel=0.02)
@@ -110,7 +110,7 @@ def test_state_announces_changes_only() -> None:
 def test_object_table_and_csv(tmp_path: Path) -> None:
     labels = np.zeros((20, 20), np.uint16)
     labels[2:6, 2:6], labels[10:12, 3:9] = 1, 7
-    table = objects.object_table(labels, np.ones((20, 20, 3)), pixel_size=0.5)
+    table = objects.object_table(labels, np.ones((20, 20, 3)), pixel_area=0.25)
     assert list(table["label"]) == [1, 7]
     assert list(table["area_px"]) == [16, 12]
     assert list(table["area_um2"]) == [4, 3]
@@ -118,7 +118,7 @@ def test_object_table_and_csv(tmp_path: Path) -> None:
     lines = (tmp_path / "t.csv").read_text().splitlines()
     assert lines[0].startswith("label,area_px,centroid_y,centroid_x,diameter_px")
     assert len(lines) == 3
-    with pytest.raises(FileExistsError):
+    with pytest.raises(UnetppError, match="exists already"):
         objects.write_csv(tmp_path / "t.csv", table)
 
 

@@ -41,4 +41,4 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fine-tune in float32, whatever this machine is faster in: bounds on a few steps hold for one format."""
     choice = DeviceChoice("cpu", "float32")
-    monkeypatch.setattr("napari_unetpp.train.finetune.choose_device", lambda _name: choice)
+    monkeypatch.setattr("napari_unetpp.train.finetune.choose_device", lambda _device, _precision: choice)

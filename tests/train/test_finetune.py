@@ -81,7 +81,7 @@ def one_class(models_folder, tiny_info: ModelInfo) -> ModelInfo:  # type: ignore
 @pytest.fixture
 def last_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is held out, so that the last weights are given back and not the best ones, or the parent's."""
-    monkeypatch.setattr("napari_unetpp.train.finetune.hold_out", lambda lessons, rng: HeldOut())
+    monkeypatch.setattr("napari_unetpp.train.finetune.hold_out", lambda *_: HeldOut())
 
 
 # ------------------------------------------------------------ weights

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from napari_unetpp._types import NetConfig
+from napari_unetpp._types import NetConfig, UsageError
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import optimiser, precision
 
@@ -13,7 +15,7 @@ from napari_unetpp.train import optimiser, precision
 @pytest.mark.parametrize(("gain", "expected"), [(0.0, "float32"), (1.02, "float32"), (1.6, "bfloat16")])
 def test_bfloat16_must_be_faster(monkeypatch: pytest.MonkeyPatch, gain: float, expected: str) -> None:
     monkeypatch.setattr(precision, "_gain", lambda: gain)
-    assert precision.training_format.__wrapped__("cpu") == expected
+    assert precision._faster_on_cpu() == expected
 
 
 @pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((8, 0), "bfloat16")])
@@ -21,8 +23,27 @@ def test_a_gpu_without_bfloat16_trains_in_float32(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    assert precision.training_format.__wrapped__("cuda") == expected
-    assert precision.training_format.__wrapped__("mps") == "float32"
+    assert precision._fastest.__wrapped__("cuda") == expected
+    assert precision._fastest.__wrapped__("mps") == "float32"
+
+
+def test_what_was_asked_for_is_used_and_float16_refused() -> None:
+    assert [precision.training_format("cpu", name) for name in ("float32", "bfloat16")] == [
+        "float32",
+        "bfloat16",
+    ]
+    with pytest.raises(UsageError, match="nothing is trained in float16"):
+        precision.training_format("cpu", "float16")
+
+
+def test_the_timing_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The second process is told what the first one measured, however its own timing would end."""
+    monkeypatch.setenv("UNETPP_CACHE", str(tmp_path))
+    found = []
+    for gain in (1.6, 0.9):
+        monkeypatch.setattr(precision, "_gain", lambda gain=gain: gain)
+        found.append(precision._fastest.__wrapped__("cpu"))
+    assert found == ["bfloat16", "bfloat16"]
 
 
 def test_the_self_test_measures_here_and_leaves_no_trace() -> None:

@@ -22,6 +22,13 @@ def test_a_trained_network_does_not_grow_again(progress: float) -> None:
     assert schedule.stage(progress, depth=4, patch=256, batch=4, grow=False) == Stage(4, 256, 4)
 
 
+@pytest.mark.parametrize(("steps", "said"), [(0, "0 steps"), (1, "1 step in"), (99, "99 steps"), (100, None)])
+def test_far_too_few_steps_are_said(steps: int, said: str | None) -> None:
+    warning = schedule.too_few_steps(steps)
+    assert warning is None if said is None else warning is not None and said in warning
+    assert schedule.too_few_steps(inf) is None
+
+
 def test_a_step_is_counted_in_pixels() -> None:
     assert Stage(4, 256, 4).pixels == 262_144
 

@@ -1,0 +1,149 @@
+"""One image of ``napari-unetpp segment``: from its file to its results, and what is told of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
+from napari_unetpp.files import card_text, images
+from napari_unetpp.files.folders import read_label
+from napari_unetpp.files.outputs import Output
+from napari_unetpp.files.pixel_size import PixelSize, read_pixel_size
+from napari_unetpp.files.result_files import About
+from napari_unetpp.session import objects
+
+if TYPE_CHECKING:
+    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.plane_maps import PlaneMaps
+
+WRITERS = {"labels": images.write_labels, "mask": images.write_mask, "probability": images.write_probability}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for all images alike.
+
+    Attributes
+    ----------
+    kind : Kind
+    level : int or "auto"
+    size : mapping
+        Scale, diameter and range, as `predict_maps` takes them.
+    overwrite : bool
+    series : int or None
+        Which image of a file that holds several; None: the largest.
+    """
+
+    kind: Kind
+    level: int | Literal["auto"]
+    size: Mapping[str, Any]
+    overwrite: bool
+    series: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One image: a line for people, notes, and the same as plain values (``--json``)."""
+
+    line: str
+    notes: tuple[str, ...]
+    entry: dict[str, Any]
+
+
+def segment_file(
+    output: Output, model: Evaluator, options: Options, on_tile: Callable[[int, int], None]
+) -> Done:
+    """Segment one image and write its results; `on_tile` is told how many tiles are done, of how many."""
+    from napari_unetpp.engine.collect import predict_maps
+
+    def on_event(event: PredictEvent) -> None:
+        if isinstance(event, TileDone):
+            on_tile(event.done, event.total)
+
+    start = time.perf_counter()
+    told: list[str] = []
+    image = images.read_image(output.source, series=options.series, note=told.append)
+    size = read_pixel_size(output.source, options.series)
+    side = None if size is None else size.side
+    found = predict_maps(
+        image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
+    )
+    facts = _facts(found, model)
+    try:
+        result: NDArray[Any] = getattr(found, options.kind)()
+    except MemoryError as error:
+        raise _mask_instead(found, output, options, About(size, facts)) from error
+    WRITERS[options.kind](output.target, result, overwrite=options.overwrite, about=About(size, facts))
+    if output.table is not None:
+        write_table(output, image, result, size, overwrite=options.overwrite)
+    seconds = time.perf_counter() - start
+    areas = objects.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
+    entry = {
+        "input": str(output.source),
+        "outputs": [str(path) for path in output.files],
+        "objects": None if areas is None else int(areas.size),
+        "median_diameter_px": None if areas is None else objects.median_diameter(areas),
+        **{key: facts[key] for key in ("level", "scale", "scale_reason", "range", "precision")},
+        "seconds": round(seconds, 3),
+        "notes": [*told, *found.notes],
+    }
+    what = _amount(result, options.kind, areas)
+    scale = f"scale {found.scale.scale:.3g}: {found.scale.reason}"
+    level = card_text.level_name(found.level)
+    line = f"{output.target}: {what}, {level}, {model.choice.label}, {seconds:.2f} s, {scale}"
+    return Done(line, (*told, *found.notes), entry)
+
+
+def _mask_instead(found: PlaneMaps, output: Output, options: Options, about: About) -> BaseException:
+    """Write what memory suffices for, so that the network did not run for nothing; the error to raise."""
+    if options.kind != "labels":
+        return MemoryError()
+    target = output.target.with_name(output.target.name.replace("_labels.tif", "_mask.tif"))
+    images.write_mask(target, found.mask(), overwrite=options.overwrite, about=about)
+    return UnetppError(
+        f"{output.source}: out of memory while telling objects apart. The mask is in {target}."
+        " Crop the image, or choose a smaller --scale."
+    )
+
+
+def finish_table(output: Output, series: int | None = None) -> None:
+    """Write the table of labels that an earlier run has written."""
+    image, size = images.read_image(output.source, series=series), read_pixel_size(output.source, series)
+    write_table(output, image, read_label(output.target), size, overwrite=False)
+
+
+def write_table(
+    output: Output, image: NDArray[Any], labels: NDArray[Any], size: PixelSize | None, *, overwrite: bool
+) -> None:
+    """Write the CSV that the dock saves: one row an object, in px and, where their size is known, um2."""
+    assert output.table is not None
+    table = objects.object_table(labels, image, pixel_area=None if size is None else size.area)
+    objects.write_csv(output.table, table, overwrite=overwrite)
+
+
+def _facts(found: PlaneMaps, model: Evaluator) -> dict[str, Any]:
+    """How a result came about, for its metadata."""
+    return {
+        "model": model.info.name,
+        "model_sha256": model.info.sha256,
+        "level": "auto" if found.level == AUTO else found.level,
+        "scale": found.scale.scale,
+        "scale_reason": found.scale.reason,
+        "range": [float(value) for value in found.range],
+        "device": model.choice.device,
+        "precision": model.choice.dtype,
+    }
+
+
+def _amount(result: NDArray[Any], kind: Kind, areas: NDArray[np.int64] | None) -> str:
+    if kind == "probability":
+        return " x ".join(str(n) for n in result.shape) + " px"
+    if areas is not None:
+        return f"{areas.size} object{'' if areas.size == 1 else 's'}"
+    return f"{100 * float((result > 0).mean()):.1f} % foreground"

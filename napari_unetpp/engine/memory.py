@@ -1,0 +1,24 @@
+"""Memory that runs out, and freed memory that the C library keeps for itself."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from contextlib import suppress
+
+
+def give_back() -> None:
+    """Return what is free to the system, where the C library can be asked to: glibc, so most of Linux.
+
+    After a run it keeps about as much as was used at the peak, in pieces between what is still needed.
+    """
+    if sys.platform.startswith("linux"):
+        with suppress(OSError, AttributeError):  # musl has no such function
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether Python or torch says that memory is used up; torch has several ways to say so."""
+    text = str(error).lower()
+    said = "not enough memory" in text or "out of memory" in text or "allocate memory" in text
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and said)

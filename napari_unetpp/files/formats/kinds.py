@@ -1,0 +1,34 @@
+"""Which format a file has: by its first bytes, never by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+Format = Literal["PNG", "JPEG", "TIFF"]
+
+STARTS: dict[bytes, Format] = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",  # BigTIFF
+    b"MM\0+": "TIFF",
+}
+SUFFIXES: dict[Format, tuple[str, ...]] = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "TIFF": (".tif", ".tiff"),
+}
+
+
+def format_of(path: Path) -> Format | None:
+    """What a file is by its first bytes; None where it is none of the known formats.
+
+    Raises
+    ------
+    OSError
+    """
+    with open(path, "rb") as file:
+        start = file.read(8)
+    return next((kind for magic, kind in STARTS.items() if start.startswith(magic)), None)

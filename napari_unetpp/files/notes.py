@@ -1,0 +1,38 @@
+"""What of a file was handled specially, told to whoever asked for it to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+Note = Callable[[str], None]
+"""Told, in half a sentence without the path, what of one file was handled specially."""
+
+
+def no_note(text: str) -> None:
+    """For callers who want none."""
+
+
+class Notes:
+    """Collects the notes of many files: what holds for a whole folder is said once."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, list[str]] = {}
+
+    def of(self, path: Path) -> Note:
+        """Takes the notes of one file."""
+        return partial(self.add, path.name)
+
+    def add(self, name: str, text: str) -> None:
+        """Take a note of what is called `name`."""
+        names = self._files.setdefault(text, [])
+        if name not in names:
+            names.append(name)
+
+    def lines(self) -> list[str]:
+        """A line for every kind of note: which file it is about, and how many more."""
+        return [
+            f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {text}"
+            for text, names in self._files.items()
+        ]

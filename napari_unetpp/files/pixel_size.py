@@ -1,0 +1,132 @@
+"""The size of a pixel, as image files give it: OME, ImageJ, and the resolution tags of TIFF, PNG and JPEG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tifffile
+from PIL import Image
+
+from napari_unetpp.files.formats.kinds import format_of
+from napari_unetpp.files.formats.tiff import largest
+
+MICROMETRES = {
+    "m": 1e6,
+    "cm": 1e4,
+    "mm": 1e3,
+    "µm": 1.0,
+    "μm": 1.0,  # the Greek letter; above is the micro sign
+    "um": 1.0,
+    "\\u00b5m": 1.0,  # as ImageJ writes it
+    "micron": 1.0,
+    "microns": 1.0,
+    "micrometer": 1.0,
+    "micrometre": 1.0,
+    "nm": 1e-3,
+    "å": 1e-4,
+    "pm": 1e-6,
+    "inch": 25_400.0,
+    "in": 25_400.0,
+}
+"""Units of length as OME and ImageJ name them, in small letters."""
+
+INCH, CENTIMETRE = 2, 3
+"""The TIFF tag ResolutionUnit."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelSize:
+    """Height and width of a pixel in micrometres.
+
+    Attributes
+    ----------
+    y, x : float
+    printed : bool
+        Dots per inch, of a scanner or a printer: kept in the results, but no measure of what is shown.
+    """
+
+    y: float
+    x: float
+    printed: bool = False
+
+    @property
+    def side(self) -> float | None:
+        """Side (micrometres) of a square of the same area; None: nothing is known of what is shown."""
+        return None if self.printed else float((self.y * self.x) ** 0.5)
+
+    @property
+    def area(self) -> float | None:
+        """Square micrometres; None: nothing is known of what is shown."""
+        return None if self.printed else self.y * self.x
+
+    @property
+    def per_unit(self) -> tuple[float, float]:
+        """Pixels along x and y per inch (printed) or centimetre, as resolution tags count."""
+        unit = MICROMETRES["inch" if self.printed else "cm"]
+        return unit / self.x, unit / self.y
+
+
+def read_pixel_size(path: Path, series: int | None = None) -> PixelSize | None:
+    """What a file says of the size of its pixels; None where it says nothing.
+
+    Parameters
+    ----------
+    path : Path
+        TIFF, PNG or JPEG that can be read.
+    series : int, optional
+        Number of the image in a TIFF that holds several; None: the one that is read without a number.
+    """
+    try:
+        if format_of(path) == "TIFF":
+            with tifffile.TiffFile(path, _multifile=False) as file:
+                number = largest(file.series) if series is None else series
+                return _of_ome(file, number) or _of_imagej(file) or _of_tags(file)
+        with Image.open(path) as image:
+            x, y = image.info["dpi"]
+        return _checked(1 / y, 1 / x, "inch", printed=True)
+    except Exception:  # without a size; what is wrong with the file its reader says
+        return None
+
+
+def _of_ome(file: tifffile.TiffFile, series: int) -> PixelSize | None:
+    if not file.is_ome or file.ome_metadata is None:
+        return None
+    found: Any = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]
+    pixels = (found[series] if isinstance(found, list) else found)["Pixels"]
+    sizes = [
+        float(pixels[f"PhysicalSize{axis}"])
+        * MICROMETRES[str(pixels.get(f"PhysicalSize{axis}Unit", "µm")).lower()]
+        for axis in "YX"
+        if f"PhysicalSize{axis}" in pixels
+    ]
+    return _checked(sizes[0], sizes[1], "um") if len(sizes) == 2 else None
+
+
+def _of_imagej(file: tifffile.TiffFile) -> PixelSize | None:
+    if not file.is_imagej:
+        return None
+    unit = str((file.imagej_metadata or {}).get("unit", "")).lower()
+    y, x = (_ratio(file, f"{axis}Resolution") for axis in "YX")
+    return _checked(1 / y, 1 / x, unit) if unit in MICROMETRES else None
+
+
+def _of_tags(file: tifffile.TiffFile) -> PixelSize | None:
+    tag = file.pages.first.tags.get("ResolutionUnit")
+    unit = INCH if tag is None else int(tag.value)  # what TIFF means where the tag is missing
+    if unit not in (INCH, CENTIMETRE):
+        return None
+    y, x = (_ratio(file, f"{axis}Resolution") for axis in "YX")
+    return _checked(1 / y, 1 / x, "inch" if unit == INCH else "cm", printed=unit == INCH)
+
+
+def _ratio(file: tifffile.TiffFile, tag: str) -> float:
+    above, below = file.pages.first.tags[tag].value
+    return float(above) / float(below)
+
+
+def _checked(y: float, x: float, unit: str, *, printed: bool = False) -> PixelSize | None:
+    """Sizes in micrometres, where they are any."""
+    sizes = y * MICROMETRES[unit], x * MICROMETRES[unit]
+    return PixelSize(*sizes, printed) if all(0 < size < float("inf") for size in sizes) else None

@@ -1,0 +1,58 @@
+"""What is remembered of a viewer as long as it is open, whether a dock is open or not."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from napari_unetpp.session.lessons import Lessons
+
+
+@dataclass
+class Memory:
+    """What one dock leaves to the next one of the same viewer.
+
+    Attributes
+    ----------
+    lessons : Lessons
+        Corrections of images that were closed, and what the labels of each image say.
+    versions : dict
+        How often the data of an image were replaced.
+    data : dict
+        The data that each image had when the last dock was closed, unless they are gone.
+    """
+
+    lessons: Lessons = field(default_factory=Lessons)
+    versions: dict[Hashable, int] = field(default_factory=dict)
+    data: dict[Hashable, Callable[[], Any]] = field(default_factory=dict)
+
+    def leave(self, data: Mapping[Hashable, Any]) -> None:
+        """The dock is closed, while the images hold these data."""
+        self.data = {image: _weakly(array) for image, array in data.items()}
+
+    def meet(self, image: Hashable, data: Any) -> None:
+        """A dock sees an image: its data may have been replaced while no dock was open."""
+        before = self.data.pop(image, None)
+        if before is not None and before() is not data:
+            self.versions[image] = self.versions.get(image, 0) + 1
+
+
+_memories: dict[int, Memory] = {}
+
+
+def memory_of(viewer: Any) -> Memory:
+    """The memory of a viewer; it ends with it."""
+    key = id(viewer)  # not the viewer itself: napari compares viewers by all that they hold
+    if key not in _memories:
+        _memories[key] = Memory()
+        weakref.finalize(viewer, _memories.pop, key, None)
+    return _memories[key]
+
+
+def _weakly(array: Any) -> Callable[[], Any]:
+    try:
+        return weakref.ref(array)
+    except TypeError:
+        return lambda: array

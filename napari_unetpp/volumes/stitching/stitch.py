@@ -1,0 +1,179 @@
+"""Objects of a plane that is larger than memory: piece by piece, and the same as of the whole plane.
+
+What is an object is decided among the basins of a landscape (see `engine.basins`): by their summits and by
+the passes between them. So pieces need not hold whole objects. Each gives the basins of its own pixels
+(`volumes.stitching.pieces`); at the seams these are joined, which gives the basins of the whole plane
+(`volumes.stitching.seams`); then the objects follow from the list of summits and passes, which is short. The
+result equals that of the whole plane up to the numbers of the objects, however large these are. A piece is
+read with `MARGIN` pixels on each side, on which its landscape depends.
+
+In memory are one piece, the list, and what lies along the seams; the numbers of the pixels may be on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import ModelInfo, Region, ShouldStop, never_stop
+from napari_unetpp.engine import decode
+from napari_unetpp.engine.tiles import grow
+from napari_unetpp.volumes.stitching.mask_shape import MaskLandscape
+from napari_unetpp.volumes.stitching.pieces import AROUND, find_piece
+from napari_unetpp.volumes.stitching.seams import Seams, Stitched
+
+Maps = NDArray[np.float32]
+Heights = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Landscape = Callable[[Region], tuple[Heights, Mask]]
+"""Gives heights and foreground (h, w) of a region of the plane."""
+
+SIDE = 2048
+"""Side of a piece, px."""
+
+MARGIN = AROUND + decode.CUT
+"""Pixels around a piece on which its result depends; more by the shape of the mask (see `mask_shape`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class PieceDone:
+    """A piece is done: its place, and how many steps of how many are."""
+
+    core: Region
+    done: int
+    total: int
+
+
+def stitch(
+    read_maps: Callable[[Region], Maps],
+    shape: tuple[int, int],
+    info: ModelInfo,
+    numbers: Any,
+    *,
+    threshold: float | None = None,
+    split: bool = True,
+    side: int = SIDE,
+    should_stop: ShouldStop = never_stop,
+) -> Iterator[PieceDone | Stitched]:
+    """Find the objects of a plane piece by piece.
+
+    Parameters
+    ----------
+    read_maps : callable
+        Gives the maps (K, h, w) of a region of the plane.
+    shape : (int, int)
+        Of the plane, on the working grid.
+    info : ModelInfo
+    numbers : array-like of shape (Y, X)
+        int32 or uint32; written piece by piece, in memory or on disk. What they mean says `Stitched`.
+    threshold, split
+        As in `engine.decode.objects`.
+    side : int
+        Of a piece, px.
+    should_stop : callable
+        Asked before every piece.
+
+    Yields
+    ------
+    PieceDone or Stitched
+        `Stitched` comes last, unless stopped.
+    """
+    run = _Run(read_maps, shape, info, numbers, threshold, should_stop, pieces_of(shape, side))
+    split = split and info.task == "instances"
+    if not split:
+        yield from run.join(run.flat)
+    elif info.decode.seeds != "mask":
+        yield from run.join(run.landscape)
+    else:
+        yield from run.join_by_mask()
+
+
+def pieces_of(shape: tuple[int, int], side: int = SIDE) -> tuple[Region, ...]:
+    """The pieces of a plane, row by row."""
+    return tuple(
+        Region(y, x, min(y + side, shape[0]), min(x + side, shape[1]))
+        for y in range(0, shape[0], side)
+        for x in range(0, shape[1], side)
+    )
+
+
+class _Run:
+    """One run of `stitch`."""
+
+    def __init__(
+        self,
+        read_maps: Callable[[Region], Maps],
+        shape: tuple[int, int],
+        info: ModelInfo,
+        numbers: Any,
+        threshold: float | None,
+        should_stop: ShouldStop,
+        cores: tuple[Region, ...],
+    ) -> None:
+        self._read_maps = read_maps
+        self._shape = shape
+        self._info = info
+        self._numbers = numbers
+        self._threshold = threshold
+        self._should_stop = should_stop
+        self._cores = cores
+        self._done, self._total = 0, len(cores)
+
+    def join(self, read: Landscape, mask: MaskLandscape | None = None) -> Iterator[PieceDone | Stitched]:
+        """All pieces of a landscape, and what they make together."""
+        seams = Seams()
+        for core in self._cores:
+            if self._should_stop():
+                return
+            seen = grow(core, AROUND, self._shape)
+            piece = find_piece(*read(seen), seen, core, self._shape[1])
+            start = seams.add(piece)
+            if mask is not None:
+                start = mask.renumber(core, piece.numbers, len(piece.place))
+            self._numbers[core.slices] = np.where(piece.numbers, piece.numbers + start, 0)
+            yield self._piece_done(core)
+        yield seams.objects(self._info.decode)
+
+    def join_by_mask(self) -> Iterator[PieceDone | Stitched]:
+        """The same where heights depend on the shape of whole connected parts: these are found first."""
+        self._total = 3 * len(self._cores)
+        parts: Stitched | None = None
+        for event in self.join(self.flat):
+            if isinstance(event, Stitched):
+                parts = event
+            else:
+                yield event
+        if parts is None:
+            return
+        mask = MaskLandscape(self.mask, self._shape, self._info.decode, self._numbers, parts.object_of)
+        for core in self._cores:
+            if self._should_stop():
+                return
+            mask.measure(core)
+            yield self._piece_done(core)
+        for event in self.join(mask.read, mask):
+            yield event.after(len(parts.object_of) - 1) if isinstance(event, Stitched) else event
+
+    def flat(self, region: Region) -> tuple[Heights, Mask]:
+        """A landscape without summits: objects that touch stay together."""
+        return np.zeros(region.shape, np.float32), self.mask(region)
+
+    def landscape(self, region: Region) -> tuple[Heights, Mask]:
+        """That of the model: heights and foreground (h, w)."""
+        read = grow(region, decode.CUT, self._shape)
+        maps = self._read_maps(read)
+        found = decode.mask(maps, self._info, threshold=self._threshold)
+        there = region.shifted(-read.y0, -read.x0).slices
+        return decode.landscape(maps, self._info, found)[there], found[there]
+
+    def mask(self, region: Region) -> Mask:
+        """Foreground of a region."""
+        return decode.mask(self._read_maps(region), self._info, threshold=self._threshold)
+
+    def _piece_done(self, core: Region) -> PieceDone:
+        self._done += 1
+        return PieceDone(core, self._done, self._total)

@@ -1,0 +1,138 @@
+"""How the dock looks: what stays in sight in a small window, contrast, colours, words, legends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QPoint, QRect
+from qtpy.QtWidgets import QWidget
+
+from napari_unetpp.gui import level_slider, tones
+from napari_unetpp.gui.class_colours import COLOURS
+
+TEXT = 4.5
+"""Least contrast of text, by WCAG 2.1."""
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def mixed(ink: str, ground: str, opacity: float) -> str:
+    parts = [
+        round(opacity * int(ink[at : at + 2], 16) + (1 - opacity) * int(ground[at : at + 2], 16))
+        for at in (1, 3, 5)
+    ]
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+@pytest.mark.parametrize(("theme", "inks"), [("dark", tones.DARK), ("light", tones.LIGHT)])
+def test_every_text_can_be_read(theme: str, inks: tones.Inks) -> None:
+    """Amber on light had a contrast of 1.85."""
+    found = get_theme(theme)
+    ground, own = found.background.as_hex(), found.text.as_hex()
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    for ink in (inks.warning, inks.error, inks.faint, inks.link, own):
+        assert contrast(ink, ground) >= TEXT, ink
+    for opacity in (level_slider.FAINT, 190 / 255):  # names of stops, texts of charts
+        assert contrast(mixed(own, ground, opacity), ground) >= TEXT
+
+
+def test_what_is_said_follows_the_theme(viewer: Any, open_dock: Any, qtbot: Any) -> None:
+    viewer.window._qt_window.show()  # else no style reaches the widgets
+    dock = open_dock()
+    label = dock.form.message_label
+    dock.set_message("careful", "warning", [("go", "go:1")])
+    for theme, inks in (("light", tones.LIGHT), ("dark", tones.DARK)):
+        viewer.theme = theme
+        qtbot.waitUntil(lambda i=inks: i.warning in label.text() and i.link in label.text())
+
+
+def in_sight(widget: QWidget) -> bool:
+    """Whether all of a widget lies inside of everything that it stands in, up to the window."""
+    above = widget
+    while not above.isWindow():
+        above = above.parentWidget()
+        if not above.rect().contains(QRect(widget.mapTo(above, QPoint(0, 0)), widget.size())):
+            return False
+    return widget.isVisible()
+
+
+def test_in_a_small_window_the_main_things_stay_in_sight(
+    viewer: Any, image: np.ndarray, open_dock: Any, wait: Any, qtbot: Any
+) -> None:
+    viewer.add_image(image, name="cells")
+    window = viewer.window._qt_window
+    window.show()
+    dock = open_dock()
+    window.resize(1366, 740)
+    form = dock.form
+    main = (form.depth.slider, form.segment_button, form.message_area, form.progress_bar)
+    qtbot.waitUntil(lambda: window.height() == 740)
+    assert form.chart.isVisible()
+    form.correct.correct_button.click()
+    wait(dock)
+    assert form.correct_fold.button.isChecked() and not form.chart.isVisible()
+    for widget in (*main, form.correct.correct_button, form.correct.finetune_button):
+        qtbot.waitUntil(lambda w=widget: in_sight(w))
+    dock.set_curve(())
+    dock.set_scores((), "Better at L2.", "info")
+    dock.set_undecided(True, keep=True)
+    for widget in (*main, form.correct.keep_button, form.correct.discard_button):
+        qtbot.waitUntil(lambda w=widget: in_sight(w))
+    form.correct_fold.button.setChecked(False)
+    assert form.chart.isVisible()
+    assert form.folds.minimumSizeHint().width() <= 300
+
+
+def test_a_mask_is_not_brown_on_red(viewer: Any, image: np.ndarray, open_dock: Any, wait: Any) -> None:
+    viewer.add_image(image, name="cells")
+    dock = open_dock()
+    dock.controller.state.threshold, dock.controller.state.min_size = 0.3, 0
+    dock.controller.state.kind = "mask"
+    dock.form.segment_button.click()
+    wait(dock)
+    layer = viewer.layers["cells prediction"]
+    red, green, blue, _ = layer.get_color(1)
+    assert green > 0.7 and blue > 0.7 and red < 0.2
+    colours = {tuple(layer.get_color(number)) for number in range(1, len(COLOURS) + 1)}
+    assert len(colours) == len(COLOURS)
+    dock.form.correct.correct_button.click()
+    wait(dock)
+    np.testing.assert_allclose(viewer.layers["cells corrections"].get_color(1), [red, green, blue, 1])
+    before = layer.get_color(7)
+    dock.controller.state.kind = "labels"
+    wait(dock)
+    assert not np.allclose(layer.get_color(7), before)
+
+
+def test_words(viewer: Any, open_dock: Any) -> None:
+    dock = open_dock()
+    form = dock.form
+    assert "per megapixel" in form.level_readout.text()
+    assert "MPx" not in form.level_readout.text() and "est." not in form.level_readout.text()
+    assert form.correct.background_spin.prefix() == "background "
+    assert "Depth" not in form.depth_checkbox.text()
+
+
+def test_overlays_have_a_legend(viewer: Any, open_dock: Any) -> None:
+    form = open_dock().form
+    assert form.legend_label.isHidden()
+    form.uncertainty_checkbox.click()
+    assert not form.legend_label.isHidden() and "sure is clear" in form.legend_label.text()
+    form.depth_checkbox.click()
+    assert all(name in form.legend_label.text() for name in ("unsure", "L2", "L3", "L4"))
+    form.uncertainty_checkbox.click()
+    form.depth_checkbox.click()
+    assert form.legend_label.isHidden()

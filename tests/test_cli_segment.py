@@ -1,0 +1,231 @@
+"""``napari-unetpp segment`` used again and again: resumed, deep folders, tables, number formats."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_unetpp import _segment_command, api, cli
+from napari_unetpp._types import ModelInfo
+from napari_unetpp.files.model_list import SHIPPED
+from napari_unetpp.files.pixel_size import read_pixel_size
+
+Run = Callable[..., tuple[int, str, str]]
+SAMPLE = SHIPPED.parent / "samples" / "dense_fluorescence.png"
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command here; gives exit status, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        try:
+            status = cli.main([str(a) for a in arguments])
+        except SystemExit as exit_:
+            status = int(exit_.code or 0)
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def plate(tmp_path: Path, tiny_model: ModelInfo) -> Path:
+    """Two images of noise, one of them in a subfolder."""
+    rng = np.random.default_rng(0)
+    for name in ("plate/a.tif", "plate/well 1/a.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        image = rng.integers(0, 60000, (48, 40), np.uint16)
+        tifffile.imwrite(tmp_path / name, image, resolution=(20000, 40000), resolutionunit="CENTIMETER")
+    return tmp_path / "plate"
+
+
+def segment(run: Run, folder: Path, *options: object) -> tuple[int, str, str]:
+    return run("segment", folder, "--model", "tiny", "--level", 1, "--scale", 1, *options)
+
+
+# ------------------------------------------------------------ again and again
+
+
+def test_a_second_run_does_only_what_is_missing(run: Run, plate: Path, tmp_path: Path) -> None:
+    out, log = tmp_path / "out", tmp_path / "log.json"
+    assert segment(run, plate, "--out", out)[0] == 0
+    before = (out / "a_labels.tif").stat().st_mtime_ns
+    status, _, err = segment(run, plate, "--out", out)
+    assert status == 1 and "--skip-existing" in err, "unasked nothing is skipped or replaced"
+    tifffile.imwrite(plate / "b.tif", np.zeros((30, 30), np.uint8))
+    status, said, err = segment(run, plate, "--out", out, "--skip-existing", "--json", log)
+    assert status == 0 and len(said.splitlines()) == 1 and "b_labels.tif" in said
+    assert "1 of 2 were there already" in err
+    assert (out / "a_labels.tif").stat().st_mtime_ns == before
+    first, second = json.loads(log.read_text())
+    assert first == {"input": str(plate / "a.tif"), "outputs": [str(out / "a_labels.tif")], "skipped": True}
+    assert "skipped" not in second
+
+
+def test_a_run_with_nothing_to_do_loads_no_model(
+    run: Run, plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert segment(run, plate, "--out", tmp_path / "out")[0] == 0
+    monkeypatch.delattr(api, "load_model")
+    status, said, err = segment(run, plate, "--out", tmp_path / "out", "--skip-existing")
+    assert (status, said) == (0, "") and "1 of 1 were there already" in err
+
+
+def test_a_missing_table_is_added_to_labels_that_are_there(run: Run, plate: Path, tmp_path: Path) -> None:
+    """Also to labels that somebody corrected since: the table tells of the file."""
+    out = tmp_path / "out"
+    assert segment(run, plate, "--out", out)[0] == 0
+    labels = np.zeros((48, 40), np.uint32)
+    labels[3:13, 4:9] = 7
+    tifffile.imwrite(out / "a_labels.tif", labels)
+    status, _, err = segment(run, plate, "--out", out, "--skip-existing", "--table")
+    assert status == 0, err
+    (row,) = csv.DictReader((out / "a_objects.csv").open())
+    assert (row["label"], row["area_px"]) == ("7", "50")
+    assert float(row["area_um2"]) == pytest.approx(50 * 0.5 * 0.25)
+    np.testing.assert_array_equal(tifffile.imread(out / "a_labels.tif"), labels)
+
+
+def test_results_beside_the_images_are_no_inputs(run: Run, plate: Path) -> None:
+    for time in range(2):
+        status, said, err = segment(run, plate, "--out", plate, "--overwrite")
+        assert status == 0 and len(said.splitlines()) == 1
+        assert ("a_labels.tif is a result of napari-unetpp and is left out" in err) == (time > 0)
+    assert sorted(p.name for p in plate.iterdir()) == ["a.tif", "a_labels.tif", "well 1"]
+
+
+def test_subfolders_are_mirrored_and_patterns_expanded(run: Run, plate: Path, tmp_path: Path) -> None:
+    assert segment(run, plate, "--out", tmp_path / "deep", "--recursive")[0] == 0
+    found = sorted(p.relative_to(tmp_path / "deep").as_posix() for p in (tmp_path / "deep").rglob("*.tif"))
+    assert found == ["a_labels.tif", "well 1/a_labels.tif"]
+    assert segment(run, plate / "we*" / "*.tif", "--out", tmp_path / "flat")[0] == 0
+    assert [p.name for p in (tmp_path / "flat").iterdir()] == ["a_labels.tif"]
+
+
+def test_what_was_done_is_told_also_after_ctrl_c(
+    run: Run, plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = _segment_command.segment_file
+
+    def interrupted(output: object, *arguments: object) -> object:
+        if "well" in str(getattr(output, "source", "")):
+            raise KeyboardInterrupt
+        return real(output, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(_segment_command, "segment_file", interrupted)
+    options = ("--out", tmp_path / "out", "--recursive", "--json", tmp_path / "log.json")
+    status, _, err = segment(run, plate, *options)
+    assert status == 1 and err.strip().endswith("stopped")
+    assert [entry["input"] for entry in json.loads((tmp_path / "log.json").read_text())] == [
+        str(plate / "a.tif")
+    ]
+
+
+# ------------------------------------------------------------ what is told
+
+
+def test_the_summary_of_every_image(run: Run, plate: Path, tmp_path: Path) -> None:
+    (plate / "bad.png").write_bytes(b"nonsense")
+    log = tmp_path / "log.json"
+    options = ("--out", tmp_path / "out", "--json", log, "--precision", "float32", "--device", "cpu")
+    status, _, _ = segment(run, plate, *options, "--table")
+    good, bad = json.loads(log.read_text())
+    assert status == 1 and bad.keys() == {"input", "error"} and "bad.png" in bad["error"]
+    keys = "input outputs objects median_diameter_px level scale scale_reason range precision seconds notes"
+    assert list(good) == keys.split()
+    files = [str(tmp_path / "out" / name) for name in ("a_labels.tif", "a_objects.csv")]
+    assert good["outputs"] == files and all(Path(name).exists() for name in files)
+    labels = tifffile.imread(files[0])
+    assert (
+        good["objects"]
+        == len(np.unique(labels[labels > 0]))
+        == len(Path(files[1]).read_text().splitlines()) - 1
+    )
+    assert (good["level"], good["scale"], good["scale_reason"]) == (1, 1.0, "given")
+    assert good["precision"] == "float32" and good["seconds"] > 0 and len(good["range"]) == 2
+
+
+@pytest.mark.parametrize("kind", ["mask", "probability"])
+def test_what_has_no_objects_counts_none(kind: str, run: Run, plate: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.json"
+    assert segment(run, plate, "--out", tmp_path / "out", "--kind", kind, "--json", log)[0] == 0
+    (entry,) = json.loads(log.read_text())
+    assert entry["objects"] is entry["median_diameter_px"] is None
+    status, _, err = segment(run, plate, "--out", tmp_path / "out", "--kind", kind, "--table")
+    assert status == 2 and "--table lists objects" in err
+
+
+def test_the_table_is_that_of_the_dock_and_knows_micrometres(run: Run, tmp_path: Path) -> None:
+    """Pixels of 0.5 x 0.25 um; the numbers are those of the label image."""
+    image = np.asarray(Image.open(SAMPLE))[:128, :128]
+    tifffile.imwrite(tmp_path / "a.tif", image, imagej=True, resolution=(4, 2), metadata={"unit": "um"})
+    status, _, err = run(
+        *("segment", tmp_path / "a.tif", "--out", tmp_path, "--level", 2, "--scale", 1, "--table")
+    )
+    assert status == 0, err
+    labels = tifffile.imread(tmp_path / "a_labels.tif")
+    rows = list(csv.DictReader((tmp_path / "a_objects.csv").open()))
+    assert len(rows) == len(np.unique(labels)) - 1 > 5
+    for row in rows:
+        inside = labels == int(row["label"])
+        assert int(row["area_px"]) == inside.sum()
+        assert float(row["area_um2"]) == pytest.approx(inside.sum() * 0.125, rel=1e-5)
+        assert float(row["intensity_mean"]) == pytest.approx(image[inside].mean(), rel=1e-4)
+    size = read_pixel_size(tmp_path / "a_labels.tif")
+    assert size is not None and (size.y, size.x) == (0.5, 0.25)
+
+
+def test_an_error_names_its_file_once(run: Run, plate: Path, tmp_path: Path) -> None:
+    (plate / "bad.tif").write_bytes(b"nonsense")
+    tifffile.imwrite(plate / "wide.tif", np.zeros((5, 6, 7), np.uint8), photometric="minisblack")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a_labels.tif").write_text("mine")
+    inputs = (plate, tmp_path / "nowhere.png")
+    status, _, err = run("segment", *inputs, "--out", tmp_path / "out", "--model", "tiny", "--level", 1)
+    assert status == 1
+    errors = [line for line in err.splitlines() if line.startswith("error:")]
+    assert len(errors) == 4
+    for path in (plate / "bad.tif", plate / "wide.tif", tmp_path / "nowhere.png"):
+        assert sum(line.count(str(path)) for line in errors) == 1
+
+
+# ------------------------------------------------------------ number formats
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_number_format_is_used_and_said(precision: str, run: Run, plate: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    status, said, err = segment(run, plate, "--out", out, "--precision", precision, "--device", "cpu")
+    assert status == 0, err
+    assert f", L1, cpu {precision}, " in said
+    with tifffile.TiffFile(out / "a_labels.tif") as file:
+        about = json.loads(tifffile.xml2dict(str(file.ome_metadata))["OME"]["Image"]["Description"])
+    assert (about["precision"], about["device"], about["model"], about["level"]) == (
+        precision,
+        "cpu",
+        "tiny",
+        1,
+    )
+    image = tifffile.imread(plate / "a.tif")
+    assert api.segment(image, "tiny", level=1, scale=1, precision=precision).precision == precision
+
+
+@pytest.mark.parametrize("command", ["train", "finetune"])
+def test_nothing_is_trained_in_float16(command: str, run: Run, plate: Path, tmp_path: Path) -> None:
+    options = ("--task", "instances") if command == "train" else ("--model", "tiny")
+    out = tmp_path / "new.safetensors"
+    status, _, err = run(command, plate, "--out", out, "--precision", "float16", *options)
+    assert status == 2 and "nothing is trained in float16" in err
+
+
+def test_the_version(run: Run) -> None:
+    import napari_unetpp
+
+    assert run("--version")[:2] == (0, f"napari-unetpp {napari_unetpp.__version__}\n")
