@@ -71,7 +71,20 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "models", "info", "segment", "evaluate", "train", "finetune", "benchmark", "demo"]
+    "command",
+    [
+        "",
+        "models",
+        "info",
+        "segment",
+        "evaluate",
+        "train",
+        "finetune",
+        "export",
+        "import",
+        "benchmark",
+        "demo",
+    ],
 )
 def test_help_everywhere(command: str, run: Run) -> None:
     status, out, _ = run(*command.split(), "--help")
@@ -97,6 +110,9 @@ WRONG = {
     "a share of nothing": "train x y --out m.safetensors --task instances --share 4,0",
     "held out of two folders": "train x y --out m.safetensors --task instances --val z",
     "a credit too many": "train x --out m.safetensors --task instances --data-credit a --data-credit b",
+    "an export to nowhere": "export m --format onnx",
+    "an export as something else": "export m --format keras --out a.keras",
+    "a level that adapts": "export m --format onnx --level auto --out a.onnx",
     "a diameter of frames": "train x --out m.safetensors --task semantic --frame 192 --diameter 20",
 }
 
