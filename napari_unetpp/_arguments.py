@@ -38,6 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
     _calibrate(add("calibrate", "Measure where Auto may stop, and store that in a copy of the model."))
     _train(add("train", "Train a model on a folder of labelled images."))
     _finetune(add("finetune", "Fine-tune a model on labelled or corrected images."))
+    _export(add("export", "Write a level of a model for other programs: ONNX, or a BioImage.IO package."))
+    _import(add("import", "Add a model file, or the model of an exported package, to your own models."))
     _benchmark(add("benchmark", "Measure how fast this machine is at every level."))
     _demo(add("demo", "Open napari on a sample; without a screen, write pictures instead."))
     return parser
@@ -263,6 +265,34 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write scores and history as JSON")
     parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="name or file")
+    parser.add_argument("--format", choices=("onnx", "bioimageio"), required=True, help="what to write")
+    parser.add_argument("--level", type=int, choices=LEVELS, help="depth (default: the recommended one)")
+    parser.add_argument("--out", metavar="PATH", type=Path, required=True, help="NAME.onnx or NAME.zip")
+    parser.add_argument(
+        "--author",
+        dest="authors",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="who made the model (bioimageio); once for each",
+    )
+    parser.add_argument(
+        "--sample",
+        metavar="IMAGE",
+        type=Path,
+        help="image to check the export with, shown by a package (default: one of ours)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+
+
+def _import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "package", metavar="PACKAGE", type=Path, help="a package that export wrote, or NAME.safetensors"
+    )
 
 
 def _benchmark(parser: argparse.ArgumentParser) -> None:

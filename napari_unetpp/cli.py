@@ -38,6 +38,10 @@ say, tell, progress = console.say, console.tell, console.progress
 WITHOUT = {
     "monai": "Training needs MONAI: pip install 'napari-unetpp[train]'.",
     "napari": "The demo needs napari: pip install 'napari-unetpp[all]'.",
+    **dict.fromkeys(
+        ("bioimageio", "onnx", "onnxruntime", "onnxscript"),
+        "Exporting needs more packages: pip install 'napari-unetpp[export]'.",
+    ),
 }
 
 
@@ -328,6 +332,35 @@ def run_finetune(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_export(args: argparse.Namespace) -> int:
+    """Write a level of a model for other programs."""
+    from napari_unetpp.exports.export import export_model
+
+    done = export_model(
+        model_list.find_model(args.model),
+        args.format,
+        args.out,
+        level=args.level,
+        authors=args.authors,
+        sample=args.sample,
+        overwrite=args.overwrite,
+    )
+    for note in done.notes:
+        say(f"note: {note}")
+    size = done.path.stat().st_size / 1e6
+    print(f"{done.path}: {args.format}, {card_text.level_name(done.level)}, {size:.1f} MB; {done.checked}")
+    return 0
+
+
+def run_import(args: argparse.Namespace) -> int:
+    """Add a model to the user's own."""
+    from napari_unetpp.exports.importing import import_model
+
+    info = import_model(args.package)
+    print(f"{info.name}: {info.path}")
+    return 0
+
+
 def run_benchmark(args: argparse.Namespace) -> int:
     """Measure this machine at every level."""
     from napari_unetpp.engine import benchmark
@@ -379,6 +412,8 @@ COMMANDS = {
     "calibrate": run_calibrate,
     "train": run_train,
     "finetune": run_finetune,
+    "export": run_export,
+    "import": run_import,
     "benchmark": run_benchmark,
     "demo": run_demo,
 }

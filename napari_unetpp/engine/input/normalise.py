@@ -28,6 +28,9 @@ TOO_NARROW, TOO_WIDE = 2.5, 0.1
 MUCH_OUTSIDE = 0.25
 """Share of an image outside its range from which it is worth a note."""
 
+CLIPPED = (-0.5, 2.0)
+"""What lies further outside the range is cut off there; 0 and 1 are its ends."""
+
 RGB = 3
 
 DEFAULT_RULE = Normalisation()
@@ -186,11 +189,11 @@ def to_input(image: Image, stats: NormStats, channels: int = RGB) -> NDArray[np.
     Returns
     -------
     ndarray of float32, shape (channels, Y, X)
-        0 and 1 at the ends of the range, clipped to [-0.5, 2]; NaN and infinite pixels are 0.
+        0 and 1 at the ends of the range, clipped to `CLIPPED`; NaN and infinite pixels are 0.
     """
     x = image.astype(np.float32)
     x = (x - np.float32(stats.low)) * np.float32(1.0 / (stats.high - stats.low))
-    x = np.clip(np.where(np.isfinite(x), x, np.float32(0)), -0.5, 2.0)
+    x = np.clip(np.where(np.isfinite(x), x, np.float32(0)), *CLIPPED)
     if x.ndim == 2:
         return np.ascontiguousarray(np.broadcast_to(x, (channels, *x.shape)))
     return np.ascontiguousarray(np.moveaxis(x, -1, 0))

@@ -1,0 +1,156 @@
+"""Models for other programs: one level as ONNX or as a BioImage.IO package, run before it is put in place."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp.engine.collect import check_level
+from napari_unetpp.engine.device import DeviceChoice
+from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.exports import onnx_file
+from napari_unetpp.exports.package import check_package, write_package
+from napari_unetpp.exports.package_text import DEVELOPERS
+from napari_unetpp.exports.sample import Sample, maps_of, read_sample, sample_file
+from napari_unetpp.exports.target import SUFFIXES, Format, check_target
+from napari_unetpp.files.atomic import write_atomically
+from napari_unetpp.files.models.model_file import read_tensors
+from napari_unetpp.files.models.model_list import SHIPPED
+from napari_unetpp.net.exported import activation_of, export_net
+
+UNKNOWN = "unknown"
+
+EXACT = DeviceChoice("cpu", "float32")
+"""Exported models are compared with the engine there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written.
+
+    Attributes
+    ----------
+    path : Path
+    level : int
+    checked : str
+        How it was checked, as a part of a sentence.
+    notes : tuple of str
+        What the user should know of it.
+    """
+
+    path: Path
+    level: int
+    checked: str
+    notes: tuple[str, ...] = ()
+
+
+def export_model(
+    info: ModelInfo,
+    kind: Format,
+    out: Path,
+    *,
+    level: int | None = None,
+    authors: Sequence[str] = (),
+    sample: Path | None = None,
+    overwrite: bool = False,
+) -> Exported:
+    """Write one level of a model for other programs.
+
+    The file is made in a temporary folder, run there on a real image, and compared with our own result; only
+    then it takes the place of `out`.
+
+    Parameters
+    ----------
+    info : ModelInfo
+        Its file is only read.
+    kind : {"onnx", "bioimageio"}
+    out : Path
+        A name ending in .onnx or .zip.
+    level : int, optional
+        Without it the recommended one.
+    authors : sequence of str
+        Who made the model, for a package; without it us, of shipped models.
+    sample : Path, optional
+        An image by which it is checked and which a package shows; without it one of ours.
+
+    Raises
+    ------
+    UnetppError
+        A level or a name that cannot be, or an exported file that does not give the same result.
+    ModuleNotFoundError
+        The extra ``export`` is not installed.
+    """
+    if kind not in SUFFIXES:
+        raise UnetppError(f"format {kind!r} was given; expected one of {', '.join(SUFFIXES)}.")
+    depth = check_level(info, info.recommended_level if level is None else level)
+    check_target(out, kind, info, overwrite=overwrite)
+    assert info.path is not None, f"the model {info.name!r} has no file"
+    evaluator = Evaluator(info, read_tensors(info.path), EXACT)
+    seen = read_sample(evaluator, sample or sample_file(info))
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / f"made{SUFFIXES[kind]}"
+        if kind == "onnx":
+            checked = _make_onnx(made, evaluator, depth, seen)
+        else:
+            checked = _make_package(made, evaluator, depth, seen, authors or _authors(info))
+        with open(made, "rb") as file:
+            write_atomically(out, lambda target: shutil.copyfileobj(file, target), overwrite=overwrite)
+    notes = _notes(info, authors) if kind == "bioimageio" else ()
+    return Exported(out, depth, checked, notes)
+
+
+def _make_onnx(made: Path, evaluator: Evaluator, level: int, sample: Sample) -> str:
+    info = evaluator.info
+    assert info.path is not None
+    net = export_net(info.net, read_tensors(info.path), level, activation_of(info))
+    onnx_file.write_onnx(made, net, info)
+    difference = max(
+        onnx_file.compare(onnx_file.run_onnx(made, x[None])[0], maps_of(evaluator, x, level))
+        for x in _two_sizes(sample, info.net.multiple)
+    )
+    return f"ONNX Runtime gives the same on two sizes, largest difference {difference:.1g}"
+
+
+def _two_sizes(sample: Sample, multiple: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The sample, and about its upper half (all of it where it has no half)."""
+    x = sample.normalised
+    half = max(x.shape[1] // 2 // multiple, 1) * multiple
+    return x, np.ascontiguousarray(x[:, :half])
+
+
+def _make_package(
+    made: Path, evaluator: Evaluator, level: int, sample: Sample, authors: Sequence[str]
+) -> str:
+    info = evaluator.info
+    assert info.path is not None
+    maps = maps_of(evaluator, sample.normalised, level)
+    write_package(made, info, read_tensors(info.path), level, sample, maps, authors=authors)
+    check_package(made)
+    return f"passes the test of bioimageio.core {version('bioimageio.core')}"
+
+
+def _authors(info: ModelInfo) -> tuple[str, ...]:
+    return (DEVELOPERS,) if _is_shipped(info) else (UNKNOWN,)
+
+
+def _notes(info: ModelInfo, authors: Sequence[str]) -> tuple[str, ...]:
+    notes = []
+    if not (authors or _is_shipped(info)):
+        notes.append(f"the package names its author {UNKNOWN!r}; --author NAME says who made the model")
+    if not info.licence:
+        notes.append(
+            f"the card of {info.name!r} states no licence, so the package has none, and nobody may use it"
+        )
+    return tuple(notes)
+
+
+def _is_shipped(info: ModelInfo) -> bool:
+    return info.path is not None and info.path.parent == SHIPPED

