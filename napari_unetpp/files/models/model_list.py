@@ -16,7 +16,7 @@ from napari_unetpp.files.atomic import FileIsThere, write_atomically
 from napari_unetpp.files.models.model_file import read_info
 
 SUFFIX = ".safetensors"
-SHIPPED = Path(__file__).parents[1] / "weights"
+SHIPPED = Path(__file__).parents[2] / "weights"
 FIRST = "nuclei"
 """The shipped model that heads the list, and that the dock therefore starts with."""
 
