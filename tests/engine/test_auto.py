@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import FLOAT32, PLENTY, collect, make_evaluator, stop_after
+from untrained import FLOAT32, PLENTY, collect, make_evaluator, stop_after
 
 from napari_unetpp._types import (
     AUTO,

@@ -5,7 +5,7 @@ What they have in common with all networks stands in ``tests/test_architectures.
 
 import numpy as np
 import pytest
-from conftest import BFLOAT16, PLENTY, collect, largest_difference, make_evaluator
+from untrained import BFLOAT16, PLENTY, collect, largest_difference, make_evaluator
 
 from napari_unetpp._types import ENCODERS, Preview
 from napari_unetpp.engine import tiles

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import BFLOAT16, FLOAT32, make_evaluator
+from untrained import BFLOAT16, FLOAT32, make_evaluator
 
 from napari_unetpp._types import Region
 from napari_unetpp.engine.evaluator import Evaluator

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import BFLOAT16, collect, make_evaluator
+from untrained import BFLOAT16, collect, make_evaluator
 
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.decode import decode

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import PLENTY, collect, stop_after
+from untrained import PLENTY, collect, stop_after
 
 from napari_unetpp._types import PredictRequest, Preview, Region, TileDone
 from napari_unetpp.engine import tiles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import collect
+from untrained import collect
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region
 from napari_unetpp.engine import tiles

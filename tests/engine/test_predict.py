@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import PLENTY, collect, largest_difference, make_evaluator, stop_after
+from untrained import PLENTY, collect, largest_difference, make_evaluator, stop_after
 
 from napari_unetpp._types import PredictDone, PredictRequest, PredictStarted, Region, TileDone
 from napari_unetpp.engine import tiles

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import PLENTY, collect
+from untrained import PLENTY, collect
 
 from napari_unetpp._types import (
     AUTO,
