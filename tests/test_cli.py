@@ -208,6 +208,8 @@ def test_segment_a_folder(kind: str, run: Run, pictures: Path, tiny_model: Model
     [
         ("--scale 2 --diameter 30", "expected one of them"),
         ("--range 7 7", "the lower one first"),
+        ("--scale 100", "expected a number from 0.0625 to 8"),
+        ("--diameter 100000", "takes 2.5 to 320 px"),
         ("--model frames --diameter 30", "does not go by the size of objects"),
     ],
 )
@@ -236,7 +238,7 @@ def test_contradicting_sizes_are_usage_errors(
     [
         ("--scale 2", "scale 2: given"),
         ("--diameter 40", "scale 0.5: objects of 40 px"),
-        ("--range -5 300", "scale 1: not sure of any scale: 1 kept; set the circle or --diameter"),
+        ("--range -5 300", "scale 1: not sure of any scale: 1 kept; give the diameter of an object"),
     ],
 )
 def test_segment_says_the_scale_and_why(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo, ScaleChoice, ShouldStop, UsageError, never_stop
 from napari_unetpp.engine.input.normalise import NormStats
-from napari_unetpp.engine.input.sampling import choose_scale, scale_for, working_shape
+from napari_unetpp.engine.input.sampling import LARGEST, SMALLEST, choose_scale, scale_for, working_shape
 from napari_unetpp.engine.input.scale_search import search_scale
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def check_size(info: ModelInfo, *, scale: float | None, diameter: float | None) 
             f"scale {scale} and diameter {diameter} were given; expected one of them: the diameter of the "
             "objects gives a scale."
         )
+    if scale is not None and not SMALLEST <= scale <= LARGEST:
+        raise UsageError(f"scale {scale} was given; expected a number from {SMALLEST} to {LARGEST}.")
     if diameter is None:
         return
     if info.sampling.kind != "object":
@@ -39,8 +41,9 @@ def check_size(info: ModelInfo, *, scale: float | None, diameter: float | None) 
             f"a diameter was given, but {info.name!r} does not go by the size of objects. Leave it out, or "
             "give a scale."
         )
-    if not 0 < diameter < float("inf"):
-        raise UsageError(f"diameter {diameter} was given; expected a number of pixels above 0.")
+    least, most = info.sampling.value / LARGEST, info.sampling.value / SMALLEST
+    if not least <= diameter <= most:
+        raise UsageError(f"diameter {diameter} was given; {info.name!r} takes {least:g} to {most:g} px.")
 
 
 def check_range(given: tuple[float, float] | None) -> tuple[float, float] | None:

@@ -43,7 +43,7 @@ from napari_unetpp.net import graph
 if TYPE_CHECKING:
     from napari_unetpp.engine.evaluator import Evaluator
 
-UNSURE = "not sure of any scale: 1 kept; set the circle or --diameter"
+UNSURE = "not sure of any scale: 1 kept; give the diameter of an object"
 
 FIRST = (0.25, 0.5, 1.0)
 """Scales that are looked at in any case; then one beyond the better end, and the neighbours of the best."""
