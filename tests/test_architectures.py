@@ -258,7 +258,8 @@ def test_tiles_and_windows_equal_the_whole(
     whole = run(arch, image, level)
     stats = measure(image, card(arch).normalisation)
     alone = predict_window(evaluator(arch), image, window, level, 1.0, stats)
-    np.testing.assert_allclose(alone.maps, whole.maps[level][:, *alone.part.slices], rtol=0, atol=1e-4)
+    kept = whole.maps[level][:, *alone.part.slices]
+    np.testing.assert_allclose(alone.maps, kept, rtol=0, atol=6e-4)  # the window's are kept as float16
     monkeypatch.setattr(tiles, "CELL", 112)
     monkeypatch.setattr(tiles, "WHOLE_PIXELS", 0)
     for nodes in (None, NodeCache(PLENTY)):
@@ -306,7 +307,7 @@ def test_fine_tuning_lowers_the_loss(
     from napari_unetpp.train.finetune.recipe import Recipe
     from napari_unetpp.train.finetune.run import finetune
 
-    monkeypatch.setattr("napari_unetpp.train.finetune.run.hold_out", lambda lessons, rng: HeldOut())
+    monkeypatch.setattr("napari_unetpp.train.finetune.run.hold_out", lambda *_, **__: HeldOut())
     request = FinetuneRequest(saved(arch), (plane,), seconds=None, steps=10, device="cpu")
     *reports, done = finetune(request, recipe=Recipe(patch=64, batch=2))
     losses = [report.loss for report in reports if isinstance(report, FinetuneProgress)]
