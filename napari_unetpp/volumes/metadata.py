@@ -8,17 +8,8 @@ from typing import Any
 
 import tifffile
 
+from napari_unetpp.files.images.pixel_size import MICROMETRES
 from napari_unetpp.volumes.axes import Axes, axes_from_letters, axes_from_names, axes_from_shape
-
-MICROMETRES = {
-    **dict.fromkeys(("", "µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0),
-    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
-    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
-    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
-    **dict.fromkeys(("m", "meter", "metre"), 1e6),
-    **dict.fromkeys(("å", "angstrom"), 1e-4),
-}
-"""Micrometres in each unit; OME takes them for granted where no unit is given."""
 
 SECONDS = {
     **dict.fromkeys(("", "s", "sec", "second", "seconds"), 1.0),
@@ -91,7 +82,7 @@ def _with_ome(axes: Axes, file: tifffile.TiffFile, series: int) -> Axes:
     images = _list(tifffile.xml2dict(file.ome_metadata or "").get("OME", {}).get("Image"))
     pixels = images[series].get("Pixels", {}) if series < len(images) else {}
     spacing = tuple(
-        _amount(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", ""), MICROMETRES)
+        _amount(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"), MICROMETRES)
         for axis in "ZYX"
     )
     interval = _amount(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", ""), SECONDS)

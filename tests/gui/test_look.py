@@ -96,6 +96,29 @@ def test_in_a_small_window_the_main_things_stay_in_sight(
     assert form.folds.minimumSizeHint().width() <= 300
 
 
+def test_a_tall_window_is_used(viewer: Any, image: np.ndarray, open_dock: Any, qtbot: Any) -> None:
+    """napari puts empty space below what does not ask for height; and the folds scrolled above it."""
+    viewer.add_image(image, name="cells")
+    window = viewer.window._qt_window
+    window.show()
+    form = open_dock().form
+    window.resize(1400, 980)
+    qtbot.waitUntil(lambda: window.height() == 980)
+    around = form.window()
+    qtbot.waitUntil(lambda: form.mapTo(around, QPoint(0, form.height())).y() > 850)
+    assert form.area.height() > form.height() - form.area.y() - 2
+
+
+def test_a_short_message_does_not_scroll_and_a_long_one_does(viewer: Any, open_dock: Any, qtbot: Any) -> None:
+    viewer.window._qt_window.show()
+    dock = open_dock()
+    bar = dock.form.message_area.verticalScrollBar()
+    dock.set_message("word " * 60, "info", [])
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
+    dock.set_message("153 objects, median diameter 26 px, L4, 1.0 s", "info", [])
+    qtbot.waitUntil(lambda: bar.maximum() == 0)
+
+
 def test_a_mask_is_not_brown_on_red(viewer: Any, image: np.ndarray, open_dock: Any, wait: Any) -> None:
     viewer.add_image(image, name="cells")
     dock = open_dock()

@@ -52,6 +52,17 @@ def test_chart_with_and_without_scores(qtbot: Any, quality: float | None) -> Non
         assert heard.args == [4]
 
 
+def test_the_names_of_the_axes_are_not_cut(qtbot: Any) -> None:
+    chart = SpeedQualityChart()
+    qtbot.addWidget(chart)
+    chart.resize(280, 160)
+    chart.show()
+    chart.set_points([ChartPoint(level, 0.1 * level, False, 0.8, level == 3) for level in (1, 2, 3, 4)], 2)
+    axis = chart.getPlotItem().getAxis("bottom")
+    shown = axis.label.mapRectToParent(axis.label.boundingRect())
+    assert shown.left() >= 0 and shown.right() <= axis.width()
+
+
 def test_worker_uses_one_other_thread_and_answers_here(qtbot: Any) -> None:
     runner, seen, here = ThreadRunner(), [], []
 

@@ -13,24 +13,17 @@ from napari_unetpp.files.formats.kinds import format_of
 from napari_unetpp.files.formats.tiff import largest
 
 MICROMETRES = {
-    "m": 1e6,
-    "cm": 1e4,
-    "mm": 1e3,
-    "µm": 1.0,
-    "μm": 1.0,  # the Greek letter; above is the micro sign
-    "um": 1.0,
-    "\\u00b5m": 1.0,  # as ImageJ writes it
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "micrometre": 1.0,
-    "nm": 1e-3,
-    "å": 1e-4,
     "pm": 1e-6,
-    "inch": 25_400.0,
-    "in": 25_400.0,
+    **dict.fromkeys(("å", "angstrom"), 1e-4),
+    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
+    # two letters that look alike, the micro sign and the Greek one; and what ImageJ writes for them
+    **dict.fromkeys(("µm", "μm", "\\u00b5m", "um", "micron", "microns", "micrometer", "micrometre"), 1.0),
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
+    **dict.fromkeys(("inch", "in"), 25_400.0),
+    **dict.fromkeys(("m", "meter", "metre"), 1e6),
 }
-"""Units of length as OME and ImageJ name them, in small letters."""
+"""Micrometres in each unit of length, as OME, OME-Zarr and ImageJ name them, in small letters."""
 
 INCH, CENTIMETRE = 2, 3
 """The TIFF tag ResolutionUnit."""

@@ -49,7 +49,7 @@ class SpeedQualityChart(pg.PlotWidget):
             axis.setStyle(tickLength=-3, tickTextOffset=3, autoExpandTextSpace=False)
             axis.enableAutoSIPrefix(False)
         plot.getAxis("left").setWidth(44)
-        plot.getAxis("bottom").setHeight(34)
+        plot.getAxis("bottom").setHeight(38)
         plot.showGrid(x=False, y=True, alpha=0.12)
         self._line = plot.plot([], [])
         self._dots = pg.ScatterPlotItem(pxMode=True)
@@ -102,6 +102,7 @@ class SpeedQualityChart(pg.PlotWidget):
             axis.setPen(pg.mkPen(_faint(ink, 70)))
             axis.setTextPen(pg.mkPen(_faint(ink, 190)))
             axis.setTickFont(self._small_font())
+            axis.resizeEvent()  # else another text stays where the former one began
 
     def _small_font(self):
         font = self.font()

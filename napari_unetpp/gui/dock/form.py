@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -65,6 +66,8 @@ class Form(QWidget):
         column.setSpacing(0)
         column.addWidget(self._head())
         column.addWidget(self._folds(), 1)
+        # else napari fills a tall window with empty space below
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def show_correct(self) -> None:
         """Scroll to the fold Correct, also while it still gets its height; to its outcome if there is one."""
@@ -190,8 +193,8 @@ class Form(QWidget):
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(self.message_label)
-        self.message_label.show_all()
         area.setFixedHeight(self.message_label.minimumSizeHint().height())
+        self.message_label.show_all()
         return area
 
     def _folds(self) -> QScrollArea:

@@ -157,6 +157,7 @@ class Note(QLabel):
 
     def _grow(self) -> None:
         if self._grows:
+            self.setMinimumHeight(0)  # a label is never lower than this, whatever its text
             self.setMinimumHeight(self.heightForWidth(self.width()))
 
     def heightForWidth(self, width: int) -> int:
@@ -166,7 +167,7 @@ class Note(QLabel):
         return super().minimumSizeHint().expandedTo(QSize(0, self._room()))
 
     def _room(self) -> int:
-        return self._full.sizeHint().height()
+        return 0 if self._grows else self._full.sizeHint().height()
 
 
 def note(name: str, *, lines: int = 0) -> Note:
