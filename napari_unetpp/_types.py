@@ -183,7 +183,7 @@ class ScaleChoice:
 
 @dataclass(frozen=True, slots=True)
 class DecodeRule:
-    """How maps become labels (see `engine.decode.decode`). Everything is counted on the working grid.
+    """How maps become labels (see `engine.decode.labelling`). Everything is counted on the working grid.
 
     Attributes
     ----------

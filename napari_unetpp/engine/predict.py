@@ -30,10 +30,10 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.auto.evaluate import AutoTile, Deepened
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.auto.auto_tile import AutoTile, Deepened
 from napari_unetpp.engine.input.normalise import NormStats, measure
 from napari_unetpp.engine.input.plane import PlaneReader
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.node_cache import NodeCache, TileKey
 from napari_unetpp.net import graph
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    evaluator: Evaluator,
+    evaluator: LoadedModel,
     request: PredictRequest,
     cache: NodeCache | None = None,
     should_stop: ShouldStop = never_stop,
@@ -52,7 +52,7 @@ def predict(
 
     Parameters
     ----------
-    evaluator : Evaluator
+    evaluator : LoadedModel
     request : PredictRequest
     cache : NodeCache or None
         Holds the nodes of live tiles; without it, or with ``request.plane`` None, all tiles are batch tiles.
@@ -95,7 +95,7 @@ class _Prediction:
 
     def __init__(
         self,
-        evaluator: Evaluator,
+        evaluator: LoadedModel,
         request: PredictRequest,
         cache: NodeCache | None,
         should_stop: ShouldStop,

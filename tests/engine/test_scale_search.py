@@ -23,7 +23,7 @@ from napari_unetpp.engine.input.scale_search import (
     search_scale,
     typical_diameter,
 )
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.net import graph

@@ -19,7 +19,7 @@ from napari_unetpp._types import (
     TileDone,
 )
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.decode.maps import MapStore
+from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.engine.predict import predict
 

@@ -34,14 +34,14 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.input.normalise import NormStats, to_input
 from napari_unetpp.engine.input.sampling import resample, working_shape
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.net import graph
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 UNSURE = "not sure of any scale: 1 kept; give the diameter of an object"
 
@@ -108,13 +108,13 @@ class Look:
 
 
 def search_scale(
-    evaluator: Evaluator, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop = never_stop
+    evaluator: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop = never_stop
 ) -> ScaleChoice:
     """Look for the scale of an image whose objects have an unknown size.
 
     Parameters
     ----------
-    evaluator : Evaluator
+    evaluator : LoadedModel
         Of a model for instances that goes by the diameter of objects.
     plane : ndarray of shape (Y, X) or (Y, X, 3)
     stats : NormStats
@@ -188,7 +188,7 @@ class _Search:
     """Shows samples of one plane to the network."""
 
     def __init__(
-        self, evaluator: Evaluator, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
+        self, evaluator: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
     ) -> None:
         self.evaluator, self.plane, self.stats, self.should_stop = evaluator, plane, stats, should_stop
         self.info = evaluator.info
@@ -281,7 +281,7 @@ def carried_over(here: float, outer: float, outer_here: float) -> float:
 
 def found_diameter(maps: NDArray[np.float32], info: ModelInfo) -> float:
     """Typical diameter (px) of the objects in maps (K, Y, X)."""
-    return typical_diameter(np.bincount(decode.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:])
+    return typical_diameter(np.bincount(labelling.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:])
 
 
 # -------------------------------------------------------------------- the sample

@@ -1,8 +1,8 @@
 """The landscape of models whose objects are told apart by the shape of their mask, in parts of a plane.
 
 It is the distance to the border of the mask, smoothed, divided by the largest of the connected part (see
-`engine.decode.decode.mask_landscape`). How far the border is may need a wide look; how large the largest is
-needs the whole part. So the parts are found first (objects that are not split), with the largest distance
+`engine.decode.labelling.mask_landscape`). How far the border is may need a wide look; how large the largest
+is needs the whole part. So the parts are found first (objects that are not split), with the largest distance
 of each.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_unetpp._types import DecodeRule, Region
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.tiles import grow
 
 Distance = NDArray[np.float64]
@@ -38,7 +38,7 @@ def smooth_distance(
     shape : (int, int)
         Of the plane.
     """
-    needed = grow(region, decode.CUT, shape)
+    needed = grow(region, labelling.CUT, shape)
     look = FIRST_LOOK
     while True:
         seen = grow(needed, look, shape)
@@ -49,7 +49,7 @@ def smooth_distance(
         if whole or (not mask.all() and near.max(initial=0) <= look):
             break
         look *= 2
-    smooth = ndimage.gaussian_filter(near, decode.SMOOTHING, truncate=decode.CUT)
+    smooth = ndimage.gaussian_filter(near, labelling.SMOOTHING, truncate=labelling.CUT)
     found: Distance = smooth[region.shifted(-needed.y0, -needed.x0).slices]
     return found
 
@@ -95,12 +95,12 @@ class MaskLandscape:
 
     def read(self, region: Region) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Heights and foreground (h, w) of a region."""
-        around = grow(region, decode.CUT, self._shape) if self._smooth else region
+        around = grow(region, labelling.CUT, self._shape) if self._smooth else region
         part = self._parts(around)
         distance = smooth_distance(self._read_mask, around, self._shape)
         height = np.where(part > 0, distance / self._peak[part], 0).astype(np.float32)
         if self._smooth:
-            height = ndimage.gaussian_filter(height, decode.SMOOTHING, truncate=decode.CUT)
+            height = ndimage.gaussian_filter(height, labelling.SMOOTHING, truncate=labelling.CUT)
         there = region.shifted(-around.y0, -around.x0).slices
         return height[there], part[there] > 0
 
