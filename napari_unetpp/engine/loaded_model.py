@@ -76,7 +76,7 @@ class LoadedModel:
         near = {}
         for read in graph.inputs(node, self.info.net.arch):
             down = read[0] - node[0]
-            whole = _on_row(Region(0, 0, *sheet.shape), down)
+            whole = _on_row(Region.whole(sheet.shape), down)
             near[read] = self._zeros(whole.shape, channels(known[read]))
             for part in sheet.parts:
                 place, region = _on_row(part.place, down), _on_row(part.read, down)

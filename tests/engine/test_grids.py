@@ -44,7 +44,7 @@ def maps():
 
 def plane(maps, shape, info=INFO, **options):
     store = MapStore(maps.shape[1:], maps.shape[0], dtype=np.float32)
-    store.add(TileDone(0, 4, Region(0, 0, *maps.shape[1:]), maps, 1, 1))
+    store.add(TileDone(0, 4, Region.whole(maps.shape[1:]), maps, 1, 1))
     return PlaneResult(store, info, 4, shape, **options)
 
 
@@ -56,7 +56,7 @@ def windows(shape):
 @pytest.mark.parametrize("shape", IMAGES)
 def test_maps_are_interpolated_bit_for_bit_alike_in_a_window(maps, shape):
     grids = Grids(maps.shape[1:], shape)
-    whole = grids.maps(maps, Region(0, 0, *maps.shape[1:]), Region(0, 0, *shape))
+    whole = grids.maps(maps, Region.whole(maps.shape[1:]), Region.whole(shape))
     resized = [resize(m, shape, order=1, mode="edge", anti_aliasing=False) for m in maps]
     np.testing.assert_allclose(whole, resized, atol=1e-5)
     assert whole.dtype == np.float32
@@ -135,7 +135,7 @@ def test_a_click_gives_the_object_of_the_whole_plane(maps, shape):
 def test_a_box_gives_the_objects_of_the_whole_plane(maps, shape):
     result = plane(maps, shape)
     labels = result.labels()
-    whole = Region(0, 0, *shape)
+    whole = Region.whole(shape)
     inside = np.zeros(shape, bool)
     inside[: shape[0] // 2, shape[1] // 4 :] = True
     found = objects_inside(stored_window(result.store, 4, whole, shape), INFO, inside)

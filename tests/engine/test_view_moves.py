@@ -71,7 +71,7 @@ def run(evaluator, image, viewer, level=3, budget=PLENTY):
 
 
 def in_view(event, view):
-    return isinstance(event, TileDone | Preview) and tiles.overlaps(event.region, view)
+    return isinstance(event, TileDone | Preview) and event.region.overlaps(view)
 
 
 @pytest.mark.parametrize("budget", [0, PLENTY])

@@ -33,7 +33,7 @@ def test_parts_equal_the_plane(info, shape):
         maps /= maps.sum(axis=0)
     maps = as_stored(maps)
     store = MapStore(maps.shape[1:], len(maps))
-    store.add(TileDone(0, 4, Region(0, 0, *maps.shape[1:]), maps, 1, 1))
+    store.add(TileDone(0, 4, Region.whole(maps.shape[1:]), maps, 1, 1))
     expected = PlaneResult(store, info, 4, shape).labels()
 
     numbers = np.zeros(maps.shape[1:], np.int32)

@@ -128,4 +128,4 @@ class AutoTile:
 
     def _grid(self, node: Node) -> Region:
         """All of a node, on its own grid."""
-        return Region(0, 0, *(side >> node[0] for side in self.plane))
+        return Region.whole((self.plane[0] >> node[0], self.plane[1] >> node[0]))

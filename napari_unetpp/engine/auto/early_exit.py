@@ -25,7 +25,6 @@ from scipy import ndimage
 from napari_unetpp._types import ModelInfo, NetConfig, Node, Region, StoppingRule
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.decode.uncertainty import uncertainty
-from napari_unetpp.engine.tiles import grow
 from napari_unetpp.net import graph
 
 Maps = NDArray[np.float32]
@@ -275,8 +274,8 @@ def sheet(
     reads, writes = [], []
     for box in rectangles(squares, (margin + graph.CONVS_PER_NODE + GAP / 2) / side):
         core = Region(*(side * edge for edge in (box.y0, box.x0, box.y1, box.x1)))
-        writes.append(grow(core, margin, grid))
-        reads.append(_even(grow(writes[-1], graph.CONVS_PER_NODE, grid), grid))
+        writes.append(core.grown(margin, grid))
+        reads.append(_even(writes[-1].grown(graph.CONVS_PER_NODE, grid), grid))
     shape, places = pack([read.shape for read in reads], max(8, 16 >> i))
     found = Sheet(shape, tuple(map(Part, reads, writes, places)))
     less = sheet_flops(node, found, config) < graph.node_flops(node, config, *plane)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from napari_unetpp._types import Region
-from napari_unetpp.engine.tiles import overlaps, within
 
 
 class PartialNode:
@@ -26,10 +25,10 @@ class PartialNode:
     def paste(self, region: Region, out: Tensor) -> None:
         """Write what is known of a region into `out` (1, C, h, w)."""
         for place, tensor in self.pieces:
-            if overlaps(place, region):
-                common = within(place, region)
-                there = common.shifted(-region.y0, -region.x0)
-                here = common.shifted(-place.y0, -place.x0)
+            if place.overlaps(region):
+                common = place.clipped(region)
+                there = common.relative_to(region)
+                here = common.relative_to(place)
                 out[..., *there.slices] = tensor[..., *here.slices]
 
 

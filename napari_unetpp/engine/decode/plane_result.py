@@ -18,7 +18,7 @@ from napari_unetpp.engine.decode.map_store import Maps, MapStore
 from napari_unetpp.engine.decode.uncertainty import uncertainty
 from napari_unetpp.engine.decode.window import Window
 from napari_unetpp.engine.input.sampling import resample_labels
-from napari_unetpp.engine.tiles import grow, padded_shape
+from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.net import graph
 
 T = TypeVar("T", bound=np.generic)
@@ -184,7 +184,7 @@ class PlaneResult:
         sizes = [np.zeros(1, np.intp)]
         count = 0
         for numbers, box in _groups(ndimage.find_objects(parts), BLOCK // self.cut):
-            region = grow(box, labelling.REACH, self.store.shape)  # what its objects depend on
+            region = box.grown(labelling.REACH, self.store.shape)  # what its objects depend on
             wanted = np.isin(parts[region.slices], numbers)
             own = labelling.objects(self._maps(region), self.info, split=self.split, within=wanted)
             sizes.append(np.bincount(own.ravel())[1:])

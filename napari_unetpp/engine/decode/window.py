@@ -89,10 +89,10 @@ def predict_window(
     part = _under(grids, window)
     padded = tiles.padded_shape(reader.shape, config.multiple)
     core = _aligned(part, config.multiple, padded)
-    read = tiles.grow(core, graph.aligned_halo(level, config), padded)
+    read = core.grown(graph.aligned_halo(level, config), padded)
     known: dict[Node, Any] = {}
     evaluator.nodes(evaluator.tensor(reader.read(read)), level, known)
-    maps = evaluator.maps(level, known, part.shifted(-read.y0, -read.x0))
+    maps = evaluator.maps(level, known, part.relative_to(read))
     return Window(as_stored(maps), part, window, grids)
 
 
@@ -104,7 +104,7 @@ def stored_window(store: MapStore, level: int, window: Region, shape: tuple[int,
 
 
 def _under(grids: Grids, window: Region) -> Region:
-    return tiles.grow(grids.under(window), labelling.REACH, grids.working)
+    return grids.under(window).grown(labelling.REACH, grids.working)
 
 
 def _aligned(region: Region, multiple: int, within: tuple[int, int]) -> Region:

@@ -33,7 +33,6 @@ from napari_unetpp._types import (
     ShouldStop,
     never_stop,
 )
-from napari_unetpp.engine import tiles
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.input.normalise import NormStats, to_input
 from napari_unetpp.engine.input.sampling import resample, working_shape
@@ -180,8 +179,8 @@ class _Seen:
 
     def within(self, region: Region) -> NDArray[np.float32]:
         """The probabilities in a region of the plane that lies in the part."""
-        shown = region.shifted(-self.part.y0, -self.part.x0)
-        return self.p[tiles.scaled(shown, self.look.scale, self.p.shape).slices]
+        shown = region.relative_to(self.part)
+        return self.p[shown.scaled(self.look.scale, self.p.shape).slices]
 
 
 class _Search:

@@ -162,7 +162,7 @@ class TorchEngine:
         """What a click on the plane means, as labels of `region`."""
         from napari_unetpp.engine.decode.click import object_at, objects_inside
 
-        rule, where = request.rule, request.click.region.shifted(-region.y0, -region.x0)
+        rule, where = request.rule, request.click.region.relative_to(region)
         model = _with_rule(request.model, rule, request.scale)
         if request.click.is_point:
             return object_at(window, model, where.y0, where.x0, split=rule.split)

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo, Region, ShouldStop, never_stop
 from napari_unetpp.engine.decode import labelling
-from napari_unetpp.engine.tiles import grow
 from napari_unetpp.volumes.stitching.mask_shape import MaskLandscape
 from napari_unetpp.volumes.stitching.pieces import AROUND, find_piece
 from napari_unetpp.volumes.stitching.seams import Seams, Stitched
@@ -129,7 +128,7 @@ class _Run:
         for core in self._cores:
             if self._should_stop():
                 return
-            seen = grow(core, AROUND, self._shape)
+            seen = core.grown(AROUND, self._shape)
             piece = find_piece(*read(seen), seen, core, self._shape[1])
             start = seams.add(piece)
             if mask is not None:
@@ -164,10 +163,10 @@ class _Run:
 
     def landscape(self, region: Region) -> tuple[Heights, Mask]:
         """That of the model: heights and foreground (h, w)."""
-        read = grow(region, labelling.CUT, self._shape)
+        read = region.grown(labelling.CUT, self._shape)
         maps = self._read_maps(read)
         found = labelling.mask(maps, self._info, threshold=self._threshold)
-        there = region.shifted(-read.y0, -read.x0).slices
+        there = region.relative_to(read).slices
         return labelling.landscape(maps, self._info, found)[there], found[there]
 
     def mask(self, region: Region) -> Mask:
