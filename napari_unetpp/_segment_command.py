@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
-from napari_unetpp.files.images import image_file
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
 from napari_unetpp.files.results.outputs import Output
-from napari_unetpp.files.results.result_files import About
+from napari_unetpp.files.results.result_file import About, write_labels, write_mask, write_probability
 from napari_unetpp.session.display import object_table
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from napari_unetpp.engine.loaded_model import LoadedModel
 
 WRITERS = {
-    "labels": image_file.write_labels,
-    "mask": image_file.write_mask,
-    "probability": image_file.write_probability,
+    "labels": write_labels,
+    "mask": write_mask,
+    "probability": write_probability,
 }
 
 
@@ -73,7 +73,7 @@ def segment_file(
 
     start = time.perf_counter()
     told: list[str] = []
-    image = image_file.read_image(output.source, series=options.series, note=told.append)
+    image = read_image(output.source, series=options.series, note=told.append)
     size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
     found = predict_maps(
@@ -112,7 +112,7 @@ def _mask_instead(found: PlaneResult, output: Output, options: Options, about: A
     if options.kind != "labels":
         return MemoryError()
     target = output.target.with_name(output.target.name.replace("_labels.tif", "_mask.tif"))
-    image_file.write_mask(target, found.mask(), overwrite=options.overwrite, about=about)
+    write_mask(target, found.mask(), overwrite=options.overwrite, about=about)
     return UnetppError(
         f"{output.source}: out of memory while telling objects apart. The mask is in {target}."
         " Crop the image, or choose a smaller --scale."
@@ -121,7 +121,7 @@ def _mask_instead(found: PlaneResult, output: Output, options: Options, about: A
 
 def finish_table(output: Output, series: int | None = None) -> None:
     """Write the table of labels that an earlier run has written."""
-    image, size = image_file.read_image(output.source, series=series), read_pixel_size(output.source, series)
+    image, size = read_image(output.source, series=series), read_pixel_size(output.source, series)
     write_table(output, image, read_label(output.target), size, overwrite=False)
 
 

@@ -32,7 +32,7 @@ Auto = Literal["auto"]
 
 
 def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> LoadedModel:
-    """Load a model by its name in the list or from a file.
+    """Load a model, by its name in the list or from a file, on a device.
 
     Parameters
     ----------
@@ -103,9 +103,9 @@ def segment(
     """
     from napari_unetpp.engine.collect import predict_maps
 
-    evaluator = _loaded(model, device, precision)
+    loaded = _loaded(model, device, precision)
     found = predict_maps(
-        image, evaluator, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
+        image, loaded, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
     )
     return Segmentation(
         labels=found.labels(),
@@ -118,7 +118,7 @@ def segment(
         scale_reason=found.scale.reason,
         range=found.range,
         notes=found.notes,
-        precision=evaluator.choice.dtype,
+        precision=loaded.choice.dtype,
     )
 
 
@@ -170,9 +170,8 @@ def evaluate(
     from napari_unetpp.train.choose.evaluation import evaluate_pairs
 
     pairs, notes = read_pairs(folder), Notes()
-    evaluator = _loaded(model, device, precision)
     scores = evaluate_pairs(
-        evaluator,
+        _loaded(model, device, precision),
         pairs,
         foreground=foreground,
         scale=scale,
@@ -261,25 +260,7 @@ def finetune(
     from napari_unetpp.train.finetune import run as learning
     from napari_unetpp.train.finetune.examples import as_meant, read_alike
 
-    count = len(images)
-    columns = (labels, certain or [None] * count, ignore or [None] * count)
-    if any(len(column) != count for column in columns):
-        raise UnetppError(
-            f"{count} images were given with {', '.join(str(len(c)) for c in columns)} label images, certain "
-            "and ignore masks; expected one for each image (None where there is no mask)."
-        )
-    planes = tuple(
-        LabelledPlane(
-            name=f"{n:04d}",
-            image=np.asarray(image),
-            labels=np.asarray(label),
-            labels_as=labels_as,
-            certain=None if sure is None else np.asarray(sure) != 0,
-            ignore=None if skip is None else np.asarray(skip) != 0,
-            background=background,
-        )
-        for n, (image, label, sure, skip) in enumerate(zip(images, *columns, strict=True))
-    )
+    planes = _labelled_planes(images, labels, certain, ignore, labels_as=labels_as, background=background)
     parent, notes = _card(model), Notes()
     planes = as_meant(planes, parent.task, foreground, notes)
     planes = read_alike(planes, parent, scale=scale, diameter=diameter, range=range)
@@ -303,6 +284,36 @@ def finetune(
     assert isinstance(event, FinetuneDone)
     done = replace(event, notes=(*notes.lines(), *event.notes))
     return done if target is None else outcome.write(done, target, parent, overwrite=overwrite)
+
+
+def _labelled_planes(
+    images: Sequence[Image],
+    labels: Sequence[Image],
+    certain: Sequence[Image | None] | None,
+    ignore: Sequence[Image | None] | None,
+    *,
+    labels_as: LabelsAs,
+    background: int | None,
+) -> tuple[LabelledPlane, ...]:
+    count = len(images)
+    columns = (labels, certain or [None] * count, ignore or [None] * count)
+    if any(len(column) != count for column in columns):
+        raise UnetppError(
+            f"{count} images were given with {', '.join(str(len(c)) for c in columns)} label images, certain "
+            "and ignore masks; expected one for each image (None where there is no mask)."
+        )
+    return tuple(
+        LabelledPlane(
+            name=f"{n:04d}",
+            image=np.asarray(image),
+            labels=np.asarray(label),
+            labels_as=labels_as,
+            certain=None if sure is None else np.asarray(sure) != 0,
+            ignore=None if skip is None else np.asarray(skip) != 0,
+            background=background,
+        )
+        for n, (image, label, sure, skip) in enumerate(zip(images, *columns, strict=True))
+    )
 
 
 def _loaded(model: str | Path | LoadedModel, device: str, precision: str) -> LoadedModel:

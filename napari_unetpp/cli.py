@@ -186,7 +186,7 @@ def _segment_one(
             finish_table(output, options.series)
             tell(f"{output.table}: the table of {output.target}, which was there already")
             return _skipped(output)
-        outputs.check_target(output, [each.source for each in plan], overwrite=args.overwrite)
+        outputs.check_output(output, [each.source for each in plan], overwrite=args.overwrite)
         done = segment_file(
             output,
             model,
@@ -369,7 +369,7 @@ def run_benchmark(args: argparse.Namespace) -> int:
     info = model_list.find_model(args.model)
     evaluator = LoadedModel.load(info, device=args.device, precision=args.precision)
     say(f"measuring {info.name} on {evaluator.choice.label}")
-    result = benchmark.run_benchmark(evaluator, progress=progress)
+    result = benchmark.measure_speed(evaluator, progress=progress)
     side, large = result["side"], result["tiled_side"]
     tell(f"{info.name} on {result['device']}; convolution peak {result['peak_gflops']:.0f} GFLOPS")
     tell(f"cold and added: {side} x {side} px; in tiles: {large} x {large} px")

@@ -33,7 +33,7 @@ def test_the_mask_is_written_and_the_other_images_go_on(
         return real(maps, *rest, **options)
 
     monkeypatch.setattr(labelling, "objects", scarce)
-    monkeypatch.setattr("napari_unetpp.engine.decode.plane_result.CUTS", (1,))
+    monkeypatch.setattr("napari_unetpp.engine.decode.plane_result.DIVISORS", (1,))
     assert main(["segment", *inputs, "--out", str(tmp_path / "out"), *common]) == 1
     told = capsys.readouterr().err
     assert "out of memory while telling objects apart" in told and "large_mask.tif" in told

@@ -93,6 +93,9 @@ class DecodeRule:
         What a summit must reach in the landscape, in [0, 1].
     min_size : int
         Smaller objects are dropped (pixels).
+    split : bool
+        Separate touching objects; False: every connected part of the mask is one object. A wish of the user,
+        not stored in the model file.
     prominence, prominence_share : float
         How far a summit must rise above the pass to a higher one, in the slightly smoothed landscape: the
         larger of `prominence` (of ``"edge_distance"`` 1 px is 1 / `EDGE_CAP`) and this share of its height.
@@ -105,6 +108,7 @@ class DecodeRule:
     min_size: int = 15
     prominence: float = 0.0
     prominence_share: float = 0.0
+    split: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class ScoreSet:
 
 @dataclass(frozen=True, slots=True)
 class StoppingRule:
-    """When Auto goes no deeper in a square of the working grid (see `engine.auto.early_exit`).
+    """When Auto goes no deeper in a square of the working grid (see `engine.auto.stopping`).
 
     At level d, `doubt[d - 1]` times the mean uncertainty of the square plus `change[d - 1]` times the share
     of its pixels that changed since level d - 1 is the share of its pixels expected to change on the

@@ -31,7 +31,7 @@ PEAK_SHAPES = ((64, 128), (128, 128), (256, 64), (512, 32))
 Case = Callable[[], Any]
 
 
-def run_benchmark(
+def measure_speed(
     evaluator: LoadedModel,
     *,
     side: int = SIDE,

@@ -1,4 +1,4 @@
-"""From an image to its maps in one call, for those who do not watch tiles arrive."""
+"""From an image to its result in one call, without the events of single tiles."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def predict_maps(
     should_stop: ShouldStop = never_stop,
     on_event: Callable[[PredictEvent], None] | None = None,
 ) -> PlaneResult:
-    """Run the network and leave the decoding to the caller, who may want one result only.
+    """Run the network over a plane; the caller decodes what it wants of the result.
 
     Parameters
     ----------
@@ -106,7 +106,9 @@ def predict_maps(
         raise UnetppError("the prediction was stopped before it was complete.")
     shape = (plane.shape[0], plane.shape[1])
     invalid = invalid_pixels(plane)
-    return PlaneResult(store, info, chosen, shape, invalid, notes, flops=flops, scale=decided, range=limits)
+    return PlaneResult(
+        store, info, chosen, shape, info.decode, invalid, notes, flops=flops, scale=decided, range=limits
+    )
 
 
 def resolve_level(info: ModelInfo, level: int | Auto) -> int:

@@ -30,7 +30,7 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.auto.auto_tile import AutoTile, Deepened
+from napari_unetpp.engine.auto.auto_tile import AutoTile, TileAtLevel
 from napari_unetpp.engine.input.normalise import NormStats, measure
 from napari_unetpp.engine.input.plane import PlaneReader
 from napari_unetpp.engine.loaded_model import LoadedModel
@@ -71,7 +71,7 @@ def predict(
     return _Prediction(evaluator, request, cache, should_stop, current_view).run()
 
 
-def levels_of(request: PredictRequest, config: NetConfig) -> tuple[int, ...]:
+def requested_levels(request: PredictRequest, config: NetConfig) -> tuple[int, ...]:
     """Levels that a request gives; before `AUTO` the first, from which it starts."""
     if request.level == AUTO:
         return (1, AUTO) if request.all_levels else (AUTO,)
@@ -109,7 +109,7 @@ class _Prediction:
         self.cache = NodeCache(0) if cache is None or request.plane is None else cache
         self.should_stop = should_stop
         self.current_view = current_view
-        self.levels = levels_of(request, evaluator.info.net)
+        self.levels = requested_levels(request, evaluator.info.net)
         self.deepest = evaluator.info.net.depth if request.level == AUTO else request.level
         self.done = self.computed = self.reused = self.flops = 0
 
@@ -286,7 +286,7 @@ class _Prediction:
         image_needed = graph.needs_image(self.deepest, known, self.evaluator.info.net)
         x = self.evaluator.tensor(self.plane.read(tile.read)) if image_needed else None
         auto = AutoTile(self.evaluator, x, known, tile.crop)
-        found: Deepened | None = None
+        found: TileAtLevel | None = None
         for step in auto.run(self._pause):
             found = step
         self.computed += len(known) - before

@@ -19,8 +19,8 @@ from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.exports import onnx_file
 from napari_unetpp.exports.package import check_package, write_package
 from napari_unetpp.exports.package_text import DEVELOPERS
-from napari_unetpp.exports.sample import Sample, maps_of, read_sample, sample_file
-from napari_unetpp.exports.target import SUFFIXES, Format, check_target
+from napari_unetpp.exports.sample import ExportSample, maps_of, read_sample, sample_file
+from napari_unetpp.exports.target import SUFFIXES, Format, check_export_target
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.models.model_list import SHIPPED
@@ -91,7 +91,7 @@ def export_model(
     if kind not in SUFFIXES:
         raise UnetppError(f"format {kind!r} was given; expected one of {', '.join(SUFFIXES)}.")
     depth = resolve_level(info, info.recommended_level if level is None else level)
-    check_target(out, kind, info, overwrite=overwrite)
+    check_export_target(out, kind, info, overwrite=overwrite)
     assert info.path is not None, f"the model {info.name!r} has no file"
     evaluator = LoadedModel(info, read_tensors(info.path), EXACT)
     seen = read_sample(evaluator, sample or sample_file(info))
@@ -107,7 +107,7 @@ def export_model(
     return Exported(out, depth, checked, notes)
 
 
-def _make_onnx(made: Path, evaluator: LoadedModel, level: int, sample: Sample) -> str:
+def _make_onnx(made: Path, evaluator: LoadedModel, level: int, sample: ExportSample) -> str:
     info = evaluator.info
     assert info.path is not None
     net = export_net(info.net, read_tensors(info.path), level, activation_of(info))
@@ -119,7 +119,7 @@ def _make_onnx(made: Path, evaluator: LoadedModel, level: int, sample: Sample) -
     return f"ONNX Runtime gives the same on two sizes, largest difference {difference:.1g}"
 
 
-def _two_sizes(sample: Sample, multiple: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _two_sizes(sample: ExportSample, multiple: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The sample, and about its upper half (all of it where it has no half)."""
     x = sample.normalised
     half = max(x.shape[1] // 2 // multiple, 1) * multiple
@@ -127,7 +127,7 @@ def _two_sizes(sample: Sample, multiple: int) -> tuple[NDArray[np.float32], NDAr
 
 
 def _make_package(
-    made: Path, evaluator: LoadedModel, level: int, sample: Sample, authors: Sequence[str]
+    made: Path, evaluator: LoadedModel, level: int, sample: ExportSample, authors: Sequence[str]
 ) -> str:
     info = evaluator.info
     assert info.path is not None

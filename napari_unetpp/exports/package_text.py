@@ -26,14 +26,14 @@ PAPERS = (
 DEVELOPERS = "napari-unetpp developers"
 
 
-def file_stem(info: ModelInfo) -> str:
+def package_stem(info: ModelInfo) -> str:
     """The name of a model as files in a package can have it: the card may hold anything."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", info.name).strip("_-")[:60] or "model"
 
 
 def package_name(info: ModelInfo, level: int) -> str:
     """As the specification allows it: 5 to 64 letters, digits and a few signs."""
-    return f"UNet++ {file_stem(info)[:40]} L{level}"
+    return f"UNet++ {package_stem(info)[:40]} L{level}"
 
 
 def description(info: ModelInfo, level: int) -> str:

@@ -17,7 +17,7 @@ DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt")
 """File names that are devices on Windows, whatever their suffix."""
 
 
-def check_target(path: Path, kind: Format, info: ModelInfo, *, overwrite: bool) -> None:
+def check_export_target(path: Path, kind: Format, info: ModelInfo, *, overwrite: bool) -> None:
     """Raise UnetppError unless a file of this name can be written, here and on other systems."""
     suffix = SUFFIXES[kind]
     if path.suffix.lower() != suffix:

@@ -1,4 +1,4 @@
-"""Decisions that were measured once on a machine, kept in the user's cache folder.
+"""Decisions that rest on a measurement, made once for a machine and stored in the user's cache folder.
 
 A timing comes out a little differently every time. What follows from it (the number format, and with it the
 last pixels of a result) must not: it is measured once for a machine, a torch and a version of this package.

@@ -151,7 +151,7 @@ def node_parameters(node: Node, config: NetConfig) -> int:
     """Weights and biases of `node`, without normalisation."""
     of_encoder = stage(node, config)
     if of_encoder:
-        return encoder_plan.parameters(of_encoder)
+        return encoder_plan.stage_parameters(of_encoder)
     width = config.widths[node[0]]
     first = KERNEL**2 * in_channels(node, config) * width + width
     second = KERNEL**2 * width * width + width
@@ -172,7 +172,7 @@ def node_flops(node: Node, config: NetConfig, height: int, width: int) -> int:
     height, width = height >> i, width >> i
     of_encoder = stage(node, config)
     if of_encoder:
-        return encoder_plan.flops(of_encoder, height, width)
+        return encoder_plan.stage_flops(of_encoder, height, width)
     own = config.widths[i]
     convolutions = KERNEL**2 * (in_channels(node, config) + own) * own
     # 2x2, stride 2: one tap a pixel

@@ -17,7 +17,7 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.api import load_model, segment
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.auto import early_exit
+from napari_unetpp.engine.auto import stopping
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.node_cache import NodeCache
@@ -131,7 +131,7 @@ def test_what_a_deeper_level_finds_is_not_cut_off_at_a_square(nuclei, data, monk
     image = read_image(data / "nuclei_dsb2018/train/images/610f32e2d9d2.png")
     deepest = flat_borders(predict_maps(image, nuclei, level=4, scale=1.0).labels())
     now = flat_borders(predict_maps(image, nuclei, scale=1.0).labels())
-    monkeypatch.setattr(early_exit, "cut_off", lambda found, active, square: np.zeros_like(active))
+    monkeypatch.setattr(stopping, "cut_off", lambda found, active, square: np.zeros_like(active))
     before = flat_borders(predict_maps(image, nuclei, scale=1.0).labels())
     assert now < before - 1 and now <= deepest + 1
 
@@ -161,7 +161,7 @@ def test_on_an_encoder_of_others(encoder, image):
     evaluator.info = replace(evaluator.info, task="semantic")
     part = image[:96, :130]
     levels, _ = collect(evaluator, part, 4)
-    doubt = early_exit.signs(levels.maps(1), None, evaluator.info, 32)[..., 0]
+    doubt = stopping.stopping_signs(levels.maps(1), None, evaluator.info, 32)[..., 0]
     rule = StoppingRule((1.0,) * 3, (0.0,) * 3, float(np.median(doubt)), 0.003, 0.4, NOTHING)
     evaluator.info = replace(evaluator.info, stopping=rule)
     depth = assert_exact(collect(evaluator, part, AUTO)[0], levels)

@@ -45,7 +45,7 @@ def maps():
 def plane(maps, shape, info=INFO, **options):
     store = MapStore(maps.shape[1:], maps.shape[0], dtype=np.float32)
     store.add(TileDone(0, 4, Region.whole(maps.shape[1:]), maps, 1, 1))
-    return PlaneResult(store, info, 4, shape, **options)
+    return PlaneResult(store, info, 4, shape, info.decode, **options)
 
 
 def windows(shape):
@@ -128,7 +128,7 @@ def test_a_click_gives_the_object_of_the_whole_plane(maps, shape):
     assert numbers.size > 10
     for number in numbers[:: numbers.size // 8]:
         y, x = np.argwhere(inner == number)[np.count_nonzero(inner == number) // 2]
-        np.testing.assert_array_equal(object_at(part, INFO, int(y), int(x)) > 0, inner == number)
+        np.testing.assert_array_equal(object_at(part, INFO, INFO.decode, int(y), int(x)) > 0, inner == number)
 
 
 @pytest.mark.parametrize("shape", IMAGES)
@@ -138,7 +138,7 @@ def test_a_box_gives_the_objects_of_the_whole_plane(maps, shape):
     whole = Region.whole(shape)
     inside = np.zeros(shape, bool)
     inside[: shape[0] // 2, shape[1] // 4 :] = True
-    found = objects_inside(stored_window(result.store, 4, whole, shape), INFO, inside)
+    found = objects_inside(stored_window(result.store, 4, whole, shape), INFO, INFO.decode, inside)
     assert 3 < np.unique(found).size < np.unique(labels).size
     assert set(np.unique(labels[found > 0])) == {
         n for n in np.unique(labels)[1:] if 2 * (inside & (labels == n)).sum() > (labels == n).sum()

@@ -57,28 +57,28 @@ def window_of(maps):
 
 
 def test_a_clear_object(maps):
-    found = object_at(maps, INFO, 8, 8)
+    found = object_at(maps, INFO, INFO.decode, 8, 8)
     assert found.sum() == 100 and (found[5:15, 5:15] == 1).all()
 
 
 def test_a_faint_object_is_found_where_it_is_clicked(maps):
-    found = object_at(maps, INFO, 30, 35)
+    found = object_at(maps, INFO, INFO.decode, 30, 35)
     assert found.sum() == 120 and found[25:35, 30:42].all()
 
 
 def test_a_faint_object_does_not_take_its_clear_neighbour(maps):
-    found = object_at(maps, INFO, 8, 18)
+    found = object_at(maps, INFO, INFO.decode, 8, 18)
     assert found.sum() == 70 and found[5:15, 15:22].all()
 
 
 def test_a_click_beside_an_object_means_that_object(maps):
     """It once took everything of the background that was as likely as the pixel."""
-    found = object_at(maps, INFO, 3, 8)
+    found = object_at(maps, INFO, INFO.decode, 3, 8)
     assert found.sum() == 100 and found[5:15, 5:15].all()
 
 
 def test_nothing_is_nothing(maps):
-    assert not object_at(maps, INFO, 38, 2).any()
+    assert not object_at(maps, INFO, INFO.decode, 38, 2).any()
 
 
 def test_classes_give_the_connected_part():
@@ -86,13 +86,13 @@ def test_classes_give_the_connected_part():
     p[0] = 1
     for x in (5, 25):
         p[:, 5:10, x : x + 5] = np.array([0, 0, 1])[:, None, None]
-    found = object_at(window_of(p), CLASSES, 7, 27)
+    found = object_at(window_of(p), CLASSES, CLASSES.decode, 7, 27)
     assert found.sum() == 2 * 25 and (found[5:10, 25:30] == 2).all()
 
 
 def test_a_box_takes_objects_that_lie_mostly_inside(maps):
     inside = np.zeros((40, 60), bool)
     inside[:, :12] = True
-    assert objects_inside(maps, INFO, inside).astype(bool).sum() == 100
+    assert objects_inside(maps, INFO, INFO.decode, inside).astype(bool).sum() == 100
     inside[:, 9:] = False
-    assert not objects_inside(maps, INFO, inside).any()
+    assert not objects_inside(maps, INFO, INFO.decode, inside).any()

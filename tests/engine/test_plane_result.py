@@ -36,7 +36,7 @@ def discs(shape, count=60, seed=0):
 def stored(maps, shape=None, info=INFO, **options):
     store = MapStore(maps.shape[1:], maps.shape[0], dtype=np.float32)
     store.add(TileDone(0, 4, Region.whole(maps.shape[1:]), maps, 1, 1))
-    return PlaneResult(store, info, 4, shape or maps.shape[1:], **options)
+    return PlaneResult(store, info, 4, shape or maps.shape[1:], info.decode, **options)
 
 
 def test_bands_equal_the_whole(monkeypatch):

@@ -28,7 +28,7 @@ def test_the_threshold_is_the_most_uncertain() -> None:
     assert doubt.argmax() == 60 and doubt[60] == pytest.approx(1)
     assert doubt.min() >= 0 and doubt[[0, 100]].max() < 1e-4
     assert (np.diff(doubt[:60]) > 0).all() and (np.diff(doubt[60:]) < 0).all()
-    assert uncertainty(p, INFO, threshold=0.3)[0].argmax() == 30
+    assert uncertainty(p, INFO, DecodeRule(threshold=0.3))[0].argmax() == 30
 
 
 def test_undecided_classes_are_uncertain() -> None:

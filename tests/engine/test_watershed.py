@@ -9,7 +9,7 @@ from skimage.morphology import reconstruction
 from skimage.segmentation import watershed
 
 from napari_unetpp._types import DecodeRule
-from napari_unetpp.engine.decode.watershed import find_basins, stands_out
+from napari_unetpp.engine.decode.watershed import find_basins, is_prominent
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
 
@@ -51,8 +51,8 @@ def nuclei():
         (0.5, 0.1, rule(least=0.6), False),
     ],
 )
-def test_what_stands_out(peak, height, chosen, expected):
-    assert stands_out(peak + 1e-9, height, chosen) == expected
+def test_what_is_prominent(peak, height, chosen, expected):
+    assert is_prominent(peak + 1e-9, height, chosen) == expected
 
 
 @pytest.mark.parametrize("prominence", [0.03, 0.1, 0.3])

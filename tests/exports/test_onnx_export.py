@@ -66,7 +66,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "softmax on an encoder": {
         "task": "semantic",
         "outputs": ("background", "a", "b"),
-        "net": NetConfig(outputs=3, widths=(4, encoder_plan.channels(LITE0, 1)), encoder=LITE0),
+        "net": NetConfig(outputs=3, widths=(4, encoder_plan.stage_channels(LITE0, 1)), encoder=LITE0),
     },
 }
 

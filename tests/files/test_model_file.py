@@ -32,7 +32,7 @@ from napari_unetpp.files.models.model_card import card_from_json, card_to_json
 from napari_unetpp.files.models.model_file import (
     FORMAT_VERSION,
     METADATA_KEY,
-    format_of,
+    format_version,
     read_info,
     read_tensors,
     save_model,
@@ -95,7 +95,7 @@ def test_a_file_has_the_oldest_format_that_says_all(
 def test_the_models_that_ship_are_of_format_1() -> None:
     for path in SHIPPED.glob("*.safetensors"):
         info = read_info(path)
-        assert written_format(path) == format_of(info) == 1
+        assert written_format(path) == format_version(info) == 1
         assert info.decode.prominence_share == 0
 
 

@@ -9,8 +9,8 @@ import pytest
 import tifffile
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.images.image_file import write_labels, write_mask
-from napari_unetpp.files.results.outputs import Output, Source, check_target, find_inputs, plan_outputs
+from napari_unetpp.files.results.outputs import Output, Source, check_output, find_inputs, plan_outputs
+from napari_unetpp.files.results.result_file import write_labels, write_mask
 
 GREY = np.arange(35, dtype=np.uint16).reshape(5, 7)
 
@@ -98,8 +98,8 @@ def test_a_table_lies_beside_its_labels() -> None:
 
 def test_an_old_table_is_as_safe_as_old_labels(tmp_path: Path) -> None:
     output = Output(tmp_path / "a.png", tmp_path / "a_labels.tif", tmp_path / "a_objects.csv")
-    check_target(output, [], overwrite=False)
+    check_output(output, [], overwrite=False)
     (tmp_path / "a_objects.csv").write_text("mine")
     with pytest.raises(UnetppError, match=r"a_objects.csv exists already. Give --skip-existing"):
-        check_target(output, [], overwrite=False)
-    check_target(output, [], overwrite=True)
+        check_output(output, [], overwrite=False)
+    check_output(output, [], overwrite=True)

@@ -11,9 +11,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unetpp.files.images.image_file import write_labels, write_probability
 from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
-from napari_unetpp.files.results.result_files import About, is_result
+from napari_unetpp.files.results.result_file import About, is_result, write_labels, write_probability
 
 GREY = np.arange(35, dtype=np.uint16).reshape(5, 7)
 

@@ -73,7 +73,7 @@ def on_encoder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Traine
         out, lines = tmp_path_factory.mktemp(encoder) / "m.safetensors", list[str]()
         arch = f"unetpp-{encoder}"
         request = TrainRequest((folder,), out, "instances", arch=arch, epochs=4, patch=32, batch=2, seed=0)
-        narrow = replace(BASELINES[arch](), widths=(8, 8, 12, 16, encoder_plan.channels(encoder, 4)))
+        narrow = replace(BASELINES[arch](), widths=(8, 8, 12, 16, encoder_plan.stage_channels(encoder, 4)))
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(BASELINES, arch, lambda: narrow)
             return train_model(request, lines.append), lines

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -280,7 +280,9 @@ def carried_over(here: float, outer: float, outer_here: float) -> float:
 
 def found_diameter(maps: NDArray[np.float32], info: ModelInfo) -> float:
     """Typical diameter (px) of the objects in maps (K, Y, X)."""
-    return typical_diameter(np.bincount(labelling.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:])
+    return typical_diameter(
+        np.bincount(labelling.labels(maps, info, replace(info.decode, min_size=SMALLEST_OBJECT)).ravel())[1:]
+    )
 
 
 # -------------------------------------------------------------------- the sample

@@ -12,7 +12,7 @@ from pathlib import Path
 from napari_unetpp._types import Kind, UnetppError
 from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES
 from napari_unetpp.files.labels.folders import list_images, stem_of
-from napari_unetpp.files.results.result_files import is_result
+from napari_unetpp.files.results.result_file import is_result
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def plan_outputs(sources: Iterable[Source], out: Path, kind: Kind, *, table: boo
     return outputs
 
 
-def check_target(output: Output, sources: Iterable[Path], *, overwrite: bool) -> None:
+def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool) -> None:
     """Raise UnetppError if writing the results would touch an input, or an old file without `overwrite`."""
     inputs = {source.resolve() for source in sources}
     for target in output.files:

@@ -1,4 +1,4 @@
-"""The stopping rule of Auto, chosen on held-out images (see `engine.auto.early_exit`)."""
+"""The stopping rule of Auto, chosen on held-out images (see `engine.auto.stopping`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from napari_unetpp._types import AUTO, LevelScores, ModelInfo, StoppingRule, UnetppError
-from napari_unetpp.engine.auto import early_exit
+from napari_unetpp.engine.auto import squares, stopping
 from napari_unetpp.engine.auto.node_plan import NodePlan
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.tiles import padded_shape
@@ -73,7 +73,7 @@ def choose_stopping(
 
     def measured(limit: float) -> StoppingRule | None:
         """The rule with this limit, or None where Auto loses too much with it."""
-        rule = StoppingRule(doubt, change, limit, tolerance, 0.0, nothing, early_exit.SQUARE)
+        rule = StoppingRule(doubt, change, limit, tolerance, 0.0, nothing, stopping.SQUARE)
         found = [follow(p, info, rule) for p in predicted]
         results = [p for p, _ in found]
         dice, iou = mean_dice(results, info, AUTO)
@@ -159,32 +159,32 @@ def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[P
     """What Auto gives with a rule, as level `AUTO`, and the FLOPs it executes; no network is run."""
     config, plane = info.net, _plane(predicted, info)
     maps = predicted.level(1)
-    active = np.ones(early_exit.square_grid(maps.shape[1:], rule.square), bool)
+    active = np.ones(squares.square_grid(maps.shape[1:], rule.square), bool)
     coverage = NodePlan(config, plane, rule.square, graph.nodes(1, config.arch))
     flops = graph.flops(1, config, *plane)
     before: NDArray[np.float32] | None = None
     for level in range(2, config.depth + 1):
-        active = early_exit.go_deeper(maps, before, level - 1, active, info, rule)
+        active = stopping.go_deeper(maps, before, level - 1, active, info, rule)
         before, more = maps, active
         while more.any():
             flops += sum(map(coverage.flops, coverage.steps(level, more)))
-            inside = early_exit.pixels(more, rule.square, maps.shape[1:])
+            inside = squares.pixels(more, rule.square, maps.shape[1:])
             maps = np.where(inside, predicted.level(level), maps)
             active = active | more
-            more = early_exit.cut_off(labelling.mask(maps, info), active, rule.square)
+            more = stopping.cut_off(labelling.mask(maps, info), active, rule.square)
     return Predicted(predicted.sample, (AUTO,), maps[None].astype(np.float16)), flops
 
 
 def _weights(predicted: Sequence[Predicted], level: int, info: ModelInfo) -> tuple[float, float]:
     """How much uncertainty and change at a level say about what changes on the way to the deepest."""
-    square = early_exit.SQUARE
+    square = stopping.SQUARE
     signs, changed = [], []
     for p in predicted:
         before = p.level(level - 1) if level > 1 else None
-        signs.append(early_exit.signs(p.level(level), before, info, square).reshape(-1, 2))
-        last = early_exit.classes(p.level(info.net.depth), info)
-        now = early_exit.classes(p.level(level), info)
-        changed.append(early_exit.means(now != last, square).ravel())
+        signs.append(stopping.stopping_signs(p.level(level), before, info, square).reshape(-1, 2))
+        last = stopping.class_map(p.level(info.net.depth), info)
+        now = stopping.class_map(p.level(level), info)
+        changed.append(squares.square_means(now != last, square).ravel())
     weights, _ = nnls(np.concatenate(signs), np.concatenate(changed))
     return float(weights[0]), float(weights[1])
 

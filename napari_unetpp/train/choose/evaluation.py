@@ -144,8 +144,8 @@ def _overlap(maps: PlaneResult, truth: Truth, *, merge: bool) -> tuple[float, fl
     info = maps.info
     if info.task == "instances" or len(info.classes) == 1 or merge:
         return dice_iou(maps.mask(), truth.labels > 0, truth.ignore)
-    every = replace(info, decode=replace(info.decode, min_size=0))
-    return class_dice_iou(replace(maps, info=every).labels(), truth.labels, truth.ignore)
+    every = replace(maps, rule=replace(maps.rule, min_size=0))
+    return class_dice_iou(every.labels(), truth.labels, truth.ignore)
 
 
 def _summary(tally: _Tally, info: ModelInfo, level: int, seconds: float | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -107,7 +108,7 @@ class Teacher:
         """Class numbers (Y, X); instances: 0 and 1."""
         if self.info.task == "instances":
             return labelling.mask(maps, self.info).astype(np.int64)
-        return labelling.labels(maps, self.info, min_size=0).astype(np.int64)
+        return labelling.labels(maps, self.info, replace(self.info.decode, min_size=0)).astype(np.int64)
 
     def _truth(self, lesson: Lesson) -> NDArray[np.int64]:
         labels = lesson.labels > 0 if self.info.task == "instances" else lesson.labels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -115,7 +115,8 @@ def dice_per_level(seen: Sequence[Seen], info: ModelInfo) -> dict[int, tuple[flo
         flat = [s.maps[level - 1][:, s.known][:, None] for s in seen]
         maps = np.concatenate(flat, axis=2)  # (K, 1, pixels)
         if info.task == "semantic" and len(info.classes) > 1:
-            out[level] = class_dice_iou(labelling.labels(maps, info, min_size=0)[0], truth)
+            every = replace(info.decode, min_size=0)
+            out[level] = class_dice_iou(labelling.labels(maps, info, every)[0], truth)
         else:
             out[level] = dice_iou(labelling.mask(maps, info)[0], truth > 0)
     return out

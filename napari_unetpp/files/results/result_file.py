@@ -41,7 +41,29 @@ class About:
 UNKNOWN = About()
 
 
-def write_result(path: Path, array: NDArray[Any], about: About, *, overwrite: bool) -> None:
+def write_labels(
+    path: str | Path, labels: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
+    """Write labels of shape (Y, X) as uint32 TIFF; an existing file is refused unless `overwrite`."""
+    _write(Path(path), labels.astype(np.uint32, copy=False), about, overwrite=overwrite)
+
+
+def write_mask(
+    path: str | Path, mask: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
+    """Write a mask of shape (Y, X) as uint8 TIFF of 0 and 255."""
+    pixels = (mask != 0).astype(np.uint8) * np.uint8(255)
+    _write(Path(path), pixels, about, overwrite=overwrite)
+
+
+def write_probability(
+    path: str | Path, probability: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
+) -> None:
+    """Write foreground probabilities of shape (C, Y, X) as float32 TIFF."""
+    _write(Path(path), probability.astype(np.float32, copy=False), about, overwrite=overwrite)
+
+
+def _write(path: Path, array: NDArray[Any], about: About, *, overwrite: bool) -> None:
     """Write an array of shape (Y, X) or (C, Y, X) as TIFF; the same values give the same bytes.
 
     Planes become OME-TIFF. Arrays with channels do not: readers of OME drop the axis of a single channel.

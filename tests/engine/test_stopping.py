@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import LevelScores, ModelInfo, NetConfig, Region, StoppingRule
-from napari_unetpp.engine.auto import early_exit
+from napari_unetpp.engine.auto import packing, stopping
 from napari_unetpp.engine.auto.node_plan import NodePlan
 from napari_unetpp.net import graph
 
@@ -24,17 +24,17 @@ def test_signs_of_squares():
     maps = before.copy()
     maps[0, :16, :8] = 0.9  # half of the first square
     maps[0, 16:, 32:] = 0.5  # all of the last, narrow one: as uncertain as can be
-    signs = early_exit.signs(maps, before, INFO, 16)
+    signs = stopping.stopping_signs(maps, before, INFO, 16)
     assert signs.shape == (2, 3, 2)
     assert signs[..., 1].tolist() == [[0.5, 0, 0], [0, 0, 1]]
     assert signs[1, 2, 0] == pytest.approx(1) and 0 < signs[0, 0, 0] < 0.5
-    assert not early_exit.signs(maps, None, INFO, 16)[..., 1].any()
+    assert not stopping.stopping_signs(maps, None, INFO, 16)[..., 1].any()
 
 
 def test_classes_tell_which_class():
     info = replace(INFO, task="semantic", classes=("a", "b"), outputs=("background", "a", "b"))
     maps = np.array([0.2, 0.5, 0.3, 0.1, 0.2, 0.7, 0.8, 0.1, 0.1], np.float32).reshape(3, 3).T[..., None]
-    assert early_exit.classes(maps, info).ravel().tolist() == [1, 2, 0]
+    assert stopping.class_map(maps, info).ravel().tolist() == [1, 2, 0]
 
 
 def test_an_object_goes_deeper_as_a_whole():
@@ -42,14 +42,14 @@ def test_an_object_goes_deeper_as_a_whole():
     maps[0, 20:28, 4:60] = 0.99  # reaches from the first square of its row into the fourth
     maps[0, 22:26, 4:14] = 0.5  # but is doubtful in the first only
     everywhere = np.ones((3, 5), bool)
-    deeper = early_exit.go_deeper(maps, None, 1, everywhere, INFO, rule(0.1))
+    deeper = stopping.go_deeper(maps, None, 1, everywhere, INFO, rule(0.1))
     assert deeper.tolist() == [[False] * 5, [True] * 4 + [False], [False] * 5]
     regions = replace(INFO, task="semantic", outputs=("cell",))
-    deeper = early_exit.go_deeper(maps[:1], None, 1, everywhere, regions, rule(0.1))
+    deeper = stopping.go_deeper(maps[:1], None, 1, everywhere, regions, rule(0.1))
     assert np.argwhere(deeper).tolist() == [[1, 0]]
     some = everywhere.copy()
     some[1, 2] = False
-    assert not early_exit.go_deeper(maps, None, 1, some, INFO, rule(0.1))[1, 2]
+    assert not stopping.go_deeper(maps, None, 1, some, INFO, rule(0.1))[1, 2]
 
 
 @pytest.mark.parametrize("gap, whole", [(4, True), (8, False)])
@@ -59,12 +59,12 @@ def test_pieces_and_rims_of_an_object_go_deeper_as_a_whole(gap, whole):
     maps[0, 20:28, 4:30] = maps[0, 20:28, 30 + gap : 60] = 0.99
     maps[0, 22:26, 4:14] = 0.5
     everywhere = np.ones((3, 5), bool)
-    assert early_exit.go_deeper(maps, None, 1, everywhere, INFO, rule(0.1))[1, 3] == whole
+    assert stopping.go_deeper(maps, None, 1, everywhere, INFO, rule(0.1))[1, 3] == whole
     maps[0] = 0.01
     maps[0, 2:46, 2:78] = 0.99
     maps[0, 6:42, 6:74] = 0.01
     maps[0, 2:6, 2:30] = 0.6
-    assert early_exit.go_deeper(maps, None, 1, everywhere, INFO, rule(0.1)).all(), "its inside, too"
+    assert stopping.go_deeper(maps, None, 1, everywhere, INFO, rule(0.1)).all(), "its inside, too"
 
 
 def filled(boxes, shape):
@@ -78,7 +78,7 @@ def filled(boxes, shape):
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.2, 0.6, 1.0])
 def test_runs_hold_the_squares_and_no_others(seed, share):
     squares = np.random.default_rng(seed).random((13, 17)) < share
-    assert (filled(early_exit.runs(squares), squares.shape) == squares).all()
+    assert (filled(squares.runs(squares), squares.shape) == squares).all()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -90,22 +90,22 @@ def test_rectangles_cover_and_never_cost_more_than_runs(seed, share, growth):
     def cost(boxes):
         return sum((b.shape[0] + 2 * growth) * (b.shape[1] + 2 * growth) for b in boxes)
 
-    boxes = early_exit.rectangles(squares, growth)
+    boxes = squares.rectangles(squares, growth)
     assert (filled(boxes, squares.shape) | ~squares).all(), "all are covered"
-    assert cost(boxes) <= cost(early_exit.runs(squares)) + 1e-9
-    assert len(boxes) <= len(early_exit.runs(squares))
+    assert cost(boxes) <= cost(squares.runs(squares)) + 1e-9
+    assert len(boxes) <= len(squares.runs(squares))
 
 
 def test_rectangles_merge_where_that_is_cheaper():
     squares = np.zeros((6, 6), bool)
     squares[1:5, 2:6] = True
-    assert early_exit.rectangles(squares, 0.25) == [Region(1, 2, 5, 6)]
+    assert squares.rectangles(squares, 0.25) == [Region(1, 2, 5, 6)]
     squares[2, 3] = False
-    assert early_exit.rectangles(squares, 1.0) == [Region(1, 2, 5, 6)], "a hole is filled"
+    assert squares.rectangles(squares, 1.0) == [Region(1, 2, 5, 6)], "a hole is filled"
     corners = np.zeros((6, 6), bool)
     corners[0, 0] = corners[5, 5] = True
-    assert len(early_exit.rectangles(corners, 0.25)) == 2
-    assert len(early_exit.rectangles(corners, 20.0)) == 1
+    assert len(squares.rectangles(corners, 0.25)) == 2
+    assert len(squares.rectangles(corners, 20.0)) == 1
 
 
 @pytest.mark.parametrize("node", graph.nodes(4))
@@ -113,7 +113,7 @@ def test_parts_lie_inside_and_on_the_grid_of_the_row_below(node):
     squares = np.zeros((33, 35), bool)
     squares[0, :2] = squares[20, 30] = squares[32, 34] = True
     plane = (32 * 33 - 16, 32 * 35 - 16)
-    found = early_exit.sheet(node, squares, NET, plane, 32)
+    found = packing.pack_node(node, squares, NET, plane, 32)
     grid = plane[0] >> node[0], plane[1] >> node[0]
     margin = graph.margins(4)[node]
     if node in ((0, 0), (1, 0)):
@@ -135,26 +135,26 @@ def test_parts_lie_inside_and_on_the_grid_of_the_row_below(node):
 def test_parts_are_packed_apart(seed):
     rng = np.random.default_rng(seed)
     sizes = [(int(h), int(w)) for h, w in 2 * rng.integers(1, 40, (rng.integers(1, 40), 2))]
-    (height, width), places = early_exit.pack(sizes, 64)
+    (height, width), places = packing.pack_rectangles(sizes, 64)
     assert height % 64 == width % 64 == 0
     used = np.zeros((height, width), int)
     for size, place in zip(sizes, places, strict=True):
         assert place.shape == size and place.y1 < height and place.x1 < width
-        used[place.y0 : place.y1 + early_exit.GAP, place.x0 : place.x1 + early_exit.GAP] += 1
+        used[place.y0 : place.y1 + packing.GAP, place.x0 : place.x1 + packing.GAP] += 1
     assert used.max() == 1, "with a gap below and to the right of each"
 
 
-def spent(level, squares, plane, complete, coverage=None):
-    coverage = coverage or NodePlan(NET, plane, 32, complete)
-    return sum(map(coverage.flops, coverage.steps(level, squares)))
+def spent(level, squares, plane, complete, plan=None):
+    plan = plan or NodePlan(NET, plane, 32, complete)
+    return sum(map(plan.flops, plan.steps(level, squares)))
 
 
 def test_deepening_everything_costs_what_the_levels_cost():
     plane = (64, 96)
-    coverage = NodePlan(NET, plane, 32, ())
-    steps = sum(spent(level, np.ones((2, 3), bool), plane, (), coverage) for level in (1, 2, 3, 4))
+    plan = NodePlan(NET, plane, 32, ())
+    steps = sum(spent(level, np.ones((2, 3), bool), plane, (), plan) for level in (1, 2, 3, 4))
     assert steps + graph.head_flops(NET, *plane) == graph.flops(4, NET, *plane)
-    assert coverage.complete == set(graph.nodes(4))
+    assert plan.complete == set(graph.nodes(4))
 
 
 def test_one_square_of_many_costs_little():
@@ -169,12 +169,12 @@ def test_what_was_evaluated_is_not_evaluated_again():
     plane = (512, 512)
     one, both = np.zeros((16, 16), bool), np.zeros((16, 16), bool)
     one[3, 3] = both[3, 3] = both[12, 11] = True
-    coverage = NodePlan(NET, plane, 32, graph.nodes(1))
+    plan = NodePlan(NET, plane, 32, graph.nodes(1))
     for level in (2, 3):
         added = graph.nodes(level)[len(graph.nodes(level - 1)) :]
-        assert [node for node, _ in coverage.steps(level, one)] == list(added)
-    assert [node for node, _ in coverage.steps(3, one)] == []
-    later = list(coverage.steps(3, both & ~one))
+        assert [node for node, _ in plan.steps(level, one)] == list(added)
+    assert [node for node, _ in plan.steps(3, one)] == []
+    later = list(plan.steps(3, both & ~one))
     assert {node for node, _ in later} == set(graph.nodes(3)) - set(graph.nodes(1))
     assert all(len(found.parts) == 1 for _, found in later)
 
@@ -183,17 +183,17 @@ def test_what_ends_at_the_edge_of_a_square_is_cut_off():
     active = np.zeros((4, 5), bool)
     active[1, 1:3] = True
     found = np.zeros((64, 75), bool)
-    assert not early_exit.cut_off(found, active, 16).any()
+    assert not stopping.cut_off(found, active, 16).any()
     found[20:30, 40:48] = True  # up to the right edge of square (1, 2)
     found[32:40, 16:19] = True  # below the lower edge of (1, 1), of a square that is not active
     found[16:19, 20:30] = True  # up to the upper edge of (1, 1)
     found[20:30, 30:34] = True  # across an edge between active ones
     expected = np.zeros_like(active)
     expected[1, 3] = expected[0, 1] = True
-    np.testing.assert_array_equal(early_exit.cut_off(found, active, 16), expected)
+    np.testing.assert_array_equal(stopping.cut_off(found, active, 16), expected)
     found[20:30, 48:50] = True  # now it goes on
     expected[1, 3] = False
-    np.testing.assert_array_equal(early_exit.cut_off(found, active, 16), expected)
+    np.testing.assert_array_equal(stopping.cut_off(found, active, 16), expected)
     few = np.zeros_like(found)
     few[20:23, 40:48] = True
-    assert not early_exit.cut_off(few, active, 16).any(), "a border may touch an edge by chance"
+    assert not stopping.cut_off(few, active, 16).any(), "a border may touch an edge by chance"
