@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
 from napari_unetpp.files.images.image_file import read_image
-from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
+from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
 from napari_unetpp.files.results.outputs import Output
@@ -126,7 +126,7 @@ def finish_table(output: Output, series: int | None = None) -> None:
 
 
 def write_table(
-    output: Output, image: NDArray[Any], labels: NDArray[Any], size: PixelSize | None, *, overwrite: bool
+    output: Output, image: NDArray[Any], labels: NDArray[Any], size: PixelSpacing | None, *, overwrite: bool
 ) -> None:
     """Write the CSV that the dock saves: one row an object, in px and, where their size is known, um2."""
     assert output.table is not None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from napari_unetpp import _types as types
 from napari_unetpp.net import encoder_plan
@@ -22,7 +22,7 @@ Positive = Annotated[float, Field(ge=0, le=1e12, strict=True)]
 Weight = Annotated[float, Field(ge=0, le=1e6, strict=True)]
 
 
-class Part(BaseModel):
+class CardPart(BaseModel):
     """A part of the card that stands for a frozen value of the package."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -34,12 +34,12 @@ class Part(BaseModel):
 
 
 def _frozen(field: Any) -> Any:
-    if isinstance(field, Part):
+    if isinstance(field, CardPart):
         return field.frozen()
     return {key: _frozen(item) for key, item in field.items()} if isinstance(field, dict) else field
 
 
-class Net(Part):
+class NetPart(CardPart):
     """The network."""
 
     stands_for = types.NetConfig
@@ -51,22 +51,25 @@ class Net(Part):
     supervision: types.Supervision = "deep"
     encoder: Text = ""
 
-    @model_validator(mode="after")
-    def _known_encoder(self) -> Net:
-        if not self.encoder:
-            return self
-        if self.encoder not in types.ENCODERS:
+    @field_validator("encoder", mode="before")
+    @classmethod
+    def _known(cls, encoder: object) -> object:
+        if encoder not in ("", *types.ENCODERS):
             raise types.UnetppError(
-                f"the network has the encoder {self.encoder[:40]!r}, and this napari-unetpp knows "
+                f"the network has the encoder {str(encoder)[:40]!r}, and this napari-unetpp knows "
                 f"{' and '.join(types.ENCODERS)}. Update napari-unetpp."
             )
-        stages = encoder_plan.encoder(self.encoder).stages
-        if self.arch != "unetpp" or len(self.widths) > len(stages) + 1:
-            raise ValueError(f"{self.arch} with widths {self.widths} on the encoder {self.encoder}")
+        return encoder
+
+    @model_validator(mode="after")
+    def _fits_the_encoder(self) -> NetPart:
+        rows = len(encoder_plan.encoder(self.encoder).stages) + 1 if self.encoder else len(self.widths)
+        if len(self.widths) > rows or (self.encoder and self.arch != "unetpp"):
+            raise ValueError(f"{self.arch!r} with widths {self.widths} on the encoder {self.encoder}")
         return self
 
 
-class Normalisation(Part):
+class NormalisationPart(CardPart):
     """How the range of intensities is measured."""
 
     stands_for = types.Normalisation
@@ -76,7 +79,7 @@ class Normalisation(Part):
     rule: Literal["percentile", "robust"] = "percentile"
 
 
-class Search(Part):
+class SearchPart(CardPart):
     """How the scale is searched for."""
 
     stands_for = types.ScaleSearch
@@ -88,17 +91,17 @@ class Search(Part):
     near: Annotated[float, Field(ge=1, le=1e3, strict=True)]
 
 
-class Sampling(Part):
+class SamplingPart(CardPart):
     """How the working grid follows from the image."""
 
     stands_for = types.SamplingRule
 
     kind: Literal["frame", "pixel", "object"]
     value: Annotated[float, Field(ge=1e-6, le=1e6, strict=True)]
-    search: Search | None = None
+    search: SearchPart | None = None
 
 
-class Decode(Part):
+class DecodePart(CardPart):
     """How maps become labels."""
 
     stands_for = types.DecodeRule
@@ -111,7 +114,7 @@ class Decode(Part):
     prominence_share: Share = 0.0
 
 
-class Scores(Part):
+class ScoresPart(CardPart):
     """Scores of one level."""
 
     stands_for = types.LevelScores
@@ -123,17 +126,17 @@ class Scores(Part):
     seconds_per_megapixel: Positive | None
 
 
-class Measured(Part):
+class ScoreSetPart(CardPart):
     """Scores of all levels on one set of images."""
 
     stands_for = types.ScoreSet
 
     data: Text
     images: Count
-    levels: dict[int, Scores]
+    levels: dict[int, ScoresPart]
 
 
-class Stopping(Part):
+class StoppingPart(CardPart):
     """The rule by which Auto stops."""
 
     stands_for = types.StoppingRule
@@ -143,7 +146,7 @@ class Stopping(Part):
     limit: Share
     tolerance: Share
     share: Weight
-    scores: Scores
+    scores: ScoresPart
     square: Annotated[int, Field(ge=1, le=4096, strict=True)]
 
     def check(self, net: types.NetConfig) -> None:
@@ -157,7 +160,7 @@ class Stopping(Part):
             raise ValueError(f"squares of {self.square} px, not a multiple of {net.multiple}")
 
 
-class Card(Part):
+class Card(CardPart):
     """The whole card; what belongs to a file (`path`, `sha256`) is not part of it."""
 
     stands_for = types.ModelInfo
@@ -166,16 +169,16 @@ class Card(Part):
     task: types.Task
     classes: Names
     outputs: Names
-    net: Net
+    net: NetPart
     title: Text
     licence: Text
-    normalisation: Normalisation
-    sampling: Sampling
-    decode: Decode
+    normalisation: NormalisationPart
+    sampling: SamplingPart
+    decode: DecodePart
     recommended_level: Annotated[int, Field(strict=True)]
-    validation: Measured | None
-    test: Measured | None
-    stopping: Stopping | None = None
+    validation: ScoreSetPart | None
+    test: ScoreSetPart | None
+    stopping: StoppingPart | None = None
     provenance: dict[str, Any]
 
     @model_validator(mode="after")

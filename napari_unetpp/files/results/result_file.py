@@ -16,7 +16,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_unetpp.files.atomic import write_atomically
-from napari_unetpp.files.images.pixel_size import PixelSize
+from napari_unetpp.files.images.pixel_size import PixelSpacing
 
 SOFTWARE = "napari-unetpp"
 """The TIFF tag Software of every result begins with this word."""
@@ -28,13 +28,13 @@ class About:
 
     Attributes
     ----------
-    pixel_size : PixelSize or None
+    pixel_size : PixelSpacing or None
         Goes into the OME metadata and the resolution tags.
     facts : mapping
         How the result came about, as JSON knows it: goes into the description of the image.
     """
 
-    pixel_size: PixelSize | None = None
+    pixel_size: PixelSpacing | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -99,7 +99,7 @@ def _ome(data: NDArray[Any], about: About) -> dict[str, Any]:
     return {**found, **units, "PhysicalSizeX": size.x, "PhysicalSizeY": size.y}
 
 
-def _resolution(size: PixelSize | None) -> dict[str, Any]:
+def _resolution(size: PixelSpacing | None) -> dict[str, Any]:
     """Resolution tags, which programs read that know no OME."""
     if size is None:
         return {}

@@ -174,14 +174,14 @@ def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> I
 
 def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Write the labels and the CSV of the objects; nothing is ever overwritten."""
-    from napari_unetpp.files.images.pixel_size import PixelSize
+    from napari_unetpp.files.images.pixel_size import PixelSpacing
     from napari_unetpp.files.results.result_file import About, write_labels, write_mask
 
     del should_stop  # short, and half a pair of files helps nobody
     write = write_mask if request.kind == "mask" else write_labels
     labels, plane = request.labels, request.plane
     side = plane.pixel.side
-    about = About(PixelSize(side, side) if side else None)
+    about = About(PixelSpacing(side, side) if side else None)
     try:
         image_path, table_path = object_table.free_paths(request.path)
         write(image_path, labels if request.kind == "labels" else labels > 0, about=about)

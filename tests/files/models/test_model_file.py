@@ -153,7 +153,7 @@ def test_the_card_is_read_without_torch(tiny_model: ModelInfo) -> None:
         "import sys; from napari_unetpp.files.models.model_list import find_model; "
         "assert find_model('tiny').sha256; assert 'torch' not in sys.modules"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root, env=dict(os.environ))
 
 

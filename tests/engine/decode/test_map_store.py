@@ -46,3 +46,10 @@ def test_bytes_and_drop():
     assert (store.levels, store.nbytes) == ((1, 3), 192)
     store.drop(1)
     assert (store.levels, store.nbytes) == ((3,), 96)
+
+
+def test_some_channels_of_a_part():
+    values = np.random.default_rng(0).random((3, 6, 8), np.float32)
+    store = MapStore((6, 8), 3, dtype=np.float32)
+    store.add(TileDone(0, 1, Region.whole((6, 8)), values, 1, 1))
+    np.testing.assert_array_equal(store.maps(1, Region(1, 2, 4, 8), slice(1, None)), values[1:, 1:4, 2:8])

@@ -9,6 +9,7 @@ import pytest
 
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.files.models import model_list
+from napari_unetpp.files.models.model_file import read_info
 from napari_unetpp.files.models.model_list import (
     find_model,
     list_models,
@@ -90,3 +91,17 @@ def test_a_name_does_not_lead_out_of_the_folder() -> None:
     for name in ("../../escape", "/etc/passwd", "..", ""):
         stem = model_list._stems(name)[0]
         assert (Path("folder") / stem).parent == Path("folder") and stem.strip(".")
+
+
+def test_a_model_is_found_without_reading_the_others(
+    models_folder: Path, tiny_model: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+
+    def recorded(path: Path) -> ModelInfo:
+        opened.append(path)
+        return read_info(path)
+
+    monkeypatch.setattr(model_list, "read_info", recorded)
+    assert model_list.find_model("tiny").name == "tiny"
+    assert opened == [models_folder / "tiny.safetensors"]

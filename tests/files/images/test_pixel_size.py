@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
+from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.results.result_file import About, is_result, write_labels, write_probability
 
 GREY = np.arange(35, dtype=np.uint16).reshape(5, 7)
@@ -25,28 +25,28 @@ def imagej(x: float, y: float, unit: str) -> dict[str, Any]:
     return {"imagej": True, "resolution": (x, y), "metadata": {"unit": unit}}
 
 
-FILES: dict[str, tuple[dict[str, Any], PixelSize | None]] = {
+FILES: dict[str, tuple[dict[str, Any], PixelSpacing | None]] = {
     "nothing": ({}, None),
-    "OME": (ome(PhysicalSizeX=0.25, PhysicalSizeY=0.5), PixelSize(0.5, 0.25)),
+    "OME": (ome(PhysicalSizeX=0.25, PhysicalSizeY=0.5), PixelSpacing(0.5, 0.25)),
     "OME, nm": (
         ome(PhysicalSizeX=65, PhysicalSizeXUnit="nm", PhysicalSizeY=65, PhysicalSizeYUnit="nm"),
-        PixelSize(0.065, 0.065),
+        PixelSpacing(0.065, 0.065),
     ),
     "OME, in pixels": (
         ome(PhysicalSizeX=1, PhysicalSizeXUnit="pixel", PhysicalSizeY=1, PhysicalSizeYUnit="pixel"),
         None,
     ),
     "OME, one size": (ome(PhysicalSizeX=0.25), None),
-    "ImageJ, micron": (imagej(4, 2, "micron"), PixelSize(0.5, 0.25)),
-    "ImageJ, um": (imagej(4, 4, "um"), PixelSize(0.25, 0.25)),
-    "ImageJ, escaped": (imagej(4, 4, "\\u00B5m"), PixelSize(0.25, 0.25)),
-    "ImageJ, mm": (imagej(1000, 1000, "mm"), PixelSize(1, 1)),
+    "ImageJ, micron": (imagej(4, 2, "micron"), PixelSpacing(0.5, 0.25)),
+    "ImageJ, um": (imagej(4, 4, "um"), PixelSpacing(0.25, 0.25)),
+    "ImageJ, escaped": (imagej(4, 4, "\\u00B5m"), PixelSpacing(0.25, 0.25)),
+    "ImageJ, mm": (imagej(1000, 1000, "mm"), PixelSpacing(1, 1)),
     "ImageJ, pixel": (imagej(1, 1, "pixel"), None),
     "centimetres": (
         {"resolution": (20000, 40000), "resolutionunit": "CENTIMETER"},
-        PixelSize(0.25, 0.5),
+        PixelSpacing(0.25, 0.5),
     ),
-    "inches": ({"resolution": (254, 254), "resolutionunit": "INCH"}, PixelSize(100, 100, printed=True)),
+    "inches": ({"resolution": (254, 254), "resolutionunit": "INCH"}, PixelSpacing(100, 100, printed=True)),
     "a ratio": ({"resolution": (1, 1), "resolutionunit": "NONE"}, None),
     "no number": ({"resolution": (1, 1), "resolutionunit": "CENTIMETER"}, None),
 }
@@ -88,7 +88,7 @@ def test_dots_per_inch_are_kept_and_measure_nothing(suffix: str, tmp_path: Path)
 
 def test_the_resolution_tags_say_the_same_as_ome(tmp_path: Path) -> None:
     """Programs without OME read the tags: 0.5 x 0.25 um are 20,000 and 40,000 pixels a centimetre."""
-    write_labels(tmp_path / "a.tif", GREY, about=About(PixelSize(0.5, 0.25)))
+    write_labels(tmp_path / "a.tif", GREY, about=About(PixelSpacing(0.5, 0.25)))
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
         tags = file.pages.first.tags
         x, y = tags["XResolution"].value, tags["YResolution"].value
