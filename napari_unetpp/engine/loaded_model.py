@@ -144,6 +144,12 @@ class LoadedModel:
         probabilities = activate(logits.float(), self.info)[0]
         return probabilities.cpu().contiguous().numpy()
 
+    def image_maps(self, image: NDArray[np.float32], level: int) -> Maps:
+        """Maps (K, Y, X) of a normalised image (C, Y, X), evaluated as a whole; its sides as in `nodes`."""
+        known: dict[Node, Tensor] = {}
+        self.nodes(self.tensor(image), level, known)
+        return self.maps(level, known)
+
     def stream(
         self,
         x: Tensor,

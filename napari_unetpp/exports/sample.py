@@ -63,13 +63,13 @@ def sample_file(info: ModelInfo) -> Path:
     return FOLDER / ("phase_contrast.png" if cells else "sparse_fluorescence.png")
 
 
-def read_sample(evaluator: LoadedModel, file: Path) -> ExportSample:
+def read_sample(model: LoadedModel, file: Path) -> ExportSample:
     """The middle of an image, scaled as the model asks for it."""
-    info = evaluator.info
+    info = model.info
     plane, _ = clean_plane(read_image(file))
     if plane.ndim == 3 and info.net.in_channels != plane.shape[-1]:
         plane = plane.astype(np.float32).mean(axis=-1)
-    scaled = resample(plane, read_as(plane, evaluator).scale.scale)
+    scaled = resample(plane, read_as(plane, model).scale.scale)
     multiple = info.net.multiple
     if min(scaled.shape[:2]) < SMALLEST * multiple:
         raise UnetppError(
@@ -89,14 +89,6 @@ def _middle(plane: Array, multiple: int) -> Array:
     sides = [min(side, max(SIDE, SMALLEST * multiple)) // multiple * multiple for side in plane.shape[:2]]
     y, x = ((whole - side) // 2 for whole, side in zip(plane.shape, sides, strict=False))
     return plane[y : y + sides[0], x : x + sides[1]]
-
-
-def maps_of(evaluator: LoadedModel, normalised: Array, level: int) -> Array:
-    """The engine's own maps (K, Y, X) of a normalised image (C, Y, X)."""
-    x = evaluator.tensor(np.ascontiguousarray(normalised))
-    known: dict[tuple[int, int], object] = {}
-    evaluator.nodes(x, level, known)  # type: ignore[arg-type]
-    return evaluator.maps(level, known)  # type: ignore[arg-type]
 
 
 def cover_png(sample: ExportSample, maps: Array, info: ModelInfo) -> bytes:
