@@ -229,3 +229,19 @@ def test_the_version(run: Run) -> None:
     import napari_unetpp
 
     assert run("--version")[:2] == (0, f"napari-unetpp {napari_unetpp.__version__}\n")
+
+
+def test_a_dark_image_in_a_batch_with_a_range(run: Run, tmp_path: Path) -> None:
+    """Nothing of it lies in the range: no objects, a note, and the batch has not failed."""
+    light = np.asarray(Image.open(SAMPLE))[:96, :96]
+    tifffile.imwrite(tmp_path / "light.tif", light)
+    tifffile.imwrite(tmp_path / "dark.tif", light // 100)
+    out, log = tmp_path / "out", tmp_path / "log.json"
+    status, said, err = run(
+        "segment", tmp_path, "--range", 12, 150, "--level", 2, "--scale", 1, "--out", out, "--json", log
+    )
+    assert status == 0, err
+    dark, bright = json.loads(log.read_text())
+    assert dark["objects"] == 0 and bright["objects"] > 0 and not bright["notes"]
+    assert "dark_labels.tif: 0 objects" in said
+    assert "dark.tif: nothing is seen: the image has intensities from 0 to" in err

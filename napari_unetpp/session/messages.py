@@ -145,7 +145,7 @@ def result(outcome: Outcome, rule: Rule) -> tuple[str, Tone, list[Offer]]:
     if outcome.share is not None:
         tail += f", {outcome.share:.0%} of the full work"
     text, tone, offers = _verdict(outcome, rule, tail)
-    weak = outcome.choice.weak and CIRCLE not in offers
+    weak = outcome.choice.weak and CIRCLE not in offers and not outcome.constant
     notes = " ".join((f"{WEAK.capitalize()}: scale 1.", *outcome.notes) if weak else outcome.notes)
     offers = [*offers, CIRCLE] if weak else offers
     return (f"{text}\n{notes}" if notes else text), tone, offers
@@ -177,7 +177,8 @@ def _verdict(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[O
 
 def _empty(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[Offer]]:
     if outcome.constant:
-        return f"No objects: every pixel of the image has the same value ({tail}).", "warning", []
+        same = "every pixel of the image has the same value for the network"
+        return f"No objects: {same} ({tail}).", "warning", []
     if outcome.peak < rule.threshold:
         lower = round(0.8 * outcome.peak, 2)
         return (

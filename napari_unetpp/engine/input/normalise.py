@@ -31,6 +31,10 @@ MUCH_OUTSIDE = 0.25
 CLIPPED = (-0.5, 2.0)
 """What lies further outside the range is cut off there; 0 and 1 are its ends."""
 
+MUCH_BELOW, NEAR = 0.05, -0.1
+"""Where more of an image than this share lies below its range, what is darker is cut off nearer to 0. Of a
+measured range it is 1 %, so networks hardly know values below 0: a background there is one large object."""
+
 RGB = 3
 
 DEFAULT_RULE = Normalisation()
@@ -38,10 +42,11 @@ DEFAULT_RULE = Normalisation()
 
 @dataclass(frozen=True, slots=True)
 class NormStats:
-    """Intensities that are mapped to 0 and 1."""
+    """Intensities that are mapped to 0 and 1, and the value to which darker ones are cut off."""
 
     low: float
     high: float
+    lowest: float = CLIPPED[0]
 
 
 def clean_plane(image: Image) -> tuple[Image, tuple[str, ...]]:
@@ -157,8 +162,31 @@ def _percentiles(
     return tuple(found)
 
 
+def with_range(image: Image, low: float, high: float) -> NormStats:
+    """A plane seen in a range that is known, which may lie anywhere."""
+    sample = _sample(image)
+    much_below = sample.size > 0 and float((sample < low).mean()) > MUCH_BELOW
+    return NormStats(low, high, NEAR if much_below else CLIPPED[0])
+
+
+def intensities_outside(image: Image, stats: NormStats) -> tuple[float, float] | None:
+    """The lowest and highest intensity of a plane that lies wholly below or above a range; else None."""
+    pixels = image if image.dtype.kind != "f" else image[np.isfinite(image)]
+    if pixels.size == 0:
+        return None
+    low, high = float(pixels.min()), float(pixels.max())
+    return (low, high) if high < stats.low or low > stats.high else None
+
+
 def range_notes(image: Image, stats: NormStats) -> tuple[str, ...]:
     """What is worth saying of a range: what lies outside it, or hardly shows in it."""
+    outside = intensities_outside(image, stats)
+    if outside is not None:
+        return (
+            f"nothing is seen: the image has intensities from {outside[0]:.4g} to {outside[1]:.4g}, and the "
+            f"range is {stats.low:.4g} to {stats.high:.4g}. Choose another one (--range LOW HIGH; in the dock"
+            " Contrast), or have it measured",
+        )
     sample = _sample(image)
     below = float((sample < stats.low).mean()) if sample.size else 0.0
     above = float((sample > stats.high).mean()) if sample.size else 0.0
@@ -189,11 +217,11 @@ def to_input(image: Image, stats: NormStats, channels: int = RGB) -> NDArray[np.
     Returns
     -------
     ndarray of float32, shape (channels, Y, X)
-        0 and 1 at the ends of the range, clipped to `CLIPPED`; NaN and infinite pixels are 0.
+        0 and 1 at the ends of the range, cut off at ``stats.lowest`` and 2; NaN and infinite pixels are 0.
     """
     x = image.astype(np.float32)
     x = (x - np.float32(stats.low)) * np.float32(1.0 / (stats.high - stats.low))
-    x = np.clip(np.where(np.isfinite(x), x, np.float32(0)), *CLIPPED)
+    x = np.clip(np.where(np.isfinite(x), x, np.float32(0)), stats.lowest, CLIPPED[1])
     if x.ndim == 2:
         return np.ascontiguousarray(np.broadcast_to(x, (channels, *x.shape)))
     return np.ascontiguousarray(np.moveaxis(x, -1, 0))

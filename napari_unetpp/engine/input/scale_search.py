@@ -35,7 +35,7 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.decode import decode
-from napari_unetpp.engine.input.normalise import NormStats, to_input
+from napari_unetpp.engine.input.normalise import NormStats, intensities_outside, to_input
 from napari_unetpp.engine.input.sampling import resample, working_shape
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.net import graph
@@ -127,6 +127,8 @@ def search_scale(
     ScaleChoice
         1 where the evidence is weak, or when stopped. The same plane and model give the same scale.
     """
+    if intensities_outside(plane, stats):
+        return choose((), evaluator.info.sampling.value, ScaleSearch())
     return _Search(evaluator, plane, stats, should_stop).run()
 
 

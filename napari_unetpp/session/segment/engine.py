@@ -20,7 +20,7 @@ from napari_unetpp._types import (
     ShouldStop,
     Spot,
 )
-from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure
+from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, with_range
 from napari_unetpp.session.segment.plane_result import Kept
 from napari_unetpp.session.segment.scales import working_min_size
 from napari_unetpp.session.values import PickRequest, PlaneRequest, Rule
@@ -69,7 +69,7 @@ class TorchEngine:
     def intensities(self, cache: NodeCache, request: PlaneRequest, image: NDArray[Any]) -> NormStats:
         """The range of intensities of a plane: given, or measured once."""
         if request.range is not None:
-            return NormStats(*request.range)
+            return with_range(image, *request.range)
         rule = request.model.normalisation
         return cache.stats(request.plane.key, rule, lambda: measure(image, rule))
 
@@ -117,11 +117,11 @@ class TorchEngine:
 
         return MapStore(shape, outputs)
 
-    def invalid(self, image: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Pixels without a value, all of them in a constant image; None where there are none."""
+    def invalid(self, image: NDArray[Any], stats: NormStats) -> NDArray[np.bool_] | None:
+        """Pixels without a value, all of them where nothing is seen; None where there are none."""
         from napari_unetpp.engine.collect import invalid_pixels
 
-        return invalid_pixels(image)
+        return invalid_pixels(image, stats)
 
     def decode(self, kept: Kept, model: ModelInfo, level: int, rule: Rule) -> NDArray[Any]:
         """Labels or mask on the grid of the image (uint32 or bool)."""

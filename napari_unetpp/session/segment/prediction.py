@@ -56,7 +56,7 @@ def predict_plane(
         generation=request.generation,
         range=key.range,
     )
-    run = _Run(workshop, request, key, notes, (stats.low, stats.high), workshop.engine.invalid(image))
+    run = _Run(workshop, request, key, notes, (stats.low, stats.high), workshop.engine.invalid(image, stats))
     view = partial(workshop.gaze.on, key.plane)
     for event in workshop.engine.predict(evaluator, asked, workshop.nodes, should_stop, view):
         yield from run.take(event)
