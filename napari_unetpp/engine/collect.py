@@ -26,11 +26,13 @@ from napari_unetpp.engine.decode.maps import MapStore
 from napari_unetpp.engine.decode.plane_maps import PlaneMaps
 from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.input.normalise import (
+    NOISE,
     NormStats,
     clean_plane,
     intensities_outside,
     measure,
     range_notes,
+    range_to_tell,
     with_range,
 )
 from napari_unetpp.engine.input.scale import check_range, decide_scale, scale_number
@@ -98,7 +100,8 @@ def predict_maps(
     decided, limits = reading.scale, reading.range
     request = PredictRequest(plane, None, chosen, scale=decided.scale, all_levels=all_levels, range=limits)
     stats = NormStats(*limits)
-    notes = (*notes, *range_notes(plane, stats))
+    told = limits if range else range_to_tell(plane, stats)
+    notes = (*notes, *range_notes(plane, stats), *((NOISE,) if told != limits else ()))
     store: MapStore | None = None
     flops = 0
     for event in predict(evaluator, request, should_stop=should_stop):
@@ -114,7 +117,7 @@ def predict_maps(
         raise UnetppError("the prediction was stopped before it was complete.")
     shape = (plane.shape[0], plane.shape[1])
     invalid = invalid_pixels(plane, stats)
-    return PlaneMaps(store, info, chosen, shape, invalid, notes, flops=flops, scale=decided, range=limits)
+    return PlaneMaps(store, info, chosen, shape, invalid, notes, flops=flops, scale=decided, range=told)
 
 
 def check_level(info: ModelInfo, level: int | Auto) -> int:

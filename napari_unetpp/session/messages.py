@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_unetpp._types import AUTO, LabelsAs, ModelInfo, StoppingRule, UnetppError
 from napari_unetpp.engine.memory import is_out_of_memory
-from napari_unetpp.files.models.card_text import level_name
+from napari_unetpp.files.models.card_text import level_name, measured_at
 from napari_unetpp.net import graph
 from napari_unetpp.session.display.image_description import WEAK
 from napari_unetpp.session.display.level_costs import ChartPoint, scores_of
@@ -118,7 +118,7 @@ def _readout_tip(model: ModelInfo, point: ChartPoint, millions: float) -> str:
     if scores is not None and (entry := scores.levels.get(point.level)):
         parts = [("Dice", entry.dice), ("IoU", entry.iou), ("AP50", entry.ap50)]
         values = ", ".join(f"{name} {value:.3f}" for name, value in parts if value is not None)
-        quality = f"{values or 'No score'} on {scores.images} images ({scores.data})."
+        quality = f"{values or 'No score'} on {scores.images} images ({scores.data}{measured_at(model)})."
     star = " This is the recommended depth." if point.recommended else ""
     cost = cost_text(point.seconds)
     return f"Depth {point.level}: {millions:.2f} million parameters; {cost}, {how}. {quality}{star}"

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Normalisation, UnetppError
-from napari_unetpp.engine.input.robust_range import MANY, Range, dim_share, find_range
+from napari_unetpp.engine.input.dim_objects import dim_objects
+from napari_unetpp.engine.input.robust_range import Range, find_range
 
 Image = NDArray[Any]
 
@@ -34,6 +35,9 @@ CLIPPED = (-0.5, 2.0)
 MUCH_BELOW, NEAR = 0.05, -0.1
 """Where more of an image than this share lies below its range, what is darker is cut off nearer to 0. Of a
 measured range it is 1 %, so networks hardly know values below 0: a background there is one large object."""
+
+UNSTRETCHED = 8
+"""A measured range that is so many times as wide as the intensities of an image shows it as noise."""
 
 RGB = 3
 
@@ -112,7 +116,7 @@ def _sample(image: Image) -> NDArray[np.float32]:
     return sample[np.isfinite(sample)]
 
 
-def _noise(image: Image) -> float:
+def pixel_noise(image: Image) -> float:
     """Standard deviation of the pixel noise from second differences (median, robust to structure)."""
     rows = image[:: max(1, image.shape[0] * image.shape[1] // NOISE_SAMPLES)]
     if rows.shape[1] < 3:
@@ -137,7 +141,7 @@ def measure(image: Image, rule: Normalisation = DEFAULT_RULE) -> NormStats:
     sample = _sample(image)
     if sample.size == 0:
         return NormStats(0.0, 1.0)
-    noise = _noise(image)
+    noise = pixel_noise(image)
     found = find_range(image, noise)
     if rule.rule == "percentile":
         low, high = _percentiles(sample, image.dtype, (rule.low, rule.high))
@@ -169,6 +173,20 @@ def with_range(image: Image, low: float, high: float) -> NormStats:
     return NormStats(low, high, NEAR if much_below else CLIPPED[0])
 
 
+NOISE = (
+    "the image shows nothing but noise, which is not stretched. To look all the same give a range"
+    " (--range LOW HIGH; in the dock Contrast)"
+)
+
+
+def range_to_tell(image: Image, stats: NormStats) -> tuple[float, float]:
+    """A measured range; of noise, whose range is far wider than its intensities, the ends of these."""
+    sample = _sample(image)
+    low, high = (float(sample.min()), float(sample.max())) if sample.size else (0.0, 0.0)
+    unstretched = low < high and stats.high - stats.low > UNSTRETCHED * (high - low)
+    return (low, high) if unstretched else (stats.low, stats.high)
+
+
 def intensities_outside(image: Image, stats: NormStats) -> tuple[float, float] | None:
     """The lowest and highest intensity of a plane that lies wholly below or above a range; else None."""
     pixels = image if image.dtype.kind != "f" else image[np.isfinite(image)]
@@ -196,11 +214,12 @@ def range_notes(image: Image, stats: NormStats) -> tuple[str, ...]:
         for share, side in ((below, "below"), (above, "above"))
         if share > MUCH_OUTSIDE
     ]
-    dim = dim_share(image, _noise(image), Range(stats.low, stats.high))
-    if dim > MANY:
+    dim = dim_objects(image, pixel_noise(image), Range(stats.low, stats.high))
+    if dim is not None:
+        low, high = dim.shown.low, dim.shown.high
         notes.append(
-            f"{dim:.0%} of what stands out lies in the lowest tenth of {span} and may be missed: choose a "
-            "narrower one"
+            f"{dim.share:.0%} of what stands out lies at the dark end of {span} and may be missed: try "
+            f"--range {low:.4g} {high:.4g} (in the dock Contrast, numbers)"
         )
     return tuple(notes)
 

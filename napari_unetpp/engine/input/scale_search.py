@@ -35,8 +35,9 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.decode import decode
-from napari_unetpp.engine.input.normalise import NormStats, intensities_outside, to_input
+from napari_unetpp.engine.input.normalise import NormStats, intensities_outside, pixel_noise, to_input
 from napari_unetpp.engine.input.sampling import resample, working_shape
+from napari_unetpp.engine.input.specks import without_specks
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.net import graph
 
@@ -74,6 +75,10 @@ FOREGROUND = 0.5
 
 SUREST = 1e-3
 """Uncertainty below which there is no difference."""
+
+SPECK, SPECK_NOISE = 0.1, 7.0
+"""What differs from its surroundings by this share of the range, and by so many standard deviations of the
+noise, is a speck where it is tiny; few of them are no objects whose size could be looked for."""
 
 FULL = 0.9
 """Share of foreground from which a sample tells no size: it is one object, or lies inside of one."""
@@ -192,7 +197,9 @@ class _Search:
     def __init__(
         self, evaluator: Evaluator, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
     ) -> None:
-        self.evaluator, self.plane, self.stats, self.should_stop = evaluator, plane, stats, should_stop
+        self.evaluator, self.stats, self.should_stop = evaluator, stats, should_stop
+        least = max(SPECK * (stats.high - stats.low), SPECK_NOISE * pixel_noise(plane))
+        self.plane = plane = without_specks(plane, least)
         self.info = evaluator.info
         self.rule = self.info.sampling.search or ScaleSearch()
         levels = self.info.net.levels

@@ -23,7 +23,7 @@ from napari_unetpp._types import (
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, with_range
 from napari_unetpp.session.segment.plane_result import Kept
 from napari_unetpp.session.segment.scales import working_min_size
-from napari_unetpp.session.values import PickRequest, PlaneRequest, Rule
+from napari_unetpp.session.values import Interval, PickRequest, PlaneRequest, Rule
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.decode.maps import MapStore
@@ -72,6 +72,13 @@ class TorchEngine:
             return with_range(image, *request.range)
         rule = request.model.normalisation
         return cache.stats(request.plane.key, rule, lambda: measure(image, rule))
+
+    def range_told(self, image: NDArray[Any], stats: NormStats) -> tuple[Interval, tuple[str, ...]]:
+        """A measured range as it is told, and what is worth saying of it."""
+        from napari_unetpp.engine.input.normalise import NOISE, range_to_tell
+
+        told = range_to_tell(image, stats)
+        return told, () if told == (stats.low, stats.high) else (NOISE,)
 
     def range_notes(self, image: NDArray[Any], stats: NormStats) -> tuple[str, ...]:
         """What of the image lies outside the range, where that is much."""
