@@ -31,7 +31,7 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.auto.auto_tile import AutoTile, Deepened
-from napari_unetpp.engine.input.normalise import NormStats, measure
+from napari_unetpp.engine.input.normalise import measure, with_range
 from napari_unetpp.engine.input.plane import PlaneReader
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.node_cache import NodeCache, TileKey
@@ -130,7 +130,7 @@ class _Prediction:
     def _prepare(self) -> None:
         request, info = self.request, self.evaluator.info
         if request.range is not None:
-            stats = NormStats(*request.range)
+            stats = with_range(request.image, *request.range)
         else:
             rule = info.normalisation
             stats = self.cache.stats(request.plane, rule, lambda: measure(request.image, rule))

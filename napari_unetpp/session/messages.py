@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_unetpp._types import AUTO, LabelsAs, ModelInfo, StoppingRule, UnetppError
 from napari_unetpp.engine.memory import is_out_of_memory
-from napari_unetpp.files.models.card_text import level_name
+from napari_unetpp.files.models.card_text import level_name, measured_at
 from napari_unetpp.net import graph
 from napari_unetpp.session.display.image_description import WEAK
 from napari_unetpp.session.display.level_costs import ChartPoint, scores_of
@@ -118,7 +118,7 @@ def _readout_tip(model: ModelInfo, point: ChartPoint, millions: float) -> str:
     if scores is not None and (entry := scores.levels.get(point.level)):
         parts = [("Dice", entry.dice), ("IoU", entry.iou), ("AP50", entry.ap50)]
         values = ", ".join(f"{name} {value:.3f}" for name, value in parts if value is not None)
-        quality = f"{values or 'No score'} on {scores.images} images ({scores.data})."
+        quality = f"{values or 'No score'} on {scores.images} images ({scores.data}{measured_at(model)})."
     star = " This is the recommended depth." if point.recommended else ""
     cost = cost_text(point.seconds)
     return f"Depth {point.level}: {millions:.2f} million parameters; {cost}, {how}. {quality}{star}"
@@ -145,7 +145,7 @@ def result(outcome: Outcome, rule: Rule) -> tuple[str, Tone, list[Offer]]:
     if outcome.share is not None:
         tail += f", {outcome.share:.0%} of the full work"
     text, tone, offers = _verdict(outcome, rule, tail)
-    weak = outcome.choice.weak and CIRCLE not in offers
+    weak = outcome.choice.weak and CIRCLE not in offers and not outcome.constant
     notes = " ".join((f"{WEAK.capitalize()}: scale 1.", *outcome.notes) if weak else outcome.notes)
     offers = [*offers, CIRCLE] if weak else offers
     return (f"{text}\n{notes}" if notes else text), tone, offers
@@ -177,7 +177,8 @@ def _verdict(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[O
 
 def _empty(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[Offer]]:
     if outcome.constant:
-        return f"No objects: every pixel of the image has the same value ({tail}).", "warning", []
+        same = "every pixel of the image has the same value for the network"
+        return f"No objects: {same} ({tail}).", "warning", []
     if outcome.peak < rule.threshold:
         lower = round(0.8 * outcome.peak, 2)
         return (

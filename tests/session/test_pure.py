@@ -186,3 +186,20 @@ def test_the_border_of_a_frame_does_not_count_in_the_dock_either(channels: int |
     choice = engine.decide_scale(evaluator, engine.clean(data)[0], NormStats(0, 255), None, never_stop)
     assert choice.scale == 0.5
     assert image_description.scale_shown(False, None, model).hint == "auto: as the model has it"
+
+
+@pytest.mark.parametrize(
+    ("diameters", "fits", "said"),
+    [
+        ([6, 6, 6, 55, 60], 58, "less than 6 px"),
+        ([40, 50, 60], 58, None),
+        ([], 58, None),
+        ([6], 20, "than 6 px"),
+    ],
+)
+def test_objects_far_smaller_than_the_scale_fits_are_named(
+    diameters: list[float], fits: float, said: str | None
+) -> None:
+    areas = np.rint(np.pi / 4 * np.square(diameters)).astype(np.int64)
+    note = object_table.size_note(areas, fits)
+    assert note is None if said is None else note is not None and said in note and f"about {fits} px" in note

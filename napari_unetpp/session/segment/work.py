@@ -253,6 +253,8 @@ def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: fl
     assert request.choice is not None
     areas = object_table.areas(result)
     is_labels = request.objects
+    fitted = is_labels and request.model.sampling.kind == "object"
+    note = object_table.size_note(areas, typical_diameter(request)) if fitted else None
     return Outcome(
         generation=request.generation,
         level=request.level,
@@ -266,6 +268,6 @@ def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: fl
         choice=request.choice,
         range=kept.range,
         constant=kept.constant,
-        notes=kept.notes,
+        notes=(*kept.notes, note) if note else kept.notes,
         share=kept.share if request.level == AUTO else None,
     )

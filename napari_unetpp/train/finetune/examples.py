@@ -12,7 +12,7 @@ from skimage.measure import label as connected_components
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, Region, Task, UnetppError
 from napari_unetpp.engine.collect import invalid_pixels, read_as
-from napari_unetpp.engine.input.normalise import NormStats, clean_plane, to_input
+from napari_unetpp.engine.input.normalise import clean_plane, to_input, with_range
 from napari_unetpp.engine.input.sampling import choose_scale, resample, resample_labels
 from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
 from napari_unetpp.engine.loaded_model import LoadedModel
@@ -125,7 +125,8 @@ def make_lesson(plane: LabelledPlane, info: ModelInfo) -> Lesson:
     assert plane.scale is not None and plane.range is not None, "as_read gives both"
     image, _ = clean_plane(plane.image)
     labels, known = _read(plane, info)
-    invalid = invalid_pixels(image)
+    stats = with_range(image, *plane.range)
+    invalid = invalid_pixels(image, stats)
     if invalid is not None:
         known = known & ~invalid
     work = resample(image, plane.scale)
@@ -133,7 +134,7 @@ def make_lesson(plane: LabelledPlane, info: ModelInfo) -> Lesson:
     labels, known = resample_labels(labels, shape), resample_labels(known, shape)
     ignore = np.zeros(shape, bool) if plane.ignore is None else resample_labels(plane.ignore, shape)
     part = _labelled_part(known).slices
-    x = to_input(work, NormStats(*plane.range), info.net.in_channels)[:, *part]
+    x = to_input(work, stats, info.net.in_channels)[:, *part]
     labels, known, ignore = labels[part], known[part], ignore[part]
     copied = plane.labels_as == "corrections"
     whole = np.zeros(known.shape, bool)

@@ -61,7 +61,8 @@ def read_data_sets(
         else:
             apart = _read(request.val, number, request, info, log, should_stop)
         train, held = [*train, *kept], [*held, *apart]
-        log(f"{folder_name(folder)}: {len(kept)} images to learn from, {len(apart)} held out")
+        images = "1 image" if len(kept) == 1 else f"{len(kept)} images"
+        log(f"{folder_name(folder)}: {images} to learn from, {len(apart)} held out")
     if not any(s.labels.any() for s in (*train, *held)):
         hint = "255 means: ignore; is it foreground, give --foreground 255" if info.task == "semantic" else ""
         raise UnetppError(

@@ -58,13 +58,13 @@ def train_model(
     before = load_checkpoint(path, plan.settings()) if request.resume else None
     fit = make_fit(plan, before)
     log(_about(fit))
-    if few := too_few_steps(fit.options.steps_planned):
-        log(few)
+    if warned := too_few_steps(fit.options.steps_planned):
+        log(warned)
     if before is not None:
         log(f"resumed at step {fit.step}, {fit.megapixels:.1f} megapixels, {fit.seconds / 60:.1f} min")
     watch = Watch(plan, fit, path, before, log)
     best = _train(fit, watch, should_stop)
-    if few := too_few_steps(fit.step):
+    if not warned and (few := too_few_steps(fit.step)):
         log(few)
     log(f"measuring the statistics of the averaged weights of step {best.step}")
     info, scores = finish(plan, fit, _settled(fit, best), best.step, log)
@@ -75,8 +75,9 @@ def train_model(
 
 def _about(fit: Fit) -> str:
     o = fit.options
+    patches = "1 patch" if o.batch == 1 else f"{o.batch} patches"
     return (
-        f"training on {o.device} in {o.dtype}, {o.batch} patches of {o.patch} px a step; "
+        f"training on {o.device} in {o.dtype}, {patches} of {o.patch} px a step; "
         f"a line follows every {o.save_seconds / 60:.0f} minutes"
     )
 
