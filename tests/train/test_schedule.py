@@ -51,4 +51,4 @@ def test_the_average_remembers_a_tenth_of_a_run_of_any_length(steps: int) -> Non
 
 @pytest.mark.parametrize(("megapixels", "between"), [(1.0, 50.0), (600.0, 50.0), (4000.0, 200.0), (inf, inf)])
 def test_looks_follow_from_the_length(megapixels: float, between: float) -> None:
-    assert schedule.look_megapixels(megapixels) == between
+    assert schedule.validation_megapixels(megapixels) == between
