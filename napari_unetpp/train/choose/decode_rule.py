@@ -1,7 +1,7 @@
 """The decode rule of a model, chosen on held-out images.
 
-Every object is a union of basins (see `engine.decode.basins`), so which basins overlap which true objects is
-counted once, and many rules are tried in the time of one.
+Every object is a union of basins (see `engine.decode.watershed`), so which basins overlap which true objects
+is counted once, and many rules are tried in the time of one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import EDGE_CAP, DecodeRule, ModelInfo
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.train.choose.levels import NOISE, Predicted, mean_dice, over_folders
 from napari_unetpp.train.choose.scores import Matches, common_pixels, count_matches
 
@@ -146,8 +146,8 @@ class Overlaps:
         labels: NDArray[np.int32],
         ignore: NDArray[np.bool_],
     ) -> None:
-        found = decode.mask(maps, info)
-        self._basins = decode.basins_of(maps, info, found, found)
+        found = labelling.mask(maps, info)
+        self._basins = labelling.basins_of(maps, info, found, found)
         true, counts = np.where(ignore, 0, labels).ravel(), ~ignore.ravel()[self._basins.pixels]
         basin = self._basins.basin
         self._true_size = np.bincount(true)

@@ -13,7 +13,7 @@ from napari_unetpp._types import LabelledPlane, ModelInfo, Region, UnetppError
 from napari_unetpp.engine.collect import invalid_pixels
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane, to_input
 from napari_unetpp.engine.input.sampling import resample, resample_labels
-from napari_unetpp.files.labels.corrections import check_plane
+from napari_unetpp.files.labels.corrections_folder import check_plane
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.train.data.labels import IGNORE_VALUE, separate_objects, small_numbers
 from napari_unetpp.train.data.targets import SEPARATING_MAPS
@@ -172,12 +172,8 @@ def _whole_objects(labels: NDArray[np.int32], certain: Bools) -> Bools:
 def _labelled_part(certain: Bools) -> Region:
     """The box around all certain pixels, with context; the whole plane where there is none."""
     rows, columns = np.flatnonzero(certain.any(axis=1)), np.flatnonzero(certain.any(axis=0))
-    height, width = certain.shape
+    shape = (certain.shape[0], certain.shape[1])
     if rows.size == 0:
-        return Region(0, 0, height, width)
-    return Region(
-        max(0, int(rows[0]) - CONTEXT),
-        max(0, int(columns[0]) - CONTEXT),
-        min(height, int(rows[-1]) + 1 + CONTEXT),
-        min(width, int(columns[-1]) + 1 + CONTEXT),
-    )
+        return Region.whole(shape)
+    box = Region(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+    return box.grown(CONTEXT, shape)

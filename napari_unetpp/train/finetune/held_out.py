@@ -87,20 +87,11 @@ def without(examples: Sequence[Example], held: HeldOut) -> list[Example]:
         learned = np.ones(example.shape, bool)
         for block in held.blocks:
             if block.example == n:
-                learned[_grown(block.region, example.shape).slices] = False
+                learned[block.region.grown(MARGIN, example.shape).slices] = False
         if held.planes and any(block.example == n for block in held.blocks):
             learned[:] = False
         out.append(example.restricted(learned))
     return out
-
-
-def _grown(region: Region, shape: tuple[int, int]) -> Region:
-    return Region(
-        max(0, region.y0 - MARGIN),
-        max(0, region.x0 - MARGIN),
-        min(shape[0], region.y1 + MARGIN),
-        min(shape[1], region.x1 + MARGIN),
-    )
 
 
 def _counts(example: Example, region: Region) -> NDArray[np.int64]:
@@ -110,13 +101,9 @@ def _counts(example: Example, region: Region) -> NDArray[np.int64]:
     return np.array([inside, int(np.count_nonzero(certain)) - inside])
 
 
-def _whole(example: Example) -> Region:
-    return Region(0, 0, *example.shape)
-
-
 def _choose_planes(examples: Sequence[Example], most: float, rng: np.random.Generator) -> HeldOut:
     """About a sixth of the planes, at least one, that hold foreground and background."""
-    counts = [_counts(example, _whole(example)) for example in examples]
+    counts = [_counts(example, Region.whole(example.shape)) for example in examples]
     wanted = max(1, round(SHARE * len(examples)))
     held: list[int] = []
     for n in rng.permutation(len(examples)):
@@ -150,7 +137,7 @@ def _tiles(number: int, example: Example, side: int) -> list[HeldOutBlock]:
     """The blocks of a grid that hold certain pixels."""
     height, width = example.shape
     starts = [(y, x) for y in range(0, height, side) for x in range(0, width, side)]
-    regions = [Region(y, x, min(y + side, height), min(x + side, width)) for y, x in starts]
+    regions = [Region(y, x, y + side, x + side).clipped(Region.whole(example.shape)) for y, x in starts]
     return [HeldOutBlock(number, region) for region in regions if example.certain[region.slices].any()]
 
 
@@ -173,7 +160,7 @@ def _choose_blocks(examples: Sequence[Example], side: int, most: float, rng: np.
         held = held + counts[n]
         area += side * side
     found = HeldOut(tuple(blocks[n] for n in sorted(chosen)), _words(len(chosen), side))
-    left = sum((_counts(x, _whole(x)) for x in without(examples, found)), np.zeros(2, np.int64))
+    left = sum((_counts(x, Region.whole(x.shape)) for x in without(examples, found)), np.zeros(2, np.int64))
     return found if held.min() >= FEWEST and left.min() >= 3 * FEWEST else HeldOut()
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, Task
 from napari_unetpp.engine.collect import read_as
-from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.input.normalise import clean_plane
 from napari_unetpp.engine.input.sampling import choose_scale
 from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.files.notes import Notes
 from napari_unetpp.train.data.labels import MASKS_NOTE, foreground_of_planes, map_foreground
@@ -81,13 +81,13 @@ def with_options(
     )
 
 
-def with_scale_and_range(plane: LabelledPlane, evaluator: Evaluator) -> LabelledPlane:
+def with_scale_and_range(plane: LabelledPlane, model: LoadedModel) -> LabelledPlane:
     """The plane with the scale and the range of intensities with which it would be segmented.
 
     What is not given is measured and decided as in inference, if necessary with the network.
     """
     scale: float | Literal["auto"] = "auto" if plane.scale is None else plane.scale
-    reading = read_as(clean_plane(plane.image)[0], evaluator, scale=scale, range=plane.range)
+    reading = read_as(clean_plane(plane.image)[0], model, scale=scale, range=plane.range)
     return replace(plane, scale=reading.scale.scale, range=reading.range)
 
 
@@ -97,7 +97,7 @@ def with_scale_and_range(plane: LabelledPlane, evaluator: Evaluator) -> Labelled
 def read_examples(
     given: Sequence[LabelledPlane],
     info: ModelInfo,
-    evaluator: Evaluator,
+    model: LoadedModel,
     budget: Budget,
     rng: np.random.Generator,
 ) -> tuple[list[Example], list[str]]:
@@ -105,7 +105,7 @@ def read_examples(
 
     With a time limit the scale of some images may be guessed, and of large images only a part is used.
     """
-    planes, notes = _with_scales(given, evaluator, budget)
+    planes, notes = _with_scales(given, model, budget)
     examples: list[Example] = []
     affordable, parts = (FIRST_PIXELS if budget.limit < inf else inf), 0
     for plane in planes:
@@ -122,17 +122,17 @@ def read_examples(
 
 
 def _with_scales(
-    given: Sequence[LabelledPlane], evaluator: Evaluator, budget: Budget
+    given: Sequence[LabelledPlane], model: LoadedModel, budget: Budget
 ) -> tuple[list[LabelledPlane], list[str]]:
     """Planes with scale and range; where time is short, the last images get the median scale."""
     planes: list[LabelledPlane] = []
     guessed = 0
     for plane in given:
         late = bool(planes) and budget.spent > FOR_SCALES * budget.limit
-        if plane.scale is None and late and evaluator.info.sampling.kind == "object":
+        if plane.scale is None and late and model.info.sampling.kind == "object":
             guessed += 1
             plane = replace(plane, scale=float(np.median([p.scale or 1.0 for p in planes])))
-        planes.append(with_scale_and_range(plane, evaluator))
+        planes.append(with_scale_and_range(plane, model))
     notes = _scales_note(given, planes)
     if guessed:
         notes.append(

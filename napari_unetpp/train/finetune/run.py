@@ -23,7 +23,7 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine.device import choose_device
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.averaging import measure_batch_norms
 from napari_unetpp.train.choose.levels import mean_over_levels, recommend_level
@@ -120,10 +120,10 @@ class _Run:
         net = load_network(request.model)
         self.info = result.card(result.with_classes(request.model, request.classes), request.name)
         extend_heads(net, self.info)
-        evaluator = Evaluator.load(request.model, request.device, request.precision)
+        model = LoadedModel.load(request.model, request.device, request.precision)
         self.budget = Budget(request.seconds)
         given = sorted(request.planes, key=lambda plane: plane.name)
-        self.examples, self.notes = read_examples(given, self.info, evaluator, self.budget, self.rng)
+        self.examples, self.notes = read_examples(given, self.info, model, self.budget, self.rng)
         before = replace(self.info, decode=request.model.decode)
         predictor = validate.Predictor(net, before, self.device)
         pixel = validate.seconds_per_pixel(predictor, self.examples) if request.seconds else 0.0

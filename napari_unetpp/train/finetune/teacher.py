@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_unetpp._types import ModelInfo, Region
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.train.choose.scores import class_dice_iou, dice_iou
 from napari_unetpp.train.finetune.examples import Bools, Example
 from napari_unetpp.train.finetune.validate import Maps, Predictor
@@ -109,8 +109,8 @@ class Teacher:
     def _decoded(self, maps: Maps) -> NDArray[np.int64]:
         """Class numbers (Y, X); instances: 0 and 1."""
         if self.info.task == "instances":
-            return decode.mask(maps, self.info).astype(np.int64)
-        return decode.labels(maps, self.info, min_size=0).astype(np.int64)
+            return labelling.mask(maps, self.info).astype(np.int64)
+        return labelling.labels(maps, self.info, min_size=0).astype(np.int64)
 
     def _truth(self, example: Example) -> NDArray[np.int64]:
         labels = example.labels > 0 if self.info.task == "instances" else example.labels
@@ -135,7 +135,7 @@ def _predict(
     near = ndimage.maximum_filter(example.certain[::8, ::8], 2 * REACH // 8 + 1)
     height, width = example.shape
     tiles = [
-        Region(y, x, min(y + side, height), min(x + side, width))
+        Region(y, x, y + side, x + side).clipped(Region.whole(example.shape))
         for y in range(0, height, side)
         for x in range(0, width, side)
         if near[y // 8 : (y + side) // 8, x // 8 : (x + side) // 8].any()

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_unetpp._types import LevelScores, ModelInfo, Region, ScoreSet, StoppingRule
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.auto import TOLERANCE, choose_stopping
@@ -48,13 +48,12 @@ class Predictor:
 
     def maps(self, example: Example, region: Region, levels: int) -> Maps:
         """Maps (levels, K, h, w) of levels 1..levels in a region of an example."""
-        y0, x0 = max(0, region.y0 - AROUND), max(0, region.x0 - AROUND)
-        seen = example.image[:, y0 : region.y1 + AROUND, x0 : region.x1 + AROUND]
-        x = torch.from_numpy(np.ascontiguousarray(seen))[None].to(self.device)
-        core = region.shifted(-y0, -x0).slices
+        around = region.grown(AROUND, example.shape)
+        x = torch.from_numpy(np.ascontiguousarray(example.image[:, *around.slices]))[None].to(self.device)
+        core = region.relative_to(around).slices
         with torch.inference_mode():
             heads = self.net.all_heads(x.contiguous(memory_format=torch.channels_last), levels)
-            out = torch.stack([decode.activate(h, self.info)[0, :, *core] for h in heads])
+            out = torch.stack([labelling.activate(h, self.info)[0, :, *core] for h in heads])
         maps: Maps = out.float().cpu().numpy()
         return maps
 
@@ -66,13 +65,13 @@ def seconds_per_pixel(predictor: Predictor, examples: Sequence[Example]) -> floa
     """
     example = max(examples, key=lambda example: example.certain.size)
     y, x = (max(0, (n - TIMED_SIDE) // 2) for n in example.shape)
-    region = Region(y, x, min(y + TIMED_SIDE, example.shape[0]), min(x + TIMED_SIDE, example.shape[1]))
+    region = Region(y, x, y + TIMED_SIDE, x + TIMED_SIDE).clipped(Region.whole(example.shape))
     predictor.maps(example, region, predictor.info.net.depth)
     begun = time.monotonic()
     predictor.maps(example, region, predictor.info.net.depth)
     seconds = time.monotonic() - begun
-    seen = [min(n + 2 * AROUND, whole) for n, whole in zip(region.shape, example.shape, strict=True)]
-    return seconds / (seen[0] * seen[1]) * (1 + 2 * AROUND / 256) ** 2
+    height, width = region.grown(AROUND, example.shape).shape
+    return seconds / (height * width) * (1 + 2 * AROUND / 256) ** 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +128,9 @@ def dice_per_level(blocks: Sequence[BlockPrediction], info: ModelInfo) -> dict[i
         flat = [b.maps[level - 1][:, b.certain][:, None] for b in blocks]
         maps = np.concatenate(flat, axis=2)  # (K, 1, pixels)
         if info.task == "semantic" and len(info.classes) > 1:
-            out[level] = class_dice_iou(decode.labels(maps, info, min_size=0)[0], truth)
+            out[level] = class_dice_iou(labelling.labels(maps, info, min_size=0)[0], truth)
         else:
-            out[level] = dice_iou(decode.mask(maps, info)[0], truth > 0)
+            out[level] = dice_iou(labelling.mask(maps, info)[0], truth > 0)
     return out
 
 
@@ -161,7 +160,7 @@ def _areas(labels: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _ap50(blocks: Sequence[BlockPrediction], info: ModelInfo, level: int) -> float | None:
-    counts = [match_objects(decode.labels(b.maps[level - 1], info), b.labels) for b in blocks]
+    counts = [match_objects(labelling.labels(b.maps[level - 1], info), b.labels) for b in blocks]
     return sum(counts, Matches()).ap50
 
 
