@@ -257,9 +257,9 @@ def finetune(
     >>> done.better, done.info.recommended_level  # doctest: +SKIP
     """
     from napari_unetpp.files.notes import Notes
-    from napari_unetpp.train.finetune import result as outcome
+    from napari_unetpp.train.finetune import result
     from napari_unetpp.train.finetune import run as learning
-    from napari_unetpp.train.finetune.examples import as_meant, read_alike
+    from napari_unetpp.train.finetune.planes import map_label_values, with_options
 
     count = len(images)
     columns = (labels, certain or [None] * count, ignore or [None] * count)
@@ -281,11 +281,11 @@ def finetune(
         for n, (image, label, sure, skip) in enumerate(zip(images, *columns, strict=True))
     )
     parent, notes = _card(model), Notes()
-    planes = as_meant(planes, parent.task, foreground, notes)
-    planes = read_alike(planes, parent, scale=scale, diameter=diameter, range=range)
+    planes = map_label_values(planes, parent.task, foreground, notes)
+    planes = with_options(planes, parent, scale=scale, diameter=diameter, range=range)
     target = None if out is None else Path(out)
     if target is not None:
-        outcome.check_target(target, parent, overwrite=overwrite)
+        result.check_target(target, parent, overwrite=overwrite)
     request = FinetuneRequest(
         parent,
         planes,
@@ -302,7 +302,7 @@ def finetune(
             progress(event)
     assert isinstance(event, FinetuneDone)
     done = replace(event, notes=(*notes.lines(), *event.notes))
-    return done if target is None else outcome.write(done, target, parent, overwrite=overwrite)
+    return done if target is None else result.write(done, target, parent, overwrite=overwrite)
 
 
 def _loaded(model: str | Path | LoadedModel, device: str, precision: str) -> LoadedModel:
