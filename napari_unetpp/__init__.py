@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_unetpp._types import ModelInfo, Segmentation, UnetppError
-    from napari_unetpp.api import evaluate, finetune, list_models, load_model, segment
+    from napari_unetpp.api import (
+        evaluate,
+        finetune,
+        list_models,
+        load_model,
+        measure_objects,
+        save_objects,
+        segment,
+    )
 
 try:
     __version__ = version("napari-unetpp")
@@ -27,6 +35,8 @@ __all__ = [
     "finetune",
     "list_models",
     "load_model",
+    "measure_objects",
+    "save_objects",
     "segment",
 ]
 

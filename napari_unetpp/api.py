@@ -25,7 +25,15 @@ from napari_unetpp.files.models.model_list import find_model, list_models
 if TYPE_CHECKING:
     from napari_unetpp.engine.evaluator import Evaluator
 
-__all__ = ["evaluate", "finetune", "list_models", "load_model", "segment"]
+__all__ = [
+    "evaluate",
+    "finetune",
+    "list_models",
+    "load_model",
+    "measure_objects",
+    "save_objects",
+    "segment",
+]
 
 Image = NDArray[Any]
 Auto = Literal["auto"]
@@ -303,6 +311,98 @@ def finetune(
     assert isinstance(event, FinetuneDone)
     done = replace(event, notes=(*notes.lines(), *event.notes))
     return done if target is None else outcome.write(done, target, parent, overwrite=overwrite)
+
+
+def measure_objects(
+    labels: Image,
+    image: Image | None = None,
+    *,
+    axes: str = "YX",
+    pixel_size: float | None = None,
+    channels: Sequence[str] = (),
+) -> dict[str, NDArray[Any]]:
+    """Measure every object: size, intensity of each channel, place and shape.
+
+    Parameters
+    ----------
+    labels : integer ndarray of shape (Y, X), or (..., Y, X)
+        0 is background. An object of a stack has a row in each of its planes.
+    image : ndarray of the shape of `labels`, or with channels as a last axis, optional
+    axes : str
+        One letter for each axis of `labels`, the last two ``YX``, for example ``"ZYX"`` or ``"TZYX"``.
+    pixel_size : float, optional
+        Micrometres per px: adds areas and diameters in micrometres.
+    channels : sequence of str, optional
+        Names of the channels.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Columns, as ``segment --table`` writes them.
+
+    Examples
+    --------
+    >>> table = measure_objects(result.labels, image)  # doctest: +SKIP
+    >>> table["area_px"].mean()  # doctest: +SKIP
+    """
+    from napari_unetpp.files.objects import stacks
+
+    planes = stacks.planes(labels, image, axes=axes, pixel_size=pixel_size, channels=channels)
+    return stacks.joined(list(planes))
+
+
+def save_objects(
+    labels: Image,
+    path: str | Path,
+    *,
+    image: Image | None = None,
+    axes: str = "YX",
+    pixel_size: float | None = None,
+    name: str = "",
+    classes: Sequence[str] = (),
+    instances: bool = True,
+    overwrite: bool = False,
+) -> None:
+    """Write the objects of labels for other programs; outlines hold exactly the pixels of the labels.
+
+    Parameters
+    ----------
+    labels : integer ndarray of shape (Y, X), or (..., Y, X)
+        0 is background; a number may stand in several places.
+    path : str or Path
+        Its ending says the format: ``.zip`` ROIs of ImageJ, ``.geojson`` QuPath, ``.json`` COCO, ``.csv`` a
+        table.
+    image, axes, pixel_size
+        As in `measure_objects`; the measurements go into ``.csv`` and ``.geojson``.
+    name : str
+        File name of the image, for COCO.
+    classes : sequence of str
+        Names of the classes; of instances the first is what they are.
+    instances : bool
+        Whether numbers tell objects apart; else they are classes.
+    overwrite : bool
+        False: an existing file is refused.
+
+    Raises
+    ------
+    UnetppError
+        Labels or image that do not fit, an ending that says no format, or a file that exists.
+
+    Examples
+    --------
+    >>> save_objects(result.labels, "cells_rois.zip")  # doctest: +SKIP
+    """
+    from napari_unetpp.files.objects import stacks, table
+    from napari_unetpp.files.objects.also import format_of, write_also
+    from napari_unetpp.files.objects.planes import Subject
+
+    path = Path(path)
+    planes = stacks.planes(labels, image, axes=axes, pixel_size=pixel_size)
+    if path.suffix.lower() == ".csv":
+        table.write_csv(path, stacks.joined(list(planes)), overwrite=overwrite)
+    else:
+        subject = Subject(name, tuple(classes), instances)
+        write_also(path, format_of(path), planes, subject, overwrite=overwrite)
 
 
 def _loaded(model: str | Path | Evaluator, device: str, precision: str) -> Evaluator:
