@@ -23,23 +23,15 @@ from napari_unetpp._types import (
 from napari_unetpp.files.models.model_list import find_model, list_models
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
-__all__ = [
-    "evaluate",
-    "finetune",
-    "list_models",
-    "load_model",
-    "measure_objects",
-    "save_objects",
-    "segment",
-]
+__all__ = ["evaluate", "finetune", "list_models", "load_model", "segment"]
 
 Image = NDArray[Any]
 Auto = Literal["auto"]
 
 
-def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> Evaluator:
+def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> LoadedModel:
     """Load a model by its name in the list or from a file.
 
     Parameters
@@ -53,14 +45,14 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
     --------
     >>> model = load_model("nuclei")  # doctest: +SKIP
     """
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
-    return Evaluator.load(find_model(name_or_path), device=device, precision=precision)
+    return LoadedModel.load(find_model(name_or_path), device=device, precision=precision)
 
 
 def segment(
     image: Image,
-    model: str | Path | Evaluator,
+    model: str | Path | LoadedModel,
     *,
     level: int | Auto = "auto",
     scale: float | Auto = "auto",
@@ -76,7 +68,7 @@ def segment(
     ----------
     image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
         Any real dtype.
-    model : str, Path or Evaluator
+    model : str, Path or LoadedModel
         Name, file, or what `load_model` returned (saves loading it again).
     level : int or "auto"
         Depth of the network; "auto": each square of the image as deep as it needs, or, of a model that
@@ -132,7 +124,7 @@ def segment(
 
 def evaluate(
     folder: str | Path,
-    model: str | Path | Evaluator,
+    model: str | Path | LoadedModel,
     *,
     device: str = "auto",
     precision: str = "auto",
@@ -150,7 +142,7 @@ def evaluate(
     ----------
     folder : str or Path
         Holds `images/` and `labels/` with equal stems, optionally `ignore/`.
-    model : str, Path or Evaluator
+    model : str, Path or LoadedModel
     device, precision
         As in `segment`.
     foreground : sequence of int, optional
@@ -197,7 +189,7 @@ def evaluate(
 
 
 def finetune(
-    model: str | Path | ModelInfo | Evaluator,
+    model: str | Path | ModelInfo | LoadedModel,
     images: Sequence[Image],
     labels: Sequence[Image],
     *,
@@ -223,7 +215,7 @@ def finetune(
 
     Parameters
     ----------
-    model : str, Path, ModelInfo or Evaluator
+    model : str, Path, ModelInfo or LoadedModel
         The model to start from; its file is only read.
     images : sequence of ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
     labels : sequence of ndarray of shape (Y, X)
@@ -313,105 +305,13 @@ def finetune(
     return done if target is None else outcome.write(done, target, parent, overwrite=overwrite)
 
 
-def measure_objects(
-    labels: Image,
-    image: Image | None = None,
-    *,
-    axes: str = "YX",
-    pixel_size: float | None = None,
-    channels: Sequence[str] = (),
-) -> dict[str, NDArray[Any]]:
-    """Measure every object: size, intensity of each channel, place and shape.
-
-    Parameters
-    ----------
-    labels : integer ndarray of shape (Y, X), or (..., Y, X)
-        0 is background. An object of a stack has a row in each of its planes.
-    image : ndarray of the shape of `labels`, or with channels as a last axis, optional
-    axes : str
-        One letter for each axis of `labels`, the last two ``YX``, for example ``"ZYX"`` or ``"TZYX"``.
-    pixel_size : float, optional
-        Micrometres per px: adds areas and diameters in micrometres.
-    channels : sequence of str, optional
-        Names of the channels.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Columns, as ``segment --table`` writes them.
-
-    Examples
-    --------
-    >>> table = measure_objects(result.labels, image)  # doctest: +SKIP
-    >>> table["area_px"].mean()  # doctest: +SKIP
-    """
-    from napari_unetpp.files.objects import stacks
-
-    planes = stacks.planes(labels, image, axes=axes, pixel_size=pixel_size, channels=channels)
-    return stacks.joined(list(planes))
-
-
-def save_objects(
-    labels: Image,
-    path: str | Path,
-    *,
-    image: Image | None = None,
-    axes: str = "YX",
-    pixel_size: float | None = None,
-    name: str = "",
-    classes: Sequence[str] = (),
-    instances: bool = True,
-    overwrite: bool = False,
-) -> None:
-    """Write the objects of labels for other programs; outlines hold exactly the pixels of the labels.
-
-    Parameters
-    ----------
-    labels : integer ndarray of shape (Y, X), or (..., Y, X)
-        0 is background; a number may stand in several places.
-    path : str or Path
-        Its ending says the format: ``.zip`` ROIs of ImageJ, ``.geojson`` QuPath, ``.json`` COCO, ``.csv`` a
-        table.
-    image, axes, pixel_size
-        As in `measure_objects`; the measurements go into ``.csv`` and ``.geojson``.
-    name : str
-        File name of the image, for COCO.
-    classes : sequence of str
-        Names of the classes; of instances the first is what they are.
-    instances : bool
-        Whether numbers tell objects apart; else they are classes.
-    overwrite : bool
-        False: an existing file is refused.
-
-    Raises
-    ------
-    UnetppError
-        Labels or image that do not fit, an ending that says no format, or a file that exists.
-
-    Examples
-    --------
-    >>> save_objects(result.labels, "cells_rois.zip")  # doctest: +SKIP
-    """
-    from napari_unetpp.files.objects import stacks, table
-    from napari_unetpp.files.objects.also import format_of, write_also
-    from napari_unetpp.files.objects.planes import Subject
-
-    path = Path(path)
-    planes = stacks.planes(labels, image, axes=axes, pixel_size=pixel_size)
-    if path.suffix.lower() == ".csv":
-        table.write_csv(path, stacks.joined(list(planes)), overwrite=overwrite)
-    else:
-        subject = Subject(name, tuple(classes), instances)
-        write_also(path, format_of(path), planes, subject, overwrite=overwrite)
-
-
-def _loaded(model: str | Path | Evaluator, device: str, precision: str) -> Evaluator:
+def _loaded(model: str | Path | LoadedModel, device: str, precision: str) -> LoadedModel:
     if isinstance(model, (str, Path)):
         return load_model(model, device=device, precision=precision)
     return model
 
 
-def _card(model: str | Path | ModelInfo | Evaluator) -> ModelInfo:
+def _card(model: str | Path | ModelInfo | LoadedModel) -> ModelInfo:
     if isinstance(model, ModelInfo):
         return model
     return find_model(model) if isinstance(model, (str, Path)) else model.info

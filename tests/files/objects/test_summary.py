@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unetpp.files.images.images import write_labels
+from napari_unetpp.files.images.image_file import write_labels
 from napari_unetpp.files.objects import table as tables
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.result_files import About
