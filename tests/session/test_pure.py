@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from stand_ins import model_info
 
-from napari_unetpp._types import Region, SamplingRule, ScaleChoice, UnetppError, never_stop
+from napari_unetpp._types import Region, SamplingRule, ScaleChoice, never_stop
 from napari_unetpp.engine.input.normalise import NormStats
 from napari_unetpp.session import messages
 from napari_unetpp.session.display import image_description, level_costs, object_table, rectangles
@@ -106,26 +105,6 @@ def test_state_announces_changes_only() -> None:
     state.level = 2
     state.level = 2
     assert heard == [2]
-
-
-def test_object_table_and_csv(tmp_path: Path) -> None:
-    labels = np.zeros((20, 20), np.uint16)
-    labels[2:6, 2:6], labels[10:12, 3:9] = 1, 7
-    table = object_table.object_table(labels, np.ones((20, 20, 3)), pixel_area=0.25)
-    assert list(table["label"]) == [1, 7]
-    assert list(table["area_px"]) == [16, 12]
-    assert list(table["area_um2"]) == [4, 3]
-    object_table.write_csv(tmp_path / "t.csv", table)
-    lines = (tmp_path / "t.csv").read_text().splitlines()
-    assert lines[0].startswith("label,area_px,centroid_y,centroid_x,diameter_px")
-    assert len(lines) == 3
-    with pytest.raises(UnetppError, match="exists already"):
-        object_table.write_csv(tmp_path / "t.csv", table)
-
-
-def test_table_of_an_empty_result() -> None:
-    table = object_table.object_table(np.zeros((5, 5), np.uint16))
-    assert len(table["label"]) == 0
 
 
 def test_areas_skip_unused_numbers() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError, never_stop
+from napari_unetpp.files.objects import table
 from napari_unetpp.session import messages
 from napari_unetpp.session.display import object_table, rectangles
 from napari_unetpp.session.display.level_costs import levels_of
@@ -186,13 +187,13 @@ def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     try:
         image_path, table_path = object_table.free_paths(request.path)
         write(image_path, labels if request.kind == "labels" else labels > 0, about=about)
-        table = object_table.object_table(
+        measured = table.object_table(
             labels,
             np.asarray(plane.data),
             pixel_area=plane.pixel.area,
             position={step.axis: step.index for step in plane.position},
         )
-        object_table.write_csv(table_path, table)
+        table.write_csv(table_path, measured)
     except OSError as error:
         raise UnetppError(messages.not_written(request.path, error)) from error
     notes = (messages.no_area(plane.pixel.missing),) if plane.pixel.missing else ()
