@@ -13,10 +13,9 @@ from napari_unetpp._types import Region, SamplingRule, ScaleChoice, never_stop
 from napari_unetpp.engine.input.normalise import NormStats
 from napari_unetpp.session import messages
 from napari_unetpp.session.display import image_description, level_costs, object_table, rectangles
-from napari_unetpp.session.display.measured_speed import Costs
 from napari_unetpp.session.segment.engine import TorchEngine
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Outcome, Rule, Speed
+from napari_unetpp.session.values import Outcome, Rule
 
 
 def outcome(**changes: object) -> Outcome:
@@ -83,20 +82,6 @@ def test_estimates_are_marked_and_follow_the_flops() -> None:
     known = level_costs.points(model, {4: 1.0})
     assert known[3].measured and known[3].seconds == 1.0
     assert known[0].seconds == pytest.approx(7.0 / 59.6, rel=0.02)
-
-
-def test_a_real_run_corrects_the_other_levels() -> None:
-    costs, model = Costs(), model_info()
-    costs.update(Speed("nuclei", "auto", {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}))
-    costs.update(Speed("nuclei", "auto", {3: 0.8}))
-    assert [point.seconds for point in costs.points(model, "auto")] == pytest.approx([0.2, 0.4, 0.8, 1.6])
-
-
-def test_a_run_before_the_first_timing_does_not_set_the_speed() -> None:
-    """It includes loading and choosing kernels: once the readout said 39 s/MPx where 6 were needed."""
-    costs, model = Costs(), model_info()
-    costs.update(Speed("nuclei", "auto", {1: 99.0}))
-    assert not any(point.measured for point in costs.points(model, "auto"))
 
 
 def test_state_announces_changes_only() -> None:

@@ -65,8 +65,8 @@ def warm(workshop: Workshop, request: WarmRequest, should_stop: ShouldStop) -> I
     choice = evaluator.choice
     devices = workshop.engine.devices()
     yield Ready(key, request.device, choice.device, choice.dtype, choice.note, devices)
-    for levels in workshop.engine.time_levels(evaluator, should_stop):
-        yield Speed(key, request.device, levels)
+    yield Speed(key, request.device, workshop.speeds(request.model, request.device).levels, real=True)
+    yield from _trial(workshop, request, should_stop)
 
 
 def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
@@ -122,9 +122,7 @@ def after(
             if kept.store.complete(level):
                 _decoded(workshop, kept, replace(request, level=level))
     if measure:
-        evaluator = workshop.evaluator(request.model, request.device)
-        for levels in workshop.engine.time_levels(evaluator, should_stop):
-            yield Speed(model_key(request.model), request.device, levels)
+        yield from _trial(workshop, request, should_stop)
     if not should_stop():
         workshop.engine.give_back()
         yield workshop.held
@@ -201,6 +199,16 @@ def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
 
 
 # ------------------------------------------------------------------ helpers
+
+
+def _trial(
+    workshop: Workshop, request: WarmRequest | ShowRequest, should_stop: ShouldStop
+) -> Iterator[Event]:
+    """Time all levels on a small square; what real runs take is learned from then on."""
+    evaluator = workshop.evaluator(request.model, request.device)
+    for levels in workshop.engine.time_levels(evaluator, should_stop):
+        workshop.speeds(request.model, request.device).warm = True
+        yield Speed(model_key(request.model), request.device, levels)
 
 
 def _around(region: Region, reach: int, shape: tuple[int, int]) -> Region:
