@@ -221,7 +221,7 @@ def _size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
     """Scale, diameter and range as they were given; UsageError before any work where they cannot be used."""
     from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
 
-    scale: float | Literal[auto] = args.scale or "auto"
+    scale: float | Literal["auto"] = args.scale or "auto"
     check_size(info, scale=scale_number(scale), diameter=args.diameter)
     return {"scale": scale, "diameter": args.diameter, "range": check_range(args.range)}
 
