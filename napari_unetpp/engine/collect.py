@@ -24,7 +24,16 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.decode.plane_result import PlaneResult
-from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, range_notes
+from napari_unetpp.engine.input.normalise import (
+    NOISE,
+    NormStats,
+    clean_plane,
+    intensities_outside,
+    measure,
+    range_notes,
+    range_to_tell,
+    with_range,
+)
 from napari_unetpp.engine.input.scale import check_range, decide_scale, scale_number
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.predict import predict
@@ -42,7 +51,7 @@ class Reading:
 
 def predict_maps(
     image: NDArray[Any],
-    evaluator: LoadedModel,
+    model: LoadedModel,
     *,
     level: int | Auto = "auto",
     scale: float | Auto = "auto",
@@ -58,7 +67,7 @@ def predict_maps(
     Parameters
     ----------
     image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
-    evaluator : LoadedModel
+    model : LoadedModel
     level : int or "auto"
         "auto": each square as deep as it needs, or the recommended level of a model that has no rule for
         that.
@@ -77,11 +86,11 @@ def predict_maps(
         Gives ``mask()``, ``labels()``, ``probability()``, ``uncertainty()`` when asked.
     """
     plane, notes = clean_plane(image)
-    info = evaluator.info
+    info = model.info
     chosen = resolve_level(info, level)
     reading = read_as(
         plane,
-        evaluator,
+        model,
         scale=scale,
         diameter=diameter,
         pixel_size=pixel_size,
@@ -90,10 +99,12 @@ def predict_maps(
     )
     decided, limits = reading.scale, reading.range
     request = PredictRequest(plane, None, chosen, scale=decided.scale, all_levels=all_levels, range=limits)
-    notes = (*notes, *range_notes(plane, NormStats(*limits)))
+    stats = NormStats(*limits)
+    told = limits if range else range_to_tell(plane, stats)
+    notes = (*notes, *range_notes(plane, stats), *((NOISE,) if told != limits else ()))
     store: MapStore | None = None
     flops = 0
-    for event in predict(evaluator, request, should_stop=should_stop):
+    for event in predict(model, request, should_stop=should_stop):
         if isinstance(event, PredictStarted):
             store = MapStore(event.shape, len(info.outputs))
         elif isinstance(event, TileDone) and store is not None:
@@ -105,9 +116,9 @@ def predict_maps(
     if store is None or not store.complete(chosen):
         raise UnetppError("the prediction was stopped before it was complete.")
     shape = (plane.shape[0], plane.shape[1])
-    invalid = invalid_pixels(plane)
+    invalid = invalid_pixels(plane, stats)
     return PlaneResult(
-        store, info, chosen, shape, info.decode, invalid, notes, flops=flops, scale=decided, range=limits
+        store, info, chosen, shape, info.decode, invalid, notes, flops=flops, scale=decided, range=told
     )
 
 
@@ -127,7 +138,7 @@ def resolve_level(info: ModelInfo, level: int | Auto) -> int:
 
 def read_as(
     plane: NDArray[Any],
-    evaluator: LoadedModel,
+    model: LoadedModel,
     *,
     scale: float | Auto = "auto",
     diameter: float | None = None,
@@ -137,9 +148,9 @@ def read_as(
 ) -> Reading:
     """Measure and decide what is not given; a clean plane and the options of `predict_maps`."""
     known = check_range(range)
-    stats = NormStats(*known) if known else measure(plane, evaluator.info.normalisation)
+    stats = with_range(plane, *known) if known else measure(plane, model.info.normalisation)
     decided = decide_scale(
-        evaluator,
+        model,
         plane,
         stats,
         scale=scale_number(scale),
@@ -150,9 +161,12 @@ def read_as(
     return Reading(decided, (stats.low, stats.high))
 
 
-def invalid_pixels(plane: NDArray[Any]) -> NDArray[np.bool_] | None:
-    """Pixels without a value (all of them in a constant image), or None where there are none."""
-    if (plane == plane.flat[0]).all():
+def invalid_pixels(plane: NDArray[Any], stats: NormStats) -> NDArray[np.bool_] | None:
+    """Pixels without a value, or None where there are none.
+
+    All of them in an image that is constant, or of which nothing lies in the range.
+    """
+    if (plane == plane.flat[0]).all() or intensities_outside(plane, stats):
         return np.ones(plane.shape[:2], np.bool_)
     if plane.dtype.kind != "f":
         return None

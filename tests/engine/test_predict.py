@@ -187,3 +187,18 @@ def test_a_plane_of_cached_nodes_is_not_resampled(tiny, image, monkeypatch):
     again, events = collect(tiny, image, 2, cache=cache, plane="p", scale=0.8)
     assert events[-1].nodes_computed == 0
     np.testing.assert_array_equal(again.maps(2), first.maps(2))
+
+
+def test_the_end_says_which_level_was_kept_of_the_whole_plane(tiny, image):
+    """A run compares with others only where all of the plane was in one state."""
+    cache = NodeCache(1 << 28)
+
+    def known(level, **options):
+        request = PredictRequest(image=image, plane="p", level=level, **options)
+        *_, done = predict(tiny, request, cache)
+        return done.known_level
+
+    assert [known(2), known(4), known(4)] == [0, 2, 4]
+    small = NodeCache(0)
+    *_, done = predict(tiny, PredictRequest(image=image, plane="p", level=3), small)
+    assert done.known_level == 0
