@@ -66,8 +66,8 @@ def test_the_python_function_tries_smaller_pieces_then_says_what_to_do(
     real, cuts = getattr(PlaneResult, f"_{name}"), []
 
     def scarce(maps: PlaneResult) -> Any:
-        cuts.append(maps.cut)
-        if maps.cut < least:
+        cuts.append(maps.divisor)
+        if maps.divisor < least:
             raise MemoryError
         return real(maps)
 

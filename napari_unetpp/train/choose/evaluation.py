@@ -67,7 +67,7 @@ def evaluate_pairs(
     check_range(range)
     notes = notes or Notes()
     foreground = foreground_of_folder(pairs, info.task, foreground, notes)
-    read = partial(read_as, evaluator=model, scale=scale, diameter=diameter, range=range)
+    read = partial(read_as, model=model, scale=scale, diameter=diameter, range=range)
     for done, pair in enumerate(pairs, start=1):
         try:
             scored.append((pair, _score(model, pair, foreground, tallies, read, notes)))

@@ -8,6 +8,7 @@ import pytest
 from napari_unetpp._types import LevelScores, ModelInfo, NetConfig, Region, StoppingRule
 from napari_unetpp.engine.auto import packing, stopping
 from napari_unetpp.engine.auto.node_plan import NodePlan
+from napari_unetpp.engine.auto.squares import rectangles, runs
 from napari_unetpp.net import graph
 
 NET = NetConfig(outputs=2)
@@ -78,7 +79,7 @@ def filled(boxes, shape):
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.2, 0.6, 1.0])
 def test_runs_hold_the_squares_and_no_others(seed, share):
     squares = np.random.default_rng(seed).random((13, 17)) < share
-    assert (filled(squares.runs(squares), squares.shape) == squares).all()
+    assert (filled(runs(squares), squares.shape) == squares).all()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -90,22 +91,22 @@ def test_rectangles_cover_and_never_cost_more_than_runs(seed, share, growth):
     def cost(boxes):
         return sum((b.shape[0] + 2 * growth) * (b.shape[1] + 2 * growth) for b in boxes)
 
-    boxes = squares.rectangles(squares, growth)
+    boxes = rectangles(squares, growth)
     assert (filled(boxes, squares.shape) | ~squares).all(), "all are covered"
-    assert cost(boxes) <= cost(squares.runs(squares)) + 1e-9
-    assert len(boxes) <= len(squares.runs(squares))
+    assert cost(boxes) <= cost(runs(squares)) + 1e-9
+    assert len(boxes) <= len(runs(squares))
 
 
 def test_rectangles_merge_where_that_is_cheaper():
     squares = np.zeros((6, 6), bool)
     squares[1:5, 2:6] = True
-    assert squares.rectangles(squares, 0.25) == [Region(1, 2, 5, 6)]
+    assert rectangles(squares, 0.25) == [Region(1, 2, 5, 6)]
     squares[2, 3] = False
-    assert squares.rectangles(squares, 1.0) == [Region(1, 2, 5, 6)], "a hole is filled"
+    assert rectangles(squares, 1.0) == [Region(1, 2, 5, 6)], "a hole is filled"
     corners = np.zeros((6, 6), bool)
     corners[0, 0] = corners[5, 5] = True
-    assert len(squares.rectangles(corners, 0.25)) == 2
-    assert len(squares.rectangles(corners, 20.0)) == 1
+    assert len(rectangles(corners, 0.25)) == 2
+    assert len(rectangles(corners, 20.0)) == 1
 
 
 @pytest.mark.parametrize("node", graph.nodes(4))
