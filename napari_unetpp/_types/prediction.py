@@ -47,8 +47,8 @@ class PredictRequest:
         Part (input grid) that is done first, with cached nodes; None: the whole plane.
     all_levels : bool
         Also give the maps of the shallower levels (they are free).
-    glance : bool
-        Somebody waits: show level 1 of all visible tiles first, also where that is computed twice.
+    preview : bool
+        Give level 1 of all visible tiles first, also where it is then computed twice.
     generation : int
         Number of the request; answers of older ones are dropped.
     range : (float, float) or None
@@ -61,7 +61,7 @@ class PredictRequest:
     scale: float = 1.0
     viewport: Region | None = None
     all_levels: bool = True
-    glance: bool = False
+    preview: bool = False
     generation: int = 0
     range: tuple[float, float] | None = None
 
@@ -100,7 +100,7 @@ class TileDone:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """A part of a live tile at level 1, before the `TileDone` that holds it: something to look at."""
+    """A part of a tile at level 1, shown until the `TileDone` of the tile comes."""
 
     generation: int
     region: Region

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import LevelScores, ModelInfo, ScoreSet
 from napari_unetpp.engine.decode import labelling
-from napari_unetpp.engine.input.sampling import choose_scale, resample, resample_labels
+from napari_unetpp.engine.input.sampling import resample, resample_labels
+from napari_unetpp.engine.input.scale import choose_scale
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.scores import Matches, class_dice_iou, dice_iou, match_objects

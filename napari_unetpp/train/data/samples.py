@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.input.normalise import clean_plane, measure, to_input
-from napari_unetpp.engine.input.sampling import resample, resample_labels, scale_for
+from napari_unetpp.engine.input.sampling import resample, resample_labels
+from napari_unetpp.engine.input.scale import scale_for
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair
 from napari_unetpp.files.notes import Notes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import SamplingRule
-from napari_unetpp.engine.input.sampling import choose_scale, picture_side, scale_for
+from napari_unetpp.engine.input.scale import choose_scale, picture_side, scale_for
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_pairs
 

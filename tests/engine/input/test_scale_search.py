@@ -16,12 +16,12 @@ from napari_unetpp.engine.input.normalise import measure
 from napari_unetpp.engine.input.sampling import resample, resample_labels
 from napari_unetpp.engine.input.scale_search import (
     UNSURE,
-    Look,
+    Trial,
     carried_over,
     choose,
+    diameter_of_mean_area,
     sample,
     search_scale,
-    typical_diameter,
 )
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
@@ -50,15 +50,19 @@ def search(evaluator, plane, **options):
     ("case", "looks", "scale"),
     [
         ("nothing looked at", [], 1),
-        ("nothing found", [Look(0.5, math.inf, 0), Look(1, math.inf, 0)], 1),
-        ("objects but nothing sure", [Look(0.5, 9, 20), Look(1, 8, 20)], 1),
-        ("fits at 1", [Look(0.5, 0.6, 10), Look(1, 0.4, 20), Look(2, 0.4, 40)], 1),
-        ("nearly fits at 1", [Look(0.5, 0.6, 9), Look(1, 0.4, 18), Look(2, 0.4, 36)], 1),
-        ("three times too large", [Look(0.25, 0.5, 15), Look(0.35, 0.35, 21), Look(1, 1.4, 60)], 1 / 3),
-        ("large, in pieces of the right size at 1", [Look(0.35, 0.4, 21), Look(1, 1.5, 20)], 1 / 3),
-        ("small", [Look(0.5, 3, 4), Look(1, 0.9, 7), Look(2, 0.5, 14), Look(2.83, 0.48, 20)], 2.83),
-        ("as sure when magnified further", [Look(1, 0.32, 20), Look(1.41, 0.31, 28), Look(2, 0.3, 41)], 1),
-        ("surer only where it is noise", [Look(0.7, 2.0, 17), Look(1, 2.1, 22), Look(2.83, 1.9, 20)], 0.82),
+        ("nothing found", [Trial(0.5, math.inf, 0), Trial(1, math.inf, 0)], 1),
+        ("objects but nothing sure", [Trial(0.5, 9, 20), Trial(1, 8, 20)], 1),
+        ("fits at 1", [Trial(0.5, 0.6, 10), Trial(1, 0.4, 20), Trial(2, 0.4, 40)], 1),
+        ("nearly fits at 1", [Trial(0.5, 0.6, 9), Trial(1, 0.4, 18), Trial(2, 0.4, 36)], 1),
+        ("three times too large", [Trial(0.25, 0.5, 15), Trial(0.35, 0.35, 21), Trial(1, 1.4, 60)], 1 / 3),
+        ("large, in pieces of the right size at 1", [Trial(0.35, 0.4, 21), Trial(1, 1.5, 20)], 1 / 3),
+        ("small", [Trial(0.5, 3, 4), Trial(1, 0.9, 7), Trial(2, 0.5, 14), Trial(2.83, 0.48, 20)], 2.83),
+        ("as sure when magnified further", [Trial(1, 0.32, 20), Trial(1.41, 0.31, 28), Trial(2, 0.3, 41)], 1),
+        (
+            "surer only where it is noise",
+            [Trial(0.7, 2.0, 17), Trial(1, 2.1, 22), Trial(2.83, 1.9, 20)],
+            0.82,
+        ),
     ],
 )
 def test_what_follows_from_looks(case, looks, scale):
@@ -72,15 +76,15 @@ def test_what_follows_from_looks(case, looks, scale):
 
 def test_the_reason_names_the_size_that_the_scale_stands_for():
     """So that ``--diameter`` with it gives the same; near 1 it is what was found."""
-    assert choose([Look(0.354, 0.4, 20.5)], OWN, RULE) == ScaleChoice(0.35, "objects of about 57 px")
-    assert choose([Look(1, 0.4, 17)], OWN, RULE) == ScaleChoice(1.0, "objects of about 18 px")
+    assert choose([Trial(0.354, 0.4, 20.5)], OWN, RULE) == ScaleChoice(0.35, "objects of about 57 px")
+    assert choose([Trial(1, 0.4, 17)], OWN, RULE) == ScaleChoice(1.0, "objects of about 18 px")
 
 
 def test_pieces_move_the_typical_diameter_less_than_the_median():
     whole, pieces = np.full(10, 314), np.full(12, 30)  # discs of 20 px, and of 6
-    assert typical_diameter(np.concatenate([whole, pieces])) > 14
-    assert typical_diameter(whole) == pytest.approx(20, abs=0.1)
-    assert typical_diameter(np.empty(0, int)) == 0
+    assert diameter_of_mean_area(np.concatenate([whole, pieces])) > 14
+    assert diameter_of_mean_area(whole) == pytest.approx(20, abs=0.1)
+    assert diameter_of_mean_area(np.empty(0, int)) == 0
 
 
 @pytest.mark.parametrize(("p", "known"), [(0.1, False), (0.8, False), (None, True)])
@@ -89,7 +93,7 @@ def test_all_foreground_tells_no_size(p, known):
     maps = np.full((4, 64, 64), 0.05 if p is None else p, np.float32)
     if p is None:
         maps[:, 10:30, 10:30] = 0.9
-    assert math.isfinite(scale_search.uncertainty(maps[0])) == known
+    assert math.isfinite(scale_search.foreground_uncertainty(maps[0])) == known
 
 
 def test_a_window_is_compared_with_what_was_seen_there_before():
@@ -146,10 +150,10 @@ def test_a_search_takes_at_most_a_third_of_one_run_at_level_3(nuclei, monkeypatc
     """Down to images of 256 px; with every look that there can be."""
     flops = counted(nuclei, monkeypatch)
     rng = np.random.default_rng(0)
-    best = iter([Look(1.0, 0.5, 20), Look(2.0, 0.5, 20)])
-    monkeypatch.setattr(scale_search, "best_look", lambda *_: next(best, None))
+    best = iter([Trial(1.0, 0.5, 20), Trial(2.0, 0.5, 20)])
+    monkeypatch.setattr(scale_search, "best_trial", lambda *_: next(best, None))
     search(nuclei, rng.integers(0, 255, shape, np.uint8))
-    assert len(flops) == scale_search.LOOKS
+    assert len(flops) == scale_search.TRIALS
     padded = [-(-side // MULTIPLE) * MULTIPLE for side in shape[:2]]
     assert sum(flops) <= graph.flops(3, nuclei.info.net, *padded) / 3
 
@@ -159,7 +163,7 @@ def test_of_a_tiny_image_no_more_is_looked_at_than_some_objects(nuclei, monkeypa
     flops = counted(nuclei, monkeypatch)
     search(nuclei, np.random.default_rng(0).integers(0, 255, shape, np.uint8))
     side = scale_search.ACROSS * nuclei.info.sampling.value
-    assert len(flops) <= scale_search.LOOKS
+    assert len(flops) <= scale_search.TRIALS
     assert max(flops) <= graph.flops(2, nuclei.info.net, int(side), int(side))
 
 
