@@ -220,7 +220,7 @@ class _Prediction:
             yield self._event(tile, level, self.model.maps(level, known, tile.crop))
 
     def _has_preview(self, tile: tiles.Tile) -> bool:
-        """Whether level 1 of a batch tile is requested beforehand, and is less than what is requested of it."""
+        """Whether level 1 of a batch tile is requested first, and costs less than all that is requested."""
         return self.request.preview and self.levels[0] == 1 < self.deepest
 
     def _preview(self, tile: tiles.Tile) -> Iterator[PredictEvent]:
