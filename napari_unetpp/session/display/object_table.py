@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,12 @@ def areas(labels: NDArray[Any]) -> NDArray[np.int64]:
 def median_diameter(pixels: NDArray[np.int64]) -> float | None:
     """Median diameter of the discs of the same areas."""
     return float(np.median(2 * np.sqrt(pixels / np.pi))) if pixels.size else None
+
+
+def free_path(wanted: Path) -> Path:
+    """`wanted`, numbered before its suffix until it does not exist."""
+    numbered = (wanted.with_name(f"{wanted.stem}_{number}{wanted.suffix}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([wanted], numbered) if not path.exists())
 
 
 def free_paths(wanted: Path) -> tuple[Path, Path]:
