@@ -100,6 +100,9 @@ def segment_file(
     areas = (
         object_table.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
     )
+    if areas is not None and model.info.sampling.kind == "object":
+        note = object_table.size_note(areas, model.info.sampling.value / found.scale.scale)
+        told += [note] if note else []
     entry = {
         "input": str(output.source),
         "outputs": [str(path) for path in output.files],

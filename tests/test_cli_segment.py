@@ -272,3 +272,41 @@ def test_the_version(run: Run) -> None:
     import napari_unetpp
 
     assert run("--version")[:2] == (0, f"napari-unetpp {napari_unetpp.__version__}\n")
+
+
+def test_a_dark_image_in_a_batch_with_a_range(run: Run, tmp_path: Path) -> None:
+    """Nothing of it lies in the range: no objects, a note, and the batch has not failed."""
+    light = np.asarray(Image.open(SAMPLE))[:96, :96]
+    tifffile.imwrite(tmp_path / "light.tif", light)
+    tifffile.imwrite(tmp_path / "dark.tif", light // 100)
+    out, log = tmp_path / "out", tmp_path / "log.json"
+    status, said, err = run(
+        "segment", tmp_path, "--range", 12, 150, "--level", 2, "--scale", 1, "--out", out, "--json", log
+    )
+    assert status == 0, err
+    dark, bright = json.loads(log.read_text())
+    assert dark["objects"] == 0 and bright["objects"] > 0 and not bright["notes"]
+    assert "dark_labels.tif: 0 objects" in said
+    assert "dark.tif: nothing is seen: the image has intensities from 0 to" in err
+
+
+def test_noise_is_told_with_its_own_intensities(run: Run, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "noise.tif", noise)
+    log = tmp_path / "log.json"
+    assert run("segment", tmp_path / "noise.tif", "--level", 1, "--out", tmp_path, "--json", log)[0] == 0
+    (entry,) = json.loads(log.read_text())
+    assert entry["range"] == [0, 255] and entry["objects"] == 0
+    assert any("nothing but noise" in note for note in entry["notes"])
+
+
+def test_small_things_beside_the_size_that_the_scale_fits_are_named(run: Run, tmp_path: Path) -> None:
+    """The size that the scale fits and the median diameter are no contradiction without a word."""
+    y, x = np.mgrid[:192, :192] % 32 - 16
+    tifffile.imwrite(tmp_path / "small.tif", (200 * (y**2 + x**2 < 49)).astype(np.uint8))
+    log = tmp_path / "log.json"
+    options = ("--level", 2, "--diameter", 44, "--out", tmp_path, "--json", log)
+    assert run("segment", tmp_path / "small.tif", *options)[0] == 0
+    (entry,) = json.loads(log.read_text())
+    assert 8 < entry["median_diameter_px"] < 17
+    assert any("the scale fits objects of about 44 px: they may be specks" in n for n in entry["notes"])

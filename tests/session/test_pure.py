@@ -13,10 +13,9 @@ from napari_unetpp._types import Region, SamplingRule, ScaleChoice, never_stop
 from napari_unetpp.engine.input.normalise import NormStats
 from napari_unetpp.session import messages
 from napari_unetpp.session.display import image_description, level_costs, object_table, rectangles
-from napari_unetpp.session.display.measured_speed import Costs
 from napari_unetpp.session.segment.engine import TorchEngine
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Outcome, Rule, Speed
+from napari_unetpp.session.values import Outcome, Rule
 
 
 def outcome(**changes: object) -> Outcome:
@@ -85,20 +84,6 @@ def test_estimates_are_marked_and_follow_the_flops() -> None:
     assert known[0].seconds == pytest.approx(7.0 / 59.6, rel=0.02)
 
 
-def test_a_real_run_corrects_the_other_levels() -> None:
-    costs, model = Costs(), model_info()
-    costs.update(Speed("nuclei", "auto", {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}))
-    costs.update(Speed("nuclei", "auto", {3: 0.8}))
-    assert [point.seconds for point in costs.points(model, "auto")] == pytest.approx([0.2, 0.4, 0.8, 1.6])
-
-
-def test_a_run_before_the_first_timing_does_not_set_the_speed() -> None:
-    """It includes loading and choosing kernels: once the readout said 39 s/MPx where 6 were needed."""
-    costs, model = Costs(), model_info()
-    costs.update(Speed("nuclei", "auto", {1: 99.0}))
-    assert not any(point.measured for point in costs.points(model, "auto"))
-
-
 def test_state_announces_changes_only() -> None:
     state, heard = SessionState(), []
     state.events.level.connect(heard.append)
@@ -165,3 +150,20 @@ def test_the_border_of_a_frame_does_not_count_in_the_dock_either(channels: int |
     choice = engine.decide_scale(evaluator, engine.clean(data)[0], NormStats(0, 255), None, never_stop)
     assert choice.scale == 0.5
     assert image_description.scale_shown(False, None, model).hint == "auto: as the model has it"
+
+
+@pytest.mark.parametrize(
+    ("diameters", "fits", "said"),
+    [
+        ([6, 6, 6, 55, 60], 58, "less than 6 px"),
+        ([40, 50, 60], 58, None),
+        ([], 58, None),
+        ([6], 20, "than 6 px"),
+    ],
+)
+def test_objects_far_smaller_than_the_scale_fits_are_named(
+    diameters: list[float], fits: float, said: str | None
+) -> None:
+    areas = np.rint(np.pi / 4 * np.square(diameters)).astype(np.int64)
+    note = object_table.size_note(areas, fits)
+    assert note is None if said is None else note is not None and said in note and f"about {fits} px" in note

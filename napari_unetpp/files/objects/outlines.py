@@ -131,7 +131,8 @@ def _rings(sides: Sides, row: int) -> list[tuple[int, Ring]]:
 def _cycles(following: Sequence[int]) -> tuple[list[int], list[int]]:
     """All elements in the order in which they follow each other, and where each cycle starts in it."""
     seen = bytearray(len(following))
-    order, starts = [], []
+    order: list[int] = []
+    starts: list[int] = []
     for first in range(len(following)):
         if seen[first]:
             continue

@@ -61,7 +61,7 @@ def joined(planes: Sequence[ObjectPlane]) -> dict[str, NDArray[Any]]:
     """The tables of all planes, one below the other, with a column for each axis that leads to a plane."""
     tables = [
         {axis: np.full(plane.columns["label"].size, index) for axis, index in plane.position.items()}
-        | plane.columns
+        | dict(plane.columns)
         for plane in planes
     ]
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]} if tables else {}

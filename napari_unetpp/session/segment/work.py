@@ -67,8 +67,8 @@ def warm(workshop: Workshop, request: WarmRequest, should_stop: ShouldStop) -> I
     choice = evaluator.choice
     devices = workshop.engine.devices()
     yield Ready(key, request.device, choice.device, choice.dtype, choice.note, devices)
-    for levels in workshop.engine.time_levels(evaluator, should_stop):
-        yield Speed(key, request.device, levels)
+    yield Speed(key, request.device, workshop.speeds(request.model, request.device).levels, real=True)
+    yield from _trial(workshop, request, should_stop)
 
 
 def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
@@ -124,9 +124,7 @@ def after(
             if kept.store.complete(level):
                 _decoded(workshop, kept, replace(request, level=level))
     if measure:
-        evaluator = workshop.evaluator(request.model, request.device)
-        for levels in workshop.engine.time_levels(evaluator, should_stop):
-            yield Speed(model_key(request.model), request.device, levels)
+        yield from _trial(workshop, request, should_stop)
     if not should_stop():
         workshop.engine.give_back()
         yield workshop.held
@@ -219,6 +217,16 @@ def _measured(request: SaveRequest, position: Mapping[str, int]) -> dict[str, ND
 # ------------------------------------------------------------------ helpers
 
 
+def _trial(
+    workshop: Workshop, request: WarmRequest | ShowRequest, should_stop: ShouldStop
+) -> Iterator[Event]:
+    """Time all levels on a small square; what real runs take is learned from then on."""
+    evaluator = workshop.evaluator(request.model, request.device)
+    for levels in workshop.engine.time_levels(evaluator, should_stop):
+        workshop.speeds(request.model, request.device).warm = True
+        yield Speed(model_key(request.model), request.device, levels)
+
+
 def _around(region: Region, reach: int, shape: tuple[int, int]) -> Region:
     return Region(
         max(0, region.y0 - reach),
@@ -270,6 +278,8 @@ def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: fl
     assert request.choice is not None
     areas = object_table.areas(result)
     is_labels = request.objects
+    fitted = is_labels and request.model.sampling.kind == "object"
+    note = object_table.size_note(areas, typical_diameter(request)) if fitted else None
     return Outcome(
         generation=request.generation,
         level=request.level,
@@ -283,6 +293,6 @@ def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: fl
         choice=request.choice,
         range=kept.range,
         constant=kept.constant,
-        notes=kept.notes,
+        notes=(*kept.notes, note) if note else kept.notes,
         share=kept.share if request.level == AUTO else None,
     )
