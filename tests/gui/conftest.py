@@ -72,7 +72,8 @@ def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
     yield make
     for dock in docks:
         dock.close_session()
-        for runner in (dock._runner, dock.correcting.learn_runner, dock.correcting.file_runner):
+        correcting = dock.correcting
+        for runner in (dock._runner, correcting.learn_runner, correcting.file_runner, dock.features.runner):
             runner._executor.shutdown(wait=True)
 
 

@@ -27,6 +27,10 @@ class ObjectPlane:
     position: Mapping[str, int] = field(default_factory=dict)
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
+    def index(self, axis: str) -> int | None:
+        """Where the plane lies along ``"t"`` or ``"z"``, in small letters or large ones."""
+        return next((index for name, index in self.position.items() if name.lower() == axis), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:

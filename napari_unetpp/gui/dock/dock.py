@@ -12,6 +12,7 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QVBoxLayout
 
 from napari_unetpp.files.models.model_list import list_models, scan_models
+from napari_unetpp.files.objects.also import FORMATS, named_for, suffix_of
 from napari_unetpp.gui.dock.charts import chart_tip
 from napari_unetpp.gui.dock.correct_view import CorrectViewMixin
 from napari_unetpp.gui.dock.form import DEVICE_TIP, Form
@@ -27,6 +28,7 @@ from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct.controller import CorrectController
 from napari_unetpp.session.correct.trainer import TorchTrainer
+from napari_unetpp.session.display.object_features import ObjectFeatures
 from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.segment.cache import Workshop
 from napari_unetpp.session.segment.engine import TorchEngine
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
 WIDTH = 300
 AUTOSAVE_MS, AUTOSAVE_REST_MS = 120_000, 15_000
 """Corrections are saved every two minutes, and when the brush has rested for so long."""
+
+LABELS_AND_TABLE = "Label image and CSV (*.tif)"
+OUTLINES = {f"Outlines for {kind.program} (*{suffix_of(name)})": name for name, kind in FORMATS.items()}
+"""Kinds of files that Save offers, and what their formats are called."""
 
 
 class UnetppDock(CorrectViewMixin):
@@ -73,9 +79,11 @@ class UnetppDock(CorrectViewMixin):
             models=list_models,
             settings=settings,
         )
+        sheets = NapariSheets(napari_viewer, self._layers, self)
+        self.features = ObjectFeatures(self.controller, self._layers, sheets, ThreadRunner(self))
         self.correcting = CorrectController(
             self.controller,
-            sheets=NapariSheets(napari_viewer, self._layers, self),
+            sheets=sheets,
             other_images=NapariOtherImages(napari_viewer),
             trainer=TorchTrainer(),
             learn_runner=ThreadRunner(self),
@@ -97,7 +105,7 @@ class UnetppDock(CorrectViewMixin):
         self.correcting.sheets.signals.painted.connect(lambda _image: self._rested.start())
         self._started = self._docked = False
         self._connect()
-        session = self.correcting, self.controller, self._shortcuts
+        session = self.correcting, self.controller, self.features, self._shortcuts
         self._farewell = self.destroyed.connect(lambda: _close(*session))
 
     def _connect(self) -> None:
@@ -149,6 +157,7 @@ class UnetppDock(CorrectViewMixin):
         self._runner.submit(import_ahead, lambda _event: None, lambda _error: None)
         self.controller.start()
         self.correcting.start()
+        self.features.connect()
         self._autosave.start()
 
     def hideEvent(self, event: QHideEvent) -> None:
@@ -173,7 +182,7 @@ class UnetppDock(CorrectViewMixin):
         with suppress(RuntimeError):
             self._autosave.stop()
             self._rested.stop()
-        _close(self.correcting, self.controller, self._shortcuts)
+        _close(self.correcting, self.controller, self.features, self._shortcuts)
 
     # ------------------------------------------------- what the controller says
 
@@ -282,17 +291,22 @@ class UnetppDock(CorrectViewMixin):
         self.form.message_label.say(text, tone, offers=offers)
 
     def ask_path(self, suggestion: Path) -> Path | None:
-        chosen, _ = QFileDialog.getSaveFileName(
+        chosen, kind = QFileDialog.getSaveFileName(
             self,
-            "Save labels and table",
+            "Save labels and table, or outlines",
             str(suggestion),
-            "Label image and CSV (*.tif)",
+            ";;".join([LABELS_AND_TABLE, *OUTLINES]),
             options=QFileDialog.Option.DontConfirmOverwrite,  # a free name is chosen instead
         )
-        return Path(chosen) if chosen else None
+        if not chosen or kind not in OUTLINES:
+            return Path(chosen) if chosen else None
+        return named_for(Path(chosen), OUTLINES[kind])
 
 
-def _close(correcting: CorrectController, controller: Controller, shortcuts: Shortcuts) -> None:
+def _close(
+    correcting: CorrectController, controller: Controller, features: ObjectFeatures, shortcuts: Shortcuts
+) -> None:
+    features.close()
     correcting.close()
     controller.close()
     shortcuts.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -69,6 +69,12 @@ class NapariSheets(QObject):
             return None
         return sheet.snapshot(plane.key, self._regions.outlines(plane.image, plane.key))
 
+    def labels(self, plane: Plane) -> NDArray[Any] | None:
+        """What the layer shows for a plane (a view); None where it is of another level, or there is none."""
+        sheet, index = self._sheets.get(plane.image), plane.key
+        assert isinstance(index, PlaneIndex)
+        return None if sheet is None or sheet.level != index.level else index.view(sheet.layer.data)
+
     def all(self) -> list[Drawn]:
         """Planes with corrections or regions, and those the user asked to correct."""
         return [drawn for sheet in self._sheets.values() for drawn in self._of(sheet)]
@@ -118,6 +124,13 @@ class NapariSheets(QObject):
         self._painter.paint(sheet.layer, index, Region(0, 0, *plane.shape), labels, final=False)
         sheet.layer.selected_label = label
         self._layers.cover(plane.image, hide=not sense.strokes)
+        self.signals.held.emit(plane.image)
+
+    def set_features(self, plane: Plane, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Give the layer the features of the objects of a plane, one row for each number."""
+        sheet = self._sheets.get(plane.image)
+        if sheet is not None:
+            sheet.layer.features = dict(columns)
 
     def ask(self, plane: Plane) -> None:
         """The user wants to correct this plane."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -158,6 +158,11 @@ class NapariLayers(QObject):
         if self.layer(plane.image) is None or index.version != self._versions.get(plane.image, 0):
             return False
         return self._results.paint(index, region, values, final=final)
+
+    def set_features(self, plane: Plane, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Give our result layer the features of the objects of a plane, one row for each number."""
+        if self._viewer is not None:
+            self._results.set_features(self._index(plane), columns)
 
     def cover(self, image: Hashable, *, hide: bool) -> None:
         """Lock our result layer and hide it, or not: another one is corrected. It is done only once."""

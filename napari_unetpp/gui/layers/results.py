@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_unetpp.gui.layers.class_colours import dress
 from napari_unetpp.gui.layers.grids import Grid
 from napari_unetpp.gui.layers.painter import Painter
 from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under
+from napari_unetpp.gui.tools.object_mark import ObjectMark
 
 MARK = "napari_unetpp"
 MAX_BYTES = 8 << 30
@@ -37,6 +38,7 @@ class Results:
         self._levels: dict[Hashable, int] = {}  # of the image, that a layer is of
         self._covered: dict[Hashable, tuple[Labels, bool]] = {}
         self._painter = Painter(parent)
+        self._mark = ObjectMark(viewer)
 
     def prepare(self, image: Image, index: PlaneIndex, *, classes: bool) -> None:
         """Find the layer of an image, or make it; its transforms follow the image's.
@@ -74,6 +76,13 @@ class Results:
         self._painter.paint(layer, index, region, values, final=final)
         return True
 
+    def set_features(self, index: PlaneIndex, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Give the layer of an image the features of the objects of a plane, one row for each number."""
+        layer = self.layer_of(index)
+        if layer is not None:
+            layer.features = dict(columns)
+            self._mark.watch(layer, index)
+
     def cover(self, image: Hashable, *, hide: bool) -> None:
         """Lock the layer and hide it, or not: another one is corrected. It is done only once."""
         layer = self.layer(image)
@@ -92,17 +101,22 @@ class Results:
         """Images whose layer is gone since this was last asked."""
         gone = [image for image in self._layers if self.layer(image) is None]
         for image in gone:
-            self._layers.pop(image).events.mode.disconnect(self._on_mode)
+            layer = self._layers.pop(image)
+            layer.events.mode.disconnect(self._on_mode)
+            self._mark.leave(layer)
             self._covered.pop(image, None)
         return gone
 
     def forget(self, image: Hashable) -> None:
         """The image was closed; its layer is the user's now."""
-        self._layers.pop(image, None)
+        layer = self._layers.pop(image, None)
+        if layer is not None:
+            self._mark.leave(layer)
 
     def close(self) -> None:
         """Let go of the layers; they stay."""
         self._painter.close()
+        self._mark.close()
         for layer in self._layers.values():
             layer.events.mode.disconnect(self._on_mode)
         self._layers.clear()
