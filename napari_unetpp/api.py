@@ -24,8 +24,8 @@ from napari_unetpp.engine.memory import enough_memory
 from napari_unetpp.files.models.model_list import find_model, list_models
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.decode.plane_maps import PlaneMaps
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 __all__ = ["evaluate", "finetune", "list_models", "load_model", "segment"]
 
@@ -36,7 +36,7 @@ SMALLER = "crop the image, choose a smaller scale, or close other programs"
 """What helps where memory runs out: smaller pieces were tried before."""
 
 
-def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> Evaluator:
+def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> LoadedModel:
     """Load a model by its name in the list or from a file.
 
     Parameters
@@ -50,14 +50,14 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
     --------
     >>> model = load_model("nuclei")  # doctest: +SKIP
     """
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
-    return Evaluator.load(find_model(name_or_path), device=device, precision=precision)
+    return LoadedModel.load(find_model(name_or_path), device=device, precision=precision)
 
 
 def segment(
     image: Image,
-    model: str | Path | Evaluator,
+    model: str | Path | LoadedModel,
     *,
     level: int | Auto = "auto",
     scale: float | Auto = "auto",
@@ -73,7 +73,7 @@ def segment(
     ----------
     image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
         Any real dtype.
-    model : str, Path or Evaluator
+    model : str, Path or LoadedModel
         Name, file, or what `load_model` returned (saves loading it again).
     level : int or "auto"
         Depth of the network; "auto": each square of the image as deep as it needs, or, of a model that
@@ -119,7 +119,7 @@ def segment(
         return _segmentation(found, labels, evaluator)
 
 
-def _segmentation(found: PlaneMaps, labels: NDArray[np.uint32], evaluator: Evaluator) -> Segmentation:
+def _segmentation(found: PlaneResult, labels: NDArray[np.uint32], evaluator: LoadedModel) -> Segmentation:
     return Segmentation(
         labels=labels,
         mask=found.mask(),
@@ -137,7 +137,7 @@ def _segmentation(found: PlaneMaps, labels: NDArray[np.uint32], evaluator: Evalu
 
 def evaluate(
     folder: str | Path,
-    model: str | Path | Evaluator,
+    model: str | Path | LoadedModel,
     *,
     device: str = "auto",
     precision: str = "auto",
@@ -155,7 +155,7 @@ def evaluate(
     ----------
     folder : str or Path
         Holds `images/` and `labels/` with equal stems, optionally `ignore/`.
-    model : str, Path or Evaluator
+    model : str, Path or LoadedModel
     device, precision
         As in `segment`.
     foreground : sequence of int, optional
@@ -202,7 +202,7 @@ def evaluate(
 
 
 def finetune(
-    model: str | Path | ModelInfo | Evaluator,
+    model: str | Path | ModelInfo | LoadedModel,
     images: Sequence[Image],
     labels: Sequence[Image],
     *,
@@ -228,7 +228,7 @@ def finetune(
 
     Parameters
     ----------
-    model : str, Path, ModelInfo or Evaluator
+    model : str, Path, ModelInfo or LoadedModel
         The model to start from; its file is only read.
     images : sequence of ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
     labels : sequence of ndarray of shape (Y, X)
@@ -270,7 +270,7 @@ def finetune(
     >>> done.better, done.info.recommended_level  # doctest: +SKIP
     """
     from napari_unetpp.files.notes import Notes
-    from napari_unetpp.train.finetune import outcome
+    from napari_unetpp.train.finetune import result as outcome
     from napari_unetpp.train.finetune import run as learning
     from napari_unetpp.train.finetune.examples import as_meant, read_alike
 
@@ -318,13 +318,13 @@ def finetune(
     return done if target is None else outcome.write(done, target, parent, overwrite=overwrite)
 
 
-def _loaded(model: str | Path | Evaluator, device: str, precision: str) -> Evaluator:
+def _loaded(model: str | Path | LoadedModel, device: str, precision: str) -> LoadedModel:
     if isinstance(model, (str, Path)):
         return load_model(model, device=device, precision=precision)
     return model
 
 
-def _card(model: str | Path | ModelInfo | Evaluator) -> ModelInfo:
+def _card(model: str | Path | ModelInfo | LoadedModel) -> ModelInfo:
     if isinstance(model, ModelInfo):
         return model
     return find_model(model) if isinstance(model, (str, Path)) else model.info

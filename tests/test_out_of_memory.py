@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 def test_the_mask_is_written_and_the_other_images_go_on(
     tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from napari_unetpp.engine.decode import decode
+    from napari_unetpp.engine.decode import labelling
 
     rng = np.random.default_rng(0)
     for name, side in (("large", 90), ("small", 40)):
@@ -25,15 +25,15 @@ def test_the_mask_is_written_and_the_other_images_go_on(
     inputs = [str(tmp_path / f"{name}.tif") for name in ("large", "small")]
     common = ["--model", "tiny", "--level", "1", "--scale", "1"]
     assert main(["segment", inputs[0], "--out", str(tmp_path / "whole"), "--kind", "mask", *common]) == 0
-    real = decode.objects
+    real = labelling.objects
 
     def scarce(maps: Any, *rest: Any, **options: Any) -> Any:
         if maps[0].size > 2000:
             raise MemoryError
         return real(maps, *rest, **options)
 
-    monkeypatch.setattr(decode, "objects", scarce)
-    monkeypatch.setattr("napari_unetpp.engine.decode.plane_maps.CUTS", (1,))
+    monkeypatch.setattr(labelling, "objects", scarce)
+    monkeypatch.setattr("napari_unetpp.engine.decode.plane_result.CUTS", (1,))
     assert main(["segment", *inputs, "--out", str(tmp_path / "out"), *common]) == 1
     told = capsys.readouterr().err
     assert "out of memory while telling objects apart" in told and "large_mask.tif" in told
@@ -59,19 +59,19 @@ def test_the_python_function_tries_smaller_pieces_then_says_what_to_do(
 ) -> None:
     """It raised a bare MemoryError."""
     from napari_unetpp import UnetppError, segment
-    from napari_unetpp.engine.decode.plane_maps import CUTS, PlaneMaps
+    from napari_unetpp.engine.decode.plane_result import CUTS, PlaneResult
 
     image = np.random.default_rng(0).integers(0, 255, (60, 80), np.uint8)
     whole = segment(image, "tiny", level=1, scale=1.0)
-    real, cuts = getattr(PlaneMaps, f"_{name}"), []
+    real, cuts = getattr(PlaneResult, f"_{name}"), []
 
-    def scarce(maps: PlaneMaps) -> Any:
+    def scarce(maps: PlaneResult) -> Any:
         cuts.append(maps.cut)
         if maps.cut < least:
             raise MemoryError
         return real(maps)
 
-    monkeypatch.setattr(PlaneMaps, f"_{name}", scarce)
+    monkeypatch.setattr(PlaneResult, f"_{name}", scarce)
     least = CUTS[-1]
     np.testing.assert_array_equal(segment(image, "tiny", level=1, scale=1.0).labels, whole.labels)
     assert tuple(cuts) == CUTS
@@ -85,12 +85,12 @@ def test_a_network_that_runs_out_of_memory_says_so_in_python(
 ) -> None:
     """torch raises a RuntimeError of its own; other ones stay what they are."""
     from napari_unetpp import UnetppError, segment
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError(text)
 
-    monkeypatch.setattr(Evaluator, "stream", fail)
+    monkeypatch.setattr(LoadedModel, "stream", fail)
     text, image = "DefaultCPUAllocator: can't allocate memory", np.ones((20, 20)) * np.arange(20)
     with pytest.raises(UnetppError, match=r"^Out of memory while the network ran: crop the image"):
         segment(image, "tiny", level=1, scale=1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from napari_unetpp.files.remembered import recall, remember
+from napari_unetpp.files.machine_cache import recall, remember
 from napari_unetpp.session.display.measured_speed import from_text, learn, to_text, typical
 
 FILE = "speed"
@@ -18,7 +18,7 @@ class Speeds:
     Parameters
     ----------
     machine : mapping from str to str
-        All that the time depends on (see `files.remembered`).
+        All that the time depends on (see `files.machine_cache`).
 
     Attributes
     ----------

@@ -23,18 +23,19 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine.device import choose_device
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import parent
 from napari_unetpp.train.batch_norms import measure_norms
-from napari_unetpp.train.budget import Budget
 from napari_unetpp.train.choose.auto import stopping_of
 from napari_unetpp.train.choose.judge import merit
 from napari_unetpp.train.choose.levels import recommend_level
-from napari_unetpp.train.finetune import outcome, validate
+from napari_unetpp.train.finetune import result as outcome
+from napari_unetpp.train.finetune import validate
+from napari_unetpp.train.finetune.budget import Budget
 from napari_unetpp.train.finetune.held_out import hold_out, without
 from napari_unetpp.train.finetune.patches import LessonSource
-from napari_unetpp.train.finetune.preparation import read_lessons
+from napari_unetpp.train.finetune.planes import read_lessons
 from napari_unetpp.train.finetune.recipe import Recipe, suited, work_done
 from napari_unetpp.train.finetune.step import Tuner
 from napari_unetpp.train.finetune.teacher import Teacher
@@ -119,7 +120,7 @@ class _Run:
         net = parent.load_network(request.model)
         self.info = outcome.card(parent.with_classes(request.model, request.classes), request.name)
         parent.extend_heads(net, self.info)
-        evaluator = Evaluator.load(request.model, request.device, request.precision)
+        evaluator = LoadedModel.load(request.model, request.device, request.precision)
         self.budget = Budget(request.seconds)
         given = sorted(request.planes, key=lambda plane: plane.name)
         self.lessons, self.notes = read_lessons(given, self.info, evaluator, self.budget, self.rng)
