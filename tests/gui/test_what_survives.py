@@ -162,3 +162,37 @@ def test_forget_is_offered_where_corrections_are_counted(
     follow(dock, "forget:back")
     assert lessons(dock) == "1 correction, 1 image"
     assert viewer.layers["cells corrections"].data[40, 60] == 9
+
+
+@pytest.mark.parametrize("how", ["forget:all", "forget:image", "the layer is deleted"])
+def test_nothing_that_was_forgotten_is_offered_after_a_crash(
+    viewer: Any, correct: Any, image: np.ndarray, wait: Any, qtbot: Any, sittings_folder: Any, how: str
+) -> None:
+    """The last autosave still held it."""
+
+    def saved() -> list[str]:
+        saves = list(sittings_folder.glob("*/save-*"))
+        return sorted(path.stem for save in saves for path in (save / "labels").iterdir())
+
+    dock = correct()
+    dock.correcting.autosave()
+    qtbot.waitUntil(lambda: saved() == ["cells"])
+    rest = []
+    if how != "forget:all":
+        viewer.add_image(image, name="more")
+        images = dock.controller.layers.images()
+        dock.controller.state.image = next(choice.key for choice in images if choice.name == "more")
+        dock.form.correct.correct_button.click()
+        wait(dock)
+        viewer.layers["more corrections"].paint((40, 60), 9)
+        dock.correcting.autosave()
+        qtbot.waitUntil(lambda: saved() == ["cells", "more"])
+        rest = ["cells"]
+    if how == "the layer is deleted":
+        viewer.layers.remove("more corrections")
+    else:
+        dock.form.correct.forget_button.click()
+        follow(dock, how)
+    qtbot.waitUntil(lambda: saved() == rest)
+    dock.controller.view.signals.offer_taken.emit("forget:back")
+    qtbot.waitUntil(lambda: saved() == [*rest, "cells" if how == "forget:all" else "more"])
