@@ -55,4 +55,5 @@ def resample_labels(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any
         np.minimum(((np.arange(new) + 0.5) * (old / new)).astype(np.intp), old - 1)
         for new, old in zip(shape, labels.shape, strict=True)
     )
-    return labels[rows[:, None], columns]
+    resampled: NDArray[Any] = labels[rows[:, None], columns]
+    return resampled
