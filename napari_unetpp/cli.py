@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from napari_unetpp._arguments import build_parser, problem_of
 from napari_unetpp._console import Console
@@ -209,7 +209,7 @@ def _size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
     """Scale, diameter and range as they were given; UsageError before any work where they cannot be used."""
     from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
 
-    scale = args.scale or "auto"
+    scale: float | Literal["auto"] = args.scale or "auto"
     check_size(info, scale=scale_number(scale), diameter=args.diameter)
     return {"scale": scale, "diameter": args.diameter, "range": check_range(args.range)}
 
@@ -286,7 +286,7 @@ def run_train(args: argparse.Namespace) -> int:
 
 def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
-    from napari_unetpp.files.labels.corrections import read_corrections
+    from napari_unetpp.files.labels.corrections_folder import read_corrections
     from napari_unetpp.files.notes import Notes
     from napari_unetpp.train.finetune import report
     from napari_unetpp.train.finetune import result as outcome
@@ -365,10 +365,10 @@ def run_import(args: argparse.Namespace) -> int:
 def run_benchmark(args: argparse.Namespace) -> int:
     """Measure this machine at every level."""
     from napari_unetpp.engine import benchmark
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
     info = model_list.find_model(args.model)
-    evaluator = Evaluator.load(info, device=args.device, precision=args.precision)
+    evaluator = LoadedModel.load(info, device=args.device, precision=args.precision)
     say(f"measuring {info.name} on {evaluator.choice.label}")
     result = benchmark.run_benchmark(evaluator, progress=progress)
     side, large = result["side"], result["tiled_side"]

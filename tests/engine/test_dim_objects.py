@@ -9,7 +9,7 @@ from napari_unetpp.api import load_model, segment
 from napari_unetpp.engine.input.dim_objects import dim_objects, summits
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, range_notes
 from napari_unetpp.engine.input.robust_range import Range
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 
 HALF_DIM = nuclei(256, GRID, 8, [8000, 400] * 32, background=100, noise=16)
 """Every second nucleus is twenty times dimmer, at 25 times the noise."""

@@ -33,8 +33,7 @@ from napari_unetpp._types import (
     ShouldStop,
     never_stop,
 )
-from napari_unetpp.engine import tiles
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.input.normalise import NormStats, intensities_outside, pixel_noise, to_input
 from napari_unetpp.engine.input.sampling import resample, working_shape
 from napari_unetpp.engine.input.specks import without_specks
@@ -42,7 +41,7 @@ from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.net import graph
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 UNSURE = "not sure of any scale: 1 kept; give the diameter of an object"
 
@@ -113,13 +112,13 @@ class Look:
 
 
 def search_scale(
-    evaluator: Evaluator, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop = never_stop
+    evaluator: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop = never_stop
 ) -> ScaleChoice:
     """Look for the scale of an image whose objects have an unknown size.
 
     Parameters
     ----------
-    evaluator : Evaluator
+    evaluator : LoadedModel
         Of a model for instances that goes by the diameter of objects.
     plane : ndarray of shape (Y, X) or (Y, X, 3)
     stats : NormStats
@@ -187,19 +186,17 @@ class _Seen:
 
     def within(self, region: Region) -> NDArray[np.float32]:
         """The probabilities in a region of the plane that lies in the part."""
-        shown = region.shifted(-self.part.y0, -self.part.x0)
-        return self.p[tiles.scaled(shown, self.look.scale, self.p.shape).slices]
+        shown = region.relative_to(self.part)
+        return self.p[shown.scaled(self.look.scale, self.p.shape).slices]
 
 
 class _Search:
     """Shows samples of one plane to the network."""
 
     def __init__(
-        self, evaluator: Evaluator, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
+        self, evaluator: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
     ) -> None:
-        self.evaluator, self.stats, self.should_stop = evaluator, stats, should_stop
-        least = max(SPECK * (stats.high - stats.low), SPECK_NOISE * pixel_noise(plane))
-        self.plane = plane = without_specks(plane, least)
+        self.evaluator, self.plane, self.stats, self.should_stop = evaluator, plane, stats, should_stop
         self.info = evaluator.info
         self.rule = self.info.sampling.search or ScaleSearch()
         levels = self.info.net.levels
@@ -208,6 +205,7 @@ class _Search:
         self.step = max(1, math.ceil(max(plane.shape[:2]) / THUMBNAIL))
         self.thumbnail = thumbnail(plane[:: self.step, :: self.step], stats)
         self.seen: list[_Seen] = []
+        self.clean: tuple[Region, NDArray[Any]] | None = None
 
     def run(self) -> ScaleChoice:
         """All looks and what follows from them."""
@@ -233,7 +231,7 @@ class _Search:
                 continue
             nearest = self._nearest(scale)
             part = self._part(scale, nearest)
-            maps = self._maps(resample(self.plane[part.slices], scale))
+            maps = self._maps(resample(self._cleaned(part), scale))
             if maps is None:
                 continue
             unsure = uncertainty(maps[0])
@@ -258,6 +256,14 @@ class _Search:
         content = self.thumbnail[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
         part = sample(content, outer.shape, scale, self.pixels, self.info.net.multiple)
         return part.shifted(outer.y0, outer.x0)
+
+    def _cleaned(self, part: Region) -> NDArray[Any]:
+        """Pixels of a part without specks; all parts lie inside of the first one."""
+        if self.clean is None:
+            least = max(SPECK * (self.stats.high - self.stats.low), SPECK_NOISE * pixel_noise(self.plane))
+            self.clean = part, without_specks(self.plane[part.slices], least)
+        outer, pixels = self.clean
+        return pixels[part.relative_to(outer).slices]
 
     def _maps(self, work: NDArray[Any]) -> NDArray[np.float32] | None:
         """Maps (K, Y, X) of a part of the plane on the working grid; None when stopped."""
@@ -290,7 +296,7 @@ def carried_over(here: float, outer: float, outer_here: float) -> float:
 
 def found_diameter(maps: NDArray[np.float32], info: ModelInfo) -> float:
     """Typical diameter (px) of the objects in maps (K, Y, X)."""
-    return typical_diameter(np.bincount(decode.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:])
+    return typical_diameter(np.bincount(labelling.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:])
 
 
 # -------------------------------------------------------------------- the sample
