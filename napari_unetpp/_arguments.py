@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from napari_unetpp._types import LARGEST_SCALE, LEVELS, SMALLEST_SCALE, SUPERVISIONS
+from napari_unetpp.files.objects.also import FORMATS
 from napari_unetpp.net.baselines import BASELINES
 
 T = TypeVar("T")
@@ -75,7 +76,16 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         help="which image of a TIFF that holds several, from 0 (default: the largest that is no preview)",
     )
     parser.add_argument(
-        "--table", action="store_true", help="also STEM_objects.csv: size, place and intensity of each object"
+        "--table",
+        action="store_true",
+        help="also STEM_objects.csv: size, place and intensity of each object; summary.csv: a row an image",
+    )
+    parser.add_argument(
+        "--also",
+        metavar="FORMAT,...",
+        type=formats,
+        default=(),
+        help="also outlines for other programs: rois (ImageJ), geojson (QuPath), coco",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write what was done with each image")
     parser.add_argument(
@@ -227,6 +237,8 @@ def problem_of(args: argparse.Namespace) -> str | None:
         return problem
     if args.command == "segment" and args.table and args.kind != "labels":
         return "--table lists objects: it goes with --kind labels"
+    if args.command == "segment" and args.also and args.kind != "labels":
+        return "--also writes outlines of objects: it goes with --kind labels"
     return None
 
 
@@ -428,6 +440,15 @@ def values(text: str) -> tuple[int, ...]:
 def names(text: str) -> tuple[str, ...]:
     """Names with commas between them."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def formats(text: str) -> tuple[str, ...]:
+    """Formats for other programs with commas between them, each once."""
+    found = names(text)
+    unknown = [name for name in found if name not in FORMATS]
+    if unknown or not found:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected some of {','.join(FORMATS)}")
+    return tuple(dict.fromkeys(found))
 
 
 def model_path(text: str) -> Path:

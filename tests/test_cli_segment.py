@@ -182,6 +182,49 @@ def test_the_table_is_that_of_the_dock_and_knows_micrometres(run: Run, tmp_path:
     assert size is not None and (size.y, size.x) == (0.5, 0.25)
 
 
+def test_files_for_other_programs_and_a_summary(run: Run, tmp_path: Path) -> None:
+    """Nothing that is there is written again; what is missing is made of the labels."""
+    image, out = np.asarray(Image.open(SAMPLE)), tmp_path / "out"
+    for name, corner in (("a.tif", 0), ("well 1/a.tif", 96)):
+        (tmp_path / "plate" / name).parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(tmp_path / "plate" / name, image[corner : corner + 96, :96])
+    command = ("segment", tmp_path / "plate", "--out", out, "--level", 1, "--scale", 1, "--recursive")
+    options = (*command, "--table", "--also", "rois,geojson,coco")
+    assert run(*options)[0] == 0
+    endings = ("_coco.json", "_labels.tif", "_objects.csv", "_objects.geojson", "_rois.zip")
+    files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*"))
+    assert files == sorted([f"{stem}{e}" for stem in ("a", "well 1/a") for e in endings] + ["summary.csv"])
+    labels = tifffile.imread(out / "a_labels.tif")
+    coco = json.loads((out / "a_coco.json").read_text())
+    assert [a["label"] for a in coco["annotations"]] == list(np.unique(labels[labels > 0]))
+    assert coco["annotations"]
+    assert coco["images"][0]["file_name"] == "a.tif" and coco["categories"] == [{"id": 1, "name": "nucleus"}]
+    rows = list(csv.DictReader((out / "summary.csv").open()))
+    assert [row["labels"] for row in rows] == ["a_labels.tif", "well 1/a_labels.tif"]
+    assert rows[0]["objects"] == str(len(coco["annotations"]))
+    assert {(row["level"], row["scale"]) for row in rows} == {("1", "1")}
+    (out / "a_rois.zip").unlink()
+    before = {p: p.read_bytes() for p in out.rglob("*.*")}
+    status, said, _ = run(*options, "--skip-existing")
+    assert status == 0 and "a_rois.zip: made of" in said and len(said.splitlines()) == 1
+    assert (out / "a_rois.zip").exists() and all(p.read_bytes() == old for p, old in before.items())
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--also", "rois,svg"), "rois,geojson,coco"),
+        (("--also", "rois", "--kind", "mask"), "outlines of objects"),
+    ],
+)
+def test_other_programs_that_cannot_be_served(
+    options: tuple[str, ...], problem: str, run: Run, plate: Path, tmp_path: Path
+) -> None:
+    status, _, err = segment(run, plate, "--out", tmp_path / "out", *options)
+    assert status == 2 and problem in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_error_names_its_file_once(run: Run, plate: Path, tmp_path: Path) -> None:
     (plate / "bad.tif").write_bytes(b"nonsense")
     tifffile.imwrite(plate / "wide.tif", np.zeros((5, 6, 7), np.uint8), photometric="minisblack")

@@ -92,11 +92,16 @@ def cost_text(seconds_per_megapixel: float) -> str:
     return f"{seconds_per_megapixel:.{0 if seconds_per_megapixel >= 9.95 else 1}f} s per megapixel"
 
 
+def point_text(point: ChartPoint) -> str:
+    """What a level takes; "about" until a real run on this machine told."""
+    cost = cost_text(point.seconds)
+    return cost if point.measured else f"about {cost}"
+
+
 def readout(model: ModelInfo, point: ChartPoint) -> tuple[str, str]:
     """The line under the slider, and its tool tip."""
     millions = graph.parameters(network_level(model, point.level), model.net) / 1e6
-    cost = cost_text(point.seconds)
-    cost = cost if point.measured else f"about {cost}"
+    cost = point_text(point)
     score = "no score" if point.quality is None else f"Dice {point.quality:.2f}"
     text = f"{level_name(point.level)} · {millions:.2f} M · {cost} · {score}"
     return text, _readout_tip(model, point, millions)
@@ -105,12 +110,12 @@ def readout(model: ModelInfo, point: ChartPoint) -> tuple[str, str]:
 def playing(level: int, chosen: ChartPoint) -> tuple[str, str]:
     """The line under the slider while a stack plays faster than the chosen depth is, and its tool tip."""
     text = f"{level_name(level)} while playing: {level_name(chosen.level)} is too slow"
-    tip = f"{level_name(chosen.level)} takes {cost_text(chosen.seconds)}. It follows when the stack stops."
+    tip = f"{level_name(chosen.level)} takes {point_text(chosen)}. It follows when the stack stops."
     return text, tip
 
 
 def _readout_tip(model: ModelInfo, point: ChartPoint, millions: float) -> str:
-    how = "measured on this machine" if point.measured else "estimated, not yet measured here"
+    how = "measured on this machine" if point.measured else "estimated, not yet run here"
     if point.level == AUTO and model.stopping:
         return _auto_tip(model.stopping, f"{cost_text(point.seconds)}, {how}")
     scores = scores_of(model)
@@ -218,7 +223,7 @@ def stopped(done: int, total: int, shown: int | None) -> str:
 def not_computed(point: ChartPoint, *, level_is: bool) -> str:
     """What a deeper level takes, or one that is computed, for another scale or contrast."""
     how = " at this scale and contrast" if level_is else ""
-    return f"{level_name(point.level)} is not computed yet{how} ({cost_text(point.seconds)}): press Segment."
+    return f"{level_name(point.level)} is not computed yet{how} ({point_text(point)}): press Segment."
 
 
 def restriction(model: ModelInfo) -> str:

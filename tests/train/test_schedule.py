@@ -9,7 +9,7 @@ import pytest
 
 from napari_unetpp.train import schedule
 from napari_unetpp.train.schedule import Stage
-from napari_unetpp.train.scratch.loop import FitOptions
+from napari_unetpp.train.scratch.loop import TrainingOptions
 
 
 @pytest.mark.parametrize(("progress", "level"), [(0, 2), (0.11, 2), (0.2, 3), (0.31, 4), (0.9, 4), (1, 4)])
@@ -52,7 +52,7 @@ def test_the_average_remembers_a_tenth_of_a_run_of_any_length(steps: int) -> Non
 
 @pytest.mark.parametrize(("megapixels", "between"), [(1.0, 50.0), (600.0, 50.0), (4000.0, 200.0), (inf, inf)])
 def test_looks_follow_from_the_length(megapixels: float, between: float) -> None:
-    assert schedule.look_megapixels(megapixels) == between
+    assert schedule.validation_megapixels(megapixels) == between
 
 
 @pytest.mark.parametrize(
@@ -66,5 +66,4 @@ def test_looks_follow_from_the_length(megapixels: float, between: float) -> None
 )
 def test_a_run_takes_the_steps_that_it_names_beforehand(options: dict[str, float], steps: float) -> None:
     """The step in which the last megapixel is reached counts."""
-    fit = FitOptions(patch=128, batch=4, **options)
-    assert fit.steps_planned == steps
+    assert TrainingOptions(patch=128, batch=4, **options).steps_planned == steps

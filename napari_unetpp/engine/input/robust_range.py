@@ -115,8 +115,8 @@ def averaged(plane: NDArray[np.generic], side: int) -> Pixels:
     """Means (Y, X) of squares of this side, px, over all channels; of a large plane fewer pixels count."""
     pixels = _thinned(plane)
     rows = -(-pixels.shape[0] // side)
-    means: Pixels = _blocks(pixels, side).mean(axis=1)
-    return means.reshape(rows, -1)
+    means: Pixels = _blocks(pixels, side).mean(axis=1).reshape(rows, -1)
+    return means
 
 
 def _cut(plane: NDArray[np.generic]) -> _Blocks:

@@ -21,6 +21,7 @@ from napari_unetpp._types import (
     Spot,
 )
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, with_range
+from napari_unetpp.files.machine_cache import this_machine
 from napari_unetpp.session.segment.plane_result import Kept
 from napari_unetpp.session.segment.scales import working_min_size
 from napari_unetpp.session.values import Interval, PickRequest, PlaneRequest, Rule
@@ -55,6 +56,20 @@ class TorchEngine:
         if torch.backends.mps.is_available():
             found.append("mps")
         return tuple(found)
+
+    def machine(self, evaluator: LoadedModel) -> Mapping[str, str]:
+        """All that the time of a run depends on, but for the image."""
+        import torch
+
+        device, info = evaluator.choice.device, evaluator.info
+        return {
+            **this_machine(),
+            "device": torch.cuda.get_device_name() if device == "cuda" else device,
+            "threads": str(torch.get_num_threads()),
+            "precision": evaluator.choice.dtype,
+            "network": repr(info.net),
+            "stopping rule": repr(info.stopping),
+        }
 
     def cache(self, budget_bytes: int) -> NodeCache:
         """A node cache of this size."""

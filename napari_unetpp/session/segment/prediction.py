@@ -150,8 +150,8 @@ class _Run:
             config = self.request.model.net
             padded = tiles.padded_shape(self.shape, config.multiple)
             self.kept.share = event.flops / graph.flops(config.depth, config, *padded)
-        if event.nodes_reused == 0 and event.nodes_computed > 0:
-            megapixels = self.shape[0] * self.shape[1] / 1e6
-            if megapixels >= 0.05:
-                seconds = {event.level: event.seconds / megapixels}
-                yield Speed(model_key(self.request.model), self.request.device, seconds)
+        model, device = self.request.model, self.request.device
+        speeds = self.workshop.speeds(model, device)
+        megapixels = self.shape[0] * self.shape[1] / 1e6
+        if speeds.took(event.level, event.seconds, megapixels, event.known_level):
+            yield Speed(model_key(model), device, speeds.levels, real=True)
