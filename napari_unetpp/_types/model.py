@@ -54,6 +54,10 @@ class ScaleSearch:
         model's own size, with the costs above that at another scale.
     near : float
         A scale that differs by less than this factor from 1 becomes 1.
+    lead : float
+        By how much another scale must fit better than 1, in octaves of the uncertainty.
+    far : float
+        By how much more for each octave beyond a factor of 4.
     """
 
     level: int = 2
@@ -61,6 +65,8 @@ class ScaleSearch:
     fineness: float = 0.2
     unsure: float = 3.5
     near: float = 1.2
+    lead: float = 0.2
+    far: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

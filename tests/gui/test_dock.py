@@ -224,7 +224,7 @@ def test_circle_is_drawn_and_removed(viewer: Any, image: np.ndarray, open_dock: 
     dock.form.input.circle_button.click()
     circle, hint = viewer.layers["object size"], dock.form.input.circle_hint
     assert isinstance(circle, Shapes)
-    assert hint.isVisibleTo(dock.form) and hint.text().startswith("Drag the small squares")
+    assert hint.isVisibleTo(dock.form) and hint.text().startswith("Drag the small dots")
     corners = np.asarray(circle.data[0])
     circle.data = [corners.mean(axis=0) + 2 * (corners - corners.mean(axis=0))]
     assert dock.form.input.scale_spin.value() == pytest.approx(0.5)

@@ -50,6 +50,11 @@ FIRST = (0.25, 0.5, 1.0)
 
 COARSER, FINER = 0.125, 2.0
 
+UNCLEAR = "no other scale fits clearly better"
+
+FAR = 2
+"""Octaves from 1 beyond which a scale needs a larger lead."""
+
 STEP = math.sqrt(2)
 """From a scale to its neighbours."""
 
@@ -156,10 +161,17 @@ def best_trial(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> Trial 
 
 
 def choose(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> ScaleChoice:
-    """The scale that follows from all trials: half-way between the best and what its objects say."""
+    """The scale that follows from all trials: half-way between the best and what its objects say.
+
+    It is 1 where the best fits hardly better than 1: such a difference is chance, and most images need 1.
+    """
     best = best_trial(trials, own, rule)
     if best is None or misfit(best, own, rule) > math.log2(rule.unsure):
         return ScaleChoice(1.0, UNSURE, weak=True)
+    lead = min((misfit(trial, own, rule) for trial in trials if trial.scale == 1), default=math.inf)
+    lead -= misfit(best, own, rule)
+    if best.scale != 1 and lead < rule.lead + rule.far * max(0, abs(math.log2(best.scale)) - FAR):
+        return ScaleChoice(1.0, UNCLEAR)
     scale = best.scale * math.sqrt(min(max(own / best.diameter, 1 / STEP), STEP))
     reason = f"objects of about {own / scale:.0f} px"
     if 1 / rule.near <= scale <= rule.near:
@@ -198,9 +210,7 @@ class _Search:
     def __init__(
         self, model: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
     ) -> None:
-        self.model, self.stats, self.should_stop = model, stats, should_stop
-        least = max(SPECK * (stats.high - stats.low), SPECK_NOISE * pixel_noise(plane))
-        self.plane = plane = without_specks(plane, least)
+        self.model, self.plane, self.stats, self.should_stop = model, plane, stats, should_stop
         self.info = model.info
         self.rule = self.info.sampling.search or ScaleSearch()
         levels = self.info.net.levels
@@ -209,6 +219,7 @@ class _Search:
         self.step = max(1, math.ceil(max(plane.shape[:2]) / THUMBNAIL))
         self.thumbnail = thumbnail(plane[:: self.step, :: self.step], stats)
         self.evaluated: list[_Evaluated] = []
+        self.clean: tuple[Region, NDArray[Any]] | None = None
 
     def run(self) -> ScaleChoice:
         """All trials and what follows from them."""
@@ -234,7 +245,7 @@ class _Search:
                 continue
             nearest = self._nearest(scale)
             part = self._part(scale, nearest)
-            maps = self._maps(resample(self.plane[part.slices], scale))
+            maps = self._maps(resample(self._cleaned(part), scale))
             if maps is None:
                 continue
             unsure = foreground_uncertainty(maps[0])
@@ -263,6 +274,14 @@ class _Search:
         content = self.thumbnail[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
         part = sample(content, outer.shape, scale, self.pixels, self.info.net.multiple)
         return part.shifted(outer.y0, outer.x0)
+
+    def _cleaned(self, part: Region) -> NDArray[Any]:
+        """Pixels of a part without specks; all parts lie inside of the first one."""
+        if self.clean is None:
+            least = max(SPECK * (self.stats.high - self.stats.low), SPECK_NOISE * pixel_noise(self.plane))
+            self.clean = part, without_specks(self.plane[part.slices], least)
+        outer, pixels = self.clean
+        return pixels[part.relative_to(outer).slices]
 
     def _maps(self, work: NDArray[Any]) -> NDArray[np.float32] | None:
         """Maps (K, Y, X) of a part of the plane on the working grid; None when stopped."""

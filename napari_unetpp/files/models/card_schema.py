@@ -89,6 +89,8 @@ class SearchPart(CardPart):
     fineness: Annotated[float, Field(ge=0, le=1e3, strict=True)]
     unsure: Weight
     near: Annotated[float, Field(ge=1, le=1e3, strict=True)]
+    lead: Annotated[float, Field(ge=0, le=1e3, strict=True)] = 0.2
+    far: Annotated[float, Field(ge=0, le=1e3, strict=True)] = 1.0
 
 
 class SamplingPart(CardPart):

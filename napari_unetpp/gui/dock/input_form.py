@@ -23,7 +23,7 @@ DISPLAYED = 1
 """Row of the contrast picker that needs contrast limits."""
 
 
-CIRCLE_HINT = "Drag the small squares around the circle until it is as large as a typical object."
+CIRCLE_HINT = "Drag the small dots around the circle until it is as large as a typical object."
 
 
 class ShortSpin(QDoubleSpinBox):

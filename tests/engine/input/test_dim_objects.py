@@ -58,7 +58,7 @@ def test_slopes_and_haze_are_no_objects():
 
 @pytest.mark.parametrize("data", SETS)
 def test_no_note_on_ordinary_images(data_root, data):
-    """Of 674 training images none has it."""
+    """Of 675 training images none has it."""
     files = sorted((data_root / data / "train/images").iterdir())
     images = [clean_plane(read_image(path))[0] for path in files[:: len(files) // SETS[data]]]
     assert not [image.shape for image in images if noted(image)]

@@ -61,7 +61,13 @@ def search(evaluator, plane, **options):
         (
             "surer only where it is noise",
             [Trial(0.7, 2.0, 17), Trial(1, 2.1, 22), Trial(2.83, 1.9, 20)],
-            0.82,
+            1,
+        ),
+        ("hardly better than 1", [Trial(1, 0.7, 32), Trial(1.41, 0.67, 38), Trial(2, 0.66, 38)], 1),
+        (
+            "a texture that is surer the smaller it is shown",
+            [Trial(0.088, 1.1, 9), Trial(0.125, 0.98, 11), Trial(0.25, 1.33, 10), Trial(1, 1.53, 15)],
+            1,
         ),
     ],
 )
