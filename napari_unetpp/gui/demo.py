@@ -35,13 +35,16 @@ def run_demo(out: Path | None = None) -> None:
     """
     import napari
 
+    from napari_unetpp.gui.compat import main_window
     from napari_unetpp.gui.dock.dock import UnetppDock
     from napari_unetpp.gui.samples import dense_fluorescence
 
     if not list_models():
         raise UnetppError(NO_MODEL)
     viewer = napari.Viewer(title="napari-unetpp demo")
-    viewer.window._qt_window.resize(*SIZE)
+    window = main_window(viewer)
+    assert window is not None
+    window.resize(*SIZE)
     for data, options, _ in dense_fluorescence():
         viewer.add_image(data, **options)
     dock = UnetppDock(viewer)
@@ -75,7 +78,7 @@ def _segment(dock: UnetppDock, viewer: Viewer, level: int) -> tuple[str, NDArray
     controller.state.level = level
     if controller.cycle.shown is None:
         controller.segment()
-    message = dock.form.message_label.text
+    message = dock.form.head.message_label.text
     _wait(lambda: not controller.busy and _shows(dock, level), message)
     image, labels = viewer.layers[0].data, viewer.layers[1].data
     return message(), _overlay(image, np.array(labels))

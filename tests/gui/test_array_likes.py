@@ -82,9 +82,9 @@ def test_any_array_any_way_round(
     viewer.dims.set_point(order[0], 1)
     dock = open_dock()
     dock.controller.state.level, dock.controller.state.scale = 1, 1.0
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
-    assert "L1" in dock.form.message_label.text()
+    assert "L1" in dock.form.head.message_label.text()
     plane = dock.controller.presenter.plane()
     at = int(viewer.dims.current_step[order[0]])
     expected = np.take(stack, at, order[0])
@@ -99,9 +99,9 @@ def test_pixels_that_cannot_be_read_are_told_in_words(
     viewer.add_image(data, name="cells")
     dock = open_dock()
     data._broken = "c/0/1's chunk is gone"
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
-    text = dock.form.message_label.text()
+    text = dock.form.head.message_label.text()
     assert "could not be read" in text and "Open the image again" in text
     assert "c/0/1's chunk is gone" in text  # no HTML escape of the apostrophe
 

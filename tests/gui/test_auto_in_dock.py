@@ -24,21 +24,20 @@ def test_auto_is_the_fifth_stop_and_shows_its_depths(
 ) -> None:
     viewer.add_image(stack[0], name="cells")
     dock = dock_opener()
-    assert dock.form.depth.slider.maximum() == AUTO
-    dock.form.depth.slider.setValue(AUTO)
-    dock.form.depth_checkbox.click()
-    assert dock.form.level_readout.text().startswith("Auto")
-    dock.form.segment_button.click()
+    assert dock.form.head.levels.slider.maximum() == AUTO
+    dock.form.head.levels.slider.setValue(AUTO)
+    dock.form.result.depth_checkbox.click()
+    assert dock.form.head.level_readout.text().startswith("Auto")
+    dock.form.head.segment_button.click()
     wait(dock)
-    assert (
-        ", Auto, " in dock.form.message_label.text() and "of the full work" in dock.form.message_label.text()
-    )
+    text = dock.form.head.message_label.text()
+    assert ", Auto, " in text and "of the full work" in text
     assert viewer.layers["cells prediction"].data.max() >= 3
     qtbot.waitUntil(lambda: "cells depth" in viewer.layers)
     shown = viewer.layers["cells depth"].data
     assert shown.shape == stack[0].shape and len(np.unique(shown)) > 1 and shown.min() >= 1
-    assert dock.form.image_combo.count() == 1, "it is not an image to segment"
-    dock.form.depth.slider.setValue(1)
+    assert dock.form.head.image_combo.count() == 1, "it is not an image to segment"
+    dock.form.head.levels.slider.setValue(1)
     wait(dock)
     assert "cells depth" not in viewer.layers
 
@@ -50,8 +49,8 @@ def test_every_plane_of_a_dragged_slider_gets_its_turn(
     viewer.add_image(stack, name="film")
     viewer.dims.set_current_step(0, 0)
     dock = dock_opener()
-    dock.form.depth.slider.setValue(4)
-    dock.form.segment_button.click()
+    dock.form.head.levels.slider.setValue(4)
+    dock.form.head.segment_button.click()
     wait(dock)
     for _ in range(6):
         for plane in range(len(stack)):
@@ -66,4 +65,4 @@ def test_every_plane_of_a_dragged_slider_gets_its_turn(
 
     qtbot.waitUntil(rested, timeout=20_000)
     wait(dock)
-    assert dock.form.level_readout.text().startswith("L4 ·")
+    assert dock.form.head.level_readout.text().startswith("L4 ·")

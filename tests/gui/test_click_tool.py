@@ -10,7 +10,7 @@ import pytest
 from napari.layers import Labels
 
 from napari_unetpp.gui import samples
-from napari_unetpp.gui.camera import camera_of
+from napari_unetpp.gui.compat import camera_of
 
 SCALE = 0.5
 
@@ -47,7 +47,7 @@ def dock(viewer: Any, dock_opener: Callable[[], Any]) -> Any:
 
 def spots(dock: Any, viewer: Any, qtbot: Any) -> np.ndarray:
     """Where the nuclei are: segments, and gives one pixel (y, x) inside of each."""
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=60_000)
     labels = viewer.layers["cells prediction"].data
     inside = [np.argwhere(labels == n) for n in np.unique(labels[labels > 0])]
@@ -62,7 +62,7 @@ def test_click_shift_click_box_and_undo(viewer: Any, dock: Any, qtbot: Any) -> N
     (first, second, *_) = spots(dock, viewer, qtbot)
     viewer.layers.remove("cells prediction")  # as if nothing had been segmented
     dock.controller.cycle.abandon()
-    dock.form.click_tool_button.click()
+    dock.form.result.click_tool_button.click()
     assert camera_of(viewer).mouse_pan is False
     hand = Hand(viewer)
     hand.click(*first)
@@ -85,32 +85,32 @@ def test_click_shift_click_box_and_undo(viewer: Any, dock: Any, qtbot: Any) -> N
     sheet(viewer).undo()
     np.testing.assert_array_equal(sheet(viewer).data, alone)
     qtbot.waitUntil(lambda: "1 correction" in dock.form.correct.lessons_label.text())
-    dock.form.click_tool_button.click()
+    dock.form.result.click_tool_button.click()
     assert camera_of(viewer).mouse_pan is True
 
 
 def test_another_tool_puts_it_away(viewer: Any, dock: Any, qtbot: Any) -> None:
     (first, *_) = spots(dock, viewer, qtbot)
     dock.form.correct.correct_button.click()
-    dock.form.click_tool_button.click()
+    dock.form.result.click_tool_button.click()
     assert sheet(viewer).mode == "pan_zoom"
     sheet(viewer).mode = "fill"
     before = sheet(viewer).data.copy()
     sheet(viewer).selected_label = 0
     Hand(viewer).click(*first)
-    assert not dock.form.click_tool_button.isChecked()
+    assert not dock.form.result.click_tool_button.isChecked()
     assert (sheet(viewer).data != before).any(), "the tool that was picked works"
 
 
 def test_outside_the_image_nothing_happens(viewer: Any, dock: Any) -> None:
-    dock.form.click_tool_button.click()
+    dock.form.result.click_tool_button.click()
     Hand(viewer).click(-50, -50)
     assert "cells corrections" not in viewer.layers
 
 
 def test_closing_the_dock_gives_the_mouse_back(viewer: Any, dock: Any) -> None:
     before = list(viewer.mouse_drag_callbacks)
-    dock.form.click_tool_button.click()
+    dock.form.result.click_tool_button.click()
     assert viewer.mouse_drag_callbacks != before
     dock.close_session()
     assert camera_of(viewer).mouse_pan is True and viewer.mouse_drag_callbacks == before

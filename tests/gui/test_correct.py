@@ -29,7 +29,7 @@ def sitting(viewer: Any, photo: np.ndarray, open_dock: Any, wait: Any) -> Any:
     viewer.add_image(photo, name="cells", scale=(0.5, 0.5), translate=(3, 4), units=("um", "um"))
     dock = open_dock()
     predict(dock, {1: SPOT, 2: np.s_[10:20, 10:20]})
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     dock.form.correct.correct_button.click()
     return dock
@@ -154,9 +154,9 @@ def test_undo_does_not_reach_into_a_new_result(
 def test_corrections_survive_the_sliders(viewer: Any, sitting: Any, wait: Any, change: str) -> None:
     sheet(viewer).paint((80, 100), 9)
     if change == "depth":
-        sitting.form.depth.slider.setValue(4)
+        sitting.form.head.levels.slider.setValue(4)
     elif change == "threshold":
-        sitting.form.threshold_slider.setValue(0.3)
+        sitting.form.result.threshold_slider.setValue(0.3)
     else:
         sitting.form.input.scale_spin.setValue(0.5)
     wait(sitting)
@@ -179,7 +179,7 @@ def test_planes_of_a_stack_keep_their_own_corrections(
     viewer.dims.set_point(0, 0)
     dock = open_dock()
     predict(dock, {1: SPOT})
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     dock.form.correct.correct_button.click()
     sheet(viewer).fill((0, 45, 65), 0)
@@ -204,7 +204,7 @@ def test_picking_a_tool_on_the_prediction_begins(
 ) -> None:
     viewer.add_image(photo, name="cells")
     dock = open_dock()
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     viewer.layers["cells prediction"].mode = "erase"
     assert sheet(viewer).mode == "erase" and viewer.layers.selection.active is sheet(viewer)
@@ -226,7 +226,7 @@ def test_the_key_is_really_pressed(
 ) -> None:
     viewer.add_image(photo, name="cells")
     dock = open_dock()
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     window = viewer.window._qt_window
     window.show()
@@ -335,8 +335,8 @@ def test_save_writes_the_corrected_labels(
 
     sheet(viewer).paint((80, 100), 9)
     monkeypatch.setattr(sitting, "ask_path", lambda suggestion: tmp_path / suggestion.name)
-    sitting.form.save_button.click()
-    qtbot.waitUntil(lambda: "Saved" in sitting.form.message_label.text(), timeout=60_000)
+    sitting.form.result.save_button.click()
+    qtbot.waitUntil(lambda: "Saved" in sitting.form.head.message_label.text(), timeout=60_000)
     assert tifffile.imread(tmp_path / "cells_labels.tif")[80, 100] == 9
 
 
@@ -354,11 +354,11 @@ def test_next_image_of_the_list_then_of_the_folder(
     for _ in range(2):
         dock.form.correct.next_image_button.click()
         wait(dock)
-        seen.append(dock.form.image_combo.currentText())
+        seen.append(dock.form.head.image_combo.currentText())
     assert seen == ["b", "c"] and viewer.layers["c prediction"].visible
     assert not viewer.layers["a"].visible
     dock.form.correct.next_image_button.click()
-    assert "last image" in dock.form.message_label.text()
+    assert "last image" in dock.form.head.message_label.text()
 
 
 def test_the_next_dock_takes_the_layer_up(viewer: Any, sitting: Any, open_dock: Any, wait: Any) -> None:
@@ -382,10 +382,10 @@ def test_painted_before_it_was_segmented(
     predict(dock, {2: SPOT})
     dock.form.correct.correct_button.click()
     wait(dock)
-    dock.form.live_checkbox.setChecked(False)
+    dock.form.head.live_checkbox.setChecked(False)
     viewer.dims.set_point(0, 1)
     sheet(viewer).paint((1, 80, 100), 1)
     assert dock.correcting.corrector.gather()[0].drawn.certain[80, 100]
-    qtbot.waitUntil(lambda: "not segmented yet" in dock.form.message_label.text(), timeout=60_000)
+    qtbot.waitUntil(lambda: "not segmented yet" in dock.form.head.message_label.text(), timeout=60_000)
     again(dock, wait)
     assert sheet(viewer).data[1, 80, 100] == 1 and sheet(viewer).data[1, 45, 65] == 2

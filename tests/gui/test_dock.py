@@ -80,21 +80,21 @@ def test_segment_slide_and_decode(viewer: Any, image: np.ndarray, open_dock: Any
     viewer.add_image(image, name="cells")
     dock = open_dock()
     low(dock)
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     assert prediction(viewer).data.shape == image.shape
-    assert ", L2, " in dock.form.message_label.text() or "L2" in dock.form.message_label.text()
-    dock.form.depth.slider.setValue(1)
+    assert "(L2, " in dock.form.head.message_label.text()
+    dock.form.head.levels.slider.setValue(1)
     wait(dock)
-    assert "L1" in dock.form.message_label.text()
-    dock.form.depth.slider.setValue(4)
+    assert "L1" in dock.form.head.message_label.text()
+    dock.form.head.levels.slider.setValue(4)
     wait(dock)
-    assert "L4" in dock.form.message_label.text()
-    dock.form.threshold_slider.setValue(0.01)
+    assert "L4" in dock.form.head.message_label.text()
+    dock.form.result.threshold_slider.setValue(0.01)
     wait(dock)
     assert prediction(viewer).data.any()
-    assert "100 % of the image is foreground" in dock.form.message_label.text()
-    dock.form.threshold_slider.setValue(0.99)
+    assert "100 % of the image is foreground" in dock.form.head.message_label.text()
+    dock.form.result.threshold_slider.setValue(0.99)
     wait(dock)
     assert not prediction(viewer).data.any()
     assert len(viewer.layers) == 2
@@ -113,7 +113,7 @@ def test_output_carries_every_transform(viewer: Any, image: np.ndarray, open_doc
         axis_labels=("y", "x"),
     )
     dock = open_dock()
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     output = prediction(viewer)
     for name in ("scale", "translate", "rotate", "shear"):
@@ -122,7 +122,7 @@ def test_output_carries_every_transform(viewer: Any, image: np.ndarray, open_doc
     assert output.units == layer.units
     assert output.axis_labels == layer.axis_labels
     layer.scale = (2, 2)
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     assert np.allclose(prediction(viewer).scale, (2, 2))
 
@@ -133,11 +133,11 @@ def test_a_layer_of_the_same_name_is_not_touched(
     viewer.add_image(image, name="cells")
     theirs = viewer.add_labels(np.full(image.shape, 7), name="cells prediction")
     dock = open_dock()
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     assert (theirs.data == 7).all()
     assert len(viewer.layers) == 3
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     assert len(viewer.layers) == 3
 
@@ -146,26 +146,26 @@ def test_a_layer_of_the_same_name_is_not_touched(
 def test_grey_of_any_type(viewer: Any, image: np.ndarray, open_dock: Any, wait: Any, dtype: str) -> None:
     viewer.add_image(image.astype(dtype), name="cells")
     dock = open_dock()
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
-    assert "L2" in dock.form.message_label.text()
+    assert "L2" in dock.form.head.message_label.text()
 
 
 @pytest.mark.parametrize("channels", [3, 4])
 def test_colour(viewer: Any, image: np.ndarray, open_dock: Any, wait: Any, channels: int) -> None:
     viewer.add_image(np.repeat(image[..., None], channels, -1), name="cells", rgb=True)
     dock = open_dock()
-    assert "colour" in dock.form.image_note.text()
-    dock.form.segment_button.click()
+    assert "colour" in dock.form.head.image_note.text()
+    dock.form.head.segment_button.click()
     wait(dock)
     assert prediction(viewer).data.shape == image.shape
-    assert ("alpha" in dock.form.message_label.text()) == (channels == 4)
+    assert ("alpha" in dock.form.head.message_label.text()) == (channels == 4)
 
 
 def test_three_rows_of_grey_are_no_colour(viewer: Any, open_dock: Any, wait: Any) -> None:
     viewer.add_image(np.arange(90, dtype=np.uint8).reshape(3, 30), name="cells")
     dock = open_dock()
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     assert prediction(viewer).data.shape == (3, 30)
 
@@ -178,7 +178,7 @@ def test_displayed_plane_of_a_stack(
     viewer.dims.set_point(0, 0)
     dock = open_dock()
     dock.controller.state.threshold, dock.controller.state.min_size = 0.01, 0
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     output = prediction(viewer)
     assert output.data.shape == stack.shape
@@ -194,9 +194,9 @@ def test_lazy_and_transposed_stack(viewer: Any, image: np.ndarray, open_dock: An
     viewer.add_image(dask.stack([image, image]), name="cells")
     viewer.dims.order = (0, 2, 1)
     dock = open_dock()
-    assert "Y 128, X 96" in dock.form.image_note.text()
+    assert "Y 128, X 96" in dock.form.head.image_note.text()
     dock.controller.state.threshold = 0.01
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     shown = viewer.dims.current_step[0]
     assert prediction(viewer).data[shown].any() and not prediction(viewer).data[1 - shown].any()
@@ -207,14 +207,14 @@ def test_three_dimensional_view_gets_a_sentence(viewer: Any, image: np.ndarray, 
     dock = open_dock()
     viewer.dims.ndisplay = 3
     dock.controller.segment()
-    assert "switch to 2D" in dock.form.message_label.text()
+    assert "switch to 2D" in dock.form.head.message_label.text()
 
 
 def test_a_labels_layer_is_refused_as_image(viewer: Any, image: np.ndarray, open_dock: Any) -> None:
     labels = viewer.add_labels(image.astype(int), name="truth")
     dock = open_dock()
     dock.controller.state.image = labels.unique_id
-    assert "labels layer, not an image" in dock.form.image_note.text()
+    assert "labels layer, not an image" in dock.form.head.image_note.text()
 
 
 def test_circle_is_drawn_and_removed(viewer: Any, image: np.ndarray, open_dock: Any) -> None:
@@ -243,7 +243,7 @@ def test_scale_changes_the_working_grid_and_results_return(
     dock = open_dock()
     dock.controller.state.threshold = 0.01
     dock.form.input.scale_spin.setValue(0.5)
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     assert prediction(viewer).data.shape == image.shape
     assert prediction(viewer).data.all()
@@ -255,12 +255,12 @@ def test_save(
     viewer.add_image(image, name="cells")
     dock = open_dock()
     low(dock)
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     monkeypatch.setattr(dock, "ask_path", lambda suggestion: tmp_path / suggestion.name)
-    qtbot.waitUntil(dock.form.save_button.isEnabled)  # a moment after the result is there
-    dock.form.save_button.click()
-    qtbot.waitUntil(lambda: "Saved" in dock.form.message_label.text(), timeout=60_000)
+    qtbot.waitUntil(dock.form.result.save_button.isEnabled)  # a moment after the result is there
+    dock.form.result.save_button.click()
+    qtbot.waitUntil(lambda: "Saved" in dock.form.head.message_label.text(), timeout=60_000)
     assert {path.name for path in tmp_path.glob("cells*")} == {"cells_labels.tif", "cells_labels.csv"}
 
 
@@ -269,7 +269,7 @@ def test_shortcut_works_while_the_dock_is_visible(viewer: Any, open_dock: Any) -
 
     dock = open_dock()
     keys = {s.key().toString(): s for s in viewer.window._qt_window.findChildren(QShortcut)}
-    assert "Shift+S" in keys and "Shift+S" in dock.form.segment_button.text()
+    assert "Shift+S" in keys and "Shift+S" in dock.form.head.segment_button.text()
 
 
 def test_every_value_that_a_control_allows_is_legal(
@@ -279,7 +279,7 @@ def test_every_value_that_a_control_allows_is_legal(
     viewer.add_image(image, name="cells")
     dock = open_dock()
     form, fold = dock.form, dock.form.input
-    form.segment_button.click()
+    form.head.segment_button.click()
     wait(dock)
     tones: list[tuple[str, str]] = []
     wishes: list[Any] = []
@@ -295,16 +295,17 @@ def test_every_value_that_a_control_allows_is_legal(
 
     monkeypatch.setattr(dock, "set_message", telling)
     monkeypatch.setattr(dock.controller.cycle, "show", showing)
-    for widget in (form.threshold_slider, form.min_size_spin, fold.scale_spin, form.depth.slider):
+    result, level = form.result, form.head.levels.slider
+    for widget in (result.threshold_slider, result.min_size_spin, fold.scale_spin, level):
         for value in (widget.minimum(), widget.maximum(), widget.value()):
             widget.setValue(value)
             wait(dock)
-    for combo in (form.kind_combo, fold.contrast_combo):  # the latter ends at two numbers
+    for combo in (form.result.kind_combo, fold.contrast_combo):  # the latter ends at two numbers
         for row in range(combo.count()):
             combo.setCurrentIndex(row)
             combo.activated.emit(row)
             wait(dock)
-    low, high = fold.contrast_low_spin, fold.contrast_high_spin
+    low, high = fold.contrast_row.low, fold.contrast_row.high
     smallest = 10 ** -high.decimals()
     for spin, value in ((low, low.minimum()), (high, high.maximum()), (low, 0.0), (high, smallest)):
         spin.setValue(value)

@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QSpinBox, QWidget
 
 from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE, ScaleChoice
 from napari_unetpp.engine.input.sampling import working_shape
-from napari_unetpp.gui.dock.input_form import ScaleSpin
-from napari_unetpp.gui.dock.widgets import show_number
+from napari_unetpp.gui.dock.forms.fields import show_number
+from napari_unetpp.gui.dock.forms.input import ScaleSpin
 from napari_unetpp.session.segment.engine import TorchEngine
 
 NAMES = ("contrast_combo", "contrast_low_spin", "contrast_high_spin", "scale_spin", "scale_note")
@@ -101,7 +101,7 @@ def dock(viewer: Any, image: np.ndarray, open_dock: Any, monkeypatch: pytest.Mon
 
 
 def segment(dock: Any, wait: Any) -> None:
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
 
 
@@ -116,7 +116,7 @@ def places(dock: Any) -> dict[str, tuple[int, int]]:
     widgets = [
         w for w in dock.form.findChildren(QWidget) if w.objectName().endswith(("combo", "spin", "note"))
     ]
-    widgets += [dock.form.result_fold, dock.form.correct_fold, dock.form.segment_button]
+    widgets += [dock.form.result_fold, dock.form.correct_fold, dock.form.head.segment_button]
     return {
         f"{w.objectName()}{n}": (w.mapTo(dock.form, w.rect().topLeft()).y(), w.height())
         for n, w in enumerate(widgets)
@@ -130,7 +130,7 @@ def test_the_fold_is_closed_at_first_and_has_its_widgets(dock: Any, wait: Any) -
     assert not dock.form.input_fold.button.isChecked()
     segment(dock, wait)
     assert not dock.form.input_fold.button.isChecked()
-    assert "×\u00a00.50, objects of about 40 px" in dock.form.image_note.text()
+    assert "×\u00a00.50, objects of about 40 px" in dock.form.head.image_note.text()
     assert "auto: ×\u00a00.50, objects of about 40 px" in dock.form.input.scale_note.text()
     assert dock.form.minimumSizeHint().width() <= 300
 
@@ -139,13 +139,13 @@ def test_it_opens_once_where_the_size_is_not_clear(dock: Any, viewer: Any, wait:
     dock.choices[0] = ScaleChoice(1.0, "not sure", weak=True)
     segment(dock, wait)
     assert dock.form.input_fold.button.isChecked()
-    assert "show the circle" in dock.form.message_label.text()
+    assert "show the circle" in dock.form.head.message_label.text()
     dock.form.input_fold.button.setChecked(False)
     segment(dock, wait)
-    dock.form.depth.slider.setValue(1)
+    dock.form.head.levels.slider.setValue(1)
     wait(dock)
     assert not dock.form.input_fold.button.isChecked()
-    dock.form.message_label.linkActivated.emit("circle:1")
+    dock.form.head.message_label.linkActivated.emit("circle:1")
     assert "object size" in viewer.layers
 
 
@@ -160,7 +160,7 @@ def test_nothing_jumps(dock: Any, viewer: Any, wait: Any, qtbot: Any) -> None:
         choose(dock, contrast)
         wait(dock)
         qtbot.wait(50)
-        assert dock.form.input.contrast_low_spin.isVisibleTo(dock.form) == (contrast == "given")
+        assert dock.form.input.contrast_row.low.isVisibleTo(dock.form) == (contrast == "given")
         assert places(dock) == before, contrast
     dock.choices[0] = ScaleChoice(1.0, "not sure", weak=True)
     dock.controller.scales._found.clear()
@@ -181,15 +181,15 @@ def test_numbers_reach_the_request_and_what_is_used_is_shown(dock: Any, wait: An
     choose(dock, "given")
     wait(dock)
     fold = dock.form.input
-    assert (fold.contrast_low_spin.value(), fold.contrast_high_spin.value()) == pytest.approx(used, abs=1e-5)
-    fold.contrast_low_spin.setValue(20)
-    fold.contrast_high_spin.setValue(120)
+    assert (fold.contrast_row.low.value(), fold.contrast_row.high.value()) == pytest.approx(used, abs=1e-5)
+    fold.contrast_row.low.setValue(20)
+    fold.contrast_row.high.setValue(120)
     wait(dock)
     assert dock.controller.cycle.shown.range == (20, 120)
     shown = dock.controller.cycle.shown
-    fold.contrast_high_spin.setValue(10)
+    fold.contrast_row.high.setValue(10)
     wait(dock)
-    assert "must be below" in dock.form.message_label.text()
+    assert "must be below" in dock.form.head.message_label.text()
     assert dock.controller.cycle.shown is shown, "nothing was run"
 
 
@@ -219,7 +219,7 @@ def test_colour_cannot_be_taken_as_displayed(dock: Any, viewer: Any, image: np.n
 
 
 def test_the_minimum_size_follows_the_scale_until_it_is_typed(dock: Any, wait: Any, qtbot: Any) -> None:
-    spin, own = dock.form.min_size_spin, dock.controller.model.decode.min_size
+    spin, own = dock.form.result.min_size_spin, dock.controller.model.decode.min_size
     assert spin.value() == own
     segment(dock, wait)
     assert spin.value() == 4 * own

@@ -23,7 +23,7 @@ def running(viewer: Any, large: np.ndarray, open_dock: Any, qtbot: Any) -> Any:
     dock = open_dock()
     dock.controller.state.threshold = 0.01
     dock.controller.state.level, dock.controller.state.scale = 4, 1.0
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     qtbot.waitUntil(lambda: viewer.layers["cells prediction"].data.any(), timeout=60_000)
     assert dock.controller.busy
     return dock
@@ -40,7 +40,7 @@ def test_output_layer_deleted(viewer: Any, running: Any, qtbot: Any, wait: Any) 
     wait(running)
     settle(running, qtbot)
     assert "cells prediction" not in viewer.layers
-    running.form.segment_button.click()
+    running.form.head.segment_button.click()
     wait(running)
     assert "cells prediction" in viewer.layers
 
@@ -49,11 +49,11 @@ def test_image_deleted(viewer: Any, running: Any, qtbot: Any) -> None:
     viewer.layers.remove("cells")
     assert not running.controller.busy
     settle(running, qtbot)
-    assert not running.form.segment_button.isEnabled()
+    assert not running.form.head.segment_button.isEnabled()
 
 
 def test_image_replaced(viewer: Any, running: Any, large: np.ndarray, qtbot: Any) -> None:
-    running.form.live_checkbox.setChecked(False)
+    running.form.head.live_checkbox.setChecked(False)
     viewer.layers["cells"].data = np.zeros_like(large)
     before = viewer.layers["cells prediction"].data.copy()
     settle(running, qtbot)
@@ -68,16 +68,16 @@ def test_image_replaced_by_another_shape(viewer: Any, running: Any, image: np.nd
 
 
 def test_slider_moved(viewer: Any, running: Any, wait: Any) -> None:
-    running.form.depth.slider.setValue(1)
+    running.form.head.levels.slider.setValue(1)
     wait(running)
-    assert "L1" in running.form.message_label.text()
+    assert "L1" in running.form.head.message_label.text()
     assert running.controller.cycle.shown.level == 1
 
 
 def test_stopped(running: Any, wait: Any) -> None:
-    running.form.stop_button.click()
+    running.form.head.stop_button.click()
     wait(running)
-    assert "Stopped" in running.form.message_label.text()
+    assert "Stopped" in running.form.head.message_label.text()
 
 
 def test_dock_closed(viewer: Any, running: Any, qtbot: Any) -> None:
@@ -107,7 +107,7 @@ def test_partial_refresh_falls_back(
 
     monkeypatch.delattr(Labels, "_partial_labels_refresh")
     with qtbot.waitSignal(dock._layers._results._painter._timer.timeout, timeout=60_000):
-        dock.form.segment_button.click()
+        dock.form.head.segment_button.click()
     wait(dock)
     assert viewer.layers["cells prediction"].data.any()
 
@@ -127,13 +127,13 @@ def test_stop_while_the_slider_went_deeper_begins_nothing(
     viewer.add_image(large, name="cells")
     dock = open_dock()
     dock.controller.state.level, dock.controller.state.scale = 1, 1.0
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     begun = dock.controller.cycle._generation
-    dock.form.depth.slider.setValue(4)
+    dock.form.head.levels.slider.setValue(4)
     for _ in range(3):
-        dock.form.stop_button.click()
+        dock.form.head.stop_button.click()
         wait(dock)
     settle(dock, qtbot)
     assert dock.controller.cycle._generation == begun + 1 and not dock.controller.busy
-    assert "Stopped" in dock.form.message_label.text()
+    assert "Stopped" in dock.form.head.message_label.text()

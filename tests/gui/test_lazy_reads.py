@@ -43,15 +43,15 @@ def test_one_read_for_a_press_and_none_for_what_follows(
     dock = open_dock()
     qtbot.wait(100)
     stack.reads.clear()
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     qtbot.wait(300)
     assert len(stack.reads) == 1, "\n----\n".join(stack.reads)
     for value in (0.3, 0.31):
-        dock.form.threshold_slider.setValue(value)
+        dock.form.result.threshold_slider.setValue(value)
         wait(dock)
     for level in (1, 4):
-        dock.form.depth.slider.setValue(level)
+        dock.form.head.levels.slider.setValue(level)
         wait(dock)
     qtbot.wait(300)
     assert len(stack.reads) == 1, "\n----\n".join(stack.reads[1:])
@@ -65,7 +65,7 @@ def test_one_read_by_the_worker_for_another_plane(
 ) -> None:
     viewer.add_image(stack, name="cells", contrast_limits=(0, 255))
     dock = open_dock()
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     qtbot.wait(100)
     stack.reads.clear()

@@ -79,7 +79,7 @@ def corrected(viewer: Any, photo: np.ndarray, open_dock: Any, wait: Any, qtbot: 
     """A dock with one stroke on a corrected image and a teacher that waits."""
     viewer.add_image(photo, name="cells")
     dock = open_dock()
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     dock.form.correct.correct_button.click()
     viewer.layers["cells corrections"].paint((80, 100), 40000)
@@ -122,7 +122,9 @@ def test_what_was_taught_as_reviewed_outlives_the_new_model(
     begin(corrected, qtbot)
     end(corrected, qtbot)
     taught = viewer.layers["cells corrections"].data.copy()
-    corrected.form.threshold_slider.setValue(0.05)  # whatever the new model finds, it is something else
+    corrected.form.result.threshold_slider.setValue(
+        0.05
+    )  # whatever the new model finds, it is something else
     wait(corrected)
     corrected.form.correct.keep_button.click()
     qtbot.waitUntil(lambda: corrected.controller.model.name == "tiny-2", timeout=LONG)
@@ -135,7 +137,7 @@ def test_keep(viewer: Any, corrected: Any, qtbot: Any, wait: Any) -> None:
     before = viewer.layers["cells prediction"].data.copy()
     version = corrected.controller.model.sha256
     fold = begin(corrected, qtbot)
-    assert not fold.finetune_button.isEnabled() and corrected.form.stop_button.isEnabled()
+    assert not fold.finetune_button.isEnabled() and corrected.form.head.stop_button.isEnabled()
     assert not fold.training_chart.isHidden() and "Dice L1 0.500" in fold.training_chart.toolTip()
     end(corrected, qtbot)
     rows = [[fold.scores_table.item(r, c).text() for c in range(3)] for r in range(4)]
@@ -144,14 +146,14 @@ def test_keep(viewer: Any, corrected: Any, qtbot: Any, wait: Any) -> None:
     fold.keep_button.click()
     qtbot.waitUntil(lambda: corrected.controller.model.name == "tiny-2", timeout=LONG)
     wait(corrected)
-    assert corrected.form.model_combo.currentText().startswith("tiny-2")
+    assert corrected.form.head.model_combo.currentText().startswith("tiny-2")
     assert [model.name for model in list_models()] == ["tiny", "tiny-2"]
     assert corrected.controller.model.provenance["parent"] == "tiny"
     assert viewer.layers["cells corrections"].data[80, 100] == 40000
     assert not np.array_equal(viewer.layers["cells prediction"].data, before)  # nothing of the old weights
     assert fold.keep_button.isHidden()
     corrected.correcting.view.signals.model_chosen.emit(version)  # undo: the former model again
-    corrected.form.segment_button.click()
+    corrected.form.head.segment_button.click()
     wait(corrected)
     assert np.array_equal(viewer.layers["cells prediction"].data, before)
     assert viewer.layers["cells corrections"].data[80, 100] == 40000
@@ -173,17 +175,17 @@ def test_discard(viewer: Any, corrected: Any, qtbot: Any) -> None:
 
 def test_stop(corrected: Any, qtbot: Any) -> None:
     fold = begin(corrected, qtbot)
-    corrected.form.stop_button.click()
+    corrected.form.head.stop_button.click()
     qtbot.waitUntil(lambda: corrected.correcting.learning.done is not None, timeout=LONG)
     assert "stopped early" in fold.verdict_label.text()
-    qtbot.waitUntil(lambda: not corrected.form.stop_button.isEnabled(), timeout=LONG)
+    qtbot.waitUntil(lambda: not corrected.form.head.stop_button.isEnabled(), timeout=LONG)
 
 
 def test_the_window_lives_while_learning(viewer: Any, corrected: Any, qtbot: Any, wait: Any) -> None:
     begin(corrected, qtbot)
-    corrected.form.depth.slider.setValue(4)
+    corrected.form.head.levels.slider.setValue(4)
     wait(corrected)
-    assert "L4" in corrected.form.message_label.text()
+    assert "L4" in corrected.form.head.message_label.text()
     viewer.layers["cells corrections"].paint((10, 10), 40001)
     assert len(corrected.correcting.corrector.gather()[0].drawn.certain.nonzero()[0]) > 1
     end(corrected, qtbot)
@@ -224,7 +226,7 @@ def test_dock_closed_while_learning(viewer: Any, corrected: Any, qtbot: Any, sit
 def test_save_corrections(corrected: Any, qtbot: Any, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(corrected, "ask_folder", lambda _suggestion: tmp_path / "mine")
     corrected.form.correct.save_corrections_button.click()
-    qtbot.waitUntil(lambda: "Saved the corrections" in corrected.form.message_label.text(), timeout=LONG)
+    qtbot.waitUntil(lambda: "Saved the corrections" in corrected.form.head.message_label.text(), timeout=LONG)
     (plane,) = read_corrections(tmp_path / "mine")
     assert plane.labels[80, 100] == 40000 and plane.certain[80, 100] and plane.image.shape == (96, 128)
 
@@ -269,7 +271,7 @@ def test_kill_9_loses_no_label(
         os.kill(process.pid, signal.SIGKILL)
     assert said == "saved\n" and alive == []
     dock = open_dock()
-    message = dock.form.message_label
+    message = dock.form.head.message_label
     qtbot.waitUntil(lambda: "Restore corrections of" in message.text(), timeout=LONG)
     message.linkActivated.emit("restore:1")
     qtbot.waitUntil(lambda: "cells corrections" in viewer.layers, timeout=LONG)
@@ -311,7 +313,7 @@ def test_restoring_in_3d_fails_loses_nothing_and_works_in_2d(
     viewer.add_image(np.stack([photo, photo]), name="stack")
     viewer.dims.ndisplay = 3
     dock = open_dock()
-    message = dock.form.message_label
+    message = dock.form.head.message_label
     qtbot.waitUntil(lambda: "Restore corrections of" in message.text(), timeout=LONG)
     message.linkActivated.emit("restore:1")
     qtbot.waitUntil(lambda: "Not restored" in message.text(), timeout=LONG)

@@ -21,7 +21,7 @@ def test_the_loop(
     viewer.add_image(image, name="cells")
     dock = open_dock()
     dock.controller.state.min_size = 0
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     fold = dock.form.correct
     fold.correct_button.click()
@@ -38,7 +38,7 @@ def test_the_loop(
     qtbot.waitUntil(
         lambda: not dock.correcting.learning.busy and fold.finetune_button.isEnabled(), timeout=LONG
     )
-    assert dock.correcting.learning.done is not None, dock.form.message_label.text()
+    assert dock.correcting.learning.done is not None, dock.form.head.message_label.text()
     done = dock.correcting.learning.done
     assert done.steps > 0 and dock.correcting.learning._points
     assert fold.scores_table.rowCount() == (0 if done.better is None else 4)
@@ -47,7 +47,7 @@ def test_the_loop(
     qtbot.waitUntil(lambda: dock.controller.model.name != "tiny", timeout=LONG)
     wait(dock)
     kept = dock.controller.model
-    assert dock.form.model_combo.currentText().startswith(kept.name)
+    assert dock.form.head.model_combo.currentText().startswith(kept.name)
     assert kept.provenance
     certain = dock.correcting.sheets.drawn(dock.controller.presenter.plane()).certain
     assert np.array_equal(viewer.layers["cells corrections"].data[certain], painted[certain])

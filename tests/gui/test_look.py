@@ -10,7 +10,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QPoint, QRect
 from qtpy.QtWidgets import QWidget
 
-from napari_unetpp.gui.dock import level_slider, tones
+from napari_unetpp.gui.dock import colours, level_slider
 from napari_unetpp.gui.layers.class_colours import COLOURS
 
 TEXT = 4.5
@@ -37,8 +37,8 @@ def mixed(ink: str, ground: str, opacity: float) -> str:
     return "#" + "".join(f"{part:02x}" for part in parts)
 
 
-@pytest.mark.parametrize(("theme", "inks"), [("dark", tones.DARK), ("light", tones.LIGHT)])
-def test_every_text_can_be_read(theme: str, inks: tones.Inks) -> None:
+@pytest.mark.parametrize(("theme", "inks"), [("dark", colours.DARK), ("light", colours.LIGHT)])
+def test_every_text_can_be_read(theme: str, inks: colours.TextColours) -> None:
     """Amber on light had a contrast of 1.85."""
     found = get_theme(theme)
     ground, own = found.background.as_hex(), found.text.as_hex()
@@ -52,9 +52,9 @@ def test_every_text_can_be_read(theme: str, inks: tones.Inks) -> None:
 def test_what_is_said_follows_the_theme(viewer: Any, open_dock: Any, qtbot: Any) -> None:
     viewer.window._qt_window.show()  # else no style reaches the widgets
     dock = open_dock()
-    label = dock.form.message_label
+    label = dock.form.head.message_label
     dock.set_message("careful", "warning", [("go", "go:1")])
-    for theme, inks in (("light", tones.LIGHT), ("dark", tones.DARK)):
+    for theme, inks in (("light", colours.LIGHT), ("dark", colours.DARK)):
         viewer.theme = theme
         qtbot.waitUntil(lambda i=inks: i.warning in label.text() and i.link in label.text())
 
@@ -78,7 +78,7 @@ def test_in_a_small_window_the_main_things_stay_in_sight(
     dock = open_dock()
     window.resize(1366, 740)
     form = dock.form
-    main = (form.depth.slider, form.segment_button, form.message_area, form.progress_bar)
+    main = (form.head.levels.slider, form.head.segment_button, form.head.message_area, form.head.progress_bar)
     qtbot.waitUntil(lambda: window.height() == 740)
     assert form.chart.isVisible()
     form.correct.correct_button.click()
@@ -112,7 +112,7 @@ def test_a_tall_window_is_used(viewer: Any, image: np.ndarray, open_dock: Any, q
 def test_a_short_message_does_not_scroll_and_a_long_one_does(viewer: Any, open_dock: Any, qtbot: Any) -> None:
     viewer.window._qt_window.show()
     dock = open_dock()
-    bar = dock.form.message_area.verticalScrollBar()
+    bar = dock.form.head.message_area.verticalScrollBar()
     dock.set_message("word " * 60, "info", [])
     qtbot.waitUntil(lambda: bar.maximum() > 0)
     dock.set_message("153 objects, median diameter 26 px, L4, 1.0 s", "info", [])
@@ -124,13 +124,13 @@ def test_a_mask_is_not_brown_on_red(viewer: Any, image: np.ndarray, open_dock: A
     dock = open_dock()
     dock.controller.state.threshold, dock.controller.state.min_size = 0.3, 0
     dock.controller.state.kind = "mask"
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     layer = viewer.layers["cells prediction"]
     red, green, blue, _ = layer.get_color(1)
     assert green > 0.7 and blue > 0.7 and red < 0.2
-    colours = {tuple(layer.get_color(number)) for number in range(1, len(COLOURS) + 1)}
-    assert len(colours) == len(COLOURS)
+    shown = {tuple(layer.get_color(number)) for number in range(1, len(COLOURS) + 1)}
+    assert len(shown) == len(COLOURS)
     dock.form.correct.correct_button.click()
     wait(dock)
     np.testing.assert_allclose(viewer.layers["cells corrections"].get_color(1), [red, green, blue, 1])
@@ -143,19 +143,19 @@ def test_a_mask_is_not_brown_on_red(viewer: Any, image: np.ndarray, open_dock: A
 def test_words(viewer: Any, open_dock: Any) -> None:
     dock = open_dock()
     form = dock.form
-    assert "per megapixel" in form.level_readout.text()
-    assert "MPx" not in form.level_readout.text() and "est." not in form.level_readout.text()
+    assert "per megapixel" in form.head.level_readout.text()
+    assert "MPx" not in form.head.level_readout.text() and "est." not in form.head.level_readout.text()
     assert form.correct.background_spin.prefix() == "background "
-    assert "Depth" not in form.depth_checkbox.text()
+    assert "Depth" not in form.result.depth_checkbox.text()
 
 
 def test_overlays_have_a_legend(viewer: Any, open_dock: Any) -> None:
     form = open_dock().form
-    assert form.legend_label.isHidden()
-    form.uncertainty_checkbox.click()
-    assert not form.legend_label.isHidden() and "sure is clear" in form.legend_label.text()
-    form.depth_checkbox.click()
-    assert all(name in form.legend_label.text() for name in ("unsure", "L2", "L3", "L4"))
-    form.uncertainty_checkbox.click()
-    form.depth_checkbox.click()
-    assert form.legend_label.isHidden()
+    assert form.result.legend_label.isHidden()
+    form.result.uncertainty_checkbox.click()
+    assert not form.result.legend_label.isHidden() and "sure is clear" in form.result.legend_label.text()
+    form.result.depth_checkbox.click()
+    assert all(name in form.result.legend_label.text() for name in ("unsure", "L2", "L3", "L4"))
+    form.result.uncertainty_checkbox.click()
+    form.result.depth_checkbox.click()
+    assert form.result.legend_label.isHidden()

@@ -30,7 +30,7 @@ def test_a_copy_that_is_removed_does_not_take_the_shipped_model_with_it(
     models_folder().mkdir(exist_ok=True)
     shutil.copy(shipped, models_folder() / "a copy.safetensors")
     dock = dock_opener()
-    assert dock.form.model_combo.itemText(0) == "nuclei – instances"
+    assert dock.form.head.model_combo.itemText(0) == "nuclei – instances"
     shutil.rmtree(models_folder())
     assert dock.controller.model.path == shipped
 
@@ -44,7 +44,7 @@ def test_files_that_cannot_be_used_are_named_and_cannot_be_chosen(
     if not usable:
         shipped.unlink()
     dock = dock_opener()
-    combo = dock.form.model_combo
+    combo = dock.form.head.model_combo
     row = combo.count() - 1
     assert combo.itemText(row) == "broken.safetensors – not usable"
     assert "is truncated" in combo.itemData(row, Qt.ItemDataRole.ToolTipRole)

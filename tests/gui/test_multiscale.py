@@ -13,7 +13,7 @@ from skimage.transform import downscale_local_mean
 
 from napari_unetpp._types import Region
 from napari_unetpp.files.images.images import read_image
-from napari_unetpp.gui.camera import camera_of
+from napari_unetpp.gui.compat import camera_of
 from napari_unetpp.gui.layers import planes
 from napari_unetpp.gui.samples import FOLDER
 from napari_unetpp.session.segment.engine import TorchEngine
@@ -61,7 +61,7 @@ def segment(qtbot: Any) -> Callable[[Any], Any]:
 
     def press(dock: Any) -> Any:
         qtbot.wait(2 * SETTLED)
-        dock.form.segment_button.click()
+        dock.form.head.segment_button.click()
         qtbot.waitUntil(lambda: not dock.controller.busy, timeout=180 * SECOND)
         return dock.controller.cycle.shown
 
@@ -121,7 +121,7 @@ def test_the_result_lies_where_napari_draws_the_level(
         units=("um", "um"),
     )
     dock = open_dock()
-    dock.form.live_checkbox.setChecked(False)
+    dock.form.head.live_checkbox.setChecked(False)
     look(image, level)
     segment(dock)
     output = prediction(viewer)
@@ -139,7 +139,7 @@ def test_an_object_is_hit_at_two_levels(viewer: Any, dock_opener: Any, look: Any
     photo = np.asarray(read_image(FOLDER / "sparse_fluorescence.png"))[:300, :400]
     image = viewer.add_image(pyramid(photo), name="cells", scale=(0.5, 0.5), translate=(100, 200))
     dock = dock_opener()
-    dock.form.live_checkbox.setChecked(False)
+    dock.form.head.live_checkbox.setChecked(False)
     dock.controller.state.level = 2
     look(image, 0)
     segment(dock)
@@ -162,10 +162,10 @@ def test_overlays_circle_and_next_lie_there_too(
 ) -> None:
     image = viewer.add_image(pyramid(photo), name="cells", scale=(0.5, 0.5), translate=(30, 4))
     dock = open_dock()
-    dock.form.live_checkbox.setChecked(False)
+    dock.form.head.live_checkbox.setChecked(False)
     look(image, 1)
     plane = segment(dock).plane
-    dock.form.uncertainty_checkbox.click()
+    dock.form.result.uncertainty_checkbox.click()
     qtbot.waitUntil(lambda: "cells uncertainty" in viewer.layers, timeout=60 * SECOND)
     overlay = viewer.layers["cells uncertainty"]
     assert overlay.data.shape == image.data[1].shape
@@ -220,11 +220,11 @@ def test_zooming_segments_the_level_that_is_seen(
     assert prediction(viewer).data.shape == photo.shape
     look(image, 2)
     qtbot.waitUntil(lambda: level_shown(dock) == 2, timeout=180 * SECOND)
-    assert "Y 47, X 66, grey, level 2" in dock.form.image_note.text()
-    dock.form.live_checkbox.setChecked(False)
+    assert "Y 47, X 66, grey, level 2" in dock.form.head.image_note.text()
+    dock.form.head.live_checkbox.setChecked(False)
     look(image, 1)
-    qtbot.waitUntil(lambda: "not segmented yet" in dock.form.message_label.text())
-    assert level_shown(dock) is None and not dock.form.save_button.isEnabled()
+    qtbot.waitUntil(lambda: "not segmented yet" in dock.form.head.message_label.text())
+    assert level_shown(dock) is None and not dock.form.result.save_button.isEnabled()
     assert len(viewer.layers) == 2
 
 
@@ -250,7 +250,7 @@ def test_only_the_visible_plane_of_the_visible_level_is_read(
     lazy = [da.from_array(one, chunks=(1, *one.shape[1:]), asarray=False) for one in levels]
     image = viewer.add_image(lazy, name="cells", contrast_limits=(0, 255))
     dock = open_dock()
-    dock.form.live_checkbox.setChecked(False)
+    dock.form.head.live_checkbox.setChecked(False)
     viewer.dims.set_point(0, 2)
     look(image, 1)
     viewer.dims.set_point(0, 1)
@@ -313,7 +313,7 @@ def test_a_stack_that_is_coarser_along_its_slider_too(
     levels = [stack, stack[::2, ::2, ::2]]
     image = viewer.add_image(levels, name="cells")
     dock = open_dock()
-    dock.form.live_checkbox.setChecked(False)
+    dock.form.head.live_checkbox.setChecked(False)
     dock.controller.state.threshold = 0.01
     look(image, 1)
     for step in range(7):
@@ -333,12 +333,12 @@ def test_too_large_a_level_gets_a_sentence(
     look(image, 1)
     segment(dock)
     look(image, 0)
-    qtbot.waitUntil(lambda: "261 x 186 px" in dock.form.image_note.text())
-    assert "Zoom out" in dock.form.image_note.text() and not dock.form.segment_button.isEnabled()
+    qtbot.waitUntil(lambda: "261 x 186 px" in dock.form.head.image_note.text())
+    assert "Zoom out" in dock.form.head.image_note.text() and not dock.form.head.segment_button.isEnabled()
     assert prediction(viewer).data.shape == image.data[1].shape
     look(image, 1)  # Live goes on where it left
     qtbot.waitUntil(lambda: level_shown(dock) == 1, timeout=180 * SECOND)
-    assert dock.form.segment_button.isEnabled()
+    assert dock.form.head.segment_button.isEnabled()
     monkeypatch.undo()
     assert planes.MAX_PIXELS == 64_000_000
 
@@ -359,13 +359,13 @@ def test_micrometres_are_those_of_the_level(
     look(image, 1)
     plane = segment(dock).plane
     assert plane.pixel_size == pytest.approx(1.0, rel=0.01)
-    assert "1 µm/px" in dock.form.image_note.text()
+    assert "1 µm/px" in dock.form.head.image_note.text()
     prediction(viewer).data[:] = 0
     prediction(viewer).data[10:20, 10:15] = 1
     monkeypatch.setattr(dock, "ask_path", lambda suggestion: tmp_path / suggestion.name)
-    qtbot.waitUntil(dock.form.save_button.isEnabled)  # a moment after the result is there
-    dock.form.save_button.click()
-    qtbot.waitUntil(lambda: "Saved" in dock.form.message_label.text(), timeout=60 * SECOND)
+    qtbot.waitUntil(dock.form.result.save_button.isEnabled)  # a moment after the result is there
+    dock.form.result.save_button.click()
+    qtbot.waitUntil(lambda: "Saved" in dock.form.head.message_label.text(), timeout=60 * SECOND)
     (row,) = csv.DictReader((tmp_path / "cells_labels.csv").open())
     areas = {name: float(value) for name, value in row.items() if name.startswith("area")}
     assert len(areas) == 2 and list(areas.values()) == pytest.approx([50, 50], rel=0.02), areas
@@ -391,7 +391,7 @@ def test_the_click_tool_on_a_coarse_level(viewer: Any, dock_opener: Any, look: A
     qtbot.wait(2 * SETTLED)
     found = []
     dock._layers.signals.clicked.connect(lambda _image, click: found.append(click.region))
-    dock.form.click_tool_button.click()
+    dock.form.result.click_tool_button.click()
     smooth = downscale_local_mean(image.data[1].astype(float), (4, 4))[2:-2, 2:-2]
     y, x = 4 * (np.array(np.unravel_index(smooth.argmax(), smooth.shape)) + 2) + 1  # the brightest place
     world = np.asarray(image.data_to_world(2 * np.array([y, x]) + 0.5))
@@ -434,7 +434,7 @@ def test_a_corrected_image_stays_at_its_level(
         look(image, level)
         qtbot.wait(4 * SETTLED)
         assert corrected.controller.cycle.shown is shown and not corrected.controller.busy
-        assert prediction(viewer).data is before and "Y 93, X 131" in corrected.form.image_note.text()
+        assert prediction(viewer).data is before and "Y 93, X 131" in corrected.form.head.image_note.text()
     assert segment(corrected).plane.key == shown.plane.key, "asked for, too"
     assert corrections(viewer) is layer and layer.data[40, 50] == 77
     (lesson,) = corrected.correcting.corrector.gather()
@@ -446,7 +446,7 @@ def test_a_corrected_image_stays_at_its_level(
     assert prediction(viewer).visible and prediction(viewer).data.shape == image.data[2].shape
     assert corrected.form.correct.lessons_label.text() == "no corrections yet"
     corrected.form.correct.forget_button.click()
-    assert "forget:back" in corrected.form.message_label.text()
+    assert "forget:back" in corrected.form.head.message_label.text()
     corrected.controller.view.signals.offer_taken.emit("forget:back")
     assert corrected.form.correct.lessons_label.text() == "1 correction, 1 image", "not lost"
     look(image, 1)
@@ -513,7 +513,7 @@ def test_an_answer_for_another_level_is_not_painted(
 ) -> None:
     image = viewer.add_image(pyramid(photo), name="cells")
     dock = open_dock()
-    dock.form.live_checkbox.setChecked(False)
+    dock.form.head.live_checkbox.setChecked(False)
     look(image, 1)
     former = segment(dock).plane
     look(image, 0)
@@ -539,7 +539,7 @@ def test_it_may_go_away_in_the_middle_of_a_run(
     if end == "remove":
         viewer.layers.remove(image)
         wait(dock)
-        assert dock.form.image_combo.count() == 0 and not dock.form.segment_button.isEnabled()
+        assert dock.form.head.image_combo.count() == 0 and not dock.form.head.segment_button.isEnabled()
     else:
         dock.close_session()
         look(image, 2)

@@ -12,7 +12,7 @@ from napari_unetpp.session.correct.merge import IGNORE
 
 
 def text(dock: Any) -> str:
-    return str(dock.form.message_label.text())
+    return str(dock.form.head.message_label.text())
 
 
 def lessons(dock: Any) -> str:
@@ -85,7 +85,7 @@ def test_next_image_where_layers_hold_arrays_in_their_metadata(
     viewer.add_image(image[::-1], name="more", metadata={"array": np.eye(3)})
     corrected.form.correct.next_image_button.click()
     wait(corrected)
-    assert corrected.form.image_combo.currentText() == "more"
+    assert corrected.form.head.image_combo.currentText() == "more"
     assert not viewer.layers["cells corrections"].visible
 
 
@@ -100,7 +100,7 @@ def test_the_prediction_layer_was_deleted(
     viewer.add_image(image, name="cells")
     dock = open_dock()
     dock.controller.state.threshold, dock.controller.state.min_size = 0.3, 0
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     viewer.layers.remove("cells prediction")
     assert "press Segment" in text(dock)
@@ -119,7 +119,7 @@ def test_the_prediction_layer_was_deleted(
         dock.controller.save()
         assert "press Segment first" in text(dock)
     else:
-        dock.form.next_button.click()
+        dock.form.result.next_button.click()
         assert "Press Segment first" in text(dock)
 
 

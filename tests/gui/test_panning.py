@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_unetpp._types import Region
 from napari_unetpp.gui import samples
-from napari_unetpp.gui.tools.click_tool import camera_of
+from napari_unetpp.gui.compat import camera_of
 
 SIDE = 1280
 """Four tiles."""
@@ -29,7 +29,7 @@ def test_what_is_panned_to_is_segmented_next(
     patch = np.asarray(data)[:256, :256]
     viewer.add_image(np.tile(patch, (5, 5)), name="field")
     dock = dock_opener()
-    dock.form.depth.slider.setValue(2)
+    dock.form.head.levels.slider.setValue(2)
     look(viewer, 40, 40)
     painted: list[Region] = []
     paint = dock._layers.paint
@@ -39,7 +39,7 @@ def test_what_is_panned_to_is_segmented_next(
         return bool(paint(plane, region, values, final=final))
 
     dock._layers.paint = remembered
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     qtbot.waitUntil(lambda: bool(painted), timeout=60_000)
     assert painted[0].y0 == painted[0].x0 == 0
     look(viewer, SIDE - 40, SIDE - 40)

@@ -57,7 +57,7 @@ def dock(dock_opener: Callable[[], Any]) -> Any:
 
 
 def segment(dock: Any, wait: Any) -> np.ndarray:
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     return labels(dock)
 
@@ -87,18 +87,18 @@ def test_magnified_nuclei_are_found_and_the_reason_is_told(
     assert abs(count(labels(dock)) - there) <= 0.2 * there
     (choice,) = searches
     assert 1 / 3 / 1.4 < choice.scale < 1 / 3 * 1.4
-    told = re.search(r"objects of about (\d+) px", dock.form.image_note.text())
+    told = re.search(r"objects of about (\d+) px", dock.form.head.image_note.text())
     assert told and 3 * 24 / 1.5 < int(told[1]) < 3 * 24 * 1.5
     assert f"auto: ×\u00a0{choice.scale:.2f}, {told[0]}" in dock.form.input.scale_note.text()
     assert dock.controller.cycle.shown.choice.scale == choice.scale
     for level in (1, 3):
-        dock.form.depth.slider.setValue(level)
+        dock.form.head.levels.slider.setValue(level)
         wait(dock)
-    dock.form.threshold_slider.setValue(0.6)
+    dock.form.result.threshold_slider.setValue(0.6)
     wait(dock)
     segment(dock, wait)
     assert len(searches) == 1, "found once"
-    spin = dock.form.min_size_spin
+    spin = dock.form.result.min_size_spin
     assert spin.value() == round(dock.controller.model.decode.min_size / choice.scale**2)
     areas = np.unique(labels(dock), return_counts=True)[1][1:]  # numbers stay, so some are not used
     spin.setValue(int(np.median(areas)))
@@ -113,7 +113,7 @@ def test_a_click_before_segment_looks_first(
     viewer.add_image(big, name="cells", scale=(0.5, 0.5))
     smooth = downscale_local_mean(big.astype(float), (12, 12))[3:-3, 3:-3]
     y, x = 12 * (np.array(np.unravel_index(smooth.argmax(), smooth.shape)) + 3) + 6  # the brightest place
-    dock.form.click_tool_button.click()
+    dock.form.result.click_tool_button.click()
     Hand(viewer).click(y, x)
     qtbot.waitUntil(lambda: "cells corrections" in viewer.layers, timeout=60_000)
     sheet = viewer.layers["cells corrections"]
@@ -142,7 +142,7 @@ def test_another_level_of_a_pyramid_takes_over_the_choice(
         assert dock.controller.cycle.shown.plane.level == level
         scale = dock.controller.cycle.shown.choice.scale
         assert scale == pytest.approx(searches[0].scale * (1 if level else 0.5))
-        assert f"×\u00a0{scale:.2f}" in dock.form.image_note.text()
+        assert f"×\u00a0{scale:.2f}" in dock.form.head.image_note.text()
     assert len(searches) == 1
     assert abs(found[0] - found[1]) <= 0.2 * found[1]
 
@@ -169,6 +169,6 @@ def test_narrower_limits_show_the_network_dim_nuclei(
     assert "intensities 1200 to 1740" in dock.form.input.contrast_note.text()
     dock.form.input.contrast_combo.setCurrentIndex(2)
     dock.form.input.contrast_combo.activated.emit(2)
-    dock.form.input.contrast_high_spin.setValue(12000)
+    dock.form.input.contrast_row.high.setValue(12000)
     wait(dock)
     np.testing.assert_array_equal(labels(dock), wide)

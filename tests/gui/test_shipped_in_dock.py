@@ -16,13 +16,13 @@ def test_a_sample_is_segmented_at_every_depth(viewer: Any, dock_opener: Callable
     ((data, options, _),) = samples.sparse_fluorescence()
     viewer.add_image(data, **options)
     dock = dock_opener()
-    assert dock.form.model_combo.currentText().startswith("nuclei")
-    dock.form.segment_button.click()
+    assert dock.form.head.model_combo.currentText().startswith("nuclei")
+    dock.form.head.segment_button.click()
     wait(dock)
     for level in (1, 2, 3, 4):
-        dock.form.depth.slider.setValue(level)
+        dock.form.head.levels.slider.setValue(level)
         wait(dock)
-        assert f"L{level}" in dock.form.message_label.text()
+        assert f"L{level}" in dock.form.head.message_label.text()
         labels = viewer.layers[-1].data
         assert labels.shape == data.shape[:2] and labels.max() >= 3
         assert (labels > 0).mean() < 0.5, "most of a sparse image is background"

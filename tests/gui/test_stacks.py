@@ -12,7 +12,7 @@ from napari_unetpp.session.values import Plane, Step
 
 
 def note(dock: Any) -> str:
-    return str(dock.form.image_note.text())
+    return str(dock.form.head.image_note.text())
 
 
 def test_a_stack_says_which_plane_and_how_many(
@@ -59,15 +59,15 @@ def test_three_planes_can_become_a_colour_image(
     options = {"axis_labels": labels} if labels else {}
     viewer.add_image(colours, name="cells", scale=(1, 0.5, 0.25), translate=(0, 3, 4), **options)
     dock = open_dock()
-    text = dock.form.message_label.text()
+    text = dock.form.head.message_label.text()
     assert ("holds 3 channels" if labels else "Are the 3 planes of this image its channels?") in text
     assert 'href="colour:1"' in text and "Press Segment" in text
     dock.controller.view.signals.offer_taken.emit("colour:1")
     layer = viewer.layers["cells colour"]
-    assert dock.form.image_combo.currentText() == "cells colour" and layer.rgb
+    assert dock.form.head.image_combo.currentText() == "cells colour" and layer.rgb
     np.testing.assert_array_equal(layer.data, np.moveaxis(colours, 0, -1))
     np.testing.assert_allclose((layer.scale, layer.translate), ((0.5, 0.25), (3, 4)))
     assert "colour" in note(dock)
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     assert viewer.layers["cells colour prediction"].data.shape == image.shape

@@ -14,7 +14,7 @@ def lessons(dock: Any) -> str:
 
 
 def text(dock: Any) -> str:
-    return str(dock.form.message_label.text())
+    return str(dock.form.head.message_label.text())
 
 
 def follow(dock: Any, action: str) -> None:

@@ -12,6 +12,7 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Outline
+from napari_unetpp.gui.compat import drop_history, redo_history, undo_history
 from napari_unetpp.gui.layers.grids import TRANSFORMS, Grid
 from napari_unetpp.gui.layers.planes import LazyPlane, PlaneIndex
 from napari_unetpp.gui.layers.strokes import Strokes
@@ -106,10 +107,9 @@ class Sheet:
 
     def drop_history(self) -> bool:
         """Make all strokes final; False where this napari cannot do so."""
-        if not hasattr(self.layer, "_reset_history"):
-            return False
         self.strokes = Strokes(self.layer, self.strokes.settle_all())
-        self.layer._reset_history()
+        if not drop_history(self.layer):
+            return False
         self._lengths = (0, 0)
         return True
 
@@ -165,7 +165,7 @@ class Sheet:
 
     def history_moved(self) -> bool:
         """Whether something was undone or redone since this was last asked."""
-        lengths = tuple(len(getattr(self.layer, f"_{kind}_history", ())) for kind in ("undo", "redo"))
+        lengths = len(undo_history(self.layer) or ()), len(redo_history(self.layer))
         moved, self._lengths = lengths != self._lengths, lengths
         return moved
 

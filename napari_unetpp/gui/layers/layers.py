@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.gui.camera import camera_of, window_of
+from napari_unetpp.gui.compat import camera_of, visible_corners
 from napari_unetpp.gui.layers.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under, plane_of
 from napari_unetpp.gui.layers.results import Results
@@ -95,7 +95,7 @@ class NapariLayers(QObject):
         if layer is None:
             raise UnetppError("This image is no longer open: choose another one.")
         version = self._versions.get(image, 0)
-        window = window_of(self._viewer) if layer.multiscale else None
+        window = visible_corners(self._viewer) if layer.multiscale else None
         return plane_of(layer, self._viewer.dims, version, self._level(layer), window)
 
     def limits(self, image: Hashable) -> Interval | None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_unetpp._types import Region
+from napari_unetpp.gui.compat import drop_history, refresh_part, update_thumbnail
 from napari_unetpp.gui.layers.planes import PlaneIndex
 
 FALLBACK_MS = 500
@@ -40,12 +40,13 @@ class Painter:
         """Write `values` at `region` of the plane `index`, and show it if that plane is displayed."""
         if values.size == 0:
             return
-        index.view(layer.data)[region.slices] = values
+        plane = index.view(layer.data)
+        plane[region.slices] = values
         if final:
-            _forget_strokes(layer)
+            drop_history(layer)  # undo would write old pixels into the new result
             self._thumbnail_of = layer
             self._thumbnail.start()
-        if not _show_part(layer, index, region):
+        if not refresh_part(layer, plane, region.slices, index.slices(region)):
             self._later(layer)
 
     def close(self) -> None:
@@ -58,8 +59,8 @@ class Painter:
     def _refresh_thumbnail(self) -> None:
         """Once, after the last rectangle: a refresh of a part leaves the thumbnail as it was."""
         layer, self._thumbnail_of = self._thumbnail_of, None
-        if layer is not None and layer.visible and hasattr(layer, "_update_thumbnail"):
-            layer._update_thumbnail()
+        if layer is not None and layer.visible:
+            update_thumbnail(layer)
 
     def _later(self, layer: Labels) -> None:
         if layer not in self._pending:
@@ -71,27 +72,3 @@ class Painter:
         for layer in self._pending:
             layer.refresh()
         self._pending.clear()
-
-
-def _show_part(layer: Labels, index: PlaneIndex, region: Region) -> bool:
-    """Send one rectangle to the screen; False if this napari does it another way."""
-    try:
-        raw, shown = layer._slice.image.raw, layer._slice.image.view
-        plane = index.view(layer.data)
-        if not layer._slicing_state.loaded:
-            return False
-        if raw.shape != plane.shape or raw.__array_interface__["data"] != plane.__array_interface__["data"]:
-            return True  # another plane is displayed: nothing to show now
-        if layer.contour == 0 and not np.shares_memory(shown, raw):
-            shown[region.slices] = layer.colormap._data_to_texture(raw[region.slices])
-        layer._updated_slice = index.slices(region)
-        layer._partial_labels_refresh()
-    except (AttributeError, TypeError, ValueError, IndexError, KeyError):
-        return False
-    return True
-
-
-def _forget_strokes(layer: Labels) -> None:
-    """Undo after a repaint would write old pixels into the new result."""
-    if hasattr(layer, "_reset_history"):
-        layer._reset_history()

@@ -16,6 +16,7 @@ import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
+from napari_unetpp.gui.compat import redo_history, undo_history
 from napari_unetpp.gui.layers.planes import PlaneIndex
 
 Atom = Any
@@ -58,8 +59,7 @@ class Strokes:
 
     def on_plane(self, index: PlaneIndex) -> bool:
         """Whether undo or redo could change this plane."""
-        redo = getattr(self._layer, "_redo_history", ())
-        strokes = [*(self._history() or ()), *redo]
+        strokes = [*(self._history() or ()), *redo_history(self._layer)]
         probe = np.zeros(index.view(self.settled).shape, bool)
         return any(_mark(probe, atom, index) for stroke in strokes for atom in stroke)
 
@@ -77,7 +77,7 @@ class Strokes:
                 self.settled[atom[0]] = True
 
     def _history(self) -> Any:
-        return getattr(self._layer, "_undo_history", None)
+        return undo_history(self._layer)
 
 
 def planes_of(stroke: list[Atom], displayed: PlaneIndex) -> Iterator[PlaneIndex]:

@@ -11,7 +11,7 @@ from qtpy.QtCore import QPoint, QRect
 from qtpy.QtWidgets import QRubberBand
 
 from napari_unetpp._types import Region
-from napari_unetpp.gui.camera import camera_of
+from napari_unetpp.gui.compat import camera_of, canvas_widget
 from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import Click, Plane
@@ -102,14 +102,14 @@ class ClickTool:
 
     def _show_band(self, first: Any, last: Any) -> None:
         """The box as it is dragged; a viewer without a window has none."""
-        with suppress(AttributeError, RuntimeError):
-            if self._band is None:
-                self._band = QRubberBand(
-                    QRubberBand.Shape.Rectangle, self._viewer.window._qt_viewer.canvas.native
-                )
-            (x0, y0), (x1, y1) = np.minimum(first, last), np.maximum(first, last)
-            self._band.setGeometry(QRect(QPoint(int(x0), int(y0)), QPoint(int(x1), int(y1))))
-            self._band.show()
+        canvas = canvas_widget(self._viewer)
+        if canvas is None:
+            return
+        if self._band is None:
+            self._band = QRubberBand(QRubberBand.Shape.Rectangle, canvas)
+        (x0, y0), (x1, y1) = np.minimum(first, last), np.maximum(first, last)
+        self._band.setGeometry(QRect(QPoint(int(x0), int(y0)), QPoint(int(x1), int(y1))))
+        self._band.show()
 
     def _hide_band(self) -> None:
         band, self._band = self._band, None

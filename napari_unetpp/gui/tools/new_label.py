@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from napari.layers import Labels
 
+from napari_unetpp.gui.compat import keys_of
 from napari_unetpp.session.correct.merge import free_label
 
 ACTION, KEY = "napari:new_label", "m"
@@ -17,19 +16,9 @@ def give_new_labels(layer: Labels) -> None:
 
     That one is the highest that fits into 16 bits, so napari's own answer would fit no more.
     """
-    for key in _keys():
+    for key in keys_of(ACTION) or [KEY]:
         layer.bind_key(key, _next_label, overwrite=True)
 
 
 def _next_label(layer: Labels) -> None:
     layer.selected_label = free_label(layer.data)
-
-
-def _keys() -> list[Any]:
-    """What the user chose for napari's action."""
-    try:
-        from napari.settings import get_settings
-
-        return list(get_settings().shortcuts.shortcuts[ACTION])
-    except (ImportError, AttributeError, KeyError, TypeError):
-        return [KEY]
