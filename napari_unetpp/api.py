@@ -257,7 +257,7 @@ def finetune(
     >>> done.better, done.info.recommended_level  # doctest: +SKIP
     """
     from napari_unetpp.files.notes import Notes
-    from napari_unetpp.train.finetune import outcome
+    from napari_unetpp.train.finetune import result as outcome
     from napari_unetpp.train.finetune import run as learning
     from napari_unetpp.train.finetune.examples import as_meant, read_alike
 

@@ -269,7 +269,7 @@ def run_train(args: argparse.Namespace) -> int:
         )
     from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
     from napari_unetpp.train.scratch.run import train_model
-    from napari_unetpp.train.scratch.stopping_signals import stopped_by_signals
+    from napari_unetpp.train.scratch.signals import stopped_by_signals
 
     names = {field.name for field in dataclasses.fields(TrainRequest)}
     given = {name: value for name, value in vars(args).items() if name in names and value is not None}
@@ -287,8 +287,8 @@ def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
     from napari_unetpp.files.labels.corrections import read_corrections
     from napari_unetpp.files.notes import Notes
-    from napari_unetpp.train import report
-    from napari_unetpp.train.finetune import outcome
+    from napari_unetpp.train.finetune import report
+    from napari_unetpp.train.finetune import result as outcome
     from napari_unetpp.train.finetune.examples import as_meant, read_alike
     from napari_unetpp.train.finetune.run import finetune
     from napari_unetpp.train.precision import check_precision

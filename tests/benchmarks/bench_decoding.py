@@ -33,9 +33,9 @@ from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.models.card_text import number, table
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.train.choose.scores import Matches, match_objects
-from napari_unetpp.train.data.data_sets import HELD_OUT, SPLIT_SEED
 from napari_unetpp.train.data.labels import read_truth
 from napari_unetpp.train.data.samples import hold_out, load_sample
+from napari_unetpp.train.scratch.data_sets import HELD_OUT, SPLIT_SEED
 
 STRAIGHT = 8
 """A border counts from so many px on."""

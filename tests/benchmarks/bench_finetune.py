@@ -45,7 +45,7 @@ from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.scores import dice_iou
-from napari_unetpp.train.finetune import outcome
+from napari_unetpp.train.finetune import result as outcome
 from napari_unetpp.train.finetune.run import finetune
 
 FOREGROUND: dict[str, tuple[int, ...] | None] = {

@@ -24,8 +24,8 @@ from napari_unetpp.files.models.card_text import table
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import Predicted, ap50_of_rules, predict_samples
 from napari_unetpp.train.choose.model_size import at_model_size
-from napari_unetpp.train.data.data_sets import HELD_OUT, SPLIT_SEED
 from napari_unetpp.train.data.samples import Sample, hold_out, load_sample
+from napari_unetpp.train.scratch.data_sets import HELD_OUT, SPLIT_SEED
 
 SETS = ("nuclei_dsb2018", "nuclei_tissue", "nuclei_colon", "nuclei_he")
 OUTPUTS = ("foreground", "boundary", "distance", "centre", "edge_distance", "object_border")

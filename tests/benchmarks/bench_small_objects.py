@@ -28,9 +28,9 @@ from napari_unetpp.files.models.card_text import number, table
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.train.choose.by_area import matches_by_area, matches_from
 from napari_unetpp.train.choose.scores import Matches, match_objects
-from napari_unetpp.train.data.data_sets import HELD_OUT, SPLIT_SEED
 from napari_unetpp.train.data.labels import Truth, read_truth
 from napari_unetpp.train.data.samples import hold_out, load_sample
+from napari_unetpp.train.scratch.data_sets import HELD_OUT, SPLIT_SEED
 
 SHARES = (0, 1 / 8, 1 / 4, 1 / 2, 1, 2, np.inf)
 """Edges of the ranges of area, as shares of the median."""

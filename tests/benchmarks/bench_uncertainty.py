@@ -24,9 +24,9 @@ from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.files.images.images import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.models.model_list import find_model
-from napari_unetpp.train.data.data_sets import HELD_OUT, SPLIT_SEED
 from napari_unetpp.train.data.labels import read_truth
 from napari_unetpp.train.data.samples import hold_out, load_sample
+from napari_unetpp.train.scratch.data_sets import HELD_OUT, SPLIT_SEED
 
 TOP = 0.05
 Maps = NDArray[np.float32]

@@ -7,8 +7,8 @@ from math import inf
 import numpy as np
 import pytest
 
-from napari_unetpp.train.scratch import schedule
-from napari_unetpp.train.scratch.schedule import Stage
+from napari_unetpp.train import schedule
+from napari_unetpp.train.schedule import Stage
 
 
 @pytest.mark.parametrize(("progress", "level"), [(0, 2), (0.11, 2), (0.2, 3), (0.31, 4), (0.9, 4), (1, 4)])

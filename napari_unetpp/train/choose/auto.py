@@ -130,7 +130,7 @@ def calibrate_folder(
     UnetppError
         Where no rule is within the tolerance.
     """
-    from napari_unetpp.train.data.data_sets import HELD_OUT, SPLIT_SEED
+    from napari_unetpp.train.scratch.data_sets import HELD_OUT, SPLIT_SEED
 
     assert info.path is not None, "a model of the list has a file"
     pairs, notes = read_pairs(folder), Notes()

@@ -13,7 +13,7 @@ from napari_unetpp._types import DecodeRule, LevelScores, ModelInfo, ScoreSet
 from napari_unetpp.engine.decode import decode
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.choose import decode_rules
+from napari_unetpp.train.choose import decode_rule as decode_rules
 from napari_unetpp.train.choose.judge import WORTH_IT
 from napari_unetpp.train.choose.overlaps import Overlaps
 from napari_unetpp.train.choose.scores import Matches, class_dice_iou, dice_iou, match_objects

@@ -15,8 +15,8 @@ from scipy.ndimage import gaussian_filter
 from skimage.draw import ellipse
 from torch import Generator, Tensor
 
+from napari_unetpp.train.data.augment import Variation
 from napari_unetpp.train.data.samples import Sample
-from napari_unetpp.train.data.variation import Variation
 
 Image = NDArray[np.float32]
 

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from napari_unetpp.train.data.colour import blur
-from napari_unetpp.train.data.variation import Variation
+from napari_unetpp.train.data.augment import Variation
+from napari_unetpp.train.data.intensity import blur
 
 UNEQUAL, UNEVEN = 0.3, 0.25
 """Chances that objects of a patch are stained unequally, or that its light is uneven."""

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.train.data.colour import recolour
+from napari_unetpp.train.data.augment import PLAIN, Variation
+from napari_unetpp.train.data.intensity import recolour
 from napari_unetpp.train.data.noise import noise_samples
-from napari_unetpp.train.data.placing import Placing
+from napari_unetpp.train.data.placement import Placing
 from napari_unetpp.train.data.samples import Sample, sampling_weights
 from napari_unetpp.train.data.store import ImageStore
 from napari_unetpp.train.data.targets import SEPARATING_MAPS, object_border
-from napari_unetpp.train.data.variation import PLAIN, Variation
 
 BETWEEN = 5.0
 """Weight of a pixel between two objects, where few pixels decide whether they merge; of any other, 1.

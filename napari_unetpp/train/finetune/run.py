@@ -27,14 +27,15 @@ from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import parent
 from napari_unetpp.train.batch_norms import measure_norms
-from napari_unetpp.train.budget import Budget
 from napari_unetpp.train.choose.auto import stopping_of
 from napari_unetpp.train.choose.judge import merit
 from napari_unetpp.train.choose.levels import recommend_level
-from napari_unetpp.train.finetune import outcome, validate
+from napari_unetpp.train.finetune import result as outcome
+from napari_unetpp.train.finetune import validate
+from napari_unetpp.train.finetune.budget import Budget
 from napari_unetpp.train.finetune.held_out import hold_out, without
 from napari_unetpp.train.finetune.patches import LessonSource
-from napari_unetpp.train.finetune.preparation import read_lessons
+from napari_unetpp.train.finetune.planes import read_lessons
 from napari_unetpp.train.finetune.recipe import Recipe, suited, work_done
 from napari_unetpp.train.finetune.step import Tuner
 from napari_unetpp.train.finetune.teacher import Teacher

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.engine.memory import is_out_of_memory
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train import schedule
 from napari_unetpp.train.batch_norms import norms
 from napari_unetpp.train.finetune.loss import LessonLoss
 from napari_unetpp.train.finetune.patches import LessonSource
 from napari_unetpp.train.finetune.recipe import Recipe, level_at
-from napari_unetpp.train.scratch import schedule
 
 SMALLEST_PATCH = 32
 WEIGHT_DECAY = 1e-4

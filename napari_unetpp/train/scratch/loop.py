@@ -13,10 +13,10 @@ from torch import Tensor
 
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, never_stop
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.average import WeightAverage
+from napari_unetpp.train import schedule
+from napari_unetpp.train.averaging import WeightAverage
 from napari_unetpp.train.loss import DeepSupervisionLoss
 from napari_unetpp.train.optimiser import adamw
-from napari_unetpp.train.scratch import schedule
 from napari_unetpp.train.scratch.checkpoint import Checkpoint
 
 if TYPE_CHECKING:

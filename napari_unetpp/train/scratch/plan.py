@@ -8,9 +8,9 @@ from typing import Any
 
 from napari_unetpp._types import ModelInfo, ShouldStop
 from napari_unetpp.files.models.model_list import find_model
-from napari_unetpp.train.cards import first_card, full_card, wiring
-from napari_unetpp.train.data.data_sets import DataSets, count_of, read_data_sets
 from napari_unetpp.train.encoder_weights import check_start
+from napari_unetpp.train.scratch.cards import first_card, full_card, wiring
+from napari_unetpp.train.scratch.data_sets import DataSets, count_of, read_data_sets
 from napari_unetpp.train.scratch.request import TrainRequest
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, never_stop
+from napari_unetpp.train.schedule import too_few_steps
 from napari_unetpp.train.scratch.checkpoint import checkpoint_path, load_checkpoint
 from napari_unetpp.train.scratch.plan import make_plan
 from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
-from napari_unetpp.train.scratch.schedule import too_few_steps
 
 if TYPE_CHECKING:
     from napari_unetpp.net.unetpp import UNetPlusPlus
     from napari_unetpp.train.scratch.loop import Fit
-    from napari_unetpp.train.scratch.watch import Best, Watch
+    from napari_unetpp.train.scratch.monitor import Best, Watch
 
 NORM_BATCHES = 16
 """Batches on which the batch-norm statistics are measured in the end."""
@@ -47,9 +47,9 @@ def train_model(
         After `should_stop`.
     """
     from napari_unetpp.train.precision import check_precision
-    from napari_unetpp.train.scratch.finish import finish
+    from napari_unetpp.train.scratch.monitor import Watch
+    from napari_unetpp.train.scratch.result import finish
     from napari_unetpp.train.scratch.set_up import make_fit
-    from napari_unetpp.train.scratch.watch import Watch
 
     check_precision(request.precision)
     path = checkpoint_path(request.out)

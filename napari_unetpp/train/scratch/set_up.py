@@ -9,12 +9,12 @@ import torch
 
 from napari_unetpp.engine.device import choose_device
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train import schedule
 from napari_unetpp.train.data.frames import folded
 from napari_unetpp.train.data.patches import PatchSource, variation_of
 from napari_unetpp.train.encoder_weights import start_encoder
 from napari_unetpp.train.parent import start_from
 from napari_unetpp.train.precision import training_format
-from napari_unetpp.train.scratch import schedule
 from napari_unetpp.train.scratch.checkpoint import Checkpoint
 from napari_unetpp.train.scratch.loop import Fit, FitOptions
 from napari_unetpp.train.scratch.plan import Plan

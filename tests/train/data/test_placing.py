@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_unetpp.train.data.placing import JITTER, Placing
+from napari_unetpp.train.data.augment import Variation
+from napari_unetpp.train.data.placement import JITTER, Placing
 from napari_unetpp.train.data.samples import Sample, sampling_weights
-from napari_unetpp.train.data.variation import Variation
 
 MODEL = 20.0
 

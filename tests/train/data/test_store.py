@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from napari_unetpp.engine.input.sampling import resample
-from napari_unetpp.train.data.placing import Placed
+from napari_unetpp.train.data.placement import Placed
 from napari_unetpp.train.data.samples import Sample
 from napari_unetpp.train.data.store import ImageStore, from_bytes, to_bytes
 

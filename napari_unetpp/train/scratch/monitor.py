@@ -9,10 +9,10 @@ from pathlib import Path
 from torch import Tensor
 
 from napari_unetpp.train.scratch.checkpoint import Checkpoint, save_checkpoint
-from napari_unetpp.train.scratch.json_lines import JsonLines
-from napari_unetpp.train.scratch.live import entry, line, live_subset, look
+from napari_unetpp.train.scratch.log import JsonLines
 from napari_unetpp.train.scratch.loop import Fit, Progress
 from napari_unetpp.train.scratch.plan import Plan
+from napari_unetpp.train.scratch.validation import entry, line, live_subset, look
 
 
 @dataclass(frozen=True, eq=False)

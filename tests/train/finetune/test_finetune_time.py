@@ -23,8 +23,7 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.files.images.images import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
-from napari_unetpp.train import report
-from napari_unetpp.train.finetune import preparation, teacher
+from napari_unetpp.train.finetune import planes, report, teacher
 from napari_unetpp.train.finetune import run as learning
 from napari_unetpp.train.finetune import step as tuner
 from napari_unetpp.train.finetune.examples import Lesson, cropped
@@ -58,8 +57,8 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
     def set_up(megapixel: float) -> None:
         monkeypatch.setattr(time, "monotonic", lambda: now)
-        maps, step, read = Looker.maps, tuner.Tuner.step, preparation.as_read
-        lesson = preparation.make_lesson
+        maps, step, read = Looker.maps, tuner.Tuner.step, planes.as_read
+        lesson = planes.make_lesson
 
         def slow_maps(self: Looker, lesson: Any, region: Any, levels: int) -> Any:
             height, width = (
@@ -82,8 +81,8 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
         monkeypatch.setattr(Looker, "maps", slow_maps)
         monkeypatch.setattr(tuner.Tuner, "step", slow_step)
-        monkeypatch.setattr(preparation, "as_read", slow_read)
-        monkeypatch.setattr(preparation, "make_lesson", slow_lesson)
+        monkeypatch.setattr(planes, "as_read", slow_read)
+        monkeypatch.setattr(planes, "make_lesson", slow_lesson)
 
     return set_up
 

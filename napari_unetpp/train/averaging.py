@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.scratch import schedule
+from napari_unetpp.train import schedule
 
 
 class WeightAverage:

@@ -15,9 +15,9 @@ from napari_unetpp._types import (
     UnetppError,
 )
 from napari_unetpp.net.baselines import BASELINES
-from napari_unetpp.train.data.data_sets import DataSets
 from napari_unetpp.train.data.samples import Sample, typical_diameter
 from napari_unetpp.train.data.targets import SEPARATING_MAPS
+from napari_unetpp.train.scratch.data_sets import DataSets
 from napari_unetpp.train.scratch.request import TrainRequest
 
 DEFAULT_MAPS = ("edge_distance",)

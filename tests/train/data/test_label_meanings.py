@@ -141,7 +141,7 @@ def test_masks_in_memory_mean_the_same(bright: Models) -> None:
 
 
 def test_train_reads_masks_as_evaluate_does(tmp_path: Path) -> None:
-    from napari_unetpp.train.data.data_sets import read_data_sets
+    from napari_unetpp.train.scratch.data_sets import read_data_sets
     from napari_unetpp.train.scratch.request import TrainRequest
 
     info = ModelInfo("m", "semantic", ("cell",), ("cell",), NetConfig(outputs=1))

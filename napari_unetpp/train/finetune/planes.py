@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_unetpp._types import LabelledPlane, ModelInfo
 from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.train.budget import Budget
+from napari_unetpp.train.finetune.budget import Budget
 from napari_unetpp.train.finetune.examples import Lesson, as_read, cropped, make_lesson, scales_note
 
 FOR_SCALES, FOR_LESSONS = 0.1, 0.1

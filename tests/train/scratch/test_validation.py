@@ -16,7 +16,7 @@ from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.model_size import at_model_size
 from napari_unetpp.train.data.samples import Sample, load_sample
-from napari_unetpp.train.scratch.live import CROP, FEWEST, LookScores, live_subset, look
+from napari_unetpp.train.scratch.validation import CROP, FEWEST, LookScores, live_subset, look
 
 NARROW = NetConfig(outputs=2, widths=(4, 8, 8, 16, 16))
 OUTPUTS = ("foreground", "edge_distance")

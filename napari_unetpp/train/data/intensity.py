@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from napari_unetpp.train.data.variation import Variation
+from napari_unetpp.train.data.augment import Variation
 
 GAIN, SHIFT = (0.75, 1.3), 0.1
 DIMMED = (0.08, 0.6)

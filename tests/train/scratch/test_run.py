@@ -19,9 +19,10 @@ from napari_unetpp.api import load_model, segment
 from napari_unetpp.files.images.images import read_image
 from napari_unetpp.files.models.card_text import card_text
 from napari_unetpp.files.models.model_file import read_tensors
-from napari_unetpp.train.data.data_sets import read_data_sets
-from napari_unetpp.train.scratch import run, schedule
+from napari_unetpp.train import schedule
+from napari_unetpp.train.scratch import run
 from napari_unetpp.train.scratch.checkpoint import checkpoint_path
+from napari_unetpp.train.scratch.data_sets import read_data_sets
 from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
 from napari_unetpp.train.scratch.run import train_model
 
@@ -156,8 +157,8 @@ def test_the_best_average_becomes_the_model(
     looking: None,
 ) -> None:
     """Not the last; also when the run was stopped and resumed after its best."""
-    from napari_unetpp.train.scratch import watch
-    from napari_unetpp.train.scratch.live import LookScores
+    from napari_unetpp.train.scratch import monitor
+    from napari_unetpp.train.scratch.validation import LookScores
 
     seen: dict[float, torch.Tensor] = {}
     qualities = iter([0.1, 0.7, 0.3, 0.2])
@@ -167,7 +168,7 @@ def test_the_best_average_becomes_the_model(
         seen[quality] = net.state_dict()["nodes.x_0_0.first.conv.weight"].clone()
         return LookScores({}, {1: quality}, {})
 
-    monkeypatch.setattr(watch, "look", look)
+    monkeypatch.setattr(monitor, "look", look)
     request = request_of()
     with pytest.raises(TrainingStopped):
         train(request, stop_at=2)
@@ -249,7 +250,7 @@ def test_a_folder_is_not_learned_twice(request_of: Callable[..., TrainRequest], 
 
 
 def test_a_new_instance_model_is_decoded_by_its_distance(request_of: Callable[..., TrainRequest]) -> None:
-    from napari_unetpp.train.cards import first_card
+    from napari_unetpp.train.scratch.cards import first_card
 
     rule = first_card(request_of(), None).decode
     assert rule.seeds == "edge_distance" and rule.prominence == pytest.approx(1 / EDGE_CAP)

@@ -20,7 +20,7 @@ from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.choose import decode_rules
+from napari_unetpp.train.choose import decode_rule as decode_rules
 from napari_unetpp.train.choose.levels import (
     Predicted,
     ap50_of_rules,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unetpp.train.data.augment import Variation
 from napari_unetpp.train.data.samples import Sample
-from napari_unetpp.train.data.variation import Variation
 
 if TYPE_CHECKING:
     from torch import Tensor

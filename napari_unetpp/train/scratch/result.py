@@ -15,13 +15,13 @@ from napari_unetpp.train.choose.auto import choose_stopping
 from napari_unetpp.train.choose.head_shifts import choose_shifts, shift_heads, shift_maps
 from napari_unetpp.train.choose.levels import choose_decode, predict_samples, recommend_level, score_levels
 from napari_unetpp.train.choose.model_size import at_model_size
-from napari_unetpp.train.data.data_sets import DataSets, count_of
 from napari_unetpp.train.data.samples import Sample
 from napari_unetpp.train.encoder_weights import credit
-from napari_unetpp.train.scratch.live import mean_scores
+from napari_unetpp.train.scratch.data_sets import DataSets, count_of
 from napari_unetpp.train.scratch.loop import Fit
 from napari_unetpp.train.scratch.plan import Plan
 from napari_unetpp.train.scratch.request import TrainRequest, told
+from napari_unetpp.train.scratch.validation import mean_scores
 
 if TYPE_CHECKING:
     from torch import Tensor
