@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_unetpp.gui.dock.dock import UnetppDock
 
-PATIENCE = 600.0
+TIMEOUT = 600.0
 """Seconds that one level may take."""
 
 SIZE = (1400, 900)
@@ -90,7 +90,7 @@ def _shows(dock: UnetppDock, level: int) -> bool:
 
 
 def _is_timed(dock: UnetppDock) -> bool:
-    """Whether the readout tells what was measured; sliding on had put that off until now."""
+    """Whether the speed of all depths was measured, which waits until nothing is segmented."""
     controller = dock.controller
     assert controller.model is not None
     points = controller.costs.points(controller.model, controller.state.device)
@@ -99,7 +99,7 @@ def _is_timed(dock: UnetppDock) -> bool:
 
 def _wait(condition: Any, problem: Any) -> None:
     """Let Qt work until the condition holds."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not condition():
         if time.monotonic() > end:
             text = problem() if callable(problem) else problem

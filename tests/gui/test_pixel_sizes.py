@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_unetpp.gui.layers.grids import grid_of
-from napari_unetpp.gui.layers.pixel_sizes import pixel_size
+from napari_unetpp.gui.grids import grid_of, pixel_size
 
 UM = ("um", "um")
 TURN = [[np.cos(0.4), -np.sin(0.4), 7], [np.sin(0.4), np.cos(0.4), 2], [0, 0, 1]]

@@ -1,4 +1,4 @@
-"""The dock: emits what the user does, shows what the controller says, decides nothing."""
+"""The dock: the session with its view, layers and workers. It decides nothing."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.compat import main_window, unwrapped
 from napari_unetpp.gui.dock.form import DockForm
 from napari_unetpp.gui.dock.view import DockView
-from napari_unetpp.gui.layers.corrections_layers import NapariSheets
+from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
 from napari_unetpp.gui.layers.layers import NapariLayers
+from napari_unetpp.gui.layers.other_images import NapariOtherImages
 from napari_unetpp.gui.settings import read_settings
-from napari_unetpp.gui.tools.other_images import NapariOtherImages
 from napari_unetpp.gui.tools.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
 from napari_unetpp.gui.viewer_memory import memory_of
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
@@ -86,7 +86,7 @@ class UnetppDock(DockView):
         )
         self.correcting = CorrectController(
             self.controller,
-            sheets=NapariSheets(viewer, layers, self),
+            sheets=NapariCorrections(viewer, layers, self),
             other_images=NapariOtherImages(viewer),
             trainer=TorchTrainer(),
             learn_runner=ThreadRunner(self),
@@ -105,7 +105,7 @@ class UnetppDock(DockView):
             QTimer.singleShot(0, self.start)  # first paint, then load
 
     def start(self) -> None:
-        """Fill the pickers; the worker begins to load torch."""
+        """Fill the pickers; the worker starts to load torch."""
         self._started = True
         self._runner.submit(import_ahead, lambda _event: None, lambda _error: None)
         self.controller.start()
@@ -117,7 +117,7 @@ class UnetppDock(DockView):
         super().hideEvent(event)
 
     def event(self, event: QEvent | None) -> bool:
-        # napari takes the widget out of a dock that is closed and forgets it, without a close event
+        # napari removes the widget from a dock that is closed, without a close event
         if event is not None and event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._docked = True
@@ -129,7 +129,7 @@ class UnetppDock(DockView):
         """Stop the worker and let go of the viewer."""
         if self._on_destroyed is not None:
             with suppress(RuntimeError):  # the Qt half may be gone
-                self.destroyed.disconnect(self._on_destroyed)  # Qt would keep all of us alive
+                self.destroyed.disconnect(self._on_destroyed)  # Qt would keep the whole session alive
             self._on_destroyed = None
         with suppress(RuntimeError):
             self._autosave.stop()

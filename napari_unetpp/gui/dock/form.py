@@ -13,6 +13,9 @@ from napari_unetpp.gui.dock.forms.result import ResultForm
 from napari_unetpp.gui.dock.widgets import Fold
 from napari_unetpp.session.ports import ViewSignals
 
+SCROLL_BAR = 8
+"""Width of the scroll bar of the folds, px: with it they still fit into 300 px."""
+
 GROWING_MS = 300
 """For so long a fold that was opened may still change its height."""
 
@@ -63,6 +66,7 @@ class DockForm(QWidget):
         area.setWidget(self.folds)
         bar = area.verticalScrollBar()
         assert bar is not None
+        bar.setFixedWidth(SCROLL_BAR)
         self._bar = bar
         bar.rangeChanged.connect(lambda _low, _high: self._on_grown())
         return area

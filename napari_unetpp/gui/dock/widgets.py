@@ -13,7 +13,10 @@ from superqt import QCollapsible
 from napari_unetpp.gui.dock.colours import text_colours
 from napari_unetpp.session.values import Tone
 
-HEADING = "QPushButton { border: none; background: transparent; font-weight: bold; text-align: left; }"
+HEADING = """
+QPushButton { border: none; background: transparent; font-weight: bold; text-align: left; padding: 1px 4px; }
+QLabel { font-weight: normal; }
+"""
 UNLIMITED = 16_777_215
 """Qt's QWIDGETSIZE_MAX, which PySide6 does not export."""
 
@@ -38,10 +41,14 @@ class Fold(QCollapsible):
         column = self.layout()
         assert isinstance(column, QVBoxLayout)
         column.setContentsMargins(0, 2, 0, 0)
-        column.setSpacing(2)
+        column.setSpacing(0)
         column.insertWidget(0, line(90))
         self.content().deleteLater()  # superqt's own
-        self.setContent(content)
+        holder = QWidget()  # superqt changes its maximal height
+        inside = QVBoxLayout(holder)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addWidget(content)
+        self.setContent(holder)
         self.toggled.connect(self._on_toggled)
         self.button.setChecked(open_)
         self._on_toggled(open_)
@@ -51,9 +58,9 @@ class Fold(QCollapsible):
 
         superqt alone limits the height to what the content needed when it was opened.
         """
-        content = self.content()
-        content.setVisible(opened)
-        content.setMaximumHeight(UNLIMITED)
+        holder = self.content()
+        holder.setVisible(opened)
+        holder.setMaximumHeight(UNLIMITED)
         self.setText(f"{'▾' if opened else '▸'}  {self._title}")
 
 

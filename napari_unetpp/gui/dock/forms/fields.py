@@ -111,7 +111,7 @@ class Form(QWidget):
 
     def _new_row(self, one: Field, first: QWidget) -> QHBoxLayout:
         row, number = QHBoxLayout(), self.grid.rowCount()
-        row.setSpacing(6)
+        row.setSpacing(4)
         if one.caption:
             label = self.captions[one.name] = QLabel(one.caption)
             label.setBuddy(first)

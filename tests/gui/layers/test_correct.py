@@ -129,7 +129,7 @@ def test_undo_does_not_reach_into_a_new_result(
 ) -> None:
     if not private:  # another napari: a new layer takes the place of the old one
         monkeypatch.setattr(
-            "napari_unetpp.gui.layers.corrections_layer.Sheet.drop_history", lambda _self: False
+            "napari_unetpp.gui.layers.corrections_layer.CorrectionsLayer.drop_history", lambda _self: False
         )
     before = sheet(viewer)
     before.brush_size, before.opacity = 7, 0.4

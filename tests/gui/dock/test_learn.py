@@ -263,7 +263,7 @@ def test_kill_9_loses_no_label(
     np.save(tmp_path / "photo.npy", photo)
     (tmp_path / "crash.py").write_text(CRASH)
     command = [sys.executable, str(tmp_path / "crash.py"), str(tmp_path / "photo.npy")]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         said = process.stdout.readline()

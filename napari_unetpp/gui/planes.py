@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,7 @@ from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.gui.layers.grids import Grid, grid_of
-from napari_unetpp.gui.layers.pixel_sizes import pixel_size
+from napari_unetpp.gui.grids import Grid, grid_of, pixel_size
 from napari_unetpp.session.display.image_description import UNLABELLED
 from napari_unetpp.session.messages import reason
 from napari_unetpp.session.values import Plane, Step
@@ -45,12 +44,17 @@ class PlaneIndex:
     transposed: bool
     level: int = 0
 
+    @property
+    def canonical(self) -> PlaneIndex:
+        """The same plane, whichever way round it is displayed."""
+        return replace(self, transposed=False)
+
     def view(self, data: NDArray[Any]) -> NDArray[Any]:
         """The plane of `data`, (Y, X) or (Y, X, C), for reading and writing."""
         return self._turned(data[self._key])
 
     def read(self, data: Any) -> NDArray[Any]:
-        """The plane of any array: of what need not be numpy's no more is asked than to be indexed."""
+        """The plane of any array that can be indexed."""
         return self._turned(np.asarray(data[self._key]))
 
     @property
@@ -65,7 +69,7 @@ class PlaneIndex:
         shown = iter((x, y) if self.transposed else (y, x))
         return tuple(next(shown) if p is None else p for p in self.point)
 
-    def on_plane(self, position: Sequence[float]) -> tuple[float, float]:
+    def on_plane(self, position: Iterable[float]) -> tuple[float, float]:
         """A position in the whole array as (y, x) of the plane."""
         first, second = (at for at, p in zip(position, self.point, strict=True) if p is None)
         return (second, first) if self.transposed else (first, second)
@@ -75,6 +79,12 @@ class PlaneIndex:
         rows, columns = region.slices
         shown = iter((columns, rows) if self.transposed else (rows, columns))
         return tuple(next(shown) if p is None else slice(p, p + 1) for p in self.point)
+
+
+def index_of(plane: Plane) -> PlaneIndex:
+    """The identity of a plane that `plane_of` made."""
+    assert isinstance(plane.key, PlaneIndex)
+    return plane.key
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +122,11 @@ def grid_under(image: Image, index: PlaneIndex) -> Grid:
 
 
 def plane_of(
-    layer: Layer, dims: Any, version: int, level: int = 0, window: NDArray[Any] | None = None
+    layer: Layer, dims: Any, version: int, level: int = 0, corners: NDArray[Any] | None = None
 ) -> Plane:
     """The displayed plane of a level of `layer`; UnetppError says why there is none.
 
-    `window` are two corners of the view, along the displayed axes of the world; None: what napari loaded
+    `corners` are two corners of the view, along the displayed axes of the world; None: what napari loaded
     is taken for the visible part, which for a multiscale image is often more.
     """
     _check(layer, dims)
@@ -143,7 +153,7 @@ def plane_of(
         name=layer.name,
         data=LazyPlane(grid.data, index, shape),
         rgb=bool(layer.rgb),
-        viewport=_viewport(grid, displayed, (height, width), dims, window),
+        viewport=_viewport(grid, displayed, (height, width), dims, corners),
         pixel=pixel_size(grid, displayed),
         position=_position(layer, dims, point, grid.shape),
         folder=_folder(layer),
@@ -202,12 +212,12 @@ def _check(layer: Layer, dims: Any) -> None:
 
 
 def _viewport(
-    grid: Grid, displayed: list[int], shape: tuple[int, int], dims: Any, window: NDArray[Any] | None
+    grid: Grid, displayed: list[int], shape: tuple[int, int], dims: Any, corners: NDArray[Any] | None
 ) -> Region | None:
     """The visible part."""
-    if window is not None:
+    if corners is not None:
         points = np.tile(np.asarray(dims.point, float), (4, 1))
-        points[:, list(dims.displayed)] = [(y, x) for y in window[:, 0] for x in window[:, 1]]
+        points[:, list(dims.displayed)] = [(y, x) for y in corners[:, 0] for x in corners[:, 1]]
         pixels = np.array([grid.from_world(point)[displayed] for point in points])
         (y0, x0), (y1, x1) = np.floor(pixels.min(axis=0) + 0.5), np.floor(pixels.max(axis=0) + 0.5)
     else:

@@ -51,7 +51,7 @@ def low(dock: Any) -> None:
 @pytest.mark.parametrize("module", ["napari_unetpp.gui.dock.dock", "napari_unetpp.gui.samples"])
 def test_importing_the_dock_loads_no_torch(module: str) -> None:
     code = f"import sys, {module}; assert not {{'torch', 'monai'}} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 
 
 def test_all_widgets_have_their_names(viewer: Any, open_dock: Any) -> None:

@@ -17,6 +17,12 @@ TEXT = 4.5
 """Least contrast of text, by WCAG 2.1."""
 
 
+@pytest.fixture
+def viewer(make_napari_viewer: Any) -> Any:
+    """One of its own for each test: they show it, in another size and theme."""
+    return make_napari_viewer()
+
+
 def luminance(colour: str) -> float:
     """Relative luminance of #rrggbb."""
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]

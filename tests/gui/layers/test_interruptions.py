@@ -11,6 +11,12 @@ from napari_unetpp.gui.layers.layers import NapariLayers
 
 
 @pytest.fixture
+def viewer(make_napari_viewer: Any) -> Any:
+    """One of its own for each test: they close it."""
+    return make_napari_viewer()
+
+
+@pytest.fixture
 def large(image: np.ndarray) -> np.ndarray:
     """Several tiles."""
     return np.tile(image, (16, 12))
@@ -106,7 +112,7 @@ def test_partial_refresh_falls_back(
     from napari.layers import Labels
 
     monkeypatch.delattr(Labels, "_partial_labels_refresh")
-    with qtbot.waitSignal(dock._layers._results._painter._timer.timeout, timeout=60_000):
+    with qtbot.waitSignal(dock._layers._results._painter._refresh_later.triggered, timeout=60_000):
         dock.form.head.segment_button.click()
     wait(dock)
     assert viewer.layers["cells prediction"].data.any()

@@ -1,4 +1,4 @@
-"""Layers in which the user draws what they have reviewed."""
+"""Layers in which the user draws regions that were reviewed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from napari.layers import Image, Shapes
 
 from napari_unetpp._types import Outline
-from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under
+from napari_unetpp.gui.planes import PlaneIndex, grid_under
 
 COLOUR = "#f2b705"
 MARK, LEVEL = "napari_unetpp_regions", "napari_unetpp_regions_level"
-"""Where a layer says whose regions it holds, for the next dock."""
+"""Where a layer notes whose regions it holds, for a later dock."""
 
 
 class Regions:
@@ -34,25 +34,25 @@ class Regions:
 
     def show(self, image: Image, index: PlaneIndex) -> None:
         """Make or select the layer, ready to draw rectangles."""
-        layer = self._at_hand(image, index)
+        layer = self._layer_for(image, index)
         self._viewer.layers.selection.active = layer
         layer.visible = True
         layer.mode = "add_rectangle"
 
     def draw(self, image: Image, index: PlaneIndex, outlines: Sequence[Outline]) -> None:
-        """Draw outlines on a plane, but for those that are drawn there."""
+        """Draw those outlines on a plane that are not there yet."""
         outlines = [one for one in outlines if one not in self.outlines(image.unique_id, index)]
         corners = [np.transpose(points) for _, points in outlines]
         shapes = [np.stack(np.broadcast_arrays(*index.pixel(y, x)), axis=1) for y, x in corners]
         selected = self._viewer.layers.selection.active
-        self._at_hand(image, index).add(shapes, shape_type=[kind for kind, _ in outlines])
+        self._layer_for(image, index).add(shapes, shape_type=[kind for kind, _ in outlines])
         self._viewer.layers.selection.active = selected
 
-    def _at_hand(self, image: Image, index: PlaneIndex) -> Shapes:
-        """The layer of an image, made where there is none; one of another level is let go."""
+    def _layer_for(self, image: Image, index: PlaneIndex) -> Shapes:
+        """The layer of an image, made where there is none; one of another level is replaced."""
         layer = self._layers.get(image.unique_id)
         if layer is not None and self._levels[image.unique_id] != index.level:
-            self._drop(image.unique_id)
+            self._forget(image.unique_id)
             layer = None
         if layer is None:
             layer = Shapes(
@@ -65,7 +65,7 @@ class Regions:
                 **grid_under(image, index).transforms,
             )
             self._viewer.add_layer(layer)
-            self._take(image.unique_id, layer, index.level)
+            self._follow(image.unique_id, layer, index.level)
         return layer
 
     def adopt(self, image: Image) -> None:
@@ -73,9 +73,9 @@ class Regions:
         for layer in self._viewer.layers:
             ours = isinstance(layer, Shapes) and layer.metadata.get(MARK) == str(image.unique_id)
             if ours and image.unique_id not in self._layers and layer.ndim == image.ndim:
-                self._take(image.unique_id, layer, layer.metadata.get(LEVEL, 0))
+                self._follow(image.unique_id, layer, layer.metadata.get(LEVEL, 0))
 
-    def _take(self, image: Hashable, layer: Shapes, level: int) -> None:
+    def _follow(self, image: Hashable, layer: Shapes, level: int) -> None:
         self._layers[image], self._levels[image] = layer, level
         layer.events.data.connect(self._on_data)
 
@@ -97,27 +97,27 @@ class Regions:
         return tuple(outlines)
 
     def check(self) -> None:
-        """Notice layers that the user removed; until then they count."""
+        """Look for layers that the user removed; until then they count."""
         for image, layer in list(self._layers.items()):
             if layer not in self._viewer.layers:
-                self._drop(image)
+                self._forget(image)
                 self._changed(image)
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
         for image in list(self._layers):
-            self._drop(image)
+            self._forget(image)
         self._viewer = None
 
     def remove(self, image: Hashable) -> None:
         """Delete the layer of an image."""
         layer = self._layers.get(image)
         if layer is not None:
-            self._drop(image)
+            self._forget(image)
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
 
-    def _drop(self, image: Hashable) -> None:
+    def _forget(self, image: Hashable) -> None:
         self._layers.pop(image).events.data.disconnect(self._on_data)
 
     def _on_data(self, event: Any) -> None:

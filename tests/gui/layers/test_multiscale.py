@@ -13,8 +13,8 @@ from skimage.transform import downscale_local_mean
 
 from napari_unetpp._types import Region
 from napari_unetpp.files.images.images import read_image
+from napari_unetpp.gui import planes
 from napari_unetpp.gui.compat import camera_of
-from napari_unetpp.gui.layers import planes
 from napari_unetpp.gui.samples import FOLDER
 from napari_unetpp.session.segment.engine import TorchEngine
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.images.images import IMAGE_SUFFIXES
 from napari_unetpp.gui.layers.corrections_layer import MARK as CORRECTIONS
-from napari_unetpp.gui.layers.regions import MARK as REGIONS
 from napari_unetpp.gui.layers.results import MARK as RESULT
+from napari_unetpp.gui.tools.regions import MARK as REGIONS
 
 
 class NapariOtherImages:
@@ -54,9 +54,10 @@ class NapariOtherImages:
         reader = (former.source.reader_plugin if former is not None else None) or "napari"
         try:
             opened = self._viewer.open(str(path), plugin=reader, layer_type="image")
-        except Exception as error:  # whatever a reader may raise: it is told, and the sitting goes on
+        except Exception as error:  # whatever a reader may raise: the user is told, and the session goes on
             raise UnetppError(f"{path} could not be opened: {error}") from error
-        return next(layer.unique_id for layer in opened if isinstance(layer, Image))
+        key: Hashable = next(layer.unique_id for layer in opened if isinstance(layer, Image))
+        return key
 
     def add(self, name: str, pixels: NDArray[Any]) -> Hashable:
         """Add an image."""

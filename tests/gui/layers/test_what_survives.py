@@ -9,6 +9,12 @@ import numpy as np
 import pytest
 
 
+@pytest.fixture
+def viewer(make_napari_viewer: Any) -> Any:
+    """One of its own for each test: they make several."""
+    return make_napari_viewer()
+
+
 def lessons(dock: Any) -> str:
     return str(dock.form.correct.lessons_label.text())
 
