@@ -100,6 +100,7 @@ class DockView(CorrectDockView):
 
     def set_circle(self, shown: bool) -> None:
         set_checked(self.form.input.circle_button, shown)
+        self.form.input.circle_hint.setVisible(shown)
 
     def set_uncertainty(self, shown: bool) -> None:
         set_checked(self.form.result.uncertainty_checkbox, shown)

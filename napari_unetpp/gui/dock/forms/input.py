@@ -27,6 +27,9 @@ DISPLAYED = 1
 """Row of the contrast picker that needs contrast limits."""
 
 
+CIRCLE_HINT = "Drag the small squares around the circle until it is as large as a typical object."
+
+
 class ShortSpin(QDoubleSpinBox):
     """A number without the zeros at its end."""
 
@@ -133,6 +136,7 @@ class InputForm(Form):
     scale_spin: ScaleSpin
     circle_button: QPushButton
     scale_note: Note
+    circle_hint: Note
 
     FIELDS = (
         Field(
@@ -168,11 +172,13 @@ class InputForm(Form):
             qt={"checkable": True},
         ),
         Field("scale_note", Note, options={"lines": 2}),
+        Field("circle_hint", Note, shown=False),
     )
 
     def __init__(self, signals: ViewSignals) -> None:
         super().__init__(signals)
         self.contrast_note = self.contrast_row.note
+        self.circle_hint.show_text(CIRCLE_HINT)
         low, high = self.contrast_row.low, self.contrast_row.high
         for spin in (low, high):
             spin.valueChanged.connect(lambda _: signals.range_changed.emit((low.value(), high.value())))
