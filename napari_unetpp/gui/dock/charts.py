@@ -40,7 +40,7 @@ class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self.hideButtons()
         self.setStyleSheet("background: transparent")
         plot = self.getPlotItem()
-        plot.layout.setContentsMargins(0, 4, 8, 0)
+        plot.layout.setContentsMargins(0, 4, 8, 4)  # pyqtgraph draws the label 5 px below its axis
         for side in ("left", "bottom"):
             plot.getAxis(side).setStyle(tickLength=-3, tickTextOffset=3, autoExpandTextSpace=False)
             plot.getAxis(side).enableAutoSIPrefix(False)
@@ -91,7 +91,7 @@ class SpeedQualityChart(Chart):
             "Quality against speed, per depth",
             height=136,
             axis_width=44,
-            axis_height=42,
+            axis_height=38,
         )
         plot = self.getPlotItem()
         self._line = plot.plot([], [])

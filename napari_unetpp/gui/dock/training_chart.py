@@ -33,7 +33,7 @@ class TrainingChart(Chart):
             "Loss and held-out Dice during fine-tuning",
             height=120,
             axis_width=40,
-            axis_height=32,
+            axis_height=30,
         )
         plot = self.getPlotItem()
         plot.setLabel("left", "Dice")

@@ -80,7 +80,7 @@ def test_reviewed_regions_outlive(
         else:
             for name in ("cells regions", "cells", "cells prediction", "cells corrections"):
                 viewer.layers.remove(name)
-        qtbot.waitUntil(lambda: not dock.correcting.sheets._sort_out.isActive())
+        qtbot.waitUntil(lambda: not dock.correcting.sheets._deleted)
         assert reviewed(dock) == before
 
 
