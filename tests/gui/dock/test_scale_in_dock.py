@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gestures import Hand
 from skimage.transform import downscale_local_mean, rescale
-from test_click_tool import Hand
 
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
