@@ -224,7 +224,7 @@ def test_a_labels_layer_picked_as_image_is_refused() -> None:
     from napari.components import Dims
     from napari.layers import Labels
 
-    from napari_unetpp.gui.layers.planes import plane_of
+    from napari_unetpp.gui.planes import plane_of
 
     layer = Labels(np.ones((9, 9), np.uint8), name="cells")
     with pytest.raises(UnetppError, match=r"'cells' is a labels layer.*image"):

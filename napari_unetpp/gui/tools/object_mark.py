@@ -11,9 +11,9 @@ from napari.layers import Labels, Shapes
 from numpy.typing import NDArray
 
 from napari_unetpp.files.objects.outlines import Ring, object_outlines
-from napari_unetpp.gui.camera import camera_of, window_of
-from napari_unetpp.gui.layers.grids import TRANSFORMS
-from napari_unetpp.gui.layers.planes import PlaneIndex
+from napari_unetpp.gui.compat import camera_of, visible_corners
+from napari_unetpp.gui.grids import TRANSFORMS
+from napari_unetpp.gui.planes import PlaneIndex
 
 NAME = "selected object"
 COLOUR = "#ffd000"
@@ -126,7 +126,7 @@ class ObjectMark:
 
     def _bring_into_view(self, layer: Labels, middle: NDArray[np.float64]) -> None:
         point = np.asarray(layer.data_to_world(middle))[list(self._viewer.dims.displayed)]
-        low, high = window_of(self._viewer)
+        low, high = visible_corners(self._viewer)
         if ((point < low) | (point > high)).any():
             camera_of(self._viewer).center = tuple(point)
 
