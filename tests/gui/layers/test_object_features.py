@@ -25,7 +25,7 @@ def dock(viewer: Any, dock_opener: Callable[[], Any], qtbot: Any) -> Any:
     viewer.add_image(data, **(options | {"name": "cells"}), scale=(0.5, 0.5), units=("um", "um"))
     dock = dock_opener()
     dock.controller.state.level = 2
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     in_step(dock, result(viewer), qtbot)
     return dock
 
@@ -97,9 +97,9 @@ def test_the_table_is_that_of_the_pixels_and_stays_in_step(viewer: Any, dock: An
         )
     areas = sorted(measured(layer).values())
     for change in (
-        lambda: dock.form.min_size_spin.setValue(areas[len(areas) // 2] + 1),
-        lambda: dock.form.depth.slider.setValue(3),
-        lambda: dock.form.threshold_slider.setValue(0.7),
+        lambda: dock.form.result.min_size_spin.setValue(areas[len(areas) // 2] + 1),
+        lambda: dock.form.head.levels.slider.setValue(3),
+        lambda: dock.form.result.threshold_slider.setValue(0.7),
     ):
         before = measured(layer)
         change()
@@ -111,7 +111,7 @@ def test_it_is_handed_over_once_for_each_result(viewer: Any, dock: Any, qtbot: A
     layer, told = result(viewer), []
     layer.events.features.connect(told.append)
     before = held(layer)
-    dock.form.min_size_spin.setValue(max(before.values()))
+    dock.form.result.min_size_spin.setValue(max(before.values()))
     qtbot.waitUntil(lambda: held(layer) != before, timeout=20_000)
     in_step(dock, layer, qtbot)
     qtbot.wait(300)
@@ -151,7 +151,7 @@ def test_planes_of_a_stack(viewer: Any, dock_opener: Any, qtbot: Any) -> None:
     for plane in (0, 1):
         viewer.dims.set_current_step(0, plane)
         qtbot.waitUntil(lambda plane=plane: dock.controller.presenter.plane().key.point[0] == plane)
-        dock.form.segment_button.click()
+        dock.form.head.segment_button.click()
         qtbot.waitUntil(lambda: not dock.controller.busy, timeout=60_000)
     layer = result(viewer)
     for plane in (1, 0):
@@ -206,7 +206,7 @@ def test_a_mark_goes_with_its_object_and_with_the_dock(viewer: Any, dock: Any, q
     areas = measured(layer)
     layer.selected_label = min((number for number in areas if number != 1), key=lambda number: areas[number])
     assert NAME in viewer.layers
-    dock.form.min_size_spin.setValue(2 * areas[layer.selected_label])
+    dock.form.result.min_size_spin.setValue(2 * areas[layer.selected_label])
     qtbot.waitUntil(lambda: NAME not in viewer.layers, timeout=20_000)
     in_step(dock, layer, qtbot)
     layer.selected_label = max(number for number in measured(layer) if number != layer.selected_label)
@@ -246,7 +246,7 @@ def test_save_offers_other_programs_and_replaces_nothing(
         return str(tmp_path / Path(suggestion).name), next(kind for kind in offered if wanted[0] in kind)
 
     monkeypatch.setattr(module.QFileDialog, "getSaveFileName", choose)
-    qtbot.waitUntil(dock.form.save_button.isEnabled)
+    qtbot.waitUntil(dock.form.result.save_button.isEnabled)
     for program, names in (
         ("QuPath", ["cells_objects.geojson", "cells_objects_2.geojson"]),
         ("ImageJ", ["cells_rois.zip", "cells_rois_2.zip"]),
@@ -255,9 +255,9 @@ def test_save_offers_other_programs_and_replaces_nothing(
     ):
         wanted[:] = [program]
         for name in names:
-            dock.form.save_button.click()
+            dock.form.result.save_button.click()
             saved = f"Saved {name}"
-            qtbot.waitUntil(lambda saved=saved: saved in dock.form.message_label.text(), timeout=20_000)
+            qtbot.waitUntil(lambda saved=saved: saved in dock.form.head.message_label.text(), timeout=20_000)
     assert len(offered) == 4 and (tmp_path / "cells_labels.csv").exists()
     found = json.loads((tmp_path / "cells_objects.geojson").read_text())["features"]
     areas = {int(f["properties"]["name"]): f["properties"]["measurements"]["area_px"] for f in found}
