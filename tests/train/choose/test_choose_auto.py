@@ -80,12 +80,12 @@ def test_the_rule_keeps_its_promise(
     )
 
 
-def test_a_stricter_tolerance_costs_no_less(
+def test_a_stricter_tolerance_costs_more(
     rule: StoppingRule, predicted: list[Predicted], nuclei: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auto, "LARGEST_SHARE", 1.0)
-    strict = auto.choose_stopping(predicted, nuclei.info, tolerance=0.0)
-    assert strict is None or (strict.limit <= rule.limit and strict.share >= rule.share)
+    strict = auto.choose_stopping(predicted, nuclei.info, tolerance=0.001)
+    assert strict is not None and strict.limit < rule.limit and strict.share > rule.share
 
 
 def test_the_engine_does_what_was_calibrated(
