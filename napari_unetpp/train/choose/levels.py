@@ -146,7 +146,7 @@ def over_folders(
 def mean_over_levels(values: Mapping[int, float]) -> float:
     """The mean over all levels, since somebody may use each of them.
 
-    So weights of which only the shallow levels have learned are compared with later ones.
+    By the best level alone, early weights would win whose deep levels have not learned yet.
     """
     return sum(values.values()) / len(values)
 
