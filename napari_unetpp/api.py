@@ -20,15 +20,20 @@ from napari_unetpp._types import (
     Segmentation,
     UnetppError,
 )
+from napari_unetpp.engine.memory import enough_memory
 from napari_unetpp.files.models.model_list import find_model, list_models
 
 if TYPE_CHECKING:
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
     from napari_unetpp.engine.loaded_model import LoadedModel
 
 __all__ = ["evaluate", "finetune", "list_models", "load_model", "segment"]
 
 Image = NDArray[Any]
 Auto = Literal["auto"]
+
+SMALLER = "crop the image, choose a smaller scale, or close other programs"
+"""What helps where memory runs out: smaller pieces were tried before."""
 
 
 def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> LoadedModel:
@@ -94,7 +99,7 @@ def segment(
     Raises
     ------
     UnetppError
-        For an image, model, level, size, range or device that cannot be used.
+        For an image, model, level, size, range or device that cannot be used; where memory runs out.
 
     Examples
     --------
@@ -104,11 +109,19 @@ def segment(
     from napari_unetpp.engine.collect import predict_maps
 
     evaluator = _loaded(model, device, precision)
-    found = predict_maps(
-        image, evaluator, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
-    )
+    with enough_memory("the network ran", SMALLER):
+        found = predict_maps(
+            image, evaluator, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
+        )
+    with enough_memory("telling objects apart", SMALLER):
+        labels = found.labels()
+    with enough_memory("bringing the result to the grid of the image", SMALLER):
+        return _segmentation(found, labels, evaluator)
+
+
+def _segmentation(found: PlaneResult, labels: NDArray[np.uint32], evaluator: LoadedModel) -> Segmentation:
     return Segmentation(
-        labels=found.labels(),
+        labels=labels,
         mask=found.mask(),
         probability=found.probability(),
         level=found.level,

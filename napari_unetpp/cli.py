@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from napari_unetpp._arguments import build_parser, problem_of
 from napari_unetpp._console import Console
@@ -29,6 +29,7 @@ from napari_unetpp.files.labels.folders import named_once
 from napari_unetpp.files.models import card_text, model_list
 from napari_unetpp.files.models.model_card import card_to_json
 from napari_unetpp.files.results import outputs
+from napari_unetpp.files.results.summary import update_summary
 
 DEFAULT_SECONDS = 60.0
 
@@ -121,13 +122,21 @@ def run_segment(args: argparse.Namespace) -> int:
     from napari_unetpp._segment_command import Options
 
     info = model_list.find_model(args.model)
-    options = Options(args.kind, args.level, _size_options(args, info), args.overwrite, args.series)
+    options = Options(
+        args.kind,
+        args.level,
+        _size_options(args, info),
+        args.overwrite,
+        args.series,
+        info.classes,
+        info.task == "instances",
+    )
     found = outputs.find_inputs(args.inputs, recursive=args.recursive)
     for problem in found.problems:
         say(f"error: {problem}")
     if found.results:
         say(f"note: {_left_out(found.results)}")
-    plan = outputs.plan_outputs(found.sources, args.out, args.kind, table=args.table)
+    plan = outputs.plan_outputs(found.sources, args.out, args.kind, table=args.table, also=args.also)
     model = None
     entries: list[dict[str, Any]] = []
     try:
@@ -140,6 +149,9 @@ def run_segment(args: argparse.Namespace) -> int:
     finally:  # also what was done before Ctrl-C
         if args.json:
             _write_json(args.json, entries)
+        if args.table:
+            for note in update_summary(args.out, plan):
+                say(f"note: {note}")
     if plan:
         progress(len(plan), len(plan))
     skipped = sum("skipped" in entry for entry in entries)
@@ -176,15 +188,15 @@ def _segment_one(
     number: int, plan: Sequence[outputs.Output], model: Any, options: Any, args: argparse.Namespace
 ) -> dict[str, Any]:
     """Segment the image with this number; what is told of it with ``--json`` comes back."""
-    from napari_unetpp._segment_command import finish_table, segment_file
+    from napari_unetpp._segment_command import finish, segment_file
 
     output = plan[number]
     name = output.source.name
     progress(number, len(plan), name)
     try:
         if args.skip_existing and output.target.exists():
-            finish_table(output, options.series)
-            tell(f"{output.table}: the table of {output.target}, which was there already")
+            for path in finish(output, options):
+                tell(f"{path}: made of {output.target}, which was there already")
             return _skipped(output)
         outputs.check_target(output, [each.source for each in plan], overwrite=args.overwrite)
         done = segment_file(
@@ -209,8 +221,9 @@ def _size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
     """Scale, diameter and range as they were given; UsageError before any work where they cannot be used."""
     from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
 
-    check_size(info, scale=scale_number(args.scale), diameter=args.diameter)
-    return {"scale": args.scale, "diameter": args.diameter, "range": check_range(args.range)}
+    scale: float | Literal["auto"] = args.scale or "auto"
+    check_size(info, scale=scale_number(scale), diameter=args.diameter)
+    return {"scale": scale, "diameter": args.diameter, "range": check_range(args.range)}
 
 
 def run_evaluate(args: argparse.Namespace) -> int:

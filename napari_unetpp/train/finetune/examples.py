@@ -11,7 +11,7 @@ from skimage.measure import label as connected_components
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, Region, UnetppError
 from napari_unetpp.engine.collect import invalid_pixels
-from napari_unetpp.engine.input.normalise import NormStats, clean_plane, to_input
+from napari_unetpp.engine.input.normalise import clean_plane, to_input, with_range
 from napari_unetpp.engine.input.sampling import resample, resample_labels
 from napari_unetpp.files.labels.corrections_folder import check_plane
 from napari_unetpp.files.labels.label_values import whole_numbers
@@ -99,7 +99,8 @@ def make_example(plane: LabelledPlane, info: ModelInfo) -> Example:
     assert plane.scale is not None and plane.range is not None, "with_scale_and_range gives both"
     image, _ = clean_plane(plane.image)
     labels, certain = _read(plane, info)
-    invalid = invalid_pixels(image)
+    stats = with_range(image, *plane.range)
+    invalid = invalid_pixels(image, stats)
     if invalid is not None:
         certain = certain & ~invalid
     work = resample(image, plane.scale)
@@ -107,7 +108,7 @@ def make_example(plane: LabelledPlane, info: ModelInfo) -> Example:
     labels, certain = resample_labels(labels, shape), resample_labels(certain, shape)
     ignore = np.zeros(shape, bool) if plane.ignore is None else resample_labels(plane.ignore, shape)
     part = _labelled_part(certain).slices
-    x = to_input(work, NormStats(*plane.range), info.net.in_channels)[:, *part]
+    x = to_input(work, stats, info.net.in_channels)[:, *part]
     labels, certain, ignore = labels[part], certain[part], ignore[part]
     nowhere = np.zeros(certain.shape, bool)
     copied, whole = plane.labels_as == "corrections", nowhere

@@ -55,7 +55,8 @@ def read_data_sets(
         else:
             apart = _read(request.val, number, request, info, log, should_stop)
         train, held = [*train, *learned], [*held, *apart]
-        log(f"{folder_name(folder)}: {len(learned)} images to learn from, {len(apart)} held out")
+        images = "1 image" if len(learned) == 1 else f"{len(learned)} images"
+        log(f"{folder_name(folder)}: {images} to learn from, {len(apart)} held out")
     if not any(s.labels.any() for s in (*train, *held)):
         hint = "255 means: ignore; is it foreground, give --foreground 255" if info.task == "semantic" else ""
         raise UnetppError(

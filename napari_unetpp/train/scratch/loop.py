@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import inf
+from math import ceil, inf
 from typing import Any, Literal
 
 import torch
@@ -61,7 +61,8 @@ class TrainingOptions:
     @property
     def steps_planned(self) -> float:
         """Steps of the whole run; infinite where only time limits it. Shallow stages have equal patches."""
-        return min(self.steps, self.megapixels * 1e6 / (self.batch * self.patch**2))
+        steps = min(self.steps, self.megapixels * 1e6 / (self.batch * self.patch**2))
+        return ceil(steps) if steps < inf else inf
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,13 +49,13 @@ def train_model(
     checkpoint = load_checkpoint(path, plan.settings()) if request.resume else None
     loop = make_loop(plan, checkpoint)
     log(_about(loop))
-    if few := too_few_steps(loop.options.steps_planned):
-        log(few)
+    if warned := too_few_steps(loop.options.steps_planned):
+        log(warned)
     if checkpoint is not None:
         log(f"resumed at step {loop.step}, {loop.megapixels:.1f} megapixels, {loop.seconds / 60:.1f} min")
     monitor = Monitor(plan, loop, path, checkpoint, log)
     best = _train(loop, monitor, should_stop)
-    if few := too_few_steps(loop.step):
+    if not warned and (few := too_few_steps(loop.step)):
         log(few)
     log(f"measuring the statistics of the averaged weights of step {best.step}")
     info, scores = write_result(plan, loop, _network_of(best, loop), best.step, log)
@@ -67,8 +67,9 @@ def train_model(
 
 def _about(loop: TrainingLoop) -> str:
     o = loop.options
+    patches = "1 patch" if o.batch == 1 else f"{o.batch} patches"
     return (
-        f"training on {o.device} in {o.dtype}, {o.batch} patches of {o.patch} px a step; "
+        f"training on {o.device} in {o.dtype}, {patches} of {o.patch} px a step; "
         f"a line follows every {o.save_seconds / 60:.0f} minutes"
     )
 
