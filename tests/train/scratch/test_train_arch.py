@@ -172,6 +172,7 @@ def _separation(features, truth) -> float:  # type: ignore[no-untyped-def]
     return float((ranks[there].sum() - positives * (positives + 1) / 2) / positives / (~there).sum())
 
 
+@pytest.mark.usefixtures("narrow")
 def test_training_the_last_head_alone(folder: Path, tmp_path: Path, tiny_model) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "last.safetensors"
     request = TrainRequest((folder,), out, "instances", supervision="last", epochs=1, patch=32, batch=2)
