@@ -34,7 +34,6 @@ LIMITS = (0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.0125, 0.009, 0.006, 0.004, 0.0
 FINER_LIMITS = 3
 """This many more are tried between it and the next looser one."""
 
-
 LARGEST_SHARE = 0.6
 """A rule that executes more than this share of the deepest level's FLOPs saves too little."""
 
@@ -64,37 +63,41 @@ def choose_stopping(
     if not predicted or len(info.net.levels) < max(2, info.net.depth):
         return None
     doubt, change = zip(*(_weights(predicted, level, info) for level in info.net.levels[:-1]), strict=True)
-    best_dice = mean_dice(predicted, info, info.net.depth)[0]
-    best_ap50 = pooled_ap50(predicted, info, info.net.depth)
-    nothing = LevelScores(None, None, None, graph.parameters(info.net.depth, info.net))
-
-    def measured(limit: float) -> StoppingRule | None:
-        """The rule with this limit, or None where Auto loses too much with it."""
-        rule = StoppingRule(doubt, change, limit, tolerance, 0.0, nothing, stopping.SQUARE)
-        found = [follow(p, info, rule) for p in predicted]
-        results = [p for p, _ in found]
-        dice, iou = mean_dice(results, info, AUTO)
-        if dice < best_dice - tolerance:
-            return None
-        ap50 = pooled_ap50(results, info, AUTO)
-        if ap50 is not None and best_ap50 is not None and ap50 < best_ap50 - LEVEL_MARGIN:
-            return None
-        whole = sum(graph.flops(info.net.depth, info.net, *_plane(p, info)) for p in predicted)
-        share = sum(flops for _, flops in found) / whole
-        return replace(rule, share=share, scores=replace(nothing, dice=dice, iou=iou, ap50=ap50))
-
-    rule = _loosest(measured, LIMITS)
-    if rule is not None and rule.limit < LIMITS[0]:
-        looser = min(limit for limit in LIMITS if limit > rule.limit)
-        between = np.geomspace(looser, rule.limit, FINER_LIMITS + 2)[1:-1]
-        rule = _loosest(measured, [float(f"{limit:.2g}") for limit in between]) or rule
-    return rule if rule is not None and rule.share <= LARGEST_SHARE else None
+    depth = info.net.depth
+    dice, iou = mean_dice(predicted, info, depth)
+    deepest = LevelScores(dice, iou, pooled_ap50(predicted, info, depth), graph.parameters(depth, info.net))
+    rule = StoppingRule(doubt, change, 0.0, tolerance, 1.0, deepest, stopping.SQUARE)
+    found = _loosest(predicted, info, rule, LIMITS)
+    if found is not None and found.limit < LIMITS[0]:
+        looser = min(limit for limit in LIMITS if limit > found.limit)
+        between = np.geomspace(looser, found.limit, FINER_LIMITS + 2)[1:-1]
+        found = _loosest(predicted, info, rule, [float(f"{limit:.2g}") for limit in between]) or found
+    return found if found is not None and found.share <= LARGEST_SHARE else None
 
 
 def _loosest(
-    measured: Callable[[float], StoppingRule | None], limits: Sequence[float]
+    predicted: Sequence[Predicted], info: ModelInfo, rule: StoppingRule, limits: Sequence[float]
 ) -> StoppingRule | None:
-    return next((rule for limit in limits if (rule := measured(limit)) is not None), None)
+    measured = (_measured(predicted, info, replace(rule, limit=limit)) for limit in limits)
+    return next((found for found in measured if found is not None), None)
+
+
+def _measured(predicted: Sequence[Predicted], info: ModelInfo, rule: StoppingRule) -> StoppingRule | None:
+    """The rule with the scores of Auto and the share of FLOPs it executes; None where Auto loses too much.
+
+    `rule.scores` are those of the deepest level.
+    """
+    found = [follow(p, info, rule) for p in predicted]
+    results, best = [p for p, _ in found], rule.scores
+    dice, iou = mean_dice(results, info, AUTO)
+    if best.dice is None or dice < best.dice - rule.tolerance:
+        return None
+    ap50 = pooled_ap50(results, info, AUTO)
+    if ap50 is not None and best.ap50 is not None and ap50 < best.ap50 - LEVEL_MARGIN:
+        return None
+    whole = sum(graph.flops(info.net.depth, info.net, *_plane(p, info)) for p in predicted)
+    share = sum(flops for _, flops in found) / whole
+    return replace(rule, share=share, scores=replace(best, dice=dice, iou=iou, ap50=ap50))
 
 
 def calibrate_folder(
@@ -160,7 +163,7 @@ def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[P
 
 
 def _weights(predicted: Sequence[Predicted], level: int, info: ModelInfo) -> tuple[float, float]:
-    """How much uncertainty and change at a level say about what changes on the way to the deepest."""
+    """How much uncertainty and change at a level predict of the change on the way to the deepest level."""
     square = stopping.SQUARE
     signs, changed = [], []
     for p in predicted:

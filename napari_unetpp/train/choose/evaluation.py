@@ -95,7 +95,7 @@ def evaluate_pairs(
 
 
 def _scales(scales: Sequence[float]) -> dict[str, float]:
-    """The scales that images were segmented at, in short."""
+    """The lowest, median and highest scale at which images were segmented."""
     return {"lowest": min(scales), "median": float(np.median(scales)), "highest": max(scales)}
 
 
@@ -116,7 +116,7 @@ def _score(
     read: Callable[[NDArray[Any]], Reading],
     notes: Notes,
 ) -> Reading:
-    """Add the scores of one image; how the network saw it comes back. All levels see it alike."""
+    """Add the scores of one image; returns the scale and range with which all levels read it."""
     info = model.info
     image = read_image(pair.image, note=notes.of(pair.image))
     truth = read_pair_truth(pair, image.shape[:2], info.task, foreground, notes)

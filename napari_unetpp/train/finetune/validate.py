@@ -142,7 +142,7 @@ def score(blocks: Sequence[BlockPrediction], info: ModelInfo, held: HeldOut) -> 
     for level, (dice, iou) in dice_per_level(blocks, info).items():
         ap50 = _ap50(blocks, info, level) if countable else None
         levels[level] = LevelScores(dice, iou, ap50, graph.parameters(level, info.net))
-    return ScoreSet(f"held out: {held.words}", len({b.block.example for b in blocks}), levels)
+    return ScoreSet(f"held out: {held.description}", len({b.block.example for b in blocks}), levels)
 
 
 def _objects_count(blocks: Sequence[BlockPrediction], info: ModelInfo) -> bool:

@@ -1,15 +1,15 @@
-"""Each level is judged for itself, and moments of a run by all levels."""
+"""Each level is compared by itself, and the weights of a run by all levels."""
 
 from __future__ import annotations
 
 import pytest
 
 from napari_unetpp._types import LevelScores, ScoreSet
-from napari_unetpp.train.choose.levels import judge, judge_levels, mean_over_levels
+from napari_unetpp.train.choose.levels import compare, compare_levels, mean_over_levels
 
 Scores = tuple[float | None, float | None]
 
-JUDGED: dict[str, tuple[Scores, Scores, str | None]] = {
+CHANGES: dict[str, tuple[Scores, Scores, str | None]] = {
     "AP50 counts": ((0.9, 0.5), (0.8, 0.6), "better"),
     "AP50 falls": ((0.8, 0.6), (0.9, 0.5), "worse"),
     "noise": ((0.9, 0.5), (0.1, 0.501), "same"),
@@ -19,19 +19,19 @@ JUDGED: dict[str, tuple[Scores, Scores, str | None]] = {
 }
 
 
-@pytest.mark.parametrize("case", JUDGED)
+@pytest.mark.parametrize("case", CHANGES)
 def test_one_level(case: str) -> None:
-    before, after, expected = JUDGED[case]
+    before, after, expected = CHANGES[case]
     scores = [LevelScores(dice, None, ap50, 1) for dice, ap50 in (before, after)]
-    assert judge(*scores) == expected
+    assert compare(*scores) == expected
 
 
-def test_levels_are_judged_apart() -> None:
+def test_levels_are_compared_apart() -> None:
     sets = [
         ScoreSet("", 1, {level: LevelScores(value, None, None, 1) for level, value in enumerate(dice, 1)})
         for dice in ((0.5, 0.6, 0.7, 0.8), (0.6, 0.6, 0.6, 0.9))
     ]
-    assert judge_levels(*sets) == {1: "better", 2: "same", 3: "worse", 4: "better"}
+    assert compare_levels(*sets) == {1: "better", 2: "same", 3: "worse", 4: "better"}
 
 
 def test_two_heads_that_were_learned_do_not_beat_four() -> None:
