@@ -67,6 +67,9 @@ SPECK, SPECK_NOISE = 0.1, 7.0
 """What differs from its surroundings by this share of the range, and by so many standard deviations of the
 noise, is a speck where it is tiny; few of them are no objects whose size could be found."""
 
+LARGE = 8_000_000
+"""Pixels from which specks are searched for in the samples only: in all of the plane it takes too long."""
+
 FULL = 0.9
 """Share of foreground from which a sample tells no size: it is one object, or lies inside of one."""
 
@@ -181,8 +184,9 @@ class _Search:
         self, model: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
     ) -> None:
         self.model, self.stats, self.should_stop = model, stats, should_stop
-        least = max(SPECK * (stats.high - stats.low), SPECK_NOISE * pixel_noise(plane))
-        self.plane = plane = without_specks(plane, least)
+        self.speck = max(SPECK * (stats.high - stats.low), SPECK_NOISE * pixel_noise(plane))
+        self.is_large = plane.shape[0] * plane.shape[1] > LARGE
+        self.plane = plane = plane if self.is_large else without_specks(plane, self.speck)
         self.info = model.info
         self.rule = self.info.sampling.search or ScaleSearch()
         levels = self.info.net.levels
@@ -216,7 +220,9 @@ class _Search:
                 continue
             nearest = self._nearest(scale)
             part = self._part(scale, nearest)
-            maps = self._maps(resample(self.plane[part.slices], scale))
+            pixels = self.plane[part.slices]
+            pixels = without_specks(pixels, self.speck) if self.is_large else pixels
+            maps = self._maps(resample(pixels, scale))
             if maps is None:
                 continue
             unsure = foreground_uncertainty(maps[0])
