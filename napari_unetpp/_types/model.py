@@ -27,8 +27,8 @@ class Normalisation:
     low, high : float
         Percentiles of the pixels that become 0 and 1 (rule ``percentile``).
     rule : {"percentile", "robust"}
-        ``robust``: from what stands out of the background, whatever share it covers. ``percentile``: between
-        two percentiles, unless they are far from that.
+        ``robust``: from what stands out of the background, whatever share of the image that is.
+        ``percentile``: between two percentiles, unless they are far from that.
     """
 
     low: float = 1.0
@@ -43,15 +43,15 @@ class ScaleSearch:
     Attributes
     ----------
     level : int
-        Level of the network that looks at the sample.
+        Level of the network that evaluates the sample.
     size : float
         What it costs where the objects found are an octave larger or smaller than the model's own, in octaves
         of the uncertainty per foreground pixel.
     fineness : float
         What an octave of magnification costs, in the same unit.
     unsure : float
-        Uncertainty per foreground pixel from which nothing is believed: that at scale 1 of objects of the
-        model's own size, with the costs above that at another scale.
+        Above this uncertainty per foreground pixel no scale is accepted: that at scale 1 of objects of the
+        model's own size; elsewhere the costs above are added.
     near : float
         A scale that differs by less than this factor from 1 becomes 1.
     lead : float
@@ -92,18 +92,18 @@ class DecodeRule:
     threshold : float
         Foreground probability from which a pixel counts as foreground, in (0, 1).
     seeds : str
-        The landscape whose summits are objects: the name of a separating output (``"edge_distance"``,
+        The landscape whose peaks are objects: the name of a separating output (``"edge_distance"``,
         ``"object_border"``; of older models ``"boundary"``, ``"distance"``, ``"centre"``) or ``"mask"``, the
         smoothed distance transform of the thresholded mask.
     seed_threshold : float
-        What a summit must reach in the landscape, in [0, 1].
+        What a peak must reach in the landscape, in [0, 1].
     min_size : int
         Smaller objects are dropped (pixels).
     split : bool
-        Separate touching objects; False: every connected part of the mask is one object. A wish of the user,
-        not stored in the model file.
+        Separate touching objects; False: every connected part of the mask is one object. Set by
+        the user, not stored in the model file.
     prominence, prominence_share : float
-        How far a summit must rise above the pass to a higher one, in the slightly smoothed landscape: the
+        How far a peak must rise above the saddle to a higher one, in the slightly smoothed landscape: the
         larger of `prominence` (of ``"edge_distance"`` 1 px is 1 / `EDGE_CAP`) and this share of its height.
         Both 0: every connected part above `seed_threshold` is a seed.
     """

@@ -21,7 +21,7 @@ Kind = Literal["labels", "mask", "probability"]
 class ScaleChoice:
     """Working grid = input grid times `scale`; `reason` is a part of a sentence that says why.
 
-    `weak`: nothing spoke for any scale, so that it is 1; the user had better say how large the objects are.
+    `weak`: the image gave no evidence for any scale, so that it is 1; a size given by the user is better.
     """
 
     scale: float
@@ -116,7 +116,7 @@ class PredictDone:
     flops : int
         Executed, halos included.
     known_level : int or None
-        The level whose nodes, and no others, were kept of the whole plane beforehand; 0: there were none;
+        The level whose nodes, and no others, were cached for the whole plane before; 0: there were none;
         None: parts of the plane differed.
     """
 

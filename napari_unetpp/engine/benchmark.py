@@ -49,7 +49,7 @@ def measure_speed(
     turns : int
         Measurements of each, besides a first one that warms up and does not count.
     should_stop, progress : callable
-        Asked and told between two measurements.
+        Called between two measurements.
 
     Returns
     -------

@@ -43,7 +43,7 @@ Auto = Literal["auto"]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the network sees one image: its scale, and the intensities that become 0 and 1."""
+    """How an image is read for the network: its scale, and the intensities that become 0 and 1."""
 
     scale: ScaleChoice
     range: tuple[float, float]
@@ -72,13 +72,13 @@ def predict_maps(
         "auto": each square as deep as it needs, or the recommended level of a model that has no rule for
         that.
     scale, diameter, pixel_size
-        What is known of the size of things (see `engine.input.scale.decide_scale`); "auto": nobody says.
+        What is known of the size of objects (see `engine.input.scale.decide_scale`); "auto": nothing.
     range : (float, float), optional
         Intensities that become 0 and 1; None: measured.
     all_levels : bool
         Also keep the shallower levels (more memory).
     should_stop, on_event : callable
-        Asked between network nodes; told every event.
+        Called between network nodes; called with every event.
 
     Returns
     -------

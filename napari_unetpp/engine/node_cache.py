@@ -39,7 +39,7 @@ class NodeCache:
     Parameters
     ----------
     budget_bytes : int
-        Never exceeded by what the cache holds; a tile that is larger alone is not kept.
+        Never exceeded by what the cache holds; a tile that is larger alone is not stored.
     """
 
     def __init__(self, budget_bytes: int) -> None:

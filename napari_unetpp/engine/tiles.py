@@ -32,7 +32,7 @@ CELL = 768
 
 
 STRIPE_PIXELS = 250_000
-"""About as many pixels are seen first: a tenth of a second or two at level 1 on two cores."""
+"""About so many pixels are shown first: a tenth of a second or two at level 1 on two cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Tile:
     read : Region
         What is read to compute it.
     live : bool
-        Nodes are kept in the cache.
+        Its nodes are cached.
     """
 
     core: Region

@@ -20,7 +20,7 @@ from napari_unetpp.exports import onnx_file
 from napari_unetpp.exports.package import check_package, write_package
 from napari_unetpp.exports.package_text import DEVELOPERS
 from napari_unetpp.exports.sample import ExportSample, read_sample, sample_file
-from napari_unetpp.exports.target import SUFFIXES, Format, check_export_target
+from napari_unetpp.exports.target import SUFFIXES, ExportFormat, check_export_target
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.models.model_list import SHIPPED
@@ -54,7 +54,7 @@ class Exported:
 
 def export_model(
     info: ModelInfo,
-    kind: Format,
+    kind: ExportFormat,
     out: Path,
     *,
     level: int | None = None,

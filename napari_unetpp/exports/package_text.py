@@ -6,7 +6,7 @@ import re
 
 from napari_unetpp import __version__
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.files.models.card_text import scores_text, seeds_text
+from napari_unetpp.files.models.card_text import score_set_text, seeds_text
 from napari_unetpp.net import graph
 from napari_unetpp.net.exported import activation_of
 
@@ -157,4 +157,4 @@ def _validation(info: ModelInfo) -> str:
         return "Not measured."
     kind = "test" if info.test else "held-out training"
     where = f"On {kind} data ({scores.data}, {scores.images} images), by napari-unetpp"
-    return f"{where}:\n\n```\n{scores_text(scores)}\n```"
+    return f"{where}:\n\n```\n{score_set_text(scores)}\n```"

@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 
 
 def measured_once(what: str, machine: Mapping[str, str], measure: Callable[[], str]) -> str:
-    """What was decided on this machine before, else what `measure` says now, kept for the next time.
+    """What was decided on this machine before, else what `measure` says now, which is then stored.
 
     Parameters
     ----------

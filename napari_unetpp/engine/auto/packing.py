@@ -56,7 +56,7 @@ def pack_node(
     plane : (int, int)
         Size of the input, px: a multiple of ``config.multiple``.
     """
-    if graph.stage(node, config):
+    if graph.encoder_stage(node, config):
         return None
     i, _ = node
     grid = plane[0] >> i, plane[1] >> i

@@ -70,8 +70,8 @@ class Basins:
             higher[low] = top
             if not is_prominent(peaks[low], height, rule):
                 part_of[_root(part_of, b)] = _root(part_of, a)
-        roots = [_root(part_of, basin) for basin in range(len(part_of))]
-        return (np.unique(roots, return_inverse=True)[1] + 1).astype(np.int32)
+        peak_of = [_root(part_of, basin) for basin in range(len(part_of))]
+        return (np.unique(peak_of, return_inverse=True)[1] + 1).astype(np.int32)
 
     def image(self, numbers: Numbers) -> Numbers:
         """The number of each pixel's basin (Y, X); 0 outside the region."""
@@ -136,7 +136,7 @@ def _peaks(graph: PixelGraph) -> Numbers:
     """For each pixel the number of its peak; of a flat peak that of its first pixel."""
     up, one, other = steepest_ascent(graph)
     _leave_plateaus(up, one, other)
-    return follow(up)
+    return roots(up)
 
 
 def steepest_ascent(graph: PixelGraph) -> tuple[Numbers, NDArray[np.intp], Numbers]:
@@ -162,7 +162,7 @@ def steepest_ascent(graph: PixelGraph) -> tuple[Numbers, NDArray[np.intp], Numbe
     return up, one, other
 
 
-def follow(up: NDArray[T]) -> NDArray[T]:
+def roots(up: NDArray[T]) -> NDArray[T]:
     """The last pixel of the way that starts at each pixel and goes from `n` to ``up[n]``."""
     while not np.array_equal(further := up[up], up):
         up = further

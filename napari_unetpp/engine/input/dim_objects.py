@@ -15,7 +15,7 @@ from scipy import ndimage
 from napari_unetpp.engine.input.robust_range import Range, averaged, shows_noise
 
 CELL = 4
-"""Side (px) of the squares whose means are looked at."""
+"""Side (px) of the squares whose means are compared."""
 
 DIM = 0.07
 """What does not reach this share of the range is dim: networks still find twice as much."""

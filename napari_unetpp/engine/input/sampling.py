@@ -43,8 +43,7 @@ def _magnified(image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np
 
     channels = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(image))).permute(2, 0, 1)
     out = F.interpolate(channels[None], shape, mode="bilinear", align_corners=False)[0].permute(1, 2, 0)
-    magnified: NDArray[np.float32] = out.reshape(*shape, *image.shape[2:]).contiguous().numpy()
-    return magnified
+    return out.reshape(*shape, *image.shape[2:]).contiguous().numpy()
 
 
 def resample_labels(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:

@@ -97,9 +97,9 @@ def given_scale(
     if diameter is not None:
         return ScaleChoice(choose_scale(rule, plane.shape, diameter=diameter), f"objects of {diameter:g} px")
     if rule.kind == "frame":
-        return ScaleChoice(scale_for(rule, plane), f"a frame of {max(plane.shape[:2])} px")
+        return ScaleChoice(plane_scale(rule, plane), f"a frame of {max(plane.shape[:2])} px")
     if rule.kind == "pixel" and pixel_size:
-        return ScaleChoice(scale_for(rule, plane, pixel_size=pixel_size), f"{pixel_size:.3g} um a pixel")
+        return ScaleChoice(plane_scale(rule, plane, pixel_size=pixel_size), f"{pixel_size:.3g} um a pixel")
     if rule.kind == "pixel":
         return ScaleChoice(1.0, "pixel size unknown")
     if info.task == "semantic":
@@ -164,7 +164,7 @@ def choose_scale(
     return float(np.clip(scale, SMALLEST_SCALE, LARGEST_SCALE))
 
 
-def scale_for(rule: SamplingRule, plane: NDArray[Any], *, pixel_size: float | None = None) -> float:
+def plane_scale(rule: SamplingRule, plane: NDArray[Any], *, pixel_size: float | None = None) -> float:
     """Scale factor of a plane (Y, X[, C]); of a frame its picture counts, not its black border.
 
     A lazy plane is read for frames only.

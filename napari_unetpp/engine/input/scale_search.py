@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_unetpp._types import (
     ModelInfo,
@@ -36,9 +35,9 @@ from napari_unetpp._types import (
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.input.normalise import NormStats, intensities_outside, pixel_noise, to_input
 from napari_unetpp.engine.input.sampling import resample, working_shape
+from napari_unetpp.engine.input.scale_sample import THUMBNAIL, sample, sample_pixels, thumbnail
 from napari_unetpp.engine.input.specks import without_specks
 from napari_unetpp.engine.tiles import padded_shape
-from napari_unetpp.net import graph
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.loaded_model import LoadedModel
@@ -60,17 +59,6 @@ STEP = math.sqrt(2)
 
 TRIALS = len(FIRST) + 3
 
-SHARE = 1 / 3
-"""Of the FLOPs of `YARDSTICK` for the image at scale 1, what all trials take together at most."""
-
-YARDSTICK = 3
-
-ACROSS = 4
-"""Objects of the model's own diameter that the sample is wide, even where that takes more than `SHARE`."""
-
-ENOUGH = 512**2
-"""Pixels of the working grid that are enough for a trial."""
-
 NARROWEST = 16
 """Side (px of the working grid) of the smallest image that is tried."""
 
@@ -89,12 +77,6 @@ FULL = 0.9
 
 SMALLEST_OBJECT = 10
 """Pixels of the working grid; smaller objects do not count for the diameter."""
-
-THUMBNAIL = 512
-"""Longer side (px) of the copy of the image in which a window is chosen."""
-
-BLUR = 3
-"""Side (px) of the squares over which that copy is averaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +197,7 @@ class _Search:
         self.rule = self.info.sampling.search or ScaleSearch()
         levels = self.info.net.levels
         self.level = self.rule.level if self.rule.level in levels else levels[0]
-        self.pixels = sample_pixels(plane.shape, self.info, self.level)
+        self.pixels = sample_pixels(plane.shape, self.info, self.level, TRIALS)
         self.step = max(1, math.ceil(max(plane.shape[:2]) / THUMBNAIL))
         self.thumbnail = thumbnail(plane[:: self.step, :: self.step], stats)
         self.evaluated: list[_Evaluated] = []
@@ -317,55 +299,3 @@ def found_diameter(maps: NDArray[np.float32], info: ModelInfo) -> float:
     return diameter_of_mean_area(
         np.bincount(labelling.labels(maps, info, replace(info.decode, min_size=SMALLEST_OBJECT)).ravel())[1:]
     )
-
-
-# -------------------------------------------------------------------- the sample
-
-
-def sample_pixels(shape: tuple[int, ...], info: ModelInfo, level: int) -> int:
-    """Pixels of the working grid that may be evaluated in each of `TRIALS` trials."""
-    config, side = info.net, info.net.multiple
-    yardstick = YARDSTICK if YARDSTICK in config.levels else config.depth
-    whole = graph.flops(yardstick, config, *padded_shape((shape[0], shape[1]), side))
-    a_pixel = graph.flops(level, config, side, side) / side**2
-    fewest = (ACROSS * info.sampling.value) ** 2
-    return int(min(max(SHARE * whole / TRIALS / a_pixel, fewest), max(ENOUGH, fewest)))
-
-
-def sample(
-    content: NDArray[np.float32], shape: tuple[int, ...], scale: float, pixels: int, multiple: int
-) -> Region:
-    """The part of a plane of `shape` that is evaluated: all of it, or the window where most varies.
-
-    `content` is a thumbnail of the plane. On the working grid the part has at most `pixels` when its sides
-    are padded to `multiple`.
-    """
-    height, width = shape[:2]
-    grid = padded_shape(working_shape(shape, scale), multiple)
-    if grid[0] * grid[1] <= pixels:
-        return Region(0, 0, height, width)
-    side = int(math.sqrt(pixels)) // multiple * multiple
-    short = min(side, *grid)
-    long = min(pixels // short // multiple * multiple, max(grid))
-    rows, columns = (long, short) if height > width else (short, long)
-    rows, columns = min(height, int(rows / scale)), min(width, int(columns / scale))
-    y, x = _most_varied(content, rows / height, columns / width)
-    y0 = min(max(0, int(y * height - rows / 2)), height - rows)
-    x0 = min(max(0, int(x * width - columns / 2)), width - columns)
-    return Region(y0, x0, y0 + rows, x0 + columns)
-
-
-def _most_varied(content: NDArray[np.float32], rows: float, columns: float) -> tuple[float, float]:
-    """Middle of the window of largest variance; all in shares of the height and width."""
-    size = [max(1, round(share * n)) for share, n in zip((rows, columns), content.shape, strict=True)]
-    mean, squares = (ndimage.uniform_filter(values, size) for values in (content, content**2))
-    inside = tuple(slice(n // 2, total - (n - 1) // 2) for n, total in zip(size, content.shape, strict=True))
-    varied = (squares - mean**2)[inside]
-    y, x = np.unravel_index(int(varied.argmax()), varied.shape)
-    return (y + size[0] / 2) / content.shape[0], (x + size[1] / 2) / content.shape[1]
-
-
-def thumbnail(plane: NDArray[Any], stats: NormStats) -> NDArray[np.float32]:
-    """A grey copy (Y, X) in [0, 1], to see where something is; a speck or noise hardly shows."""
-    small = np.clip(to_input(plane, stats).mean(axis=0), 0, 1)
-    return ndimage.uniform_filter(small, BLUR)  # type: ignore[no-any-return]

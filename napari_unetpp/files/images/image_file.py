@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.formats.jpeg import read_jpeg
-from napari_unetpp.files.formats.kinds import SUFFIXES, format_of
+from napari_unetpp.files.formats.kinds import SUFFIXES, image_format
 from napari_unetpp.files.formats.png import read_png
 from napari_unetpp.files.formats.tiff import read_tiff
 from napari_unetpp.files.notes import Note, no_note
@@ -51,7 +51,7 @@ def read_array(
 ) -> NDArray[Any]:
     """Pixels of a file; `stored`: the numbers in it, as labels are meant, instead of the colours."""
     try:
-        kind = format_of(path)
+        kind = image_format(path)
         if kind is None:
             raise UnetppError(_unknown(path))
         if path.suffix.lower() not in SUFFIXES[kind] and path.suffix.lower() in IMAGE_SUFFIXES:

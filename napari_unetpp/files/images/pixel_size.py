@@ -9,7 +9,7 @@ from typing import Any
 import tifffile
 from PIL import Image
 
-from napari_unetpp.files.formats.kinds import format_of
+from napari_unetpp.files.formats.kinds import image_format
 from napari_unetpp.files.formats.tiff import largest
 
 MICROMETRES = {
@@ -72,7 +72,7 @@ def read_pixel_size(path: Path, series: int | None = None) -> PixelSpacing | Non
         Number of the image in a TIFF that holds several; None: the one that is read without a number.
     """
     try:
-        if format_of(path) == "TIFF":
+        if image_format(path) == "TIFF":
             with tifffile.TiffFile(path, _multifile=False) as file:
                 number = largest(file.series) if series is None else series
                 return _of_ome(file, number) or _of_imagej(file) or _of_tags(file)

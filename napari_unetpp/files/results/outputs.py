@@ -1,4 +1,4 @@
-"""Where results go: which images are meant, and which file each result is written to."""
+"""Input images of a command, and the files that their results are written to."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Images that are meant, each once; results of ours that were left out; a sentence for each problem."""
+    """Input images, each once; results of ours that were left out; a sentence for each problem."""
 
     sources: tuple[Source, ...]
     results: tuple[Path, ...]
@@ -65,7 +65,7 @@ class Output:
 
 
 def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
-    """Images that are meant.
+    """Find the input images.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
 def plan_outputs(
     sources: Iterable[Source], out: Path, kind: Kind, *, table: bool = False, also: Sequence[str] = ()
 ) -> list[Output]:
-    """Targets ``STEM_kind.tif``; what would clash gets the source suffix, then the folder, then a number."""
+    """Targets ``STEM_kind.tif``; equal names get the source suffix, then the folder, then a number."""
     sources = list(sources)
     by_folder: dict[str, list[Path]] = {}
     for source in sources:
@@ -126,7 +126,7 @@ def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool) ->
             )
 
 
-# ------------------------------------------------------------------- what is meant
+# -------------------------------------------------------------------- inputs
 
 
 def _meant(path: Path, *, recursive: bool) -> Iterator[Source]:

@@ -1,4 +1,4 @@
-"""Result images as TIFF: what they say of themselves, and how they are told from other images."""
+"""Result images as TIFF files: written with their metadata, and recognised by it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_unetpp._types import Region
-from napari_unetpp.engine.decode.watershed import PixelGraph, follow, highest_saddles, steepest_ascent
+from napari_unetpp.engine.decode.watershed import PixelGraph, highest_saddles, roots, steepest_ascent
 
 Numbers = NDArray[np.int32]
 Places = NDArray[np.int64]
@@ -99,7 +99,7 @@ def find_piece(height: Heights, region: NDArray[np.bool_], seen: Region, core: R
     """
     pixels = _Pixels(height, region, seen, core, width)
     up, plateaus = _ways(pixels)
-    end = follow(up)
+    end = roots(up)
     found, own = np.unique(end[pixels.inside], return_inverse=True)
     number = np.zeros(end.size, np.int32)
     number[pixels.inside] = own + 1

@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from napari_unetpp._types import DecodeRule
 from napari_unetpp.engine.decode import labelling
-from napari_unetpp.engine.decode.watershed import Basins, follow, highest_saddles
+from napari_unetpp.engine.decode.watershed import Basins, highest_saddles, roots
 from napari_unetpp.volumes.stitching.pieces import NOWHERE, Numbers, Piece, Places
 
 AT_ONCE = 200_000
@@ -61,7 +61,7 @@ class Seams:
 
     def objects(self, rule: DecodeRule) -> Stitched:
         """The objects of all pieces together."""
-        end = follow(self._ends())
+        end = roots(self._ends())
         place = self._all("place")
         summits = np.unique(end[1:])
         summits = summits[np.argsort(place[summits - 1], kind="stable")]  # in reading order

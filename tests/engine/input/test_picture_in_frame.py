@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import SamplingRule
-from napari_unetpp.engine.input.scale import choose_scale, picture_side, scale_for
+from napari_unetpp.engine.input.scale import choose_scale, picture_side, plane_scale
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_pairs
 
@@ -25,13 +25,13 @@ def in_black(picture, size, top, left):
 
 def test_without_a_border_the_frame_counts(picture):
     assert picture_side(picture) == pytest.approx(352, abs=8)
-    assert scale_for(FRAME, picture) == pytest.approx(192 / 352, rel=0.03)
+    assert plane_scale(FRAME, picture) == pytest.approx(192 / 352, rel=0.03)
 
 
 def test_a_black_border_does_not_count(picture):
     wide = in_black(picture, (400, 640), 20, 250)
     assert picture_side(wide) == pytest.approx(picture_side(picture), abs=2)
-    assert scale_for(FRAME, wide) == pytest.approx(scale_for(FRAME, picture), rel=0.01)
+    assert plane_scale(FRAME, wide) == pytest.approx(plane_scale(FRAME, picture), rel=0.01)
 
 
 def test_nor_does_text_or_noise_in_it(picture):
@@ -62,4 +62,4 @@ def test_a_dark_frame_is_not_magnified_without_end():
 def test_other_rules_do_not_look(picture):
     wide = in_black(picture, (400, 640), 20, 250)
     for rule in (SamplingRule("object", 20.0), SamplingRule("pixel", 0.5)):
-        assert scale_for(rule, wide, pixel_size=0.25) == choose_scale(rule, wide.shape, pixel_size=0.25)
+        assert plane_scale(rule, wide, pixel_size=0.25) == choose_scale(rule, wide.shape, pixel_size=0.25)

@@ -11,16 +11,16 @@ from scipy import ndimage
 from napari_unetpp._types import NetConfig, Normalisation, Region, ScaleChoice, ScaleSearch
 from napari_unetpp.api import load_model
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.input import scale_search
+from napari_unetpp.engine.input import scale_sample, scale_search
 from napari_unetpp.engine.input.normalise import measure
 from napari_unetpp.engine.input.sampling import resample, resample_labels
+from napari_unetpp.engine.input.scale_sample import sample
 from napari_unetpp.engine.input.scale_search import (
     UNSURE,
     Trial,
     carried_over,
     choose,
     diameter_of_mean_area,
-    sample,
     search_scale,
 )
 from napari_unetpp.files.images.image_file import read_image
@@ -168,14 +168,14 @@ def test_a_search_takes_at_most_a_third_of_one_run_at_level_3(nuclei, monkeypatc
 def test_of_a_tiny_image_no_more_is_looked_at_than_some_objects(nuclei, monkeypatch, shape):
     flops = counted(nuclei, monkeypatch)
     search(nuclei, np.random.default_rng(0).integers(0, 255, shape, np.uint8))
-    side = scale_search.ACROSS * nuclei.info.sampling.value
+    side = scale_sample.ACROSS * nuclei.info.sampling.value
     assert len(flops) <= scale_search.TRIALS
     assert max(flops) <= graph.flops(2, nuclei.info.net, int(side), int(side))
 
 
 def test_a_large_image_costs_no_more_than_enough(nuclei):
-    pixels = scale_search.sample_pixels((20000, 20000), nuclei.info, 2)
-    assert pixels == scale_search.ENOUGH
+    pixels = scale_sample.sample_pixels((20000, 20000), nuclei.info, 2, scale_search.TRIALS)
+    assert pixels == scale_sample.ENOUGH
 
 
 # ---------------------------------------------------------------- real and empty
