@@ -19,6 +19,7 @@ from napari_unetpp.gui.layers.painter import Painter
 from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under, shown_axes
 from napari_unetpp.gui.layers.regions import Regions
 from napari_unetpp.gui.layers.strokes import planes_of
+from napari_unetpp.gui.tools.features_table import fit_columns_to_few_rows
 from napari_unetpp.gui.tools.new_label import give_new_labels
 from napari_unetpp.session.correct.planes import Drawn, Sense
 from napari_unetpp.session.correct.ports import SheetSignals
@@ -130,6 +131,7 @@ class NapariSheets(QObject):
         """Give the layer the features of the objects of a plane, one row for each number."""
         sheet = self._sheets.get(plane.image)
         if sheet is not None:
+            fit_columns_to_few_rows(self._viewer)
             sheet.layer.features = dict(columns)
 
     def ask(self, plane: Plane) -> None:
