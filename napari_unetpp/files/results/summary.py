@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import itertools
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.objects.table import csv_cell, csv_text
@@ -87,9 +88,11 @@ def _row(output: Output) -> Row:
         objects, names = list(reader), reader.fieldnames or ()
     if "label" not in names or "area_px" not in names:
         raise ValueError("it has no columns label and area_px")
+    facts = read_facts(output.target)
+    alone = ("label", *(axis for axis in _unlinked(facts) if axis in names))
     cells = {
         "image": output.source.name,
-        "objects": str(len({row["label"] for row in objects})),
+        "objects": str(len({tuple(row[name] for name in alone) for row in objects})),
         "median_area_px": _median(objects, "area_px"),
     }
     if "area_um2" in names:
@@ -97,8 +100,14 @@ def _row(output: Output) -> Row:
     for name in names:
         if name.startswith("intensity_mean"):
             cells[name] = _mean(objects, name)
-    facts = read_facts(output.target)
     return cells | {name: csv_cell(facts[name]) for name in LAST if name in facts}
+
+
+def _unlinked(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns along which a number stands for another object in each plane of a series."""
+    if facts.get("track") is not None:
+        return ()
+    return ("frame", "t") if facts.get("stitch") is not None else ("frame", "t", "plane", "z")
 
 
 def _median(rows: Sequence[Row], name: str) -> str:

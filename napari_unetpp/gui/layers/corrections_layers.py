@@ -20,6 +20,7 @@ from napari_unetpp.gui.layers.open_corrections import OpenCorrections
 from napari_unetpp.gui.layers.painter import Painter
 from napari_unetpp.gui.layers.strokes import planes_of
 from napari_unetpp.gui.planes import PlaneIndex, index_of
+from napari_unetpp.gui.tools.features_table import fit_columns_to_few_rows
 from napari_unetpp.gui.tools.regions import Regions
 from napari_unetpp.session.correct.planes import Drawn, Sense
 from napari_unetpp.session.correct.ports import SheetSignals
@@ -117,6 +118,7 @@ class NapariCorrections(QObject):
         """Give the layer the features of the objects of a plane, one row for each number."""
         ours = self._open.get(plane.image)
         if ours is not None:
+            fit_columns_to_few_rows(self._viewer)
             ours.layer.features = dict(columns)
 
     def ask(self, plane: Plane) -> None:

@@ -15,6 +15,7 @@ from napari_unetpp.gui.grids import Grid
 from napari_unetpp.gui.layers.class_colours import set_colours
 from napari_unetpp.gui.layers.painter import Painter
 from napari_unetpp.gui.planes import PlaneIndex, grid_under
+from napari_unetpp.gui.tools.features_table import fit_columns_to_few_rows
 from napari_unetpp.gui.tools.object_mark import ObjectMark
 
 MARK = "napari_unetpp"
@@ -80,6 +81,7 @@ class Results:
         """Give the layer of an image the features of the objects of a plane, one row for each number."""
         layer = self.layer_of(index)
         if layer is not None:
+            fit_columns_to_few_rows(self._viewer)
             layer.features = dict(columns)
             self._mark.watch(layer, index)
 

@@ -18,6 +18,9 @@ from napari_unetpp.gui.planes import PlaneIndex
 NAME = "selected object"
 COLOUR = "#ffd000"
 
+WIDTH = 3.0
+"""Of the outline, in px of the screen when it is drawn."""
+
 CLICK = 5.0
 """Screen px that the mouse may move in a click."""
 
@@ -110,8 +113,8 @@ class ObjectMark:
         if self._layer is None or self._layer not in self._viewer.layers:
             self._layer = self._make(layer)
         self._layer.data = []
-        width = max(0.5, float(np.ptp(np.concatenate(lines), axis=0).max()) / 20)
-        self._layer.add(lines, shape_type="path", edge_color=COLOUR, edge_width=width)
+        pixel = camera_of(self._viewer).zoom * abs(float(layer.scale[-1]))  # in px of the screen
+        self._layer.add(lines, shape_type="path", edge_color=COLOUR, edge_width=WIDTH / pixel)
         self._bring_into_view(layer, np.concatenate(lines).mean(axis=0))
 
     def _make(self, layer: Labels) -> Shapes:

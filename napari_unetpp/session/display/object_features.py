@@ -50,8 +50,9 @@ class ObjectFeatures:
 
     def close(self) -> None:
         """Measure no more."""
-        self._closed = True
-        self.runner.close()
+        if not self._closed:
+            self._closed = True
+            self.runner.close()
 
     def update(self, image: Hashable | None = None) -> None:
         """Measure what is displayed of an image, by default of the chosen one; an older measurement stops.

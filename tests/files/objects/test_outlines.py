@@ -194,9 +194,10 @@ def test_each_plane_of_a_stack(tmp_path: Path) -> None:
 
 
 def test_a_stack_with_one_axis_goes_by_the_slice(tmp_path: Path) -> None:
-    write_also(tmp_path / "a.zip", "rois", [ObjectPlane(drawn("1"), {"z": 3})], NUCLEI)
-    (roi,) = roifile.roiread(tmp_path / "a.zip")
-    assert (roi.position, roi.z_position) == (4, 4)
+    for number, axis in enumerate(("z", "Z", "plane")):
+        write_also(tmp_path / f"{number}.zip", "rois", [ObjectPlane(drawn("1"), {axis: 3})], NUCLEI)
+        (roi,) = roifile.roiread(tmp_path / f"{number}.zip")
+        assert (roi.position, roi.z_position) == (4, 4)
 
 
 def test_measurements_and_classes() -> None:

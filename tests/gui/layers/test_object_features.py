@@ -35,7 +35,7 @@ def table(viewer: Any, qtbot: Any) -> Iterator[Any]:
     """napari's own widget, with our result selected."""
     widgets = pytest.importorskip("napari_builtins._qt.features_table")
     widget = widgets.FeaturesTable(viewer)
-    qtbot.addWidget(widget)
+    viewer.window.add_dock_widget(widget)
     yield widget
 
 
@@ -188,6 +188,15 @@ def test_a_row_marks_its_object_and_a_click_on_an_object_its_row(
     press(viewer, *inside_of(layer, last))
     rows = {view.model().mapToSource(cell).row() for cell in view.selectionModel().selectedIndexes()}
     assert rows == {last}
+
+
+def test_a_long_table_is_not_measured_row_by_row(viewer: Any, dock: Any, table: Any, qtbot: Any) -> None:
+    """napari did so whenever the features changed, while the window waited."""
+    viewer.layers.selection.active = layer = result(viewer)
+    dock.form.min_size_spin.setValue(max(held(layer).values()))
+    in_step(dock, layer, qtbot)
+    assert 0 < table.table.horizontalHeader().resizeContentsPrecision() < 100
+    assert table.table.model().rowCount() == len(layer.features)
 
 
 def test_dragging_and_the_background_select_nothing(viewer: Any, dock: Any) -> None:
