@@ -52,20 +52,27 @@ def few_objects_to_collect() -> Iterator[None]:
 def module_viewer(qapp: Any) -> Iterator[Any]:
     """A viewer that is not shown; for a whole module, because to make one and to close it takes 2 s."""
     import napari
+    from app_model import Application
+    from napari._qt._qapp_model.qactions import init_qactions
     from napari._qt.qt_viewer import QtViewer
     from napari._qt.threads.status_checker import StatusChecker
+    from napari.plugins import _initialize_plugins
     from napari.settings import get_settings
 
+    # as `make_napari_viewer` does for every test
     get_settings().reset()
+    _initialize_plugins.cache_clear()
+    init_qactions.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StatusChecker, "start", lambda _self: None)
         viewer = napari.Viewer(show=False)
         yield viewer
         patch.setattr(viewer.window._qt_window, "_save_current_window_settings", lambda: None)
         viewer.close()
-        del viewer
-        gc.collect()
-        QtViewer._instances.clear()  # `make_napari_viewer` fails where it finds any
+    del viewer
+    gc.collect()
+    QtViewer._instances.clear()
+    Application.destroy("napari")
 
 
 @pytest.fixture

@@ -28,6 +28,12 @@ def plugin() -> str:
 
 
 @pytest.fixture
+def viewer(make_napari_viewer: Any) -> Any:
+    """One of its own for each test: they add the dock as napari does, and leave it there."""
+    return make_napari_viewer()
+
+
+@pytest.fixture
 def docked(viewer: Any, only_tiny_model: Any, plugin: str) -> Iterator[Callable[[], UnetppDock]]:
     """The one dock of the viewer; its threads end after the test."""
     found: list[UnetppDock] = []

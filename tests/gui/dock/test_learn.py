@@ -336,7 +336,7 @@ def test_restoring_in_3d_fails_loses_nothing_and_works_in_2d(
 def test_corrections_are_saved_soon_after_the_last_stroke(
     viewer: Any, corrected: Any, qtbot: Any, sittings_folder: Path
 ) -> None:
-    assert corrected._rested.isActive() and corrected._rested.interval() == 15_000
-    corrected._rested.setInterval(20)
+    assert corrected._rested.timeout() == 15_000
+    corrected._rested.setTimeout(20)
     viewer.layers["cells corrections"].paint((10, 10), 40001)
     qtbot.waitUntil(lambda: any(sittings_folder.glob("*/save-*")), timeout=LONG)

@@ -136,7 +136,7 @@ def test_another_level_of_a_pyramid_takes_over_the_choice(
     layer = viewer.add_image([big, downscale_local_mean(big, (2, 2)).astype(big.dtype)], name="cells")
     found = {}
     for level in (1, 0):
-        dock._layers.hold_level(layer.unique_id, level)
+        dock._layers.open.hold_level(layer.unique_id, level)
         dock._layers.signals.plane_changed.emit(layer.unique_id)
         found[level] = count(segment(dock, wait))
         assert dock.controller.cycle.shown.plane.level == level

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from magicgui.widgets import ComboBox, PushButton
+from magicgui.widgets import ComboBox
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, connect, make_widget
+from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, connect, make_widget
 from napari_unetpp.gui.dock.training_chart import TrainingChart
 from napari_unetpp.gui.dock.widgets import Note, line
 from napari_unetpp.gui.tools.shortcuts import CORRECT
@@ -86,22 +86,6 @@ TYPED = {"keyboardTracking": False, "minimumWidth": 64}
 """For a number that counts when typing it is finished."""
 
 
-def _button(
-    name: str, text: str, tip: str, *, beside: bool = False, stretch: int = 1, shown: bool = True
-) -> Field:
-    """A button whose signal is named like it."""
-    return Field(
-        f"{name}_button",
-        PushButton,
-        tip,
-        beside=beside,
-        signal=f"{name}_pressed",
-        stretch=stretch,
-        shown=shown,
-        options={"text": text},
-    )
-
-
 class CorrectForm(Form):
     """Correct, fine-tune, keep or discard; save, go to the next image.
 
@@ -129,14 +113,14 @@ class CorrectForm(Form):
     next_image_button: QPushButton
 
     FIELDS = (
-        _button(
+        button(
             "correct",
             f"Correct  ({CORRECT})",
             "Copy the result into a labels layer and correct it with napari's brush, eraser, fill, picker and"
             f" polygon ({CORRECT}). 0 is background; M gives a new object its number",
             stretch=3,
         ),
-        _button(
+        button(
             "ignore",
             "Ignore brush",
             "Paint what is to count nowhere: neither object nor background",
@@ -148,7 +132,6 @@ class CorrectForm(Form):
             ComboBox,
             caption="La&bels as",
             spoken="Labels count as",
-            signal="labels_as_chosen",
             stretch=1,
             options={"choices": tuple(TIPS)},
             qt={"minimumContentsLength": 3},  # room for the spin box beside it
@@ -159,11 +142,10 @@ class CorrectForm(Form):
             "The label value that stands for background",
             beside=True,
             spoken="Label of the background",
-            signal="background_changed",
             shown=False,
             qt={"range": (1, 65534), "prefix": "background ", "minimumWidth": 118},
         ),
-        _button(
+        button(
             "regions",
             "Regions",
             "Draw rectangles: only what lies inside them counts as reviewed",
@@ -178,10 +160,9 @@ class CorrectForm(Form):
             "Fine-tuning takes this long; Stop ends it earlier with the best so far",
             caption="B&udget",
             spoken="Time budget",
-            signal="budget_changed",
             qt={"range": (5, 36_000), "value": 60, "singleStep": 15, "suffix": " s", **TYPED},
         ),
-        _button(
+        button(
             "finetune",
             "Fine-tune",
             "Train a copy of the model on your corrections; the model itself stays as it is",
@@ -194,17 +175,17 @@ class CorrectForm(Form):
             qt=BAR,
         ),
         Field("verdict_label", Note, shown=False),
-        _button("keep", "Keep", "Add the new model to the list and use it", shown=False),
-        _button("discard", "Discard", "Leave everything as it was", beside=True, shown=False),
+        button("keep", "Keep", "Add the new model to the list and use it", shown=False),
+        button("discard", "Discard", "Leave everything as it was", beside=True, shown=False),
         Field("scores_table", ScoresTable, spoken="Scores before and after", shown=False),
         Field("training_chart", TrainingChart, shown=False),
         Field("line", line),
-        _button(
+        button(
             "save_corrections",
             "Save corrections",
             "Write images and labels into a folder; napari-unetpp finetune FOLDER learns the same from it",
         ),
-        _button(
+        button(
             "next_image", "Next image", "The next image layer, or the next file of the folder", beside=True
         ),
     )
@@ -225,7 +206,7 @@ class CorrectForm(Form):
         super().__init__(signals)
         self.lessons_label: QLabel = make_widget(self.COUNT)
         self.forget_button: QToolButton = make_widget(self.FORGET)
-        connect(self.forget_button, signals.forget_pressed.emit)
+        connect(self.forget_button, signals)
         self.count = QWidget()
         row = QHBoxLayout(self.count)
         row.setContentsMargins(0, 0, 0, 0)

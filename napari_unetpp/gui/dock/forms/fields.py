@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from magicgui.widgets import Widget
+from magicgui.widgets import CheckBox, PushButton, Widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -24,6 +24,15 @@ from napari_unetpp.session.ports import ViewSignals
 CAPTIONS = 76
 """Width of the captions, px: that of the longest one, so that the fields of all forms begin at one place."""
 
+
+VERBS = {
+    "combo": "chosen",
+    "checkbox": "toggled",
+    "button": "pressed",
+    "spin": "changed",
+    "slider": "changed",
+}
+"""How the signals of `ViewSignals` end, by the last word of the names of the widgets."""
 
 BAR = {"alignment": Qt.AlignmentFlag.AlignCenter, "fixedHeight": 16}
 """Properties of a progress bar."""
@@ -48,8 +57,6 @@ class Field:
         It stands in the row of the field before.
     spoken : str
         Accessible name of a widget without a text of its own.
-    signal : str
-        The signal of `ViewSignals` that tells what the user does with it; empty: none.
     convert : callable
         From the value of the widget to that of the signal.
     stretch : int
@@ -69,12 +76,33 @@ class Field:
     caption: str | None = None
     beside: bool = False
     spoken: str = ""
-    signal: str = ""
     convert: Callable[[Any], Any] | None = None
     stretch: int = 0
     shown: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
     qt: Mapping[str, Any] = field(default_factory=dict)
+
+
+def button(
+    name: str,
+    text: str,
+    tip: str,
+    *,
+    beside: bool = False,
+    stretch: int = 1,
+    shown: bool = True,
+    enabled: bool = True,
+    checkable: bool = False,
+) -> Field:
+    """A button."""
+    options, qt = {"text": text, "enabled": enabled}, {"checkable": checkable}
+    name = f"{name}_button"
+    return Field(name, PushButton, tip, beside=beside, stretch=stretch, shown=shown, options=options, qt=qt)
+
+
+def checkbox(name: str, text: str, tip: str, *, beside: bool = False, stretch: int = 0) -> Field:
+    """A box to check."""
+    return Field(f"{name}_checkbox", CheckBox, tip, beside=beside, stretch=stretch, options={"text": text})
 
 
 class Form(QWidget):
@@ -103,8 +131,7 @@ class Form(QWidget):
         for one in self.FIELDS:
             widget = make_widget(one)
             setattr(self, one.name, widget)
-            if one.signal:
-                connect(widget, getattr(signals, one.signal).emit, one.convert)
+            connect(widget, signals, one.convert)
             if not one.beside:
                 row = self._new_row(one, widget)
             row.addWidget(widget, one.stretch)
@@ -141,14 +168,20 @@ def make_widget(one: Field) -> Any:
     return widget
 
 
-def connect(widget: Any, emit: Callable[..., None], convert: Callable[[Any], Any] | None = None) -> None:
-    """Emit what the user does with a widget: the new value; nothing for a button that is pressed.
+def connect(widget: Any, signals: ViewSignals, convert: Callable[[Any], Any] | None = None) -> None:
+    """Emit what the user does with a widget: its new value; nothing for a button that is pressed.
 
+    The names tell which signal: ``kind_combo`` emits ``kind_chosen``, ``stop_button`` emits ``stop_pressed``.
     By lambdas: PySide6 drops arguments that it does not find in the signature of what it calls.
     """
+    stem, _, kind = widget.objectName().rpartition("_")
+    if kind not in VERBS:
+        return
+    checkable = isinstance(widget, QAbstractButton) and widget.isCheckable()
+    emit = getattr(signals, f"{stem}_{'toggled' if checkable else VERBS[kind]}").emit
     if isinstance(widget, QComboBox):
         widget.activated.connect(lambda _row=0: emit(widget.currentData()))
-    elif isinstance(widget, QAbstractButton) and widget.isCheckable():
+    elif checkable:
         widget.toggled.connect(lambda on: emit(on))
     elif isinstance(widget, QAbstractButton):
         widget.clicked.connect(lambda _on=False: emit())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from magicgui.widgets import CheckBox, PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar, QPushButton, QScrollArea
 
-from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form
+from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, checkbox
 from napari_unetpp.gui.dock.level_slider import LevelSlider
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.tools.shortcuts import SEGMENT
@@ -33,6 +32,11 @@ class MessageArea(QScrollArea):
         self.label.show_all()
 
 
+def picker(name: str, tip: str, caption: str) -> Field:
+    """Not magicgui's combo box: the entries are set anew all the time, some with a tip or disabled."""
+    return Field(f"{name}_combo", QComboBox, tip, caption=caption, spoken=caption.replace("&", ""))
+
+
 class Head(Form):
     """Image, model, device and depth; Segment, Live and Stop; progress and message."""
 
@@ -51,60 +55,31 @@ class Head(Form):
     message_area: MessageArea
 
     FIELDS = (
-        # plain combo boxes: their entries are set anew all the time, some with a tip or disabled
-        Field(
-            "image_combo",
-            QComboBox,
-            "Image layer to segment",
-            caption="&Image",
-            spoken="Image",
-            signal="image_chosen",
-        ),
+        picker("image", "Image layer to segment", "&Image"),
         Field("image_note", Note, options={"lines": 2}),
-        Field(
-            "model_combo",
-            QComboBox,
-            "What the network was trained to find",
-            caption="&Model",
-            spoken="Model",
-            signal="model_chosen",
-        ),
+        picker("model", "What the network was trained to find", "&Model"),
         Field("model_note", Note, caption="", shown=False),
-        Field(
-            "device_combo",
-            QComboBox,
-            DEVICE_TIP,
-            caption="&Device",
-            spoken="Device",
-            signal="device_chosen",
-        ),
+        picker("device", DEVICE_TIP, "&Device"),
         Field("device_note", Note, caption="", shown=False),
         Field("levels", LevelSlider, caption="De&pth"),
         Field("level_readout", Note),
-        Field(
-            "segment_button",
-            PushButton,
-            f"Segment the displayed plane at the chosen depth ({SEGMENT})",
-            signal="segment_pressed",
-            stretch=1,
-            options={"text": f"Segment  ({SEGMENT})"},
+        button(
+            "segment", f"Segment  ({SEGMENT})", f"Segment the displayed plane at the chosen depth ({SEGMENT})"
         ),
-        Field(
-            "live_checkbox",
-            CheckBox,
+        checkbox(
+            "live",
+            "Live",
             "Segment again when the slider goes deeper, the scale or the contrast changes, or another plane"
             " is displayed",
             beside=True,
-            signal="live_toggled",
-            options={"text": "Live"},
         ),
-        Field(
-            "stop_button",
-            PushButton,
+        button(
+            "stop",
+            "Stop",
             "Stop the segmentation or, where none runs, the fine-tuning",
             beside=True,
-            signal="stop_pressed",
-            options={"text": "Stop", "enabled": False},
+            stretch=0,
+            enabled=False,
         ),
         Field("progress_bar", QProgressBar, qt=BAR),
         Field("message_area", MessageArea),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from magicgui.widgets import ComboBox, PushButton
+from magicgui.widgets import ComboBox
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent, QStandardItemModel
 from qtpy.QtWidgets import (
@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE
-from napari_unetpp.gui.dock.forms.fields import Field, Form, make_widget, show_number
+from napari_unetpp.gui.dock.forms.fields import Field, Form, button, make_widget, show_number
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.session.display.image_description import times
 from napari_unetpp.session.ports import ViewSignals
@@ -146,7 +146,6 @@ class InputForm(Form):
             " limits, or two numbers",
             caption="Cont&rast",
             spoken="Contrast",
-            signal="contrast_chosen",
             options={"choices": [("auto", "auto"), ("as displayed", "displayed"), ("numbers", "given")]},
         ),
         Field("contrast_row", Contrast, caption=""),
@@ -157,19 +156,17 @@ class InputForm(Form):
             " the lowest value is automatic",
             caption="Sc&ale",
             spoken="Object scale",
-            signal="scale_changed",
             convert=lambda scale: scale or None,
             stretch=1,
             qt={"keyboardTracking": False, "minimumWidth": 64},
         ),
-        Field(
-            "circle_button",
-            PushButton,
+        button(
+            "circle",
+            "Circle",
             "Draw a circle on the image; drag it to the size of a typical object",
             beside=True,
-            signal="circle_toggled",
-            options={"text": "Circle"},
-            qt={"checkable": True},
+            stretch=0,
+            checkable=True,
         ),
         Field("scale_note", Note, options={"lines": 2}),
         Field("circle_hint", Note, shown=False),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from magicgui.widgets import CheckBox, ComboBox, PushButton, SpinBox
+from magicgui.widgets import ComboBox, SpinBox
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton
 from superqt import QLabeledDoubleSlider
 from superqt.spinbox import QLargeIntSpinBox
 
-from napari_unetpp.gui.dock.forms.fields import Field, Form
+from napari_unetpp.gui.dock.forms.fields import Field, Form, button, checkbox
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.layers.overlay import DEPTH_LEGEND, UNCERTAINTY_LEGEND
 from napari_unetpp.gui.tools.shortcuts import CLICK, NEXT
@@ -37,7 +37,6 @@ class ResultForm(Form):
             "Objects in colours, or foreground in one",
             caption="Sh&ow",
             spoken="Show",
-            signal="kind_chosen",
             options={"choices": ("labels", "mask")},
         ),
         Field(
@@ -46,7 +45,6 @@ class ResultForm(Form):
             "Foreground probability from which a pixel counts",
             caption="&Threshold",
             spoken="Threshold",
-            signal="threshold_changed",
             convert=lambda value: round(value, 2),
             qt={"range": (0.01, 0.99), "singleStep": 0.01, "decimals": 2},
         ),
@@ -56,62 +54,40 @@ class ResultForm(Form):
             "Objects of fewer pixels are dropped",
             caption="Mi&n. px",
             spoken="Minimum size",
-            signal="min_size_changed",
             stretch=1,
             options={"min": 0, "max": 1_000_000},
             qt={"keyboardTracking": False, "styleSheet": "min-width: 50px"},  # napari's is too wide
         ),
-        Field(
-            "split_checkbox",
-            CheckBox,
-            "Tell touching objects apart",
-            beside=True,
-            signal="split_toggled",
-            options={"text": "Split"},
-        ),
-        Field(
-            "uncertainty_checkbox",
-            CheckBox,
-            "Highlight what the model is not sure of",
-            signal="uncertainty_toggled",
-            options={"text": "Uncertainty"},
-        ),
-        Field(
-            "depth_checkbox",
-            CheckBox,
+        checkbox("split", "Split", "Tell touching objects apart", beside=True),
+        checkbox("uncertainty", "Uncertainty", "Highlight what the model is not sure of"),
+        checkbox(
+            "depth",
+            "Auto levels",
             "Colour the places where Auto went deeper; at a fixed depth nothing",
             beside=True,
-            signal="depth_toggled",
             stretch=1,
-            options={"text": "Auto levels"},
         ),
-        Field(
-            "next_button",
-            PushButton,
+        button(
+            "next",
+            f"Next  ({NEXT})",
             f"Go to the most uncertain place that you have neither seen nor corrected ({NEXT})",
             beside=True,
-            signal="next_pressed",
-            options={"text": f"Next  ({NEXT})"},
+            stretch=0,
         ),
         Field("legend_label", Note, shown=False),
-        Field(
-            "click_tool_button",
-            PushButton,
+        button(
+            "click_tool",
+            f"Click tool  ({CLICK})",
             "Click an object to add it to the corrections, Shift+click to remove one, drag a box to add all"
             f" inside; also before anything was segmented ({CLICK})",
-            signal="click_tool_toggled",
-            stretch=1,
-            options={"text": f"Click tool  ({CLICK})"},
-            qt={"checkable": True},
+            checkable=True,
         ),
-        Field(
-            "save_button",
-            PushButton,
+        button(
+            "save",
+            "Save labels + CSV",
             "Write the result and a table of its objects; nothing is overwritten",
             beside=True,
-            signal="save_pressed",
-            stretch=1,
-            options={"text": "Save labels + CSV", "enabled": False},
+            enabled=False,
         ),
     )
 
