@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QTableView
 
-from napari_unetpp.gui.viewers import window_around
+from napari_unetpp.gui.compat import main_window
 
 WIDGET = "PandasView"
 """What napari calls its view of such a table."""
@@ -20,7 +20,7 @@ def fit_columns_to_few_rows(viewer: Any) -> None:
     napari fits them to all rows whenever the features change, which for 500 objects takes the window a
     third of a second.
     """
-    window = window_around(viewer)
+    window = main_window(viewer)
     for view in [] if window is None else window.findChildren(QTableView):
         if type(view).__name__ == WIDGET:
             view.horizontalHeader().setResizeContentsPrecision(ROWS)
