@@ -22,5 +22,6 @@ def fit_columns_to_few_rows(viewer: Any) -> None:
     """
     window = main_window(viewer)
     for view in [] if window is None else window.findChildren(QTableView):
-        if type(view).__name__ == WIDGET:
-            view.horizontalHeader().setResizeContentsPrecision(ROWS)
+        header = view.horizontalHeader()
+        if type(view).__name__ == WIDGET and header is not None:
+            header.setResizeContentsPrecision(ROWS)
