@@ -15,7 +15,7 @@ from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct.merge import IGNORE
 from napari_unetpp.session.correct.ports import Sheets
 from napari_unetpp.session.ports import Layers, Runner
-from napari_unetpp.session.segment.pixels import Pixels
+from napari_unetpp.session.segment.cache import Pixels
 from napari_unetpp.session.values import Event, Featured, Plane
 
 LARGEST = 64_000_000
