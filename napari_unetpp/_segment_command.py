@@ -17,7 +17,7 @@ from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.result_files import About
-from napari_unetpp.session.display import object_table
+from napari_unetpp.session.segment import object_table, objects
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.decode.plane_maps import PlaneMaps
@@ -85,13 +85,13 @@ def segment_file(
         write_table(output, image, result, size, overwrite=options.overwrite)
     seconds = time.perf_counter() - start
     areas = (
-        object_table.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
+        objects.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
     )
     entry = {
         "input": str(output.source),
         "outputs": [str(path) for path in output.files],
         "objects": None if areas is None else int(areas.size),
-        "median_diameter_px": None if areas is None else object_table.median_diameter(areas),
+        "median_diameter_px": None if areas is None else objects.median_diameter(areas),
         **{key: facts[key] for key in ("level", "scale", "scale_reason", "range", "precision")},
         "seconds": round(seconds, 3),
         "notes": [*told, *found.notes],

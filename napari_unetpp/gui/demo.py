@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.models.model_list import list_models
-from napari_unetpp.session.messages import NO_MODEL
+from napari_unetpp.session.messages.common import NO_MODEL
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -73,7 +73,7 @@ def _segment(dock: UnetppDock, viewer: Viewer, level: int) -> tuple[str, NDArray
     """Slide to a level, wait for the result; its caption and picture."""
     controller = dock.controller
     controller.state.level = level
-    if controller.cycle.shown is None:
+    if controller.runs.shown is None:
         controller.segment()
     message = dock.form.message_label.text
     _wait(lambda: not controller.busy and _shows(dock, level), message)
@@ -82,7 +82,7 @@ def _segment(dock: UnetppDock, viewer: Viewer, level: int) -> tuple[str, NDArray
 
 
 def _shows(dock: UnetppDock, level: int) -> bool:
-    shown = dock.controller.cycle.shown
+    shown = dock.controller.runs.shown
     return shown is not None and shown.level == level
 
 
@@ -90,7 +90,7 @@ def _is_timed(dock: UnetppDock) -> bool:
     """Whether the readout tells what was measured; sliding on had put that off until now."""
     controller = dock.controller
     assert controller.model is not None
-    points = controller.costs.points(controller.model, controller.state.device)
+    points = controller.readout.costs.points(controller.model, controller.state.device)
     return all(point.measured for point in points if point.level in controller.model.net.levels)
 
 

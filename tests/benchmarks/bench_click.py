@@ -19,7 +19,7 @@ from napari_unetpp._types import Region, ScaleChoice
 from napari_unetpp.files.images.images import read_image
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.session.segment import work
-from napari_unetpp.session.segment.cache import Workshop
+from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.segment.engine import TorchEngine
 from napari_unetpp.session.values import Click, Picked, PickRequest, Plane, Rule
 
@@ -36,7 +36,7 @@ def main() -> None:
     sample = np.asarray(read_image(SAMPLE))
     times = -(-args.side // min(sample.shape[:2]))
     image = np.tile(sample, (times, times))[: args.side, : args.side]
-    model, workshop, rng = find_model(args.model), Workshop(TorchEngine()), np.random.default_rng(0)
+    model, workshop, rng = find_model(args.model), WorkerCache(), np.random.default_rng(0)
     plane = Plane("plane", "image", "sample", image)
     rule = Rule(threshold=model.decode.threshold, min_size=model.decode.min_size)
     bright = np.argwhere(image > np.percentile(image, 92))

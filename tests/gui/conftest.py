@@ -66,13 +66,13 @@ def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
         docks.append(dock)
         viewer.window.add_dock_widget(dock, name="UNet++")
         dock.start()
-        qtbot.waitUntil(lambda: not dock.controller.cycle._warming, timeout=TIMEOUT)
+        qtbot.waitUntil(lambda: not dock.controller.runs.warming, timeout=TIMEOUT)
         return dock
 
     yield make
     for dock in docks:
         dock.close_session()
-        for runner in (dock._runner, dock.correcting.learn_runner, dock.correcting.file_runner):
+        for runner in (dock._runner, dock.correcting.finetune_runner, dock.correcting.file_runner):
             runner._executor.shutdown(wait=True)
 
 

@@ -283,7 +283,7 @@ def test_every_value_that_a_control_allows_is_legal(
     wait(dock)
     tones: list[tuple[str, str]] = []
     wishes: list[Any] = []
-    tell, show = dock.set_message, dock.controller.cycle.show
+    tell, show = dock.set_message, dock.controller.runs.show
 
     def telling(text: str, tone: Any = "info", *offers: Any) -> None:
         tones.append((tone, text))
@@ -294,7 +294,7 @@ def test_every_value_that_a_control_allows_is_legal(
         show(request)
 
     monkeypatch.setattr(dock, "set_message", telling)
-    monkeypatch.setattr(dock.controller.cycle, "show", showing)
+    monkeypatch.setattr(dock.controller.runs, "show", showing)
     for widget in (form.threshold_slider, form.min_size_spin, fold.scale_spin, form.depth.slider):
         for value in (widget.minimum(), widget.maximum(), widget.value()):
             widget.setValue(value)

@@ -10,7 +10,7 @@ import pytest
 from napari_unetpp._types import Kind, UnetppError, never_stop
 from napari_unetpp.files.images.pixel_size import read_pixel_size
 from napari_unetpp.session import messages
-from napari_unetpp.session.display import object_table
+from napari_unetpp.session.segment import object_table
 from napari_unetpp.session.segment import work
 from napari_unetpp.session.values import PixelSize, Plane, SaveRequest, Step
 

@@ -25,9 +25,9 @@ from napari_unetpp._types import FinetuneProgress
 from napari_unetpp.gui.dock.training_chart import TrainingChart
 from napari_unetpp.gui.dock.widgets import combo_box, grid_layout, labelled_row, note
 from napari_unetpp.gui.tools.shortcuts import CORRECT
-from napari_unetpp.session.correct.planes import Mode
+from napari_unetpp.session.correct.planes import LabelMode
 from napari_unetpp.session.correct.ports import CorrectSignals
-from napari_unetpp.session.display.finetuning_table import ScoreRow
+from napari_unetpp.session.messages.correcting import ScoreRow
 from napari_unetpp.session.values import Tone
 
 TIPS = {
@@ -200,7 +200,7 @@ class CorrectFold(QWidget):
 
     # ------------------------------------------------- what the controller says
 
-    def set_mode(self, mode: Mode, hint: str) -> None:
+    def set_mode(self, mode: LabelMode, hint: str) -> None:
         combo = self.labels_as_combo
         combo.blockSignals(True)
         combo.setCurrentIndex(combo.findData(mode.labels_as))

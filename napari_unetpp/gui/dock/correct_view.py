@@ -13,8 +13,8 @@ from napari_unetpp.gui.dock.widgets import quietly
 if TYPE_CHECKING:
     from napari_unetpp._types import FinetuneProgress
     from napari_unetpp.gui.dock.form import Form
-    from napari_unetpp.session.correct.planes import Mode
-    from napari_unetpp.session.display.finetuning_table import ScoreRow
+    from napari_unetpp.session.correct.planes import LabelMode
+    from napari_unetpp.session.messages.correcting import ScoreRow
     from napari_unetpp.session.values import Tone
 
 
@@ -32,19 +32,19 @@ class CorrectViewMixin(QWidget):
     def set_click_tool(self, on: bool) -> None:
         quietly(self.form.click_tool_button, "setChecked", on)
 
-    def set_mode(self, mode: Mode, hint: str) -> None:
+    def set_mode(self, mode: LabelMode, hint: str) -> None:
         self.form.correct.set_mode(mode, hint)
 
-    def set_lessons(self, text: str, *, can_forget: bool) -> None:
+    def set_correction_count(self, text: str, *, can_forget: bool) -> None:
         self.form.correct.set_lessons(text, can_forget=can_forget)
 
     def set_busy(self, busy: bool) -> None:
         self.busy = busy
         self.form.stop_button.setEnabled(self.busy or self.learning)
 
-    def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
-        self.learning = learning
-        self.form.correct.set_learning(learning, fraction, text)
+    def set_finetuning(self, running: bool, fraction: float | None, text: str) -> None:
+        self.learning = running
+        self.form.correct.set_learning(running, fraction, text)
         self.form.stop_button.setEnabled(self.busy or self.learning)
 
     def set_curve(self, points: Sequence[FinetuneProgress]) -> None:
@@ -52,12 +52,12 @@ class CorrectViewMixin(QWidget):
         if not points:
             self.form.show_correct()
 
-    def set_scores(self, rows: Sequence[ScoreRow], verdict: str, tone: Tone) -> None:
-        self.form.correct.set_scores(rows, verdict, tone)
+    def set_scores(self, rows: Sequence[ScoreRow], summary: str, tone: Tone) -> None:
+        self.form.correct.set_scores(rows, summary, tone)
 
-    def set_undecided(self, undecided: bool, *, keep: bool | None) -> None:
-        self.form.correct.set_undecided(undecided, keep=keep)
-        if undecided:
+    def set_decision(self, pending: bool, *, suggested: bool | None) -> None:
+        self.form.correct.set_undecided(pending, keep=suggested)
+        if pending:
             self.form.show_correct()
 
     def ask_folder(self, suggestion: Path) -> Path | None:

@@ -16,7 +16,7 @@ from napari_unetpp.gui.dock.charts import chart_tip
 from napari_unetpp.gui.dock.correct_view import CorrectViewMixin
 from napari_unetpp.gui.dock.form import DEVICE_TIP, Form
 from napari_unetpp.gui.dock.widgets import quietly, show_number
-from napari_unetpp.gui.layers.corrections_layers import NapariSheets
+from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
 from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.tools.other_images import NapariOtherImages
@@ -25,18 +25,17 @@ from napari_unetpp.gui.viewer_memory import memory_of
 from napari_unetpp.gui.viewers import bare, window_around
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
-from napari_unetpp.session.correct.controller import CorrectController
-from napari_unetpp.session.correct.trainer import TorchTrainer
+from napari_unetpp.session.correct.work import TorchTrainer
+from napari_unetpp.session.correct.workflow import CorrectionWorkflow
 from napari_unetpp.session.ports import ViewSignals
-from napari_unetpp.session.segment.cache import Workshop
-from napari_unetpp.session.segment.engine import TorchEngine
+from napari_unetpp.session.segment.cache import WorkerCache
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_unetpp._types import ModelInfo
-    from napari_unetpp.session.display.image_description import ScaleShown
-    from napari_unetpp.session.display.level_costs import ChartPoint
+    from napari_unetpp.session.display.costs import ChartPoint
+    from napari_unetpp.session.messages.image import ScaleShown
     from napari_unetpp.session.values import Contrast, ImageChoice, Interval, Rule, Tone
 
 WIDTH = 300
@@ -69,18 +68,18 @@ class UnetppDock(CorrectViewMixin):
             self,
             self._layers,
             self._runner,
-            Workshop(TorchEngine(), budget_gb=settings.memory_budget_gb),
-            models=list_models,
+            WorkerCache(budget_gb=settings.memory_budget_gb),
+            list_models=list_models,
             settings=settings,
         )
-        self.correcting = CorrectController(
+        self.correcting = CorrectionWorkflow(
             self.controller,
-            sheets=NapariSheets(napari_viewer, self._layers, self),
+            corrections=NapariCorrections(napari_viewer, self._layers, self),
             other_images=NapariOtherImages(napari_viewer),
             trainer=TorchTrainer(),
-            learn_runner=ThreadRunner(self),
+            finetune_runner=ThreadRunner(self),
             file_runner=ThreadRunner(self),
-            lessons=memory_of(napari_viewer).lessons,
+            store=memory_of(napari_viewer).store,
         )
         self._shortcuts = Shortcuts(window_around(napari_viewer) or self)
         self._shortcuts.add(SEGMENT, self.form.segment_button.click)
@@ -94,7 +93,7 @@ class UnetppDock(CorrectViewMixin):
         self._rested.setSingleShot(True)
         self._rested.setInterval(AUTOSAVE_REST_MS)
         self._rested.timeout.connect(self.correcting.autosave)
-        self.correcting.sheets.signals.painted.connect(lambda _image: self._rested.start())
+        self.correcting.corrections.signals.painted.connect(lambda _image: self._rested.start())
         self._started = self._docked = False
         self._connect()
         session = self.correcting, self.controller, self._shortcuts
@@ -186,7 +185,7 @@ class UnetppDock(CorrectViewMixin):
         self.form.image_note.say(text, tone, faint=True)
 
     def set_models(self, models: Sequence[ModelInfo], current: str | None) -> None:
-        from napari_unetpp.session.messages import restriction
+        from napari_unetpp.session.messages.models import restriction
         from napari_unetpp.session.values import model_key
 
         combo = self.form.model_combo
@@ -204,7 +203,7 @@ class UnetppDock(CorrectViewMixin):
         self.form.device_note.say(note, "warning")
         self.form.device_note.setVisible(bool(note))
 
-    def set_held(self, text: str) -> None:
+    def set_memory_use(self, text: str) -> None:
         self.form.device_combo.setToolTip(f"{DEVICE_TIP}\n{text}")
 
     def set_levels(self, levels: Sequence[int], current: int) -> None:
@@ -291,7 +290,7 @@ class UnetppDock(CorrectViewMixin):
         return Path(chosen) if chosen else None
 
 
-def _close(correcting: CorrectController, controller: Controller, shortcuts: Shortcuts) -> None:
+def _close(correcting: CorrectionWorkflow, controller: Controller, shortcuts: Shortcuts) -> None:
     correcting.close()
     controller.close()
     shortcuts.close()

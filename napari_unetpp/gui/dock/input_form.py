@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE
 from napari_unetpp.gui.dock.widgets import combo_box, grid_layout, labelled_row, note, show_number
-from napari_unetpp.session.display.image_description import times
+from napari_unetpp.session.messages.image import times
 
 DISPLAYED = 1
 """Row of the contrast picker that needs contrast limits."""

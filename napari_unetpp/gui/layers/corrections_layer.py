@@ -16,13 +16,13 @@ from napari_unetpp.gui.layers.grids import TRANSFORMS, Grid
 from napari_unetpp.gui.layers.planes import LazyPlane, PlaneIndex
 from napari_unetpp.gui.layers.strokes import Strokes
 from napari_unetpp.session.correct.merge import inside_outlines
-from napari_unetpp.session.correct.planes import Drawn, Sense
+from napari_unetpp.session.correct.planes import CorrectedPlane, LabelEncoding
 
 MARK = "napari_unetpp_corrections"
 CERTAIN, PLANES, LEVEL = "napari_unetpp_certain", "napari_unetpp_planes", "napari_unetpp_level"
 """Where a layer keeps what is known about it while no dock is open."""
 
-BARE = Sense(strokes=True)
+BARE = LabelEncoding(strokes=True)
 """Of a plane that was painted on before there was a result for it."""
 
 
@@ -82,13 +82,15 @@ class Sheet:
         self.version = 0
         self.base = np.zeros(layer.data.shape, layer.data.dtype)
         self.strokes = Strokes(layer, np.zeros(layer.data.shape, bool))
-        self.known: dict[PlaneIndex, Sense] = {}
+        self.known: dict[PlaneIndex, LabelEncoding] = {}
         self.asked: set[PlaneIndex] = set()
-        self.cache: dict[PlaneIndex, Drawn | None] = {}
+        self.cache: dict[PlaneIndex, CorrectedPlane | None] = {}
         self._pixels: dict[PlaneIndex, ReadOnce] = {}
         self._lengths = (0, 0)
 
-    def hold(self, index: PlaneIndex, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense) -> None:
+    def hold(
+        self, index: PlaneIndex, labels: NDArray[Any], certain: NDArray[np.bool_], encoding: LabelEncoding
+    ) -> None:
         """Take over the labels of a plane. The layer's own pixels are written by the painter."""
         self.version = index.version
         if labels.dtype.itemsize > self.base.dtype.itemsize:
@@ -96,7 +98,7 @@ class Sheet:
         index.view(self.base)[...] = labels
         index.view(self.strokes.settled)[...] = certain
         plane = replace(index, transposed=False)
-        self.known[plane] = sense
+        self.known[plane] = encoding
         self.cache.pop(plane, None)
 
     def decide(self, index: PlaneIndex, inside: NDArray[np.bool_] | None) -> None:
@@ -119,12 +121,12 @@ class Sheet:
         self.layer = layer
         self._lengths = (0, 0)
 
-    def snapshot(self, index: PlaneIndex, outlines: tuple[Outline, ...]) -> Drawn:
+    def snapshot(self, index: PlaneIndex, outlines: tuple[Outline, ...]) -> CorrectedPlane:
         """Labels of a plane and what of them the user decided."""
         labels = np.array(index.view(self.layer.data))
         certain = self.strokes.touched(index) | (labels != index.view(self.base))
         plane = replace(index, transposed=False)
-        return Drawn(
+        return CorrectedPlane(
             key=plane,
             image=self.image,
             name=self._plane_name(index),
@@ -132,7 +134,7 @@ class Sheet:
             labels=labels,
             certain=certain,
             inside=inside_outlines(outlines, (labels.shape[0], labels.shape[1])),
-            sense=self.known.get(plane, BARE),
+            encoding=self.known.get(plane, BARE),
             outlines=outlines,
         )
 
@@ -149,17 +151,19 @@ class Sheet:
             index.view(certain)[...] |= index.view(self.layer.data) != index.view(self.base)
         self.layer.metadata[CERTAIN] = certain
         self.layer.metadata[LEVEL] = self.level
-        self.layer.metadata[PLANES] = [(i.point, sense, i in self.asked) for i, sense in self.known.items()]
+        self.layer.metadata[PLANES] = [
+            (i.point, encoding, i in self.asked) for i, encoding in self.known.items()
+        ]
 
     def read_up(self) -> None:
         """Go on from what is kept with the layer."""
         self.base = np.array(self.layer.data)
         self.strokes.settled = self.layer.metadata.pop(CERTAIN)
-        for point, sense, asked in self.layer.metadata.pop(PLANES):
+        for point, encoding, asked in self.layer.metadata.pop(PLANES):
             index = PlaneIndex(self.image, self.version, point, transposed=False, level=self.level)
             if point.count(None) != 2:  # an older version wrote down what was no plane
                 continue
-            self.known[index] = sense
+            self.known[index] = encoding
             if asked:
                 self.asked.add(index)
 

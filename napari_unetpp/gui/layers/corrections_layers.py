@@ -20,20 +20,20 @@ from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under, shown_axes
 from napari_unetpp.gui.layers.regions import Regions
 from napari_unetpp.gui.layers.strokes import planes_of
 from napari_unetpp.gui.tools.new_label import give_new_labels
-from napari_unetpp.session.correct.planes import Drawn, Sense
-from napari_unetpp.session.correct.ports import SheetSignals
+from napari_unetpp.session.correct.planes import CorrectedPlane, LabelEncoding
+from napari_unetpp.session.correct.ports import CorrectionsSignals
 from napari_unetpp.session.values import Plane
 
 REST_MS = 250
 """Counting waits until the brush rests this long."""
 
 
-class NapariSheets(QObject):
-    """`Sheets` by layers of a napari viewer."""
+class NapariCorrections(QObject):
+    """`CorrectionsLayers` by layers of a napari viewer."""
 
     def __init__(self, viewer: Any, layers: NapariLayers, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.signals = SheetSignals()
+        self.signals = CorrectionsSignals()
         self._viewer, self._layers = viewer, layers
         self._sheets: dict[Hashable, Sheet] = {}
         self._painter = Painter(self)
@@ -62,14 +62,14 @@ class NapariSheets(QObject):
         """Whether the image has a corrections layer."""
         return image in self._sheets
 
-    def drawn(self, plane: Plane) -> Drawn | None:
+    def corrected(self, plane: Plane) -> CorrectedPlane | None:
         """What the layer holds for a plane that it was given or that was painted on."""
         sheet = self._sheets.get(plane.image)
         if sheet is None or _canonical(plane.key) not in sheet.known:
             return None
         return sheet.snapshot(plane.key, self._regions.outlines(plane.image, plane.key))
 
-    def all(self) -> list[Drawn]:
+    def all(self) -> list[CorrectedPlane]:
         """Planes with corrections or regions, and those the user asked to correct."""
         return [drawn for sheet in self._sheets.values() for drawn in self._of(sheet)]
 
@@ -78,7 +78,7 @@ class NapariSheets(QObject):
         sheet = self._sheets.get(image)
         return int(sheet.layer.selected_label) if sheet is not None else 0
 
-    def _of(self, sheet: Sheet) -> list[Drawn]:
+    def _of(self, sheet: Sheet) -> list[CorrectedPlane]:
         found = []
         for index in sheet.known:
             if index not in sheet.cache:
@@ -93,7 +93,13 @@ class NapariSheets(QObject):
     # ------------------------------------------------------------------ writing
 
     def put(
-        self, plane: Plane, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense, *, label: int
+        self,
+        plane: Plane,
+        labels: NDArray[Any],
+        certain: NDArray[np.bool_],
+        encoding: LabelEncoding,
+        *,
+        label: int,
     ) -> None:
         """Hold these labels for a plane, as if `certain` had been decided.
 
@@ -113,14 +119,14 @@ class NapariSheets(QObject):
             reached = sheet.strokes.on_plane(index)
             if wide != sheet.layer.data.dtype or (reached and not sheet.drop_history()):
                 self._replace(sheet, wide)
-        sheet.hold(index, labels, certain, sense)
-        dress(sheet.layer, classes=not sense.objects)
+        sheet.hold(index, labels, certain, encoding)
+        dress(sheet.layer, classes=not encoding.objects)
         self._painter.paint(sheet.layer, index, Region(0, 0, *plane.shape), labels, final=False)
         sheet.layer.selected_label = label
-        self._layers.cover(plane.image, hide=not sense.strokes)
+        self._layers.cover(plane.image, hide=not encoding.strokes)
 
-    def ask(self, plane: Plane) -> None:
-        """The user wants to correct this plane."""
+    def begin(self, plane: Plane) -> None:
+        """The user corrects this plane."""
         sheet = self._sheets.get(plane.image)
         if sheet is not None:
             index = _canonical(plane.key)
@@ -128,11 +134,11 @@ class NapariSheets(QObject):
             sheet.asked.add(index)
             sheet.cache.pop(index, None)
 
-    def decide(self, drawn: Drawn) -> None:
+    def mark_certain(self, plane: CorrectedPlane) -> None:
         """All that was reviewed of a plane was decided by the user."""
-        sheet = self._sheets.get(drawn.image)
+        sheet = self._sheets.get(plane.image)
         if sheet is not None:
-            sheet.decide(_canonical(drawn.key), drawn.inside)
+            sheet.decide(_canonical(plane.key), plane.inside)
 
     def write(self, plane: Plane, region: Region, values: NDArray[Any]) -> None:
         """Change labels (h, w) of a plane as one stroke, which undo takes back."""
@@ -148,7 +154,7 @@ class NapariSheets(QObject):
         at = index.pixel(rows + region.y0, columns + region.x0)
         layer.data_setitem(tuple(np.broadcast_to(one, rows.shape) for one in at), values[changed])
 
-    def choose(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
+    def select(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
         """Select the layer, its tool and its label."""
         sheet = self._sheets.get(image)
         if sheet is None:
@@ -174,7 +180,7 @@ class NapariSheets(QObject):
             assert isinstance(plane.key, PlaneIndex)
             self._regions.draw(image, plane.key, outlines)
 
-    def drop(self, image: Hashable) -> list[Drawn]:
+    def drop(self, image: Hashable) -> list[CorrectedPlane]:
         """Delete the layers with corrections and regions of an image; gives what they held."""
         sheet = self._sheets.get(image)
         if sheet is None:
@@ -321,7 +327,7 @@ class NapariSheets(QObject):
         self._release(sheet)
         self.signals.closed.emit(drawn)
 
-    def _keepable(self, sheet: Sheet) -> list[Drawn]:
+    def _keepable(self, sheet: Sheet) -> list[CorrectedPlane]:
         """What a layer holds, without the rest of the stack."""
         drawn = self._of(sheet)
         if isinstance(sheet.source, np.ndarray):

@@ -19,7 +19,7 @@ from napari_unetpp.gui.throttle import Throttle
 from napari_unetpp.gui.tools.circle import Circle
 from napari_unetpp.gui.tools.click_tool import ClickTool
 from napari_unetpp.gui.viewer_memory import memory_of
-from napari_unetpp.session.display.playback_depth import PLAYING
+from napari_unetpp.session.display.playback import PLAYING
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import ImageChoice, Interval, Plane
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.layers.grids import Grid, grid_of
 from napari_unetpp.gui.layers.pixel_sizes import pixel_size
-from napari_unetpp.session.display.image_description import UNLABELLED
-from napari_unetpp.session.messages import reason
+from napari_unetpp.session.messages.common import reason
+from napari_unetpp.session.messages.image import UNLABELLED
 from napari_unetpp.session.values import Plane, Step
 
 MAX_PIXELS = 64_000_000

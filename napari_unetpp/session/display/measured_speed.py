@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from napari_unetpp._types import AUTO, ModelInfo
-from napari_unetpp.session.display.level_costs import ChartPoint, points
-from napari_unetpp.session.values import Speed, model_key
+from napari_unetpp.session.display.costs import ChartPoint, points
+from napari_unetpp.session.events import Speed
+from napari_unetpp.session.values import model_key
 
 
 class Costs:

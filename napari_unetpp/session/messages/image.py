@@ -1,16 +1,15 @@
-"""How an image is read, in words: its axes, its scale and the reason for it, its contrast. Pure functions."""
+"""How an image is read, in words: its axes, its scale and the reason for it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from napari_unetpp._types import ModelInfo, ScaleChoice
-from napari_unetpp.session.segment.scales import is_searched
-from napari_unetpp.session.values import Interval, Plane, Step, Tone
+from napari_unetpp.session.segment.resolve import is_searched
+from napari_unetpp.session.values import Plane, Step, Tone
 
 COLOUR = "a colour image is displayed as it is, without contrast limits: its range is measured"
-RANGE_UNKNOWN = "intensities: told by Segment"
-UNKNOWN = "auto: Segment looks for the object size"
+TO_BE_SEARCHED = "auto: Segment looks for the object size"
 CHANNELS = ("c", "ch", "channel", "channels", "colour", "color", "rgb", "s")
 """Labels of an axis of channels, in small letters."""
 
@@ -21,7 +20,7 @@ MOST_CHANNELS = 4
 COLOURS = 3
 """Channels that make up a colour image."""
 
-SOON = "auto: as the model has it"
+BY_RULE = "auto: as the model has it"
 WEAK = "no clear object size"
 
 
@@ -52,7 +51,7 @@ def plane_text(plane: Plane, choice: ScaleChoice | None) -> str:
     """How an image is read: ``read as: Y 520, X 696, grey; × 0.35, objects of about 58 px``."""
     height, width = plane.shape
     kind = "colour" if plane.rgb else "grey"
-    size = f" · {plane.pixel_size:.3g} µm/px" if plane.pixel_size else ""
+    size = f" · {plane.pixel.side:.3g} µm/px" if plane.pixel.side else ""
     level = "" if plane.level is None else f", level {plane.level}"
     scale = "" if choice is None else f"; {times(choice.scale)}, {reason(choice)}"
     return f"read as: Y {height}, X {width}, {kind}{_place(plane)}{level}{size}{scale}"
@@ -88,7 +87,7 @@ def scale_shown(given: bool, choice: ScaleChoice | None, model: ModelInfo) -> Sc
     rule = model.sampling
     circle = rule.kind == "object"
     if choice is None:
-        return ScaleShown(None, None, UNKNOWN if is_searched(model) else SOON, "info", circle)
+        return ScaleShown(None, None, TO_BE_SEARCHED if is_searched(model) else BY_RULE, "info", circle)
     if given:
         size = f": fits objects of about {rule.value / choice.scale:.0f} px" if circle else ""
         return ScaleShown(choice.scale, None, f"given{size}", "info", circle)
@@ -106,8 +105,3 @@ def times(scale: float) -> str:
 def reason(choice: ScaleChoice) -> str:
     """Why this scale."""
     return WEAK if choice.weak else choice.reason
-
-
-def range_text(used: Interval) -> str:
-    """Which intensities were 0 and 1 for the network in what is shown."""
-    return f"intensities {used[0]:.4g} to {used[1]:.4g}"

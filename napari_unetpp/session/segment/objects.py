@@ -1,4 +1,4 @@
-"""Objects keep their number, and so their colour, from one result of a plane to the next. Pure functions."""
+"""The objects of a result: areas, and numbers that stay from one result of a plane to the next."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 Ints = NDArray[np.integer[Any]]
 
 ROWS = 256
-"""Rows per step: what is needed beside the two results stays small."""
+"""Rows per step: what is needed beside the results stays small, and numpy lets other threads run."""
 
 
 def follow(labels: Ints, before: Ints) -> Ints:
@@ -69,3 +69,26 @@ def _free_numbers(used: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
     free[: used.size] = ~used
     free[0] = False
     return np.flatnonzero(free)[:count]
+
+
+def areas(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Pixels per object, without the background and without unused numbers."""
+    if labels.size == 0:
+        return np.zeros(0, np.int64)
+    top = int(labels.max()) + 1
+    counts = np.zeros(top, np.int64)
+    for start in range(0, labels.shape[0], ROWS):
+        counts += np.bincount(labels[start : start + ROWS].ravel(), minlength=top)
+    inside = counts[1:]
+    return inside[inside > 0]
+
+
+def median_diameter(pixels: NDArray[np.int64]) -> float | None:
+    """Median diameter of the discs of the same areas."""
+    return float(np.median(2 * np.sqrt(pixels / np.pi))) if pixels.size else None
+
+
+def small_dtype(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels as uint16 where they fit: napari shows those without converting them first."""
+    top = int(labels.max(initial=0))
+    return labels.astype(np.uint16 if top < 2**16 else np.uint32, copy=False)

@@ -1,4 +1,4 @@
-"""The table of objects, its CSV, and names that are still free. Pure of Qt and torch."""
+"""The table of objects and its CSV file."""
 
 from __future__ import annotations
 
@@ -26,25 +26,6 @@ PROPERTIES = (
     "solidity",
     "bbox",
 )
-ROWS = 256
-"""Rows per step where numpy would otherwise hold the interpreter for the whole plane."""
-
-
-def areas(labels: NDArray[Any]) -> NDArray[np.int64]:
-    """Pixels per object, without the background and without unused numbers."""
-    if labels.size == 0:
-        return np.zeros(0, np.int64)
-    top = int(labels.max()) + 1
-    counts = np.zeros(top, np.int64)
-    for start in range(0, labels.shape[0], ROWS):
-        counts += np.bincount(labels[start : start + ROWS].ravel(), minlength=top)
-    inside = counts[1:]
-    return inside[inside > 0]
-
-
-def median_diameter(pixels: NDArray[np.int64]) -> float | None:
-    """Median diameter of the discs of the same areas."""
-    return float(np.median(2 * np.sqrt(pixels / np.pi))) if pixels.size else None
 
 
 def object_table(
@@ -115,18 +96,3 @@ def _cell(value: Any) -> str:
         return str(number)
     before = len(f"{abs(number):.0f}") if math.isfinite(number) else 0
     return f"{number:.{max(6, before)}g}"
-
-
-def free_paths(wanted: Path) -> tuple[Path, Path]:
-    """Label image and CSV for `wanted`, numbered until neither exists.
-
-    ``cells_labels.tif`` gives ``cells_labels.tif`` and ``cells_labels.csv``, then ``cells_labels_2.tif``...
-    """
-    stem = wanted.with_suffix("") if wanted.suffix.lower() in (".tif", ".tiff", ".csv") else wanted
-    number = 1
-    while True:
-        name = stem.name if number == 1 else f"{stem.name}_{number}"
-        pair = stem.with_name(f"{name}.tif"), stem.with_name(f"{name}.csv")
-        if not any(path.exists() for path in pair):
-            return pair
-        number += 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_unetpp._types import AUTO, ModelInfo, ScoreSet
 from napari_unetpp.net import graph
+from napari_unetpp.session.values import levels_of
 
 ASSUMED_FLOPS = 100e9
 """Of a laptop, for the estimate before anything was measured."""
@@ -21,11 +22,6 @@ class ChartPoint:
     measured: bool
     quality: float | None
     recommended: bool
-
-
-def levels_of(model: ModelInfo) -> tuple[int, ...]:
-    """Levels that can be asked for: those of the network, and `AUTO` where the model has a rule for it."""
-    return (*model.net.levels, AUTO) if model.stopping else model.net.levels
 
 
 def scores_of(model: ModelInfo) -> ScoreSet | None:
