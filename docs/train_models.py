@@ -31,7 +31,7 @@ from napari_unetpp.files.models.card_text import card_text
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.train.scratch.request import TrainRequest
 from napari_unetpp.train.scratch.run import train_model
-from napari_unetpp.train.scratch.stopping_signals import stopped_by_signals
+from napari_unetpp.train.scratch.signals import stopped_by_signals
 
 NUCLEI = (
     "2018 Data Science Bowl, stage 1, fixed (BBBC038v1), CC0; Caicedo et al., Nature Methods 2019",

@@ -5,25 +5,33 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
-from napari_unetpp.files.images import images
+from napari_unetpp.files.images import image_file
 from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
+from napari_unetpp.files.objects import table
+from napari_unetpp.files.objects.also import write_also
+from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.result_files import About
-from napari_unetpp.session.segment import object_table, objects
+from napari_unetpp.session.segment import objects
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.decode.plane_maps import PlaneMaps
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
-WRITERS = {"labels": images.write_labels, "mask": images.write_mask, "probability": images.write_probability}
+WRITERS = {
+    "labels": image_file.write_labels,
+    "mask": image_file.write_mask,
+    "probability": image_file.write_probability,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,10 @@ class Options:
     overwrite : bool
     series : int or None
         Which image of a file that holds several; None: the largest.
+    classes : tuple of str
+        Names of the model's classes.
+    instances : bool
+        Whether labels tell objects apart; else they are classes.
     """
 
     kind: Kind
@@ -46,6 +58,8 @@ class Options:
     size: Mapping[str, Any]
     overwrite: bool
     series: int | None = None
+    classes: tuple[str, ...] = ()
+    instances: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,7 @@ class Done:
 
 
 def segment_file(
-    output: Output, model: Evaluator, options: Options, on_tile: Callable[[int, int], None]
+    output: Output, model: LoadedModel, options: Options, on_tile: Callable[[int, int], None]
 ) -> Done:
     """Segment one image and write its results; `on_tile` is told how many tiles are done, of how many."""
     from napari_unetpp.engine.collect import predict_maps
@@ -69,7 +83,7 @@ def segment_file(
 
     start = time.perf_counter()
     told: list[str] = []
-    image = images.read_image(output.source, series=options.series, note=told.append)
+    image = image_file.read_image(output.source, series=options.series, note=told.append)
     size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
     found = predict_maps(
@@ -81,12 +95,12 @@ def segment_file(
     except MemoryError as error:
         raise _mask_instead(found, output, options, About(size, facts)) from error
     WRITERS[options.kind](output.target, result, overwrite=options.overwrite, about=About(size, facts))
-    if output.table is not None:
-        write_table(output, image, result, size, overwrite=options.overwrite)
+    write_beside(output, image, result, size, options)
     seconds = time.perf_counter() - start
-    areas = (
-        objects.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
-    )
+    areas = objects.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
+    if areas is not None and model.info.sampling.kind == "object":
+        note = objects.size_note(areas, model.info.sampling.value / found.scale.scale)
+        told += [note] if note else []
     entry = {
         "input": str(output.source),
         "outputs": [str(path) for path in output.files],
@@ -103,34 +117,44 @@ def segment_file(
     return Done(line, (*told, *found.notes), entry)
 
 
-def _mask_instead(found: PlaneMaps, output: Output, options: Options, about: About) -> BaseException:
+def _mask_instead(found: PlaneResult, output: Output, options: Options, about: About) -> BaseException:
     """Write what memory suffices for, so that the network did not run for nothing; the error to raise."""
     if options.kind != "labels":
         return MemoryError()
     target = output.target.with_name(output.target.name.replace("_labels.tif", "_mask.tif"))
-    images.write_mask(target, found.mask(), overwrite=options.overwrite, about=about)
+    image_file.write_mask(target, found.mask(), overwrite=options.overwrite, about=about)
     return UnetppError(
         f"{output.source}: out of memory while telling objects apart. The mask is in {target}."
         " Crop the image, or choose a smaller --scale."
     )
 
 
-def finish_table(output: Output, series: int | None = None) -> None:
-    """Write the table of labels that an earlier run has written."""
-    image, size = images.read_image(output.source, series=series), read_pixel_size(output.source, series)
-    write_table(output, image, read_label(output.target), size, overwrite=False)
+def finish(output: Output, options: Options) -> tuple[Path, ...]:
+    """Write what is missing beside labels that an earlier run has written; the files that were missing."""
+    missing = output.missing
+    image = image_file.read_image(output.source, series=options.series)
+    size = read_pixel_size(output.source, options.series)
+    write_beside(missing, image, read_label(output.target), size, options)
+    return missing.files[1:]
 
 
-def write_table(
-    output: Output, image: NDArray[Any], labels: NDArray[Any], size: PixelSize | None, *, overwrite: bool
+def write_beside(
+    output: Output, image: NDArray[Any], labels: NDArray[Any], size: PixelSize | None, options: Options
 ) -> None:
-    """Write the CSV that the dock saves: one row an object, in px and, where their size is known, um2."""
-    assert output.table is not None
-    table = object_table.object_table(labels, image, pixel_area=None if size is None else size.area)
-    object_table.write_csv(output.table, table, overwrite=overwrite)
+    """Write the table of objects, as the dock saves it, and the files for other programs."""
+    if output.table is None and not output.also:
+        return
+    area = None if size is None else size.area
+    measured = table.object_table(labels, image, pixel_area=area, shapes=output.table is not None)
+    if output.table is not None:
+        table.write_csv(output.table, measured, overwrite=options.overwrite)
+    plane = ObjectPlane(labels, columns=measured)
+    subject = Subject(output.source.name, options.classes, options.instances)
+    for name, path in output.also:
+        write_also(path, name, [plane], subject, overwrite=options.overwrite)
 
 
-def _facts(found: PlaneMaps, model: Evaluator) -> dict[str, Any]:
+def _facts(found: PlaneResult, model: LoadedModel) -> dict[str, Any]:
     """How a result came about, for its metadata."""
     return {
         "model": model.info.name,

@@ -20,18 +20,23 @@ from napari_unetpp._types import (
     Segmentation,
     UnetppError,
 )
+from napari_unetpp.engine.memory import enough_memory
 from napari_unetpp.files.models.model_list import find_model, list_models
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 __all__ = ["evaluate", "finetune", "list_models", "load_model", "segment"]
 
 Image = NDArray[Any]
 Auto = Literal["auto"]
 
+SMALLER = "crop the image, choose a smaller scale, or close other programs"
+"""What helps where memory runs out: smaller pieces were tried before."""
 
-def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> Evaluator:
+
+def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> LoadedModel:
     """Load a model by its name in the list or from a file.
 
     Parameters
@@ -45,14 +50,14 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
     --------
     >>> model = load_model("nuclei")  # doctest: +SKIP
     """
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
-    return Evaluator.load(find_model(name_or_path), device=device, precision=precision)
+    return LoadedModel.load(find_model(name_or_path), device=device, precision=precision)
 
 
 def segment(
     image: Image,
-    model: str | Path | Evaluator,
+    model: str | Path | LoadedModel,
     *,
     level: int | Auto = "auto",
     scale: float | Auto = "auto",
@@ -68,7 +73,7 @@ def segment(
     ----------
     image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
         Any real dtype.
-    model : str, Path or Evaluator
+    model : str, Path or LoadedModel
         Name, file, or what `load_model` returned (saves loading it again).
     level : int or "auto"
         Depth of the network; "auto": each square of the image as deep as it needs, or, of a model that
@@ -94,7 +99,7 @@ def segment(
     Raises
     ------
     UnetppError
-        For an image, model, level, size, range or device that cannot be used.
+        For an image, model, level, size, range or device that cannot be used; where memory runs out.
 
     Examples
     --------
@@ -104,11 +109,19 @@ def segment(
     from napari_unetpp.engine.collect import predict_maps
 
     evaluator = _loaded(model, device, precision)
-    found = predict_maps(
-        image, evaluator, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
-    )
+    with enough_memory("the network ran", SMALLER):
+        found = predict_maps(
+            image, evaluator, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
+        )
+    with enough_memory("telling objects apart", SMALLER):
+        labels = found.labels()
+    with enough_memory("bringing the result to the grid of the image", SMALLER):
+        return _segmentation(found, labels, evaluator)
+
+
+def _segmentation(found: PlaneResult, labels: NDArray[np.uint32], evaluator: LoadedModel) -> Segmentation:
     return Segmentation(
-        labels=found.labels(),
+        labels=labels,
         mask=found.mask(),
         probability=found.probability(),
         level=found.level,
@@ -124,7 +137,7 @@ def segment(
 
 def evaluate(
     folder: str | Path,
-    model: str | Path | Evaluator,
+    model: str | Path | LoadedModel,
     *,
     device: str = "auto",
     precision: str = "auto",
@@ -142,7 +155,7 @@ def evaluate(
     ----------
     folder : str or Path
         Holds `images/` and `labels/` with equal stems, optionally `ignore/`.
-    model : str, Path or Evaluator
+    model : str, Path or LoadedModel
     device, precision
         As in `segment`.
     foreground : sequence of int, optional
@@ -189,7 +202,7 @@ def evaluate(
 
 
 def finetune(
-    model: str | Path | ModelInfo | Evaluator,
+    model: str | Path | ModelInfo | LoadedModel,
     images: Sequence[Image],
     labels: Sequence[Image],
     *,
@@ -215,7 +228,7 @@ def finetune(
 
     Parameters
     ----------
-    model : str, Path, ModelInfo or Evaluator
+    model : str, Path, ModelInfo or LoadedModel
         The model to start from; its file is only read.
     images : sequence of ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
     labels : sequence of ndarray of shape (Y, X)
@@ -257,9 +270,9 @@ def finetune(
     >>> done.better, done.info.recommended_level  # doctest: +SKIP
     """
     from napari_unetpp.files.notes import Notes
-    from napari_unetpp.train.finetune import outcome
+    from napari_unetpp.train.finetune import result
     from napari_unetpp.train.finetune import run as learning
-    from napari_unetpp.train.finetune.examples import as_meant, read_alike
+    from napari_unetpp.train.finetune.planes import map_label_values, with_options
 
     count = len(images)
     columns = (labels, certain or [None] * count, ignore or [None] * count)
@@ -281,11 +294,11 @@ def finetune(
         for n, (image, label, sure, skip) in enumerate(zip(images, *columns, strict=True))
     )
     parent, notes = _card(model), Notes()
-    planes = as_meant(planes, parent.task, foreground, notes)
-    planes = read_alike(planes, parent, scale=scale, diameter=diameter, range=range)
+    planes = map_label_values(planes, parent.task, foreground, notes)
+    planes = with_options(planes, parent, scale=scale, diameter=diameter, range=range)
     target = None if out is None else Path(out)
     if target is not None:
-        outcome.check_target(target, parent, overwrite=overwrite)
+        result.check_target(target, parent, overwrite=overwrite)
     request = FinetuneRequest(
         parent,
         planes,
@@ -302,16 +315,16 @@ def finetune(
             progress(event)
     assert isinstance(event, FinetuneDone)
     done = replace(event, notes=(*notes.lines(), *event.notes))
-    return done if target is None else outcome.write(done, target, parent, overwrite=overwrite)
+    return done if target is None else result.write(done, target, parent, overwrite=overwrite)
 
 
-def _loaded(model: str | Path | Evaluator, device: str, precision: str) -> Evaluator:
+def _loaded(model: str | Path | LoadedModel, device: str, precision: str) -> LoadedModel:
     if isinstance(model, (str, Path)):
         return load_model(model, device=device, precision=precision)
     return model
 
 
-def _card(model: str | Path | ModelInfo | Evaluator) -> ModelInfo:
+def _card(model: str | Path | ModelInfo | LoadedModel) -> ModelInfo:
     if isinstance(model, ModelInfo):
         return model
     return find_model(model) if isinstance(model, (str, Path)) else model.info

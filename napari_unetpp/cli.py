@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from napari_unetpp._arguments import build_parser, problem_of
 from napari_unetpp._console import Console
@@ -29,6 +29,7 @@ from napari_unetpp.files.labels.folders import named_once
 from napari_unetpp.files.models import card_text, model_list
 from napari_unetpp.files.models.model_card import card_to_json
 from napari_unetpp.files.results import outputs
+from napari_unetpp.files.results.summary import update_summary
 
 DEFAULT_SECONDS = 60.0
 
@@ -121,13 +122,21 @@ def run_segment(args: argparse.Namespace) -> int:
     from napari_unetpp._segment_command import Options
 
     info = model_list.find_model(args.model)
-    options = Options(args.kind, args.level, _size_options(args, info), args.overwrite, args.series)
+    options = Options(
+        args.kind,
+        args.level,
+        _size_options(args, info),
+        args.overwrite,
+        args.series,
+        info.classes,
+        info.task == "instances",
+    )
     found = outputs.find_inputs(args.inputs, recursive=args.recursive)
     for problem in found.problems:
         say(f"error: {problem}")
     if found.results:
         say(f"note: {_left_out(found.results)}")
-    plan = outputs.plan_outputs(found.sources, args.out, args.kind, table=args.table)
+    plan = outputs.plan_outputs(found.sources, args.out, args.kind, table=args.table, also=args.also)
     model = None
     entries: list[dict[str, Any]] = []
     try:
@@ -140,6 +149,9 @@ def run_segment(args: argparse.Namespace) -> int:
     finally:  # also what was done before Ctrl-C
         if args.json:
             _write_json(args.json, entries)
+        if args.table:
+            for note in update_summary(args.out, plan):
+                say(f"note: {note}")
     if plan:
         progress(len(plan), len(plan))
     skipped = sum("skipped" in entry for entry in entries)
@@ -176,15 +188,15 @@ def _segment_one(
     number: int, plan: Sequence[outputs.Output], model: Any, options: Any, args: argparse.Namespace
 ) -> dict[str, Any]:
     """Segment the image with this number; what is told of it with ``--json`` comes back."""
-    from napari_unetpp._segment_command import finish_table, segment_file
+    from napari_unetpp._segment_command import finish, segment_file
 
     output = plan[number]
     name = output.source.name
     progress(number, len(plan), name)
     try:
         if args.skip_existing and output.target.exists():
-            finish_table(output, options.series)
-            tell(f"{output.table}: the table of {output.target}, which was there already")
+            for path in finish(output, options):
+                tell(f"{path}: made of {output.target}, which was there already")
             return _skipped(output)
         outputs.check_target(output, [each.source for each in plan], overwrite=args.overwrite)
         done = segment_file(
@@ -209,8 +221,9 @@ def _size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
     """Scale, diameter and range as they were given; UsageError before any work where they cannot be used."""
     from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
 
-    check_size(info, scale=scale_number(args.scale), diameter=args.diameter)
-    return {"scale": args.scale, "diameter": args.diameter, "range": check_range(args.range)}
+    scale: float | Literal["auto"] = args.scale or "auto"
+    check_size(info, scale=scale_number(scale), diameter=args.diameter)
+    return {"scale": scale, "diameter": args.diameter, "range": check_range(args.range)}
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
@@ -269,7 +282,7 @@ def run_train(args: argparse.Namespace) -> int:
         )
     from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
     from napari_unetpp.train.scratch.run import train_model
-    from napari_unetpp.train.scratch.stopping_signals import stopped_by_signals
+    from napari_unetpp.train.scratch.signals import stopped_by_signals
 
     names = {field.name for field in dataclasses.fields(TrainRequest)}
     given = {name: value for name, value in vars(args).items() if name in names and value is not None}
@@ -285,24 +298,23 @@ def run_train(args: argparse.Namespace) -> int:
 
 def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
-    from napari_unetpp.files.labels.corrections import read_corrections
+    from napari_unetpp.files.labels.corrections_folder import read_corrections
     from napari_unetpp.files.notes import Notes
-    from napari_unetpp.train import report
-    from napari_unetpp.train.finetune import outcome
-    from napari_unetpp.train.finetune.examples import as_meant, read_alike
+    from napari_unetpp.train.finetune import report, result
+    from napari_unetpp.train.finetune.planes import map_label_values, with_options
     from napari_unetpp.train.finetune.run import finetune
     from napari_unetpp.train.precision import check_precision
 
     check_precision(args.precision)
     parent = model_list.find_model(args.model)
-    outcome.check_target(args.out, parent, overwrite=args.overwrite)
+    result.check_target(args.out, parent, overwrite=args.overwrite)
     size = _size_options(args, parent)
     notes = Notes()
     planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background, notes=notes)
-    planes = as_meant(planes, parent.task, args.foreground, notes)
+    planes = map_label_values(planes, parent.task, args.foreground, notes)
     for note in notes.lines():
         say(f"note: {note}")
-    planes = read_alike(planes, parent, **size)
+    planes = with_options(planes, parent, **size)
     seconds = args.seconds or (None if args.steps else DEFAULT_SECONDS)
     request = FinetuneRequest(
         parent,
@@ -322,7 +334,7 @@ def run_finetune(args: argparse.Namespace) -> int:
             points.append(event)
             (say if event.dice else console.live)(report.line(event))
         else:
-            done = outcome.write(event, args.out, parent, overwrite=args.overwrite)
+            done = result.write(event, args.out, parent, overwrite=args.overwrite)
     for note in done.notes:
         say(f"note: {note}")
     tell(report.scores_text(done))
@@ -364,10 +376,10 @@ def run_import(args: argparse.Namespace) -> int:
 def run_benchmark(args: argparse.Namespace) -> int:
     """Measure this machine at every level."""
     from napari_unetpp.engine import benchmark
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
     info = model_list.find_model(args.model)
-    evaluator = Evaluator.load(info, device=args.device, precision=args.precision)
+    evaluator = LoadedModel.load(info, device=args.device, precision=args.precision)
     say(f"measuring {info.name} on {evaluator.choice.label}")
     result = benchmark.run_benchmark(evaluator, progress=progress)
     side, large = result["side"], result["tiled_side"]

@@ -29,7 +29,7 @@ from napari_unetpp._types import (
     UnetppError,
 )
 from napari_unetpp.engine.input.sampling import resample
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models import model_list
 from napari_unetpp.files.models.model_file import read_tensors, save_model
@@ -202,13 +202,42 @@ def test_segment_a_folder(kind: str, run: Run, pictures: Path, tiny_model: Model
         assert set(np.unique(read)) <= {0, 255}
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("segment a --out b --level 7", "--level: '7' was given; expected auto or a level from 1 to 4"),
+        ("segment a --out b --series -1", "--series: '-1' was given; expected a whole number from 0"),
+        (
+            "finetune a --model b --out c",
+            "--out: 'c' was given; expected a file name that ends in .safetensors",
+        ),
+        ("train a --out b.safetensors --seed x", "--seed: 'x' was given; expected a whole number"),
+        ("train a --out b.safetensors --batch 0", "--batch: '0' was given; expected a whole number from 1"),
+        ("train a --out b.safetensors --share 1,z", "--share: 'z' was given; expected a number above 0"),
+        ("evaluate a --model b --foreground 1,z", "--foreground: 'z' was given; expected a whole number"),
+    ],
+)
+def test_what_was_given_and_what_is_expected(words: str, message: str, run: Run) -> None:
+    status, _, err = run(*words.split())
+    assert status == 2 and message in err and "invalid" not in err
+
+
+def test_the_scores_of_a_card_say_how_they_were_measured(run: Run) -> None:
+    assert "measured 2026-11-23, at scale 1. What this version gives:" in run("info", "nuclei")[1]
+    assert "measured 2026-11-23. What" in run("info", "polyps")[1], "frames have a size of their own"
+
+
 @pytest.mark.parametrize("command", ["segment", "evaluate", "finetune"])
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ("--scale 2 --diameter 30", "expected one of them"),
+        ("--scale auto --diameter 30", "expected one of them"),
         ("--range 7 7", "the lower one first"),
-        ("--scale 100", "expected a number from 0.0625 to 8"),
+        ("--scale 100", "'100' was given; expected auto or a number from 0.0625 to 8"),
+        ("--scale x", "argument --scale: 'x' was given; expected auto or a number from 0.0625 to 8"),
+        ("--diameter x", "argument --diameter: 'x' was given; expected a number above 0"),
+        ("--range 1 nan", "argument --range: 'nan' was given; expected a number"),
         ("--diameter 100000", "takes 2.5 to 320 px"),
         ("--model frames --diameter 30", "does not go by the size of objects"),
     ],

@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 def test_the_mask_is_written_and_the_other_images_go_on(
     tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from napari_unetpp.engine.decode import decode
+    from napari_unetpp.engine.decode import labelling
 
     rng = np.random.default_rng(0)
     for name, side in (("large", 90), ("small", 40)):
@@ -25,15 +25,15 @@ def test_the_mask_is_written_and_the_other_images_go_on(
     inputs = [str(tmp_path / f"{name}.tif") for name in ("large", "small")]
     common = ["--model", "tiny", "--level", "1", "--scale", "1"]
     assert main(["segment", inputs[0], "--out", str(tmp_path / "whole"), "--kind", "mask", *common]) == 0
-    real = decode.objects
+    real = labelling.objects
 
     def scarce(maps: Any, *rest: Any, **options: Any) -> Any:
         if maps[0].size > 2000:
             raise MemoryError
         return real(maps, *rest, **options)
 
-    monkeypatch.setattr(decode, "objects", scarce)
-    monkeypatch.setattr("napari_unetpp.engine.decode.plane_maps.CUTS", (1,))
+    monkeypatch.setattr(labelling, "objects", scarce)
+    monkeypatch.setattr("napari_unetpp.engine.decode.plane_result.CUTS", (1,))
     assert main(["segment", *inputs, "--out", str(tmp_path / "out"), *common]) == 1
     told = capsys.readouterr().err
     assert "out of memory while telling objects apart" in told and "large_mask.tif" in told
@@ -45,3 +45,55 @@ def test_the_mask_is_written_and_the_other_images_go_on(
         tifffile.imread(tmp_path / "out" / "large_mask.tif"),
         tifffile.imread(tmp_path / "whole" / "large_mask.tif"),
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("labels", "while telling objects apart"),
+        ("probability", "while bringing the result to the grid of the image"),
+    ],
+)
+def test_the_python_function_tries_smaller_pieces_then_says_what_to_do(
+    tiny_model: Any, monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    """It raised a bare MemoryError."""
+    from napari_unetpp import UnetppError, segment
+    from napari_unetpp.engine.decode.plane_result import CUTS, PlaneResult
+
+    image = np.random.default_rng(0).integers(0, 255, (60, 80), np.uint8)
+    whole = segment(image, "tiny", level=1, scale=1.0)
+    real, cuts = getattr(PlaneResult, f"_{name}"), []
+
+    def scarce(maps: PlaneResult) -> Any:
+        cuts.append(maps.cut)
+        if maps.cut < least:
+            raise MemoryError
+        return real(maps)
+
+    monkeypatch.setattr(PlaneResult, f"_{name}", scarce)
+    least = CUTS[-1]
+    np.testing.assert_array_equal(segment(image, "tiny", level=1, scale=1.0).labels, whole.labels)
+    assert tuple(cuts) == CUTS
+    least = CUTS[-1] + 1
+    with pytest.raises(UnetppError, match=f"^Out of memory {told}: crop the image"):
+        segment(image, "tiny", level=1, scale=1.0)
+
+
+def test_a_network_that_runs_out_of_memory_says_so_in_python(
+    tiny_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch raises a RuntimeError of its own; other ones stay what they are."""
+    from napari_unetpp import UnetppError, segment
+    from napari_unetpp.engine.loaded_model import LoadedModel
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(LoadedModel, "stream", fail)
+    text, image = "DefaultCPUAllocator: can't allocate memory", np.ones((20, 20)) * np.arange(20)
+    with pytest.raises(UnetppError, match=r"^Out of memory while the network ran: crop the image"):
+        segment(image, "tiny", level=1, scale=1.0)
+    text = "a bug"
+    with pytest.raises(RuntimeError, match="a bug"):
+        segment(image, "tiny", level=1, scale=1.0)

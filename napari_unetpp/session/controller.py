@@ -77,6 +77,7 @@ class Controller:
         self.playback = self.changes.playback
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self._list_models = list_models
+        self._closed = False
 
     # ------------------------------------------------------------- life
 
@@ -98,8 +99,9 @@ class Controller:
 
     def close(self) -> None:
         """Stop the worker and let go of the layers."""
-        if not self.context.jobs.closed:
-            self.context.jobs.closed = True
+        self.context.jobs.closed = True
+        if not self._closed:
+            self._closed = True
             self.runs.running = self.runs.shown = None
             self.runner.close()
             self.layers.close()

@@ -20,13 +20,13 @@ from scipy.stats import rankdata
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.models.model_list import find_model
-from napari_unetpp.train.data.data_sets import HELD_OUT, SPLIT_SEED
+from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import read_truth
-from napari_unetpp.train.data.samples import hold_out, load_sample
+from napari_unetpp.train.data.samples import load_sample
 
 TOP = 0.05
 Maps = NDArray[np.float32]
@@ -84,7 +84,7 @@ def caught(values: Maps, wrong: NDArray[np.bool_]) -> tuple[int, int]:
 
 def measure(pairs: list[Pair], info: ModelInfo, rng: np.random.Generator) -> dict[str, dict[str, float]]:
     """AUROC on a sample of pixels of all images, and errors caught, for every candidate."""
-    evaluator = Evaluator.load(info)
+    evaluator = LoadedModel.load(info)
     values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in CANDIDATES}
     found = {name: [0, 0] for name in CANDIDATES}
     wrongs = []
@@ -122,7 +122,7 @@ def main() -> None:
     pairs = read_pairs(args.folder)
     if args.held_out:
         samples = [load_sample(pair, info) for pair in pairs]
-        _, held = hold_out(samples, HELD_OUT, np.random.default_rng(SPLIT_SEED))
+        _, held = split_samples(samples)
         stems = {sample.stem for sample in held}
         pairs = [pair for pair in pairs if pair.image.stem in stems]
     result = measure(pairs, info, np.random.default_rng(0))

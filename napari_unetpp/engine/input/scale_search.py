@@ -33,15 +33,15 @@ from napari_unetpp._types import (
     ShouldStop,
     never_stop,
 )
-from napari_unetpp.engine import tiles
-from napari_unetpp.engine.decode import decode
-from napari_unetpp.engine.input.normalise import NormStats, to_input
+from napari_unetpp.engine.decode import labelling
+from napari_unetpp.engine.input.normalise import NormStats, intensities_outside, pixel_noise, to_input
 from napari_unetpp.engine.input.sampling import resample, working_shape
+from napari_unetpp.engine.input.specks import without_specks
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.net import graph
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 UNSURE = "not sure of any scale: 1 kept; give the diameter of an object"
 
@@ -74,6 +74,10 @@ FOREGROUND = 0.5
 
 SUREST = 1e-3
 """Uncertainty below which there is no difference."""
+
+SPECK, SPECK_NOISE = 0.1, 7.0
+"""What differs from its surroundings by this share of the range, and by so many standard deviations of the
+noise, is a speck where it is tiny; few of them are no objects whose size could be looked for."""
 
 FULL = 0.9
 """Share of foreground from which a sample tells no size: it is one object, or lies inside of one."""
@@ -108,13 +112,13 @@ class Look:
 
 
 def search_scale(
-    evaluator: Evaluator, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop = never_stop
+    evaluator: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop = never_stop
 ) -> ScaleChoice:
     """Look for the scale of an image whose objects have an unknown size.
 
     Parameters
     ----------
-    evaluator : Evaluator
+    evaluator : LoadedModel
         Of a model for instances that goes by the diameter of objects.
     plane : ndarray of shape (Y, X) or (Y, X, 3)
     stats : NormStats
@@ -127,6 +131,8 @@ def search_scale(
     ScaleChoice
         1 where the evidence is weak, or when stopped. The same plane and model give the same scale.
     """
+    if intensities_outside(plane, stats):
+        return choose((), evaluator.info.sampling.value, ScaleSearch())
     return _Search(evaluator, plane, stats, should_stop).run()
 
 
@@ -180,17 +186,19 @@ class _Seen:
 
     def within(self, region: Region) -> NDArray[np.float32]:
         """The probabilities in a region of the plane that lies in the part."""
-        shown = region.shifted(-self.part.y0, -self.part.x0)
-        return self.p[tiles.scaled(shown, self.look.scale, self.p.shape).slices]
+        shown = region.relative_to(self.part)
+        return self.p[shown.scaled(self.look.scale, self.p.shape).slices]
 
 
 class _Search:
     """Shows samples of one plane to the network."""
 
     def __init__(
-        self, evaluator: Evaluator, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
+        self, evaluator: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
     ) -> None:
-        self.evaluator, self.plane, self.stats, self.should_stop = evaluator, plane, stats, should_stop
+        self.evaluator, self.stats, self.should_stop = evaluator, stats, should_stop
+        least = max(SPECK * (stats.high - stats.low), SPECK_NOISE * pixel_noise(plane))
+        self.plane = plane = without_specks(plane, least)
         self.info = evaluator.info
         self.rule = self.info.sampling.search or ScaleSearch()
         levels = self.info.net.levels
@@ -281,7 +289,7 @@ def carried_over(here: float, outer: float, outer_here: float) -> float:
 
 def found_diameter(maps: NDArray[np.float32], info: ModelInfo) -> float:
     """Typical diameter (px) of the objects in maps (K, Y, X)."""
-    return typical_diameter(np.bincount(decode.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:])
+    return typical_diameter(np.bincount(labelling.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:])
 
 
 # -------------------------------------------------------------------- the sample

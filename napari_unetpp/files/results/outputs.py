@@ -6,12 +6,13 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_unetpp._types import Kind, UnetppError
-from napari_unetpp.files.images.images import IMAGE_SUFFIXES
+from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES
 from napari_unetpp.files.labels.folders import list_images, stem_of
+from napari_unetpp.files.objects.also import FORMATS
 from napari_unetpp.files.results.result_files import is_result
 
 
@@ -34,16 +35,33 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One image, the file its result is written to, and that of its table (None: none is asked for)."""
+    """One image, the file its result is written to, and those beside it.
+
+    Attributes
+    ----------
+    source, target : Path
+    table : Path or None
+        Table of the objects; None: none is asked for.
+    also : tuple of (str, Path)
+        Files for other programs: format (of `files.objects.also.FORMATS`) and name.
+    """
 
     source: Path
     target: Path
     table: Path | None = None
+    also: tuple[tuple[str, Path], ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files that are written."""
-        return (self.target,) if self.table is None else (self.target, self.table)
+        table = () if self.table is None else (self.table,)
+        return (self.target, *table, *(path for _, path in self.also))
+
+    @property
+    def missing(self) -> Output:
+        """The same without the files beside the result that exist already."""
+        table = None if self.table is None or self.table.exists() else self.table
+        return replace(self, table=table, also=tuple(pair for pair in self.also if not pair[1].exists()))
 
 
 def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
@@ -75,7 +93,9 @@ def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
     return Found(tuple(found.values()), tuple(results), tuple(problems))
 
 
-def plan_outputs(sources: Iterable[Source], out: Path, kind: Kind, *, table: bool = False) -> list[Output]:
+def plan_outputs(
+    sources: Iterable[Source], out: Path, kind: Kind, *, table: bool = False, also: Sequence[str] = ()
+) -> list[Output]:
     """Targets ``STEM_kind.tif``; what would clash gets the source suffix, then the folder, then a number."""
     sources = list(sources)
     by_folder: dict[str, list[Path]] = {}
@@ -86,7 +106,8 @@ def plan_outputs(sources: Iterable[Source], out: Path, kind: Kind, *, table: boo
     for source in sources:
         stem = out / source.folder / names[str(source.folder).lower()][source.path]
         objects = stem.with_name(f"{stem.name}_objects.csv") if table else None
-        outputs.append(Output(source.path, stem.with_name(f"{stem.name}_{kind}.tif"), objects))
+        others = tuple((name, stem.with_name(f"{stem.name}{FORMATS[name].ending}")) for name in also)
+        outputs.append(Output(source.path, stem.with_name(f"{stem.name}_{kind}.tif"), objects, others))
     return outputs
 
 

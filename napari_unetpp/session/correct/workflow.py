@@ -72,9 +72,9 @@ class CorrectionWorkflow:
         self.autosaving.find()
 
     def close(self) -> None:
-        """Stop fine-tuning, let go of the layers, leave no file."""
+        """The dock is closed: stop fine-tuning, let go of the layers, leave no file."""
         if not self._closed:
-            self._closed = True
+            self._closed = self.context.jobs.closed = True
             self.finetune_runner.close()
             self.file_runner.close()
             self.autosaving.close()

@@ -106,6 +106,7 @@ class Readout:
                 choice = self._choice(plane, model)
                 scale = choice.scale if choice is not None else auto_scale(model, plane)
                 self.layers.show_circle(plane, model.sampling.value / scale)
+                self.view.open_input()  # which says what to drag
                 drawn = True
         self.view.set_circle(drawn)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from napari_unetpp.files.models.card_text import level_name
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.events import Outcome
-from napari_unetpp.session.messages.common import Offer, cost_text, counted, seconds_text
+from napari_unetpp.session.messages.common import Offer, counted, seconds_text
 from napari_unetpp.session.messages.image import WEAK
+from napari_unetpp.session.messages.models import point_text
 from napari_unetpp.session.values import Interval, Rule, Tone
 
 CIRCLE: Offer = ("show the circle", "circle:1")
@@ -35,7 +36,7 @@ def result(outcome: Outcome, rule: Rule, *, reduced: bool = False) -> tuple[str,
     if outcome.share is not None:
         tail += f", {outcome.share:.0%} of the full work"
     text, tone, offers = _summary(outcome, rule, tail)
-    weak = outcome.choice.weak and CIRCLE not in offers
+    weak = outcome.choice.weak and CIRCLE not in offers and not outcome.constant
     notes = " ".join((f"{WEAK.capitalize()}: scale 1.", *outcome.notes) if weak else outcome.notes)
     offers = [*offers, CIRCLE] if weak else offers
     text = f"{text}\n{notes}" if notes else text
@@ -67,7 +68,8 @@ def _summary(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[O
 
 def _empty(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[Offer]]:
     if outcome.constant:
-        return f"No objects: every pixel of the image has the same value ({tail}).", "warning", []
+        same = "every pixel of the image has the same value for the network"
+        return f"No objects: {same} ({tail}).", "warning", []
     if outcome.peak < rule.threshold:
         lower = round(0.8 * outcome.peak, 2)
         return (
@@ -104,7 +106,7 @@ def stopped(done: int, total: int, shown: int | None) -> str:
 def not_computed(point: ChartPoint, *, level_is: bool) -> str:
     """What a level costs that is not computed; `level_is`: it is, for another scale or contrast."""
     how = " at this scale and contrast" if level_is else ""
-    return f"{level_name(point.level)} is not computed yet{how} ({cost_text(point.seconds)}): press Segment."
+    return f"{level_name(point.level)} is not computed yet{how} ({point_text(point)}): press Segment."
 
 
 def range_text(used: Interval | None) -> str:

@@ -18,11 +18,12 @@ from napari_unetpp.engine.input.normalise import clean_plane
 from napari_unetpp.session.events import MemoryUse
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.scales import Scales
+from napari_unetpp.session.segment.speeds import Speeds
 from napari_unetpp.session.values import Interval, Plane, Rule, levels_of, model_key
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.decode.plane_maps import PlaneMaps
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
+    from napari_unetpp.engine.loaded_model import LoadedModel
     from napari_unetpp.engine.node_cache import NodeCache
 
 GIGABYTE = 1 << 30
@@ -46,7 +47,7 @@ class CachedPlane:
 
     Attributes
     ----------
-    maps : PlaneMaps
+    maps : PlaneResult
         Of all levels that were computed.
     peaks : dict
         Highest foreground probability per level.
@@ -56,7 +57,7 @@ class CachedPlane:
         Objects that were shown last; one of `decoded`, as long as that holds them.
     """
 
-    maps: PlaneMaps
+    maps: PlaneResult
     decoded: OrderedDict[tuple[int, Rule], NDArray[Any]] = field(default_factory=OrderedDict)
     peaks: dict[int, float] = field(default_factory=dict)
     share: float | None = None
@@ -111,8 +112,9 @@ class WorkerCache:
         self.scales = Scales()
         self._budget = int(budget_gb * GIGABYTE)
         self._nodes: NodeCache | None = None
-        self._evaluators: OrderedDict[tuple[str, str], Evaluator] = OrderedDict()
+        self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
         self._planes: OrderedDict[_Key, CachedPlane] = OrderedDict()
+        self._speeds: dict[tuple[str, str], Speeds] = {}
         self._pixels: tuple[Hashable, NDArray[Any], tuple[str, ...]] | None = None
 
     @property
@@ -124,17 +126,26 @@ class WorkerCache:
             self._nodes = NodeCache(int(self._budget * (1 - MAPS_SHARE)))
         return self._nodes
 
-    def evaluator(self, model: ModelInfo, device: str) -> Evaluator:
+    def loaded(self, model: ModelInfo, device: str) -> LoadedModel:
         """The loaded model; two are kept, so that going back to the last one costs nothing."""
         key = (model_key(model), device)
-        if key not in self._evaluators:
-            from napari_unetpp.engine.evaluator import Evaluator
+        if key not in self._models:
+            from napari_unetpp.engine.loaded_model import LoadedModel
 
-            self._evaluators[key] = Evaluator.load(model, device=device)
-            while len(self._evaluators) > 2:
-                self._evaluators.popitem(last=False)
-        self._evaluators.move_to_end(key)
-        return self._evaluators[key]
+            self._models[key] = LoadedModel.load(model, device=device)
+            while len(self._models) > 2:
+                self._models.popitem(last=False)
+        self._models.move_to_end(key)
+        return self._models[key]
+
+    def speeds(self, model: ModelInfo, device: str) -> Speeds:
+        """What runs of a model on a device took."""
+        from napari_unetpp.session.segment.engine import machine
+
+        key = (model_key(model), device)
+        if key not in self._speeds:
+            self._speeds[key] = Speeds(machine(self.loaded(model, device)))
+        return self._speeds[key]
 
     def read(self, plane: Plane) -> tuple[NDArray[Any], tuple[str, ...]]:
         """The checked pixels of a plane, and notes about them; those of the last plane are kept.
@@ -183,5 +194,5 @@ class WorkerCache:
         return MemoryUse(0 if self._nodes is None else self._nodes.nbytes, maps)
 
     def _key(self, request: SegmentRequest) -> _Key:
-        version = self.evaluator(request.model, request.device).version
+        version = self.loaded(request.model, request.device).version
         return _Key(request.plane.key, version, request.scale, request.range)

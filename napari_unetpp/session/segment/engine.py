@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, PredictEvent, PredictRequest, Region, ScaleChoice, ShouldStop
-from napari_unetpp.engine.input.normalise import NormStats, measure
+from napari_unetpp.engine.input.normalise import NormStats, measure, range_notes, with_range
+from napari_unetpp.files.machine_cache import this_machine
 from napari_unetpp.session.segment.cache import CachedPlane, WorkerCache
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.values import Click
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.decode.plane_maps import PlaneMaps
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
     from napari_unetpp.engine.decode.window import Window
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 TIMING_SIDE = 256
 """A square of this side is timed; all four levels together cost one pass of the deepest."""
@@ -37,16 +38,31 @@ def devices() -> tuple[str, ...]:
     return tuple(found)
 
 
+def machine(model: LoadedModel) -> Mapping[str, str]:
+    """All that the time of a run depends on, but for the image."""
+    import torch
+
+    device, info = model.choice.device, model.info
+    return {
+        **this_machine(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "threads": str(torch.get_num_threads()),
+        "precision": model.choice.dtype,
+        "network": repr(info.net),
+        "stopping rule": repr(info.stopping),
+    }
+
+
 def intensities(cache: WorkerCache, request: SegmentRequest, image: NDArray[Any]) -> NormStats:
     """The range of intensities of a plane: given, or measured once."""
     if request.range is not None:
-        return NormStats(*request.range)
+        return with_range(image, *request.range)
     rule = request.model.normalisation
     return cache.nodes.stats(request.plane.key, rule, lambda: measure(image, rule))
 
 
 def decide_scale(
-    evaluator: Evaluator,
+    model: LoadedModel,
     image: NDArray[Any],
     stats: NormStats,
     pixel_size: float | None,
@@ -55,7 +71,7 @@ def decide_scale(
     """The scale of a plane by the model's rule, or by a search."""
     from napari_unetpp.engine.input.scale import decide_scale
 
-    return decide_scale(evaluator, image, stats, pixel_size=pixel_size, should_stop=should_stop)
+    return decide_scale(model, image, stats, pixel_size=pixel_size, should_stop=should_stop)
 
 
 def predict(
@@ -78,7 +94,7 @@ def predict(
         glance=request.preview,
         range=request.range,
     )
-    evaluator = cache.evaluator(request.model, request.device)
+    evaluator = cache.loaded(request.model, request.device)
 
     def current_view() -> Region | None:
         return cache.visible.of(request.plane.key)
@@ -87,31 +103,33 @@ def predict(
 
 
 def empty_maps(
-    request: SegmentRequest,
-    shape: tuple[int, int],
-    image: NDArray[Any],
-    stats: NormStats,
-    notes: tuple[str, ...],
-) -> PlaneMaps:
+    cache: WorkerCache, request: SegmentRequest, shape: tuple[int, int], notes: tuple[str, ...]
+) -> PlaneResult:
     """Where the maps of a plane are collected; `shape` is the working grid."""
     from napari_unetpp.engine.collect import invalid_pixels
-    from napari_unetpp.engine.decode.maps import MapStore
-    from napari_unetpp.engine.decode.plane_maps import PlaneMaps
+    from napari_unetpp.engine.decode.map_store import MapStore
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
+    from napari_unetpp.engine.input.normalise import NOISE, range_to_tell
 
     assert request.choice is not None
-    return PlaneMaps(
+    image, _ = cache.read(request.plane)
+    stats = intensities(cache, request, image)
+    measured = (stats.low, stats.high)
+    shown = measured if request.range is not None else range_to_tell(image, stats)
+    noise = (NOISE,) if shown != measured else ()
+    return PlaneResult(
         MapStore(shape, len(request.model.outputs)),
         request.model,
         request.level,
         request.plane.shape,
-        invalid_pixels(image),
-        notes,
+        invalid_pixels(image, stats),
+        (*notes, *range_notes(image, stats), *noise),
         scale=request.choice,
-        range=(stats.low, stats.high),
+        range=shown,
     )
 
 
-def maps_for(cached: CachedPlane, request: SegmentRequest) -> PlaneMaps:
+def maps_for(cached: CachedPlane, request: SegmentRequest) -> PlaneResult:
     """The cached maps at the level and with the rule of a request."""
     info = replace(request.model, decode=request.decode)
     return replace(cached.maps, info=info, level=request.level, split=request.rule.split)
@@ -126,7 +144,7 @@ def window(cache: WorkerCache, request: SegmentRequest, cached: CachedPlane | No
     image, _ = cache.read(request.plane)
     stats = intensities(cache, request, image)
     level = request.model.recommended_level if request.level == AUTO else request.level
-    evaluator = cache.evaluator(request.model, request.device)
+    evaluator = cache.loaded(request.model, request.device)
     return predict_window(evaluator, image, region, level, request.scale, stats)
 
 
@@ -135,7 +153,7 @@ def pick(window: Window, request: SegmentRequest, click: Click, region: Region) 
     from napari_unetpp.engine.decode.click import object_at, objects_inside
 
     model, split = replace(request.model, decode=request.decode), request.rule.split
-    where = click.region.shifted(-region.y0, -region.x0)
+    where = click.region.relative_to(region)
     if click.is_point:
         return object_at(window, model, where.y0, where.x0, split=split)
     inside = np.zeros(region.shape, bool)
@@ -143,22 +161,22 @@ def pick(window: Window, request: SegmentRequest, click: Click, region: Region) 
     return objects_inside(window, model, inside, split=split)
 
 
-def time_levels(evaluator: Evaluator, should_stop: ShouldStop) -> Iterator[Mapping[int, float]]:
+def time_levels(model: LoadedModel, should_stop: ShouldStop) -> Iterator[Mapping[int, float]]:
     """Seconds per megapixel of every level, on a small square, each level on top of the last."""
-    config = evaluator.info.net
+    config = model.info.net
     pixels = np.random.default_rng(0).random((config.in_channels, TIMING_SIDE, TIMING_SIDE), dtype=np.float32)
-    image = evaluator.tensor(pixels)
+    image = model.tensor(pixels)
     known: dict[Any, Any] = {}
     for level in (config.levels[0], config.depth):  # the first calls choose kernels: not counted
-        if not evaluator.nodes(image[..., :64, :64], level, known, should_stop):
+        if not model.nodes(image[..., :64, :64], level, known, should_stop):
             return
-        evaluator.maps(level, known)
+        model.maps(level, known)
     known, elapsed, measured = {}, 0.0, {}
     for level in config.levels:
         start = time.perf_counter()
-        if not evaluator.nodes(image, level, known, should_stop):
+        if not model.nodes(image, level, known, should_stop):
             return
-        evaluator.maps(level, known)  # on a GPU this waits for the result
+        model.maps(level, known)  # on a GPU this waits for the result
         elapsed += time.perf_counter() - start
         measured[level] = elapsed / (TIMING_SIDE**2 / 1e6)
     yield measured

@@ -10,6 +10,9 @@ from scipy.sparse import coo_array
 
 Ints = NDArray[np.integer[Any]]
 
+SMALL = 0.4
+"""Objects of less than this share of the diameter that a scale fits are specks, or the scale is wrong."""
+
 ROWS = 256
 """Rows per step: what is needed beside the results stays small, and numpy lets other threads run."""
 
@@ -86,6 +89,18 @@ def areas(labels: NDArray[Any]) -> NDArray[np.int64]:
 def median_diameter(pixels: NDArray[np.int64]) -> float | None:
     """Median diameter of the discs of the same areas."""
     return float(np.median(2 * np.sqrt(pixels / np.pi))) if pixels.size else None
+
+
+def size_note(pixels: NDArray[np.int64], fits: float) -> str | None:
+    """What is worth saying where most objects are far smaller than the scale fits (px); else None."""
+    median = median_diameter(pixels)
+    if median is None or median >= SMALL * fits:
+        return None
+    return (
+        f"half of the objects measure less than {median:.2g} px, while the scale fits objects of about"
+        f" {fits:.2g} px: they may be specks. If they are what is meant, give their diameter (--diameter; in"
+        " the dock the circle)"
+    )
 
 
 def small_dtype(labels: NDArray[Any]) -> NDArray[Any]:

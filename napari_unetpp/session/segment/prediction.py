@@ -19,8 +19,7 @@ from napari_unetpp._types import (
     TileDone,
 )
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.decode import decode
-from napari_unetpp.engine.input.normalise import range_notes
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.net import graph
 from napari_unetpp.session.events import Event, Paint, Phase, Progress, ScaleFound, Speed, Stopped
 from napari_unetpp.session.segment import engine
@@ -29,8 +28,6 @@ from napari_unetpp.session.segment.resolve import SegmentRequest, is_searched
 from napari_unetpp.session.values import model_key
 
 SEARCHING = "looking for the object size"
-SMALLEST = 0.05
-"""Megapixels: the time of a smaller plane says little about megapixels."""
 
 
 def with_scale(
@@ -54,9 +51,9 @@ def with_scale(
 
 def _decide_scale(cache: WorkerCache, request: SegmentRequest, should_stop: ShouldStop) -> ScaleChoice:
     image, _ = cache.read(request.plane)
-    evaluator = cache.evaluator(request.model, request.device)
+    model = cache.loaded(request.model, request.device)
     stats = engine.intensities(cache, request, image)
-    return engine.decide_scale(evaluator, image, stats, request.plane.pixel.side, should_stop)
+    return engine.decide_scale(model, image, stats, request.plane.pixel.side, should_stop)
 
 
 def predict_plane(
@@ -70,9 +67,7 @@ def predict_plane(
         match event:
             case PredictStarted():
                 if run.cached is None:
-                    stats = engine.intensities(cache, request, image)
-                    notes = (*notes, *range_notes(image, stats))
-                    run.cached = CachedPlane(engine.empty_maps(request, event.shape, image, stats, notes))
+                    run.cached = CachedPlane(engine.empty_maps(cache, request, event.shape, notes))
                 run.total = event.tiles
                 yield Phase(request.generation, "segmenting")
             case Preview():
@@ -104,7 +99,7 @@ class _Run:
         """A tile at one level; shown at the requested level, or where nothing is shown yet."""
         assert self.cached is not None
         self.cached.maps.store.add(event)
-        whole = decode.foreground(event.maps, self.request.model).sum(axis=0)
+        whole = labelling.foreground(event.maps, self.request.model).sum(axis=0)
         peaks = self.cached.peaks
         peaks[event.level] = max(float(whole.max(initial=0.0)), peaks.get(event.level, 0.0))
         asked = event.level == self.request.level
@@ -126,19 +121,19 @@ class _Run:
         if event.level == AUTO and event.nodes_reused == 0:
             padded = tiles.padded_shape(shape, config.multiple)
             self.cached.share = event.flops / graph.flops(config.depth, config, *padded)
-        megapixels = shape[0] * shape[1] / 1e6
-        if event.nodes_reused == 0 and event.nodes_computed > 0 and megapixels >= SMALLEST:
-            seconds = {event.level: event.seconds / megapixels}
-            yield Speed(model_key(self.request.model), self.request.device, seconds)
+        model, device = self.request.model, self.request.device
+        speeds = self.cache.speeds(model, device)
+        if speeds.took(event.level, event.seconds, shape[0] * shape[1] / 1e6, event.known_level):
+            yield Speed(model_key(model), device, speeds.levels, real=True)
 
     def _is_painted(self, region: Region) -> bool:
-        return region in self.painted or any(tiles.overlaps(region, part) for part in self.glances)
+        return region in self.painted or any(region.overlaps(part) for part in self.glances)
 
     def _preview(self, event: TileDone | Preview) -> Paint:
         """Foreground in one colour: objects are told apart once the whole plane is there."""
         request = self.request
         assert self.cached is not None
-        found = decode.mask(event.maps, request.model, threshold=request.rule.threshold)
+        found = labelling.mask(event.maps, request.model, threshold=request.rule.threshold)
         shape = self.cached.maps.store.shape
         region, values = to_image_grid(found, event.region, shape, request.plane.shape)
         return Paint(request.generation, request.plane, region, values, final=False)

@@ -213,7 +213,7 @@ class Runs:
             self.running = replace(self.running, choice=event.choice)
 
     def _on_speed(self, event: Speed) -> None:
-        if len(event.levels) > 1:
+        if not event.real:
             self._timed.add((event.model, event.wanted))
 
     def _on_other_end(self, _error: BaseException | None) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ShouldStop, UnetppError
+from napari_unetpp.files.objects import table
 from napari_unetpp.session.events import Event, Saved
 from napari_unetpp.session.messages import saving
-from napari_unetpp.session.segment.object_table import object_table, write_csv
 from napari_unetpp.session.values import Plane, ResultKind
 
 
@@ -20,7 +20,7 @@ def save(
     path: Path, labels: NDArray[Any], kind: ResultKind, plane: Plane, should_stop: ShouldStop
 ) -> Iterator[Event]:
     """Write labels or a mask and the CSV of the objects, under names that are free."""
-    from napari_unetpp.files.images.images import write_labels, write_mask
+    from napari_unetpp.files.images.image_file import write_labels, write_mask
     from napari_unetpp.files.images.pixel_size import PixelSize
     from napari_unetpp.files.results.result_files import About
 
@@ -31,13 +31,13 @@ def save(
     try:
         image_path, table_path = free_paths(path)
         write(image_path, labels if kind == "labels" else labels > 0, about=about)
-        table = object_table(
+        measured = table.object_table(
             labels,
             np.asarray(plane.data),
             pixel_area=plane.pixel.area,
             position={step.axis: step.index for step in plane.position},
         )
-        write_csv(table_path, table)
+        table.write_csv(table_path, measured)
     except OSError as error:
         raise UnetppError(saving.not_written(path, error)) from error
     notes = (saving.no_area(plane.pixel.missing),) if plane.pixel.missing else ()

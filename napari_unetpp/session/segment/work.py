@@ -50,8 +50,9 @@ BLOCK = 1024
 
 def warm(cache: WorkerCache, model: ModelInfo, device: str, should_stop: ShouldStop) -> Iterator[Event]:
     """Import torch, load the model, and measure what each level costs on this machine."""
-    choice = cache.evaluator(model, device).choice
+    choice = cache.loaded(model, device).choice
     yield Ready(model_key(model), device, choice.device, choice.dtype, choice.note, engine.devices())
+    yield Speed(model_key(model), device, cache.speeds(model, device).levels, real=True)
     yield from _measure(cache, model, device, should_stop)
 
 
@@ -164,7 +165,9 @@ def blocks(shape: tuple[int, int]) -> Iterator[Region]:
 
 
 def _measure(cache: WorkerCache, model: ModelInfo, device: str, should_stop: ShouldStop) -> Iterator[Event]:
-    for levels in engine.time_levels(cache.evaluator(model, device), should_stop):
+    """Time all levels on a small square; what real runs take is learned from then on."""
+    for levels in engine.time_levels(cache.loaded(model, device), should_stop):
+        cache.speeds(model, device).warm = True
         yield Speed(model_key(model), device, levels)
 
 
@@ -206,6 +209,8 @@ def _decoded(cache: WorkerCache, cached: CachedPlane, request: SegmentRequest) -
 
 def _outcome(cached: CachedPlane, request: SegmentRequest, result: NDArray[Any], seconds: float) -> Outcome:
     maps, areas = cached.maps, objects.areas(result)
+    sized = request.objects and request.model.sampling.kind == "object"
+    note = objects.size_note(areas, request.diameter) if sized else None
     assert request.choice is not None
     return Outcome(
         generation=request.generation,
@@ -220,6 +225,6 @@ def _outcome(cached: CachedPlane, request: SegmentRequest, result: NDArray[Any],
         choice=request.choice,
         range=maps.range,
         constant=maps.invalid is not None and bool(maps.invalid.all()),
-        notes=maps.notes,
+        notes=(*maps.notes, note) if note else maps.notes,
         share=cached.share if request.level == AUTO else None,
     )

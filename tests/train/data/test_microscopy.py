@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from napari_unetpp.train.data import colour, microscopy
+from napari_unetpp.train.data import intensity, microscopy
+from napari_unetpp.train.data.augment import Augmentation
 from napari_unetpp.train.data.samples import Sample
-from napari_unetpp.train.data.variation import Variation
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -54,8 +54,8 @@ def test_uneven_light_is_smooth_and_bounded() -> None:
 def test_a_dimmed_patch_keeps_its_median_and_loses_contrast(nuclei: list[Sample]) -> None:
     x = image_of(nuclei[0])[None].repeat(8, 1, 1, 1)
     spread = {
-        dim: colour.recolour(
-            x, Variation(invert=0, grey=0, tint=0, dim=dim), np.random.default_rng(1), seeded()
+        dim: intensity.vary_intensities(
+            x, Augmentation(invert=0, grey=0, tint=0, dim=dim), np.random.default_rng(1), seeded()
         )
         for dim in (0.0, 1.0)
     }
@@ -66,14 +66,14 @@ def test_a_dimmed_patch_keeps_its_median_and_loses_contrast(nuclei: list[Sample]
 @pytest.mark.parametrize("sigma", [0.5, 2.0])
 def test_blur_is_a_gaussian(nuclei: list[Sample], sigma: float) -> None:
     x = image_of(nuclei[0])[None]
-    found = colour.blur(x, np.array([sigma]))[0, 0].numpy()
+    found = intensity.blur(x, np.array([sigma]))[0, 0].numpy()
     np.testing.assert_allclose(found, gaussian_filter(x[0, 0].numpy(), sigma, mode="nearest"), atol=0.01)
 
 
 def test_every_patch_is_blurred_by_its_own_sigma(nuclei: list[Sample]) -> None:
     x = image_of(nuclei[0])[None].repeat(2, 1, 1, 1)
-    both = colour.blur(x, np.array([0.5, 2.0]))
+    both = intensity.blur(x, np.array([0.5, 2.0]))
     for n, sigma in enumerate((0.5, 2.0)):
         torch.testing.assert_close(
-            both[n], colour.blur(x[n : n + 1], np.array([sigma]))[0], atol=2e-3, rtol=0
+            both[n], intensity.blur(x[n : n + 1], np.array([sigma]))[0], atol=2e-3, rtol=0
         )

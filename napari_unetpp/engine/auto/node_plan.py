@@ -1,0 +1,57 @@
+"""Which parts of which nodes of a plane were evaluated for Auto, and which are still to be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import numpy as np
+
+from napari_unetpp._types import NetConfig, Node
+from napari_unetpp.engine.auto.early_exit import Sheet, Squares, sheet, sheet_flops
+from napari_unetpp.net import graph
+
+Step = tuple[Node, Sheet | None]
+"""A node, and the parts of it that are evaluated; None: all of it, as that is less work."""
+
+
+class NodePlan:
+    """Where the nodes of a plane are known so far, and what is still to be evaluated.
+
+    Parameters
+    ----------
+    config, plane, square
+        As of `sheet`.
+    complete : collection of Node
+        Nodes that are known everywhere.
+    """
+
+    def __init__(
+        self, config: NetConfig, plane: tuple[int, int], square: int, complete: Collection[Node]
+    ) -> None:
+        self.config, self.plane, self.square = config, plane, square
+        self.complete = set(complete)
+        self._reached: dict[Node, Squares] = {}
+
+    def steps(self, level: int, squares: Squares) -> Iterator[Step]:
+        """What squares lack of the nodes of a level, in an order in which they can be evaluated.
+
+        A step counts as done when the next one is asked for; one of a whole node that comes out right
+        everywhere makes the node `complete`.
+        """
+        nowhere = np.zeros_like(squares)
+        for node in graph.nodes(level, self.config.arch):
+            lacking = squares & ~self._reached.get(node, nowhere)
+            if node in self.complete or not lacking.any():
+                continue
+            found = None if level == 1 else sheet(node, lacking, self.config, self.plane, self.square)
+            if found is None and self.complete.issuperset(graph.inputs(node, self.config.arch)):
+                self.complete.add(node)
+            yield node, found
+            self._reached[node] = self._reached.get(node, nowhere) | squares
+
+    def flops(self, step: Step) -> int:
+        """FLOPs of a step."""
+        node, found = step
+        if found is None:
+            return graph.node_flops(node, self.config, *self.plane)
+        return sheet_flops(node, found, self.config)

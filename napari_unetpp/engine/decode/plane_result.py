@@ -1,0 +1,226 @@
+"""The maps of one predicted plane, and every result that follows from them on the input grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_unetpp._types import ModelInfo, Region, ScaleChoice
+from napari_unetpp.engine.decode import labelling
+from napari_unetpp.engine.decode.grids import Grids
+from napari_unetpp.engine.decode.map_store import Maps, MapStore
+from napari_unetpp.engine.decode.uncertainty import uncertainty
+from napari_unetpp.engine.decode.window import Window
+from napari_unetpp.engine.input.sampling import resample_labels
+from napari_unetpp.engine.tiles import padded_shape
+from napari_unetpp.net import graph
+
+T = TypeVar("T", bound=np.generic)
+Result = TypeVar("Result", bound=NDArray[Any])
+
+UNSCALED = ScaleChoice(1.0, "given")
+
+BAND = 1024
+"""Rows that are done at a time where rows are independent."""
+
+BLOCK = 2048
+"""Side of the blocks whose objects are decoded at a time in planes larger than one block."""
+
+CUTS = (1, 4, 16)
+"""How many times smaller bands and blocks are, one after the other, as long as memory runs out."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneResult:
+    """Maps of one plane; results are computed when asked for.
+
+    Attributes
+    ----------
+    store : MapStore
+        Working grid.
+    info : ModelInfo
+    level : int
+    invalid : ndarray of bool, shape (Y, X), or None
+        Pixels without a value (NaN, infinite): background, whatever the maps say.
+    shape : (int, int)
+        The input grid.
+    notes : tuple of str
+    split : bool
+        Split touching objects.
+    flops : int
+        Executed for them.
+    scale : ScaleChoice
+        Input grid to working grid, and why.
+    range : (float, float)
+        Intensities that were 0 and 1.
+    cut : int
+        How many times smaller the pieces are in which results are computed.
+
+    Notes
+    -----
+    Where memory runs out, smaller pieces are tried; the maps stay, whatever happens.
+    """
+
+    store: MapStore
+    info: ModelInfo
+    level: int
+    shape: tuple[int, int]
+    invalid: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
+    split: bool = True
+    flops: int = 0
+    scale: ScaleChoice = UNSCALED
+    range: tuple[float, float] = (0.0, 1.0)
+    cut: int = 1
+
+    def mask(self) -> NDArray[np.bool_]:
+        """Thresholded foreground (Y, X)."""
+        return self._in_pieces(PlaneResult._mask)
+
+    def probability(self) -> Maps:
+        """Probabilities (C, Y, X) of the foreground classes."""
+        return self._in_pieces(PlaneResult._probability)
+
+    def uncertainty(self) -> Maps:
+        """How likely each pixel is wrong (Y, X), in [0, 1]; see `engine.decode.uncertainty`."""
+        return self._in_pieces(PlaneResult._uncertainty)
+
+    def labels(self) -> NDArray[np.uint32]:
+        """Labels (Y, X).
+
+        Objects are grown, and their size is counted, on the working grid; on the grid of the image they fill
+        its mask. Large planes are done by whole connected parts, block by block.
+        """
+        return self._in_pieces(PlaneResult._labels)
+
+    def depth(self) -> NDArray[np.uint8]:
+        """The level from which each pixel comes (Y, X): one for all of them, but for `AUTO`."""
+        return resample_labels(self.store.depth(self.level), self.shape)
+
+    def share(self) -> float:
+        """FLOPs executed, as a share of those of the deepest level for the whole plane."""
+        config = self.info.net
+        padded = padded_shape(self.store.shape, config.multiple)
+        return self.flops / graph.flops(config.depth, config, *padded)
+
+    def _in_pieces(self, compute: Callable[[PlaneResult], Result]) -> Result:
+        """A result, in smaller pieces where memory runs out."""
+        *cuts, smallest = CUTS
+        for cut in cuts:
+            with suppress(MemoryError):
+                return compute(replace(self, cut=cut))
+        return compute(replace(self, cut=smallest))
+
+    def _mask(self) -> NDArray[np.bool_]:
+        mask = np.empty(self.shape, np.bool_)
+        for band in self._bands():
+            mask[band.region.slices] = band.mask(self.info)
+        return self._valid(mask)
+
+    def _probability(self) -> Maps:
+        classes = labelling.foreground(self.store.maps(self.level, Region(0, 0, 1, 1)), self.info).shape[0]
+        out = np.empty((classes, *self.shape), np.float32)
+        for band in self._bands():
+            out[:, *band.region.slices] = band.probability(self.info)
+        return self._valid(out)
+
+    def _uncertainty(self) -> Maps:
+        out = np.empty(self.shape, np.float32)
+        for band in self._bands():
+            doubt = uncertainty(band.maps, self.info)[None]
+            out[band.region.slices] = band.grids.maps(doubt, band.part, band.region)[0]
+        return self._valid(out)
+
+    def _labels(self) -> NDArray[np.uint32]:
+        numbers, sizes = self._objects()
+        kept = labelling.keep(sizes, self.info.decode.min_size)
+        out = np.empty(self.shape, np.uint32)
+        for band in self._bands():
+            out[band.region.slices] = band.labels(numbers[band.part.slices], kept, self.info)
+        return self._without_gaps(self._valid(out))
+
+    def _rows(self, shape: tuple[int, int]) -> Iterator[Region]:
+        """Bands of rows of a grid."""
+        height, width = shape
+        rows = max(1, BAND // self.cut)
+        for y0 in range(0, height, rows):
+            yield Region(y0, 0, min(y0 + rows, height), width)
+
+    def _bands(self) -> Iterator[Window]:
+        """Bands of rows of the image."""
+        grids = Grids(self.store.shape, self.shape)
+        for region in self._rows(self.shape):
+            part = grids.under(region)
+            yield Window(self.store.maps(self.level, part), part, region, grids)
+
+    def _objects(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+        """All objects of the working grid: their numbers (Y, X), and the pixels of each number."""
+        height, width = self.store.shape
+        if height * width <= (BLOCK // self.cut) ** 2:
+            numbers = labelling.objects(self._maps(Region(0, 0, height, width)), self.info, split=self.split)
+            return numbers, np.bincount(numbers.ravel())
+        return self._objects_by_blocks()
+
+    def _maps(self, region: Region) -> Maps:
+        """Maps of a part of the working grid; what has no value there is background."""
+        maps = self.store.maps(self.level, region)
+        if self.invalid is None:
+            return maps
+        background = Grids(self.store.shape, self.shape).on_working(self.invalid, region)
+        return np.where(background, np.float32(0), maps)
+
+    def _objects_by_blocks(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+        found = np.empty(self.store.shape, np.bool_)
+        for band in self._rows(self.store.shape):
+            found[band.slices] = labelling.mask(self._maps(band), self.info)
+        parts = labelling.connected(found)
+        out = np.zeros(self.store.shape, np.int32)
+        sizes = [np.zeros(1, np.intp)]
+        count = 0
+        for numbers, box in _groups(ndimage.find_objects(parts), BLOCK // self.cut):
+            region = box.grown(labelling.REACH, self.store.shape)  # what its objects depend on
+            wanted = np.isin(parts[region.slices], numbers)
+            own = labelling.objects(self._maps(region), self.info, split=self.split, within=wanted)
+            sizes.append(np.bincount(own.ravel())[1:])
+            np.copyto(out[region.slices], own + count, where=wanted)
+            count += sizes[-1].size
+        return out, np.concatenate(sizes)
+
+    def _without_gaps(self, labels: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Labels renumbered where objects have no pixel on the grid of the image."""
+        if self.info.task == "semantic" or self.store.shape == self.shape:
+            return labels
+        seen = np.zeros(int(labels.max(initial=0)) + 1, np.intp)
+        for band in self._rows(self.shape):
+            seen[labels[band.slices]] = 1
+        return labelling.keep(seen, 1)[labels]
+
+    def _valid(self, result: NDArray[T]) -> NDArray[T]:
+        """Zero where the input has no value."""
+        if self.invalid is not None:
+            result[..., self.invalid] = 0
+        return result
+
+
+def _groups(boxes: list[tuple[slice, slice]], side: int) -> Iterator[tuple[list[int], Region]]:
+    """Connected parts by the block of this side that holds their first corner, with the box around all."""
+    blocks: dict[tuple[int, int], list[int]] = {}
+    for number, (rows, columns) in enumerate(boxes, start=1):
+        blocks.setdefault((rows.start // side, columns.start // side), []).append(number)
+    for numbers in blocks.values():
+        rows, columns = zip(*(boxes[number - 1] for number in numbers), strict=True)
+        yield (
+            numbers,
+            Region(
+                min(r.start for r in rows),
+                min(c.start for c in columns),
+                max(r.stop for r in rows),
+                max(c.stop for c in columns),
+            ),
+        )

@@ -1,0 +1,198 @@
+"""A model on a device: evaluates nodes and gives activated maps. Batch norms are folded away."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_unetpp._types import ModelInfo, Node, Region, ShouldStop, never_stop
+from napari_unetpp.engine.auto.early_exit import Sheet
+from napari_unetpp.engine.auto.partial_node import PartialNode, channels, cut, paste
+from napari_unetpp.engine.decode.labelling import activate
+from napari_unetpp.engine.device import DeviceChoice, choose_device, prepare
+from napari_unetpp.files.models.model_file import read_tensors
+from napari_unetpp.net import graph
+from napari_unetpp.net.unetpp import UNetPlusPlus
+
+Maps = NDArray[np.float32]
+Known = MutableMapping[Node, Tensor]
+
+
+class LoadedModel:
+    """Evaluates one model on one device.
+
+    Parameters
+    ----------
+    info : ModelInfo
+    tensors : mapping from name to Tensor
+        State dict of the network, with or without batch norms.
+    choice : DeviceChoice
+        Device and number format.
+
+    Attributes
+    ----------
+    version : str
+        Hash of weights, device and number format: nodes of different versions never mix.
+    """
+
+    def __init__(self, info: ModelInfo, tensors: Mapping[str, Tensor], choice: DeviceChoice) -> None:
+        self.info = info
+        self.choice = choice
+        self.version = _version(tensors, choice)
+        normed = any(".norm." in name for name in tensors)
+        net = UNetPlusPlus(info.net, norm=normed)
+        net.load_state_dict(dict(tensors))
+        self._net = prepare(net, choice.device, choice.torch_dtype)
+
+    @classmethod
+    def load(cls, info: ModelInfo, device: str = "auto", precision: str = "auto") -> LoadedModel:
+        """Read the weights of `info` from its file."""
+        assert info.path is not None, f"the model {info.name!r} has no file"
+        return cls(info, read_tensors(info.path), choose_device(device, precision))
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one value of a node."""
+        return self.choice.torch_dtype.itemsize
+
+    def tensor(self, image: NDArray[np.float32]) -> Tensor:
+        """Bring a normalised image (C, Y, X) to the device: (1, C, Y, X), channels last."""
+        return self._ready(torch.from_numpy(image)[None])
+
+    @torch.inference_mode()
+    def node(self, node: Node, x: Tensor | None, known: Mapping[Node, Tensor]) -> Tensor:
+        """One node from those it reads; only X^{0,0} reads `x`."""
+        image = torch.empty(0) if x is None else self._ready(x)
+        return self._net.evaluate_node(node, image, dict(known))
+
+    @torch.inference_mode()
+    def node_parts(self, node: Node, sheet: Sheet, known: Mapping[Node, Tensor | PartialNode]) -> PartialNode:
+        """Parts of one node; X^{0,0} has none."""
+        near = {}
+        for read in graph.inputs(node, self.info.net.arch):
+            down = read[0] - node[0]
+            whole = _on_row(Region.whole(sheet.shape), down)
+            near[read] = self._zeros(whole.shape, channels(known[read]))
+            for part in sheet.parts:
+                place, region = _on_row(part.place, down), _on_row(part.read, down)
+                paste(known[read], region, near[read][..., *place.slices])
+        inside = self._zeros(sheet.shape, 1)
+        for part in sheet.parts:
+            inside[..., *part.place.slices] = 1
+        found = self._net.evaluate_node(node, torch.empty(0), near, inside)
+        pieces = []
+        for part in sheet.parts:
+            middle = part.write.shifted(part.place.y0 - part.read.y0, part.place.x0 - part.read.x0)
+            pieces.append((part.write, found[..., *middle.slices]))
+        return PartialNode(pieces)
+
+    @torch.inference_mode()
+    def join(self, stripes: Sequence[Mapping[Node, Tensor]]) -> dict[Node, Tensor]:
+        """Nodes of stripes of rows, in their order, as nodes of the whole."""
+        return {node: torch.cat([stripe[node] for stripe in stripes], dim=2) for node in stripes[0]}
+
+    @torch.inference_mode()
+    def nodes(
+        self,
+        x: Tensor | None,
+        level: int,
+        known: Known,
+        should_stop: ShouldStop = never_stop,
+    ) -> bool:
+        """Add the missing nodes of `level` to `known`.
+
+        Parameters
+        ----------
+        x : Tensor of shape (1, C, Y, X) or None
+            Sides are multiples of ``info.net.multiple``. Only X^{0,0} reads it; None is
+            enough where that node is known.
+        level : int
+        known : mapping
+            Only completely evaluated nodes are ever added.
+        should_stop : callable
+            Asked before every node.
+
+        Returns
+        -------
+        bool
+            False if it was stopped.
+        """
+        image = torch.empty(0) if x is None else self._ready(x)
+        for node in graph.missing(level, set(known), self.info.net.arch):
+            if should_stop():
+                return False
+            known[node] = self._net.evaluate_node(node, image, known)
+        return True
+
+    @torch.inference_mode()
+    def maps(
+        self, level: int, known: Mapping[Node, Tensor | PartialNode], crop: Region | None = None
+    ) -> Maps:
+        """Activated maps (K, Y, X) of one head, optionally of a part of the tile only."""
+        top = known[0, level]
+        if crop is not None:
+            top = cut(top, crop)
+        assert not isinstance(top, PartialNode), "of a patchwork a region must be given"
+        logits = self._net.head(level, {(0, level): top})
+        probabilities = activate(logits.float(), self.info)[0]
+        return probabilities.cpu().contiguous().numpy()
+
+    def stream(
+        self,
+        x: Tensor,
+        level: int,
+        should_stop: ShouldStop = never_stop,
+        crop: Region | None = None,
+        *,
+        all_levels: bool = True,
+    ) -> Iterator[tuple[int, Maps]]:
+        """Maps of the levels up to `level` (or of it alone) in little memory: nodes are dropped early.
+
+        Yields
+        ------
+        level, maps
+            Ends without the rest when stopped.
+        """
+        x = self._ready(x)
+        arch = self.info.net.arch
+        order = graph.lean_order(level, arch)
+        known: dict[Node, Tensor] = {}
+        for node, released in zip(order, graph.releases(order, arch), strict=True):
+            if should_stop():
+                return
+            with torch.inference_mode():
+                known[node] = self._net.evaluate_node(node, x, known)
+            for old in released:
+                del known[old]
+            i, j = node
+            if i == 0 and j in self.info.net.levels and (all_levels or j == level):
+                yield j, self.maps(j, known, crop)
+
+    def _zeros(self, shape: tuple[int, int], channels: int) -> Tensor:
+        """Zeros (1, C, Y, X), channels last."""
+        zeros = torch.zeros((1, *shape, channels), dtype=self.choice.torch_dtype, device=self.choice.device)
+        return zeros.permute(0, 3, 1, 2)
+
+    def _ready(self, x: Tensor) -> Tensor:
+        """`x` on the device, in its number format, channels last (itself where it is so already)."""
+        return x.to(self.choice.device, self.choice.torch_dtype).contiguous(memory_format=torch.channels_last)
+
+
+def _on_row(region: Region, rows_down: int) -> Region:
+    """A region of a node's grid on the grid so many rows below (-1: above)."""
+    edges = region.y0, region.x0, region.y1, region.x1
+    return Region(*(edge >> rows_down if rows_down >= 0 else edge << -rows_down for edge in edges))
+
+
+def _version(tensors: Mapping[str, Tensor], choice: DeviceChoice) -> str:
+    digest = hashlib.sha256(choice.label.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

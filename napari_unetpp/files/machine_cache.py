@@ -1,0 +1,103 @@
+"""What was measured on a machine, kept in the user's cache folder.
+
+A timing comes out a little differently every time. What follows from it (the number format, and with it the
+last pixels of a result) must not: it is measured once for a machine, a torch and a version of this package
+(`remembered`). What a run takes, on the other hand, is learned from every run (`recall`, `remember`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from napari_unetpp._types import UnetppError
+from napari_unetpp.files.atomic import write_atomically
+
+CPU_LIST = Path("/proc/cpuinfo")
+
+
+def cache_folder() -> Path:
+    """Folder of what may be deleted at any time; the variable UNETPP_CACHE names another one."""
+    named = os.environ.get("UNETPP_CACHE")
+    return Path(named) if named else user_cache_path("napari-unetpp", appauthor=False)
+
+
+def measured_once(what: str, machine: Mapping[str, str], measure: Callable[[], str]) -> str:
+    """What was decided on this machine before, else what `measure` says now, kept for the next time.
+
+    Parameters
+    ----------
+    what : str
+        The question, a part of the file name.
+    machine : mapping from str to str
+        What the answer depends on; another machine or version asks anew.
+    measure : callable
+        Gives the answer. Where the cache folder cannot be written, it is asked in every process.
+    """
+    path = _path(what, machine)
+    if (known := _read(path)) is not None:
+        return known
+    answer = measure()
+    damaged = path.exists() and _read(path) is None
+    _write(path, machine, answer, overwrite=damaged)
+    return _read(path) or answer
+
+
+def recall(what: str, machine: Mapping[str, str]) -> str | None:
+    """What was learned on this machine before; None where there is nothing."""
+    return _read(_path(what, machine))
+
+
+def remember(what: str, machine: Mapping[str, str], answer: str) -> None:
+    """Keep what is known by now in place of what was; where the folder cannot be written, nothing happens."""
+    _write(_path(what, machine), machine, answer, overwrite=True)
+
+
+def this_machine() -> dict[str, str]:
+    """Processor, torch and package: what a timing depends on. Not the host: nodes of a cluster are alike."""
+    import torch
+
+    return {
+        "processor": _processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "napari-unetpp": version("napari-unetpp"),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = CPU_LIST.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()
+
+
+def _path(what: str, machine: Mapping[str, str]) -> Path:
+    digest = hashlib.sha256(json.dumps(dict(machine), sort_keys=True).encode()).hexdigest()
+    return cache_folder() / f"{what}-{digest[:16]}.json"
+
+
+def _write(path: Path, machine: Mapping[str, str], answer: str, *, overwrite: bool) -> None:
+    text = json.dumps({"answer": answer, "machine": dict(machine)}, indent=2) + "\n"
+    try:
+        write_atomically(path, lambda file: file.write(text.encode()), overwrite=overwrite)
+    except UnetppError:  # a folder that may not be written to, or another process was first
+        pass
+
+
+def _read(path: Path) -> str | None:
+    """The answer in a file; None where there is none, or it is not ours."""
+    try:
+        answer = json.loads(path.read_text(encoding="utf-8"))["answer"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return answer if isinstance(answer, str) else None

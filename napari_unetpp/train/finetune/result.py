@@ -1,0 +1,133 @@
+"""The result of a fine-tuning: card and weights of the new model, and its file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, ScoreSet, UnetppError
+from napari_unetpp.files.models.model_file import save_model
+from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.choose.levels import recommend_level
+from napari_unetpp.train.finetune.examples import Example
+
+THRESHOLD = 0.5
+"""Neither cross-entropy nor soft Dice prefers another one, whatever the share of foreground."""
+
+State = dict[str, Tensor]
+
+TUNED = " tuned"
+
+
+def card(info: ModelInfo, name: str | None) -> ModelInfo:
+    """The card of the new model, without what is measured at the end."""
+    decode = replace(info.decode, threshold=THRESHOLD)
+    name = name or f"{info.name.removesuffix(TUNED)}{TUNED}"
+    return replace(info, name=name, decode=decode, validation=None, test=None, path=None, sha256=None)
+
+
+def with_classes(info: ModelInfo, classes: Sequence[str]) -> ModelInfo:
+    """The card with further classes after its own.
+
+    Raises
+    ------
+    UnetppError
+        An instance model, which has one class, or a name that is there already.
+    """
+    if not classes:
+        return info
+    if info.task == "instances":
+        raise UnetppError(
+            f"{info.name!r} tells objects of one class apart; classes can be added to semantic models only."
+        )
+    names = (*info.classes, *classes)
+    if len(set(names)) < len(names) or "background" in names:
+        raise UnetppError(f"classes {', '.join(names)}: every class needs a name of its own.")
+    outputs = ("background", *names)
+    return replace(info, classes=names, outputs=outputs, net=replace(info.net, outputs=len(outputs)))
+
+
+def provenance(
+    request: FinetuneRequest,
+    examples: Sequence[Example],
+    *,
+    held_out: str,
+    steps: int,
+    seconds: float,
+    device: str,
+) -> dict[str, Any]:
+    """Where the new model comes from."""
+    return {
+        "parent": request.model.sha256,
+        "parent_name": request.model.name,
+        "corrections": len(request.planes),
+        "certain_pixels": sum(int(np.count_nonzero(example.certain)) for example in examples),
+        "held_out": held_out or None,
+        "steps": steps,
+        "seconds": round(seconds, 1),
+        "seed": request.seed,
+        "device": device,
+        "created": time.strftime("%Y-%m-%d"),
+        "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
+    }
+
+
+def quality(scores: ScoreSet) -> float:
+    """AP50 where defined, else Dice, at the level that these scores recommend."""
+    values = scores.levels[recommend_level(scores)]
+    return (values.dice or 0.0) if values.ap50 is None else values.ap50
+
+
+def dice(scores: ScoreSet | None) -> dict[int, float]:
+    """Dice by level; empty without scores."""
+    levels = scores.levels if scores else {}
+    return {level: values.dice for level, values in levels.items() if values.dice is not None}
+
+
+def weights(net: UNetPlusPlus) -> State:
+    """A copy of the weights on the CPU."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in net.state_dict().items()}
+
+
+def rounded(state: State) -> State:
+    """Weights as a model file stores them (float16 where that is finite), so that these are scored."""
+    return {
+        name: t if not t.is_floating_point() or not bool((h := t.half()).isfinite().all()) else h.float()
+        for name, t in state.items()
+    }
+
+
+def check_examples(examples: Sequence[Example]) -> None:
+    """Raise UnetppError where there is nothing to learn from the labels."""
+    if not examples or not any(example.certain.any() for example in examples):
+        raise UnetppError("no pixel is labelled: paint some corrections, or let labels count as reviewed.")
+    if any(example.soft.any() for example in examples):
+        return  # the parent gives the rest
+    for wanted, name, cure in (
+        (True, "foreground", "Label some objects"),
+        (False, "background", "Label some background, and name its label value"),
+    ):
+        if not any((example.certain & ((example.labels > 0) == wanted)).any() for example in examples):
+            raise UnetppError(f"no pixel is labelled as {name}, so there is nothing to tell apart. {cure}.")
+
+
+def check_target(out: Path, parent: ModelInfo, *, overwrite: bool) -> None:
+    """Raise UnetppError where the new model may not be written: onto its parent, or onto another file."""
+    if parent.path is not None and out.resolve() == parent.path.resolve():
+        raise UnetppError(f"{out} is the model to start from and is never written to. Choose another --out.")
+    if out.exists() and not overwrite:
+        raise UnetppError(f"{out} exists already. Choose another --out, or allow overwriting (--overwrite).")
+
+
+def write(done: FinetuneDone, out: Path, parent: ModelInfo, *, overwrite: bool) -> FinetuneDone:
+    """Write the new model, whole or not at all; the card that comes back knows its file."""
+    check_target(out, parent, overwrite=overwrite)
+    named = replace(done.info, name=out.stem)
+    return replace(done, info=save_model(out, done.tensors, named, half=True, overwrite=overwrite))

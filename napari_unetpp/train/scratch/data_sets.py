@@ -1,0 +1,114 @@
+"""The labelled images of a training, from one or several folders; a part of each is held out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError
+from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.files.notes import Notes
+from napari_unetpp.train.data.held_out import split_samples
+from napari_unetpp.train.data.labels import foreground_of_folder
+from napari_unetpp.train.data.samples import Sample, load_sample
+from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
+
+
+@dataclass(frozen=True, eq=False)
+class DataSets:
+    """Images to learn from and images held out, of all folders (`Sample.folder` is their number).
+
+    Attributes
+    ----------
+    names : tuple of str
+        Folder and the folder it lies in: ``"nuclei_tissue/train"``.
+    held_from : tuple of str
+        Where the held-out images come from; `names` unless a folder was given for them.
+    """
+
+    names: tuple[str, ...]
+    held_from: tuple[str, ...]
+    train: tuple[Sample, ...]
+    held: tuple[Sample, ...]
+
+
+def read_data_sets(
+    request: TrainRequest, info: ModelInfo, log: Callable[[str], None], should_stop: ShouldStop
+) -> DataSets:
+    """Read all folders of a request as a model of this card sees them; `should_stop` is asked at each image.
+
+    Raises
+    ------
+    UnetppError
+        Unreadable images, options that do not fit the folders, or nothing to learn.
+    """
+    check_folders(request)
+    train: list[Sample] = []
+    held: list[Sample] = []
+    for number, folder in enumerate(request.folders):
+        log(f"reading {folder}")
+        learned = _read(folder, number, request, info, log, should_stop)
+        if request.val is None:
+            learned, apart = split_samples(learned)
+        else:
+            apart = _read(request.val, number, request, info, log, should_stop)
+        train, held = [*train, *learned], [*held, *apart]
+        images = "1 image" if len(learned) == 1 else f"{len(learned)} images"
+        log(f"{folder_name(folder)}: {images} to learn from, {len(apart)} held out")
+    if not any(s.labels.any() for s in (*train, *held)):
+        hint = "255 means: ignore; is it foreground, give --foreground 255" if info.task == "semantic" else ""
+        raise UnetppError(
+            f"no label image in {', '.join(map(str, request.folders))} has any foreground, so there is "
+            f"nothing to learn.{f' In them {hint}.' if hint else ''}"
+        )
+    if not held:
+        log("no validation: nothing can be held out")
+    names = tuple(folder_name(folder) for folder in request.folders)
+    held_from = names if request.val is None else (folder_name(request.val),)
+    return DataSets(names, held_from, tuple(train), tuple(held))
+
+
+def _read(
+    folder: Path,
+    number: int,
+    request: TrainRequest,
+    info: ModelInfo,
+    log: Callable[[str], None],
+    should_stop: ShouldStop,
+) -> list[Sample]:
+    pairs, notes, samples = read_pairs(folder), Notes(), []
+    foreground = foreground_of_folder(pairs, info.task, request.foreground, notes)
+    for pair in pairs:
+        if should_stop():
+            raise TrainingStopped("stopped while images were read; nothing was trained in this run.")
+        samples.append(load_sample(pair, info, foreground, number, notes))
+    for line in notes.lines():
+        log(f"note: {line}")
+    return samples
+
+
+def check_folders(request: TrainRequest) -> None:
+    """Raise UnetppError where folders do not fit together with their shares, credits or held-out folder."""
+    count = len(request.folders)
+    if len({folder.resolve() for folder in request.folders}) < count:
+        raise UnetppError("a folder was given twice; name each data set once, and weigh it by its share.")
+    for what, values in (("share", request.shares or ()), ("credit", request.credits)):
+        if values and len(values) != count:
+            raise UnetppError(f"{len(values)} {what}(s) were given for {count} folder(s); expected one each.")
+    if request.val is not None and count > 1:
+        raise UnetppError(
+            f"held-out images were given for {count} folders; give them for a single one, or none: a tenth "
+            "of each folder is held out then."
+        )
+
+
+def count_of(samples: Sequence[Sample], folder: int) -> int:
+    """How many of the samples come from a folder."""
+    return sum(sample.folder == folder for sample in samples)
+
+
+def folder_name(folder: Path) -> str:
+    """A folder and the one it lies in: ``"nuclei_tissue/train"``."""
+    return "/".join(Path(os.path.abspath(folder)).parts[-2:])

@@ -1,0 +1,70 @@
+"""What happens at the events of a training loop: the average is validated, lines written, the state saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from napari_unetpp.train.scratch.checkpoint import Checkpoint, save_checkpoint
+from napari_unetpp.train.scratch.log import JsonLines, entry, line
+from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingProgress
+from napari_unetpp.train.scratch.plan import Plan
+from napari_unetpp.train.scratch.validation import BestAverage, better, validate, validation_samples
+
+
+class Monitor:
+    """Handles every event of a loop.
+
+    Parameters
+    ----------
+    plan : Plan
+    loop : TrainingLoop
+    path : Path
+        Of the checkpoint to write.
+    checkpoint : Checkpoint or None
+        The run was resumed from it.
+    log : callable
+        Receives a line for people at every event.
+
+    Attributes
+    ----------
+    best : BestAverage or None
+        None before the first validation.
+    lines : JsonLines
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        loop: TrainingLoop,
+        path: Path,
+        checkpoint: Checkpoint | None,
+        log: Callable[[str], None],
+    ) -> None:
+        self.plan, self.loop, self.path, self.log = plan, loop, path, log
+        self.best = BestAverage.of(checkpoint)
+        # The line of the end is written before the choices that follow it; a run resumed there repeats it.
+        since = None if checkpoint is None else loop.step - (loop.progress >= 1)
+        self.lines = JsonLines(plan.request.json_path, since)
+        self._settings = plan.settings()
+        self._samples = validation_samples(plan.data.held, plan.info)
+
+    def handle(self, event: TrainingProgress) -> None:
+        """Validate the average where the event asks for it; save in any case."""
+        if event.why in ("validate", "end"):
+            device, dtype = self.loop.options.device, self.loop.options.dtype
+            scores = validate(event.average, self._samples, self.plan.info, device=device, dtype=dtype)
+            self.best = better(self.best, event.step, event.average, scores.quality)
+            self.lines.append(entry(event, scores, self.plan.data.held_from))
+            self.log(line(event, scores))
+        else:
+            self.log(line(event))
+        save_checkpoint(self.path, self._state())
+
+    def _state(self) -> Checkpoint:
+        state = self.loop.checkpoint(self._settings)
+        if self.best is None:
+            return state
+        tensors = {**state.tensors, **{f"best.{name}": t for name, t in self.best.tensors.items()}}
+        return replace(state, tensors=tensors, best={"step": self.best.step, "quality": self.best.quality})

@@ -1,0 +1,102 @@
+"""The result of a training: choices on the held-out images, and the model file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from typing import Any
+
+from torch import Tensor
+
+from napari_unetpp._types import ModelInfo
+from napari_unetpp.files.models.model_file import save_model
+from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.choose.auto import choose_stopping
+from napari_unetpp.train.choose.decode_rule import choose_decode
+from napari_unetpp.train.choose.head_shifts import choose_shifts, shift_heads, shift_maps
+from napari_unetpp.train.choose.levels import at_model_size, predict_samples, recommend_level, score_levels
+from napari_unetpp.train.data.samples import Sample
+from napari_unetpp.train.encoder_weights import credit
+from napari_unetpp.train.scratch.data_sets import DataSets, count_of
+from napari_unetpp.train.scratch.loop import TrainingLoop
+from napari_unetpp.train.scratch.plan import Plan
+from napari_unetpp.train.scratch.request import TrainRequest, given_values
+from napari_unetpp.train.scratch.validation import mean_scores
+
+
+def write_result(
+    plan: Plan, loop: TrainingLoop, net: UNetPlusPlus, best_step: int, log: Callable[[str], None]
+) -> tuple[ModelInfo, dict[str, Any]]:
+    """Choose on the held-out images, then write the model; its card, and the scores as plain values."""
+    info, scores = plan.info, dict[str, Any](validation=None)
+    tensors: dict[str, Tensor] = net.state_dict()
+    if plan.data.held:
+        info, tensors, scores = _choose(info, plan.data, net, loop.options.device, log)
+    info = replace(info, provenance=_provenance(plan, loop, best_step))
+    return save_model(plan.request.out, tensors, info, half=True), scores
+
+
+def _choose(
+    info: ModelInfo, data: DataSets, net: UNetPlusPlus, device: str, log: Callable[[str], None]
+) -> tuple[ModelInfo, dict[str, Tensor], dict[str, Any]]:
+    """Decode rule, shifts of the heads, stopping rule and level."""
+    held = [at_model_size(sample, info) for sample in data.held]
+    log(f"measuring all levels on {len(held)} held-out images")
+    predicted = predict_samples(net, held, info, device=device)
+    info = replace(info, decode=choose_decode(predicted, info))
+    shifts = choose_shifts(predicted, info)
+    tensors, predicted = shift_heads(net.state_dict(), shifts), shift_maps(predicted, shifts)
+    scores = score_levels(predicted, info, held_out_text(data, held, info))
+    recommended = recommend_level(scores)
+    stopping = choose_stopping(predicted, info)
+    info = replace(info, validation=scores, recommended_level=recommended, stopping=stopping)
+    folders = {data.held_from[n]: each for n, each in mean_scores(predicted, info).folders.items()}
+    levels = {level: asdict(values) for level, values in scores.levels.items()}
+    plain = {"validation": levels, "data": scores.data, "folders": folders, "recommended_level": recommended}
+    return info, tensors, plain
+
+
+def held_out_text(data: DataSets, held: Sequence[Sample], info: ModelInfo) -> str:
+    """What the scores were measured on; `held` are the held-out images at the model's size."""
+    counts = [(count_of(held, n), name) for n, name in enumerate(data.held_from)]
+    text = ", ".join(f"{_images(count)} held out of {name}" for count, name in counts if count)
+    resized = sum(a is not b for a, b in zip(held, data.held, strict=True))
+    if resized:
+        text += f"; {resized} of them brought to objects of about {info.sampling.value:g} px"
+    return text
+
+
+def _provenance(plan: Plan, loop: TrainingLoop, best_step: int) -> dict[str, Any]:
+    """Where the model comes from."""
+    request, parent = plan.request, plan.parent
+    before = parent.provenance.get("megapixels_in_all", 0.0) if parent else 0.0
+    found = {
+        "data": [_data_text(request, plan.data, n) for n in range(len(plan.data.names))],
+        "steps": loop.step,
+        "best_step": best_step,
+        "megapixels": round(loop.megapixels, 1),
+        "megapixels_in_all": round(before + loop.megapixels, 1),
+        "seconds": round(loop.seconds),
+        "seed": request.seed,
+        "parent": parent.sha256 if parent else None,
+        "created": time.strftime("%Y-%m-%d"),
+        "device": f"{loop.options.device} {loop.options.dtype}",
+        "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
+        "settings": given_values(request),
+    }
+    optional = {"encoder": credit(plan.info.net), "command": request.card_command}
+    return found | {key: text for key, text in optional.items() if text}
+
+
+def _data_text(request: TrainRequest, data: DataSets, folder: int) -> str:
+    """A data set in one line: name, images, share, credit."""
+    text = f"{data.names[folder]}: {_images(count_of(data.train, folder))}"
+    if request.shares is not None:
+        text += f", share {request.shares[folder] / sum(request.shares):.3g}"
+    return f"{text}. {request.credits[folder]}" if request.credits else text
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
