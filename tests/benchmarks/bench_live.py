@@ -195,19 +195,19 @@ def slider(side: int, repeats: int) -> dict[str, Any]:
     from napari_unetpp.files.models.model_list import find_model
     from napari_unetpp.session.segment import work
     from napari_unetpp.session.segment.cache import WorkerCache
-    from napari_unetpp.session.segment.engine import TorchEngine
-    from napari_unetpp.session.values import Plane, Rule, ShowRequest
+    from napari_unetpp.session.segment.resolve import SegmentRequest
+    from napari_unetpp.session.values import Plane, Rule
 
-    workshop, model = WorkerCache(), find_model("nuclei")
+    cache, model = WorkerCache(), find_model("nuclei")
     plane = Plane("key", "image", "image", tiled(side))
     result: dict[str, Any] = {"side": side}
     for kind in ("mask", "labels"):
         rule = Rule(kind, model.decode.threshold, model.decode.min_size, True)
-        request = ShowRequest(plane, model, "auto", 4, rule, ScaleChoice(1.0, "given"), None)
+        request = SegmentRequest(plane, model, "auto", 4, rule, ScaleChoice(1.0, "given"), None)
 
-        def show(level: int, request: ShowRequest = request) -> float:
+        def show(level: int, request: SegmentRequest = request) -> float:
             start = time.perf_counter()
-            list(work.show(workshop, replace(request, level=level), lambda: False))
+            list(work.show(cache, replace(request, level=level), lambda: False))
             return 1000 * (time.perf_counter() - start)
 
         for level in (4, 3, 2, 1):

@@ -9,8 +9,10 @@ import pytest
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 
+from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.gui.samples import FOLDER
 from napari_unetpp.session.correct.merge import IGNORE_LABEL
+from napari_unetpp.session.segment.cache import WorkerCache
 
 SPOT = np.s_[40:52, 60:72]
 
@@ -37,17 +39,23 @@ def sitting(viewer: Any, photo: np.ndarray, open_dock: Any, wait: Any) -> Any:
 
 def predict(dock: Any, objects: dict[int, Any]) -> None:
     """From now on the decoded result is this, whatever the network says; the rest of the path is real."""
-    engine = dock.controller.context.cache.engine
+    cache = dock.controller.context.cache
 
-    def decode(kept: Any, *_rest: Any) -> np.ndarray:
-        labels = np.zeros(kept.shape, np.uint32)
-        for number, where in objects.items():
-            labels[where] = number
-        return labels
+    class MadeUp(PlaneResult):
+        def labels(self) -> np.ndarray:
+            labels = np.zeros(self.shape, np.uint32)
+            for number, where in objects.items():
+                labels[where] = number
+            return labels
 
-    engine.decode = decode
-    for kept in dock.controller.context.cache._kept.values():
-        kept.decoded.clear()
+    def store(request: Any, cached: Any) -> None:
+        cached.maps = MadeUp(**vars(cached.maps))
+        WorkerCache.store(cache, request, cached)
+
+    cache.store = store
+    for cached in cache._planes.values():
+        cached.maps = MadeUp(**vars(cached.maps))
+        cached.decoded.clear()
 
 
 def sheet(viewer: Any) -> Labels:
@@ -314,9 +322,9 @@ def test_layers_deleted_with_their_image_are_remembered(viewer: Any, sitting: An
     viewer.layers.remove("cells")
     qtbot.wait(20)
     (lesson,) = sitting.correcting.editor.usable()
-    assert lesson.drawn.certain[80, 100]
+    assert lesson.certain[80, 100]
     assert "1 correction, 1 image" in sitting.form.correct.lessons_label.text()
-    assert np.asarray(lesson.drawn.pixels).shape == (96, 128)
+    assert np.asarray(lesson.pixels).shape == (96, 128)
 
 
 def test_more_strokes_than_napari_remembers(viewer: Any, sitting: Any) -> None:
@@ -385,7 +393,7 @@ def test_painted_before_it_was_segmented(
     dock.form.live_checkbox.setChecked(False)
     viewer.dims.set_point(0, 1)
     sheet(viewer).paint((1, 80, 100), 1)
-    assert dock.correcting.editor.usable()[0].drawn.certain[80, 100]
+    assert dock.correcting.editor.usable()[0].certain[80, 100]
     qtbot.waitUntil(lambda: "not segmented yet" in dock.form.message_label.text(), timeout=60_000)
     again(dock, wait)
     assert sheet(viewer).data[1, 80, 100] == 1 and sheet(viewer).data[1, 45, 65] == 2

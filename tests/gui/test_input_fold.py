@@ -13,7 +13,7 @@ from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE, ScaleChoice
 from napari_unetpp.engine.input.sampling import working_shape
 from napari_unetpp.gui.dock.input_form import ScaleSpin
 from napari_unetpp.gui.dock.widgets import show_number
-from napari_unetpp.session.segment.engine import TorchEngine
+from napari_unetpp.session.segment import engine
 
 NAMES = ("contrast_combo", "contrast_low_spin", "contrast_high_spin", "scale_spin", "scale_note")
 
@@ -91,7 +91,7 @@ def test_leaving_automatic_as_it_is_changes_nothing(qtbot: Any, spin: ScaleSpin)
 def dock(viewer: Any, image: np.ndarray, open_dock: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A dock whose engine finds 0.5."""
     choices = [ScaleChoice(0.5, "objects of about 40 px")]
-    monkeypatch.setattr(TorchEngine, "decide_scale", lambda *_: choices[0])
+    monkeypatch.setattr(engine, "decide_scale", lambda *_: choices[0])
     viewer.add_image(image, name="cells")
     dock = open_dock()
     dock.choices = choices

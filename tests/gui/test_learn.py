@@ -185,9 +185,11 @@ def test_the_window_lives_while_learning(viewer: Any, corrected: Any, qtbot: Any
     wait(corrected)
     assert "L4" in corrected.form.message_label.text()
     viewer.layers["cells corrections"].paint((10, 10), 40001)
-    assert len(corrected.correcting.editor.usable()[0].drawn.certain.nonzero()[0]) > 1
+    assert len(corrected.correcting.editor.usable()[0].certain.nonzero()[0]) > 1
     end(corrected, qtbot)
-    assert corrected.correcting.finetuning.trainer.requests[0].planes[0].labels.max() == 40000  # as it was then
+    assert (
+        corrected.correcting.finetuning.trainer.requests[0].planes[0].labels.max() == 40000
+    )  # as it was then
 
 
 @pytest.mark.parametrize(
@@ -325,7 +327,7 @@ def test_restoring_in_3d_fails_loses_nothing_and_works_in_2d(
     assert (labels == IGNORE_LABEL).sum() == 9, "what lies outside of the region is not ignored by itself"
     assert dock.controller.state.labels_as == "reviewed"
     (lesson,) = dock.correcting.editor.usable()
-    assert lesson.drawn.inside.sum() == 41 * 51
+    assert lesson.inside.sum() == 41 * 51
     regions = viewer.layers["cells regions"]
     np.testing.assert_array_equal(regions.data[0], [[10, 10], [10, 60], [50, 60], [50, 10]])
     qtbot.waitUntil(lambda: not left.exists(), timeout=LONG)

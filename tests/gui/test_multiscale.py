@@ -16,7 +16,7 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.gui.camera import camera_of
 from napari_unetpp.gui.layers import planes
 from napari_unetpp.gui.samples import FOLDER
-from napari_unetpp.session.segment.engine import TorchEngine
+from napari_unetpp.session.segment import engine
 
 SECOND = 1000
 
@@ -30,7 +30,7 @@ def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
 @pytest.fixture(autouse=True)
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """The speed is not measured, which takes long beside a canvas that is drawn without a GPU."""
-    monkeypatch.setattr(TorchEngine, "time_levels", lambda *_: iter(()))
+    monkeypatch.setattr(engine, "time_levels", lambda *_: iter(()))
 
 
 @pytest.fixture

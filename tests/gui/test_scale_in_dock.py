@@ -14,7 +14,7 @@ from test_click_tool import Hand
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.gui.samples import FOLDER
-from napari_unetpp.session.segment.engine import TorchEngine
+from napari_unetpp.session.segment import engine
 
 pytestmark = pytest.mark.skipif(not (SHIPPED / "nuclei.safetensors").exists(), reason="no model is shipped")
 
@@ -22,20 +22,20 @@ pytestmark = pytest.mark.skipif(not (SHIPPED / "nuclei.safetensors").exists(), r
 @pytest.fixture(autouse=True)
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """The speed is not measured, which takes long."""
-    monkeypatch.setattr(TorchEngine, "time_levels", lambda *_: iter(()))
+    monkeypatch.setattr(engine, "time_levels", lambda *_: iter(()))
 
 
 @pytest.fixture
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the searches for the scale found; they are the real ones."""
     found: list[Any] = []
-    search = TorchEngine.decide_scale
+    search = engine.decide_scale
 
     def counted(*args: Any) -> Any:
         found.append(search(*args))
         return found[-1]
 
-    monkeypatch.setattr(TorchEngine, "decide_scale", counted)
+    monkeypatch.setattr(engine, "decide_scale", counted)
     return found
 
 

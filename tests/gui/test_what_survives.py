@@ -98,8 +98,8 @@ def test_another_viewer_knows_nothing_of_them(
 
     dock = correct()
     other = make_napari_viewer()
-    assert memory_of(viewer).lessons is dock.correcting.editor.store
-    assert memory_of(other).lessons is not memory_of(viewer).lessons
+    assert memory_of(viewer).store is dock.correcting.editor.store
+    assert memory_of(other).store is not memory_of(viewer).store
 
 
 def test_data_that_were_replaced_while_no_dock_was_open_are_other_data(
