@@ -31,6 +31,7 @@ from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.segment import engine
 from napari_unetpp.session.segment.cache import WorkerCache
+from napari_unetpp.session.segment.speeds import Speeds
 from napari_unetpp.session.values import ImageChoice, PixelSize, Plane, model_key
 
 FLOPS = 10**9
@@ -59,9 +60,6 @@ class FakeEngine:
         self.loaded.append((model.name, device))
         choice = SimpleNamespace(device="cpu", dtype="float32", note="")
         return SimpleNamespace(info=model, version=f"{model.name} {device}", choice=choice, engine=self)
-
-    def machine(self, model: Any) -> Mapping[str, str]:
-        return self.computer
 
     def predict(
         self, cache: Any, request: Any, image: Any, known: tuple[int, ...], should_stop: Any
@@ -115,7 +113,7 @@ class FakeEngine:
         yield {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}
 
 
-REPLACED = ("predict", "intensities", "decide_scale", "window", "time_levels", "machine")
+REPLACED = ("predict", "intensities", "decide_scale", "window", "time_levels")
 REAL = {name: getattr(engine, name) for name in REPLACED}
 
 
@@ -131,6 +129,12 @@ class FakeCache(WorkerCache):
         if key not in self._models:
             self._models[key] = self.engine.load(model, device)
         return self._models[key]
+
+    def speeds(self, model: ModelInfo, device: str) -> Speeds:
+        key = (model_key(model), device)
+        if key not in self._speeds:
+            self._speeds[key] = Speeds(self.engine.computer)
+        return self._speeds[key]
 
 
 def choose_engine(name: str) -> Callable[..., Any]:

@@ -57,6 +57,9 @@ class TorchTrainer:
         return read_corrections(folder, on_problem=on_problem)
 
 
+_fits: type[Trainer] = TorchTrainer  # checked by mypy
+
+
 def finetune(
     trainer: Trainer,
     model: ModelInfo,

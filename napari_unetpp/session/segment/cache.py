@@ -18,7 +18,7 @@ from napari_unetpp.engine.input.normalise import clean_plane
 from napari_unetpp.session.events import MemoryUse
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.scales import Scales
-from napari_unetpp.session.segment.speeds import Speeds
+from napari_unetpp.session.segment.speeds import Speeds, machine
 from napari_unetpp.session.values import Interval, Plane, Rule, levels_of, model_key
 
 if TYPE_CHECKING:
@@ -140,8 +140,6 @@ class WorkerCache:
 
     def speeds(self, model: ModelInfo, device: str) -> Speeds:
         """What runs of a model on a device took."""
-        from napari_unetpp.session.segment.engine import machine
-
         key = (model_key(model), device)
         if key not in self._speeds:
             self._speeds[key] = Speeds(machine(self.loaded(model, device)))

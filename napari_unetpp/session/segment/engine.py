@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, PredictEvent, PredictRequest, Region, ScaleChoice, ShouldStop
 from napari_unetpp.engine.input.normalise import NormStats, measure, range_notes, with_range
-from napari_unetpp.files.machine_cache import this_machine
 from napari_unetpp.session.segment.cache import CachedPlane, WorkerCache
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.values import Click
@@ -36,21 +35,6 @@ def devices() -> tuple[str, ...]:
     if torch.backends.mps.is_available():
         found.append("mps")
     return tuple(found)
-
-
-def machine(model: LoadedModel) -> Mapping[str, str]:
-    """All that the time of a run depends on, but for the image."""
-    import torch
-
-    device, info = model.choice.device, model.info
-    return {
-        **this_machine(),
-        "device": torch.cuda.get_device_name() if device == "cuda" else device,
-        "threads": str(torch.get_num_threads()),
-        "precision": model.choice.dtype,
-        "network": repr(info.net),
-        "stopping rule": repr(info.stopping),
-    }
 
 
 def intensities(cache: WorkerCache, request: SegmentRequest, image: NDArray[Any]) -> NormStats:
