@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from napari_unetpp._types import ModelInfo, ScaleChoice, UnetppError
 from napari_unetpp.session.context import Context
-from napari_unetpp.session.display.measured_speed import Costs
+from napari_unetpp.session.display.costs import Costs
 from napari_unetpp.session.events import ScaleFound, Speed
 from napari_unetpp.session.messages import image, models
 from napari_unetpp.session.messages.common import READY, Offer

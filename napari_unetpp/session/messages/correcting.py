@@ -47,7 +47,7 @@ HINTS: dict[LabelsAs, str] = {
 
 
 def hint(labels_as: LabelsAs, background: int) -> str:
-    """What the labels say, in a line."""
+    """What labels mean, in a line."""
     return HINTS[labels_as].format(background=background)
 
 
@@ -71,7 +71,7 @@ def count(corrections: int, planes: int) -> str:
 
 
 def restored(planes: int, problems: Sequence[str]) -> str:
-    """What came back after a crash; `problems` tells of what did not."""
+    """What was restored after a crash; `problems` says what could not be."""
     images = counted(planes, "corrected image")
     if not problems:
         return f"Restored {images}. Press Fine-tune, or go on."
@@ -120,7 +120,7 @@ def score_rows(done: FinetuneDone) -> list[ScoreRow]:
 
 
 def started(event: FinetuneStarted) -> str:
-    """What is held out, and what else is to be known of the beginning."""
+    """What is held out, and notes about the corrections."""
     held_out = f"Held out: {event.held_out}." if event.held_out else NO_VALIDATION
     return " ".join((held_out, *_others(event.notes)))
 
@@ -138,7 +138,7 @@ def summary(done: FinetuneDone) -> tuple[str, Tone]:
 
 
 def _elsewhere(done: FinetuneDone) -> list[str]:
-    """Depths that went the other way than the recommended one, as far as two digits tell."""
+    """Levels that changed the other way than the recommended one, in two digits."""
     changes = [
         (row.level, row.before, row.after)
         for row in score_rows(done)
@@ -152,7 +152,7 @@ def _elsewhere(done: FinetuneDone) -> list[str]:
 
 
 def _others(notes: Sequence[str]) -> list[str]:
-    """Notes without the one that is said anyway."""
+    """Notes without the one about validation, which is shown anyway."""
     return [note for note in notes if not note.startswith(NO_VALIDATION.partition(":")[0])]
 
 

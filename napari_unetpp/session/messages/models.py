@@ -78,6 +78,6 @@ def memory_use(event: MemoryUse) -> str:
     sizes = (event.nodes + event.maps, event.nodes, event.maps)
     total, nodes, maps = (round(size / 1e6, 1) for size in sizes)
     return (
-        f"{total:g} MB are held so that sliding needs little or no network: {nodes:g} MB of nodes,"
+        f"{total:g} MB are in use so that the slider needs little or no network: {nodes:g} MB of nodes,"
         f" {maps:g} MB of maps and results. The preferences limit them."
     )

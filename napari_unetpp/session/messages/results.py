@@ -111,7 +111,7 @@ def not_computed(point: ChartPoint, *, level_is: bool) -> str:
 
 def range_text(used: Interval | None) -> str:
     """Which intensities were 0 and 1 for the network in what is shown; None: nothing is shown."""
-    return f"intensities {used[0]:.4g} to {used[1]:.4g}" if used else "intensities: told by Segment"
+    return f"intensities {used[0]:.4g} to {used[1]:.4g}" if used else "intensities: Segment shows them"
 
 
 def place(uncertainty: float, left: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from napari_unetpp.files.machine_cache import recall, remember, this_machine
-from napari_unetpp.session.display.measured_speed import from_text, learn, to_text, typical
+from napari_unetpp.session.display.costs import from_text, learn, to_text, typical
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.loaded_model import LoadedModel

@@ -38,7 +38,7 @@ def test_automatic_measures_and_tells_what_it_used(sitting: Sitting) -> None:
     assert sitting.engine.ranges == [None]
     assert range_used(sitting) == "intensities 0 to 1"
     sitting.view.signals.model_chosen.emit("other")
-    assert range_used(sitting) == "intensities: told by Segment"
+    assert range_used(sitting) == "intensities: Segment shows them"
 
 
 @pytest.mark.parametrize("live", [True, False])

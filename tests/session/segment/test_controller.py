@@ -223,7 +223,7 @@ def test_after_a_run_memory_is_given_back_and_what_is_held_is_said(sitting: Any)
     held = sitting.controller.context.cache.memory_use
     pixels, levels, outputs = 64 * 96, 3, 2
     assert held == MemoryUse(0, levels * (outputs + 1) * 2 * pixels), "maps as half floats, labels in 16 bits"
-    assert model_messages.memory_use(MemoryUse(2_000_000, 500_000)).startswith("2.5 MB are held")
+    assert model_messages.memory_use(MemoryUse(2_000_000, 500_000)).startswith("2.5 MB are in use")
 
 
 def test_closed_during_a_run(sitting: Any) -> None:

@@ -11,7 +11,7 @@ from stand_ins import FakeCache, FakeEngine, FakeLayers, HandRunner, model_info
 
 from napari_unetpp._types import AUTO
 from napari_unetpp.session.controller import Controller
-from napari_unetpp.session.display.measured_speed import Costs, from_text, learn, to_text, typical
+from napari_unetpp.session.display.costs import Costs, from_text, learn, to_text, typical
 from napari_unetpp.session.events import Speed
 from napari_unetpp.session.messages import common, results
 from napari_unetpp.session.messages import models as model_messages
