@@ -61,7 +61,7 @@ class Window:
         self.dock._layers.paint = noted  # type: ignore[method-assign]
         self.spin(lambda: self.controller.runs.ready)
         self.controller.state.model = next(
-            key for key, info in self.controller._models.items() if info.name == model
+            key for key, info in self.controller.context.models.items() if info.name == model
         )
         self.spin(lambda: self.controller.runs.ready)
         if self.controller.model.sampling.kind == "object":
