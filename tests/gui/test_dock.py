@@ -283,7 +283,7 @@ def test_every_value_that_a_control_allows_is_legal(
     form.segment_button.click()
     wait(dock)
     tones: list[tuple[str, str]] = []
-    wishes: list[Any] = []
+    begun: list[Any] = []
     tell, show = dock.set_message, dock.controller.runs.show
 
     def telling(text: str, tone: Any = "info", *offers: Any) -> None:
@@ -291,7 +291,7 @@ def test_every_value_that_a_control_allows_is_legal(
         tell(text, tone, *offers)
 
     def showing(request: Any) -> None:
-        wishes.append(request.wish)
+        begun.append(request.options)
         show(request)
 
     monkeypatch.setattr(dock, "set_message", telling)
@@ -311,5 +311,5 @@ def test_every_value_that_a_control_allows_is_legal(
         spin.setValue(value)
         wait(dock)
     assert [text for tone, text in tones if tone == "error"] == []
-    assert len(wishes) > 15
-    assert all(one != other for one, other in pairwise(wishes)), "one run for one wish"
+    assert len(begun) > 15
+    assert all(one != other for one, other in pairwise(begun)), "one run for one wish"
