@@ -110,7 +110,7 @@ def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, obj
     spin(lambda: False, 1.0)
     next_door = subprocess.Popen([sys.executable, "-c", NEIGHBOUR], stdout=subprocess.PIPE, text=True)
     heart = Heartbeat()
-    cycle = dock.controller.cycle
+    cycle = dock.controller.runs
     heart.enter("getting ready")
     spin(lambda: not cycle._warming, 300)
     heart.enter("idle")
@@ -133,14 +133,14 @@ def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, obj
         dock.form.result.threshold_slider.setValue(dock.form.result.threshold_slider.value() - 0.05)
         spin(lambda: not cycle.running, seconds)
     if finished and budget:
-        learning = dock.correcting.learning
+        learning = dock.correcting.finetuning
         heart.enter("correct")  # makes the corrections layer
         dock.form.correct.correct_button.click()
         dock.correcting.view.signals.labels_as_chosen.emit("reviewed")
         spin(lambda: False, 0.5)
         heart.enter("stroke on a reviewed plane")  # and the counting once the brush has rested
-        dock.correcting.corrector.approve()
-        dock.correcting.corrector.vouch(dock.correcting.corrector.gather())
+        dock.correcting.editor.mark_reviewed()
+        dock.correcting.editor.mark_certain(dock.correcting.editor.usable())
         viewer.layers["cells corrections"].paint((side // 2, side // 2), 40_000)
         spin(lambda: False, 1.0)
         heart.enter("fine-tuning begins")

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Outline
-from napari_unetpp.session.display.rectangles import small_dtype
+from napari_unetpp.session.segment.objects import small_dtype
 
-IGNORE = 65535
+IGNORE_LABEL = 65535
 """Label that counts nowhere; the largest that fits into 16 bits."""
 
 FEW = 12
@@ -49,7 +49,7 @@ def merge(prediction: Ints, corrected: Ints, certain: Mask, *, objects: bool) ->
         return small_dtype(prediction)
     if certain.all():
         return small_dtype(np.array(corrected))
-    users = np.setdiff1d(_numbers(corrected[certain]), [0, IGNORE])
+    users = np.setdiff1d(_numbers(corrected[certain]), [0, IGNORE_LABEL])
     involved = np.setdiff1d(_numbers(prediction[certain | _holds(corrected, users)]), [0])
     involved = np.intersect1d(
         involved, _numbers(prediction[~certain])
@@ -68,7 +68,7 @@ def _renumbered(prediction: Ints, users: NDArray[Any]) -> tuple[NDArray[np.int32
     """The prediction without the numbers that the user gave, and the highest number in use."""
     top = int(max(prediction.max(initial=0), users.max(initial=0)))
     new = np.arange(top + 1, dtype=np.int32)
-    for number in np.intersect1d(np.append(users, IGNORE), _numbers(prediction)).tolist():
+    for number in np.intersect1d(np.append(users, IGNORE_LABEL), _numbers(prediction)).tolist():
         top = _next(top)
         new[number] = top
     return new[prediction], top
@@ -76,7 +76,7 @@ def _renumbered(prediction: Ints, users: NDArray[Any]) -> tuple[NDArray[np.int32
 
 def _numbers(labels: Ints) -> NDArray[Any]:
     """Numbers that there are; counting takes a tenth of the time of sorting."""
-    if labels.size and int(labels.max()) > labels.size + IGNORE:
+    if labels.size and int(labels.max()) > labels.size + IGNORE_LABEL:
         return np.unique(labels)
     return np.flatnonzero(np.bincount(labels.ravel()))
 
@@ -112,7 +112,7 @@ def _boxes(labels: Ints, numbers: Sequence[int]) -> dict[int, tuple[slice, slice
 
 
 def _next(top: int) -> int:
-    return top + 1 + (top + 1 == IGNORE)
+    return top + 1 + (top + 1 == IGNORE_LABEL)
 
 
 def _settle(
@@ -179,7 +179,7 @@ def separate(labels: Ints) -> Ints:
 
 def free_label(labels: Ints) -> int:
     """A number that no object has yet."""
-    known = labels[labels != IGNORE]
+    known = labels[labels != IGNORE_LABEL]
     return _next(int(known.max(initial=0)))
 
 

@@ -1,11 +1,15 @@
-"""What real runs took on this machine, kept between sittings. Touched by the worker only."""
+"""What real runs took on this machine, kept between sessions. Used by the worker only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from napari_unetpp.files.machine_cache import recall, remember
-from napari_unetpp.session.display.measured_speed import from_text, learn, to_text, typical
+from napari_unetpp.files.machine_cache import recall, remember, this_machine
+from napari_unetpp.session.display.costs import from_text, learn, to_text, typical
+
+if TYPE_CHECKING:
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 FILE = "speed"
 SMALLEST = 0.05
@@ -47,3 +51,18 @@ class Speeds:
         self._record = record
         remember(FILE, self._machine, to_text(record))
         return True
+
+
+def machine(model: LoadedModel) -> Mapping[str, str]:
+    """All that the time of a run depends on, but for the image."""
+    import torch
+
+    device, info = model.choice.device, model.info
+    return {
+        **this_machine(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "threads": str(torch.get_num_threads()),
+        "precision": model.choice.dtype,
+        "network": repr(info.net),
+        "stopping rule": repr(info.stopping),
+    }
