@@ -220,7 +220,7 @@ class Controller:
     def _on_ready(self, event: Ready) -> None:
         if event.wanted == self.state.device:
             self.view.set_devices(models.devices(event.devices, event), self.state.device, event.note)
-            self.changes.invite()
+            self.changes.show_next_step()
 
     def _on_idle(self) -> None:
         if not self.playback.catch_up() and self.runs.shown is not None and not self.playback.speed.playing:

@@ -51,7 +51,6 @@ class Autosave:
         self.jobs.on(Autosaved, self._on_autosaved)
         self.jobs.on(CorrectionsSaved, self._on_corrections_saved)
         self.jobs.on(Restored, self._on_restored)
-        self.jobs.on(Ready, self.offer)  # its message replaced the offer
 
     def now(self, then: Callable[[], None] = lambda: None) -> None:
         """Save what changed since the last time; `then` is called once it is on disk, or could not be."""
@@ -70,7 +69,8 @@ class Autosave:
         self.jobs.submit(self.file_runner, job, lambda _error: None, remedy=REMEDY)
 
     def find(self) -> None:
-        """Find what crashed sessions left, and offer it."""
+        """Find what crashed sessions left, and offer it. The controller has been started."""
+        self.jobs.on(Ready, self.offer)  # again: the controller's message replaces the offer
         self._left = autosave_folder.left_behind(autosave_folder.sessions_folder())
         self.offer()
 

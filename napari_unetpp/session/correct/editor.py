@@ -8,7 +8,13 @@ import numpy as np
 
 from napari_unetpp.session.context import Context
 from napari_unetpp.session.correct.merge import IGNORE_LABEL, Ints, Mask, free_label, merge
-from napari_unetpp.session.correct.planes import CorrectedPlane, LabelEncoding, LabelMode
+from napari_unetpp.session.correct.planes import (
+    CorrectedPlane,
+    LabelEncoding,
+    LabelMode,
+    encoded,
+    next_label,
+)
 from napari_unetpp.session.correct.ports import CorrectionsLayers
 from napari_unetpp.session.correct.store import CorrectionStore
 from napari_unetpp.session.messages import correcting
@@ -53,9 +59,7 @@ class CorrectionEditor:
         self.revision = 0
         self.can_bring_back = False
         self._segment = segment
-        self._wanted: tuple[Hashable, str] | None = (
-            None  # the plane to open once it is segmented, and the tool
-        )
+        self._wanted: tuple[Hashable, str] | None = None  # plane to open once it is segmented, and the tool
         runs.finished.connect(self._on_finished)
         runs.idle.connect(self._on_idle)
         corrections.signals.painted.connect(self._on_painted)
@@ -246,30 +250,10 @@ class CorrectionEditor:
             return
         before = self.corrections.corrected(plane)
         corrected = before or self.store.take(plane.key)
-        if corrected is None:
-            certain = np.zeros(plane.shape, bool)
-            labels = np.zeros_like(result) if encoding.strokes else np.array(result)
-        elif encoding.strokes:
-            labels, certain = corrected.as_strokes(self.state.background)
-        else:
-            labels, certain = corrected.as_result()
-            labels = merge(result, labels, certain, objects=encoding.objects)
+        labels, certain = encoded(result, corrected, encoding)
         self.store.set_preprocessing(plane.image, shown.preprocessing)
-        label = self._label(plane, labels, certain, encoding, begun=before is not None)
+        selected = self.corrections.selected(plane.image)
+        label = next_label(selected, labels, certain, encoding, begun=before is not None)
         self.corrections.put(plane, labels, certain, encoding, label=label)
         if before is None and corrected is not None and corrected.outlines:
             self.corrections.draw_regions(plane, corrected.outlines)
-
-    def _label(
-        self, plane: Plane, labels: Ints, certain: Mask, encoding: LabelEncoding, *, begun: bool
-    ) -> int:
-        """What the brush paints next: what it painted, unless that number now means another object."""
-        selected = self.corrections.selected(plane.image)
-        if begun and encoding.strokes:
-            return selected
-        if not encoding.objects:
-            return selected or 1
-        if begun and (selected in (0, IGNORE_LABEL) or (certain & (labels == selected)).any()):
-            return selected
-        free = free_label(labels)
-        return free + 1 if encoding.strokes and free == self.state.background else free

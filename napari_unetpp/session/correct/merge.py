@@ -51,15 +51,14 @@ def merge(prediction: Ints, corrected: Ints, certain: Mask, *, objects: bool) ->
         return small_dtype(np.array(corrected))
     users = np.setdiff1d(_numbers(corrected[certain]), [0, IGNORE_LABEL])
     involved = np.setdiff1d(_numbers(prediction[certain | _holds(corrected, users)]), [0])
-    involved = np.intersect1d(
-        involved, _numbers(prediction[~certain])
-    )  # all pixels of the others are decided
+    # all pixels of the others are decided
+    involved = np.intersect1d(involved, _numbers(prediction[~certain]))
     merged, top = _renumbered(prediction, users)
     boxes = _boxes(prediction, involved.tolist())
     for number in involved.tolist():
         box = boxes[number]
         own = prediction[box] == number
-        top = _settle(merged[box], own, corrected[box], certain[box], users, top)
+        top = _number_undecided(merged[box], own, corrected[box], certain[box], users, top)
     merged[certain] = corrected[certain]
     return small_dtype(merged.view(np.uint32))
 
@@ -115,7 +114,7 @@ def _next(top: int) -> int:
     return top + 1 + (top + 1 == IGNORE_LABEL)
 
 
-def _settle(
+def _number_undecided(
     merged: NDArray[np.int32],
     own: Mask,
     corrected: Ints,
@@ -128,9 +127,9 @@ def _settle(
     count = int(free.sum())
     if not count:
         return top
-    heir, share = _commonest(corrected[free])
-    if heir in users and 2 * share > count:
-        merged[free] = heir
+    drawn, share = _commonest(corrected[free])  # the user's object that extends below the undecided pixels
+    if drawn in users and 2 * share > count:
+        merged[free] = drawn
         return top
     decided, share = _commonest(corrected[own & certain])
     if 2 * share > int(own.sum()):

@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import LabelledPlane, LabelsAs, Outline, Task
-from napari_unetpp.session.correct.merge import IGNORE_LABEL, Ints, Mask, from_strokes, to_strokes
+from napari_unetpp.session.correct.merge import (
+    IGNORE_LABEL,
+    Ints,
+    Mask,
+    free_label,
+    from_strokes,
+    merge,
+    to_strokes,
+)
 from napari_unetpp.session.messages.saving import file_stem
 from napari_unetpp.session.values import Preprocessing
 
@@ -158,6 +166,43 @@ def corrected_plane(plane: LabelledPlane, image: Hashable, key: Hashable) -> Cor
         mode=LabelMode(plane.labels_as, plane.background or 1),
         preprocessing=Preprocessing(plane.scale, plane.range),
     )
+
+
+def encoded(result: Ints, corrected: CorrectedPlane | None, encoding: LabelEncoding) -> tuple[Ints, Mask]:
+    """What a corrections layer holds for a result, and the certain pixels.
+
+    The user's pixels stay. Elsewhere there is the result, or nothing where strokes stand alone.
+    """
+    if corrected is None:
+        labels = np.zeros_like(result) if encoding.strokes else np.array(result)
+        return labels, np.zeros(result.shape, bool)
+    if encoding.strokes:
+        return corrected.as_strokes(encoding.background)
+    labels, certain = corrected.as_result()
+    return merge(result, labels, certain, objects=encoding.objects), certain
+
+
+def next_label(selected: int, labels: Ints, certain: Mask, encoding: LabelEncoding, *, begun: bool) -> int:
+    """What the brush paints next: what it painted, unless that number now means another object.
+
+    Parameters
+    ----------
+    selected : int
+        What the brush paints now; 0 where there is no layer.
+    labels, certain : ndarray of shape (Y, X)
+        What the layer holds.
+    encoding : LabelEncoding
+    begun : bool
+        Whether the plane had corrections before.
+    """
+    if begun and encoding.strokes:
+        return selected
+    if not encoding.objects:
+        return selected or 1
+    if begun and (selected in (0, IGNORE_LABEL) or (certain & (labels == selected)).any()):
+        return selected
+    free = free_label(labels)
+    return free + 1 if encoding.strokes and free == encoding.background else free
 
 
 def labelled_planes(planes: Sequence[CorrectedPlane], task: Task | None = None) -> tuple[LabelledPlane, ...]:

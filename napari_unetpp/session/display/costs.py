@@ -6,10 +6,8 @@ from FLOPs, and marked so.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import median
 
 from napari_unetpp._types import AUTO, ModelInfo, ScoreSet
 from napari_unetpp.net import graph
@@ -18,12 +16,6 @@ from napari_unetpp.session.values import levels_of, model_key
 
 ASSUMED_FLOPS = 100e9
 """Of a laptop, for the estimate before anything was measured."""
-
-RUNS = 5
-"""The last runs of a level that are remembered: their median is what it takes."""
-
-Record = Mapping[int, tuple[float, ...]]
-"""Seconds per megapixel that the last runs of each level took from the image on, the newest last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +53,15 @@ def quality(model: ModelInfo, level: int) -> float | None:
     return entry.dice if entry else None
 
 
-def estimate(model: ModelInfo, level: int, learned: Mapping[int, float], trial: Mapping[int, float]) -> float:
+def estimate(
+    model: ModelInfo, level: int, measured: Mapping[int, float], trial: Mapping[int, float]
+) -> float:
     """Seconds per megapixel of a level that was not run yet.
 
     As much more or less than the nearest level that was as the trial, or the FLOPs, say. What Auto takes
     depends on the image, so it says nothing of the others.
     """
-    runs = {other: seconds for other, seconds in learned.items() if other != AUTO}
+    runs = {other: seconds for other, seconds in measured.items() if other != AUTO}
     work = _work(model, level, trial)
     if not runs:
         return work
@@ -90,14 +84,14 @@ def _work(model: ModelInfo, level: int, trial: Mapping[int, float]) -> float:
 
 
 def points(
-    model: ModelInfo, learned: Mapping[int, float], trial: Mapping[int, float] | None = None
+    model: ModelInfo, measured: Mapping[int, float], trial: Mapping[int, float] | None = None
 ) -> list[ChartPoint]:
     """The chart of `model`, shallow first.
 
     Parameters
     ----------
     model : ModelInfo
-    learned : mapping from level to seconds per megapixel
+    measured : mapping from level to seconds per megapixel
         What real runs took.
     trial : mapping from level to seconds per megapixel, optional
         What all levels took on a small square.
@@ -105,8 +99,8 @@ def points(
     return [
         ChartPoint(
             level,
-            learned[level] if level in learned else estimate(model, level, learned, trial or {}),
-            level in learned,
+            measured[level] if level in measured else estimate(model, level, measured, trial or {}),
+            level in measured,
             quality(model, level),
             level == model.recommended_level,
         )
@@ -114,79 +108,22 @@ def points(
     ]
 
 
-def learn(record: Record, level: int, seconds: float, known: int | None) -> Record:
-    """What is known after one more run.
-
-    Parameters
-    ----------
-    record : mapping
-    level : int
-        What the run gave: 1-4, or `AUTO`.
-    seconds : float
-        What it took, per megapixel of the working grid.
-    known : int or None
-        The level whose nodes were cached for all of the plane and not computed again; 0: there were none.
-        Where parts of the plane differed (None) nothing is learned: its time compares with nothing.
-
-    Notes
-    -----
-    A run that went on from a level took what it added; with what that level takes it is a whole one. Auto
-    goes on from level 1 only: from a deeper one it finds more than it would have computed.
-    A deeper level never takes less than a shallower one. Where an older run says so it was made under other
-    conditions (a smaller image, a busy machine), and what it says is dropped.
-    """
-    if known is None or known >= level or (level == AUTO and known > 1):
-        return record
-    if known:
-        if known not in record:
-            return record
-        seconds += median(record[known])
-    runs = (*record.get(level, ()), seconds)[-RUNS:]
-    now = median(runs)
-    agrees = {
-        other: values
-        for other, values in record.items()
-        if AUTO in (level, other) or (other < level) == (median(values) <= now)
-    }
-    return {**agrees, level: runs}
-
-
-def typical(record: Record) -> dict[int, float]:
-    """Seconds per megapixel of each level that was run."""
-    return {level: median(runs) for level, runs in record.items()}
-
-
-def to_text(record: Record) -> str:
-    """For a file."""
-    return json.dumps(record)
-
-
-def from_text(text: str | None) -> Record:
-    """What a file says; nothing where it is not ours."""
-    try:
-        return {
-            int(level): tuple(map(float, runs)) for level, runs in json.loads(text or "{}").items() if runs
-        }
-    except (AttributeError, TypeError, ValueError):
-        return {}
-
-
 class Costs:
     """What is known of each model and device, for the chart and the readout."""
 
     def __init__(self) -> None:
-        self._learned: dict[tuple[str, str], Mapping[int, float]] = {}
+        self._measured: dict[tuple[str, str], Mapping[int, float]] = {}
         self._trial: dict[tuple[str, str], Mapping[int, float]] = {}
 
     def update(self, event: Speed) -> None:
         """Take over what a trial or real runs took."""
-        known = self._learned if event.real else self._trial
+        known = self._measured if event.real else self._trial
         known[event.model, event.wanted] = event.levels
 
     def points(self, model: ModelInfo, device: str) -> list[ChartPoint]:
         """The chart of `model` on `device`."""
         key = model_key(model), device
-        return points(model, self._learned.get(key, {}), self._trial.get(key, {}))
+        return points(model, self._measured.get(key, {}), self._trial.get(key, {}))
 
     def point(self, model: ModelInfo, device: str, level: int) -> ChartPoint:
         """One level of it."""

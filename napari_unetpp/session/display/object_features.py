@@ -69,7 +69,7 @@ class ObjectFeatures:
             return
         try:
             plane = self.layers.read(image)
-        except UnetppError:  # whoever wants to segment it is told
+        except UnetppError:  # shown where the user asks for a segmentation
             return
         result, corrections = self.layers.result(plane), self.corrections.labels(plane)
         shown: Shown = {}
@@ -87,7 +87,7 @@ class ObjectFeatures:
             target.set_features(event.plane, event.columns)
 
     def _on_end(self, error: BaseException | None) -> None:
-        """Features are an extra: whatever went wrong, the labels are there, and Save says what it is."""
+        """An error is not shown: the labels are there without features, and Save measures them again."""
 
 
 def measure(plane: Plane, pixels: PlanePixels, shown: Shown, should_stop: ShouldStop) -> Iterator[Event]:

@@ -96,11 +96,14 @@ class Playback:
         self._missed = False  # a plane came while another was segmented
         self._stopped: int | None = None  # generation of the run that the user stopped
         self._last: SegmentRequest | None = None  # what was shown before the view left every plane
-        signals = context.layers.signals
+
+    def connect(self) -> None:
+        """Listen to the layers, after those who keep the layers themselves up to date."""
+        signals = self.context.layers.signals
         signals.plane_changed.connect(self._on_plane)
         signals.rested.connect(self._on_rested)
         signals.view_moved.connect(self._on_view)
-        runs.finished.connect(self._on_finished)
+        self.runs.finished.connect(self._on_finished)
 
     def catch_up(self) -> bool:
         """Segment the plane that came while another was segmented; False where none did."""

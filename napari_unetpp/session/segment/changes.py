@@ -47,7 +47,8 @@ class Changes:
         self.playback = Playback(context, runs, readout, self.update)
 
     def connect(self) -> None:
-        """Listen to the view and to the state."""
+        """Listen to the view, the layers and the state."""
+        self.playback.connect()
         signals, events = self.view.signals, self.state.events
         for name, change in SIGNALS.items():
             getattr(signals, f"{name}_{change}").connect(partial(self.set_state, name))
@@ -95,7 +96,7 @@ class Changes:
         self.runs.abandon()
         self.playback.forget()
 
-    def invite(self) -> None:
+    def show_next_step(self) -> None:
         """Say what comes next, once the worker is ready and as long as nothing is shown."""
         if self.runs.ready and self.runs.running is None and self.runs.shown is None:
             waiting = common.NO_IMAGE if self.state.image is None else ""
@@ -109,7 +110,7 @@ class Changes:
         self.readout.show_circle(False)
         self.view.set_images(self.layers.images(), self.state.image)
         self.readout.describe()
-        self.invite()
+        self.show_next_step()
 
     def _on_model(self, _key: str | None = None) -> None:
         model = self.context.model

@@ -123,7 +123,7 @@ class _Run:
             self.cached.share = event.flops / graph.flops(config.depth, config, *padded)
         model, device = self.request.model, self.request.device
         speeds = self.cache.speeds(model, device)
-        if speeds.took(event.level, event.seconds, shape[0] * shape[1] / 1e6, event.known_level):
+        if speeds.add(event.level, event.seconds, shape[0] * shape[1] / 1e6, event.known_level):
             yield Speed(model_key(model), device, speeds.levels, real=True)
 
     def _is_painted(self, region: Region) -> bool:

@@ -165,7 +165,7 @@ def blocks(shape: tuple[int, int]) -> Iterator[Region]:
 
 
 def _measure(cache: WorkerCache, model: ModelInfo, device: str, should_stop: ShouldStop) -> Iterator[Event]:
-    """Time all levels on a small square; what real runs take is learned from then on."""
+    """Time all levels on a small square; from then on the times of real runs are recorded."""
     for levels in engine.time_levels(cache.loaded(model, device), should_stop):
         cache.speeds(model, device).warm = True
         yield Speed(model_key(model), device, levels)

@@ -104,5 +104,5 @@ def test_one_read_for_all_autosaves(
         dock.correcting.editor.on_mode()  # what follows when the brush has rested
         dock.correcting.autosave()
         wanted = dock.correcting.editor.revision
-        qtbot.waitUntil(lambda wanted=wanted: saving._saved == wanted, timeout=60_000)
+        qtbot.waitUntil(lambda wanted=wanted: saving.saved == wanted, timeout=60_000)
     assert len(stack.reads) == 1, "\n----\n".join(stack.reads[1:])

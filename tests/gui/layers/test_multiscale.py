@@ -358,7 +358,7 @@ def test_micrometres_are_those_of_the_level(
     dock.controller.state.threshold, dock.controller.state.min_size = 0.3, 0
     look(image, 1)
     plane = segment(dock).plane
-    assert plane.pixel_size == pytest.approx(1.0, rel=0.01)
+    assert plane.pixel.side == pytest.approx(1.0, rel=0.01)
     assert "1 µm/px" in dock.form.head.image_note.text()
     prediction(viewer).data[:] = 0
     prediction(viewer).data[10:20, 10:15] = 1

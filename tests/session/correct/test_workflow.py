@@ -15,6 +15,7 @@ from napari_unetpp.files.labels.corrections_folder import read_corrections
 from napari_unetpp.session.correct.autosave_folder import SessionFolder, left_behind
 from napari_unetpp.session.correct.merge import IGNORE_LABEL
 from napari_unetpp.session.correct.workflow import CorrectionWorkflow
+from napari_unetpp.session.events import Ready
 
 
 @pytest.fixture(autouse=True)
@@ -332,6 +333,17 @@ def test_restore_after_a_crash(session: CorrectSession, sittings: Path) -> None:
     assert held.certain.sum() == 196 and not held.labels[10, 10]
     assert "Restored 1" in other.message
     assert left_behind(sittings) == []  # saved again under the new sitting, the old one removed
+
+
+def test_the_offer_stays_when_the_worker_gets_ready(session: CorrectSession) -> None:
+    """The invitation to press Segment replaced it."""
+    session.correct()
+    crash(session)
+    other = begin(session.sitting)
+    controller = other.sitting.controller
+    ready = Ready("model", controller.state.device, "cpu", "float32", "", ("cpu",))
+    controller.context.jobs.deliver(ready)
+    assert "did not end properly" in other.message
 
 
 def refuse(*_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a level takes on this machine: estimated until a real run told, then learned and remembered."""
+"""What a level takes on this machine: estimated until a real run has measured it, then recorded."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from stand_ins import FakeCache, FakeEngine, FakeLayers, HandRunner, model_info
 
 from napari_unetpp._types import AUTO
 from napari_unetpp.session.controller import Controller
-from napari_unetpp.session.display.costs import Costs, from_text, learn, to_text, typical
+from napari_unetpp.session.display.costs import Costs
 from napari_unetpp.session.events import Speed
 from napari_unetpp.session.messages import common, results
 from napari_unetpp.session.messages import models as model_messages
-from napari_unetpp.session.segment.speeds import Speeds
+from napari_unetpp.session.segment.speeds import Speeds, add_run, from_text, to_text, typical
 
 TRIAL = {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}
 HERE = {"processor": "A"}
@@ -28,7 +28,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-# ----------------------------------------------------- what is learned, a pure function
+# ----------------------------------------------------- the record, a pure function
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         "Auto may take more than L4, beside its halos",
     ],
 )
-def test_only_what_compares_is_learned(record: Any, run: tuple[Any, ...], expected: Any) -> None:
-    assert typical(learn(record, *run)) == pytest.approx(expected)
+def test_only_what_compares_is_recorded(record: Any, run: tuple[Any, ...], expected: Any) -> None:
+    assert typical(add_run(record, *run)) == pytest.approx(expected)
 
 
 def test_old_runs_are_forgotten() -> None:
     record: Any = {}
     for seconds in (9.0, 9.0, 9.0, 1.0, 1.0, 1.0):
-        record = learn(record, 3, seconds, 0)
+        record = add_run(record, 3, seconds, 0)
     assert len(record[3]) == 5 and typical(record) == {3: 1.0}
 
 
@@ -115,17 +115,17 @@ def test_the_words_say_which_it_is() -> None:
 def test_runs_before_the_trial_and_of_small_planes_teach_nothing() -> None:
     """The first calls load and choose kernels: once the readout said 39 s/MPx where 6 were needed."""
     speeds = Speeds(HERE)
-    assert not speeds.took(4, 99.0, 1.0, 0)
+    assert not speeds.add(4, 99.0, 1.0, 0)
     speeds.warm = True
-    assert not speeds.took(4, 99.0, 0.01, 0)
-    assert speeds.took(4, 2.0, 0.5, 0)
+    assert not speeds.add(4, 99.0, 0.01, 0)
+    assert speeds.add(4, 2.0, 0.5, 0)
     assert speeds.levels == {4: 4.0}
 
 
-def test_what_was_learned_is_remembered_for_this_machine_alone() -> None:
+def test_the_record_is_kept_for_this_machine_alone() -> None:
     speeds = Speeds(HERE)
     speeds.warm = True
-    speeds.took(4, 2.0, 1.0, 0)
+    speeds.add(4, 2.0, 1.0, 0)
     assert Speeds(HERE).levels == {4: 2.0}
     assert Speeds({"processor": "B"}).levels == {}
 
@@ -134,7 +134,7 @@ def test_a_folder_that_cannot_be_written_forgets_at_the_end_only(folder: Path) -
     folder.write_text("")
     speeds = Speeds(HERE)
     speeds.warm = True
-    assert speeds.took(4, 2.0, 1.0, 0) and speeds.levels == {4: 2.0}
+    assert speeds.add(4, 2.0, 1.0, 0) and speeds.levels == {4: 2.0}
     assert Speeds(HERE).levels == {}
 
 
