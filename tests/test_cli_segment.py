@@ -12,8 +12,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unetpp import _segment_command, api, cli
+from napari_unetpp import api, cli
 from napari_unetpp._types import ModelInfo
+from napari_unetpp.commands import segment_image
 from napari_unetpp.files.images.pixel_size import read_pixel_size
 from napari_unetpp.files.models.model_list import SHIPPED
 
@@ -112,14 +113,14 @@ def test_subfolders_are_mirrored_and_patterns_expanded(run: Run, plate: Path, tm
 def test_what_was_done_is_told_also_after_ctrl_c(
     run: Run, plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = _segment_command.segment_file
+    real = segment_image.segment_file
 
     def interrupted(output: object, *arguments: object) -> object:
         if "well" in str(getattr(output, "source", "")):
             raise KeyboardInterrupt
         return real(output, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(_segment_command, "segment_file", interrupted)
+    monkeypatch.setattr(segment_image, "segment_file", interrupted)
     options = ("--out", tmp_path / "out", "--recursive", "--json", tmp_path / "log.json")
     status, _, err = segment(run, plate, *options)
     assert status == 1 and err.strip().endswith("stopped")
