@@ -7,8 +7,9 @@ import math
 from importlib.metadata import version
 from pathlib import Path
 
-from napari_unetpp._types import LEVELS, SUPERVISIONS
+from napari_unetpp._types import LEVELS, SUPERVISIONS, Region, UnetppError
 from napari_unetpp.net.baselines import BASELINES
+from napari_unetpp.volumes.selection import ALL, Span, parse_span
 
 KINDS = ("labels", "mask", "probability")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -56,7 +57,7 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         metavar="INPUT",
         nargs="+",
         type=Path,
-        help="images, folders of images (PNG, JPEG, TIFF), or patterns such as '*.tif'",
+        help="images (PNG, JPEG, TIFF, OME-Zarr), folders of images, or patterns such as '*.tif'",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for STEM_KIND.tif")
     parser.add_argument("--model", default="nuclei", help="name or file (default: nuclei)")
@@ -74,6 +75,7 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         "--table", action="store_true", help="also STEM_objects.csv: size, place and intensity of each object"
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write what was done with each image")
+    _stack(parser)
     parser.add_argument(
         "--recursive", action="store_true", help="also the images in subfolders, into equal subfolders of DIR"
     )
@@ -82,6 +84,55 @@ def _segment(parser: argparse.ArgumentParser) -> None:
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--skip-existing", action="store_true", help="do only what is missing: go on")
     existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
+
+
+def _stack(parser: argparse.ArgumentParser) -> None:
+    """What is segmented of stacks, films and images of several channels; parts of a plane."""
+    group = parser.add_argument_group("stacks, films, channels, parts of an image")
+    group.add_argument(
+        "--axes",
+        metavar="AXES",
+        help="a letter of TCZYXS for each axis (default: as the file says, or guessed)",
+    )
+    group.add_argument(
+        "--channel",
+        metavar="N|NAME[,...]",
+        type=names,
+        default=(),
+        help="which channel, from 0 or by name (default: the first); several: see --combine",
+    )
+    group.add_argument(
+        "--combine",
+        choices=("inputs", "mean"),
+        default="inputs",
+        help="several channels are the inputs of the model (default), or their mean is segmented",
+    )
+    for axis, what in (("z", "planes of depth"), ("t", "frames")):
+        group.add_argument(
+            f"--{axis}",
+            metavar="A:B",
+            type=span,
+            default=ALL,
+            help=f"which {what}, from 0, the end excluded; one number: that alone (default: all)",
+        )
+    group.add_argument(
+        "--project", choices=("max", "mean"), help="segment the projection along depth, not every plane"
+    )
+    group.add_argument(
+        "--stitch",
+        metavar="IOU",
+        type=overlap,
+        help="link objects through depth from this overlap of planes, such as 0.3 (default: off)",
+    )
+    group.add_argument(
+        "--track",
+        metavar="IOU",
+        type=overlap,
+        help="link objects over time from this overlap, such as 0.3; also STEM_tracks.csv (default: off)",
+    )
+    group.add_argument(
+        "--region", metavar="Y0:Y1,X0:X1", type=region, help="segment these rows and columns only"
+    )
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
@@ -221,6 +272,8 @@ def problem_of(args: argparse.Namespace) -> str | None:
         return train_problem(args)
     if args.command == "segment" and args.table and args.kind != "labels":
         return "--table lists objects: it goes with --kind labels"
+    if args.command == "segment" and (args.stitch or args.track) and args.kind != "labels":
+        return "--stitch and --track link objects: they go with --kind labels"
     return None
 
 
@@ -400,6 +453,27 @@ def level(text: str) -> int | str:
 def values(text: str) -> tuple[int, ...]:
     """Whole numbers with commas between them."""
     return tuple(int(value) for value in text.split(","))
+
+
+def overlap(text: str) -> float:
+    """A number above 0 and at most 1."""
+    if not 0 < float(text) <= 1:
+        raise ValueError(text)
+    return float(text)
+
+
+def span(text: str) -> Span:
+    """``A:B``, ``A:``, ``:B`` or one number."""
+    try:
+        return parse_span(text)
+    except UnetppError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def region(text: str) -> Region:
+    """``Y0:Y1,X0:X1``."""
+    (y0, y1), (x0, x1) = ((int(end) for end in side.split(":")) for side in text.split(","))
+    return Region(y0, x0, y1, x1)
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,23 @@ def run_segment(args: argparse.Namespace) -> int:
     from napari_unetpp.commands.segment_image import Options
 
     info = model_list.find_model(args.model)
-    options = Options(args.kind, args.level, size_options(args, info), args.overwrite, args.series)
+    size = size_options(args, info)
+    options = Options(args.kind, args.level, size, args.overwrite, args.series, _stack_options(args))
     found = outputs.find_inputs(args.inputs, recursive=args.recursive)
     for problem in found.problems:
         say(f"error: {problem}")
     if found.results:
         say(f"note: {_left_out(found.results)}")
-    plan = outputs.plan_outputs(found.sources, args.out, args.kind, table=args.table)
+    plan = outputs.plan_outputs(
+        found.sources, args.out, args.kind, table=args.table, tracks=args.track is not None
+    )
     model = None
     entries: list[dict[str, Any]] = []
     try:
         for number, output in enumerate(plan):
-            if args.skip_existing and all(path.exists() for path in output.files):
-                entries.append(_skipped(output))
+            done = output.done() if args.skip_existing else None
+            if done is not None:
+                entries.append(_skipped(done))
                 continue
             model = model or _loaded(args)
             entries.append(_segment_one(number, plan, model, options, args))
@@ -73,23 +77,16 @@ def _segment_one(
     number: int, plan: Sequence[outputs.Output], model: Any, options: Any, args: argparse.Namespace
 ) -> dict[str, Any]:
     """Segment the image with this number; what is told of it with ``--json`` comes back."""
-    from napari_unetpp.commands.segment_image import finish_table, segment_file
-
     output = plan[number]
     name = output.source.name
     progress(number, len(plan), name)
     try:
-        if args.skip_existing and output.target.exists():
-            finish_table(output, options.series)
-            tell(f"{output.table}: the table of {output.target}, which was there already")
-            return _skipped(output)
-        outputs.check_target(output, [each.source for each in plan], overwrite=args.overwrite)
-        done = segment_file(
-            output,
-            model,
-            options,
-            lambda tile, tiles: progress(number + tile / tiles, len(plan), f"{name}, tile {tile} of {tiles}"),
-        )
+        there = output.there() if args.skip_existing else None
+        if there is not None:
+            return _measured_again(there, model, options)
+        sources = [each.source for each in plan]
+        outputs.check_target(output, sources, overwrite=args.overwrite, resume=args.skip_existing)
+        done = _segmented(output, model, options, lambda part, what: progress(number + part, len(plan), what))
     except Exception as error:  # the rest go on
         if args.debug:
             raise
@@ -100,3 +97,50 @@ def _segment_one(
         say(f"note: {output.source}: {note}")
     tell(done.line)
     return done.entry
+
+
+def _segmented(output: outputs.Output, model: Any, options: Any, show: Callable[[float, str], None]) -> Any:
+    """One image, whole or plane by plane; `show` is told which part of it is done, and what that is."""
+    from napari_unetpp.commands.segment_image import segment_file
+    from napari_unetpp.commands.segment_stack import goes_by_planes, segment_stack
+
+    name = output.source.name
+    if not goes_by_planes(output.source, options):
+        return segment_file(
+            output, model, options, lambda tile, tiles: show(tile / tiles, f"{name}, tile {tile} of {tiles}")
+        )
+
+    def on_progress(event: Any) -> None:
+        tile = f", tile {event.tile} of {event.tiles}"
+        part = (event.plane + event.tile / event.tiles) / event.planes
+        show(part, f"{name}, plane {event.plane + 1} of {event.planes}{tile}")
+
+    try:
+        return segment_stack(output, model, options, on_progress, say)
+    except KeyboardInterrupt:
+        if output.partial.exists():
+            say(f"what was done of {output.source} is kept in {output.partial}; --skip-existing goes on")
+        raise
+
+
+def _measured_again(output: outputs.Output, model: Any, options: Any) -> dict[str, Any]:
+    """Tables and tracks that are missing, of a result that was there already."""
+    from napari_unetpp.commands.segment_image import finish_table
+    from napari_unetpp.commands.segment_stack import finish_tables, goes_by_planes
+
+    if goes_by_planes(output.source, options):
+        finish_tables(output, model, options)
+    else:
+        finish_table(output, options.series)
+    missing = ", ".join(str(path) for path in (output.table, output.tracks) if path is not None)
+    tell(f"{missing}: of {output.target}, which was there already")
+    return _skipped(output)
+
+
+def _stack_options(args: argparse.Namespace) -> Any:
+    """What was asked of stacks."""
+    from napari_unetpp.commands.segment_stack import StackOptions
+    from napari_unetpp.volumes.selection import SelectionRequest
+
+    wanted = SelectionRequest(args.axes, args.channel, args.combine, args.t, args.z, args.project)
+    return StackOptions(wanted, args.region, args.stitch, args.track, args.skip_existing)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
+from napari_unetpp.commands.segment_stack import StackOptions
 from napari_unetpp.files.images import images
 from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
@@ -39,6 +40,8 @@ class Options:
     overwrite : bool
     series : int or None
         Which image of a file that holds several; None: the largest.
+    stack : StackOptions
+        What only stacks have, or parts of a plane.
     """
 
     kind: Kind
@@ -46,6 +49,7 @@ class Options:
     size: Mapping[str, Any]
     overwrite: bool
     series: int | None = None
+    stack: StackOptions = field(default_factory=StackOptions)
 
 
 @dataclass(frozen=True, slots=True)

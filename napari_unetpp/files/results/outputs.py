@@ -6,13 +6,20 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_unetpp._types import Kind, UnetppError
+from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.images.images import IMAGE_SUFFIXES
 from napari_unetpp.files.labels.folders import list_images, stem_of
 from napari_unetpp.files.results.result_files import is_result
+
+ZARR = ".ome.zarr"
+"""The suffix of results that are not TIFF: of a zarr, and of what is larger than a TIFF may be."""
+
+PARTIAL = ".partial"
+"""The suffix of the folder beside a result in which its planes are kept until all are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +41,40 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One image, the file its result is written to, and that of its table (None: none is asked for)."""
+    """One image, the file its result is written to, and those of its table and its tracks.
+
+    None: no table, no tracks are asked for.
+    """
 
     source: Path
     target: Path
     table: Path | None = None
+    tracks: Path | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files that are written."""
-        return (self.target,) if self.table is None else (self.target, self.table)
+        return tuple(path for path in (self.target, self.table, self.tracks) if path is not None)
+
+    @property
+    def partial(self) -> Path:
+        """Where its planes are kept until all are there."""
+        return self.target.with_name(self.target.name.removesuffix(".tif").removesuffix(ZARR) + PARTIAL)
+
+    def as_zarr(self) -> Output:
+        """The same with the result as OME-Zarr."""
+        name = self.target.name.removesuffix(".tif").removesuffix(ZARR) + ZARR
+        return replace(self, target=self.target.with_name(name))
+
+    def there(self) -> Output | None:
+        """The same as it is on disk, TIFF or zarr, where its result is there and complete; else None."""
+        found = (output for output in (self, self.as_zarr()) if output.target.exists())
+        return None if self.partial.exists() else next(found, None)
+
+    def done(self) -> Output | None:
+        """The same where table and tracks are there, too, as far as they are asked for."""
+        output = self.there()
+        return output if output is not None and all(path.exists() for path in output.files) else None
 
 
 def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
@@ -75,7 +106,9 @@ def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
     return Found(tuple(found.values()), tuple(results), tuple(problems))
 
 
-def plan_outputs(sources: Iterable[Source], out: Path, kind: Kind, *, table: bool = False) -> list[Output]:
+def plan_outputs(
+    sources: Iterable[Source], out: Path, kind: Kind, *, table: bool = False, tracks: bool = False
+) -> list[Output]:
     """Targets ``STEM_kind.tif``; what would clash gets the source suffix, then the folder, then a number."""
     sources = list(sources)
     by_folder: dict[str, list[Path]] = {}
@@ -86,14 +119,26 @@ def plan_outputs(sources: Iterable[Source], out: Path, kind: Kind, *, table: boo
     for source in sources:
         stem = out / source.folder / names[str(source.folder).lower()][source.path]
         objects = stem.with_name(f"{stem.name}_objects.csv") if table else None
-        outputs.append(Output(source.path, stem.with_name(f"{stem.name}_{kind}.tif"), objects))
+        suffix = ZARR if is_zarr(source.path) and kind != "probability" else ".tif"
+        paths = stem.with_name(f"{stem.name}_tracks.csv") if tracks else None
+        outputs.append(Output(source.path, stem.with_name(f"{stem.name}_{kind}{suffix}"), objects, paths))
     return outputs
 
 
-def check_target(output: Output, sources: Iterable[Path], *, overwrite: bool) -> None:
-    """Raise UnetppError if writing the results would touch an input, or an old file without `overwrite`."""
+def check_target(output: Output, sources: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:
+    """Raise UnetppError if writing the results would touch an input, or an old file without `overwrite`.
+
+    An unfinished result is refused, too, unless it is gone on with (`resume`) or replaced.
+    """
     inputs = {source.resolve() for source in sources}
-    for target in output.files:
+    if output.partial.exists() and not overwrite:
+        if resume:
+            return
+        raise UnetppError(
+            f"{output.partial} holds planes of an earlier run that was interrupted. Give --skip-existing to "
+            "go on with it, --overwrite to begin anew, or another --out."
+        )
+    for target in dict.fromkeys((*output.files, *output.as_zarr().files)):
         if not target.exists():
             continue
         if target.resolve() in inputs:
@@ -121,31 +166,37 @@ def _meant(path: Path, *, recursive: bool) -> Iterator[Source]:
 
 
 def _images(path: Path, *, recursive: bool) -> list[Source]:
-    if _is_zarr(path):
-        raise UnetppError(f"{path} is a zarr, which this version does not read yet. Save the planes as TIFF.")
-    if not path.is_dir():
+    if not path.is_dir() or is_zarr(path):
         return [Source(path)]
     folders = _folders(path) if recursive else [path]
-    images = [Source(image, folder.relative_to(path)) for folder in folders for image in list_images(folder)]
+    images = [
+        Source(image, folder.relative_to(path))
+        for folder in folders
+        for image in sorted([*list_images(folder), *_zarrs(folder)])
+    ]
     if not images:
         deeper = "" if recursive else " directly in it; --recursive looks into its subfolders"
-        raise UnetppError(f"folder {path} holds no images (PNG, JPEG, TIFF){deeper}.")
+        raise UnetppError(f"folder {path} holds no images (PNG, JPEG, TIFF, zarr){deeper}.")
     return images
 
 
+def _zarrs(folder: Path) -> list[Path]:
+    """Zarrs directly in a folder."""
+    return [path for path in folder.iterdir() if is_zarr(path) and not path.name.startswith(".")]
+
+
+def _is_entered(folder: Path) -> bool:
+    """Whether images are looked for in a folder: not in hidden ones, zarrs, and unfinished results."""
+    return not folder.name.startswith(".") and folder.suffix != PARTIAL and not is_zarr(folder)
+
+
 def _folders(path: Path) -> list[Path]:
-    """A folder and all below it, by name, without hidden ones and zarrs."""
+    """A folder and all below it, by name."""
     found = []
     for folder, below, _ in os.walk(path):
-        below[:] = sorted(n for n in below if not n.startswith(".") and not _is_zarr(Path(folder, n)))
+        below[:] = sorted(n for n in below if _is_entered(Path(folder, n)))
         found.append(Path(folder))
     return found
-
-
-def _is_zarr(path: Path) -> bool:
-    return path.suffix == ".zarr" or any(
-        (path / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")
-    )
 
 
 # ------------------------------------------------------------------- names
