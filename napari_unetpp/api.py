@@ -23,7 +23,7 @@ from napari_unetpp._types import (
 from napari_unetpp.files.models.model_list import find_model, list_models
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 __all__ = ["evaluate", "finetune", "list_models", "load_model", "segment"]
 
@@ -31,7 +31,7 @@ Image = NDArray[Any]
 Auto = Literal["auto"]
 
 
-def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> Evaluator:
+def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> LoadedModel:
     """Load a model by its name in the list or from a file.
 
     Parameters
@@ -45,14 +45,14 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
     --------
     >>> model = load_model("nuclei")  # doctest: +SKIP
     """
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
-    return Evaluator.load(find_model(name_or_path), device=device, precision=precision)
+    return LoadedModel.load(find_model(name_or_path), device=device, precision=precision)
 
 
 def segment(
     image: Image,
-    model: str | Path | Evaluator,
+    model: str | Path | LoadedModel,
     *,
     level: int | Auto = "auto",
     scale: float | Auto = "auto",
@@ -77,7 +77,7 @@ def segment(
     image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4), or array-like with more axes
         Any real dtype. More axes need one of the options from `axes` on; the array may then be lazy (dask,
         zarr, xarray, a memory map).
-    model : str, Path or Evaluator
+    model : str, Path or LoadedModel
         Name, file, or what `load_model` returned (saves loading it again).
     level : int or "auto"
         Depth of the network; "auto": each square of the image as deep as it needs, or, of a model that
@@ -165,7 +165,7 @@ def segment(
 
 def evaluate(
     folder: str | Path,
-    model: str | Path | Evaluator,
+    model: str | Path | LoadedModel,
     *,
     device: str = "auto",
     precision: str = "auto",
@@ -183,7 +183,7 @@ def evaluate(
     ----------
     folder : str or Path
         Holds `images/` and `labels/` with equal stems, optionally `ignore/`.
-    model : str, Path or Evaluator
+    model : str, Path or LoadedModel
     device, precision
         As in `segment`.
     foreground : sequence of int, optional
@@ -230,7 +230,7 @@ def evaluate(
 
 
 def finetune(
-    model: str | Path | ModelInfo | Evaluator,
+    model: str | Path | ModelInfo | LoadedModel,
     images: Sequence[Image],
     labels: Sequence[Image],
     *,
@@ -256,7 +256,7 @@ def finetune(
 
     Parameters
     ----------
-    model : str, Path, ModelInfo or Evaluator
+    model : str, Path, ModelInfo or LoadedModel
         The model to start from; its file is only read.
     images : sequence of ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
     labels : sequence of ndarray of shape (Y, X)
@@ -346,13 +346,13 @@ def finetune(
     return done if target is None else outcome.write(done, target, parent, overwrite=overwrite)
 
 
-def _loaded(model: str | Path | Evaluator, device: str, precision: str) -> Evaluator:
+def _loaded(model: str | Path | LoadedModel, device: str, precision: str) -> LoadedModel:
     if isinstance(model, (str, Path)):
         return load_model(model, device=device, precision=precision)
     return model
 
 
-def _card(model: str | Path | ModelInfo | Evaluator) -> ModelInfo:
+def _card(model: str | Path | ModelInfo | LoadedModel) -> ModelInfo:
     if isinstance(model, ModelInfo):
         return model
     return find_model(model) if isinstance(model, (str, Path)) else model.info

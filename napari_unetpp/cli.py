@@ -167,7 +167,7 @@ def run_train(args: argparse.Namespace) -> int:
 
 def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
-    from napari_unetpp.files.labels.corrections import read_corrections
+    from napari_unetpp.files.labels.corrections_folder import read_corrections
     from napari_unetpp.files.notes import Notes
     from napari_unetpp.train.finetune import report
     from napari_unetpp.train.finetune import result as outcome
@@ -246,10 +246,10 @@ def run_import(args: argparse.Namespace) -> int:
 def run_benchmark(args: argparse.Namespace) -> int:
     """Measure this machine at every level."""
     from napari_unetpp.engine import benchmark
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
     info = model_list.find_model(args.model)
-    evaluator = Evaluator.load(info, device=args.device, precision=args.precision)
+    evaluator = LoadedModel.load(info, device=args.device, precision=args.precision)
     say(f"measuring {info.name} on {evaluator.choice.label}")
     result = benchmark.run_benchmark(evaluator, progress=progress)
     side, large = result["side"], result["tiled_side"]

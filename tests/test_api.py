@@ -27,7 +27,7 @@ from napari_unetpp._types import (
     UsageError,
 )
 from napari_unetpp.engine.device import DeviceChoice
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -64,7 +64,7 @@ def bright_network(config=CONFIG):
 
 
 def bright_means_object(info=INFO):
-    return Evaluator(info, bright_network(info.net).state_dict(), FLOAT32)
+    return LoadedModel(info, bright_network(info.net).state_dict(), FLOAT32)
 
 
 @pytest.fixture(scope="module")

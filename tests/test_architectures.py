@@ -34,14 +34,14 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.benchmark import run_benchmark
-from napari_unetpp.engine.decode.maps import MapStore
+from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.decode.window import predict_window
 from napari_unetpp.engine.device import DeviceChoice
-from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.input.normalise import measure
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.engine.predict import predict
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_file import read_info, read_tensors, save_model
 from napari_unetpp.net import encoder_plan, fused, graph
@@ -88,8 +88,8 @@ def card(arch: str) -> ModelInfo:
 
 
 @cache
-def evaluator(arch: str) -> Evaluator:
-    return Evaluator(card(arch), network(arch).state_dict(), DeviceChoice("cpu", "float32"))
+def evaluator(arch: str) -> LoadedModel:
+    return LoadedModel(card(arch), network(arch).state_dict(), DeviceChoice("cpu", "float32"))
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from napari_unetpp._types import (
     UnetppError,
 )
 from napari_unetpp.engine.input.sampling import resample
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models import model_list
 from napari_unetpp.files.models.model_file import read_tensors, save_model

@@ -18,7 +18,7 @@ from PIL import Image
 from napari_unetpp import api
 from napari_unetpp._types import ModelInfo, Segmentation, UnetppError
 from napari_unetpp.files import atomic
-from napari_unetpp.files.images.images import read_image, write_labels
+from napari_unetpp.files.images.image_file import read_image, write_labels
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_info, read_tensors, save_model
 

@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 def test_the_mask_is_written_and_the_other_images_go_on(
     tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from napari_unetpp.engine.decode import decode
+    from napari_unetpp.engine.decode import labelling
 
     rng = np.random.default_rng(0)
     for name, side in (("large", 90), ("small", 40)):
@@ -25,15 +25,15 @@ def test_the_mask_is_written_and_the_other_images_go_on(
     inputs = [str(tmp_path / f"{name}.tif") for name in ("large", "small")]
     common = ["--model", "tiny", "--level", "1", "--scale", "1"]
     assert main(["segment", inputs[0], "--out", str(tmp_path / "whole"), "--kind", "mask", *common]) == 0
-    real = decode.objects
+    real = labelling.objects
 
     def scarce(maps: Any, *rest: Any, **options: Any) -> Any:
         if maps[0].size > 2000:
             raise MemoryError
         return real(maps, *rest, **options)
 
-    monkeypatch.setattr(decode, "objects", scarce)
-    monkeypatch.setattr("napari_unetpp.engine.decode.plane_maps.CUTS", (1,))
+    monkeypatch.setattr(labelling, "objects", scarce)
+    monkeypatch.setattr("napari_unetpp.engine.decode.plane_result.CUTS", (1,))
     assert main(["segment", *inputs, "--out", str(tmp_path / "out"), *common]) == 1
     told = capsys.readouterr().err
     assert "out of memory while telling objects apart" in told and "large_mask.tif" in told

@@ -14,7 +14,7 @@ import tifffile
 pytest.importorskip("monai")
 
 from napari_unetpp._types import NetConfig
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_file import read_info
 from napari_unetpp.net.baselines import BASELINES

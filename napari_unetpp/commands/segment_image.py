@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
 from napari_unetpp.commands.segment_stack import StackOptions
-from napari_unetpp.files.images import images
+from napari_unetpp.files.images import image_file
 from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
@@ -21,10 +21,14 @@ from napari_unetpp.files.results.result_files import About
 from napari_unetpp.session.display import object_table
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.decode.plane_maps import PlaneMaps
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
-WRITERS = {"labels": images.write_labels, "mask": images.write_mask, "probability": images.write_probability}
+WRITERS = {
+    "labels": image_file.write_labels,
+    "mask": image_file.write_mask,
+    "probability": image_file.write_probability,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Done:
 
 
 def segment_file(
-    output: Output, model: Evaluator, options: Options, on_tile: Callable[[int, int], None]
+    output: Output, model: LoadedModel, options: Options, on_tile: Callable[[int, int], None]
 ) -> Done:
     """Segment one image and write its results; `on_tile` is told how many tiles are done, of how many."""
     from napari_unetpp.engine.collect import predict_maps
@@ -73,7 +77,7 @@ def segment_file(
 
     start = time.perf_counter()
     told: list[str] = []
-    image = images.read_image(output.source, series=options.series, note=told.append)
+    image = image_file.read_image(output.source, series=options.series, note=told.append)
     size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
     found = predict_maps(
@@ -107,12 +111,12 @@ def segment_file(
     return Done(line, (*told, *found.notes), entry)
 
 
-def _mask_instead(found: PlaneMaps, output: Output, options: Options, about: About) -> BaseException:
+def _mask_instead(found: PlaneResult, output: Output, options: Options, about: About) -> BaseException:
     """Write what memory suffices for, so that the network did not run for nothing; the error to raise."""
     if options.kind != "labels":
         return MemoryError()
     target = output.target.with_name(output.target.name.replace("_labels.tif", "_mask.tif"))
-    images.write_mask(target, found.mask(), overwrite=options.overwrite, about=about)
+    image_file.write_mask(target, found.mask(), overwrite=options.overwrite, about=about)
     return UnetppError(
         f"{output.source}: out of memory while telling objects apart. The mask is in {target}."
         " Crop the image, or choose a smaller --scale."
@@ -121,7 +125,7 @@ def _mask_instead(found: PlaneMaps, output: Output, options: Options, about: Abo
 
 def finish_table(output: Output, series: int | None = None) -> None:
     """Write the table of labels that an earlier run has written."""
-    image, size = images.read_image(output.source, series=series), read_pixel_size(output.source, series)
+    image, size = image_file.read_image(output.source, series=series), read_pixel_size(output.source, series)
     write_table(output, image, read_label(output.target), size, overwrite=False)
 
 
@@ -134,7 +138,7 @@ def write_table(
     object_table.write_csv(output.table, table, overwrite=overwrite)
 
 
-def _facts(found: PlaneMaps, model: Evaluator) -> dict[str, Any]:
+def _facts(found: PlaneResult, model: LoadedModel) -> dict[str, Any]:
     """How a result came about, for its metadata."""
     return {
         "model": model.info.name,

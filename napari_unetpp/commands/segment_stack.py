@@ -23,7 +23,7 @@ from napari_unetpp.volumes.selection import Selection, SelectionRequest, select
 if TYPE_CHECKING:
     from napari_unetpp.commands.segment_image import Done, Options
     from napari_unetpp.engine.collect import Reading
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
     from napari_unetpp.volumes.series.run import SeriesProgress
 
 LARGEST_TIFF = 4_000_000_000
@@ -68,7 +68,7 @@ def goes_by_planes(path: Path, options: Options) -> bool:
 
 def segment_stack(
     output: Output,
-    model: Evaluator,
+    model: LoadedModel,
     options: Options,
     on_progress: Callable[[SeriesProgress], None],
     say: Note,
@@ -111,7 +111,7 @@ def segment_stack(
     return _done(output, chosen, model, options, facts, measured, notes, time.perf_counter() - start)
 
 
-def finish_tables(output: Output, model: Evaluator, options: Options) -> None:
+def finish_tables(output: Output, model: LoadedModel, options: Options) -> None:
     """Write the table and the tracks that are missing, of labels that an earlier run has written."""
     from napari_unetpp.commands.stack_tables import Measured
 
@@ -165,7 +165,7 @@ def _cropped(image: ImageSource, region: Region | None) -> ImageSource:
     return image.cropped(region)
 
 
-def _chosen(image: ImageSource, model: Evaluator, options: Options) -> Selection:
+def _chosen(image: ImageSource, model: LoadedModel, options: Options) -> Selection:
     """What is segmented; what cannot be done with it is refused before any work."""
     from napari_unetpp.volumes.series.numbering import check_links
 
@@ -189,13 +189,13 @@ def _begin(
     output: Output,
     image: ImageSource,
     chosen: Selection,
-    model: Evaluator,
+    model: LoadedModel,
     options: Options,
     mark: list[list[int]],
     say: Note,
 ) -> tuple[Any, Any, Reading]:
     """What is to be done, and where planes are kept; what an earlier run has decided is used again."""
-    from napari_unetpp.engine.collect import Reading, check_level
+    from napari_unetpp.engine.collect import Reading, resolve_level
     from napari_unetpp.volumes.series.need import need_text
     from napari_unetpp.volumes.series.plane import SeriesRequest
     from napari_unetpp.volumes.series.reading import read_series_as
@@ -208,7 +208,7 @@ def _begin(
         "read_as": str(chosen),
         "region": None if options.stack.region is None else str(options.stack.region),
         "model": info.sha256,
-        "level": check_level(info, options.level),
+        "level": resolve_level(info, options.level),
         "kind": options.kind,
         "size": {name: list(v) if isinstance(v, tuple) else v for name, v in options.size.items()},
         "precision": model.choice.label,
@@ -231,7 +231,7 @@ def _begin(
     return request, store, known
 
 
-def _facts(known: Reading, model: Evaluator) -> dict[str, Any]:
+def _facts(known: Reading, model: LoadedModel) -> dict[str, Any]:
     return {
         "model": model.info.name,
         "model_sha256": model.info.sha256,
@@ -246,7 +246,7 @@ def _facts(known: Reading, model: Evaluator) -> dict[str, Any]:
 def _done(
     output: Output,
     chosen: Selection,
-    model: Evaluator,
+    model: LoadedModel,
     options: Options,
     facts: dict[str, Any],
     measured: Any,
@@ -254,9 +254,9 @@ def _done(
     seconds: float,
 ) -> Done:
     from napari_unetpp.commands.segment_image import Done
-    from napari_unetpp.engine.collect import check_level
+    from napari_unetpp.engine.collect import resolve_level
 
-    level = check_level(model.info, options.level)
+    level = resolve_level(model.info, options.level)
     objects = measured.objects if options.kind == "labels" and model.info.task == "instances" else None
     entry = {
         "input": str(output.source),

@@ -19,7 +19,7 @@ from napari_unetpp._types import ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.device import DeviceChoice
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.net import graph
 
 SIDE = 512
@@ -32,7 +32,7 @@ Case = Callable[[], Any]
 
 
 def run_benchmark(
-    evaluator: Evaluator,
+    evaluator: LoadedModel,
     *,
     side: int = SIDE,
     turns: int = TURNS,
@@ -43,7 +43,7 @@ def run_benchmark(
 
     Parameters
     ----------
-    evaluator : Evaluator
+    evaluator : LoadedModel
     side : int
         Side (px) of the square image for cold and incremental times.
     turns : int
@@ -95,7 +95,7 @@ def run_benchmark(
 
 
 def _row(
-    evaluator: Evaluator, level: int, side: int, large: int, best: Mapping[str, float], peak: float
+    evaluator: LoadedModel, level: int, side: int, large: int, best: Mapping[str, float], peak: float
 ) -> dict[str, Any]:
     net = evaluator.info.net
     cold, added = best[f"cold {level}"], best.get(f"incremental {level}")
@@ -111,7 +111,7 @@ def _row(
     }
 
 
-def level_cases(evaluator: Evaluator, side: int) -> dict[str, Case]:
+def level_cases(evaluator: LoadedModel, side: int) -> dict[str, Case]:
     """``cold L``: from the image to the maps. ``incremental L``: from the nodes of the level above."""
     net = evaluator.info.net
     image = np.random.default_rng(0).random((3, side, side), dtype=np.float32)
@@ -137,7 +137,7 @@ def tiled_side() -> int:
     return tiles.CELL * (int(tiles.WHOLE_PIXELS**0.5) // tiles.CELL + 1)
 
 
-def tiled_case(evaluator: Evaluator, side: int, level: int) -> Case:
+def tiled_case(evaluator: LoadedModel, side: int, level: int) -> Case:
     """A whole prediction of an image that needs tiles."""
     image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
     return partial(predict_maps, image, evaluator, level=level, scale=1.0)

@@ -22,11 +22,11 @@ from napari_unetpp._types import (
     UnetppError,
     never_stop,
 )
-from napari_unetpp.engine.decode.maps import MapStore
-from napari_unetpp.engine.decode.plane_maps import PlaneMaps
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.decode.map_store import MapStore
+from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, range_notes
 from napari_unetpp.engine.input.scale import check_range, decide_scale, scale_number
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.predict import predict
 
 Auto = Literal["auto"]
@@ -42,7 +42,7 @@ class Reading:
 
 def predict_maps(
     image: NDArray[Any],
-    evaluator: Evaluator,
+    evaluator: LoadedModel,
     *,
     level: int | Auto = "auto",
     scale: float | Auto = "auto",
@@ -52,13 +52,13 @@ def predict_maps(
     all_levels: bool = False,
     should_stop: ShouldStop = never_stop,
     on_event: Callable[[PredictEvent], None] | None = None,
-) -> PlaneMaps:
+) -> PlaneResult:
     """Run the network and leave the decoding to the caller, who may want one result only.
 
     Parameters
     ----------
     image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
-    evaluator : Evaluator
+    evaluator : LoadedModel
     level : int or "auto"
         "auto": each square as deep as it needs, or the recommended level of a model that has no rule for
         that.
@@ -73,12 +73,12 @@ def predict_maps(
 
     Returns
     -------
-    PlaneMaps
+    PlaneResult
         Gives ``mask()``, ``labels()``, ``probability()``, ``uncertainty()`` when asked.
     """
     plane, notes = clean_plane(image)
     info = evaluator.info
-    chosen = check_level(info, level)
+    chosen = resolve_level(info, level)
     reading = read_as(
         plane,
         evaluator,
@@ -106,10 +106,10 @@ def predict_maps(
         raise UnetppError("the prediction was stopped before it was complete.")
     shape = (plane.shape[0], plane.shape[1])
     invalid = invalid_pixels(plane)
-    return PlaneMaps(store, info, chosen, shape, invalid, notes, flops=flops, scale=decided, range=limits)
+    return PlaneResult(store, info, chosen, shape, invalid, notes, flops=flops, scale=decided, range=limits)
 
 
-def check_level(info: ModelInfo, level: int | Auto) -> int:
+def resolve_level(info: ModelInfo, level: int | Auto) -> int:
     """The level to use, or an error that names the ones there are.
 
     "auto" is `AUTO` where the model has a stopping rule, else its recommended level.
@@ -125,7 +125,7 @@ def check_level(info: ModelInfo, level: int | Auto) -> int:
 
 def read_as(
     plane: NDArray[Any],
-    evaluator: Evaluator,
+    evaluator: LoadedModel,
     *,
     scale: float | Auto = "auto",
     diameter: float | None = None,

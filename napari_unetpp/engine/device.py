@@ -3,7 +3,7 @@
 A device counts only if a small network gives the same probabilities on it as on the CPU in
 float32. bfloat16 on the CPU must also be faster: processors differ (with AMX it is several times
 faster than float32, with AVX512-BF16 alone it can be slower). That is timed once for a machine and a
-version (`files.remembered`), so that the same command gives the same result.
+version (`files.machine_cache`), so that the same command gives the same result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from napari_unetpp._types import NetConfig, UnetppError
-from napari_unetpp.files.remembered import remembered, this_machine
+from napari_unetpp.files.machine_cache import measured_once, this_machine
 from napari_unetpp.net import fused
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
@@ -100,7 +100,7 @@ def _accelerator(kind: str, precision: str) -> DeviceChoice:
 
 def _cpu(precision: str, note: str) -> DeviceChoice:
     if precision == "auto":
-        return DeviceChoice("cpu", remembered("inference", this_machine(), _faster_on_cpu), note)
+        return DeviceChoice("cpu", measured_once("inference", this_machine(), _faster_on_cpu), note)
     if precision == "float32":
         return DeviceChoice("cpu", precision, note)
     return _asked_for("cpu", precision, note)

@@ -30,10 +30,10 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.auto.evaluate import AutoTile, Deepened
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.auto.auto_tile import AutoTile, Deepened
 from napari_unetpp.engine.input.normalise import NormStats, measure
 from napari_unetpp.engine.input.plane import PlaneReader
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.node_cache import NodeCache, TileKey
 from napari_unetpp.net import graph
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    evaluator: Evaluator,
+    evaluator: LoadedModel,
     request: PredictRequest,
     cache: NodeCache | None = None,
     should_stop: ShouldStop = never_stop,
@@ -52,7 +52,7 @@ def predict(
 
     Parameters
     ----------
-    evaluator : Evaluator
+    evaluator : LoadedModel
     request : PredictRequest
     cache : NodeCache or None
         Holds the nodes of live tiles; without it, or with ``request.plane`` None, all tiles are batch tiles.
@@ -95,7 +95,7 @@ class _Prediction:
 
     def __init__(
         self,
-        evaluator: Evaluator,
+        evaluator: LoadedModel,
         request: PredictRequest,
         cache: NodeCache | None,
         should_stop: ShouldStop,
@@ -136,8 +136,8 @@ class _Prediction:
             stats = self.cache.stats(request.plane, rule, lambda: measure(request.image, rule))
         self.plane = PlaneReader(request.image, request.scale, stats, info.net.in_channels)
         self.shape = self.plane.shape
-        view = request.viewport and tiles.scaled(request.viewport, request.scale, self.shape)
-        self.view = view or Region(0, 0, *self.shape)
+        view = request.viewport and request.viewport.scaled(request.scale, self.shape)
+        self.view = view or Region.whole(self.shape)
         self.plan = tiles.plan(
             self.shape,
             info.net,
@@ -160,7 +160,7 @@ class _Prediction:
             self._count_reused(tile)
         while self.left:
             self.view = self._view_now()
-            visible = [tile for tile in self.unseen if tiles.overlaps(tile.core, self.view)]
+            visible = [tile for tile in self.unseen if tile.core.overlaps(self.view)]
             self.tile = min(visible or self.left, key=lambda tile: tiles.distance(tile.core, self.view))
             yield from self._first(self.tile) if visible else self._rest(self.tile)
             if self.left and self.should_stop():
@@ -170,16 +170,16 @@ class _Prediction:
     def _view_now(self) -> Region:
         """What is visible (working grid)."""
         view = self.current_view and self.current_view()
-        return tiles.scaled(view, self.request.scale, self.shape) if view else self.view
+        return view.scaled(self.request.scale, self.shape) if view else self.view
 
     def _pause(self) -> bool:
         """Whether to leave the tile: stopped, or it went out of view and there is something to do in view."""
         if self.should_stop():
             return True
         view = self._view_now()
-        if view == self.view or tiles.overlaps(self.tile.core, view):
+        if view == self.view or self.tile.core.overlaps(view):
             return False
-        return any(tiles.overlaps(tile.core, view) for tile in self.left)
+        return any(tile.core.overlaps(view) for tile in self.left)
 
     def _first(self, tile: tiles.Tile) -> Iterator[PredictEvent]:
         """The first level of a visible tile."""
@@ -223,12 +223,12 @@ class _Prediction:
     def _glance(self, tile: tiles.Tile) -> Iterator[PredictEvent]:
         """Level 1 of a batch tile, to be seen until the tile is done."""
         config = self.evaluator.info.net
-        read = tiles.grow(tile.core, graph.aligned_halo(1, config), self.plan.padded)
+        read = tile.core.grown(graph.aligned_halo(1, config), self.plan.padded)
         known: dict[Node, Tensor] = {}
         if self.evaluator.nodes(self.evaluator.tensor(self.plane.read(read)), 1, known, self._pause):
             self.flops += sum(graph.node_flops(node, config, *read.shape) for node in known)
-            shown = tiles.within(tile.core, Region(0, 0, *self.shape))
-            maps = self.evaluator.maps(1, known, shown.shifted(-read.y0, -read.x0))
+            shown = tile.core.clipped(Region.whole(self.shape))
+            maps = self.evaluator.maps(1, known, shown.relative_to(read))
             self.unseen.remove(tile)
             yield Preview(self.request.generation, shown, maps)
 
@@ -246,16 +246,16 @@ class _Prediction:
         origin = tile.read
         done: dict[int, dict[Node, Tensor]] = {}
         for stripe in cut:
-            read = tiles.within(tiles.grow(stripe, halo, self.plan.padded), origin)
+            read = stripe.grown(halo, self.plan.padded).clipped(origin)
             x = self.evaluator.tensor(self.plane.read(read))
             known: dict[Node, Tensor] = {}
             if not self.evaluator.nodes(x, 1, known, self.should_stop):
                 return None
             self.flops += sum(graph.node_flops(node, config, *read.shape) for node in known)
-            inside = stripe.shifted(-read.y0, -read.x0)
-            shown = tiles.within(stripe, tiles.within(tile.core, Region(0, 0, *self.shape)))
-            if shown.y0 < shown.y1:
-                maps = self.evaluator.maps(1, known, shown.shifted(-read.y0, -read.x0))
+            inside = stripe.relative_to(read)
+            shown = stripe.clipped(tile.core).clipped(Region.whole(self.shape))
+            if not shown.is_empty:
+                maps = self.evaluator.maps(1, known, shown.relative_to(read))
                 yield Preview(self.request.generation, shown, maps)
             done[stripe.y0] = {
                 node: tensor[..., inside.y0 >> node[0] : inside.y1 >> node[0], :]

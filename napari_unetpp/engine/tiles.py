@@ -56,7 +56,7 @@ class Tile:
     @property
     def crop(self) -> Region:
         """The core as seen from the origin of `read`."""
-        return self.core.shifted(-self.read.y0, -self.read.x0)
+        return self.core.relative_to(self.read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def split(length: int, longest: int, multiple: int) -> tuple[tuple[int, int], ..
 def cells(padded: tuple[int, int], config: NetConfig) -> tuple[Region, ...]:
     """The grid of cells of a plane; one cell if the plane is small."""
     if padded[0] * padded[1] <= WHOLE_PIXELS:
-        return (Region(0, 0, *padded),)
+        return (Region.whole(padded),)
     rows, columns = (split(side, CELL, config.multiple) for side in padded)
     return tuple(Region(y0, x0, y1, x1) for y0, y1 in rows for x0, x1 in columns)
 
@@ -94,38 +94,6 @@ def stripes(region: Region, view: Region, multiple: int) -> tuple[Region, ...]:
     starts = range(region.y0, region.y1, rows)
     cut = [Region(y0, region.x0, min(y0 + rows, region.y1), region.x1) for y0 in starts]
     return tuple(sorted(cut, key=lambda stripe: abs(stripe.y0 + stripe.y1 - view.y0 - view.y1)))
-
-
-def grow(region: Region, halo: int, within: tuple[int, int]) -> Region:
-    """`region` with `halo` pixels on each side, clipped to ``[0, within)``."""
-    return Region(
-        max(region.y0 - halo, 0),
-        max(region.x0 - halo, 0),
-        min(region.y1 + halo, within[0]),
-        min(region.x1 + halo, within[1]),
-    )
-
-
-def within(region: Region, outer: Region) -> Region:
-    """The part of a region that lies in another; empty (y1 <= y0 or x1 <= x0) where none does."""
-    return Region(
-        max(region.y0, outer.y0),
-        max(region.x0, outer.x0),
-        min(region.y1, outer.y1),
-        min(region.x1, outer.x1),
-    )
-
-
-def overlaps(a: Region, b: Region) -> bool:
-    """Whether two regions share a pixel."""
-    return a.y0 < b.y1 and b.y0 < a.y1 and a.x0 < b.x1 and b.x0 < a.x1
-
-
-def scaled(region: Region, scale: float, shape: tuple[int, int]) -> Region:
-    """`region` of the input grid on the working grid, rounded outwards, clipped to `shape`."""
-    y0, x0 = int(region.y0 * scale), int(region.x0 * scale)
-    y1, x1 = int(region.y1 * scale) + 1, int(region.x1 * scale) + 1
-    return Region(max(y0, 0), max(x0, 0), min(y1, shape[0]), min(x1, shape[1]))
 
 
 def plan(
@@ -153,20 +121,20 @@ def plan(
         Bytes of one value in the node cache.
     """
     padded = padded_shape(shape, config.multiple)
-    view = Region(0, 0, *shape) if viewport is None else viewport
+    view = Region.whole(shape) if viewport is None else viewport
     ordered = sorted(cells(padded, config), key=lambda cell: distance(cell, view))
     deepest = graph.aligned_halo(config.depth, config)
     asked = graph.aligned_halo(level, config)
     live: list[Tile] = []
     batch: list[Tile] = []
     for cell in ordered:
-        read = grow(cell, deepest, padded)
+        read = cell.grown(deepest, padded)
         cost = graph.cached_bytes(level, config, *read.shape, itemsize)
-        if overlaps(cell, view) and cost <= budget:
+        if cell.overlaps(view) and cost <= budget:
             budget -= cost
             live.append(Tile(cell, read, live=True))
         else:
-            batch.append(Tile(cell, grow(cell, asked, padded), live=False))
+            batch.append(Tile(cell, cell.grown(asked, padded), live=False))
     return Plan(padded, tuple(live), tuple(batch))
 
 
@@ -174,4 +142,4 @@ def distance(cell: Region, view: Region) -> tuple[bool, int, int, int]:
     """Sort key: visible cells first, then the nearest to the centre of the view, then reading order."""
     dy = (cell.y0 + cell.y1) - (view.y0 + view.y1)
     dx = (cell.x0 + cell.x1) - (view.x0 + view.x1)
-    return not overlaps(cell, view), dy * dy + dx * dx, cell.y0, cell.x0
+    return not cell.overlaps(view), dy * dy + dx * dx, cell.y0, cell.x0

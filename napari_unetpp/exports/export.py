@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.engine.collect import check_level
+from napari_unetpp.engine.collect import resolve_level
 from napari_unetpp.engine.device import DeviceChoice
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.exports import onnx_file
 from napari_unetpp.exports.package import check_package, write_package
 from napari_unetpp.exports.package_text import DEVELOPERS
@@ -90,10 +90,10 @@ def export_model(
     """
     if kind not in SUFFIXES:
         raise UnetppError(f"format {kind!r} was given; expected one of {', '.join(SUFFIXES)}.")
-    depth = check_level(info, info.recommended_level if level is None else level)
+    depth = resolve_level(info, info.recommended_level if level is None else level)
     check_target(out, kind, info, overwrite=overwrite)
     assert info.path is not None, f"the model {info.name!r} has no file"
-    evaluator = Evaluator(info, read_tensors(info.path), EXACT)
+    evaluator = LoadedModel(info, read_tensors(info.path), EXACT)
     seen = read_sample(evaluator, sample or sample_file(info))
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"made{SUFFIXES[kind]}"
@@ -107,7 +107,7 @@ def export_model(
     return Exported(out, depth, checked, notes)
 
 
-def _make_onnx(made: Path, evaluator: Evaluator, level: int, sample: Sample) -> str:
+def _make_onnx(made: Path, evaluator: LoadedModel, level: int, sample: Sample) -> str:
     info = evaluator.info
     assert info.path is not None
     net = export_net(info.net, read_tensors(info.path), level, activation_of(info))
@@ -127,7 +127,7 @@ def _two_sizes(sample: Sample, multiple: int) -> tuple[NDArray[np.float32], NDAr
 
 
 def _make_package(
-    made: Path, evaluator: Evaluator, level: int, sample: Sample, authors: Sequence[str]
+    made: Path, evaluator: LoadedModel, level: int, sample: Sample, authors: Sequence[str]
 ) -> str:
     info = evaluator.info
     assert info.path is not None

@@ -12,11 +12,11 @@ from PIL import Image
 
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.engine.collect import read_as
-from napari_unetpp.engine.decode.decode import foreground
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.decode.labelling import foreground
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane, to_input
 from napari_unetpp.engine.input.sampling import resample
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.files.images.image_file import read_image
 
 FOLDER = Path(__file__).parents[1] / "samples"
 SIDE = 256
@@ -63,7 +63,7 @@ def sample_file(info: ModelInfo) -> Path:
     return FOLDER / ("phase_contrast.png" if cells else "sparse_fluorescence.png")
 
 
-def read_sample(evaluator: Evaluator, file: Path) -> Sample:
+def read_sample(evaluator: LoadedModel, file: Path) -> Sample:
     """The middle of an image, scaled as the model asks for it."""
     info = evaluator.info
     plane, _ = clean_plane(read_image(file))
@@ -91,7 +91,7 @@ def _middle(plane: Array, multiple: int) -> Array:
     return plane[y : y + sides[0], x : x + sides[1]]
 
 
-def maps_of(evaluator: Evaluator, normalised: Array, level: int) -> Array:
+def maps_of(evaluator: LoadedModel, normalised: Array, level: int) -> Array:
     """The engine's own maps (K, Y, X) of a normalised image (C, Y, X)."""
     x = evaluator.tensor(np.ascontiguousarray(normalised))
     known: dict[tuple[int, int], object] = {}

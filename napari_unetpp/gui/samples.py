@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 
 FOLDER = Path(__file__).parents[1] / "samples"
 LayerData = tuple[Any, dict[str, Any], str]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.engine.decode.maps import KEPT
+from napari_unetpp.engine.decode.map_store import MAP_DTYPE
 
 Rectangle = tuple[slice, slice]
 
@@ -69,7 +69,7 @@ class ScratchArray:
 
 
 class MapFile:
-    """Maps of a plane in a file, as exact as `engine.decode.maps.MapStore` keeps them in memory.
+    """Maps of a plane in a file, as exact as `engine.decode.map_store.MapStore` keeps them in memory.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class MapFile:
     """
 
     def __init__(self, path: Path, shape: tuple[int, int], outputs: int) -> None:
-        self._array = ScratchArray(path, (outputs, *shape), KEPT)
+        self._array = ScratchArray(path, (outputs, *shape), MAP_DTYPE)
 
     def write(self, region: Region, maps: NDArray[np.float32]) -> None:
         """Keep the maps (K, h, w) of a region."""

@@ -45,7 +45,7 @@ def sampled(positions: int, most: int = SAMPLED_PLANES) -> tuple[int, ...]:
 def sampled_parts(shape: tuple[int, int]) -> tuple[Region, ...]:
     """Which parts of a plane are looked at: all of it, or an even grid of parts of one size."""
     if shape[0] * shape[1] <= SAMPLED_PIXELS:
-        return (Region(0, 0, *shape),)
+        return (Region.whole(shape),)
     rows, columns = (_spread(length) for length in shape)
     return tuple(Region(y0, x0, y1, x1) for y0, y1 in rows for x0, x1 in columns)
 

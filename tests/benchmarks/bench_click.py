@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from napari_unetpp._types import Region, ScaleChoice
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.session.segment import work
 from napari_unetpp.session.segment.cache import Workshop

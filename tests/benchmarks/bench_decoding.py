@@ -1,7 +1,7 @@
 """Objects from basins against a watershed by flooding: time, quality, and how straight borders are.
 
 ``python tests/benchmarks/bench_decoding.py FOLDER --model nuclei [--held-out] [--level 4]`` segments every
-image and gives its objects three ways from the same maps: by `engine.decode.basins`, and by scikit-image's
+image and gives its objects three ways from the same maps: by `engine.decode.watershed`, and by scikit-image's
 watershed from the summits of the same objects, with eight and with four neighbours. Printed: AP50, borders
 between touching objects that run straight along an axis for 8 px or more, the pixels that are equal to the
 first way, and the seconds. Those of basins include finding the seeds; flooding is given them, and the time
@@ -25,10 +25,10 @@ from skimage.segmentation import watershed
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.decode import decode
-from napari_unetpp.engine.decode.basins import find_basins
-from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.engine.decode import labelling
+from napari_unetpp.engine.decode.watershed import find_basins
+from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.models.card_text import number, table
 from napari_unetpp.files.models.model_list import find_model
@@ -77,8 +77,8 @@ def timed(work: Callable[[], Any], row: Row) -> Any:
 def one_image(maps: NDArray[np.float32], info: ModelInfo, truth: Any, rows: dict[str, Row]) -> None:
     """Add what the ways give for the maps (K, Y, X) of an image."""
     rule = info.decode
-    found = decode.mask(maps, info)
-    height = decode.landscape(maps, info, found)
+    found = labelling.mask(maps, info)
+    height = labelling.landscape(maps, info, found)
 
     def by_basins() -> Labels:
         basins = find_basins(height, found)
@@ -102,7 +102,7 @@ def one_image(maps: NDArray[np.float32], info: ModelInfo, truth: Any, rows: dict
         )
     for name, labels in ways.items():
         row = rows[name]
-        kept = decode.keep(np.bincount(labels.ravel()), rule.min_size)[labels]
+        kept = labelling.keep(np.bincount(labels.ravel()), rule.min_size)[labels]
         row.matches += match_objects(kept, truth.labels, truth.ignore)
         row.straight += straight_borders(kept)
         row.equal += int(np.count_nonzero((labels == first) & found))
@@ -123,7 +123,7 @@ def main() -> None:
         pairs = [pair for pair in pairs if pair.stem in {sample.stem for sample in held}]
     names = ("basins", "seeds by reconstruction", "flooding, 8 neighbours", "flooding, 4 neighbours")
     rows = {name: Row() for name in names}
-    evaluator = Evaluator.load(info)
+    evaluator = LoadedModel.load(info)
     for pair in pairs:
         truth = _truth(pair, info)
         maps = predict_maps(read_image(pair.image), evaluator, level=args.level, scale=1.0)

@@ -39,7 +39,7 @@ from conftest import find_data
 from napari_unetpp import api
 from napari_unetpp._types import LEVELS, FinetuneDone, FinetuneRequest, LabelledPlane, ModelInfo
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.files.models.model_list import find_model

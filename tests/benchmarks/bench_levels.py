@@ -24,7 +24,7 @@ import torch
 from napari_unetpp._types import ModelInfo, NetConfig
 from napari_unetpp.engine.benchmark import level_cases, peak_cases, peak_gflops
 from napari_unetpp.engine.device import DeviceChoice, choose_device
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
@@ -44,11 +44,11 @@ def best_of(cases: dict[str, Callable[[], Any]], repeats: int) -> dict[str, floa
     return best
 
 
-def make_evaluator(choice: DeviceChoice) -> Evaluator:
+def make_evaluator(choice: DeviceChoice) -> LoadedModel:
     torch.manual_seed(0)
     config = NetConfig(outputs=2)
     info = ModelInfo("benchmark", "instances", ("object",), ("foreground", "distance"), config)
-    return Evaluator(info, UNetPlusPlus(config).state_dict(), choice)
+    return LoadedModel(info, UNetPlusPlus(config).state_dict(), choice)
 
 
 def monai_case(side: int, choice: DeviceChoice) -> Callable[[], Any]:

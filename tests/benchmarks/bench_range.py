@@ -18,7 +18,7 @@ import numpy as np
 from napari_unetpp._types import Normalisation
 from napari_unetpp.api import load_model
 from napari_unetpp.engine.input.normalise import clean_plane, measure
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.train.choose.evaluation import evaluate_pairs
 

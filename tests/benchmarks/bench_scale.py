@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 from napari_unetpp._types import ScaleChoice
 from napari_unetpp.api import load_model
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.input import scale_search
 from napari_unetpp.engine.input.normalise import clean_plane, measure
 from napari_unetpp.engine.input.sampling import LARGEST, SMALLEST, resample, resample_labels
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.train.choose.scores import Matches, match_objects
 
@@ -90,7 +90,7 @@ def diameter(labels: NDArray[Any]) -> float:
 
 
 def counts(
-    evaluator: Evaluator, image: NDArray[Any], labels: NDArray[Any], scale: float, level: int
+    evaluator: LoadedModel, image: NDArray[Any], labels: NDArray[Any], scale: float, level: int
 ) -> Counts:
     """Objects that match at a scale."""
     found = predict_maps(image, evaluator, level=level, scale=float(np.clip(scale, SMALLEST, LARGEST)))
@@ -104,7 +104,7 @@ def ap50(all_counts: Sequence[Counts]) -> float:
 
 
 def measure_image(
-    evaluator: Evaluator, name: str, pair: Pair, factors: Sequence[float], side: int, level: int
+    evaluator: LoadedModel, name: str, pair: Pair, factors: Sequence[float], side: int, level: int
 ) -> Iterator[Case]:
     """All factors of one image."""
     whole, whole_labels = crop(clean_plane(read_image(pair.image))[0], read_label(pair.label), side)

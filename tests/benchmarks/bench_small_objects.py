@@ -20,9 +20,9 @@ import numpy as np
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.decode.plane_maps import PlaneMaps
-from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.engine.decode.plane_result import PlaneResult
+from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.models.card_text import number, table
 from napari_unetpp.files.models.model_list import find_model
@@ -41,7 +41,7 @@ Tally = defaultdict[tuple[str, int], Matches]
 
 
 def count(
-    maps: PlaneMaps, truth: Truth, edges: Sequence[float], least: float, sizes: Sequence[int], tally: Tally
+    maps: PlaneResult, truth: Truth, edges: Sequence[float], least: float, sizes: Sequence[int], tally: Tally
 ) -> None:
     """Add what one image gives at every level."""
     info = maps.info
@@ -101,7 +101,7 @@ def main() -> None:
     print(f"{len(pairs)} images, {areas.size} objects, median {median:g} px, {small} below {args.least:g} px")
     sizes = [int(size) for size in args.min_sizes.split(",") if size]
     tally: Tally = defaultdict(Matches)
-    evaluator, edges = Evaluator.load(info), [share * median for share in SHARES]
+    evaluator, edges = LoadedModel.load(info), [share * median for share in SHARES]
     for pair, truth in zip(pairs, truths, strict=True):
         image = read_image(pair.image)
         maps = predict_maps(image, evaluator, level=info.net.depth, scale=args.scale, all_levels=True)

@@ -21,7 +21,7 @@ from bench_memory import mosaic, resident, watched
 from napari_unetpp._types import Region
 from napari_unetpp.api import load_model
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.memory import give_back
 from napari_unetpp.volumes.scratch import ScratchArray
 from napari_unetpp.volumes.stitching.stitch import SIDE, Stitched, stitch
@@ -75,7 +75,7 @@ def main() -> None:
         if options.compare:
             found = last.kept(info.decode.min_size)[numbers[:, :]]
             base = resident()
-            expected, seconds, peak = watched(lambda: decode.labels(read(Region(0, 0, *shape)), info))
+            expected, seconds, peak = watched(lambda: labelling.labels(read(Region(0, 0, *shape)), info))
             report["whole"] = {"seconds": round(seconds, 1), "gigabytes": round((peak - base) / 1e9, 3)}
             report["same objects"] = same(found, expected)
     print(json.dumps(report, indent=1))

@@ -20,8 +20,8 @@ from scipy.stats import rankdata
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.evaluator import Evaluator
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.train.data.labels import read_truth
@@ -84,7 +84,7 @@ def caught(values: Maps, wrong: NDArray[np.bool_]) -> tuple[int, int]:
 
 def measure(pairs: list[Pair], info: ModelInfo, rng: np.random.Generator) -> dict[str, dict[str, float]]:
     """AUROC on a sample of pixels of all images, and errors caught, for every candidate."""
-    evaluator = Evaluator.load(info)
+    evaluator = LoadedModel.load(info)
     values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in CANDIDATES}
     found = {name: [0, 0] for name in CANDIDATES}
     wrongs = []

@@ -3,7 +3,7 @@
 import pytest
 from untrained import make_evaluator
 
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 
 
 @pytest.fixture(scope="session")

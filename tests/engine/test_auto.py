@@ -19,10 +19,10 @@ from napari_unetpp.api import load_model, segment
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.auto import early_exit
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.engine.predict import predict
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.net import graph
@@ -33,7 +33,7 @@ NOTHING = LevelScores(None, None, None, 0)
 def with_limit(evaluator, limit):
     rule = StoppingRule((0.27, 0.16, 0.09), (0.0, 0.06, 0.05), limit, 0.003, 0.4, NOTHING)
     info = replace(evaluator.info, stopping=rule)
-    return Evaluator(info, read_tensors(info.path), evaluator.choice)
+    return LoadedModel(info, read_tensors(info.path), evaluator.choice)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def flat_borders(labels, square=16, length=8):
 
 def test_what_a_deeper_level_finds_is_not_cut_off_at_a_square(nuclei, data, monkeypatch):
     """Dim nuclei once ended flat at the edge beyond which level 1 had seen nothing (counted in float32)."""
-    nuclei = Evaluator(nuclei.info, read_tensors(nuclei.info.path), FLOAT32)
+    nuclei = LoadedModel(nuclei.info, read_tensors(nuclei.info.path), FLOAT32)
     image = read_image(data / "nuclei_dsb2018/train/images/610f32e2d9d2.png")
     deepest = flat_borders(predict_maps(image, nuclei, level=4, scale=1.0).labels())
     now = flat_borders(predict_maps(image, nuclei, scale=1.0).labels())
@@ -142,7 +142,7 @@ def test_auto_means_auto_where_there_is_a_rule(nuclei, image):
     assert result.depth.shape == (100, 90) and result.depth.min() >= 1 and result.depth.max() <= 4
     scaled = segment(image[:100, :90], nuclei, scale=1.5)
     assert scaled.depth.shape == (100, 90)
-    without = Evaluator(replace(nuclei.info, stopping=None), read_tensors(nuclei.info.path), nuclei.choice)
+    without = LoadedModel(replace(nuclei.info, stopping=None), read_tensors(nuclei.info.path), nuclei.choice)
     fixed = segment(image[:100, :90], without)
     assert fixed.level == nuclei.info.recommended_level and (fixed.depth == fixed.level).all()
     with pytest.raises(UnetppError, match="level 5 was given"):

@@ -7,7 +7,7 @@ import pytest
 
 from napari_unetpp._types import LevelScores, ModelInfo, NetConfig, Region, StoppingRule
 from napari_unetpp.engine.auto import early_exit
-from napari_unetpp.engine.auto.coverage import Coverage
+from napari_unetpp.engine.auto.node_plan import NodePlan
 from napari_unetpp.net import graph
 
 NET = NetConfig(outputs=2)
@@ -145,13 +145,13 @@ def test_parts_are_packed_apart(seed):
 
 
 def spent(level, squares, plane, complete, coverage=None):
-    coverage = coverage or Coverage(NET, plane, 32, complete)
+    coverage = coverage or NodePlan(NET, plane, 32, complete)
     return sum(map(coverage.flops, coverage.steps(level, squares)))
 
 
 def test_deepening_everything_costs_what_the_levels_cost():
     plane = (64, 96)
-    coverage = Coverage(NET, plane, 32, ())
+    coverage = NodePlan(NET, plane, 32, ())
     steps = sum(spent(level, np.ones((2, 3), bool), plane, (), coverage) for level in (1, 2, 3, 4))
     assert steps + graph.head_flops(NET, *plane) == graph.flops(4, NET, *plane)
     assert coverage.complete == set(graph.nodes(4))
@@ -169,7 +169,7 @@ def test_what_was_evaluated_is_not_evaluated_again():
     plane = (512, 512)
     one, both = np.zeros((16, 16), bool), np.zeros((16, 16), bool)
     one[3, 3] = both[3, 3] = both[12, 11] = True
-    coverage = Coverage(NET, plane, 32, graph.nodes(1))
+    coverage = NodePlan(NET, plane, 32, graph.nodes(1))
     for level in (2, 3):
         added = graph.nodes(level)[len(graph.nodes(level - 1)) :]
         assert [node for node, _ in coverage.steps(level, one)] == list(added)

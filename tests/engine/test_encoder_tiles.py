@@ -9,7 +9,7 @@ from untrained import BFLOAT16, PLENTY, collect, largest_difference, make_evalua
 
 from napari_unetpp._types import ENCODERS, Preview
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.net import graph
 
@@ -69,5 +69,5 @@ def test_bf16_gives_nearly_the_same_mask(on_encoder, phase):
     part = phase[:320, :352]
     full, low = collect(on_encoder, part)[0], collect(half, part)[0]
     for level in (1, 2, 3, 4):
-        a, b = (decode.mask(store.maps(level), half.info) for store in (full, low))
+        a, b = (labelling.mask(store.maps(level), half.info) for store in (full, low))
         assert (a == b).mean() >= 0.97

@@ -5,7 +5,7 @@ import pytest
 from untrained import BFLOAT16, collect, make_evaluator
 
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.net import graph
 
@@ -75,7 +75,7 @@ def test_bf16_tiles_give_the_same_mask(phase, monkeypatch):
     whole, _ = collect(evaluator, part)
     split = tiled(monkeypatch, 256, evaluator, part)
     for level in (1, 2, 3, 4):
-        a, b = (decode.mask(store.maps(level), evaluator.info) for store in (whole, split))
+        a, b = (labelling.mask(store.maps(level), evaluator.info) for store in (whole, split))
         assert (a == b).mean() >= 0.9999
 
 

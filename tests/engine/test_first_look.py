@@ -26,7 +26,7 @@ def test_stripes_cover_and_begin_in_the_view():
     region, view = Region(16, 0, 1024, 800), Region(900, 0, 1000, 800)
     found = tiles.stripes(region, view, 16)
     assert sum(s.shape[0] for s in found) == 1008 and {s.shape[1] for s in found} == {800}
-    assert tiles.overlaps(found[0], view) and all(s.y0 % 16 == 0 for s in found)
+    assert found[0].overlaps(view) and all(s.y0 % 16 == 0 for s in found)
     assert tiles.stripes(Region(0, 0, 64, 64), view, 16) == (Region(0, 0, 64, 64),)
 
 
@@ -36,7 +36,7 @@ def test_the_stripes_are_the_tile(tiny, part, narrow_stripes):
     store, events = collect(tiny, part, 3, cache=cache, plane="p", viewport=view)
     looks = [event for event in events if isinstance(event, Preview)]
     assert len(looks) == 5 and events.index(looks[-1]) < [type(e) for e in events].index(TileDone)
-    assert tiles.overlaps(looks[0].region, view)
+    assert looks[0].region.overlaps(view)
     seen = np.zeros(part.shape, int)
     for look in looks:
         seen[look.region.slices] += 1

@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from skimage.transform import resize
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone
-from napari_unetpp.engine.decode import decode, plane_maps
+from napari_unetpp.engine.decode import labelling, plane_result
 from napari_unetpp.engine.decode.click import object_at, objects_inside
 from napari_unetpp.engine.decode.grids import Grids
-from napari_unetpp.engine.decode.maps import MapStore
-from napari_unetpp.engine.decode.plane_maps import PlaneMaps
+from napari_unetpp.engine.decode.map_store import MapStore
+from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.decode.window import stored_window
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
 
 INFO = ModelInfo(
@@ -35,16 +36,16 @@ def maps():
     """Maps of crowded nuclei as a network might give them: smooth, and unsure in places."""
     part = read_image(SHIPPED.parent / "samples" / "dense_fluorescence.png")[:199, :240].astype(float)
     rng = np.random.default_rng(0)
-    found = decode.ndimage.gaussian_filter(1.0 * (part > 40), 0.8)
-    inside = np.minimum(decode.ndimage.distance_transform_edt(part > 40) / 9, 1)
-    noise = decode.ndimage.gaussian_filter(rng.normal(size=part.shape), 1.5)
+    found = ndimage.gaussian_filter(1.0 * (part > 40), 0.8)
+    inside = np.minimum(ndimage.distance_transform_edt(part > 40) / 9, 1)
+    noise = ndimage.gaussian_filter(rng.normal(size=part.shape), 1.5)
     return np.stack([found, (inside + 0.2 * noise).clip(0, 1)]).astype(np.float32)
 
 
 def plane(maps, shape, info=INFO, **options):
     store = MapStore(maps.shape[1:], maps.shape[0], dtype=np.float32)
-    store.add(TileDone(0, 4, Region(0, 0, *maps.shape[1:]), maps, 1, 1))
-    return PlaneMaps(store, info, 4, shape, **options)
+    store.add(TileDone(0, 4, Region.whole(maps.shape[1:]), maps, 1, 1))
+    return PlaneResult(store, info, 4, shape, **options)
 
 
 def windows(shape):
@@ -55,7 +56,7 @@ def windows(shape):
 @pytest.mark.parametrize("shape", IMAGES)
 def test_maps_are_interpolated_bit_for_bit_alike_in_a_window(maps, shape):
     grids = Grids(maps.shape[1:], shape)
-    whole = grids.maps(maps, Region(0, 0, *maps.shape[1:]), Region(0, 0, *shape))
+    whole = grids.maps(maps, Region.whole(maps.shape[1:]), Region.whole(shape))
     resized = [resize(m, shape, order=1, mode="edge", anti_aliasing=False) for m in maps]
     np.testing.assert_allclose(whole, resized, atol=1e-5)
     assert whole.dtype == np.float32
@@ -80,7 +81,7 @@ def decode_with(**changes):
 @pytest.mark.parametrize("shape", IMAGES)
 def test_objects_and_their_size_do_not_depend_on_the_image(maps, shape):
     """Magnified twice, an image once had twice as many seeds, and specks above the minimum size."""
-    expected = decode.labels(maps, INFO)
+    expected = labelling.labels(maps, INFO)
     found = plane(maps, shape).labels()
     assert found.dtype == np.uint32 and found.max() == np.unique(found).size - 1
     lost = expected.max() - found.max()
@@ -94,7 +95,7 @@ def test_objects_and_their_size_do_not_depend_on_the_image(maps, shape):
 
 
 def test_nothing_changes_where_the_grids_are_one(maps):
-    np.testing.assert_array_equal(plane(maps, maps.shape[1:]).labels(), decode.labels(maps, INFO))
+    np.testing.assert_array_equal(plane(maps, maps.shape[1:]).labels(), labelling.labels(maps, INFO))
 
 
 @pytest.mark.parametrize("shape", IMAGES)
@@ -105,8 +106,8 @@ def test_blocks_and_bands_equal_the_whole(maps, shape, task, monkeypatch):
         info = replace(INFO, task=task, classes=("a", "b"), outputs=("background", "a", "b"))
         maps = np.stack([1 - maps[0], maps[0] * maps[1], maps[0] * (1 - maps[1])])
     whole = plane(maps, shape, info).labels()
-    monkeypatch.setattr(plane_maps, "BLOCK", 50)
-    monkeypatch.setattr(plane_maps, "BAND", 37)
+    monkeypatch.setattr(plane_result, "BLOCK", 50)
+    monkeypatch.setattr(plane_result, "BAND", 37)
     found = plane(maps, shape, info).labels()
     assert whole.max() > (20 if task == "instances" else 1)
     if task == "semantic":
@@ -134,7 +135,7 @@ def test_a_click_gives_the_object_of_the_whole_plane(maps, shape):
 def test_a_box_gives_the_objects_of_the_whole_plane(maps, shape):
     result = plane(maps, shape)
     labels = result.labels()
-    whole = Region(0, 0, *shape)
+    whole = Region.whole(shape)
     inside = np.zeros(shape, bool)
     inside[: shape[0] // 2, shape[1] // 4 :] = True
     found = objects_inside(stored_window(result.store, 4, whole, shape), INFO, inside)

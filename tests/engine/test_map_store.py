@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import Region, TileDone
-from napari_unetpp.engine.decode.maps import KEPT, MapStore, as_kept
+from napari_unetpp.engine.decode.map_store import MAP_DTYPE, MapStore, as_stored
 
 
 def tile(region, level=1, value=0.5):
@@ -14,7 +14,7 @@ def tile(region, level=1, value=0.5):
 LEFT, RIGHT = Region(0, 0, 4, 3), Region(0, 3, 4, 6)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, KEPT])
+@pytest.mark.parametrize("dtype", [np.float32, MAP_DTYPE])
 def test_complete_when_all_tiles_arrived(dtype):
     store = MapStore((4, 6), 2, dtype=dtype)
     assert store.levels == ()
@@ -36,7 +36,7 @@ def test_maps_are_kept_as_half_floats_at_every_size():
     store.add(TileDone(0, 1, Region(0, 0, 1, 256), values**2, 1, 1))
     assert store.dtype == np.float16
     assert np.abs(store.maps(1) - values**2).max() <= 0.00025
-    np.testing.assert_array_equal(store.maps(1), as_kept(values**2))
+    np.testing.assert_array_equal(store.maps(1), as_stored(values**2))
 
 
 def test_bytes_and_drop():

@@ -16,15 +16,15 @@ import numpy as np, torch
 from napari_unetpp._types import ModelInfo, NetConfig
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.device import DeviceChoice
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
 config = NetConfig(outputs=2)
 info = ModelInfo("m", "instances", ("n",), ("foreground", "distance"), config)
-evaluator = Evaluator(info, UNetPlusPlus(config).state_dict(), DeviceChoice("cpu", "float32"))
+evaluator = LoadedModel(info, UNetPlusPlus(config).state_dict(), DeviceChoice("cpu", "float32"))
 image = np.random.default_rng(0).integers(0, 255, (8192, 8192) + (3,) * (sys.argv[1] == "rgb"), np.uint8)
 evaluator.nodes(torch.rand(1, 3, 64, 64), 4, {})
-real, done = Evaluator.stream, []
+real, done = LoadedModel.stream, []
 
 def first_tiles_only(self, x, level, should_stop, crop, all_levels):
     done.append(level)
@@ -42,7 +42,7 @@ def watch():
         peak.append(resident())
         time.sleep(0.01)
 
-Evaluator.stream = first_tiles_only
+LoadedModel.stream = first_tiles_only
 before, peak = resident(), [0]
 threading.Thread(target=watch, daemon=True).start()
 mask = predict_maps(image, evaluator, level=4).mask()

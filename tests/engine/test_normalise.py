@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_unetpp.engine.input.normalise import measure
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
 
 SHARES = 1.0, 99.8

@@ -7,10 +7,9 @@ import pytest
 from untrained import collect
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region
-from napari_unetpp.engine import tiles
 from napari_unetpp.engine.decode.click import object_at, objects_inside
 from napari_unetpp.engine.decode.grids import Grids
-from napari_unetpp.engine.decode.maps import KEPT
+from napari_unetpp.engine.decode.map_store import MAP_DTYPE
 from napari_unetpp.engine.decode.window import Window, predict_window, stored_window
 from napari_unetpp.engine.input.normalise import measure
 from napari_unetpp.engine.input.sampling import working_shape
@@ -28,14 +27,14 @@ CLASSES = ModelInfo("", "semantic", ("a", "b"), ("background", "a", "b"), NetCon
 def test_a_window_equals_the_whole_plane(evaluator, phase, window, scale):
     part = phase[:301, :309]
     grids = Grids(working_shape(part.shape, scale), part.shape)
-    store, _ = collect(evaluator, part, 3, scale=scale, dtype=KEPT)
+    store, _ = collect(evaluator, part, 3, scale=scale, dtype=MAP_DTYPE)
     whole = store.maps(3)
     stats = measure(part, evaluator.info.normalisation)
     alone = predict_window(evaluator, part, window, 3, scale, stats)
     assert alone.maps.std() > 0.01 and alone.grids == grids
     under = grids.under(window)
-    assert tiles.within(under, alone.part) == under
-    np.testing.assert_allclose(alone.maps, whole[:, *alone.part.slices], atol=6e-4)  # a step of `KEPT`
+    assert under.clipped(alone.part) == under
+    np.testing.assert_allclose(alone.maps, whole[:, *alone.part.slices], atol=6e-4)  # a step of `MAP_DTYPE`
     stored = stored_window(store, 3, window, part.shape)
     assert (stored.part, stored.region, stored.grids) == (alone.part, window, grids)
     np.testing.assert_array_equal(stored.maps, whole[:, *stored.part.slices])
@@ -53,7 +52,7 @@ def maps():
 
 def window_of(maps):
     """A whole plane whose grids are one."""
-    whole = Region(0, 0, *maps.shape[1:])
+    whole = Region.whole(maps.shape[1:])
     return Window(maps, whole, whole, Grids(maps.shape[1:], maps.shape[1:]))
 
 

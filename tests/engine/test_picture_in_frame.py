@@ -5,7 +5,7 @@ import pytest
 
 from napari_unetpp._types import SamplingRule
 from napari_unetpp.engine.input.sampling import choose_scale, picture_side, scale_for
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_pairs
 
 FRAME = SamplingRule("frame", 192)

@@ -62,7 +62,7 @@ def test_preview_of_all_live_tiles_comes_first(tiny, image, small_cells):
 def test_visible_tiles_come_first(tiny, image, small_cells):
     view = Region(130, 150, 150, 170)
     _, events = collect(tiny, image, 2, cache=NodeCache(PLENTY), plane="p", viewport=view)
-    visible = [event for event in events[1:-1] if tiles.overlaps(event.region, view)]
+    visible = [event for event in events[1:-1] if event.region.overlaps(view)]
     assert visible == events[1 : 1 + len(visible)]
     assert len(events[1:-1]) == 18
 

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from napari_unetpp import load_model, segment
 from napari_unetpp._types import Normalisation
 from napari_unetpp.engine.input.normalise import NormStats, measure, range_notes, to_input
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 
 ROBUST = Normalisation(rule="robust")
 GRID = [(16 + 32 * y, 16 + 32 * x) for y in range(8) for x in range(8)]

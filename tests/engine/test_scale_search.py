@@ -23,7 +23,7 @@ from napari_unetpp.engine.input.scale_search import (
     search_scale,
     typical_diameter,
 )
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.net import graph
@@ -114,7 +114,7 @@ def test_the_sample_lies_inside_and_costs_no_more_than_allowed(shape, scale):
     assert 0 <= part.x0 < part.x1 <= shape[1]
     rows, columns = (-(-round(side * scale) // MULTIPLE) * MULTIPLE for side in part.shape)
     assert rows * columns <= pixels
-    assert part == Region(0, 0, *shape) or rows * columns > pixels / 2, "no more is left out than needed"
+    assert part == Region.whole(shape) or rows * columns > pixels / 2, "no more is left out than needed"
 
 
 def test_the_sample_is_where_something_is():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_unetpp.api import load_model, segment
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_list import SHIPPED
 

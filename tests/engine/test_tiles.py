@@ -34,9 +34,9 @@ def test_tiles_cover_every_pixel_once(shape, level, budget):
 def test_halo_is_enough_and_depends_on_the_kind_of_tile(level):
     shape = (4096, 4096)
     for tile in tiles.plan(shape, CONFIG, level, budget=3 * 10**9).live:
-        assert tile.read == tiles.grow(tile.core, 112, shape)
+        assert tile.read == tile.core.grown(112, shape)
     for tile in tiles.plan(shape, CONFIG, level).batch:
-        assert tile.read == tiles.grow(tile.core, graph.aligned_halo(level, CONFIG), shape)
+        assert tile.read == tile.core.grown(graph.aligned_halo(level, CONFIG), shape)
 
 
 def test_small_plane_is_one_tile_without_halo():
@@ -67,8 +67,8 @@ def test_grid_does_not_depend_on_level_or_viewport():
 def test_viewport_comes_first_nearest_its_centre_first():
     view = Region(2900, 2900, 4000, 4000)
     plan = tiles.plan((4096, 4096), CONFIG, 4, viewport=view, budget=PLENTY)
-    assert all(tiles.overlaps(tile.core, view) for tile in plan.live)
-    assert not any(tiles.overlaps(tile.core, view) for tile in plan.batch)
+    assert all(tile.core.overlaps(view) for tile in plan.live)
+    assert not any(tile.core.overlaps(view) for tile in plan.batch)
     centre = plan.live[0].core
     assert centre.y0 <= 3450 < centre.y1
     assert centre.x0 <= 3450 < centre.x1
@@ -89,7 +89,7 @@ def test_viewport_that_misses_the_plane():
     ],
 )
 def test_viewport_on_the_working_grid(region, scale, expected):
-    assert tiles.scaled(region, scale, (100, 100)) == expected
+    assert region.scaled(scale, (100, 100)) == expected
 
 
 @pytest.mark.parametrize("length", [16, 32, 768, 784, 1536, 8192, 10000])

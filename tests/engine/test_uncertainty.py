@@ -10,7 +10,7 @@ import pytest
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig
 from napari_unetpp.engine.decode.uncertainty import places, uncertainty
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_list import SHIPPED
 
@@ -50,11 +50,11 @@ def test_places_are_uncertain_as_a_whole_and_apart() -> None:
 
 def test_wrong_pixels_are_uncertain_ones(data_root: Path) -> None:
     from napari_unetpp.engine.collect import predict_maps
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
     from napari_unetpp.files.models.model_list import find_model
 
     info = find_model(str(SHIPPED / "nuclei.safetensors"))
-    evaluator = Evaluator.load(info, device="cpu")
+    evaluator = LoadedModel.load(info, device="cpu")
     shares = []
     for pair in read_pairs(data_root / "nuclei_dsb2018" / "test")[:24:6]:
         found = predict_maps(read_image(pair.image), evaluator, level=2)

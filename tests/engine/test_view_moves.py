@@ -19,7 +19,7 @@ from napari_unetpp._types import (
     TileDone,
 )
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.decode.maps import MapStore
+from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.engine.predict import predict
 
@@ -71,7 +71,7 @@ def run(evaluator, image, viewer, level=3, budget=PLENTY):
 
 
 def in_view(event, view):
-    return isinstance(event, TileDone | Preview) and tiles.overlaps(event.region, view)
+    return isinstance(event, TileDone | Preview) and event.region.overlaps(view)
 
 
 @pytest.mark.parametrize("budget", [0, PLENTY])

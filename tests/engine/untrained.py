@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, PredictRequest, PredictStarted, TileDone
-from napari_unetpp.engine.decode.maps import MapStore
+from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.device import DeviceChoice
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.batch_norms import norms
@@ -40,7 +40,7 @@ def make_evaluator(choice=FLOAT32, *, widths=WIDTHS, seed=0, encoder=""):
         config,
         decode=DecodeRule(seeds="distance"),
     )
-    return Evaluator(info, net.state_dict(), choice)
+    return LoadedModel(info, net.state_dict(), choice)
 
 
 def collect(evaluator, image, level=4, *, cache=None, plane=None, dtype=np.float32, **request):

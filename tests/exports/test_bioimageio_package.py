@@ -15,13 +15,13 @@ from PIL import Image
 
 from napari_unetpp import cli
 from napari_unetpp._types import ModelInfo, SamplingRule, UnetppError
-from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.input.normalise import NormStats, to_input
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.exports import export, package
 from napari_unetpp.exports.export import EXACT, export_model
 from napari_unetpp.exports.importing import import_model
 from napari_unetpp.exports.sample import maps_of
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.models.model_list import find_model
 
@@ -87,7 +87,7 @@ def test_an_image_in_blocks_gives_what_the_engine_gives(
     maps = np.asarray(found.members["maps"].data)[0]
     low, high = np.percentile(image, (1, 99.8))
     assert licensed.path is not None
-    evaluator = Evaluator(licensed, read_tensors(licensed.path), EXACT)
+    evaluator = LoadedModel(licensed, read_tensors(licensed.path), EXACT)
     x = to_input(np.moveaxis(image, 0, -1), NormStats(float(low), float(high)))
     expected = maps_of(evaluator, x, 1)
     assert maps.shape == expected.shape and expected.std() > 0.05

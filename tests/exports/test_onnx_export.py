@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import ModelInfo, NetConfig, SamplingRule, UnetppError
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.exports import onnx_file
 from napari_unetpp.exports.export import EXACT, export_model
 from napari_unetpp.exports.sample import maps_of
@@ -41,7 +41,7 @@ def test_onnx_runtime_gives_the_same_for_any_number_and_size(
     images = np.random.default_rng(0).normal(0.4, 0.5, shape).astype(np.float32)
     found = onnx_file.run_onnx(exported, images)
     assert model.path is not None
-    evaluator = Evaluator(model, read_tensors(model.path), EXACT)
+    evaluator = LoadedModel(model, read_tensors(model.path), EXACT)
     expected = np.stack([maps_of(evaluator, image, 2) for image in images])
     assert expected.std() > 0.05, "nothing to compare"
     np.testing.assert_allclose(found, expected, atol=1e-3)
@@ -50,7 +50,7 @@ def test_onnx_runtime_gives_the_same_for_any_number_and_size(
 def test_other_levels_differ(exported: Path, model: ModelInfo) -> None:
     assert model.path is not None
     image = np.random.default_rng(0).random((3, 32, 32)).astype(np.float32)
-    shallow = maps_of(Evaluator(model, read_tensors(model.path), EXACT), image, 1)
+    shallow = maps_of(LoadedModel(model, read_tensors(model.path), EXACT), image, 1)
     with pytest.raises(UnetppError, match="does not give the same result"):
         onnx_file.compare(onnx_file.run_onnx(exported, image[None])[0], shallow)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label
 
 RNG = np.random.default_rng(0)
@@ -317,7 +317,7 @@ def test_a_missing_codec_names_the_package_to_install(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(file)
     code = (
         "import sys; sys.modules['imagecodecs'] = None\n"
-        "from napari_unetpp.files.images.images import read_image\n"
+        "from napari_unetpp.files.images.image_file import read_image\n"
         "for path in sys.argv[1:]:\n"
         "    try: read_image(path)\n"
         "    except Exception as e: print(type(e).__name__, 'damaged' in str(e), str(e)[-36:])\n"

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.images.images import write_labels, write_mask
+from napari_unetpp.files.images.image_file import write_labels, write_mask
 from napari_unetpp.files.results.outputs import Output, Source, check_target, find_inputs, plan_outputs
 
 GREY = np.arange(35, dtype=np.uint16).reshape(5, 7)

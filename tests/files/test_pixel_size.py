@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unetpp.files.images.images import write_labels, write_probability
+from napari_unetpp.files.images.image_file import write_labels, write_probability
 from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
 from napari_unetpp.files.results.result_files import About, is_result
 

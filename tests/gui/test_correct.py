@@ -18,7 +18,7 @@ SPOT = np.s_[40:52, 60:72]
 @pytest.fixture
 def photo() -> np.ndarray:
     """A part of a shipped sample."""
-    from napari_unetpp.files.images.images import read_image
+    from napari_unetpp.files.images.image_file import read_image
 
     return np.asarray(read_image(FOLDER / "dense_fluorescence.png"))[:96, :128]
 

@@ -17,7 +17,7 @@ import pytest
 from qtpy.QtWidgets import QWidget
 
 from napari_unetpp._types import FinetuneDone, FinetuneProgress, FinetuneStarted, LabelledPlane
-from napari_unetpp.files.labels.corrections import read_corrections, save_corrections
+from napari_unetpp.files.labels.corrections_folder import read_corrections, save_corrections
 from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.samples import FOLDER
 from napari_unetpp.session.correct.autosave_folder import SittingFolder, left_behind
@@ -69,7 +69,7 @@ class Teacher(TorchTrainer):
 @pytest.fixture
 def photo() -> np.ndarray:
     """A part of a shipped sample."""
-    from napari_unetpp.files.images.images import read_image
+    from napari_unetpp.files.images.image_file import read_image
 
     return np.asarray(read_image(FOLDER / "dense_fluorescence.png"))[:96, :128]
 

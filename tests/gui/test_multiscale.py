@@ -12,7 +12,7 @@ import pytest
 from skimage.transform import downscale_local_mean
 
 from napari_unetpp._types import Region
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.gui.camera import camera_of
 from napari_unetpp.gui.layers import planes
 from napari_unetpp.gui.samples import FOLDER

@@ -11,7 +11,7 @@ import pytest
 from skimage.transform import downscale_local_mean, rescale
 from test_click_tool import Hand
 
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.gui.samples import FOLDER
 from napari_unetpp.session.segment.engine import TorchEngine

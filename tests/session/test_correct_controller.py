@@ -11,7 +11,7 @@ from learning_stand_ins import FakeOtherImages, FakeSheets, FakeTrainer, Lesson
 from stand_ins import HandRunner, Sitting
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.labels.corrections import read_corrections
+from napari_unetpp.files.labels.corrections_folder import read_corrections
 from napari_unetpp.session.correct.autosave_folder import SittingFolder, left_behind
 from napari_unetpp.session.correct.controller import CorrectController
 from napari_unetpp.session.correct.merge import IGNORE

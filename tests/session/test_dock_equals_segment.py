@@ -21,7 +21,7 @@ from napari_unetpp._types import (
     TileDone,
     never_stop,
 )
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.session.segment import work
 from napari_unetpp.session.segment.cache import Workshop
 from napari_unetpp.session.segment.engine import TorchEngine
@@ -37,13 +37,13 @@ SAMPLE = Path(__file__).parents[2] / "napari_unetpp" / "samples" / "dense_fluore
 def nuclei() -> Any:
     """The shipped model, in fp32 so that no machine decides otherwise."""
     from napari_unetpp.engine.device import DeviceChoice
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
     from napari_unetpp.files.models.model_file import read_tensors
     from napari_unetpp.files.models.model_list import find_model
 
     info = find_model("nuclei")
     assert info.path is not None
-    return Evaluator(replace(info, stopping=None), read_tensors(info.path), DeviceChoice("cpu", "float32"))
+    return LoadedModel(replace(info, stopping=None), read_tensors(info.path), DeviceChoice("cpu", "float32"))
 
 
 @pytest.fixture(scope="module")

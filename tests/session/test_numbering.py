@@ -66,7 +66,7 @@ def unchanged(one: np.ndarray, other: np.ndarray) -> list[tuple[int, int]]:
 @pytest.mark.skipif(not (SHIPPED / "nuclei.safetensors").exists(), reason="no model is shipped")
 def test_unchanged_objects_keep_their_colour_over_the_slider_and_the_threshold() -> None:
     """At least 0.95 of them, with the shipped model on a shipped sample; a colour is a number."""
-    from napari_unetpp.files.images.images import read_image
+    from napari_unetpp.files.images.image_file import read_image
     from napari_unetpp.gui.samples import FOLDER
 
     model = next(one for one in list_models() if one.name == "nuclei")

@@ -13,7 +13,7 @@ from test_correct_controller import begin
 
 from napari_unetpp._types import Region, SamplingRule, ScaleChoice, ScaleSearch
 from napari_unetpp.engine.input.scale_search import choose
-from napari_unetpp.files.labels.corrections import read_corrections
+from napari_unetpp.files.labels.corrections_folder import read_corrections
 from napari_unetpp.session.display import image_description
 from napari_unetpp.session.segment import scales
 from napari_unetpp.session.segment.scale_search import LOOKING

@@ -9,7 +9,7 @@ import tifffile
 
 from napari_unetpp._types import NetConfig
 from napari_unetpp.engine.device import DeviceChoice
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.net.baselines import BASELINES
 

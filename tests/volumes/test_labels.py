@@ -7,8 +7,8 @@ import pytest
 from scipy import ndimage
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone
-from napari_unetpp.engine.decode.maps import MapStore, as_kept
-from napari_unetpp.engine.decode.plane_maps import PlaneMaps
+from napari_unetpp.engine.decode.map_store import MapStore, as_stored
+from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.volumes.stitching.labels import image_labels
 from napari_unetpp.volumes.stitching.stitch import stitch
 
@@ -31,10 +31,10 @@ def test_parts_equal_the_plane(info, shape):
     maps = hills(len(info.outputs))
     if info is CLASSES:
         maps /= maps.sum(axis=0)
-    maps = as_kept(maps)
+    maps = as_stored(maps)
     store = MapStore(maps.shape[1:], len(maps))
-    store.add(TileDone(0, 4, Region(0, 0, *maps.shape[1:]), maps, 1, 1))
-    expected = PlaneMaps(store, info, 4, shape).labels()
+    store.add(TileDone(0, 4, Region.whole(maps.shape[1:]), maps, 1, 1))
+    expected = PlaneResult(store, info, 4, shape).labels()
 
     numbers = np.zeros(maps.shape[1:], np.int32)
     *_, last = stitch(lambda r: maps[:, *r.slices], numbers.shape, info, numbers, side=32)

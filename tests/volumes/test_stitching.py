@@ -8,7 +8,7 @@ import tifffile
 from scipy import ndimage
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.volumes.stitching import mask_shape, seams
 from napari_unetpp.volumes.stitching.stitch import MARGIN, PieceDone, Stitched, stitch
 
@@ -59,7 +59,7 @@ def test_rough_landscapes(rule, steps, side):
     info = replace(INFO, decode=replace(rule, min_size=4))
     for seed in range(2):
         maps = rough(seed, steps)
-        assert_same_objects(stitched(maps, info, side), decode.labels(maps, info))
+        assert_same_objects(stitched(maps, info, side), labelling.labels(maps, info))
 
 
 @pytest.mark.parametrize("side", [7, 32])
@@ -67,10 +67,10 @@ def test_connected_parts(side):
     """Without splitting, and of models that give classes."""
     maps = rough(0)
     info = replace(INFO, decode=RULES["peaks"])
-    assert_same_objects(stitched(maps, info, side, split=False), decode.labels(maps, info, split=False))
+    assert_same_objects(stitched(maps, info, side, split=False), labelling.labels(maps, info, split=False))
     semantic = replace(info, task="semantic", outputs=("cell",), decode=DecodeRule(min_size=30))
-    parts = decode.objects(maps[:1], semantic)
-    expected = decode.keep(np.bincount(parts.ravel()), 30)[parts]
+    parts = labelling.objects(maps[:1], semantic)
+    expected = labelling.keep(np.bincount(parts.ravel()), 30)[parts]
     assert_same_objects(stitched(maps[:1], semantic, side), expected)
 
 
@@ -82,7 +82,7 @@ def test_a_single_object_larger_than_many_pieces():
     for height in (spiral, spiral * (1 - np.hypot(yy, xx) / 100).astype(np.float32)):
         info = replace(INFO, decode=RULES["peaks"])
         maps = np.stack([spiral, height]).astype(np.float32)
-        expected = decode.labels(maps, info)
+        expected = labelling.labels(maps, info)
         assert_same_objects(stitched(maps, info, 16), expected)
     assert expected.max() < 5
 
@@ -91,7 +91,7 @@ def test_a_single_object_larger_than_many_pieces():
 def test_small_planes(shape):
     info = replace(INFO, decode=replace(RULES["parts"], min_size=1))
     maps = rough(1, 20, shape)
-    assert_same_objects(stitched(maps, info, 16), decode.labels(maps, info))
+    assert_same_objects(stitched(maps, info, 16), labelling.labels(maps, info))
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -104,13 +104,13 @@ def test_parts_are_joined_in_groups(monkeypatch):
     monkeypatch.setattr(seams, "AT_ONCE", 10)
     info = replace(INFO, decode=RULES["peaks"])
     maps = rough(2, 255)
-    assert_same_objects(stitched(maps, info, 16), decode.labels(maps, info))
+    assert_same_objects(stitched(maps, info, 16), labelling.labels(maps, info))
 
 
 def test_another_threshold():
     info = replace(INFO, decode=RULES["peaks"])
     maps = rough(3)
-    assert_same_objects(stitched(maps, info, 16, threshold=0.7), decode.labels(maps, info, threshold=0.7))
+    assert_same_objects(stitched(maps, info, 16, threshold=0.7), labelling.labels(maps, info, threshold=0.7))
 
 
 def test_stop_between_pieces():
@@ -132,7 +132,7 @@ def test_objects_by_the_shape_of_the_mask(side, prominence, monkeypatch):
     info = replace(INFO, decode=DecodeRule(seeds="mask", min_size=4, prominence=prominence))
     for seed in range(3):
         maps = rough(seed)
-        assert_same_objects(stitched(maps, info, side), decode.labels(maps, info))
+        assert_same_objects(stitched(maps, info, side), labelling.labels(maps, info))
 
 
 def maps_of(labels):
@@ -156,7 +156,7 @@ def test_dense_nuclei_on_a_large_mosaic(data_root, tmp_path):
     maps = maps_of(mosaic)
     numbers = np.memmap(tmp_path / "numbers", np.int32, "w+", shape=mosaic.shape)
     info = replace(INFO, decode=replace(RULES["peaks"], min_size=15))
-    expected = decode.labels(maps, info)
+    expected = labelling.labels(maps, info)
     assert expected.max() > 5000
     *_, last = stitch(lambda region: maps[:, *region.slices], mosaic.shape, info, numbers, side=600)
     assert_same_objects(last.kept(15)[np.asarray(numbers)], expected)

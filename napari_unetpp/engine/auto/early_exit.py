@@ -23,9 +23,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_unetpp._types import ModelInfo, NetConfig, Node, Region, StoppingRule
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.decode.uncertainty import uncertainty
-from napari_unetpp.engine.tiles import grow
 from napari_unetpp.net import graph
 
 Maps = NDArray[np.float32]
@@ -113,7 +112,7 @@ def go_deeper(
     deeper = active & (expected_change(maps, before, level, info, rule) > rule.limit)
     if info.task != "instances" or not deeper.any():
         return deeper
-    objects = _whole_objects(decode.mask(maps, info))
+    objects = _whole_objects(labelling.mask(maps, info))
     begun = np.unique(objects[pixels(deeper, rule.square, objects.shape)])
     whole = np.isin(objects, begun[begun > 0])
     return deeper | (active & touched(whole, rule.square))
@@ -159,8 +158,8 @@ def _whole_objects(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 def classes(maps: Maps, info: ModelInfo) -> NDArray[np.uint8]:
     """0 for background, the number of the class elsewhere (1 for instances): shape (Y, X)."""
-    found = decode.mask(maps, info)
-    probabilities = decode.foreground(maps, info)
+    found = labelling.mask(maps, info)
+    probabilities = labelling.foreground(maps, info)
     if len(probabilities) == 1:
         return found.view(np.uint8)
     return np.where(found, probabilities.argmax(axis=0) + 1, 0).astype(np.uint8)
@@ -275,8 +274,8 @@ def sheet(
     reads, writes = [], []
     for box in rectangles(squares, (margin + graph.CONVS_PER_NODE + GAP / 2) / side):
         core = Region(*(side * edge for edge in (box.y0, box.x0, box.y1, box.x1)))
-        writes.append(grow(core, margin, grid))
-        reads.append(_even(grow(writes[-1], graph.CONVS_PER_NODE, grid), grid))
+        writes.append(core.grown(margin, grid))
+        reads.append(_even(writes[-1].grown(graph.CONVS_PER_NODE, grid), grid))
     shape, places = pack([read.shape for read in reads], max(8, 16 >> i))
     found = Sheet(shape, tuple(map(Part, reads, writes, places)))
     less = sheet_flops(node, found, config) < graph.node_flops(node, config, *plane)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.decode.window import Window
 
 Maps = NDArray[np.float32]
@@ -38,7 +38,7 @@ def object_at(window: Window, info: ModelInfo, y: int, x: int, *, split: bool = 
         Tell touching objects apart by the model's seeds.
     """
     click = window.at(y, x)
-    clear = decode.labels(window.maps, info, min_size=0, split=split)
+    clear = labelling.labels(window.maps, info, min_size=0, split=split)
     hit = click if clear[click] else _beside(clear, *click)
     threshold = None if hit else _lower(window.maps, info, *click)
     found = clear if hit else _fainter(window.maps, info, click, clear, threshold, split=split)
@@ -47,7 +47,7 @@ def object_at(window: Window, info: ModelInfo, y: int, x: int, *, split: bool = 
         return np.zeros(window.region.shape, np.uint32)
     own = found == value
     if info.task == "semantic":
-        parts = decode.connected(own)
+        parts = labelling.connected(own)
         own = parts == parts[hit or click]
     numbers = np.where(own, 1, np.where((clear > 0) | (found > 0), 2, 0)).astype(np.int32)
     on_image = window.objects(numbers, info, threshold=threshold)
@@ -66,7 +66,7 @@ def _beside(found: Labels, y: int, x: int) -> tuple[int, int] | None:
 
 def _lower(maps: Maps, info: ModelInfo, y: int, x: int) -> float | None:
     """The threshold with which a click hits; None where there is nothing to hit."""
-    whole = decode.foreground(maps, info).sum(axis=0)
+    whole = labelling.foreground(maps, info).sum(axis=0)
     near = whole[max(0, y - NEAR) : y + NEAR + 1, max(0, x - NEAR) : x + NEAR + 1]
     return None if whole[y, x] < FAINTEST else min(HALF * float(near.max()), float(whole[y, x]))
 
@@ -84,18 +84,20 @@ def _fainter(
     if threshold is None:
         return np.zeros(clear.shape, np.uint32)
     free = np.where(clear > 0, np.float32(0), maps)
-    parts = decode.connected(decode.mask(free, info, threshold=threshold))
+    parts = labelling.connected(labelling.mask(free, info, threshold=threshold))
     here = parts == parts[click]
-    found = decode.objects(free, info, threshold=threshold, split=split, within=here).astype(np.uint32)
-    return decode.with_classes(found, decode.foreground(maps, info)) if info.task == "semantic" else found
+    found = labelling.objects(free, info, threshold=threshold, split=split, within=here).astype(np.uint32)
+    return (
+        labelling.with_classes(found, labelling.foreground(maps, info)) if info.task == "semantic" else found
+    )
 
 
 def objects_inside(
     window: Window, info: ModelInfo, inside: NDArray[np.bool_], *, split: bool = True
 ) -> Labels:
     """The objects most of which lies `inside` (Y, X) the window; of classes, the part inside."""
-    numbers = decode.objects(window.maps, info, split=split)
-    kept = decode.keep(np.bincount(numbers.ravel()), info.decode.min_size)
+    numbers = labelling.objects(window.maps, info, split=split)
+    kept = labelling.keep(np.bincount(numbers.ravel()), info.decode.min_size)
     found = window.labels(numbers, kept, info)
     if info.task == "semantic":
         return np.where(inside, found, 0).astype(np.uint32)

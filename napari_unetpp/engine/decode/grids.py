@@ -45,7 +45,7 @@ class Grids:
     def maps(self, maps: Maps, part: Region, window: Region) -> Maps:
         """Maps (K, h, w) of `window` of the image from those of `part` of the working grid (bilinear)."""
         if self.same:
-            return maps[(slice(None), *window.shifted(-part.y0, -part.x0).slices)]
+            return maps[(slice(None), *window.relative_to(part).slices)]
         rows, columns = self._lines(part, window)
         low = _mixed(maps[:, rows.low], maps[:, rows.high], rows.share[:, None])
         return _mixed(low[..., columns.low], low[..., columns.high], columns.share)
@@ -66,7 +66,7 @@ class Grids:
             The foreground of the image, outside which there are no objects.
         """
         if self.same:
-            there = window.shifted(-part.y0, -part.x0).slices
+            there = window.relative_to(part).slices
             return np.where(outline, numbers[there], 0).astype(numbers.dtype, copy=False)
         rows, columns = self._lines(part, window)
         out = numbers[rows.nearest[:, None], columns.nearest]

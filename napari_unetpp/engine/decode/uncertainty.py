@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.feature import peak_local_max
 
 from napari_unetpp._types import ModelInfo, Spot
-from napari_unetpp.engine.decode.decode import foreground
+from napari_unetpp.engine.decode.labelling import foreground
 
 Maps = NDArray[np.float32]
 

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo, Node, Region
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.decode.grids import Grids
-from napari_unetpp.engine.decode.maps import MapStore, as_kept
+from napari_unetpp.engine.decode.map_store import MapStore, as_stored
 from napari_unetpp.engine.input.normalise import NormStats
 from napari_unetpp.engine.input.plane import PlaneReader
 from napari_unetpp.net import graph
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 Maps = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -53,11 +53,11 @@ class Window:
 
     def probability(self, info: ModelInfo) -> Maps:
         """Probabilities (C, Y, X) of the foreground classes in the region."""
-        return self.grids.maps(decode.foreground(self.maps, info), self.part, self.region)
+        return self.grids.maps(labelling.foreground(self.maps, info), self.part, self.region)
 
     def mask(self, info: ModelInfo, *, threshold: float | None = None) -> Mask:
         """Foreground (Y, X) of the region."""
-        return decode.reaches(self.probability(info), info, threshold)
+        return labelling.reaches(self.probability(info), info, threshold)
 
     def objects(self, numbers: Numbers, info: ModelInfo, *, threshold: float | None = None) -> Numbers:
         """What `numbers` of the pixels of `maps` give in the region, where they fill the mask (Y, X)."""
@@ -66,11 +66,11 @@ class Window:
     def labels(self, numbers: Numbers, kept: NDArray[np.uint32], info: ModelInfo) -> NDArray[np.uint32]:
         """Labels (Y, X) of the region: for each number what it is called, 0 where it is dropped."""
         found = kept[self.objects(numbers, info)]
-        return decode.with_classes(found, self.probability(info)) if info.task == "semantic" else found
+        return labelling.with_classes(found, self.probability(info)) if info.task == "semantic" else found
 
 
 def predict_window(
-    evaluator: Evaluator, image: NDArray[Any], window: Region, level: int, scale: float, stats: NormStats
+    evaluator: LoadedModel, image: NDArray[Any], window: Region, level: int, scale: float, stats: NormStats
 ) -> Window:
     """Maps under `window`, equal to those of the whole plane (see `engine.tiles`).
 
@@ -89,11 +89,11 @@ def predict_window(
     part = _under(grids, window)
     padded = tiles.padded_shape(reader.shape, config.multiple)
     core = _aligned(part, config.multiple, padded)
-    read = tiles.grow(core, graph.aligned_halo(level, config), padded)
+    read = core.grown(graph.aligned_halo(level, config), padded)
     known: dict[Node, Any] = {}
     evaluator.nodes(evaluator.tensor(reader.read(read)), level, known)
-    maps = evaluator.maps(level, known, part.shifted(-read.y0, -read.x0))
-    return Window(as_kept(maps), part, window, grids)
+    maps = evaluator.maps(level, known, part.relative_to(read))
+    return Window(as_stored(maps), part, window, grids)
 
 
 def stored_window(store: MapStore, level: int, window: Region, shape: tuple[int, int]) -> Window:
@@ -104,7 +104,7 @@ def stored_window(store: MapStore, level: int, window: Region, shape: tuple[int,
 
 
 def _under(grids: Grids, window: Region) -> Region:
-    return tiles.grow(grids.under(window), decode.REACH, grids.working)
+    return grids.under(window).grown(labelling.REACH, grids.working)
 
 
 def _aligned(region: Region, multiple: int, within: tuple[int, int]) -> Region:

@@ -34,7 +34,7 @@ class PlaneReader:
 
     def read(self, region: Region) -> NDArray[np.float32]:
         """A region (C, h, w); where it reaches over the bottom or right border, the edge is replicated."""
-        inside = Region(region.y0, region.x0, min(region.y1, self.shape[0]), min(region.x1, self.shape[1]))
+        inside = region.clipped(Region.whole(self.shape))
         x = to_input(resample(self._image, self._scale, inside), self._stats, self._channels)
         height, width = region.shape
         bottom, right = height - x.shape[1], width - x.shape[2]

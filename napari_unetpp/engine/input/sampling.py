@@ -109,7 +109,7 @@ def resample(image: Any, scale: float, region: Region | None = None) -> NDArray[
         float32, or the pixels of the image as they are where nothing changes.
     """
     shape = working_shape(image.shape, scale)
-    part = Region(0, 0, *shape) if region is None else region
+    part = Region.whole(shape) if region is None else region
     if shape == image.shape[:2]:
         return np.asarray(image if region is None else image[part.slices])
     rows = _lines(part.y0, part.y1, shape[0], image.shape[0])

@@ -13,7 +13,7 @@ from napari_unetpp.engine.input.sampling import LARGEST, SMALLEST, choose_scale,
 from napari_unetpp.engine.input.scale_search import search_scale
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 GIVEN = "given"
 
@@ -87,7 +87,7 @@ def given_scale(
 
 
 def decide_scale(
-    evaluator: Evaluator,
+    evaluator: LoadedModel,
     plane: NDArray[Any],
     stats: NormStats,
     *,

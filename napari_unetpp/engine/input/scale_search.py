@@ -33,15 +33,14 @@ from napari_unetpp._types import (
     ShouldStop,
     never_stop,
 )
-from napari_unetpp.engine import tiles
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.input.normalise import NormStats, to_input
 from napari_unetpp.engine.input.sampling import resample, working_shape
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.net import graph
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 UNSURE = "not sure of any scale: 1 kept; give the diameter of an object"
 
@@ -108,13 +107,13 @@ class Look:
 
 
 def search_scale(
-    evaluator: Evaluator, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop = never_stop
+    evaluator: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop = never_stop
 ) -> ScaleChoice:
     """Look for the scale of an image whose objects have an unknown size.
 
     Parameters
     ----------
-    evaluator : Evaluator
+    evaluator : LoadedModel
         Of a model for instances that goes by the diameter of objects.
     plane : ndarray of shape (Y, X) or (Y, X, 3)
     stats : NormStats
@@ -180,15 +179,15 @@ class _Seen:
 
     def within(self, region: Region) -> NDArray[np.float32]:
         """The probabilities in a region of the plane that lies in the part."""
-        shown = region.shifted(-self.part.y0, -self.part.x0)
-        return self.p[tiles.scaled(shown, self.look.scale, self.p.shape).slices]
+        shown = region.relative_to(self.part)
+        return self.p[shown.scaled(self.look.scale, self.p.shape).slices]
 
 
 class _Search:
     """Shows samples of one plane to the network."""
 
     def __init__(
-        self, evaluator: Evaluator, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
+        self, evaluator: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
     ) -> None:
         self.evaluator, self.plane, self.stats, self.should_stop = evaluator, plane, stats, should_stop
         self.info = evaluator.info
@@ -281,7 +280,7 @@ def carried_over(here: float, outer: float, outer_here: float) -> float:
 
 def found_diameter(maps: NDArray[np.float32], info: ModelInfo) -> float:
     """Typical diameter (px) of the objects in maps (K, Y, X)."""
-    return typical_diameter(np.bincount(decode.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:])
+    return typical_diameter(np.bincount(labelling.labels(maps, info, min_size=SMALLEST_OBJECT).ravel())[1:])
 
 
 # -------------------------------------------------------------------- the sample

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.formats.kinds import format_of
-from napari_unetpp.files.images.images import IMAGE_SUFFIXES, read_array
+from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES, read_array
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.files.notes import Note, no_note
 

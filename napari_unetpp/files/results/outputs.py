@@ -11,7 +11,7 @@ from pathlib import Path
 
 from napari_unetpp._types import Kind, UnetppError
 from napari_unetpp.files.formats.kinds import is_zarr
-from napari_unetpp.files.images.images import IMAGE_SUFFIXES
+from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES
 from napari_unetpp.files.labels.folders import list_images, stem_of
 from napari_unetpp.files.results.result_files import is_result
 

@@ -10,7 +10,7 @@ from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.images.images import IMAGE_SUFFIXES
+from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES
 from napari_unetpp.gui.layers.corrections_layer import MARK as CORRECTIONS
 from napari_unetpp.gui.layers.regions import MARK as REGIONS
 from napari_unetpp.gui.layers.results import MARK as RESULT

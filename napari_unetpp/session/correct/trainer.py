@@ -37,12 +37,12 @@ class TorchTrainer:
 
     def save(self, folder: Path, planes: tuple[LabelledPlane, ...], model: ModelInfo | None) -> None:
         """Write corrections as a folder that the command line reads."""
-        from napari_unetpp.files.labels.corrections import save_corrections
+        from napari_unetpp.files.labels.corrections_folder import save_corrections
 
         save_corrections(folder, planes, model, overwrite=False)
 
     def read(self, folder: Path, on_problem: Callable[[str], None]) -> tuple[LabelledPlane, ...]:
         """Read such a folder; planes that cannot be read are told and left out."""
-        from napari_unetpp.files.labels.corrections import read_corrections
+        from napari_unetpp.files.labels.corrections_folder import read_corrections
 
         return read_corrections(folder, on_problem=on_problem)

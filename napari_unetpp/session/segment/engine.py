@@ -26,10 +26,10 @@ from napari_unetpp.session.segment.scales import working_min_size
 from napari_unetpp.session.values import PickRequest, PlaneRequest, Rule
 
 if TYPE_CHECKING:
-    from napari_unetpp.engine.decode.maps import MapStore
-    from napari_unetpp.engine.decode.plane_maps import PlaneMaps
+    from napari_unetpp.engine.decode.map_store import MapStore
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
     from napari_unetpp.engine.decode.window import Window
-    from napari_unetpp.engine.evaluator import Evaluator
+    from napari_unetpp.engine.loaded_model import LoadedModel
     from napari_unetpp.engine.node_cache import NodeCache
 
 TIMING_SIDE = 256
@@ -39,11 +39,11 @@ TIMING_SIDE = 256
 class TorchEngine:
     """`Engine` by `napari_unetpp.engine`."""
 
-    def load(self, model: ModelInfo, device: str) -> Evaluator:
+    def load(self, model: ModelInfo, device: str) -> LoadedModel:
         """Read the weights and bring them to the device that the self-test allows."""
-        from napari_unetpp.engine.evaluator import Evaluator
+        from napari_unetpp.engine.loaded_model import LoadedModel
 
-        return Evaluator.load(model, device=device)
+        return LoadedModel.load(model, device=device)
 
     def devices(self) -> tuple[str, ...]:
         """Devices that this torch can use on this machine."""
@@ -81,7 +81,7 @@ class TorchEngine:
 
     def decide_scale(
         self,
-        evaluator: Evaluator,
+        evaluator: LoadedModel,
         image: NDArray[Any],
         stats: NormStats,
         pixel_size: float | None,
@@ -94,7 +94,7 @@ class TorchEngine:
 
     def predict(
         self,
-        evaluator: Evaluator,
+        evaluator: LoadedModel,
         request: PredictRequest,
         cache: NodeCache,
         should_stop: ShouldStop,
@@ -113,7 +113,7 @@ class TorchEngine:
 
     def store(self, shape: tuple[int, int], outputs: int) -> MapStore:
         """Where maps of a plane are collected."""
-        from napari_unetpp.engine.decode.maps import MapStore
+        from napari_unetpp.engine.decode.map_store import MapStore
 
         return MapStore(shape, outputs)
 
@@ -142,7 +142,7 @@ class TorchEngine:
         self,
         cache: NodeCache,
         request: PickRequest,
-        evaluator: Evaluator,
+        evaluator: LoadedModel,
         kept: Kept | None,
         region: Region,
         read: Callable[[], tuple[NDArray[Any], tuple[str, ...]]],
@@ -162,7 +162,7 @@ class TorchEngine:
         """What a click on the plane means, as labels of `region`."""
         from napari_unetpp.engine.decode.click import object_at, objects_inside
 
-        rule, where = request.rule, request.click.region.shifted(-region.y0, -region.x0)
+        rule, where = request.rule, request.click.region.relative_to(region)
         model = _with_rule(request.model, rule, request.scale)
         if request.click.is_point:
             return object_at(window, model, where.y0, where.x0, split=rule.split)
@@ -178,11 +178,11 @@ class TorchEngine:
 
     def mask(self, maps: NDArray[np.float32], model: ModelInfo, threshold: float) -> NDArray[np.bool_]:
         """Foreground of a tile."""
-        from napari_unetpp.engine.decode.decode import mask
+        from napari_unetpp.engine.decode.labelling import mask
 
         return mask(maps, model, threshold=threshold)
 
-    def time_levels(self, evaluator: Evaluator, should_stop: ShouldStop) -> Iterator[Mapping[int, float]]:
+    def time_levels(self, evaluator: LoadedModel, should_stop: ShouldStop) -> Iterator[Mapping[int, float]]:
         """Seconds per megapixel of every level, on a small square, each level on top of the last."""
         config = evaluator.info.net
         pixels = np.random.default_rng(0).random(
@@ -212,7 +212,7 @@ def _with_rule(model: ModelInfo, rule: Rule, scale: float) -> ModelInfo:
     return replace(model, decode=replace(model.decode, threshold=rule.threshold, min_size=min_size))
 
 
-def _plane_maps(kept: Kept, model: ModelInfo, level: int) -> PlaneMaps:
-    from napari_unetpp.engine.decode.plane_maps import PlaneMaps
+def _plane_maps(kept: Kept, model: ModelInfo, level: int) -> PlaneResult:
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
 
-    return PlaneMaps(cast("MapStore", kept.store), model, level, kept.shape, kept.invalid)
+    return PlaneResult(cast("MapStore", kept.store), model, level, kept.shape, kept.invalid)

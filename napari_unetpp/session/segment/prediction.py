@@ -120,9 +120,7 @@ class _Run:
         top = float(event.maps[foreground(self.request.model)].sum(axis=0).max(initial=0.0))
         self.kept.peaks[event.level] = max(top, self.kept.peaks.get(event.level, 0.0))
         asked = event.level == self.request.level
-        seen = event.region in self.previewed or any(
-            tiles.overlaps(event.region, part) for part in self.looked_at
-        )
+        seen = event.region in self.previewed or any(event.region.overlaps(part) for part in self.looked_at)
         if self.request.preview and (asked or not seen):
             self.previewed.add(event.region)
             yield self._preview(event)

@@ -174,7 +174,7 @@ def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> I
 
 def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Write the labels and the CSV of the objects; nothing is ever overwritten."""
-    from napari_unetpp.files.images.images import write_labels, write_mask
+    from napari_unetpp.files.images.image_file import write_labels, write_mask
     from napari_unetpp.files.images.pixel_size import PixelSize
     from napari_unetpp.files.results.result_files import About
 

@@ -12,8 +12,8 @@ from scipy.optimize import nnls
 
 from napari_unetpp._types import AUTO, LevelScores, ModelInfo, StoppingRule, UnetppError
 from napari_unetpp.engine.auto import early_exit
-from napari_unetpp.engine.auto.coverage import Coverage
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.auto.node_plan import NodePlan
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_tensors, save_model
@@ -160,7 +160,7 @@ def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[P
     config, plane = info.net, _plane(predicted, info)
     maps = predicted.level(1)
     active = np.ones(early_exit.square_grid(maps.shape[1:], rule.square), bool)
-    coverage = Coverage(config, plane, rule.square, graph.nodes(1, config.arch))
+    coverage = NodePlan(config, plane, rule.square, graph.nodes(1, config.arch))
     flops = graph.flops(1, config, *plane)
     before: NDArray[np.float32] | None = None
     for level in range(2, config.depth + 1):
@@ -171,7 +171,7 @@ def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[P
             inside = early_exit.pixels(more, rule.square, maps.shape[1:])
             maps = np.where(inside, predicted.level(level), maps)
             active = active | more
-            more = early_exit.cut_off(decode.mask(maps, info), active, rule.square)
+            more = early_exit.cut_off(labelling.mask(maps, info), active, rule.square)
     return Predicted(predicted.sample, (AUTO,), maps[None].astype(np.float16)), flops
 
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, ModelInfo, PredictRequest, UnetppError
 from napari_unetpp.engine.collect import Auto, Reading, predict_maps, read_as
-from napari_unetpp.engine.decode.plane_maps import PlaneMaps
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.input.normalise import clean_plane
 from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.predict import predict
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, named_once
 from napari_unetpp.files.notes import Notes
 from napari_unetpp.net import graph
@@ -44,7 +44,7 @@ class _Tally:
 
 
 def evaluate_pairs(
-    evaluator: Evaluator,
+    evaluator: LoadedModel,
     pairs: Sequence[Pair],
     *,
     foreground: Sequence[int] | None = None,
@@ -109,7 +109,7 @@ def best_level(scores: Mapping[int, Mapping[str, Any]]) -> int | None:
 
 
 def _score(
-    evaluator: Evaluator,
+    evaluator: LoadedModel,
     pair: Pair,
     foreground: Sequence[int] | None,
     tallies: Mapping[int, _Tally],
@@ -139,7 +139,7 @@ def _score(
     return reading
 
 
-def _overlap(maps: PlaneMaps, truth: Truth, *, merge: bool) -> tuple[float, float]:
+def _overlap(maps: PlaneResult, truth: Truth, *, merge: bool) -> tuple[float, float]:
     """Dice and IoU before splitting and minimum size; `merge`: foreground against background only."""
     info = maps.info
     if info.task == "instances" or len(info.classes) == 1 or merge:
@@ -167,7 +167,7 @@ def _auto_summary(tally: _Tally, info: ModelInfo, seconds: float | None) -> dict
 # ------------------------------------------------------------------------ cost
 
 
-def seconds_per_megapixel(evaluator: Evaluator, pairs: Sequence[tuple[Pair, Reading]]) -> dict[int, float]:
+def seconds_per_megapixel(evaluator: LoadedModel, pairs: Sequence[tuple[Pair, Reading]]) -> dict[int, float]:
     """Cold prediction time per megapixel of the input, per level; one warm-up.
 
     Finding the range and the scale, and decoding, are excluded.
@@ -189,7 +189,7 @@ def _pixels(plane: NDArray[Any]) -> int:
     return int(plane.shape[0] * plane.shape[1])
 
 
-def _cold_seconds(evaluator: Evaluator, plane: NDArray[Any], reading: Reading, level: int) -> float:
+def _cold_seconds(evaluator: LoadedModel, plane: NDArray[Any], reading: Reading, level: int) -> float:
     request = PredictRequest(
         plane, None, level, scale=reading.scale.scale, all_levels=False, range=reading.range
     )

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_unetpp._types import DecodeRule, LevelScores, ModelInfo, ScoreSet
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose import decode_rule as decode_rules
@@ -57,7 +57,7 @@ def predict_samples(
         x = torch.from_numpy(sample.image.astype(np.float32)).to(device)[None]
         x = x.expand(-1, info.net.in_channels, -1, -1).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            heads = [decode.activate(h, info)[0] for h in folded.all_heads(x)]
+            heads = [labelling.activate(h, info)[0] for h in folded.all_heads(x)]
         out.append(Predicted(sample, net.levels, torch.stack(heads).half().cpu().numpy()))
     return out
 
@@ -78,9 +78,9 @@ def mean_dice(predicted: Sequence[Predicted], info: ModelInfo, level: int) -> tu
     """Mean Dice and IoU over images at one level, before splitting and minimum size."""
     pairs = []
     for p in predicted:
-        found = decode.mask(p.level(level), info)
+        found = labelling.mask(p.level(level), info)
         if info.task == "semantic" and len(info.classes) > 1:
-            classes = decode.foreground(p.level(level), info).argmax(axis=0) + 1
+            classes = labelling.foreground(p.level(level), info).argmax(axis=0) + 1
             pairs.append(class_dice_iou(np.where(found, classes, 0), p.sample.labels, p.sample.ignore))
         else:
             pairs.append(dice_iou(found, p.sample.labels > 0, p.sample.ignore))
@@ -92,7 +92,7 @@ def pooled_ap50(predicted: Sequence[Predicted], info: ModelInfo, level: int) -> 
     if info.task != "instances":
         return None
     counts = [
-        match_objects(decode.labels(p.level(level), info), p.sample.labels, p.sample.ignore)
+        match_objects(labelling.labels(p.level(level), info), p.sample.labels, p.sample.ignore)
         for p in predicted
         if p.sample.objects
     ]

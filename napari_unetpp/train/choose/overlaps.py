@@ -1,6 +1,6 @@
 """How right decode rules are, without decoding: which basins overlap which true objects is counted once.
 
-Every object is a union of basins (see `engine.decode.basins`), so many rules are tried in the time of one.
+Every object is a union of basins (see `engine.decode.watershed`), so many rules are tried in the time of one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import DecodeRule, ModelInfo
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.train.choose.scores import Matches, common_pixels, count_matches
 
 
@@ -34,8 +34,8 @@ class Overlaps:
         labels: NDArray[np.int32],
         ignore: NDArray[np.bool_],
     ) -> None:
-        found = decode.mask(maps, info)
-        self._basins = decode.basins_of(maps, info, found, found)
+        found = labelling.mask(maps, info)
+        self._basins = labelling.basins_of(maps, info, found, found)
         true, counts = np.where(ignore, 0, labels).ravel(), ~ignore.ravel()[self._basins.pixels]
         basin = self._basins.basin
         self._true_size = np.bincount(true)

@@ -14,7 +14,7 @@ from skimage.transform import resize
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.input.normalise import clean_plane, measure, to_input
 from napari_unetpp.engine.input.sampling import resample, resample_labels, scale_for
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair
 from napari_unetpp.files.notes import Notes
 from napari_unetpp.train.data.labels import read_pair_truth

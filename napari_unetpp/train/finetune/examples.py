@@ -12,11 +12,11 @@ from skimage.measure import label as connected_components
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, Region, Task, UnetppError
 from napari_unetpp.engine.collect import invalid_pixels, read_as
-from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane, to_input
 from napari_unetpp.engine.input.sampling import choose_scale, resample, resample_labels
 from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
-from napari_unetpp.files.labels.corrections import check_plane
+from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.files.labels.corrections_folder import check_plane
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.files.notes import Notes
 from napari_unetpp.train.data.labels import (
@@ -94,7 +94,7 @@ def read_alike(
     )
 
 
-def as_read(plane: LabelledPlane, evaluator: Evaluator) -> LabelledPlane:
+def as_read(plane: LabelledPlane, evaluator: LoadedModel) -> LabelledPlane:
     """The plane with the scale and the range of intensities that it would be segmented with.
 
     What is not given is measured and decided as in inference, where need be with the network.

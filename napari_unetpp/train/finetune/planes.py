@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_unetpp._types import LabelledPlane, ModelInfo
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.train.finetune.budget import Budget
 from napari_unetpp.train.finetune.examples import Lesson, as_read, cropped, make_lesson, scales_note
 
@@ -26,7 +26,7 @@ ALL_WORK = 4.0
 def read_lessons(
     given: Sequence[LabelledPlane],
     info: ModelInfo,
-    evaluator: Evaluator,
+    evaluator: LoadedModel,
     budget: Budget,
     rng: np.random.Generator,
 ) -> tuple[list[Lesson], list[str]]:
@@ -51,7 +51,7 @@ def read_lessons(
 
 
 def _with_scales(
-    given: Sequence[LabelledPlane], evaluator: Evaluator, budget: Budget
+    given: Sequence[LabelledPlane], evaluator: LoadedModel, budget: Budget
 ) -> tuple[list[LabelledPlane], list[str]]:
     """Planes with scale and range; where time is short, images that come late get the median scale."""
     planes: list[LabelledPlane] = []

@@ -23,7 +23,7 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine.device import choose_device
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import parent
 from napari_unetpp.train.batch_norms import measure_norms
@@ -120,7 +120,7 @@ class _Run:
         net = parent.load_network(request.model)
         self.info = outcome.card(parent.with_classes(request.model, request.classes), request.name)
         parent.extend_heads(net, self.info)
-        evaluator = Evaluator.load(request.model, request.device, request.precision)
+        evaluator = LoadedModel.load(request.model, request.device, request.precision)
         self.budget = Budget(request.seconds)
         given = sorted(request.planes, key=lambda plane: plane.name)
         self.lessons, self.notes = read_lessons(given, self.info, evaluator, self.budget, self.rng)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_unetpp._types import ModelInfo, Region
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.train.choose.scores import class_dice_iou, dice_iou
 from napari_unetpp.train.finetune.examples import Lesson, narrowed
 from napari_unetpp.train.finetune.validate import Looker
@@ -106,8 +106,8 @@ class Teacher:
     def _decoded(self, maps: Maps) -> NDArray[np.int64]:
         """Class numbers (Y, X); instances: 0 and 1."""
         if self.info.task == "instances":
-            return decode.mask(maps, self.info).astype(np.int64)
-        return decode.labels(maps, self.info, min_size=0).astype(np.int64)
+            return labelling.mask(maps, self.info).astype(np.int64)
+        return labelling.labels(maps, self.info, min_size=0).astype(np.int64)
 
     def _truth(self, lesson: Lesson) -> NDArray[np.int64]:
         labels = lesson.labels > 0 if self.info.task == "instances" else lesson.labels

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_unetpp._types import LevelScores, ModelInfo, Region, ScoreSet
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import Predicted
@@ -50,7 +50,7 @@ class Looker:
         core = region.shifted(-y0, -x0).slices
         with torch.inference_mode():
             heads = self.net.all_heads(x.contiguous(memory_format=torch.channels_last), levels)
-            out = torch.stack([decode.activate(h, self.info)[0, :, *core] for h in heads])
+            out = torch.stack([labelling.activate(h, self.info)[0, :, *core] for h in heads])
         maps: Maps = out.float().cpu().numpy()
         return maps
 
@@ -115,9 +115,9 @@ def dice_per_level(seen: Sequence[Seen], info: ModelInfo) -> dict[int, tuple[flo
         flat = [s.maps[level - 1][:, s.known][:, None] for s in seen]
         maps = np.concatenate(flat, axis=2)  # (K, 1, pixels)
         if info.task == "semantic" and len(info.classes) > 1:
-            out[level] = class_dice_iou(decode.labels(maps, info, min_size=0)[0], truth)
+            out[level] = class_dice_iou(labelling.labels(maps, info, min_size=0)[0], truth)
         else:
-            out[level] = dice_iou(decode.mask(maps, info)[0], truth > 0)
+            out[level] = dice_iou(labelling.mask(maps, info)[0], truth > 0)
     return out
 
 
@@ -148,5 +148,5 @@ def _areas(labels: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _ap50(seen: Sequence[Seen], info: ModelInfo, level: int) -> float | None:
-    counts = [match_objects(decode.labels(s.maps[level - 1], info), s.labels) for s in seen]
+    counts = [match_objects(labelling.labels(s.maps[level - 1], info), s.labels) for s in seen]
     return sum(counts, Matches()).ap50

@@ -13,7 +13,7 @@ import tifffile
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.files.formats.kinds import format_of, is_zarr
 from napari_unetpp.files.formats.tiff import largest
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
 from napari_unetpp.files.notes import Note, no_note
 from napari_unetpp.volumes.axes import Axes, axes_from_shape

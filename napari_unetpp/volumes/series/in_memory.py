@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Segmentation
-from napari_unetpp.engine.collect import check_level
-from napari_unetpp.engine.decode.plane_maps import PlaneMaps
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.collect import resolve_level
+from napari_unetpp.engine.decode.plane_result import PlaneResult
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.volumes.metadata import axes_of_array
 from napari_unetpp.volumes.selection import SelectionRequest, select
 from napari_unetpp.volumes.series.numbering import check_links, numbered
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 def segment_array(
     array: Any,
-    evaluator: Evaluator,
+    evaluator: LoadedModel,
     wanted: SelectionRequest,
     *,
     stitch: float | None = None,
@@ -39,7 +39,7 @@ def segment_array(
     ----------
     array : array-like
         In memory or lazy; read plane by plane.
-    evaluator : Evaluator
+    evaluator : LoadedModel
     wanted : SelectionRequest
     stitch, track : float, optional
         Overlap from which objects are linked through depth, and over time.
@@ -54,7 +54,7 @@ def segment_array(
     chosen = select(axes_of_array(array), wanted, inputs=evaluator.info.net.in_channels)
     if stitch is not None or track is not None:
         check_links(chosen, stitch=stitch, track=track)
-    depth = check_level(evaluator.info, level)
+    depth = resolve_level(evaluator.info, level)
     reading = read_series_as(array, chosen, evaluator, **size)
     request = SeriesRequest(array, chosen, evaluator, depth, reading)
     planes = [_each(_end_of(predict_plane(request, position))) for position in chosen.positions()]
@@ -79,7 +79,7 @@ def segment_array(
     )
 
 
-def _each(maps: PlaneMaps) -> tuple[NDArray[Any], ...]:
+def _each(maps: PlaneResult) -> tuple[NDArray[Any], ...]:
     """All results of one plane."""
     found = (maps.labels(), maps.mask(), maps.probability(), maps.uncertainty(), maps.depth(), maps.notes)
     return found  # type: ignore[return-value]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from napari_unetpp.engine.decode.maps import KEPT
+import numpy as np
+
+from napari_unetpp.engine.decode.map_store import MAP_DTYPE
 from napari_unetpp.engine.input.sampling import working_shape
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.series.plane import SeriesRequest
@@ -30,7 +32,7 @@ def disk_bytes(request: SeriesRequest) -> int:
     if math.prod(request.selection.plane_shape) > LARGE:
         working = math.prod(working_shape(request.selection.plane_shape, request.reading.scale.scale))
         outputs = len(request.evaluator.info.outputs)
-        total += working * (outputs * KEPT().itemsize + 4)
+        total += working * (outputs * np.dtype(MAP_DTYPE).itemsize + 4)
     return total
 
 

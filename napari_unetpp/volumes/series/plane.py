@@ -22,11 +22,11 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine.collect import Reading, invalid_pixels
 from napari_unetpp.engine.decode.grids import Grids
-from napari_unetpp.engine.decode.maps import MapStore
-from napari_unetpp.engine.decode.plane_maps import PlaneMaps
+from napari_unetpp.engine.decode.map_store import MapStore
+from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.decode.window import Window
-from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.input.normalise import clean_plane
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.volumes.planes import LazyPlane, read_plane
 from napari_unetpp.volumes.scratch import MapFile, ScratchArray
@@ -50,7 +50,7 @@ class SeriesRequest:
     array : array-like
         Of the shape that the selection was made for.
     selection : Selection
-    evaluator : Evaluator
+    evaluator : LoadedModel
     level : int
     reading : Reading
         Scale and range of intensities of all planes.
@@ -60,7 +60,7 @@ class SeriesRequest:
 
     array: Any
     selection: Selection
-    evaluator: Evaluator
+    evaluator: LoadedModel
     level: int
     reading: Reading
     kind: Kind = "labels"
@@ -83,7 +83,7 @@ class SeriesRequest:
 
 def predict_plane(
     request: SeriesRequest, position: Position, should_stop: ShouldStop = never_stop
-) -> Generator[Tiles, None, PlaneMaps]:
+) -> Generator[Tiles, None, PlaneResult]:
     """Maps of one plane in memory, from which every result follows.
 
     Yields
@@ -104,7 +104,7 @@ def predict_plane(
         raise STOPPED
     shape = (plane.shape[0], plane.shape[1])
     known = {"scale": reading.scale, "range": reading.range}
-    return PlaneMaps(store, info, request.level, shape, invalid_pixels(plane), notes, **known)  # type: ignore[arg-type]
+    return PlaneResult(store, info, request.level, shape, invalid_pixels(plane), notes, **known)  # type: ignore[arg-type]
 
 
 def predict_large_plane(

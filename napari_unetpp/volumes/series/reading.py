@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, ShouldStop, never_stop
 from napari_unetpp.engine.collect import Reading
-from napari_unetpp.engine.evaluator import Evaluator
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane
 from napari_unetpp.engine.input.scale import check_range, decide_scale, scale_number
-from napari_unetpp.engine.tiles import grow
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.volumes.planes import read_plane
 from napari_unetpp.volumes.selection import Position, Selection
 from napari_unetpp.volumes.series_range import sampled, sampled_parts, series_range
@@ -27,7 +26,7 @@ AROUND = 1024
 def read_series_as(
     array: Any,
     selection: Selection,
-    evaluator: Evaluator,
+    evaluator: LoadedModel,
     *,
     scale: float | Literal["auto"] = "auto",
     diameter: float | None = None,
@@ -67,7 +66,7 @@ def _shows_most(array: Any, selection: Selection, stats: NormStats) -> NDArray[A
                 best = varied, positions[number], region
     assert best is not None
     _, position, region = best
-    whole = region if len(regions) == 1 else grow(region, AROUND, selection.plane_shape)
+    whole = region if len(regions) == 1 else region.grown(AROUND, selection.plane_shape)
     return clean_plane(read_plane(array, selection, position, whole))[0]
 
 

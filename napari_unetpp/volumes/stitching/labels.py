@@ -23,7 +23,7 @@ def image_labels(
     *,
     side: int = SIDE,
 ) -> Iterator[tuple[Region, NDArray[np.uint32]]]:
-    """Labels of an image, as `engine.decode.plane_maps.PlaneMaps.labels` gives them, up to their numbers.
+    """Labels of an image, as `engine.decode.plane_result.PlaneResult.labels` gives them, up to their numbers.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """The landscape of models whose objects are told apart by the shape of their mask, in parts of a plane.
 
 It is the distance to the border of the mask, smoothed, divided by the largest of the connected part (see
-`engine.decode.decode.mask_landscape`). How far the border is may need a wide look; how large the largest is
-needs the whole part. So the parts are found first (objects that are not split), with the largest distance
+`engine.decode.labelling.mask_landscape`). How far the border is may need a wide look; how large the largest
+is needs the whole part. So the parts are found first (objects that are not split), with the largest distance
 of each.
 """
 
@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_unetpp._types import DecodeRule, Region
-from napari_unetpp.engine.decode import decode
-from napari_unetpp.engine.tiles import grow
+from napari_unetpp.engine.decode import labelling
 
 Distance = NDArray[np.float64]
 
@@ -38,19 +37,19 @@ def smooth_distance(
     shape : (int, int)
         Of the plane.
     """
-    needed = grow(region, decode.CUT, shape)
+    needed = region.grown(labelling.CUT, shape)
     look = FIRST_LOOK
     while True:
-        seen = grow(needed, look, shape)
+        seen = needed.grown(look, shape)
         mask = read_mask(seen)
         distance = ndimage.distance_transform_edt(mask)
-        near = distance[needed.shifted(-seen.y0, -seen.x0).slices]
+        near = distance[needed.relative_to(seen).slices]
         whole = seen.shape == shape
         if whole or (not mask.all() and near.max(initial=0) <= look):
             break
         look *= 2
-    smooth = ndimage.gaussian_filter(near, decode.SMOOTHING, truncate=decode.CUT)
-    found: Distance = smooth[region.shifted(-needed.y0, -needed.x0).slices]
+    smooth = ndimage.gaussian_filter(near, labelling.SMOOTHING, truncate=labelling.CUT)
+    found: Distance = smooth[region.relative_to(needed).slices]
     return found
 
 
@@ -95,13 +94,13 @@ class MaskLandscape:
 
     def read(self, region: Region) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Heights and foreground (h, w) of a region."""
-        around = grow(region, decode.CUT, self._shape) if self._smooth else region
+        around = region.grown(labelling.CUT, self._shape) if self._smooth else region
         part = self._parts(around)
         distance = smooth_distance(self._read_mask, around, self._shape)
         height = np.where(part > 0, distance / self._peak[part], 0).astype(np.float32)
         if self._smooth:
-            height = ndimage.gaussian_filter(height, decode.SMOOTHING, truncate=decode.CUT)
-        there = region.shifted(-around.y0, -around.x0).slices
+            height = ndimage.gaussian_filter(height, labelling.SMOOTHING, truncate=labelling.CUT)
+        there = region.relative_to(around).slices
         return height[there], part[there] > 0
 
     def renumber(self, core: Region, numbers: NDArray[np.int32], count: int) -> int:

@@ -1,7 +1,7 @@
 """The basins of one piece of a plane, and what is left open at its seams.
 
 A piece sees its own pixels (the core) and two rows and columns around them. So it knows for each of its
-pixels to which neighbour one goes from there (see `engine.decode.basins`). A way that ends within the core
+pixels to which neighbour one goes from there (see `engine.decode.watershed`). A way that ends within the core
 is known to its end; one that leaves the core goes on from the pixel where it leaves. A plateau that reaches
 over a seam may have its way up in another piece. Both are left open, and `volumes.stitching.seams` joins
 them.
@@ -18,7 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_unetpp._types import Region
-from napari_unetpp.engine.decode.basins import Grid, ends, highest, steepest
+from napari_unetpp.engine.decode.watershed import Grid, ends, highest, steepest
 
 Numbers = NDArray[np.int32]
 Places = NDArray[np.int64]

@@ -11,8 +11,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_unetpp._types import DecodeRule
-from napari_unetpp.engine.decode import decode
-from napari_unetpp.engine.decode.basins import Basins, ends, highest
+from napari_unetpp.engine.decode import labelling
+from napari_unetpp.engine.decode.watershed import Basins, ends, highest
 from napari_unetpp.volumes.stitching.pieces import NOWHERE, Numbers, Piece, Places
 
 AT_ONCE = 200_000
@@ -36,7 +36,7 @@ class Stitched:
 
     def kept(self, min_size: int) -> NDArray[np.uint32]:
         """For each number that was written its label: 0 where the object is too small."""
-        return decode.keep(self.sizes, min_size)[self.object_of]
+        return labelling.keep(self.sizes, min_size)[self.object_of]
 
     def after(self, others: int) -> Stitched:
         """The same where so many numbers come before."""

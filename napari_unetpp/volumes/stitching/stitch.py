@@ -1,6 +1,6 @@
 """Objects of a plane that is larger than memory: piece by piece, and the same as of the whole plane.
 
-What is an object is decided among the basins of a landscape (see `engine.decode.basins`): by their summits
+What is an object is decided among the basins of a landscape (see `engine.decode.watershed`): by their summits
 and by the passes between them. So pieces need not hold whole objects. Each gives the basins of its own
 pixels (`volumes.stitching.pieces`); at the seams these are joined, which gives the basins of the whole
 plane (`volumes.stitching.seams`); then the objects follow from the list of summits and passes, which is
@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo, Region, ShouldStop, never_stop
-from napari_unetpp.engine.decode import decode
-from napari_unetpp.engine.tiles import grow
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.volumes.stitching.mask_shape import MaskLandscape
 from napari_unetpp.volumes.stitching.pieces import AROUND, find_piece
 from napari_unetpp.volumes.stitching.seams import Seams, Stitched
@@ -35,7 +34,7 @@ Landscape = Callable[[Region], tuple[Heights, Mask]]
 SIDE = 2048
 """Side of a piece, px."""
 
-MARGIN = AROUND + decode.CUT
+MARGIN = AROUND + labelling.CUT
 """Pixels around a piece on which its result depends; more by the shape of the mask (see `mask_shape`)."""
 
 
@@ -71,7 +70,7 @@ def stitch(
     numbers : array-like of shape (Y, X)
         int32 or uint32; written piece by piece, in memory or on disk. What they mean says `Stitched`.
     threshold, split
-        As in `engine.decode.decode.objects`.
+        As in `engine.decode.labelling.objects`.
     side : int
         Of a piece, px.
     should_stop : callable
@@ -129,7 +128,7 @@ class _Run:
         for core in self._cores:
             if self._should_stop():
                 return
-            seen = grow(core, AROUND, self._shape)
+            seen = core.grown(AROUND, self._shape)
             piece = find_piece(*read(seen), seen, core, self._shape[1])
             start = seams.add(piece)
             if mask is not None:
@@ -164,15 +163,15 @@ class _Run:
 
     def landscape(self, region: Region) -> tuple[Heights, Mask]:
         """That of the model: heights and foreground (h, w)."""
-        read = grow(region, decode.CUT, self._shape)
+        read = region.grown(labelling.CUT, self._shape)
         maps = self._read_maps(read)
-        found = decode.mask(maps, self._info, threshold=self._threshold)
-        there = region.shifted(-read.y0, -read.x0).slices
-        return decode.landscape(maps, self._info, found)[there], found[there]
+        found = labelling.mask(maps, self._info, threshold=self._threshold)
+        there = region.relative_to(read).slices
+        return labelling.landscape(maps, self._info, found)[there], found[there]
 
     def mask(self, region: Region) -> Mask:
         """Foreground of a region."""
-        return decode.mask(self._read_maps(region), self._info, threshold=self._threshold)
+        return labelling.mask(self._read_maps(region), self._info, threshold=self._threshold)
 
     def _piece_done(self, core: Region) -> PieceDone:
         self._done += 1

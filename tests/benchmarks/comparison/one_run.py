@@ -20,7 +20,7 @@ from skimage.transform import resize
 from comparison import plan, scoring
 from comparison.speed import seconds_per_megapixel
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, SamplingRule
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.input.sampling import resample_labels
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.net import graph
@@ -145,7 +145,7 @@ def score(
     seconds = seconds_per_megapixel(net, images.test, device)
     levels = {}
     for level in net.levels:
-        masks = [decode.mask(p.level(level), info) for p in predicted]
+        masks = [labelling.mask(p.level(level), info) for p in predicted]
         pairs = [dice_iou(m, s.labels > 0, s.ignore) for m, s in zip(masks, images.test, strict=True)]
         edges = [
             scoring.boundary_dice(m & ~s.ignore, s.labels > 0)

@@ -15,9 +15,9 @@ import torch
 
 from napari_unetpp import cli
 from napari_unetpp._types import AUTO, LevelScores, ModelInfo, Region, StoppingRule, UnetppError
-from napari_unetpp.engine.auto.evaluate import AutoTile
+from napari_unetpp.engine.auto.auto_tile import AutoTile
 from napari_unetpp.engine.device import DeviceChoice
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_info, read_tensors, save_model
 from napari_unetpp.files.models.model_list import SHIPPED
@@ -29,14 +29,14 @@ from napari_unetpp.train.data.samples import load_sample
 
 
 @pytest.fixture(scope="module")
-def nuclei() -> Evaluator:
+def nuclei() -> LoadedModel:
     """In float32, as held-out images are predicted, whatever this machine would choose."""
     path = SHIPPED / "nuclei.safetensors"
-    return Evaluator(read_info(path), read_tensors(path), DeviceChoice("cpu", "float32"))
+    return LoadedModel(read_info(path), read_tensors(path), DeviceChoice("cpu", "float32"))
 
 
 @pytest.fixture(scope="module")
-def predicted(nuclei: Evaluator, data_root: Path) -> list[Predicted]:
+def predicted(nuclei: LoadedModel, data_root: Path) -> list[Predicted]:
     """All levels of a few images of different kinds, their middles only."""
     info = nuclei.info
     pairs = read_pairs(data_root / "nuclei_dsb2018" / "train")[::75]
@@ -46,7 +46,7 @@ def predicted(nuclei: Evaluator, data_root: Path) -> list[Predicted]:
 
 
 @pytest.fixture(scope="module")
-def rule(predicted: list[Predicted], nuclei: Evaluator) -> StoppingRule:
+def rule(predicted: list[Predicted], nuclei: LoadedModel) -> StoppingRule:
     """However little it saves on these small images."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(auto, "WORTH", 1.0)
@@ -56,14 +56,14 @@ def rule(predicted: list[Predicted], nuclei: Evaluator) -> StoppingRule:
 
 
 def test_a_rule_that_saves_too_little_is_none(
-    rule: StoppingRule, predicted: list[Predicted], nuclei: Evaluator, monkeypatch: pytest.MonkeyPatch
+    rule: StoppingRule, predicted: list[Predicted], nuclei: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auto, "WORTH", rule.share - 0.01)
     assert auto.choose_stopping(predicted, nuclei.info, tolerance=0.01) is None
 
 
 def test_the_rule_keeps_its_promise(
-    rule: StoppingRule, predicted: list[Predicted], nuclei: Evaluator
+    rule: StoppingRule, predicted: list[Predicted], nuclei: LoadedModel
 ) -> None:
     followed = [auto.follow(p, nuclei.info, rule) for p in predicted]
     results = [result for result, _ in followed]
@@ -81,7 +81,7 @@ def test_the_rule_keeps_its_promise(
 
 
 def test_a_stricter_tolerance_costs_no_less(
-    rule: StoppingRule, predicted: list[Predicted], nuclei: Evaluator, monkeypatch: pytest.MonkeyPatch
+    rule: StoppingRule, predicted: list[Predicted], nuclei: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auto, "WORTH", 1.0)
     strict = auto.choose_stopping(predicted, nuclei.info, tolerance=0.0)
@@ -89,11 +89,11 @@ def test_a_stricter_tolerance_costs_no_less(
 
 
 def test_the_engine_does_what_was_calibrated(
-    rule: StoppingRule, predicted: list[Predicted], nuclei: Evaluator
+    rule: StoppingRule, predicted: list[Predicted], nuclei: LoadedModel
 ) -> None:
     """The same squares, the same maps, and the FLOPs that were foreseen."""
     info = replace(nuclei.info, stopping=rule)
-    evaluator = Evaluator(info, read_tensors(Path(str(info.path))), nuclei.choice)
+    evaluator = LoadedModel(info, read_tensors(Path(str(info.path))), nuclei.choice)
     for p in predicted[:4]:
         image = torch.from_numpy(p.sample.image.astype(np.float32))[None].expand(-1, 3, -1, -1)
         height, width = image.shape[-2:]
@@ -106,7 +106,7 @@ def test_the_engine_does_what_was_calibrated(
         assert tile.flops == pytest.approx(flops - head, rel=0.02)
 
 
-def test_networks_without_all_heads_have_no_rule(predicted: list[Predicted], nuclei: Evaluator) -> None:
+def test_networks_without_all_heads_have_no_rule(predicted: list[Predicted], nuclei: LoadedModel) -> None:
     last = replace(nuclei.info, net=replace(nuclei.info.net, supervision="last"))
     assert auto.choose_stopping(predicted, last) is None
     assert auto.choose_stopping([], nuclei.info) is None

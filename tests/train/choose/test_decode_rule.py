@@ -15,7 +15,7 @@ import torch
 from scipy import ndimage
 
 from napari_unetpp._types import EDGE_CAP, DecodeRule, ModelInfo, NetConfig
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.models.model_list import find_model
@@ -89,7 +89,7 @@ def test_matches_are_those_of_decoded_labels(
             )
             for size, found in zip(sizes, overlaps.matches(rule, sizes), strict=True):
                 info = replace(nuclei, decode=replace(rule, min_size=size))
-                labels = decode.labels(p.level(level), info)
+                labels = labelling.labels(p.level(level), info)
                 assert found == match_objects(labels, p.sample.labels, p.sample.ignore)
                 assert found.true_positive + found.false_negative > 20
 

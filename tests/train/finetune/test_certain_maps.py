@@ -14,7 +14,7 @@ pytest.importorskip("monai")
 import torch
 
 from napari_unetpp._types import EDGE_CAP, LabelledPlane, ModelInfo, NetConfig
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.train.data.targets import SEPARATING_MAPS
 from napari_unetpp.train.finetune.examples import Lesson, make_lesson

@@ -22,7 +22,7 @@ from napari_unetpp._types import (
 from napari_unetpp.api import load_model
 from napari_unetpp.engine.input.normalise import measure
 from napari_unetpp.engine.input.sampling import resample, resample_labels
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.train.finetune.examples import as_read, make_lesson, read_alike

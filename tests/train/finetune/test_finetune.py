@@ -26,8 +26,8 @@ from napari_unetpp._types import (
     StoppingRule,
     UnetppError,
 )
-from napari_unetpp.files.images.images import read_image
-from napari_unetpp.files.labels.corrections import read_corrections, save_corrections
+from napari_unetpp.files.images.image_file import read_image
+from napari_unetpp.files.labels.corrections_folder import read_corrections, save_corrections
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_file import read_tensors, save_model
 from napari_unetpp.net.unetpp import UNetPlusPlus

@@ -21,7 +21,7 @@ from napari_unetpp._types import (
     LabelledPlane,
     ModelInfo,
 )
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.train.finetune import planes, report, teacher
 from napari_unetpp.train.finetune import run as learning

@@ -12,7 +12,7 @@ pytest.importorskip("monai")
 
 from napari_unetpp._types import ModelInfo, NetConfig, SamplingRule, UnetppError
 from napari_unetpp.api import load_model, segment
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.train.data.samples import Sample, load_sample

@@ -16,7 +16,7 @@ import torch
 
 from napari_unetpp._types import EDGE_CAP, ModelInfo, UnetppError
 from napari_unetpp.api import load_model, segment
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.card_text import card_text
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.train import schedule

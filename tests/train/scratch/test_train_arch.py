@@ -17,7 +17,7 @@ pytest.importorskip("monai")
 
 from napari_unetpp._types import ENCODERS, ModelInfo, UnetppError
 from napari_unetpp.api import load_model, segment
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.card_text import card_text
 from napari_unetpp.files.models.model_file import read_tensors

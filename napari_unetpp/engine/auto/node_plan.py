@@ -14,7 +14,7 @@ Step = tuple[Node, Sheet | None]
 """A node, and the parts of it that are evaluated; None: all of it, as that is less work."""
 
 
-class Coverage:
+class NodePlan:
     """Where the nodes of a plane are known so far, and what is still to be evaluated.
 
     Parameters

@@ -1,7 +1,8 @@
 """From maps to masks and instances, without the network: all of it on the working grid.
 
-Maps are float32 of shape (K, Y, X) in [0, 1], one channel per entry of ``ModelInfo.outputs``. `engine.basins`
-tells how objects are told apart, `engine.decode.plane_maps` how they come back to the grid of the image.
+Maps are float32 of shape (K, Y, X) in [0, 1], one channel per entry of ``ModelInfo.outputs``.
+`engine.decode.watershed` separates touching objects; `engine.decode.plane_result` brings results back to the
+grid of the image.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_unetpp._types import DecodeRule, ModelInfo
-from napari_unetpp.engine.decode.basins import Basins, find_basins
+from napari_unetpp.engine.decode.watershed import Basins, find_basins
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_unetpp._types import ModelInfo, Region, ScaleChoice
-from napari_unetpp.engine.decode import decode
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.decode.grids import Grids
-from napari_unetpp.engine.decode.maps import Maps, MapStore
+from napari_unetpp.engine.decode.map_store import Maps, MapStore
 from napari_unetpp.engine.decode.uncertainty import uncertainty
 from napari_unetpp.engine.decode.window import Window
 from napari_unetpp.engine.input.sampling import resample_labels
-from napari_unetpp.engine.tiles import grow, padded_shape
+from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.net import graph
 
 T = TypeVar("T", bound=np.generic)
@@ -37,7 +37,7 @@ CUTS = (1, 4, 16)
 
 
 @dataclass(frozen=True, eq=False)
-class PlaneMaps:
+class PlaneResult:
     """Maps of one plane; results are computed when asked for.
 
     Attributes
@@ -81,15 +81,15 @@ class PlaneMaps:
 
     def mask(self) -> NDArray[np.bool_]:
         """Thresholded foreground (Y, X)."""
-        return self._in_pieces(PlaneMaps._mask)
+        return self._in_pieces(PlaneResult._mask)
 
     def probability(self) -> Maps:
         """Probabilities (C, Y, X) of the foreground classes."""
-        return self._in_pieces(PlaneMaps._probability)
+        return self._in_pieces(PlaneResult._probability)
 
     def uncertainty(self) -> Maps:
         """How likely each pixel is wrong (Y, X), in [0, 1]; see `engine.decode.uncertainty`."""
-        return self._in_pieces(PlaneMaps._uncertainty)
+        return self._in_pieces(PlaneResult._uncertainty)
 
     def labels(self) -> NDArray[np.uint32]:
         """Labels (Y, X).
@@ -97,7 +97,7 @@ class PlaneMaps:
         Objects are grown, and their size is counted, on the working grid; on the grid of the image they fill
         its mask. Large planes are done by whole connected parts, block by block.
         """
-        return self._in_pieces(PlaneMaps._labels)
+        return self._in_pieces(PlaneResult._labels)
 
     def depth(self) -> NDArray[np.uint8]:
         """The level from which each pixel comes (Y, X): one for all of them, but for `AUTO`."""
@@ -109,7 +109,7 @@ class PlaneMaps:
         padded = padded_shape(self.store.shape, config.multiple)
         return self.flops / graph.flops(config.depth, config, *padded)
 
-    def _in_pieces(self, compute: Callable[[PlaneMaps], Result]) -> Result:
+    def _in_pieces(self, compute: Callable[[PlaneResult], Result]) -> Result:
         """A result, in smaller pieces where memory runs out."""
         *cuts, smallest = CUTS
         for cut in cuts:
@@ -124,7 +124,7 @@ class PlaneMaps:
         return self._valid(mask)
 
     def _probability(self) -> Maps:
-        classes = decode.foreground(self.store.maps(self.level, Region(0, 0, 1, 1)), self.info).shape[0]
+        classes = labelling.foreground(self.store.maps(self.level, Region(0, 0, 1, 1)), self.info).shape[0]
         out = np.empty((classes, *self.shape), np.float32)
         for band in self._bands():
             out[:, *band.region.slices] = band.probability(self.info)
@@ -139,7 +139,7 @@ class PlaneMaps:
 
     def _labels(self) -> NDArray[np.uint32]:
         numbers, sizes = self._objects()
-        kept = decode.keep(sizes, self.info.decode.min_size)
+        kept = labelling.keep(sizes, self.info.decode.min_size)
         out = np.empty(self.shape, np.uint32)
         for band in self._bands():
             out[band.region.slices] = band.labels(numbers[band.part.slices], kept, self.info)
@@ -163,7 +163,7 @@ class PlaneMaps:
         """All objects of the working grid: their numbers (Y, X), and the pixels of each number."""
         height, width = self.store.shape
         if height * width <= (BLOCK // self.cut) ** 2:
-            numbers = decode.objects(self._maps(Region(0, 0, height, width)), self.info, split=self.split)
+            numbers = labelling.objects(self._maps(Region(0, 0, height, width)), self.info, split=self.split)
             return numbers, np.bincount(numbers.ravel())
         return self._objects_by_blocks()
 
@@ -178,15 +178,15 @@ class PlaneMaps:
     def _objects_by_blocks(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
         found = np.empty(self.store.shape, np.bool_)
         for band in self._rows(self.store.shape):
-            found[band.slices] = decode.mask(self._maps(band), self.info)
-        parts = decode.connected(found)
+            found[band.slices] = labelling.mask(self._maps(band), self.info)
+        parts = labelling.connected(found)
         out = np.zeros(self.store.shape, np.int32)
         sizes = [np.zeros(1, np.intp)]
         count = 0
         for numbers, box in _groups(ndimage.find_objects(parts), BLOCK // self.cut):
-            region = grow(box, decode.REACH, self.store.shape)  # what its objects depend on
+            region = box.grown(labelling.REACH, self.store.shape)  # what its objects depend on
             wanted = np.isin(parts[region.slices], numbers)
-            own = decode.objects(self._maps(region), self.info, split=self.split, within=wanted)
+            own = labelling.objects(self._maps(region), self.info, split=self.split, within=wanted)
             sizes.append(np.bincount(own.ravel())[1:])
             np.copyto(out[region.slices], own + count, where=wanted)
             count += sizes[-1].size
@@ -199,7 +199,7 @@ class PlaneMaps:
         seen = np.zeros(int(labels.max(initial=0)) + 1, np.intp)
         for band in self._rows(self.shape):
             seen[labels[band.slices]] = 1
-        return decode.keep(seen, 1)[labels]
+        return labelling.keep(seen, 1)[labels]
 
     def _valid(self, result: NDArray[T]) -> NDArray[T]:
         """Zero where the input has no value."""

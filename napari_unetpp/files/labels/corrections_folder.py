@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, Outline, UnetppError
 from napari_unetpp.files.atomic import write_atomically
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, list_images, read_label, read_pairs, stem_of
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.files.notes import Notes

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from napari_unetpp._types import AUTO, Node, Region, ShouldStop, never_stop
 from napari_unetpp.engine.auto import early_exit
-from napari_unetpp.engine.auto.coverage import Coverage
-from napari_unetpp.engine.auto.patchwork import Patchwork, cut
-from napari_unetpp.engine.decode import decode
-from napari_unetpp.engine.evaluator import Evaluator, Known
+from napari_unetpp.engine.auto.node_plan import NodePlan
+from napari_unetpp.engine.auto.partial_node import PartialNode, cut
+from napari_unetpp.engine.decode import labelling
+from napari_unetpp.engine.loaded_model import Known, LoadedModel
 from napari_unetpp.net import graph
 
 Maps = NDArray[np.float32]
-Nodes = dict[Node, Tensor | Patchwork]
+Nodes = dict[Node, Tensor | PartialNode]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class AutoTile:
 
     Parameters
     ----------
-    evaluator : Evaluator
+    evaluator : LoadedModel
         Of a model with a stopping rule.
     x : Tensor of shape (1, C, Y, X) or None
         None is enough where no node that is missing reads it.
@@ -51,7 +51,7 @@ class AutoTile:
         False when it was stopped.
     """
 
-    def __init__(self, evaluator: Evaluator, x: Tensor | None, known: Known, core: Region) -> None:
+    def __init__(self, evaluator: LoadedModel, x: Tensor | None, known: Known, core: Region) -> None:
         rule = evaluator.info.stopping
         if rule is None:
             raise ValueError(
@@ -64,7 +64,7 @@ class AutoTile:
         self.flops = 0
         self.finished = False
         self._nodes: Nodes = dict(known)
-        self._coverage = Coverage(evaluator.info.net, self.plane, rule.square, known)
+        self._coverage = NodePlan(evaluator.info.net, self.plane, rule.square, known)
 
     def run(self, should_stop: ShouldStop = never_stop) -> Iterator[Deepened]:
         """Yields level 1, then the tile after each level to which some squares go."""
@@ -84,7 +84,7 @@ class AutoTile:
                     maps[:, *place.slices] = self.evaluator.maps(level, self._nodes, place)
                     depth[place.slices] = level
                 active = active | more
-                more = wanted & early_exit.cut_off(decode.mask(maps, info), active, rule.square)
+                more = wanted & early_exit.cut_off(labelling.mask(maps, info), active, rule.square)
             yield Deepened(maps[:, *self.core.slices], depth[self.core.slices])
             if level < config.depth:
                 active = early_exit.go_deeper(maps, before, level, active, info, rule)
@@ -107,7 +107,7 @@ class AutoTile:
                 self._evaluate(node)
             else:
                 pieces = self.evaluator.node_parts(node, sheet, self._nodes).pieces
-                self._nodes[node] = Patchwork([*self._pieces(node), *pieces])
+                self._nodes[node] = PartialNode([*self._pieces(node), *pieces])
             self.flops += self._coverage.flops(step)
         return True
 
@@ -124,8 +124,8 @@ class AutoTile:
         there = self._nodes.get(node)
         if there is None:
             return ()
-        return there.pieces if isinstance(there, Patchwork) else ((self._grid(node), there),)
+        return there.pieces if isinstance(there, PartialNode) else ((self._grid(node), there),)
 
     def _grid(self, node: Node) -> Region:
         """All of a node, on its own grid."""
-        return Region(0, 0, *(side >> node[0] for side in self.plane))
+        return Region.whole((self.plane[0] >> node[0], self.plane[1] >> node[0]))

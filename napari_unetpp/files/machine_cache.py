@@ -28,7 +28,7 @@ def cache_folder() -> Path:
     return Path(named) if named else user_cache_path("napari-unetpp", appauthor=False)
 
 
-def remembered(what: str, machine: Mapping[str, str], measure: Callable[[], str]) -> str:
+def measured_once(what: str, machine: Mapping[str, str], measure: Callable[[], str]) -> str:
     """What was decided on this machine before, else what `measure` says now, kept for the next time.
 
     Parameters

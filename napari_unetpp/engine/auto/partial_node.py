@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from napari_unetpp._types import Region
-from napari_unetpp.engine.tiles import overlaps, within
 
 
-class Patchwork:
+class PartialNode:
     """Rectangles of a node (1, C, Y, X), which may overlap; they agree where they do.
 
     Parameters
@@ -26,29 +25,29 @@ class Patchwork:
     def paste(self, region: Region, out: Tensor) -> None:
         """Write what is known of a region into `out` (1, C, h, w)."""
         for place, tensor in self.pieces:
-            if overlaps(place, region):
-                common = within(place, region)
-                there = common.shifted(-region.y0, -region.x0)
-                here = common.shifted(-place.y0, -place.x0)
+            if place.overlaps(region):
+                common = place.clipped(region)
+                there = common.relative_to(region)
+                here = common.relative_to(place)
                 out[..., *there.slices] = tensor[..., *here.slices]
 
 
-def channels(node: Tensor | Patchwork) -> int:
+def channels(node: Tensor | PartialNode) -> int:
     """Channels of a node."""
-    return (node.pieces[0][1] if isinstance(node, Patchwork) else node).shape[1]
+    return (node.pieces[0][1] if isinstance(node, PartialNode) else node).shape[1]
 
 
-def paste(node: Tensor | Patchwork, region: Region, out: Tensor) -> None:
+def paste(node: Tensor | PartialNode, region: Region, out: Tensor) -> None:
     """Write what is known of a region of a node into `out` (1, C, h, w)."""
-    if isinstance(node, Patchwork):
+    if isinstance(node, PartialNode):
         node.paste(region, out)
     else:
         out.copy_(node[..., *region.slices])
 
 
-def cut(node: Tensor | Patchwork, region: Region) -> Tensor:
+def cut(node: Tensor | PartialNode, region: Region) -> Tensor:
     """A region of a node (1, C, h, w), channels last; 0 where it is not known."""
-    if isinstance(node, Patchwork):
+    if isinstance(node, PartialNode):
         like = node.pieces[0][1]
         shape = (1, *region.shape, like.shape[1])
         out = torch.zeros(shape, dtype=like.dtype, device=like.device).permute(0, 3, 1, 2)

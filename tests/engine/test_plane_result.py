@@ -7,10 +7,10 @@ import pytest
 from untrained import collect
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone, UnetppError
-from napari_unetpp.engine.collect import check_level, predict_maps
-from napari_unetpp.engine.decode import decode, plane_maps
-from napari_unetpp.engine.decode.maps import KEPT, MapStore
-from napari_unetpp.engine.decode.plane_maps import PlaneMaps
+from napari_unetpp.engine.collect import predict_maps, resolve_level
+from napari_unetpp.engine.decode import labelling, plane_result
+from napari_unetpp.engine.decode.map_store import MAP_DTYPE, MapStore
+from napari_unetpp.engine.decode.plane_result import PlaneResult
 
 INFO = ModelInfo(
     "test",
@@ -35,15 +35,15 @@ def discs(shape, count=60, seed=0):
 
 def stored(maps, shape=None, info=INFO, **options):
     store = MapStore(maps.shape[1:], maps.shape[0], dtype=np.float32)
-    store.add(TileDone(0, 4, Region(0, 0, *maps.shape[1:]), maps, 1, 1))
-    return PlaneMaps(store, info, 4, shape or maps.shape[1:], **options)
+    store.add(TileDone(0, 4, Region.whole(maps.shape[1:]), maps, 1, 1))
+    return PlaneResult(store, info, 4, shape or maps.shape[1:], **options)
 
 
 def test_bands_equal_the_whole(monkeypatch):
     maps = discs((100, 90))
-    monkeypatch.setattr(plane_maps, "BAND", 7)
+    monkeypatch.setattr(plane_result, "BAND", 7)
     found = stored(maps)
-    np.testing.assert_array_equal(found.mask(), decode.mask(maps, INFO))
+    np.testing.assert_array_equal(found.mask(), labelling.mask(maps, INFO))
     np.testing.assert_array_equal(found.probability(), maps[:1])
 
 
@@ -51,7 +51,7 @@ def test_bands_equal_the_whole(monkeypatch):
 def test_uncertainty_by_bands_equals_the_whole(monkeypatch, shape):
     found = stored(discs((100, 90)), shape)
     whole = found.uncertainty()
-    monkeypatch.setattr(plane_maps, "BAND", 7)
+    monkeypatch.setattr(plane_result, "BAND", 7)
     np.testing.assert_array_equal(found.uncertainty(), whole)
     assert whole.shape == shape and whole.max() > 0.9
 
@@ -68,8 +68,8 @@ RULES = {
 def test_blocks_equal_the_whole_up_to_numbering(monkeypatch, rule, seed):
     info = replace(INFO, decode=rule)
     maps = discs((150, 130), count=70, seed=seed)
-    expected = decode.labels(maps, info)
-    monkeypatch.setattr(plane_maps, "BLOCK", 40)
+    expected = labelling.labels(maps, info)
+    monkeypatch.setattr(plane_result, "BLOCK", 40)
     found = stored(maps, info=info).labels()
     assert found.max() == expected.max()
     np.testing.assert_array_equal(found > 0, expected > 0)
@@ -85,7 +85,7 @@ def same_up_to_numbering(a, b):
 def test_where_memory_runs_out_smaller_pieces_are_tried(monkeypatch):
     """Once, everything that the network had done was lost."""
     maps = discs((200, 180), count=120)
-    expected, mask = decode.labels(maps, INFO), decode.mask(maps, INFO)
+    expected, mask = labelling.labels(maps, INFO), labelling.mask(maps, INFO)
     sizes = []
 
     def scarce(real):
@@ -98,9 +98,9 @@ def test_where_memory_runs_out_smaller_pieces_are_tried(monkeypatch):
         return work
 
     for name in ("objects", "reaches", "foreground"):
-        monkeypatch.setattr(decode, name, scarce(getattr(decode, name)))
-    monkeypatch.setattr(plane_maps, "BLOCK", 128)
-    monkeypatch.setattr(plane_maps, "BAND", 40)
+        monkeypatch.setattr(labelling, name, scarce(getattr(labelling, name)))
+    monkeypatch.setattr(plane_result, "BLOCK", 128)
+    monkeypatch.setattr(plane_result, "BAND", 40)
     found = stored(maps)
     assert same_up_to_numbering(found.labels(), expected)
     assert max(sizes) > 2500
@@ -112,7 +112,7 @@ def test_where_memory_runs_out_smaller_pieces_are_tried(monkeypatch):
 def test_what_fits_in_no_piece_is_an_error_that_leaves_the_maps(monkeypatch):
     found = stored(discs((60, 60)))
     with monkeypatch.context() as patch:
-        patch.setattr(decode, "objects", lambda *_, **__: np.empty((1 << 23, 1 << 23)))
+        patch.setattr(labelling, "objects", lambda *_, **__: np.empty((1 << 23, 1 << 23)))
         with pytest.raises(MemoryError):
             found.labels()
     assert found.labels().max() > 10
@@ -126,11 +126,11 @@ def test_peaks_split_what_one_threshold_joins():
     maps = np.stack([(centre > 0.2).astype(np.float32), centre])
     for prominence, objects in ((0.0, 1), (0.05, 2)):
         rule = DecodeRule(seeds="distance", seed_threshold=0.3, prominence=prominence)
-        assert decode.labels(maps, replace(INFO, decode=rule)).max() == objects
+        assert labelling.labels(maps, replace(INFO, decode=rule)).max() == objects
 
 
 def test_blocks_of_an_empty_plane(monkeypatch):
-    monkeypatch.setattr(plane_maps, "BLOCK", 40)
+    monkeypatch.setattr(plane_result, "BLOCK", 40)
     assert not stored(np.zeros((2, 100, 100), np.float32)).labels().any()
 
 
@@ -161,7 +161,7 @@ def test_nan_image_through_the_network(tiny):
 
 def test_predict_maps_equals_predict(tiny):
     image = np.random.default_rng(0).integers(0, 255, (40, 50, 3)).astype(np.uint8)
-    expected, _ = collect(tiny, image, 2, dtype=KEPT)
+    expected, _ = collect(tiny, image, 2, dtype=MAP_DTYPE)
     events = []
     found = predict_maps(image, tiny, level=2, all_levels=True, on_event=events.append)
     for level in (1, 2):
@@ -177,4 +177,4 @@ def test_stopped_prediction_is_an_error(tiny):
 @pytest.mark.parametrize("level", [0, 5, 2.5, "deep"])
 def test_wrong_level_is_refused(level):
     with pytest.raises(UnetppError, match="levels 1 to 4"):
-        check_level(INFO, level)
+        resolve_level(INFO, level)

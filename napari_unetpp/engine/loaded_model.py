@@ -12,8 +12,8 @@ from torch import Tensor
 
 from napari_unetpp._types import ModelInfo, Node, Region, ShouldStop, never_stop
 from napari_unetpp.engine.auto.early_exit import Sheet
-from napari_unetpp.engine.auto.patchwork import Patchwork, channels, cut, paste
-from napari_unetpp.engine.decode.decode import activate
+from napari_unetpp.engine.auto.partial_node import PartialNode, channels, cut, paste
+from napari_unetpp.engine.decode.labelling import activate
 from napari_unetpp.engine.device import DeviceChoice, choose_device, prepare
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.net import graph
@@ -23,7 +23,7 @@ Maps = NDArray[np.float32]
 Known = MutableMapping[Node, Tensor]
 
 
-class Evaluator:
+class LoadedModel:
     """Evaluates one model on one device.
 
     Parameters
@@ -50,7 +50,7 @@ class Evaluator:
         self._net = prepare(net, choice.device, choice.torch_dtype)
 
     @classmethod
-    def load(cls, info: ModelInfo, device: str = "auto", precision: str = "auto") -> Evaluator:
+    def load(cls, info: ModelInfo, device: str = "auto", precision: str = "auto") -> LoadedModel:
         """Read the weights of `info` from its file."""
         assert info.path is not None, f"the model {info.name!r} has no file"
         return cls(info, read_tensors(info.path), choose_device(device, precision))
@@ -71,12 +71,12 @@ class Evaluator:
         return self._net.evaluate_node(node, image, dict(known))
 
     @torch.inference_mode()
-    def node_parts(self, node: Node, sheet: Sheet, known: Mapping[Node, Tensor | Patchwork]) -> Patchwork:
+    def node_parts(self, node: Node, sheet: Sheet, known: Mapping[Node, Tensor | PartialNode]) -> PartialNode:
         """Parts of one node; X^{0,0} has none."""
         near = {}
         for read in graph.inputs(node, self.info.net.arch):
             down = read[0] - node[0]
-            whole = _on_row(Region(0, 0, *sheet.shape), down)
+            whole = _on_row(Region.whole(sheet.shape), down)
             near[read] = self._zeros(whole.shape, channels(known[read]))
             for part in sheet.parts:
                 place, region = _on_row(part.place, down), _on_row(part.read, down)
@@ -89,7 +89,7 @@ class Evaluator:
         for part in sheet.parts:
             middle = part.write.shifted(part.place.y0 - part.read.y0, part.place.x0 - part.read.x0)
             pieces.append((part.write, found[..., *middle.slices]))
-        return Patchwork(pieces)
+        return PartialNode(pieces)
 
     @torch.inference_mode()
     def join(self, stripes: Sequence[Mapping[Node, Tensor]]) -> dict[Node, Tensor]:
@@ -130,12 +130,14 @@ class Evaluator:
         return True
 
     @torch.inference_mode()
-    def maps(self, level: int, known: Mapping[Node, Tensor | Patchwork], crop: Region | None = None) -> Maps:
+    def maps(
+        self, level: int, known: Mapping[Node, Tensor | PartialNode], crop: Region | None = None
+    ) -> Maps:
         """Activated maps (K, Y, X) of one head, optionally of a part of the tile only."""
         top = known[0, level]
         if crop is not None:
             top = cut(top, crop)
-        assert not isinstance(top, Patchwork), "of a patchwork a region must be given"
+        assert not isinstance(top, PartialNode), "of a patchwork a region must be given"
         logits = self._net.head(level, {(0, level): top})
         probabilities = activate(logits.float(), self.info)[0]
         return probabilities.cpu().contiguous().numpy()

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, UnetppError
-from napari_unetpp.files.images.images import read_image
-from napari_unetpp.files.labels.corrections import read_corrections, safe_stems, save_corrections
+from napari_unetpp.files.images.image_file import read_image
+from napari_unetpp.files.labels.corrections_folder import read_corrections, safe_stems, save_corrections
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 
 SHAPE = (30, 41)

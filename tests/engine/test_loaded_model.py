@@ -6,7 +6,7 @@ import torch
 from untrained import BFLOAT16, FLOAT32, make_evaluator
 
 from napari_unetpp._types import Region
-from napari_unetpp.engine.evaluator import Evaluator
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
@@ -15,17 +15,17 @@ X = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(0))
 
 def test_version_tells_weights_and_format_apart(tiny):
     tensors = {name: t.clone() for name, t in UNetPlusPlus(tiny.info.net).state_dict().items()}
-    first = Evaluator(tiny.info, tensors, FLOAT32).version
-    assert Evaluator(tiny.info, tensors, FLOAT32).version == first
-    assert Evaluator(tiny.info, tensors, BFLOAT16).version != first
+    first = LoadedModel(tiny.info, tensors, FLOAT32).version
+    assert LoadedModel(tiny.info, tensors, FLOAT32).version == first
+    assert LoadedModel(tiny.info, tensors, BFLOAT16).version != first
     tensors["heads.3.bias"][0] += 1e-3
-    assert Evaluator(tiny.info, tensors, FLOAT32).version != first
+    assert LoadedModel(tiny.info, tensors, FLOAT32).version != first
 
 
 def test_weights_without_norms_are_accepted(tiny):
     net = UNetPlusPlus(tiny.info.net).eval()
-    whole = Evaluator(tiny.info, net.state_dict(), FLOAT32)
-    folded = Evaluator(tiny.info, net.folded().state_dict(), FLOAT32)
+    whole = LoadedModel(tiny.info, net.state_dict(), FLOAT32)
+    folded = LoadedModel(tiny.info, net.folded().state_dict(), FLOAT32)
     for evaluator, known in ((whole, {}), (folded, {})):
         evaluator.nodes(X, 2, known)
         if evaluator is whole:
@@ -36,7 +36,7 @@ def test_weights_without_norms_are_accepted(tiny):
 def test_given_tensors_are_not_changed(tiny):
     tensors = UNetPlusPlus(tiny.info.net).state_dict()
     before = {name: t.clone() for name, t in tensors.items()}
-    Evaluator(tiny.info, tensors, FLOAT32)
+    LoadedModel(tiny.info, tensors, FLOAT32)
     assert all(torch.equal(before[name], t) for name, t in tensors.items())
 
 

@@ -11,13 +11,13 @@ from napari_unetpp._types import AUTO, Region, TileDone
 
 Maps = NDArray[np.float32]
 
-KEPT = np.float16
+MAP_DTYPE = np.float16
 """How maps are kept, at every size and on every path: half the memory, an error of at most 0.00025."""
 
 
-def as_kept(maps: Maps) -> Maps:
+def as_stored(maps: Maps) -> Maps:
     """Maps as they come back from a store."""
-    return maps.astype(KEPT).astype(np.float32)
+    return maps.astype(MAP_DTYPE).astype(np.float32)
 
 
 class MapStore:
@@ -30,10 +30,12 @@ class MapStore:
     outputs : int
         Channels of a map.
     dtype : dtype
-        Results are decoded from maps as they are `KEPT`; float32 is for comparing what the network gives.
+        `MAP_DTYPE`, from which results are decoded; float32 for comparing what the network gives.
     """
 
-    def __init__(self, shape: tuple[int, int], outputs: int, *, dtype: type[np.floating[Any]] = KEPT) -> None:
+    def __init__(
+        self, shape: tuple[int, int], outputs: int, *, dtype: type[np.floating[Any]] = MAP_DTYPE
+    ) -> None:
         self.shape = shape
         self.outputs = outputs
         self.dtype = np.dtype(dtype)

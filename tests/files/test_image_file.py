@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.images.images import read_image, write_labels, write_mask, write_probability
+from napari_unetpp.files.images.image_file import read_image, write_labels, write_mask, write_probability
 
 GREY = np.arange(35, dtype=np.uint8).reshape(5, 7)
 RGB = np.stack([GREY, GREY + 50, GREY + 100], axis=-1)

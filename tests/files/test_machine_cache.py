@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_unetpp.files import remembered
-from napari_unetpp.files.remembered import cache_folder, this_machine
+from napari_unetpp.files import machine_cache
+from napari_unetpp.files.machine_cache import cache_folder, this_machine
 
 HERE = {"processor": "A", "torch": "2"}
 
@@ -20,7 +20,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def ask(answer: str, machine: dict[str, str] = HERE) -> str:
-    return remembered.remembered("format", machine, lambda: answer)
+    return machine_cache.measured_once("format", machine, lambda: answer)
 
 
 def test_the_first_answer_counts_for_this_machine_and_version() -> None:
@@ -37,7 +37,7 @@ def test_of_two_processes_that_measure_at_once_both_use_the_first_answer(
         assert ask("first") == "first"
         return "second"
 
-    assert remembered.remembered("format", HERE, late) == "first"
+    assert machine_cache.measured_once("format", HERE, late) == "first"
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"answer": 3}', "{", "\x00"])

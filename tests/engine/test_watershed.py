@@ -9,8 +9,8 @@ from skimage.morphology import reconstruction
 from skimage.segmentation import watershed
 
 from napari_unetpp._types import DecodeRule
-from napari_unetpp.engine.decode.basins import find_basins, stands_out
-from napari_unetpp.files.images.images import read_image
+from napari_unetpp.engine.decode.watershed import find_basins, stands_out
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
 
 SQUARE = np.ones((3, 3))

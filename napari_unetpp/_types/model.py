@@ -1,0 +1,204 @@
+"""The model card: what a model finds, and the rules by which images enter it and its maps become objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_unetpp._types.network import NetConfig
+
+Task = Literal["instances", "semantic"]
+
+EDGE_CAP = 9
+"""Pixels of the working grid at which the output ``edge_distance`` of an instance model is 1."""
+
+SMALLEST_SCALE, LARGEST_SCALE = 1 / 16, 8.0
+"""Between these an image can be shrunk or magnified before the network sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """How the range of intensities is measured, once per image (see `engine.input.normalise`).
+
+    Attributes
+    ----------
+    low, high : float
+        Percentiles of the pixels that become 0 and 1 (rule ``percentile``).
+    rule : {"percentile", "robust"}
+        ``robust``: from what stands out of the background, whatever share it covers. ``percentile``: between
+        two percentiles, unless they are far from that.
+    """
+
+    low: float = 1.0
+    high: float = 99.8
+    rule: Literal["percentile", "robust"] = "percentile"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSearch:
+    """How the scale of an image with objects of unknown size is found (see `engine.input.scale_search`).
+
+    Attributes
+    ----------
+    level : int
+        Level of the network that looks at the sample.
+    size : float
+        What it costs where the objects found are an octave larger or smaller than the model's own, in octaves
+        of the uncertainty per foreground pixel.
+    fineness : float
+        What an octave of magnification costs, in the same unit.
+    unsure : float
+        Uncertainty per foreground pixel from which nothing is believed: that at scale 1 of objects of the
+        model's own size, with the costs above that at another scale.
+    near : float
+        A scale that differs by less than this factor from 1 becomes 1.
+    """
+
+    level: int = 2
+    size: float = 0.7
+    fineness: float = 0.2
+    unsure: float = 3.5
+    near: float = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingRule:
+    """How the working grid follows from the image.
+
+    ``frame``: the longer side of its lit part becomes `value` px; ``pixel``: a pixel becomes
+    `value` micrometres; ``object``: a typical object becomes `value` px in diameter, which is searched
+    for as `search` says (None: the defaults of `ScaleSearch`) where nobody gives it.
+    """
+
+    kind: Literal["frame", "pixel", "object"] = "object"
+    value: float = 20.0
+    search: ScaleSearch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeRule:
+    """How maps become labels (see `engine.decode.labelling`). Everything is counted on the working grid.
+
+    Attributes
+    ----------
+    threshold : float
+        Foreground probability from which a pixel counts as foreground, in (0, 1).
+    seeds : str
+        The landscape whose summits are objects: the name of a separating output (``"edge_distance"``,
+        ``"object_border"``; of older models ``"boundary"``, ``"distance"``, ``"centre"``) or ``"mask"``, the
+        smoothed distance transform of the thresholded mask.
+    seed_threshold : float
+        What a summit must reach in the landscape, in [0, 1].
+    min_size : int
+        Smaller objects are dropped (pixels).
+    prominence, prominence_share : float
+        How far a summit must rise above the pass to a higher one, in the slightly smoothed landscape: the
+        larger of `prominence` (of ``"edge_distance"`` 1 px is 1 / `EDGE_CAP`) and this share of its height.
+        Both 0: every connected part above `seed_threshold` is a seed.
+    """
+
+    threshold: float = 0.5
+    seeds: Literal["boundary", "distance", "centre", "edge_distance", "object_border", "mask"] = "mask"
+    seed_threshold: float = 0.5
+    min_size: int = 15
+    prominence: float = 0.0
+    prominence_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LevelScores:
+    """Quality and cost of one level; what is undefined is None, never 0."""
+
+    dice: float | None
+    iou: float | None
+    ap50: float | None
+    parameters: int
+    seconds_per_megapixel: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSet:
+    """Scores of all levels on one set of images."""
+
+    data: str
+    images: int
+    levels: Mapping[int, LevelScores]
+
+
+@dataclass(frozen=True, slots=True)
+class StoppingRule:
+    """When Auto goes no deeper in a square of the working grid (see `engine.auto.early_exit`).
+
+    At level d, `doubt[d - 1]` times the mean uncertainty of the square plus `change[d - 1]` times the share
+    of its pixels that changed since level d - 1 is the share of its pixels expected to change on the
+    way to the deepest level. It goes deeper while that is more than `limit`.
+
+    Attributes
+    ----------
+    doubt, change : tuple of float
+        One value for each level but the deepest; at level 1 nothing has changed yet.
+    limit : float
+    tolerance : float
+        Dice that Auto was allowed to lose against the deepest level on the validation data.
+    share : float
+        FLOPs executed there, as a share of those of the deepest level.
+    scores : LevelScores
+        Of Auto, on the validation data.
+    square : int
+        Side of a square, px.
+    """
+
+    doubt: tuple[float, ...]
+    change: tuple[float, ...]
+    limit: float
+    tolerance: float
+    share: float
+    scores: LevelScores
+    square: int = 16
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model card, stored as metadata of the model file.
+
+    Attributes
+    ----------
+    name : str
+        Short name, also the stem of the file.
+    outputs : tuple of str
+        Names of the head channels. Instances: ``"foreground"`` first, then separating
+        outputs, each a sigmoid. Semantic with one class: one sigmoid. Semantic with
+        several: softmax, ``"background"`` first.
+    classes : tuple of str
+        Foreground classes.
+    validation : ScoreSet or None
+        Held-out part of the training data; chose thresholds and levels.
+    test : ScoreSet or None
+        Measured once, never used to choose anything.
+    stopping : StoppingRule or None
+        Without it there is no Auto.
+    provenance : mapping
+        data, licence, parent, corrections, steps, seed, versions, command.
+    path, sha256
+        Filled in when the file is read.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[str, ...]
+    outputs: tuple[str, ...]
+    net: NetConfig
+    title: str = ""
+    licence: str = ""
+    normalisation: Normalisation = Normalisation()
+    sampling: SamplingRule = SamplingRule()
+    decode: DecodeRule = DecodeRule()
+    recommended_level: int = 4
+    validation: ScoreSet | None = None
+    test: ScoreSet | None = None
+    stopping: StoppingRule | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+    sha256: str | None = None

@@ -1,0 +1,165 @@
+"""Prediction of one plane: request, events and result.
+
+Images have shape ``(Y, X)`` or ``(Y, X, C)``, maps ``(K, Y, X)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types.geometry import Region
+
+Kind = Literal["labels", "mask", "probability"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleChoice:
+    """Working grid = input grid times `scale`; `reason` is a part of a sentence that says why.
+
+    `weak`: nothing spoke for any scale, so that it is 1; the user had better say how large the objects are.
+    """
+
+    scale: float
+    reason: str
+    weak: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class PredictRequest:
+    """Everything a prediction needs to know about one plane.
+
+    Attributes
+    ----------
+    image : ndarray of shape (Y, X) or (Y, X, C)
+        One plane on its own grid, any real dtype.
+    plane : hashable
+        Identity of the plane in the node cache; None switches the cache off.
+    level : int
+        Level asked for, 1-4, or `AUTO`.
+    scale : float
+        Working grid = input grid times `scale`.
+    viewport : Region or None
+        Part (input grid) that is done first, with cached nodes; None: the whole plane.
+    all_levels : bool
+        Also give the maps of the shallower levels (they are free).
+    glance : bool
+        Somebody waits: show level 1 of all visible tiles first, also where that is computed twice.
+    generation : int
+        Number of the request; answers of older ones are dropped.
+    range : (float, float) or None
+        Intensities that become 0 and 1; None: measured.
+    """
+
+    image: NDArray[Any]
+    plane: Hashable
+    level: int
+    scale: float = 1.0
+    viewport: Region | None = None
+    all_levels: bool = True
+    glance: bool = False
+    generation: int = 0
+    range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PredictStarted:
+    """The plan is made. `shape` is the working grid."""
+
+    generation: int
+    shape: tuple[int, int]
+    levels: tuple[int, ...]
+    tiles: int
+
+
+@dataclass(frozen=True, eq=False)
+class TileDone:
+    """One tile at one level.
+
+    Attributes
+    ----------
+    region : Region
+        Of the working grid.
+    maps : ndarray of float32, shape (K, h, w), in [0, 1]
+    depth : ndarray of uint8, shape (h, w), or None
+        Of `AUTO`: the level from which each pixel comes.
+    """
+
+    generation: int
+    level: int
+    region: Region
+    maps: NDArray[np.float32]
+    done: int
+    total: int
+    depth: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """A part of a live tile at level 1, before the `TileDone` that holds it: something to look at."""
+
+    generation: int
+    region: Region
+    maps: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class PredictDone:
+    """The end of a prediction, complete or stopped. `flops` were executed, halos included."""
+
+    generation: int
+    level: int
+    seconds: float
+    nodes_computed: int
+    nodes_reused: int
+    stopped: bool
+    flops: int = 0
+
+
+PredictEvent = PredictStarted | Preview | TileDone | PredictDone
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Result of `segment`, on the input grid.
+
+    Attributes
+    ----------
+    labels : ndarray of uint32, shape (Y, X)
+        Instances, or class numbers for semantic models.
+    mask : ndarray of bool, shape (Y, X)
+    probability : ndarray of float32, shape (C, Y, X)
+        Foreground classes only; C = 1 for instances.
+    level : int
+        `AUTO` (5) where every square was evaluated as deeply as it needed.
+    uncertainty : ndarray of float32, shape (Y, X)
+        Entropy of the foreground probability about the threshold, in [0, 1].
+    depth : ndarray of uint8, shape (Y, X)
+        The level from which each pixel comes.
+    scale : float
+        Working grid = input grid times `scale`.
+    scale_reason : str
+        Why, as a part of a sentence.
+    range : (float, float)
+        Intensities that were 0 and 1 for the network.
+    notes : tuple of str
+        What was unusual about the input and how it was handled.
+    precision : str
+        Number format of the network, for example ``"float32"``.
+    """
+
+    labels: NDArray[np.uint32]
+    mask: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    level: int
+    uncertainty: NDArray[np.float32]
+    depth: NDArray[np.uint8]
+    scale: float
+    scale_reason: str
+    range: tuple[float, float]
+    notes: tuple[str, ...] = ()
+    precision: str = ""
