@@ -131,8 +131,8 @@ def segment(
         from napari_unetpp.volumes.selection import ALL, SelectionRequest
         from napari_unetpp.volumes.series.in_memory import segment_array
 
-        several = channel if isinstance(channel, Sequence) and not isinstance(channel, str) else (channel,)
-        channels = () if channel is None else tuple(several)
+        one = isinstance(channel, (int, str))
+        channels: Any = () if channel is None else (channel,) if one else tuple(channel)
         return segment_array(
             image,
             evaluator,

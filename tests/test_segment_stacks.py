@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from napari_unetpp.commands import segment_image, segment_stack
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.files.results import result_files
 from napari_unetpp.volumes.inputs import source
+from napari_unetpp.volumes.metadata import axes_of_ome_zarr
 from napari_unetpp.volumes.series import run as series_run
 from napari_unetpp.volumes.series import store as series_store
 
@@ -32,7 +34,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
     def run(*arguments: object) -> tuple[int, str, str]:
         try:
-            status = cli.main(["segment", *(str(a) for a in (*arguments, *FAST))])
+            status = cli.main(["segment", *(str(a) for a in (*FAST, *arguments))])
         except SystemExit as exit_:
             status = int(exit_.code or 0)
         return status, *capsys.readouterr()
@@ -210,7 +212,18 @@ def test_a_film_of_yeast_gives_tracks(run: Run, data_root: Path, tmp_path: Path)
     ]
     film = np.stack([np.asarray(Image.open(path))[100:260, 200:360] for path in paths])
     tifffile.imwrite(tmp_path / "film.tif", film, imagej=True, metadata={"axes": "TYX", "finterval": 300.0})
-    options = ("--model", "cells-phase", "--level", 2, "--track", 0.3, "--json", tmp_path / "log.json")
+    options = (
+        "--model",
+        "cells-phase",
+        "--level",
+        2,
+        "--scale",
+        1.5,
+        "--track",
+        0.3,
+        "--json",
+        tmp_path / "log.json",
+    )
     status, _, err = run(tmp_path / "film.tif", "--out", tmp_path, *options)
     assert status == 0 and "T 10, Y 160, X 160" in err
     labels = tifffile.imread(tmp_path / "film_labels.tif")
@@ -232,7 +245,7 @@ def test_stacks_over_time_are_linked_both_ways(run: Run, stack: Path, tmp_path: 
     options = ("--channel", 1, "--stitch", 0.3, "--track", 0.2)
     assert run(stack, "--out", tmp_path, *options)[0] == 0
     labels = tifffile.imread(tmp_path / "cells_labels.tif")
-    assert len(np.intersect1d(labels[0], labels[1])) > 5
+    assert len(np.intersect1d(labels[0], labels[1])) > 3
     rows = list(csv.DictReader((tmp_path / "cells_tracks.csv").open()))
     assert list(rows[0]) == ["track", "frame", "plane", "y", "x"]
     row = rows[len(rows) // 2]
@@ -245,24 +258,22 @@ def test_stacks_over_time_are_linked_both_ways(run: Run, stack: Path, tmp_path: 
 
 @pytest.fixture
 def ome_zarr_image(tmp_path: Path) -> Path:
-    """An OME-Zarr as the package ome-zarr writes it: (C, Z, Y, X), two levels."""
+    """Written by ome-zarr 0.18 (format 0.5): channels "empty" and "DAPI", the stack of nuclei, two levels."""
     pytest.importorskip("zarr", minversion="3")
-    writer = pytest.importorskip("ome_zarr.writer")
-    array = np.stack([np.full_like(stack_of(3), 3), stack_of(3)])
-    path = tmp_path / "image.ome.zarr"
-    writer.write_image(array, str(path), axes="czyx", scale_factors=[2])
-    return path
+    written = Path(__file__).parent / "volumes" / "inputs" / "data" / "nuclei.ome.zarr"
+    return Path(shutil.copytree(written, tmp_path / "image.ome.zarr"))
 
 
 def test_ome_zarr_in_and_out(run: Run, ome_zarr_image: Path, tmp_path: Path) -> None:
     import zarr
 
-    status, _, err = run(ome_zarr_image, "--out", tmp_path / "out", "--channel", 1, "--stitch", 0.3)
+    status, _, err = run(ome_zarr_image, "--out", tmp_path / "out", "--channel", "DAPI", "--stitch", 0.3)
     assert status == 0, err
-    assert "C 2, Z 3, Y 96, X 96; segmenting C 1" in err
+    assert "C 2, Z 3, Y 96, X 96; segmenting C 1 (DAPI)" in err
     result = tmp_path / "out/image_labels.ome.zarr"
     found = zarr.open_group(str(result), mode="r")["labels/objects"]
     assert found["0"].shape == (3, 96, 96) and found.attrs["napari-unetpp"]["complete"]
+    assert axes_of_ome_zarr(dict(found.attrs), (3, 96, 96)).spacing == (2.0, 0.5, 0.5)
     tifffile.imwrite(tmp_path / "same.tif", stack_of(3), imagej=True, metadata={"axes": "ZYX"})
     assert run(tmp_path / "same.tif", "--out", tmp_path, "--stitch", 0.3)[0] == 0
     np.testing.assert_array_equal(found["0"][:], tifffile.imread(tmp_path / "same_labels.tif"))
@@ -286,12 +297,33 @@ def test_a_result_beyond_4_gb_becomes_zarr(
 
 
 def test_chunks_that_are_not_there_are_told(run: Run, ome_zarr_image: Path, tmp_path: Path) -> None:
-    chunk = next(
-        path for path in sorted((ome_zarr_image).rglob("*")) if path.is_file() and path.name.isdigit()
-    )
-    chunk.unlink()
+    (ome_zarr_image / "s0/c/0/0/0/0").unlink()
     status, _, err = run(ome_zarr_image, "--out", tmp_path / "out", "--channel", 1)
     assert status == 0 and "chunks are not there and are read as 0" in err
+
+
+def test_a_damaged_chunk_stops_in_the_middle_and_the_rest_follows(run: Run, tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr", minversion="3")
+    made = zarr.create_array(
+        str(tmp_path / "a.zarr"), shape=(4, 96, 96), chunks=(1, 96, 96), dtype="uint8", dimension_names=None
+    )
+    made[:] = stack_of(4)
+    chunk = tmp_path / "a.zarr/c/2/0/0"
+    whole = chunk.read_bytes()
+    chunk.write_bytes(whole[: len(whole) // 2])
+    options = ("--axes", "ZYX", "--range", 0, 200, "--stitch", 0.3)
+    status, _, err = run(tmp_path / "a.zarr", "--out", tmp_path / "out", *options)
+    assert status == 1 and "the plane at T 0, C 0, Z 2 cannot be read" in err
+    assert "Stopped at plane 3 of 4" in err and "2 planes are kept" in err
+    chunk.write_bytes(whole)
+    status, _, err = run(tmp_path / "a.zarr", "--out", tmp_path / "out", *options, "--skip-existing")
+    assert status == 0 and "2 of 4 planes are there" in err
+    assert run(tmp_path / "a.zarr", "--out", tmp_path / "again", *options)[0] == 0
+    found, again = (
+        zarr.open_array(str(tmp_path / name / "a_labels.ome.zarr/labels/objects/0"), mode="r")[:]
+        for name in ("out", "again")
+    )
+    np.testing.assert_array_equal(found, again)
 
 
 # ------------------------------------------------------------ interruptions
@@ -408,7 +440,7 @@ def test_a_plane_that_does_not_fit_into_memory(
     tifffile.imwrite(tmp_path / "a.tif", image, compression="zlib", tile=(64, 64))
     assert run(tmp_path / "a.tif", "--out", tmp_path / "whole", "--kind", kind)[0] == 0
     whole = tifffile.imread(tmp_path / f"whole/a_{kind}.tif")
-    for module in (source, series_run, stack_results, tiff_stack):
+    for module in (source, series_run, stack_results, segment_stack, tiff_stack):
         monkeypatch.setattr(module, "LARGE", 1000)
     monkeypatch.setattr(stack_results, "TILE", 64)
     monkeypatch.setattr(stitch.pieces_of, "__defaults__", (64,))

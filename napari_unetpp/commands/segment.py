@@ -96,7 +96,8 @@ def _segment_one(
     for note in done.notes:
         say(f"note: {output.source}: {note}")
     tell(done.line)
-    return done.entry
+    entry: dict[str, Any] = done.entry
+    return entry
 
 
 def _segmented(output: outputs.Output, model: Any, options: Any, show: Callable[[float, str], None]) -> Any:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from napari_unetpp._types import AUTO, Region, ScaleChoice, UnetppError
 from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.models import card_text
-from napari_unetpp.files.notes import Note
+from napari_unetpp.files.notes import Note, no_note
 from napari_unetpp.files.results.outputs import Output
-from napari_unetpp.volumes.inputs.source import ImageSource, is_stack, open_image
+from napari_unetpp.volumes.inputs.source import LARGE, ImageSource, is_stack, open_image
 from napari_unetpp.volumes.selection import Selection, SelectionRequest, select
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def segment_stack(
     notes: list[str] = []
     if options.overwrite:
         remove(output.partial)
-    with open_image(output.source, series=options.series, note=notes.append) as image:
-        image = _cropped(image, options.stack.region)
+    with _opened(output, options, notes.append) as image:
         chosen = _chosen(image, model, options)
         say(f"{output.source}: {chosen}")
         output = output.as_zarr() if _needs_zarr(output, chosen, options) else output
@@ -106,7 +105,9 @@ def segment_stack(
                     f"{output.source} was changed while it was segmented. What was done is in "
                     f"{store.folder}, but does not fit together any more: give --overwrite to begin anew."
                 )
+        region = options.stack.region
         facts = {**_facts(known, model), "read_as": str(chosen)}
+        facts |= {} if region is None else {"rows": [region.y0, region.y1], "columns": [region.x0, region.x1]}
         measured = finish(output, store, image, chosen, options, facts, notes.append)
     return _done(output, chosen, model, options, facts, measured, notes, time.perf_counter() - start)
 
@@ -119,14 +120,13 @@ def finish_tables(output: Output, model: LoadedModel, options: Options) -> None:
         None if path is None or path.exists() else path for path in (output.table, output.tracks)
     )
     wanted = replace(output, table=table, tracks=tracks)
-    with open_image(output.source, series=options.series) as image:
-        image = _cropped(image, options.stack.region)
+    with _opened(output, options) as image:
         chosen = _chosen(image, model, options)
-        measured = Measured.of(wanted, image, chosen, options)
+        measured = Measured.of(without_table_if_large(wanted, chosen), image, chosen, options)
         with open_labels_of(output.target, chosen) as planes:
             for _ in measured.seen(planes):
                 pass
-        measured.write(wanted, overwrite=False)
+        measured.write(without_table_if_large(wanted, chosen), overwrite=False)
 
 
 @contextmanager
@@ -151,6 +151,20 @@ def mark_of(path: Path) -> list[list[int]]:
     """What changes when a file, or the metadata of a zarr, is written anew: sizes and times."""
     files = [path / name for name in ("zarr.json", ".zattrs", ".zarray")] if path.is_dir() else [path]
     return [[s.st_size, s.st_mtime_ns] for s in (file.stat() for file in files if file.exists())]
+
+
+@contextmanager
+def _opened(output: Output, options: Options, note: Note = no_note) -> Iterator[ImageSource]:
+    """The image, or the region of it that was asked for."""
+    axes = options.stack.selection.axes
+    with open_image(output.source, series=options.series, axes=axes, note=note) as image:
+        yield _cropped(image, options.stack.region)
+
+
+def without_table_if_large(output: Output, chosen: Selection) -> Output:
+    """The same without a table where planes are too large to be measured in memory."""
+    height, width = chosen.plane_shape
+    return replace(output, table=None) if height * width > LARGE else output
 
 
 def _cropped(image: ImageSource, region: Region | None) -> ImageSource:
@@ -202,13 +216,14 @@ def _begin(
     from napari_unetpp.volumes.series.store import PlaneStore, read_about
 
     info = model.info
+    level = resolve_level(info, options.level)
     asked = {
         "input": str(output.source.resolve()),
         "last_change": mark,
         "read_as": str(chosen),
         "region": None if options.stack.region is None else str(options.stack.region),
         "model": info.sha256,
-        "level": resolve_level(info, options.level),
+        "level": level,
         "kind": options.kind,
         "size": {name: list(v) if isinstance(v, tuple) else v for name, v in options.size.items()},
         "precision": model.choice.label,
@@ -222,7 +237,7 @@ def _begin(
         known = read_series_as(image.array, chosen, model, pixel_size=side, **options.size)
     low, high = known.range
     decided = {"scale": known.scale.scale, "reason": known.scale.reason, "low": low, "high": high}
-    request = SeriesRequest(image.array, chosen, model, asked["level"], known, options.kind)
+    request = SeriesRequest(image.array, chosen, model, level, known, options.kind)
     shape, dtype = request.plane_shape, request.dtype
     store = PlaneStore(output.partial, {**asked, "reading": decided}, shape, dtype, chosen.count)
     say(f"{output.source}: {need_text(request)}")
@@ -260,7 +275,7 @@ def _done(
     objects = measured.objects if options.kind == "labels" and model.info.task == "instances" else None
     entry = {
         "input": str(output.source),
-        "outputs": [str(path) for path in output.files],
+        "outputs": [str(path) for path in output.files if path.exists()],
         "objects": objects,
         "median_diameter_px": None if objects is None else measured.median_diameter,
         "level": "auto" if level == AUTO else level,

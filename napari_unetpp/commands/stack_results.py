@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.commands.segment_stack import without_table_if_large
 from napari_unetpp.commands.stack_tables import Measured
 from napari_unetpp.files.notes import Note
 from napari_unetpp.files.results.outputs import Output
@@ -47,7 +48,7 @@ def finish(
     large = store.shape[-2] * store.shape[-1] > LARGE
     if large and output.table is not None:
         note(f"no table: planes of more than {LARGE // 1_000_000} megapixels are not measured")
-        output = replace(output, table=None)
+    output = without_table_if_large(output, chosen)
     measured = Measured.of(output, image, chosen, options)
     about = About(image.pixel_size, facts)
     with tempfile.TemporaryDirectory(dir=store.folder, prefix="result-") as folder:

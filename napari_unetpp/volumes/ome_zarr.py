@@ -153,7 +153,7 @@ def _zarr() -> Any:
         import zarr
     except ImportError as error:
         raise UnetppError(
-            "writing OME-Zarr needs the package zarr, version 3 or later: pip install zarr."
+            "writing OME-Zarr needs the package zarr, version 3 or later: pip install 'napari-unetpp[zarr]'."
         ) from error
     return zarr
 

@@ -77,7 +77,9 @@ class Cropped:
 
 
 @contextmanager
-def open_image(path: Path, *, series: int | None = None, note: Note = no_note) -> Iterator[ImageSource]:
+def open_image(
+    path: Path, *, series: int | None = None, axes: str | None = None, note: Note = no_note
+) -> Iterator[ImageSource]:
     """Open an image: OME-Zarr, zarr, TIFF of any kind, PNG or JPEG; it is closed in the end.
 
     Parameters
@@ -85,6 +87,8 @@ def open_image(path: Path, *, series: int | None = None, note: Note = no_note) -
     path : Path
     series : int, optional
         Which image of a TIFF or of a zarr that holds several, from 0; None: of a TIFF the largest.
+    axes : str, optional
+        A letter for each axis, where the file says something that cannot be.
     note : callable, optional
         Told what was handled specially.
 
@@ -94,18 +98,18 @@ def open_image(path: Path, *, series: int | None = None, note: Note = no_note) -
         Missing, unreadable, or a package is missing that the format needs.
     """
     if is_zarr(path):
-        array, axes = open_zarr(path, series=series, note=note)
-        yield ImageSource(array, axes, _size_of(axes))
+        array, found = open_zarr(path, series=series, note=note)
+        yield ImageSource(array, found, _size_of(found))
     elif is_stack(path, series):
         number = _largest(path) if series is None else series
-        with TiffStack(path, number) as stack:
+        with TiffStack(path, number, axes) as stack:
             yield ImageSource(stack, stack.axes, read_pixel_size(path, number))
     else:
         image = read_image(path, series=series, note=note)
         size = read_pixel_size(path, series)
         known = None if size is None or size.printed else (None, size.y, size.x)
-        axes = axes_from_shape(image.shape, colour=image.ndim == 3)
-        yield ImageSource(image, replace(axes, spacing=known) if known else axes, size)
+        found = axes_from_shape(image.shape, colour=image.ndim == 3)
+        yield ImageSource(image, replace(found, spacing=known) if known else found, size)
 
 
 def is_stack(path: Path, series: int | None = None) -> bool:

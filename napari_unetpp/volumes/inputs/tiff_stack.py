@@ -13,7 +13,7 @@ from tifffile import PHOTOMETRIC
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.formats.tiff import UNREAD
-from napari_unetpp.volumes.axes import Axes
+from napari_unetpp.volumes.axes import Axes, axes_from_letters
 from napari_unetpp.volumes.metadata import axes_of_tiff
 
 LARGE = 16_000_000
@@ -34,6 +34,8 @@ class TiffStack:
     path : str or Path
     series : int
         Which image of the file.
+    axes : str, optional
+        A letter for each axis, for files that say something that cannot be.
 
     Attributes
     ----------
@@ -48,7 +50,7 @@ class TiffStack:
         Missing, unreadable, no TIFF, or a series that is not there.
     """
 
-    def __init__(self, path: str | Path, series: int = 0) -> None:
+    def __init__(self, path: str | Path, series: int = 0, axes: str | None = None) -> None:
         try:
             self._file = tifffile.TiffFile(path)
         except (OSError, tifffile.TiffFileError) as error:
@@ -58,7 +60,7 @@ class TiffStack:
             self.close()
             raise UnetppError(f"series {series} was asked for, but {path} has {count}, numbered from 0.")
         self._series = self._file.series[series]
-        self.axes: Axes = axes_of_tiff(self._file, series)
+        self.axes: Axes = self._axes(series, axes)
         self.shape: tuple[int, ...] = self.axes.shape
         self.dtype: np.dtype[Any] = np.dtype(self._series.dtype)
         self._check_colours()
@@ -148,6 +150,15 @@ class TiffStack:
             return np.zeros((0, 0), self.dtype)
         tile: NDArray[Any] = found[0, : shape[1], : shape[2], 0]
         return tile
+
+    def _axes(self, series: int, letters: str | None) -> Axes:
+        try:
+            return axes_of_tiff(self._file, series)
+        except UnetppError:
+            if letters is None:
+                self.close()
+                raise
+            return axes_from_letters(letters, self._series.shape, "--axes")
 
     def _check_colours(self) -> None:
         page = self._series.keyframe

@@ -65,7 +65,7 @@ def segment_array(
             list(numbered(labels.__getitem__, chosen, Path(folder), stitch=stitch, track=track))
         )
     return Segmentation(
-        labels=np.stack(linked).reshape(shape),
+        labels=np.array(linked, np.uint32).reshape(shape),
         mask=np.stack(masks).reshape(shape),
         probability=np.stack(probabilities, axis=1).reshape(-1, *shape),
         level=depth,

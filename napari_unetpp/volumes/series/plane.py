@@ -32,7 +32,8 @@ from napari_unetpp.volumes.planes import LazyPlane, read_plane
 from napari_unetpp.volumes.scratch import MapFile, ScratchArray
 from napari_unetpp.volumes.selection import Position, Selection
 from napari_unetpp.volumes.stitching.labels import image_labels
-from napari_unetpp.volumes.stitching.stitch import Stitched, pieces_of, stitch
+from napari_unetpp.volumes.stitching.seams import Stitched
+from napari_unetpp.volumes.stitching.stitch import pieces_of, stitch
 
 Result = NDArray[Any]
 Tiles = tuple[int, int]
@@ -103,8 +104,10 @@ def predict_plane(
     if store is None or not store.complete(request.level):
         raise STOPPED
     shape = (plane.shape[0], plane.shape[1])
-    known = {"scale": reading.scale, "range": reading.range}
-    return PlaneResult(store, info, request.level, shape, invalid_pixels(plane), notes, **known)  # type: ignore[arg-type]
+    invalid = invalid_pixels(plane)
+    return PlaneResult(
+        store, info, request.level, shape, invalid, notes, scale=reading.scale, range=reading.range
+    )
 
 
 def predict_large_plane(
@@ -144,7 +147,9 @@ def predict_large_plane(
         raise STOPPED
     parts = _parts(request, maps.read, working, folder, should_stop)
     for region, result in parts:
-        out[region.slices] = np.where(_valid(plane[region.slices]), result, np.zeros((), result.dtype))
+        if plane.dtype.kind == "f":
+            result = np.where(_valid(plane[region.slices]), result, np.zeros((), result.dtype))
+        out[region.slices] = result
         yield tiles, tiles
 
 
@@ -179,4 +184,4 @@ def _parts(
 def _valid(part: NDArray[Any]) -> NDArray[np.bool_]:
     """Pixels that have a value (Y, X)."""
     finite: NDArray[np.bool_] = np.isfinite(part)
-    return finite.all(axis=-1) if finite.ndim == 3 else finite
+    return np.logical_and.reduce(finite, axis=-1) if finite.ndim == 3 else finite

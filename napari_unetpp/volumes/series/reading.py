@@ -7,10 +7,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Region, ShouldStop, never_stop
+from napari_unetpp._types import ModelInfo, Region, ShouldStop, never_stop
 from napari_unetpp.engine.collect import Reading
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane
-from napari_unetpp.engine.input.scale import check_range, decide_scale, scale_number
+from napari_unetpp.engine.input.scale import check_range, given_scale, scale_number
+from napari_unetpp.engine.input.scale_search import search_scale
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.volumes.planes import read_plane
 from napari_unetpp.volumes.selection import Position, Selection
@@ -41,16 +42,22 @@ def read_series_as(
     """
     known = check_range(range)
     stats = NormStats(*known) if known else series_range(array, selection, evaluator.info.normalisation)
-    decided = decide_scale(
-        evaluator,
-        _shows_most(array, selection, stats),
-        stats,
+    given = given_scale(
+        evaluator.info,
+        _first(array, selection, evaluator.info),
         scale=scale_number(scale),
         diameter=diameter,
         pixel_size=pixel_size,
-        should_stop=should_stop,
     )
+    decided = given or search_scale(evaluator, _shows_most(array, selection, stats), stats, should_stop)
     return Reading(decided, (stats.low, stats.high))
+
+
+def _first(array: Any, selection: Selection, info: ModelInfo) -> NDArray[Any]:
+    """The first plane, which models of frames look at; of others the shape is enough."""
+    if info.sampling.kind != "frame":
+        return np.broadcast_to(np.uint8(0), selection.plane_shape)
+    return clean_plane(read_plane(array, selection, next(selection.positions())))[0]
 
 
 def _shows_most(array: Any, selection: Selection, stats: NormStats) -> NDArray[Any]:

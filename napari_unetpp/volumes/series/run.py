@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_unetpp._types import ShouldStop, UnetppError, never_stop
+from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.memory import give_back, is_out_of_memory
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.selection import Position
-from napari_unetpp.volumes.series.plane import SeriesRequest, predict_large_plane, predict_plane
+from napari_unetpp.volumes.series.plane import SeriesRequest, Tiles, predict_large_plane, predict_plane
 from napari_unetpp.volumes.series.store import PlaneStore
 
 
@@ -109,11 +110,13 @@ def _plane(
     store.end_large(number)
 
 
-def _told(maps, number: int, planes: int):  # type: ignore[no-untyped-def]
+def _told(
+    maps: Generator[Tiles, None, PlaneResult], number: int, planes: int
+) -> Generator[SeriesProgress, None, PlaneResult]:
     """The same steps as progress of the series; what they lead to comes back."""
     while True:
         try:
             done, total = next(maps)
         except StopIteration as end:
-            return end.value
+            return end.value  # type: ignore[no-any-return]
         yield SeriesProgress(number, planes, done, total)
