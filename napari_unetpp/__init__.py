@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_unetpp._types import ModelInfo, Segmentation, UnetppError
     from napari_unetpp.api import evaluate, finetune, list_models, load_model, segment
+    from napari_unetpp.files.objects.public import measure_objects, save_objects
 
 try:
     __version__ = version("napari-unetpp")
@@ -27,16 +28,21 @@ __all__ = [
     "finetune",
     "list_models",
     "load_model",
+    "measure_objects",
+    "save_objects",
     "segment",
 ]
 
-_TYPES = ("ModelInfo", "Segmentation", "UnetppError")
+_ELSEWHERE = {
+    **dict.fromkeys(("ModelInfo", "Segmentation", "UnetppError"), "napari_unetpp._types"),
+    **dict.fromkeys(("measure_objects", "save_objects"), "napari_unetpp.files.objects.public"),
+}
+"""Where names are that are not in `api`."""
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        home = "napari_unetpp._types" if name in _TYPES else "napari_unetpp.api"
-        return getattr(import_module(home), name)
+        return getattr(import_module(_ELSEWHERE.get(name, "napari_unetpp.api")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
-from napari_unetpp._types import LEVELS, SUPERVISIONS, Region, UnetppError
+from napari_unetpp._types import LARGEST_SCALE, LEVELS, SMALLEST_SCALE, SUPERVISIONS
+from napari_unetpp.commands.stack_arguments import add_stack_arguments
+from napari_unetpp.files.objects.also import FORMATS
 from napari_unetpp.net.baselines import BASELINES
-from napari_unetpp.volumes.selection import ALL, Span, parse_span
+
+T = TypeVar("T")
 
 KINDS = ("labels", "mask", "probability")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -72,10 +77,19 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         help="which image of a TIFF that holds several, from 0 (default: the largest that is no preview)",
     )
     parser.add_argument(
-        "--table", action="store_true", help="also STEM_objects.csv: size, place and intensity of each object"
+        "--table",
+        action="store_true",
+        help="also STEM_objects.csv: size, place and intensity of each object; summary.csv: a row an image",
+    )
+    parser.add_argument(
+        "--also",
+        metavar="FORMAT,...",
+        type=formats,
+        default=(),
+        help="also outlines for other programs: rois (ImageJ), geojson (QuPath), coco",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write what was done with each image")
-    _stack(parser)
+    add_stack_arguments(parser)
     parser.add_argument(
         "--recursive", action="store_true", help="also the images in subfolders, into equal subfolders of DIR"
     )
@@ -84,55 +98,6 @@ def _segment(parser: argparse.ArgumentParser) -> None:
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--skip-existing", action="store_true", help="do only what is missing: go on")
     existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
-
-
-def _stack(parser: argparse.ArgumentParser) -> None:
-    """What is segmented of stacks, films and images of several channels; parts of a plane."""
-    group = parser.add_argument_group("stacks, films, channels, parts of an image")
-    group.add_argument(
-        "--axes",
-        metavar="AXES",
-        help="a letter of TCZYXS for each axis (default: as the file says, or guessed)",
-    )
-    group.add_argument(
-        "--channel",
-        metavar="N|NAME[,...]",
-        type=names,
-        default=(),
-        help="which channel, from 0 or by name (default: the first); several: see --combine",
-    )
-    group.add_argument(
-        "--combine",
-        choices=("inputs", "mean"),
-        default="inputs",
-        help="several channels are the inputs of the model (default), or their mean is segmented",
-    )
-    for axis, what in (("z", "planes of depth"), ("t", "frames")):
-        group.add_argument(
-            f"--{axis}",
-            metavar="A:B",
-            type=span,
-            default=ALL,
-            help=f"which {what}, from 0, the end excluded; one number: that alone (default: all)",
-        )
-    group.add_argument(
-        "--project", choices=("max", "mean"), help="segment the projection along depth, not every plane"
-    )
-    group.add_argument(
-        "--stitch",
-        metavar="IOU",
-        type=overlap,
-        help="link objects through depth from this overlap of planes, such as 0.3 (default: off)",
-    )
-    group.add_argument(
-        "--track",
-        metavar="IOU",
-        type=overlap,
-        help="link objects over time from this overlap, such as 0.3; also STEM_tracks.csv (default: off)",
-    )
-    group.add_argument(
-        "--region", metavar="Y0:Y1,X0:X1", type=region, help="segment these rows and columns only"
-    )
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
@@ -246,7 +211,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     _foreground(parser)
     _device(parser)
-    parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
+    parser.add_argument("--seed", type=whole, default=0, help="seed of all randomness (default: 0)")
     parser.add_argument(
         "--json",
         dest="json_path",
@@ -270,11 +235,23 @@ def problem_of(args: argparse.Namespace) -> str | None:
     """What is wrong with the arguments of a command together; None: nothing."""
     if args.command == "train":
         return train_problem(args)
+    if args.command in ("segment", "evaluate", "finetune") and (problem := size_problem(args)):
+        return problem
     if args.command == "segment" and args.table and args.kind != "labels":
         return "--table lists objects: it goes with --kind labels"
     if args.command == "segment" and (args.stitch or args.track) and args.kind != "labels":
         return "--stitch and --track link objects: they go with --kind labels"
+    if args.command == "segment" and args.also and args.kind != "labels":
+        return "--also writes outlines of objects: it goes with --kind labels"
     return None
+
+
+def size_problem(args: argparse.Namespace) -> str | None:
+    """What contradicts itself of the size of objects; None: nothing."""
+    if args.scale is None or args.diameter is None:
+        return None
+    given = f"--scale {args.scale} and --diameter {args.diameter:g} were given"
+    return f"{given}; expected one of them: the diameter of the objects gives a scale"
 
 
 def train_problem(args: argparse.Namespace) -> str | None:
@@ -308,14 +285,14 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
         choices=("corrections", "reviewed", "sparse"),
         help="what the labels say (default: as saved; with certain/ corrections, else reviewed)",
     )
-    parser.add_argument("--background", type=int, metavar="V", help="sparse: the label value of background")
+    parser.add_argument("--background", type=whole, metavar="V", help="sparse: the label value of background")
     parser.add_argument(
         "--add-classes", metavar="NAME,...", type=names, default=(), help="classes that a semantic model gets"
     )
     _foreground(parser)
     _size(parser)
     _device(parser)
-    parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
+    parser.add_argument("--seed", type=whole, default=0, help="seed of all randomness (default: 0)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write scores and history as JSON")
     parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
 
@@ -323,7 +300,7 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
 def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="name or file")
     parser.add_argument("--format", choices=("onnx", "bioimageio"), required=True, help="what to write")
-    parser.add_argument("--level", type=int, choices=LEVELS, help="depth (default: the recommended one)")
+    parser.add_argument("--level", type=whole, choices=LEVELS, help="depth (default: the recommended one)")
     parser.add_argument("--out", metavar="PATH", type=Path, required=True, help="NAME.onnx or NAME.zip")
     parser.add_argument(
         "--author",
@@ -379,10 +356,12 @@ def _size(parser: argparse.ArgumentParser) -> None:
         "--scale",
         metavar="F",
         type=scale,
-        default="auto",
-        help="factor to the grid the network sees; auto (default): by the model's rule, or searched for",
+        help=f"factor to the grid the network sees, {SMALLEST_SCALE} to {LARGEST_SCALE}; auto (default): by"
+        " the model's rule, or searched for",
     )
-    parser.add_argument("--diameter", metavar="PX", type=positive, help="typical diameter of the objects")
+    parser.add_argument(
+        "--diameter", metavar="PX", type=positive, help="typical diameter of the objects, instead of --scale"
+    )
     parser.add_argument(
         "--range",
         metavar=("LOW", "HIGH"),
@@ -398,37 +377,44 @@ def _foreground(parser: argparse.ArgumentParser) -> None:
     )
 
 
-# ---------------------------------------------- types; argparse names them in its messages
+# ------------------------------------- types: what was given, and what was expected
+
+
+def _parsed(text: str, read: Callable[[str], T], expected: str, holds: Callable[[T], bool]) -> T:
+    """A value read from a text; what is wrong with it in words."""
+    try:
+        value = read(text)
+        good = holds(value)
+    except ValueError:
+        good = False
+    if not good:
+        raise argparse.ArgumentTypeError(f"{text!r} was given; expected {expected}")
+    return value
 
 
 def positive(text: str) -> float:
     """A finite number above 0."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError(text)
-    return value
+    return _parsed(text, float, "a number above 0", lambda value: 0 < value < math.inf)
 
 
 def finite(text: str) -> float:
     """A finite number."""
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
+    return _parsed(text, float, "a number", math.isfinite)
+
+
+def whole(text: str) -> int:
+    """A whole number."""
+    return _parsed(text, int, "a whole number", lambda _: True)
 
 
 def count(text: str) -> int:
     """A whole number from 1."""
-    if int(text) < 1:
-        raise ValueError(text)
-    return int(text)
+    return _parsed(text, int, "a whole number from 1", lambda value: value >= 1)
 
 
 def index(text: str) -> int:
     """A whole number from 0."""
-    if int(text) < 0:
-        raise ValueError(text)
-    return int(text)
+    return _parsed(text, int, "a whole number from 0", lambda value: value >= 0)
 
 
 def shares(text: str) -> tuple[float, ...]:
@@ -437,43 +423,22 @@ def shares(text: str) -> tuple[float, ...]:
 
 
 def scale(text: str) -> float | str:
-    """``auto`` or a positive number."""
-    return text if text == "auto" else positive(text)
+    """``auto`` or a scale that can be worked at."""
+    expected = f"auto or a number from {SMALLEST_SCALE} to {LARGEST_SCALE}"
+    if text == "auto":
+        return text
+    return _parsed(text, float, expected, lambda value: SMALLEST_SCALE <= value <= LARGEST_SCALE)
 
 
 def level(text: str) -> int | str:
     """``auto`` or one of the levels."""
-    if text == "auto":
-        return text
-    if int(text) not in LEVELS:
-        raise ValueError(text)
-    return int(text)
+    expected = f"auto or a level from {LEVELS[0]} to {LEVELS[-1]}"
+    return text if text == "auto" else _parsed(text, int, expected, lambda value: value in LEVELS)
 
 
 def values(text: str) -> tuple[int, ...]:
     """Whole numbers with commas between them."""
-    return tuple(int(value) for value in text.split(","))
-
-
-def overlap(text: str) -> float:
-    """A number above 0 and at most 1."""
-    if not 0 < float(text) <= 1:
-        raise ValueError(text)
-    return float(text)
-
-
-def span(text: str) -> Span:
-    """``A:B``, ``A:``, ``:B`` or one number."""
-    try:
-        return parse_span(text)
-    except UnetppError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def region(text: str) -> Region:
-    """``Y0:Y1,X0:X1``."""
-    (y0, y1), (x0, x1) = ((int(end) for end in side.split(":")) for side in text.split(","))
-    return Region(y0, x0, y1, x1)
+    return tuple(whole(value) for value in text.split(","))
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -481,8 +446,19 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def formats(text: str) -> tuple[str, ...]:
+    """Formats for other programs with commas between them, each once."""
+    found = names(text)
+    unknown = [name for name in found if name not in FORMATS]
+    if unknown or not found:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected some of {','.join(FORMATS)}")
+    return tuple(dict.fromkeys(found))
+
+
 def model_path(text: str) -> Path:
     """A file name that ends in ``.safetensors``."""
-    if Path(text).suffix != ".safetensors":
-        raise argparse.ArgumentTypeError(f"{text!r} must end in .safetensors")
-    return Path(text)
+    return _parsed(text, Path, "a file name that ends in .safetensors", _is_model)
+
+
+def _is_model(path: Path) -> bool:
+    return path.suffix == ".safetensors"

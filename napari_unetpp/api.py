@@ -20,15 +20,20 @@ from napari_unetpp._types import (
     Segmentation,
     UnetppError,
 )
+from napari_unetpp.engine.memory import enough_memory
 from napari_unetpp.files.models.model_list import find_model, list_models
 
 if TYPE_CHECKING:
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
     from napari_unetpp.engine.loaded_model import LoadedModel
 
 __all__ = ["evaluate", "finetune", "list_models", "load_model", "segment"]
 
 Image = NDArray[Any]
 Auto = Literal["auto"]
+
+SMALLER = "crop the image, choose a smaller scale, or close other programs"
+"""What helps where memory runs out: smaller pieces were tried before."""
 
 
 def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> LoadedModel:
@@ -117,7 +122,7 @@ def segment(
     Raises
     ------
     UnetppError
-        For an image, model, level, size, range or device that cannot be used.
+        For an image, model, level, size, range or device that cannot be used; where memory runs out.
 
     Examples
     --------
@@ -131,8 +136,7 @@ def segment(
         from napari_unetpp.volumes.selection import ALL, SelectionRequest
         from napari_unetpp.volumes.series.in_memory import segment_array
 
-        one = isinstance(channel, (int, str))
-        channels: Any = () if channel is None else (channel,) if one else tuple(channel)
+        channels = (channel,) if isinstance(channel, (int, str)) else tuple(channel or ())
         return segment_array(
             image,
             evaluator,
@@ -145,11 +149,19 @@ def segment(
             pixel_size=pixel_size,
             range=range,
         )
-    found = predict_maps(
-        image, evaluator, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
-    )
+    with enough_memory("the network ran", SMALLER):
+        found = predict_maps(
+            image, evaluator, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
+        )
+    with enough_memory("telling objects apart", SMALLER):
+        labels = found.labels()
+    with enough_memory("bringing the result to the grid of the image", SMALLER):
+        return _segmentation(found, labels, evaluator)
+
+
+def _segmentation(found: PlaneResult, labels: NDArray[np.uint32], evaluator: LoadedModel) -> Segmentation:
     return Segmentation(
-        labels=found.labels(),
+        labels=labels,
         mask=found.mask(),
         probability=found.probability(),
         level=found.level,
@@ -298,9 +310,9 @@ def finetune(
     >>> done.better, done.info.recommended_level  # doctest: +SKIP
     """
     from napari_unetpp.files.notes import Notes
-    from napari_unetpp.train.finetune import result as outcome
+    from napari_unetpp.train.finetune import result
     from napari_unetpp.train.finetune import run as learning
-    from napari_unetpp.train.finetune.examples import as_meant, read_alike
+    from napari_unetpp.train.finetune.planes import map_label_values, with_options
 
     count = len(images)
     columns = (labels, certain or [None] * count, ignore or [None] * count)
@@ -322,11 +334,11 @@ def finetune(
         for n, (image, label, sure, skip) in enumerate(zip(images, *columns, strict=True))
     )
     parent, notes = _card(model), Notes()
-    planes = as_meant(planes, parent.task, foreground, notes)
-    planes = read_alike(planes, parent, scale=scale, diameter=diameter, range=range)
+    planes = map_label_values(planes, parent.task, foreground, notes)
+    planes = with_options(planes, parent, scale=scale, diameter=diameter, range=range)
     target = None if out is None else Path(out)
     if target is not None:
-        outcome.check_target(target, parent, overwrite=overwrite)
+        result.check_target(target, parent, overwrite=overwrite)
     request = FinetuneRequest(
         parent,
         planes,
@@ -343,7 +355,7 @@ def finetune(
             progress(event)
     assert isinstance(event, FinetuneDone)
     done = replace(event, notes=(*notes.lines(), *event.notes))
-    return done if target is None else outcome.write(done, target, parent, overwrite=overwrite)
+    return done if target is None else result.write(done, target, parent, overwrite=overwrite)
 
 
 def _loaded(model: str | Path | LoadedModel, device: str, precision: str) -> LoadedModel:

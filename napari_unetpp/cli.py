@@ -169,22 +169,21 @@ def run_finetune(args: argparse.Namespace) -> int:
     """Fine-tune a copy of a model on a folder of corrections."""
     from napari_unetpp.files.labels.corrections_folder import read_corrections
     from napari_unetpp.files.notes import Notes
-    from napari_unetpp.train.finetune import report
-    from napari_unetpp.train.finetune import result as outcome
-    from napari_unetpp.train.finetune.examples import as_meant, read_alike
+    from napari_unetpp.train.finetune import report, result
+    from napari_unetpp.train.finetune.planes import map_label_values, with_options
     from napari_unetpp.train.finetune.run import finetune
     from napari_unetpp.train.precision import check_precision
 
     check_precision(args.precision)
     parent = model_list.find_model(args.model)
-    outcome.check_target(args.out, parent, overwrite=args.overwrite)
+    result.check_target(args.out, parent, overwrite=args.overwrite)
     size = size_options(args, parent)
     notes = Notes()
     planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background, notes=notes)
-    planes = as_meant(planes, parent.task, args.foreground, notes)
+    planes = map_label_values(planes, parent.task, args.foreground, notes)
     for note in notes.lines():
         say(f"note: {note}")
-    planes = read_alike(planes, parent, **size)
+    planes = with_options(planes, parent, **size)
     seconds = args.seconds or (None if args.steps else DEFAULT_SECONDS)
     request = FinetuneRequest(
         parent,
@@ -204,7 +203,7 @@ def run_finetune(args: argparse.Namespace) -> int:
             points.append(event)
             (say if event.dice else console.live)(report.line(event))
         else:
-            done = outcome.write(event, args.out, parent, overwrite=args.overwrite)
+            done = result.write(event, args.out, parent, overwrite=args.overwrite)
     for note in done.notes:
         say(f"note: {note}")
     tell(report.scores_text(done))

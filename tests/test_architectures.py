@@ -47,7 +47,7 @@ from napari_unetpp.files.models.model_file import read_info, read_tensors, save_
 from napari_unetpp.net import encoder_plan, fused, graph
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.batch_norms import measure_norms
+from napari_unetpp.train.averaging import measure_batch_norms
 
 PLENTY = 2**33
 FINE_TUNED = [arch for arch, make in BASELINES.items() if make().arch == "unetpp"]
@@ -71,7 +71,7 @@ def network(arch: str) -> UNetPlusPlus:
     torch.manual_seed(0)
     net = UNetPlusPlus(narrow(arch))
     images = [torch.rand(2, 3, 64, 64) * 2 for _ in range(2)]
-    measure_norms(net, images)
+    measure_batch_norms(net, images)
     with torch.no_grad():
         for head, logits in zip(net.heads.values(), net.all_heads(images[0]), strict=True):
             assert isinstance(head, torch.nn.Conv2d) and head.bias is not None
@@ -307,7 +307,7 @@ def test_fine_tuning_lowers_the_loss(
     from napari_unetpp.train.finetune.recipe import Recipe
     from napari_unetpp.train.finetune.run import finetune
 
-    monkeypatch.setattr("napari_unetpp.train.finetune.run.hold_out", lambda *_, **__: HeldOut())
+    monkeypatch.setattr("napari_unetpp.train.finetune.run.hold_out_blocks", lambda *_, **__: HeldOut())
     request = FinetuneRequest(saved(arch), (plane,), seconds=None, steps=10, device="cpu")
     *reports, done = finetune(request, recipe=Recipe(patch=64, batch=2))
     losses = [report.loss for report in reports if isinstance(report, FinetuneProgress)]

@@ -183,6 +183,49 @@ def test_the_table_is_that_of_the_dock_and_knows_micrometres(run: Run, tmp_path:
     assert size is not None and (size.y, size.x) == (0.5, 0.25)
 
 
+def test_files_for_other_programs_and_a_summary(run: Run, tmp_path: Path) -> None:
+    """Nothing that is there is written again; what is missing is made of the labels."""
+    image, out = np.asarray(Image.open(SAMPLE)), tmp_path / "out"
+    for name, corner in (("a.tif", 0), ("well 1/a.tif", 96)):
+        (tmp_path / "plate" / name).parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(tmp_path / "plate" / name, image[corner : corner + 96, :96])
+    command = ("segment", tmp_path / "plate", "--out", out, "--level", 1, "--scale", 1, "--recursive")
+    options = (*command, "--table", "--also", "rois,geojson,coco")
+    assert run(*options)[0] == 0
+    endings = ("_coco.json", "_labels.tif", "_objects.csv", "_objects.geojson", "_rois.zip")
+    files = sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*"))
+    assert files == sorted([f"{stem}{e}" for stem in ("a", "well 1/a") for e in endings] + ["summary.csv"])
+    labels = tifffile.imread(out / "a_labels.tif")
+    coco = json.loads((out / "a_coco.json").read_text())
+    assert [a["label"] for a in coco["annotations"]] == list(np.unique(labels[labels > 0]))
+    assert coco["annotations"]
+    assert coco["images"][0]["file_name"] == "a.tif" and coco["categories"] == [{"id": 1, "name": "nucleus"}]
+    rows = list(csv.DictReader((out / "summary.csv").open()))
+    assert [row["labels"] for row in rows] == ["a_labels.tif", "well 1/a_labels.tif"]
+    assert rows[0]["objects"] == str(len(coco["annotations"]))
+    assert {(row["level"], row["scale"]) for row in rows} == {("1", "1")}
+    (out / "a_rois.zip").unlink()
+    before = {p: p.read_bytes() for p in out.rglob("*.*")}
+    status, said, _ = run(*options, "--skip-existing")
+    assert status == 0 and "a_rois.zip: made of" in said and len(said.splitlines()) == 1
+    assert (out / "a_rois.zip").exists() and all(p.read_bytes() == old for p, old in before.items())
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--also", "rois,svg"), "rois,geojson,coco"),
+        (("--also", "rois", "--kind", "mask"), "outlines of objects"),
+    ],
+)
+def test_other_programs_that_cannot_be_served(
+    options: tuple[str, ...], problem: str, run: Run, plate: Path, tmp_path: Path
+) -> None:
+    status, _, err = segment(run, plate, "--out", tmp_path / "out", *options)
+    assert status == 2 and problem in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_error_names_its_file_once(run: Run, plate: Path, tmp_path: Path) -> None:
     (plate / "bad.tif").write_bytes(b"nonsense")
     (tmp_path / "out").mkdir()
@@ -229,3 +272,41 @@ def test_the_version(run: Run) -> None:
     import napari_unetpp
 
     assert run("--version")[:2] == (0, f"napari-unetpp {napari_unetpp.__version__}\n")
+
+
+def test_a_dark_image_in_a_batch_with_a_range(run: Run, tmp_path: Path) -> None:
+    """Nothing of it lies in the range: no objects, a note, and the batch has not failed."""
+    light = np.asarray(Image.open(SAMPLE))[:96, :96]
+    tifffile.imwrite(tmp_path / "light.tif", light)
+    tifffile.imwrite(tmp_path / "dark.tif", light // 100)
+    out, log = tmp_path / "out", tmp_path / "log.json"
+    status, said, err = run(
+        "segment", tmp_path, "--range", 12, 150, "--level", 2, "--scale", 1, "--out", out, "--json", log
+    )
+    assert status == 0, err
+    dark, bright = json.loads(log.read_text())
+    assert dark["objects"] == 0 and bright["objects"] > 0 and not bright["notes"]
+    assert "dark_labels.tif: 0 objects" in said
+    assert "dark.tif: nothing is seen: the image has intensities from 0 to" in err
+
+
+def test_noise_is_told_with_its_own_intensities(run: Run, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "noise.tif", noise)
+    log = tmp_path / "log.json"
+    assert run("segment", tmp_path / "noise.tif", "--level", 1, "--out", tmp_path, "--json", log)[0] == 0
+    (entry,) = json.loads(log.read_text())
+    assert entry["range"] == [0, 255] and entry["objects"] == 0
+    assert any("nothing but noise" in note for note in entry["notes"])
+
+
+def test_small_things_beside_the_size_that_the_scale_fits_are_named(run: Run, tmp_path: Path) -> None:
+    """The size that the scale fits and the median diameter are no contradiction without a word."""
+    y, x = np.mgrid[:192, :192] % 32 - 16
+    tifffile.imwrite(tmp_path / "small.tif", (200 * (y**2 + x**2 < 49)).astype(np.uint8))
+    log = tmp_path / "log.json"
+    options = ("--level", 2, "--diameter", 44, "--out", tmp_path, "--json", log)
+    assert run("segment", tmp_path / "small.tif", *options)[0] == 0
+    (entry,) = json.loads(log.read_text())
+    assert 8 < entry["median_diameter_px"] < 17
+    assert any("the scale fits objects of about 44 px: they may be specks" in n for n in entry["notes"])

@@ -45,3 +45,55 @@ def test_the_mask_is_written_and_the_other_images_go_on(
         tifffile.imread(tmp_path / "out" / "large_mask.tif"),
         tifffile.imread(tmp_path / "whole" / "large_mask.tif"),
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("labels", "while telling objects apart"),
+        ("probability", "while bringing the result to the grid of the image"),
+    ],
+)
+def test_the_python_function_tries_smaller_pieces_then_says_what_to_do(
+    tiny_model: Any, monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    """It raised a bare MemoryError."""
+    from napari_unetpp import UnetppError, segment
+    from napari_unetpp.engine.decode.plane_result import CUTS, PlaneResult
+
+    image = np.random.default_rng(0).integers(0, 255, (60, 80), np.uint8)
+    whole = segment(image, "tiny", level=1, scale=1.0)
+    real, cuts = getattr(PlaneResult, f"_{name}"), []
+
+    def scarce(maps: PlaneResult) -> Any:
+        cuts.append(maps.cut)
+        if maps.cut < least:
+            raise MemoryError
+        return real(maps)
+
+    monkeypatch.setattr(PlaneResult, f"_{name}", scarce)
+    least = CUTS[-1]
+    np.testing.assert_array_equal(segment(image, "tiny", level=1, scale=1.0).labels, whole.labels)
+    assert tuple(cuts) == CUTS
+    least = CUTS[-1] + 1
+    with pytest.raises(UnetppError, match=f"^Out of memory {told}: crop the image"):
+        segment(image, "tiny", level=1, scale=1.0)
+
+
+def test_a_network_that_runs_out_of_memory_says_so_in_python(
+    tiny_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch raises a RuntimeError of its own; other ones stay what they are."""
+    from napari_unetpp import UnetppError, segment
+    from napari_unetpp.engine.loaded_model import LoadedModel
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(LoadedModel, "stream", fail)
+    text, image = "DefaultCPUAllocator: can't allocate memory", np.ones((20, 20)) * np.arange(20)
+    with pytest.raises(UnetppError, match=r"^Out of memory while the network ran: crop the image"):
+        segment(image, "tiny", level=1, scale=1.0)
+    text = "a bug"
+    with pytest.raises(RuntimeError, match="a bug"):
+        segment(image, "tiny", level=1, scale=1.0)

@@ -18,7 +18,7 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_file import read_info
 from napari_unetpp.net.baselines import BASELINES
-from napari_unetpp.train.scratch import set_up
+from napari_unetpp.train.scratch import plan
 
 SETS = ("nuclei_dsb2018", "nuclei_tissue", "nuclei_colon", "nuclei_he")
 
@@ -57,7 +57,7 @@ def test_a_run_writes_model_and_log(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The card says how, on what, and whom to thank; where the files lay it does not say."""
-    monkeypatch.setattr(set_up, "DEFAULT_PATCH", 64)
+    monkeypatch.setattr(plan, "DEFAULT_PATCH", 64)
     monkeypatch.setitem(BASELINES, "unetpp", lambda: NetConfig(widths=(4, 8, 8, 16, 16)))
     for name in SETS:
         for kind in ("images", "labels"):

@@ -109,7 +109,16 @@ class Preview:
 
 @dataclass(frozen=True, eq=False)
 class PredictDone:
-    """The end of a prediction, complete or stopped. `flops` were executed, halos included."""
+    """The end of a prediction, complete or stopped.
+
+    Attributes
+    ----------
+    flops : int
+        Executed, halos included.
+    known_level : int or None
+        The level whose nodes, and no others, were kept of the whole plane beforehand; 0: there were none;
+        None: parts of the plane differed.
+    """
 
     generation: int
     level: int
@@ -118,6 +127,7 @@ class PredictDone:
     nodes_reused: int
     stopped: bool
     flops: int = 0
+    known_level: int | None = None
 
 
 PredictEvent = PredictStarted | Preview | TileDone | PredictDone

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.commands.console import Console
@@ -35,5 +35,6 @@ def size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
     """Scale, diameter and range as they were given; UsageError before any work where they cannot be used."""
     from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
 
-    check_size(info, scale=scale_number(args.scale), diameter=args.diameter)
-    return {"scale": args.scale, "diameter": args.diameter, "range": check_range(args.range)}
+    scale: float | Literal["auto"] = args.scale or "auto"
+    check_size(info, scale=scale_number(scale), diameter=args.diameter)
+    return {"scale": scale, "diameter": args.diameter, "range": check_range(args.range)}

@@ -11,6 +11,8 @@ from napari_unetpp.commands.report import progress, say, sentence, size_options,
 from napari_unetpp.files.labels.folders import named_once
 from napari_unetpp.files.models import model_list
 from napari_unetpp.files.results import outputs
+from napari_unetpp.files.results.inputs import find_inputs
+from napari_unetpp.files.results.summary import update_summary
 
 
 def run_segment(args: argparse.Namespace) -> int:
@@ -19,14 +21,28 @@ def run_segment(args: argparse.Namespace) -> int:
 
     info = model_list.find_model(args.model)
     size = size_options(args, info)
-    options = Options(args.kind, args.level, size, args.overwrite, args.series, _stack_options(args))
-    found = outputs.find_inputs(args.inputs, recursive=args.recursive)
+    options = Options(
+        args.kind,
+        args.level,
+        size,
+        args.overwrite,
+        args.series,
+        info.classes,
+        info.task == "instances",
+        _stack_options(args),
+    )
+    found = find_inputs(args.inputs, recursive=args.recursive)
     for problem in found.problems:
         say(f"error: {problem}")
     if found.results:
         say(f"note: {_left_out(found.results)}")
     plan = outputs.plan_outputs(
-        found.sources, args.out, args.kind, table=args.table, tracks=args.track is not None
+        found.sources,
+        args.out,
+        args.kind,
+        table=args.table,
+        also=args.also,
+        tracks=args.track is not None,
     )
     model = None
     entries: list[dict[str, Any]] = []
@@ -41,6 +57,9 @@ def run_segment(args: argparse.Namespace) -> int:
     finally:  # also what was done before Ctrl-C
         if args.json:
             write_json(args.json, entries)
+        if args.table:
+            for note in update_summary(args.out, [output.there() or output for output in plan]):
+                say(f"note: {note}")
     if plan:
         progress(len(plan), len(plan))
     skipped = sum("skipped" in entry for entry in entries)
@@ -83,7 +102,9 @@ def _segment_one(
     try:
         there = output.there() if args.skip_existing else None
         if there is not None:
-            return _measured_again(there, model, options)
+            for path in _finish(there, model, options):
+                tell(f"{path}: made of {there.target}, which was there already")
+            return _skipped(there)
         sources = [each.source for each in plan]
         outputs.check_target(output, sources, overwrite=args.overwrite, resume=args.skip_existing)
         done = _segmented(output, model, options, lambda part, what: progress(number + part, len(plan), what))
@@ -124,18 +145,14 @@ def _segmented(output: outputs.Output, model: Any, options: Any, show: Callable[
         raise
 
 
-def _measured_again(output: outputs.Output, model: Any, options: Any) -> dict[str, Any]:
-    """Tables and tracks that are missing, of a result that was there already."""
-    from napari_unetpp.commands.segment_image import finish_table
-    from napari_unetpp.commands.segment_stack import finish_tables, goes_by_planes
+def _finish(output: outputs.Output, model: Any, options: Any) -> tuple[Path, ...]:
+    """Write what is missing beside a result that was there already; the files that were missing."""
+    from napari_unetpp.commands.segment_image import finish
+    from napari_unetpp.commands.segment_stack import finish_stack, goes_by_planes
 
     if goes_by_planes(output.source, options):
-        finish_tables(output, model, options)
-    else:
-        finish_table(output, options.series)
-    missing = ", ".join(str(path) for path in (output.table, output.tracks) if path is not None)
-    tell(f"{missing}: of {output.target}, which was there already")
-    return _skipped(output)
+        return finish_stack(output, model, options)
+    return finish(output, options)
 
 
 def _stack_options(args: argparse.Namespace) -> Any:

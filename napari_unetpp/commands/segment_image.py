@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,6 +17,9 @@ from napari_unetpp.files.images import image_file
 from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
+from napari_unetpp.files.objects import table
+from napari_unetpp.files.objects.also import write_also
+from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.result_files import About
 from napari_unetpp.session.display import object_table
@@ -44,6 +48,10 @@ class Options:
     overwrite : bool
     series : int or None
         Which image of a file that holds several; None: the largest.
+    classes : tuple of str
+        Names of the model's classes.
+    instances : bool
+        Whether labels tell objects apart; else they are classes.
     stack : StackOptions
         What only stacks have, or parts of a plane.
     """
@@ -53,6 +61,8 @@ class Options:
     size: Mapping[str, Any]
     overwrite: bool
     series: int | None = None
+    classes: tuple[str, ...] = ()
+    instances: bool = True
     stack: StackOptions = field(default_factory=StackOptions)
 
 
@@ -89,12 +99,14 @@ def segment_file(
     except MemoryError as error:
         raise _mask_instead(found, output, options, About(size, facts)) from error
     WRITERS[options.kind](output.target, result, overwrite=options.overwrite, about=About(size, facts))
-    if output.table is not None:
-        write_table(output, image, result, size, overwrite=options.overwrite)
+    write_beside(output, image, result, size, options)
     seconds = time.perf_counter() - start
     areas = (
         object_table.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
     )
+    if areas is not None and model.info.sampling.kind == "object":
+        note = object_table.size_note(areas, model.info.sampling.value / found.scale.scale)
+        told += [note] if note else []
     entry = {
         "input": str(output.source),
         "outputs": [str(path) for path in output.files],
@@ -123,19 +135,29 @@ def _mask_instead(found: PlaneResult, output: Output, options: Options, about: A
     )
 
 
-def finish_table(output: Output, series: int | None = None) -> None:
-    """Write the table of labels that an earlier run has written."""
-    image, size = image_file.read_image(output.source, series=series), read_pixel_size(output.source, series)
-    write_table(output, image, read_label(output.target), size, overwrite=False)
+def finish(output: Output, options: Options) -> tuple[Path, ...]:
+    """Write what is missing beside labels that an earlier run has written; the files that were missing."""
+    missing = output.missing
+    image = image_file.read_image(output.source, series=options.series)
+    size = read_pixel_size(output.source, options.series)
+    write_beside(missing, image, read_label(output.target), size, options)
+    return missing.files[1:]
 
 
-def write_table(
-    output: Output, image: NDArray[Any], labels: NDArray[Any], size: PixelSize | None, *, overwrite: bool
+def write_beside(
+    output: Output, image: NDArray[Any], labels: NDArray[Any], size: PixelSize | None, options: Options
 ) -> None:
-    """Write the CSV that the dock saves: one row an object, in px and, where their size is known, um2."""
-    assert output.table is not None
-    table = object_table.object_table(labels, image, pixel_area=None if size is None else size.area)
-    object_table.write_csv(output.table, table, overwrite=overwrite)
+    """Write the table of objects, as the dock saves it, and the files for other programs."""
+    if output.table is None and not output.also:
+        return
+    area = None if size is None else size.area
+    measured = table.object_table(labels, image, pixel_area=area, shapes=output.table is not None)
+    if output.table is not None:
+        table.write_csv(output.table, measured, overwrite=options.overwrite)
+    plane = ObjectPlane(labels, columns=measured)
+    subject = Subject(output.source.name, options.classes, options.instances)
+    for name, path in output.also:
+        write_also(path, name, [plane], subject, overwrite=options.overwrite)
 
 
 def _facts(found: PlaneResult, model: LoadedModel) -> dict[str, Any]:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_unetpp._types import AUTO, Region, ScaleChoice, UnetppError
+from napari_unetpp._types import Region, ScaleChoice, UnetppError
 from napari_unetpp.files.formats.kinds import is_zarr
-from napari_unetpp.files.models import card_text
 from napari_unetpp.files.notes import Note, no_note
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.volumes.inputs.source import LARGE, ImageSource, is_stack, open_image
+from napari_unetpp.volumes.ome_zarr import load_zarr
 from napari_unetpp.volumes.selection import Selection, SelectionRequest, select
 
 if TYPE_CHECKING:
     from napari_unetpp.commands.segment_image import Done, Options
-    from napari_unetpp.engine.collect import Reading
     from napari_unetpp.engine.loaded_model import LoadedModel
+    from napari_unetpp.volumes.series.plane import SeriesRequest
     from napari_unetpp.volumes.series.run import SeriesProgress
+    from napari_unetpp.volumes.series.store import PlaneStore
 
 LARGEST_TIFF = 4_000_000_000
 """Bytes of a result from which it becomes OME-Zarr."""
@@ -82,6 +82,7 @@ def segment_stack(
     say : callable
         Told how the image is read, what it needs, and where an earlier run is gone on with.
     """
+    from napari_unetpp.commands.stack_report import facts_of, report
     from napari_unetpp.commands.stack_results import finish
     from napari_unetpp.volumes.series.run import segment_series
     from napari_unetpp.volumes.series.store import remove
@@ -93,9 +94,11 @@ def segment_stack(
     with _opened(output, options, notes.append) as image:
         chosen = _chosen(image, model, options)
         say(f"{output.source}: {chosen}")
-        output = output.as_zarr() if _needs_zarr(output, chosen, options) else output
+        if _needs_zarr(output, chosen, options):
+            load_zarr()  # now, not after hours of work
+            output = output.as_zarr()
         mark = mark_of(output.source)
-        request, store, known = _begin(output, image, chosen, model, options, mark, say)
+        request, store = _begin(output, image, chosen, model, options, mark, say)
         for event in segment_series(request, store):
             if event.note:
                 notes.append(event.note)
@@ -105,46 +108,28 @@ def segment_stack(
                     f"{output.source} was changed while it was segmented. What was done is in "
                     f"{store.folder}, but does not fit together any more: give --overwrite to begin anew."
                 )
-        region = options.stack.region
-        facts = {**_facts(known, model), "read_as": str(chosen)}
-        facts |= {} if region is None else {"rows": [region.y0, region.y1], "columns": [region.x0, region.x1]}
+        facts = facts_of(request, options)
         measured = finish(output, store, image, chosen, options, facts, notes.append)
-    return _done(output, chosen, model, options, facts, measured, notes, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return report(output, request, options, facts, measured, notes, seconds)
 
 
-def finish_tables(output: Output, model: LoadedModel, options: Options) -> None:
-    """Write the table and the tracks that are missing, of labels that an earlier run has written."""
+def finish_stack(output: Output, model: LoadedModel, options: Options) -> tuple[Path, ...]:
+    """Write what is missing beside a result that an earlier run has written; the files that were missing."""
+    from napari_unetpp.commands.stack_beside import read_result, write_beside
     from napari_unetpp.commands.stack_tables import Measured
 
-    table, tracks = (
-        None if path is None or path.exists() else path for path in (output.table, output.tracks)
-    )
-    wanted = replace(output, table=table, tracks=tracks)
     with _opened(output, options) as image:
         chosen = _chosen(image, model, options)
-        measured = Measured.of(without_table_if_large(wanted, chosen), image, chosen, options)
-        with open_labels_of(output.target, chosen) as planes:
+        missing = as_far_as_measured(output.missing, chosen)
+        if missing.files == (output.target,):
+            return ()
+        measured = Measured.of(missing, image, chosen, options)
+        with read_result(output.target, chosen) as planes:
             for _ in measured.seen(planes):
                 pass
-        measured.write(without_table_if_large(wanted, chosen), overwrite=False)
-
-
-@contextmanager
-def open_labels_of(path: Path, chosen: Selection) -> Iterator[Iterator[NDArray[Any]]]:
-    """The planes of a result, one after the other."""
-    from napari_unetpp.volumes.inputs.tiff_stack import TiffStack
-    from napari_unetpp.volumes.ome_zarr import open_labels
-
-    with ExitStack() as stack:
-        labels = open_labels(path).levels[0] if path.is_dir() else stack.enter_context(TiffStack(path))
-        shape = tuple(n for n in labels.shape[:-2] if n > 1) + tuple(labels.shape[-2:])
-        if shape != chosen.stack_shape:
-            raise UnetppError(
-                f"{path} has shape {shape}, but {chosen.stack_shape} would be segmented ({chosen}). Give the "
-                "options with which it was made, or --overwrite."
-            )
-        leading = labels.shape[:-2]
-        yield (np.asarray(labels[(*where, slice(None), slice(None))]) for where in np.ndindex(*leading))
+        write_beside(missing, measured, options, overwrite=False)
+    return missing.files[1:]
 
 
 def mark_of(path: Path) -> list[list[int]]:
@@ -161,10 +146,10 @@ def _opened(output: Output, options: Options, note: Note = no_note) -> Iterator[
         yield _cropped(image, options.stack.region)
 
 
-def without_table_if_large(output: Output, chosen: Selection) -> Output:
-    """The same without a table where planes are too large to be measured in memory."""
+def as_far_as_measured(output: Output, chosen: Selection) -> Output:
+    """The same without table and outlines where planes are too large to be measured in memory."""
     height, width = chosen.plane_shape
-    return replace(output, table=None) if height * width > LARGE else output
+    return replace(output, table=None, also=()) if height * width > LARGE else output
 
 
 def _cropped(image: ImageSource, region: Region | None) -> ImageSource:
@@ -207,7 +192,7 @@ def _begin(
     options: Options,
     mark: list[list[int]],
     say: Note,
-) -> tuple[Any, Any, Reading]:
+) -> tuple[SeriesRequest, PlaneStore]:
     """What is to be done, and where planes are kept; what an earlier run has decided is used again."""
     from napari_unetpp.engine.collect import Reading, resolve_level
     from napari_unetpp.volumes.series.need import need_text
@@ -243,51 +228,4 @@ def _begin(
     say(f"{output.source}: {need_text(request)}")
     if store.done:
         say(f"{output.source}: {store.done} of {store.count} planes are there; going on")
-    return request, store, known
-
-
-def _facts(known: Reading, model: LoadedModel) -> dict[str, Any]:
-    return {
-        "model": model.info.name,
-        "model_sha256": model.info.sha256,
-        "scale": known.scale.scale,
-        "scale_reason": known.scale.reason,
-        "range": [float(value) for value in known.range],
-        "device": model.choice.device,
-        "precision": model.choice.dtype,
-    }
-
-
-def _done(
-    output: Output,
-    chosen: Selection,
-    model: LoadedModel,
-    options: Options,
-    facts: dict[str, Any],
-    measured: Any,
-    notes: list[str],
-    seconds: float,
-) -> Done:
-    from napari_unetpp.commands.segment_image import Done
-    from napari_unetpp.engine.collect import resolve_level
-
-    level = resolve_level(model.info, options.level)
-    objects = measured.objects if options.kind == "labels" and model.info.task == "instances" else None
-    entry = {
-        "input": str(output.source),
-        "outputs": [str(path) for path in output.files if path.exists()],
-        "objects": objects,
-        "median_diameter_px": None if objects is None else measured.median_diameter,
-        "level": "auto" if level == AUTO else level,
-        **{key: facts[key] for key in ("scale", "scale_reason", "range", "precision")},
-        "seconds": round(seconds, 3),
-        "notes": notes,
-        "read_as": facts["read_as"],
-        "frames": chosen.frames,
-        "planes": chosen.depth,
-    }
-    planes = f"{chosen.count} plane{'' if chosen.count == 1 else 's'}"
-    what = planes if objects is None else f"{planes}, {objects} objects"
-    scale = f"scale {facts['scale']:.3g}: {facts['scale_reason']}"
-    where = f"{card_text.level_name(level)}, {model.choice.label}, {seconds:.2f} s"
-    return Done(f"{output.target}: {what}, {where}, {scale}", tuple(notes), entry)
+    return request, store

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.commands.segment_stack import without_table_if_large
+from napari_unetpp.commands.segment_stack import as_far_as_measured
+from napari_unetpp.commands.stack_beside import write_beside
 from napari_unetpp.commands.stack_tables import Measured
 from napari_unetpp.files.notes import Note
 from napari_unetpp.files.results.outputs import Output
@@ -46,9 +47,9 @@ def finish(
     """
     overwrite = options.overwrite or (options.stack.resume and is_result(output.target))
     large = store.shape[-2] * store.shape[-1] > LARGE
-    if large and output.table is not None:
-        note(f"no table: planes of more than {LARGE // 1_000_000} megapixels are not measured")
-    output = without_table_if_large(output, chosen)
+    if large and (output.table is not None or output.also):
+        note(f"no table, no outlines: planes of more than {LARGE // 1_000_000} megapixels are not measured")
+    output = as_far_as_measured(output, chosen)
     measured = Measured.of(output, image, chosen, options)
     about = About(image.pixel_size, facts)
     with tempfile.TemporaryDirectory(dir=store.folder, prefix="result-") as folder:
@@ -84,7 +85,7 @@ class _Writing:
             self._count()
         else:
             self._zarr() if zarr else self._tiff(self._planes())
-        self.measured.write(self.output, overwrite=self.overwrite)
+        write_beside(self.output, self.measured, self.options, overwrite=self.overwrite)
 
     def _planes(self) -> Iterator[NDArray[Any]]:
         """The planes of the result, one after the other; of probabilities those of each class."""

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region
+from napari_unetpp.files.objects import table as objects
+from napari_unetpp.files.objects.planes import ObjectPlane
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.session.display import object_table
 from napari_unetpp.volumes.inputs.source import ImageSource
@@ -26,6 +28,9 @@ Table = dict[str, NDArray[Any]]
 MOVED = {"centroid_y": 0, "y0": 0, "y1": 0, "centroid_x": 1, "x0": 1, "x1": 1}
 """Columns that are places, and along which axis."""
 
+PLANES = ("frame", "plane")
+"""Columns that say which plane an object is on."""
+
 
 @dataclass(eq=False)
 class Measured:
@@ -35,7 +40,7 @@ class Measured:
     ----------
     image : ImageSource
     selection : Selection
-    table, tracks : bool
+    table, tracks, outlines : bool
         Whether these are wanted.
     stitched, tracked : bool
         Whether numbers go through depth, and through time.
@@ -47,6 +52,7 @@ class Measured:
     selection: Selection
     table: bool = False
     tracks: bool = False
+    outlines: bool = False
     stitched: bool = False
     tracked: bool = False
     region: Region | None = None
@@ -62,6 +68,7 @@ class Measured:
             image,
             chosen,
             table=output.table is not None,
+            outlines=bool(output.also),
             tracks=output.tracks is not None,
             stitched=stack.stitch is not None,
             tracked=stack.track is not None,
@@ -85,7 +92,7 @@ class Measured:
         self._largest[group] = max(self._largest.get(group, 0), count)
         if self.tracks:
             self._tracks.add(labels, position.t, position.z or 0)
-        if self.table:
+        if self.table or self.outlines:
             self._tables.append(self._rows(position, labels))
 
     def count(self, number: int, bands: Iterable[NDArray[Any]]) -> None:
@@ -104,22 +111,30 @@ class Measured:
         return sum(self._largest.values())
 
     @property
+    def pixels(self) -> NDArray[np.int64]:
+        """Pixels of all objects of all planes."""
+        return np.concatenate([np.zeros(0, np.int64), *self.areas])
+
+    @property
     def median_diameter(self) -> float | None:
         """Of all objects of all planes, px."""
-        return object_table.median_diameter(np.concatenate([np.zeros(0, np.int64), *self.areas]))
+        return object_table.median_diameter(self.pixels)
 
-    def write(self, output: Output, *, overwrite: bool) -> None:
-        """Table and tracks, where they are asked for."""
-        if output.table is not None:
-            self.write_table(output.table, overwrite=overwrite)
-        if output.tracks is not None:
-            self.write_tracks(output.tracks, overwrite=overwrite)
+    def objects_of(self, planes: Iterable[NDArray[Any]]) -> Iterator[ObjectPlane]:
+        """Planes of the result with what was measured of them, on the grid of the whole image."""
+        y0, x0 = self._origin
+        for position, labels, table in zip(self.selection.positions(), planes, self._tables, strict=True):
+            where = {"t": position.t} if self.selection.axes.size("T") > 1 else {}
+            if position.z is not None and self.selection.axes.size("Z") > 1:
+                where["z"] = position.z
+            columns = {name: values for name, values in table.items() if name not in PLANES}
+            yield ObjectPlane(np.pad(labels, ((y0, 0), (x0, 0))), where, columns)
 
     def write_table(self, path: Path, *, overwrite: bool) -> None:
         """One row for each object of each plane."""
         names = self._tables[0]
         joined = {name: np.concatenate([table[name] for table in self._tables]) for name in names}
-        object_table.write_csv(path, joined, overwrite=overwrite)
+        objects.write_csv(path, joined, overwrite=overwrite)
 
     def write_tracks(self, path: Path, *, overwrite: bool) -> None:
         """One row for each object of each frame, the first object first."""
@@ -127,7 +142,7 @@ class Measured:
         rows[:, -2:] += self._origin
         names = ("track", "frame", *(("plane",) if self.selection.depth > 1 else ()), "y", "x")
         columns = [column.astype(np.int64) if n < 2 else column for n, column in enumerate(rows.T)]
-        object_table.write_csv(path, dict(zip(names, columns, strict=True)), overwrite=overwrite)
+        objects.write_csv(path, dict(zip(names, columns, strict=True)), overwrite=overwrite)
 
     @property
     def _origin(self) -> tuple[int, int]:
@@ -138,11 +153,12 @@ class Measured:
         where = {"frame": position.t} if self.selection.axes.size("T") > 1 else {}
         if position.z is not None and self.selection.axes.size("Z") > 1:
             where["plane"] = position.z
-        rows = object_table.object_table(
+        rows = objects.object_table(
             labels,
             read_plane(self.image.array, self.selection, position),
             pixel_area=None if size is None else size.area,
             position=where,
+            shapes=self.table,
         )
         return {
             name: values + self._origin[MOVED[name]] if name in MOVED else values

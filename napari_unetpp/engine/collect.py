@@ -24,7 +24,16 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.decode.plane_result import PlaneResult
-from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, range_notes
+from napari_unetpp.engine.input.normalise import (
+    NOISE,
+    NormStats,
+    clean_plane,
+    intensities_outside,
+    measure,
+    range_notes,
+    range_to_tell,
+    with_range,
+)
 from napari_unetpp.engine.input.scale import check_range, decide_scale, scale_number
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.predict import predict
@@ -90,7 +99,9 @@ def predict_maps(
     )
     decided, limits = reading.scale, reading.range
     request = PredictRequest(plane, None, chosen, scale=decided.scale, all_levels=all_levels, range=limits)
-    notes = (*notes, *range_notes(plane, NormStats(*limits)))
+    stats = NormStats(*limits)
+    told = limits if range else range_to_tell(plane, stats)
+    notes = (*notes, *range_notes(plane, stats), *((NOISE,) if told != limits else ()))
     store: MapStore | None = None
     flops = 0
     for event in predict(evaluator, request, should_stop=should_stop):
@@ -105,8 +116,8 @@ def predict_maps(
     if store is None or not store.complete(chosen):
         raise UnetppError("the prediction was stopped before it was complete.")
     shape = (plane.shape[0], plane.shape[1])
-    invalid = invalid_pixels(plane)
-    return PlaneResult(store, info, chosen, shape, invalid, notes, flops=flops, scale=decided, range=limits)
+    invalid = invalid_pixels(plane, stats)
+    return PlaneResult(store, info, chosen, shape, invalid, notes, flops=flops, scale=decided, range=told)
 
 
 def resolve_level(info: ModelInfo, level: int | Auto) -> int:
@@ -135,7 +146,7 @@ def read_as(
 ) -> Reading:
     """Measure and decide what is not given; a clean plane and the options of `predict_maps`."""
     known = check_range(range)
-    stats = NormStats(*known) if known else measure(plane, evaluator.info.normalisation)
+    stats = with_range(plane, *known) if known else measure(plane, evaluator.info.normalisation)
     decided = decide_scale(
         evaluator,
         plane,
@@ -148,9 +159,12 @@ def read_as(
     return Reading(decided, (stats.low, stats.high))
 
 
-def invalid_pixels(plane: NDArray[Any]) -> NDArray[np.bool_] | None:
-    """Pixels without a value (all of them in a constant image), or None where there are none."""
-    if (plane == plane.flat[0]).all():
+def invalid_pixels(plane: NDArray[Any], stats: NormStats) -> NDArray[np.bool_] | None:
+    """Pixels without a value, or None where there are none.
+
+    All of them in an image that is constant, or of which nothing lies in the range.
+    """
+    if (plane == plane.flat[0]).all() or intensities_outside(plane, stats):
         return np.ones(plane.shape[:2], np.bool_)
     if plane.dtype.kind != "f":
         return None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from napari_unetpp._types import UnetppError
 
 
 def give_back() -> None:
@@ -22,3 +25,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     text = str(error).lower()
     said = "not enough memory" in text or "out of memory" in text or "allocate memory" in text
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and said)
+
+
+@contextmanager
+def enough_memory(doing: str, remedy: str) -> Iterator[None]:
+    """Where memory runs out inside, UnetppError says during what, and what helps."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UnetppError(f"Out of memory while {doing}: {remedy}.") from error

@@ -31,7 +31,7 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.auto.auto_tile import AutoTile, Deepened
-from napari_unetpp.engine.input.normalise import NormStats, measure
+from napari_unetpp.engine.input.normalise import measure, with_range
 from napari_unetpp.engine.input.plane import PlaneReader
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.node_cache import NodeCache, TileKey
@@ -112,6 +112,7 @@ class _Prediction:
         self.levels = levels_of(request, evaluator.info.net)
         self.deepest = evaluator.info.net.depth if request.level == AUTO else request.level
         self.done = self.computed = self.reused = self.flops = 0
+        self.known_level: int | None = None
 
     def run(self) -> Iterator[PredictEvent]:
         start = time.perf_counter()
@@ -125,12 +126,13 @@ class _Prediction:
             *(self.request.generation, self.request.level, seconds, self.computed, self.reused),
             stopped=not finished,
             flops=self.flops,
+            known_level=self.known_level,
         )
 
     def _prepare(self) -> None:
         request, info = self.request, self.evaluator.info
         if request.range is not None:
-            stats = NormStats(*request.range)
+            stats = with_range(request.image, *request.range)
         else:
             rule = info.normalisation
             stats = self.cache.stats(request.plane, rule, lambda: measure(request.image, rule))
@@ -158,6 +160,7 @@ class _Prediction:
         """All tiles, the visible ones first, each of these at level 1 first; False if stopped."""
         for tile in self.plan.live:
             self._count_reused(tile)
+        self.known_level = self._level_kept()
         while self.left:
             self.view = self._view_now()
             visible = [tile for tile in self.unseen if tile.core.overlaps(self.view)]
@@ -308,6 +311,16 @@ class _Prediction:
     def _count_reused(self, tile: tiles.Tile) -> None:
         known = self.cache.get(self._key(tile))
         self.reused += sum(node in known for node in graph.nodes(self.deepest, self.evaluator.info.net.arch))
+
+    def _level_kept(self) -> int | None:
+        """The level whose nodes the cache holds of every tile; 0: of none; None: tiles differ."""
+        arch = self.evaluator.info.net.arch
+        kept = {frozenset(self.cache.get(self._key(tile)) if tile.live else ()) for tile in self.left}
+        levels = {
+            0: frozenset(),
+            **{d: frozenset(graph.nodes(d, arch)) for d in self.evaluator.info.net.levels},
+        }
+        return next((level for level, nodes in levels.items() if kept == {nodes}), None)
 
     def _event(
         self,

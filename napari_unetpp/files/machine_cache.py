@@ -1,7 +1,8 @@
-"""Decisions that were measured once on a machine, kept in the user's cache folder.
+"""What was measured on a machine, kept in the user's cache folder.
 
 A timing comes out a little differently every time. What follows from it (the number format, and with it the
-last pixels of a result) must not: it is measured once for a machine, a torch and a version of this package.
+last pixels of a result) must not: it is measured once for a machine, a torch and a version of this package
+(`remembered`). What a run takes, on the other hand, is learned from every run (`recall`, `remember`).
 """
 
 from __future__ import annotations
@@ -40,18 +41,23 @@ def measured_once(what: str, machine: Mapping[str, str], measure: Callable[[], s
     measure : callable
         Gives the answer. Where the cache folder cannot be written, it is asked in every process.
     """
-    digest = hashlib.sha256(json.dumps(dict(machine), sort_keys=True).encode()).hexdigest()
-    path = cache_folder() / f"{what}-{digest[:16]}.json"
+    path = _path(what, machine)
     if (known := _read(path)) is not None:
         return known
     answer = measure()
-    text = json.dumps({"answer": answer, "machine": dict(machine)}, indent=2) + "\n"
-    try:
-        damaged = path.exists() and _read(path) is None
-        write_atomically(path, lambda file: file.write(text.encode()), overwrite=damaged)
-    except UnetppError:  # a folder that may not be written to, or another process was first
-        pass
+    damaged = path.exists() and _read(path) is None
+    _write(path, machine, answer, overwrite=damaged)
     return _read(path) or answer
+
+
+def recall(what: str, machine: Mapping[str, str]) -> str | None:
+    """What was learned on this machine before; None where there is nothing."""
+    return _read(_path(what, machine))
+
+
+def remember(what: str, machine: Mapping[str, str], answer: str) -> None:
+    """Keep what is known by now in place of what was; where the folder cannot be written, nothing happens."""
+    _write(_path(what, machine), machine, answer, overwrite=True)
 
 
 def this_machine() -> dict[str, str]:
@@ -73,6 +79,19 @@ def _processor() -> str:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, "") or platform.processor() or platform.machine()
+
+
+def _path(what: str, machine: Mapping[str, str]) -> Path:
+    digest = hashlib.sha256(json.dumps(dict(machine), sort_keys=True).encode()).hexdigest()
+    return cache_folder() / f"{what}-{digest[:16]}.json"
+
+
+def _write(path: Path, machine: Mapping[str, str], answer: str, *, overwrite: bool) -> None:
+    text = json.dumps({"answer": answer, "machine": dict(machine)}, indent=2) + "\n"
+    try:
+        write_atomically(path, lambda file: file.write(text.encode()), overwrite=overwrite)
+    except UnetppError:  # a folder that may not be written to, or another process was first
+        pass
 
 
 def _read(path: Path) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_unetpp._types import AUTO, LabelsAs, ModelInfo, StoppingRule, UnetppError
 from napari_unetpp.engine.memory import is_out_of_memory
-from napari_unetpp.files.models.card_text import level_name
+from napari_unetpp.files.models.card_text import level_name, measured_at
 from napari_unetpp.net import graph
 from napari_unetpp.session.display.image_description import WEAK
 from napari_unetpp.session.display.level_costs import ChartPoint, scores_of
@@ -92,11 +92,16 @@ def cost_text(seconds_per_megapixel: float) -> str:
     return f"{seconds_per_megapixel:.{0 if seconds_per_megapixel >= 9.95 else 1}f} s per megapixel"
 
 
+def point_text(point: ChartPoint) -> str:
+    """What a level takes; "about" until a real run on this machine told."""
+    cost = cost_text(point.seconds)
+    return cost if point.measured else f"about {cost}"
+
+
 def readout(model: ModelInfo, point: ChartPoint) -> tuple[str, str]:
     """The line under the slider, and its tool tip."""
     millions = graph.parameters(network_level(model, point.level), model.net) / 1e6
-    cost = cost_text(point.seconds)
-    cost = cost if point.measured else f"about {cost}"
+    cost = point_text(point)
     score = "no score" if point.quality is None else f"Dice {point.quality:.2f}"
     text = f"{level_name(point.level)} · {millions:.2f} M · {cost} · {score}"
     return text, _readout_tip(model, point, millions)
@@ -105,12 +110,12 @@ def readout(model: ModelInfo, point: ChartPoint) -> tuple[str, str]:
 def playing(level: int, chosen: ChartPoint) -> tuple[str, str]:
     """The line under the slider while a stack plays faster than the chosen depth is, and its tool tip."""
     text = f"{level_name(level)} while playing: {level_name(chosen.level)} is too slow"
-    tip = f"{level_name(chosen.level)} takes {cost_text(chosen.seconds)}. It follows when the stack stops."
+    tip = f"{level_name(chosen.level)} takes {point_text(chosen)}. It follows when the stack stops."
     return text, tip
 
 
 def _readout_tip(model: ModelInfo, point: ChartPoint, millions: float) -> str:
-    how = "measured on this machine" if point.measured else "estimated, not yet measured here"
+    how = "measured on this machine" if point.measured else "estimated, not yet run here"
     if point.level == AUTO and model.stopping:
         return _auto_tip(model.stopping, f"{cost_text(point.seconds)}, {how}")
     scores = scores_of(model)
@@ -118,7 +123,7 @@ def _readout_tip(model: ModelInfo, point: ChartPoint, millions: float) -> str:
     if scores is not None and (entry := scores.levels.get(point.level)):
         parts = [("Dice", entry.dice), ("IoU", entry.iou), ("AP50", entry.ap50)]
         values = ", ".join(f"{name} {value:.3f}" for name, value in parts if value is not None)
-        quality = f"{values or 'No score'} on {scores.images} images ({scores.data})."
+        quality = f"{values or 'No score'} on {scores.images} images ({scores.data}{measured_at(model)})."
     star = " This is the recommended depth." if point.recommended else ""
     cost = cost_text(point.seconds)
     return f"Depth {point.level}: {millions:.2f} million parameters; {cost}, {how}. {quality}{star}"
@@ -145,7 +150,7 @@ def result(outcome: Outcome, rule: Rule) -> tuple[str, Tone, list[Offer]]:
     if outcome.share is not None:
         tail += f", {outcome.share:.0%} of the full work"
     text, tone, offers = _verdict(outcome, rule, tail)
-    weak = outcome.choice.weak and CIRCLE not in offers
+    weak = outcome.choice.weak and CIRCLE not in offers and not outcome.constant
     notes = " ".join((f"{WEAK.capitalize()}: scale 1.", *outcome.notes) if weak else outcome.notes)
     offers = [*offers, CIRCLE] if weak else offers
     return (f"{text}\n{notes}" if notes else text), tone, offers
@@ -177,7 +182,8 @@ def _verdict(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[O
 
 def _empty(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[Offer]]:
     if outcome.constant:
-        return f"No objects: every pixel of the image has the same value ({tail}).", "warning", []
+        same = "every pixel of the image has the same value for the network"
+        return f"No objects: {same} ({tail}).", "warning", []
     if outcome.peak < rule.threshold:
         lower = round(0.8 * outcome.peak, 2)
         return (
@@ -217,7 +223,7 @@ def stopped(done: int, total: int, shown: int | None) -> str:
 def not_computed(point: ChartPoint, *, level_is: bool) -> str:
     """What a deeper level takes, or one that is computed, for another scale or contrast."""
     how = " at this scale and contrast" if level_is else ""
-    return f"{level_name(point.level)} is not computed yet{how} ({cost_text(point.seconds)}): press Segment."
+    return f"{level_name(point.level)} is not computed yet{how} ({point_text(point)}): press Segment."
 
 
 def restriction(model: ModelInfo) -> str:

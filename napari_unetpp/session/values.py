@@ -374,11 +374,16 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Seconds per megapixel of a cold run, per level, measured on this machine."""
+    """Seconds per megapixel of levels on this machine, from the image on.
+
+    `real`: what runs for the user took, now or in earlier sittings; else a trial on a small square, which
+    gives all levels of the network.
+    """
 
     model: str
     wanted: str
     levels: Mapping[int, float]
+    real: bool = False
 
 
 @dataclass(frozen=True, eq=False)

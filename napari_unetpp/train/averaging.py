@@ -1,37 +1,68 @@
-"""The running average of a network's weights while it is trained: what is measured and kept."""
+"""The running average of a network's weights while it is trained: what is measured and stored."""
 
 from __future__ import annotations
 
-from copy import deepcopy
+from collections.abc import Iterable
 
-import torch
-from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train import schedule
+from napari_unetpp.train.schedule import average_decay
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-class WeightAverage:
+class WeightAverage(AveragedModel):
     """An exponential average of weights and batch-norm statistics; begins with those of `net`.
 
-    Attributes
+    Torch's own average, with a decay that grows with the number of steps.
+
+    Parameters
     ----------
     net : UNetPlusPlus
-        A copy that holds the average.
+    most : float
+        The decay never exceeds this.
     """
 
-    def __init__(self, net: UNetPlusPlus) -> None:
-        self.net = deepcopy(net)
-        pairs = list(zip(_floats(self.net), _floats(net), strict=True))
-        # The tensors stay the same ones for the whole run: whoever loads weights copies into them.
-        self._averaged, self._current = [a for a, _ in pairs], [c for _, c in pairs]
+    def __init__(self, net: UNetPlusPlus, most: float = 1.0) -> None:
+        super().__init__(net, multi_avg_fn=self._average, use_buffers=True)
+        self.most = most
+        self.update_parameters(net)  # the first update copies; the next one is that of step 0
 
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take the network's weights after a step (counted from 0) in."""
-        get_ema_multi_avg_fn(schedule.average_decay(step))(self._averaged, self._current, step)
+    @property
+    def net(self) -> UNetPlusPlus:
+        """A network that holds the average."""
+        assert isinstance(self.module, UNetPlusPlus)
+        return self.module
+
+    def _average(self, averaged: Tensors, current: Tensors, updates: Tensor | int) -> None:
+        del updates  # a copy on the device, which the CPU would have to wait for
+        step = int(self.n_averaged) - 1
+        get_ema_multi_avg_fn(average_decay(step, self.most))(averaged, current, self.n_averaged)
+
+    def restore(self, tensors: dict[str, Tensor], steps: int) -> None:
+        """Go on after this number of steps with averaged tensors."""
+        self.module.load_state_dict(tensors)
+        self.n_averaged.fill_(steps + 1)
 
 
-def _floats(net: UNetPlusPlus) -> list[Tensor]:
-    return [tensor for tensor in net.state_dict().values() if tensor.is_floating_point()]
+def batch_norms(net: nn.Module) -> list[nn.BatchNorm2d]:
+    """The batch norms of a network; none where they were folded."""
+    return [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def measure_batch_norms(net: UNetPlusPlus, batches: Iterable[Tensor]) -> None:
+    """Measure the batch-norm statistics of averaged weights anew, in place; leaves `net` in evaluation mode.
+
+    The statistics that were averaged along belong to weights that have changed since
+    (Izmailov et al., *Averaging Weights Leads to Wider Optima*, UAI 2018, section 3.2).
+
+    Parameters
+    ----------
+    net : UNetPlusPlus
+    batches : iterable of Tensor, each of shape (N, C, Y, X)
+        Images to measure on, one batch in memory at a time; every batch counts the same.
+    """
+    update_bn(batches, net, next(net.parameters()).device)
+    net.eval()

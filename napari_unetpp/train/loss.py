@@ -1,9 +1,9 @@
-"""The loss of one batch: every head against the same target (deep supervision, TMI 2020, section III-B)."""
+"""A training batch, and its loss: every head against one target (deep supervision, TMI 2020, III-B)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -11,20 +11,50 @@ from torch import Tensor, nn
 
 from napari_unetpp._types import ModelInfo
 
-if TYPE_CHECKING:
-    from napari_unetpp.train.data.patches import Batch
-
 OUTSIDE = 0.25
 """Weight of the background in the loss of `edge_distance`, where it only has to be 0."""
+
+LABEL = 4.0
+"""A labelled pixel counts as much as this many pixels of a parent that is fully trusted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One training batch on its device, from scratch or of a fine-tuning.
+
+    Attributes
+    ----------
+    image : Tensor of float32, shape (N, C, Y, X)
+    target : Tensor of float32, shape (N, K, Y, X), in [0, 1]
+        One channel per output: the label where it is certain, elsewhere the parent's prediction.
+    certain : Tensor of float32, shape (N, K, Y, X)
+        How much the label of a pixel counts, usually 1; 0 where no label says what the output should be.
+    soft : Tensor of float32, shape (N, K, Y, X), in [0, 1], or None
+        How far the parent's prediction is trusted, where no label is certain; None: nowhere.
+    """
+
+    image: Tensor
+    target: Tensor
+    certain: Tensor
+    soft: Tensor | None = None
+
+    def output(self, n: int) -> Batch:
+        """The same with one output alone."""
+        one = slice(n, n + 1)
+        soft = None if self.soft is None else self.soft[:, one]
+        return Batch(self.image, self.target[:, one], self.certain[:, one], soft)
 
 
 class DeepSupervisionLoss(nn.Module):
     """Mean over the heads of the losses of their outputs.
 
-    Classes: cross-entropy plus soft Dice, which asks only where weights are not 0. ``edge_distance``:
-    cross-entropy, which for soft targets has its minimum at the target; objects and background each as a mean
-    of their own, so that a few objects teach as much as many. ``object_border``: cross-entropy plus soft
-    Dice, since few pixels are border (Sudre et al., *Generalised Dice overlap*, DLMIA 2017).
+    Classes: cross-entropy plus soft Dice. ``edge_distance``: cross-entropy, which for soft targets has its
+    minimum at the target; objects and background each as a mean of their own, so that a few objects teach as
+    much as many. ``object_border``: cross-entropy plus soft Dice, since few pixels are border (Sudre et al.,
+    *Generalised Dice overlap*, DLMIA 2017). Separating outputs of older models: cross-entropy.
+
+    Cross-entropy towards the parent's prediction is distillation (Hinton et al., arXiv 1503.02531). Labels
+    and predictions have one normalisation, so that a few labelled pixels do not outweigh all others.
 
     Parameters
     ----------
@@ -34,7 +64,7 @@ class DeepSupervisionLoss(nn.Module):
 
     def __init__(self, info: ModelInfo) -> None:
         super().__init__()
-        from monai.losses import MaskedDiceLoss
+        from monai.losses import MaskedDiceLoss  # monai takes a second to import
 
         self.info = info
         self.softmax = info.task == "semantic" and len(info.outputs) > 1
@@ -42,44 +72,51 @@ class DeepSupervisionLoss(nn.Module):
 
     def forward(self, heads: Sequence[Tensor], batch: Batch) -> Tensor:
         """Loss (scalar) for logits (N, K, Y, X) of every head."""
-        losses = [self.one_head(logits.float(), batch) for logits in heads]
-        return torch.stack(losses).mean()
+        return torch.stack([self.one_head(logits.float(), batch) for logits in heads]).mean()
 
     def one_head(self, logits: Tensor, batch: Batch) -> Tensor:
         """Loss (scalar) of one head."""
-        target, weight = batch.target, batch.weight
+        first = batch.output(0)
         if self.softmax:
-            entropy = F.cross_entropy(logits, target, reduction="none")[:, None]
-            known = weight[:, :1] > 0
-            dice: Tensor = self.dice(logits.softmax(1)[:, 1:], target[:, 1:], mask=known)
-            return _mean(entropy, weight[:, :1]) + dice
-        loss = self._region(logits[:, :1], target[:, :1], weight[:, :1])
+            entropy = F.cross_entropy(logits, batch.target, reduction="none")[:, None]
+            return _mean(entropy, first) + self._class_dice(
+                logits.softmax(1)[:, 1:], batch.target[:, 1:], first
+            )
+        entropy = F.binary_cross_entropy_with_logits(logits[:, :1], first.target, reduction="none")
+        loss = _mean(entropy, first) + self._class_dice(logits[:, :1].sigmoid(), first.target, first)
         for n, name in enumerate(self.info.outputs[1:], start=1):
-            one = slice(n, n + 1)
-            loss = loss + self.separating(name, logits[:, one], target[:, one], weight[:, one])
+            loss = loss + self.separating(name, logits[:, n : n + 1], batch.output(n))
         return loss
 
-    def separating(self, name: str, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Loss (scalar) of one separating output (N, 1, Y, X)."""
+    def separating(self, name: str, logits: Tensor, batch: Batch) -> Tensor:
+        """Loss (scalar) of one separating output: logits (N, 1, Y, X) and the batch of this output."""
         if name == "edge_distance":
-            return _distance(logits, target, weight)
-        return self._region(logits, target, weight)
+            return _distance(logits, batch)
+        entropy = F.binary_cross_entropy_with_logits(logits, batch.target, reduction="none")
+        dice: Tensor = self.dice(logits.sigmoid(), batch.target, mask=batch.certain > 0)
+        return _mean(entropy, batch) + dice
 
-    def _region(self, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """Cross-entropy plus soft Dice of one output (N, 1, Y, X)."""
-        entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-        dice: Tensor = self.dice(logits.sigmoid(), target, mask=weight > 0)
-        return _mean(entropy, weight) + dice
+    def _class_dice(self, found: Tensor, target: Tensor, batch: Batch) -> Tensor:
+        """Soft Dice on the labelled pixels and, as far as the parent is trusted, on its own pixels, too."""
+        loss: Tensor = self.dice(found, target, mask=batch.certain > 0)
+        if batch.soft is None or (trust := float(batch.soft.max())) == 0:
+            return loss
+        everywhere: Tensor = self.dice(found, target, mask=(batch.certain > 0) | (batch.soft > 0))
+        return (1 - trust) * loss + trust * everywhere
 
 
-def _distance(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+def _distance(logits: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy of a distance map (N, 1, Y, X), its least possible value taken off."""
-    entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    least = F.binary_cross_entropy(target, target, reduction="none")
-    excess, inside = entropy - least, (target > 0).float()
-    return _mean(excess, weight * inside) + OUTSIDE * _mean(excess, weight * (1 - inside))
+    entropy = F.binary_cross_entropy_with_logits(logits, batch.target, reduction="none")
+    least = F.binary_cross_entropy(batch.target, batch.target, reduction="none")
+    excess, inside = entropy - least, (batch.target > 0).float()
+    return _mean(excess, batch, inside) + OUTSIDE * _mean(excess, batch, 1 - inside)
 
 
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean over all pixels; 0 where all weights are 0."""
-    return (values * weight).sum() / weight.sum().clamp(min=1.0)
+def _mean(values: Tensor, batch: Batch, where: Tensor | float = 1.0) -> Tensor:
+    """Weighted mean over the pixels of one output; 0 where nothing counts."""
+    labels = LABEL * batch.certain * where
+    if batch.soft is None:
+        return (values * labels).sum() / labels.sum().clamp(min=1.0)
+    total = (labels + (batch.soft > 0) * where).sum().clamp(min=1.0)
+    return (values * (labels + batch.soft * where)).sum() / total

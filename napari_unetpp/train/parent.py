@@ -1,10 +1,8 @@
-"""The model that training or fine-tuning starts from: its network, and new classes in its heads."""
+"""The weights of the model that training or fine-tuning starts from, and new classes in its heads."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +10,16 @@ from torch import Tensor, nn
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.batch_norms import norms
+from napari_unetpp.train.averaging import batch_norms
 
 RARE = 20.0
-"""A class that is added begins this many times less likely than the background."""
+"""A new class is this many times less likely than the background at first."""
 
 
 def load_network(info: ModelInfo) -> UNetPlusPlus:
     """The network of a model in memory; its file is only read."""
     if info.path is None:
         raise UnetppError(f"the model {info.name!r} has no file; choose one from the list of models.")
-    if info.net.arch != "unetpp":
-        raise UnetppError(f"{info.name!r} is a {info.net.arch}; only unetpp models can be fine-tuned.")
     tensors = read_tensors(info.path)
     net = UNetPlusPlus(info.net, norm=any(".norm." in name for name in tensors))
     net.load_state_dict(tensors)
@@ -47,7 +43,7 @@ def start_from(net: UNetPlusPlus, info: ModelInfo, parent: ModelInfo) -> None:
         )
     heads = {name: t for name, t in tensors.items() if name.startswith("heads.")}
     net.load_state_dict(tensors | {f"heads.{name}": t for name, t in net.heads.state_dict().items()})
-    for norm in norms(net):
+    for norm in batch_norms(net):
         if not all(bool(buffer.isfinite().all()) for buffer in norm.buffers()):
             norm.reset_running_stats()
     if info.task != parent.task:
@@ -59,32 +55,11 @@ def start_from(net: UNetPlusPlus, info: ModelInfo, parent: ModelInfo) -> None:
                 tensor[n] = heads[f"heads.{name}"][before]
 
 
-def with_classes(info: ModelInfo, classes: Sequence[str]) -> ModelInfo:
-    """The card with further classes after its own.
-
-    Raises
-    ------
-    UnetppError
-        An instance model, which has one class, or a name that is there already.
-    """
-    if not classes:
-        return info
-    if info.task == "instances":
-        raise UnetppError(
-            f"{info.name!r} tells objects of one class apart; classes can be added to semantic models only."
-        )
-    names = (*info.classes, *classes)
-    if len(set(names)) < len(names) or "background" in names:
-        raise UnetppError(f"classes {', '.join(names)}: every class needs a name of its own.")
-    outputs = ("background", *names)
-    return replace(info, classes=names, outputs=outputs, net=replace(info.net, outputs=len(outputs)))
-
-
 def extend_heads(net: UNetPlusPlus, info: ModelInfo) -> None:
-    """Give the heads the channels of `info`, in place; what they said before they say still.
+    """Give the heads the channels of `info`, in place; the probabilities of the old classes hardly change.
 
-    One sigmoid with logit z becomes the softmax of -z/2 and z/2. A new class starts as the
-    background does, `RARE` times less likely.
+    One sigmoid with logit z becomes the softmax of -z/2 and z/2. A new class starts with the weights of the
+    background, `RARE` times less likely.
     """
     if info.net.outputs == net.config.outputs:
         return

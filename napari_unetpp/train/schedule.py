@@ -1,4 +1,4 @@
-"""What a training step looks like at each point of the run: pure functions of the progress in [0, 1]."""
+"""Stages, learning rate and averaging over a training run: pure functions of the progress in [0, 1]."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from math import cos, inf, pi
 WARM_UP = 0.03
 FINAL_RATE = 0.01
 
-LOOKS = 20
-"""Looks at the held-out images in a run whose length is given in megapixels, at most."""
+VALIDATIONS = 20
+"""Most validations in a run whose length is given in megapixels."""
 
-LOOK_MEGAPIXELS = 50.0
-"""Megapixels between two of them, at least: a look costs what about two of them do."""
-
+VALIDATION_MEGAPIXELS = 50.0
+"""Fewest megapixels between two of them: a validation costs as much as training for about two."""
 
 FEWEST_STEPS = 100
 """In fewer steps the warm-up is less than three of them, and the average holds less than a dozen."""
@@ -31,7 +30,7 @@ def too_few_steps(steps: float) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Level whose nodes are trained (with all heads up to it), patch side and patches per batch."""
+    """Level whose nodes are trained (with all heads up to it), side of the patches, patches per batch."""
 
     level: int
     patch: int
@@ -44,11 +43,11 @@ class Stage:
 
 
 def stage(progress: float, *, depth: int, patch: int, batch: int, grow: bool) -> Stage:
-    """Shallow levels first, where a network `grow`s from random weights; their steps cost a third.
+    """The stage of a step. With `grow` (random weights) shallow levels come first: a step costs a third.
 
-    The nodes of a level are a subset of those of the next, so nothing that was learned
-    is lost; the deep nodes then start from features that already segment. A network that
-    was trained before does not grow: all its levels are trained from the start.
+    The nodes of a level are a subset of those of the next, so nothing that was learned is lost, and the
+    deep nodes start from features that already segment. Of a network that was trained before all levels
+    are trained from the start.
     """
     if grow and progress < 0.12:
         return Stage(min(2, depth), patch, batch)
@@ -66,17 +65,17 @@ def learning_rate(progress: float, peak: float) -> float:
 
 
 def average_decay(step: int, most: float = 1.0) -> float:
-    """Decay of the weight average at a step: it remembers about a ninth of the steps so far.
+    """Decay of the weight average at a step: the average covers about the last ninth of the steps so far.
 
-    So it suits a run of any length (a power function average: Karras et al., *Analyzing and Improving the
+    It suits a run of any length (a power function average: Karras et al., *Analyzing and Improving the
     Training Dynamics of Diffusion Models*, CVPR 2024, section 3). It never exceeds `most`.
     """
     return min(most, (1 + step) / (10 + step))
 
 
-def look_megapixels(megapixels: float) -> float:
-    """Megapixels between two looks at the held-out images; of a run of endless length, endless.
+def validation_megapixels(megapixels: float) -> float:
+    """Megapixels between two validations; infinite for a run of infinite length.
 
     They follow from the length alone, so that a run repeats whatever the machine.
     """
-    return inf if megapixels == inf else max(LOOK_MEGAPIXELS, megapixels / LOOKS)
+    return inf if megapixels == inf else max(VALIDATION_MEGAPIXELS, megapixels / VALIDATIONS)

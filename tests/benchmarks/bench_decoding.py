@@ -33,9 +33,9 @@ from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.models.card_text import number, table
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.train.choose.scores import Matches, match_objects
+from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import read_truth
-from napari_unetpp.train.data.samples import hold_out, load_sample
-from napari_unetpp.train.scratch.data_sets import HELD_OUT, SPLIT_SEED
+from napari_unetpp.train.data.samples import load_sample
 
 STRAIGHT = 8
 """A border counts from so many px on."""
@@ -119,7 +119,7 @@ def main() -> None:
     info, pairs = find_model(args.model), read_pairs(args.folder)
     if args.held_out:
         samples = [load_sample(pair, info) for pair in pairs]
-        _, held = hold_out(samples, HELD_OUT, np.random.default_rng(SPLIT_SEED))
+        _, held = split_samples(samples)
         pairs = [pair for pair in pairs if pair.stem in {sample.stem for sample in held}]
     names = ("basins", "seeds by reconstruction", "flooding, 8 neighbours", "flooding, 4 neighbours")
     rows = {name: Row() for name in names}

@@ -45,7 +45,7 @@ from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.scores import dice_iou
-from napari_unetpp.train.finetune import result as outcome
+from napari_unetpp.train.finetune import result
 from napari_unetpp.train.finetune.run import finetune
 
 FOREGROUND: dict[str, tuple[int, ...] | None] = {
@@ -272,7 +272,7 @@ def forgetting(args: argparse.Namespace, parent: ModelInfo, folder: Path) -> Ite
     }
     for set_name in ("nuclei_dsb2018", "cells_phase"):
         FOREGROUND.setdefault(set_name, None)
-    as_it_is = outcome.card(parent, "before")
+    as_it_is = result.card(parent, "before")
     before = FinetuneDone(replace(as_it_is, decode=parent.decode), _weights(parent), None, None, None, 0, 0.0)
     for kind in ("before", *kinds):
         done = before if kind == "before" else tuned(parent, [kinds[kind]], args.seconds, args.seed)
@@ -288,7 +288,7 @@ def forgetting(args: argparse.Namespace, parent: ModelInfo, folder: Path) -> Ite
 def _weights(info: ModelInfo) -> dict[str, torch.Tensor]:
     from napari_unetpp.train import parent
 
-    return outcome.weights(parent.load_network(info))
+    return result.weights(parent.load_network(info))
 
 
 def main() -> None:

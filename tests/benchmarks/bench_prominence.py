@@ -22,10 +22,10 @@ from napari_unetpp._types import EDGE_CAP, DecodeRule, ModelInfo, NetConfig, Sam
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.card_text import table
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.choose.levels import Predicted, ap50_of_rules, predict_samples
-from napari_unetpp.train.choose.model_size import at_model_size
-from napari_unetpp.train.data.samples import Sample, hold_out, load_sample
-from napari_unetpp.train.scratch.data_sets import HELD_OUT, SPLIT_SEED
+from napari_unetpp.train.choose.decode_rule import ap50_of_rules
+from napari_unetpp.train.choose.levels import Predicted, at_model_size, predict_samples
+from napari_unetpp.train.data.held_out import split_samples
+from napari_unetpp.train.data.samples import Sample, load_sample
 
 SETS = ("nuclei_dsb2018", "nuclei_tissue", "nuclei_colon", "nuclei_he")
 OUTPUTS = ("foreground", "boundary", "distance", "centre", "edge_distance", "object_border")
@@ -39,7 +39,7 @@ def samples_of(folder: Path, info: ModelInfo) -> list[Sample]:
     pairs = read_pairs(folder)
     if folder.parent.name != SETS[0]:
         return [load_sample(pair, info) for pair in pairs[: max(2, len(pairs) // 8)]][:IMAGES]
-    held = hold_out([load_sample(p, info) for p in pairs], HELD_OUT, np.random.default_rng(SPLIT_SEED))[1]
+    held = split_samples([load_sample(p, info) for p in pairs])[1]
     return held[:: max(1, len(held) // (3 * IMAGES))]
 
 

@@ -26,11 +26,10 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.models.card_text import number, table
 from napari_unetpp.files.models.model_list import find_model
-from napari_unetpp.train.choose.by_area import matches_by_area, matches_from
-from napari_unetpp.train.choose.scores import Matches, match_objects
+from napari_unetpp.train.choose.scores import Matches, match_objects, matches_by_area, matches_from
+from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import Truth, read_truth
-from napari_unetpp.train.data.samples import hold_out, load_sample
-from napari_unetpp.train.scratch.data_sets import HELD_OUT, SPLIT_SEED
+from napari_unetpp.train.data.samples import load_sample
 
 SHARES = (0, 1 / 8, 1 / 4, 1 / 2, 1, 2, np.inf)
 """Edges of the ranges of area, as shares of the median."""
@@ -91,7 +90,7 @@ def main() -> None:
     info, pairs = find_model(args.model), read_pairs(args.folder)
     if args.held_out:
         samples = [load_sample(pair, info) for pair in pairs]
-        _, held = hold_out(samples, HELD_OUT, np.random.default_rng(SPLIT_SEED))
+        _, held = split_samples(samples)
         pairs = [pair for pair in pairs if pair.stem in {sample.stem for sample in held}]
     truths = [truth_of(pair, info) for pair in pairs]
     areas = np.concatenate([np.bincount(t.labels.ravel())[1:] for t in truths])

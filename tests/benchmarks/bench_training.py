@@ -27,9 +27,9 @@ from napari_unetpp._types import ModelInfo, NetConfig
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.data.patches import PatchSource, variation_of
+from napari_unetpp.train.data.patches import PatchSource
 from napari_unetpp.train.data.samples import Sample, load_sample
-from napari_unetpp.train.scratch.loop import Fit, FitOptions
+from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingOptions
 
 OUTPUTS = ("foreground", "edge_distance")
 CONFIG = NetConfig(outputs=len(OUTPUTS))
@@ -70,12 +70,10 @@ def convolutions_alone(batch: int, patch: int, dtype: torch.dtype) -> float:
     return total
 
 
-def make_fit(samples: list[Sample], options: FitOptions) -> Fit:
+def make_fit(samples: list[Sample], options: TrainingOptions) -> TrainingLoop:
     torch.manual_seed(0)
-    source = PatchSource(
-        samples, NUCLEI, np.random.default_rng(0), variation_of(NUCLEI), device=options.device
-    )
-    return Fit(UNetPlusPlus(CONFIG), source, NUCLEI, options)
+    source = PatchSource(samples, NUCLEI, np.random.default_rng(0), device=options.device)
+    return TrainingLoop(UNetPlusPlus(CONFIG), source, NUCLEI, options)
 
 
 def measure(samples: list[Sample], args: argparse.Namespace) -> dict[str, Any]:
@@ -83,7 +81,9 @@ def measure(samples: list[Sample], args: argparse.Namespace) -> dict[str, Any]:
     fits = {
         name: make_fit(
             samples,
-            FitOptions(1e9, patch=args.patch, batch=args.batch, device=args.device, dtype=name, grow=False),
+            TrainingOptions(
+                1e9, patch=args.patch, batch=args.batch, device=args.device, dtype=name, grow=False
+            ),
         )
         for name in FORMATS
     }

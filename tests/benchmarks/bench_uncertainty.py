@@ -24,9 +24,9 @@ from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.models.model_list import find_model
+from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import read_truth
-from napari_unetpp.train.data.samples import hold_out, load_sample
-from napari_unetpp.train.scratch.data_sets import HELD_OUT, SPLIT_SEED
+from napari_unetpp.train.data.samples import load_sample
 
 TOP = 0.05
 Maps = NDArray[np.float32]
@@ -122,7 +122,7 @@ def main() -> None:
     pairs = read_pairs(args.folder)
     if args.held_out:
         samples = [load_sample(pair, info) for pair in pairs]
-        _, held = hold_out(samples, HELD_OUT, np.random.default_rng(SPLIT_SEED))
+        _, held = split_samples(samples)
         stems = {sample.stem for sample in held}
         pairs = [pair for pair in pairs if pair.image.stem in stems]
     result = measure(pairs, info, np.random.default_rng(0))

@@ -33,14 +33,15 @@ from napari_unetpp._types import ModelInfo, NetConfig, Normalisation, SamplingRu
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import loss as losses
-from napari_unetpp.train.batch_norms import measure_norms
+from napari_unetpp.train.averaging import measure_batch_norms
+from napari_unetpp.train.choose.decode_rule import choose_decode
 from napari_unetpp.train.choose.head_shifts import choose_shifts, shift_maps
-from napari_unetpp.train.choose.levels import choose_decode, mean_dice, pooled_ap50, predict_samples
-from napari_unetpp.train.choose.model_size import at_model_size
+from napari_unetpp.train.choose.levels import at_model_size, mean_dice, pooled_ap50, predict_samples
 from napari_unetpp.train.data import targets
-from napari_unetpp.train.data.patches import PatchSource, variation_of
-from napari_unetpp.train.data.samples import Sample, hold_out, load_sample
-from napari_unetpp.train.scratch.loop import Fit, FitOptions
+from napari_unetpp.train.data.held_out import split_samples
+from napari_unetpp.train.data.patches import PatchSource
+from napari_unetpp.train.data.samples import Sample, load_sample
+from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingOptions
 
 SETS = ("nuclei_dsb2018", "nuclei_tissue", "nuclei_colon", "nuclei_he")
 SHARES = (4, 2, 1, 1)
@@ -110,9 +111,9 @@ OLD_MAPS = {
 class OldLoss(losses.DeepSupervisionLoss):
     """Separating maps by plain cross-entropy, as older models learned them."""
 
-    def separating(self, name: str, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-        return (entropy * weight).sum() / weight.sum().clamp(min=1.0)
+    def separating(self, name: str, logits: Tensor, batch: losses.Batch) -> Tensor:
+        entropy = F.binary_cross_entropy_with_logits(logits, batch.target, reduction="none")
+        return (entropy * batch.certain).sum() / batch.certain.sum().clamp(min=1.0)
 
 
 # ------------------------------------------------------------------------------------------ the runs
@@ -125,7 +126,7 @@ def read_sets(data: Path, every: int) -> tuple[list[Sample], list[Sample]]:
     for number, name in enumerate(SETS):
         pairs = read_pairs(data / name / "train")[::every]
         samples = [load_sample(pair, info, folder=number) for pair in pairs]
-        learned, kept = hold_out(samples, 0.1, np.random.default_rng(0))
+        learned, kept = split_samples(samples)
         train += learned
         held += [at_model_size(sample, info) for sample in kept]
     return train, held
@@ -160,17 +161,20 @@ def run(
     """Train one variant and measure it."""
     outputs = VARIANTS[variant]
     info, net = card(outputs), network(start, outputs)
-    source = PatchSource(train, info, np.random.default_rng(options.seed), variation_of(info), shares=SHARES)
+    source = PatchSource(train, info, np.random.default_rng(options.seed), shares=SHARES)
     torch.manual_seed(options.seed)
-    fit = Fit(
-        net, source, info, FitOptions(steps=options.steps, rate=options.rate, grow=False, dtype=options.dtype)
+    fit = TrainingLoop(
+        net,
+        source,
+        info,
+        TrainingOptions(steps=options.steps, rate=options.rate, grow=False, dtype=options.dtype),
     )
     if variant == "old maps":
         fit.loss = OldLoss(info)
     begun = time.monotonic()
     for event in fit.run():
         last = event
-    measure_norms(last.average, (source.batch(8, 256).image for _ in range(NORM_BATCHES)))
+    measure_batch_norms(last.average, (source.batch(8, 256).image for _ in range(NORM_BATCHES)))
     predicted = predict_samples(last.average, held, info)
     info = replace(info, decode=choose_decode(predicted, info))
     predicted = shift_maps(predicted, choose_shifts(predicted, info))

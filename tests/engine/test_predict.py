@@ -178,3 +178,18 @@ def test_closing_early_leaves_the_cache_sound(tiny, image):
         if isinstance(event, TileDone) and event.level == 2:
             run.close()
     assert largest_difference(*(collect(tiny, image, 4, cache=c, plane="p")[0] for c in (cache, None))) == 0
+
+
+def test_the_end_says_which_level_was_kept_of_the_whole_plane(tiny, image):
+    """A run compares with others only where all of the plane was in one state."""
+    cache = NodeCache(1 << 28)
+
+    def known(level, **options):
+        request = PredictRequest(image=image, plane="p", level=level, **options)
+        *_, done = predict(tiny, request, cache)
+        return done.known_level
+
+    assert [known(2), known(4), known(4)] == [0, 2, 4]
+    small = NodeCache(0)
+    *_, done = predict(tiny, PredictRequest(image=image, plane="p", level=3), small)
+    assert done.known_level == 0

@@ -9,7 +9,7 @@ from napari_unetpp.engine.device import DeviceChoice
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.batch_norms import norms
+from napari_unetpp.train.averaging import batch_norms
 
 WIDTHS = (8, 16, 32, 64, 128)
 FLOAT32 = DeviceChoice("cpu", "float32")
@@ -23,7 +23,7 @@ def make_evaluator(choice=FLOAT32, *, widths=WIDTHS, seed=0, encoder=""):
     torch.manual_seed(seed)
     config = NetConfig(outputs=2, widths=widths, encoder=encoder)
     net = UNetPlusPlus(config).train()
-    for norm in norms(net) if encoder else ():
+    for norm in batch_norms(net) if encoder else ():
         norm.momentum = None  # true statistics, without which little of the deep rows comes through
     for _ in range(3):
         heads = net.all_heads(torch.rand(2, 3, 64, 64) * 2)

@@ -20,14 +20,14 @@ def write_model(tmp_path_factory: pytest.TempPathFactory, tiny_info: ModelInfo) 
 
     from napari_unetpp.files.models.model_file import save_model
     from napari_unetpp.net.unetpp import UNetPlusPlus
-    from napari_unetpp.train.batch_norms import norms
+    from napari_unetpp.train.averaging import batch_norms
 
     def write_model(file: str = "tiny", **changes: Any) -> ModelInfo:
         info = replace(tiny_info, **changes)
         with torch.random.fork_rng():
             torch.manual_seed(0)
             net = UNetPlusPlus(info.net).train()
-            for norm in norms(net):
+            for norm in batch_norms(net):
                 norm.momentum = None  # true statistics
             for _ in range(3):
                 heads = net.all_heads(torch.rand(2, info.net.in_channels, 64, 64) * 2)

@@ -10,7 +10,8 @@ import tifffile
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.images.image_file import write_labels, write_mask
-from napari_unetpp.files.results.outputs import Output, Source, check_target, find_inputs, plan_outputs
+from napari_unetpp.files.results.inputs import Source, find_inputs
+from napari_unetpp.files.results.outputs import Output, check_target, plan_outputs
 
 GREY = np.arange(35, dtype=np.uint16).reshape(5, 7)
 

@@ -222,8 +222,9 @@ def test_circle_is_drawn_and_removed(viewer: Any, image: np.ndarray, open_dock: 
     viewer.layers.selection.active = layer
     dock = open_dock()
     dock.form.input.circle_button.click()
-    circle = viewer.layers["object size"]
+    circle, hint = viewer.layers["object size"], dock.form.input.circle_hint
     assert isinstance(circle, Shapes)
+    assert hint.isVisibleTo(dock.form) and hint.text().startswith("Drag the small squares")
     corners = np.asarray(circle.data[0])
     circle.data = [corners.mean(axis=0) + 2 * (corners - corners.mean(axis=0))]
     assert dock.form.input.scale_spin.value() == pytest.approx(0.5)
@@ -233,7 +234,7 @@ def test_circle_is_drawn_and_removed(viewer: Any, image: np.ndarray, open_dock: 
     assert viewer.layers.selection.active is layer
     dock.form.input.circle_button.click()
     viewer.layers.remove("object size")
-    assert not dock.form.input.circle_button.isChecked()
+    assert not dock.form.input.circle_button.isChecked() and not hint.isVisibleTo(dock.form)
 
 
 def test_scale_changes_the_working_grid_and_results_return(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,6 +35,9 @@ from napari_unetpp.session.values import ImageChoice, PixelSize, Plane
 FLOPS = 10**9
 """What the stand-in of the engine says it executed."""
 
+COUNT = count()
+"""Each stand-in is a machine of its own: none knows the speed of another."""
+
 
 class FakeEngine(TorchEngine):
     """Maps are the image itself, minus a bit per level; decoding is the real one."""
@@ -47,6 +51,8 @@ class FakeEngine(TorchEngine):
         self.searches: list[tuple[float, float]] = []
         self.found = ScaleChoice(1.0, "objects of about 20 px")
         self.gave_back = 0
+        self.known_level: int | None = 0
+        self.computer = {"stand-in": str(next(COUNT))}
 
     def load(self, model: ModelInfo, device: str) -> Any:
         self.loaded.append((model.name, device))
@@ -58,6 +64,9 @@ class FakeEngine(TorchEngine):
 
     def give_back(self) -> None:
         self.gave_back += 1
+
+    def machine(self, evaluator: Any) -> Mapping[str, str]:
+        return self.computer
 
     def cache(self, budget_bytes: int) -> Any:
         return None
@@ -88,7 +97,9 @@ class FakeEngine(TorchEngine):
                 maps = np.stack([part, part])
                 depth = None if level != AUTO else np.where(part > 0.5, 4, 1).astype(np.uint8)
                 yield TileDone(request.generation, level, region, maps, done, total, depth)
-        yield PredictDone(request.generation, request.level, 0.1, 10, 0, False, flops=FLOPS)
+        yield PredictDone(
+            request.generation, request.level, 0.1, 10, 0, False, flops=FLOPS, known_level=self.known_level
+        )
 
     def intensities(self, cache: Any, request: Any, image: np.ndarray) -> NormStats:
         return NormStats(*(request.range or (0.0, 1.0)))

@@ -9,6 +9,7 @@ import pytest
 from stand_ins import Sitting
 
 from napari_unetpp._types import UnetppError
+from napari_unetpp.session.segment.engine import TorchEngine
 from napari_unetpp.session.segment.resolve import range_of
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Plane
@@ -162,6 +163,15 @@ def test_what_lies_outside_the_range_is_noted(sitting: Sitting) -> None:
     sitting.view.signals.range_changed.emit((0.6, 0.9))
     press(sitting)
     assert sitting.message.endswith("much of it is below the range")
+
+
+def test_a_range_that_holds_nothing_of_the_image_gives_nothing_and_says_so(sitting: Sitting) -> None:
+    sitting.engine.range_notes = TorchEngine().range_notes
+    sitting.view.signals.contrast_chosen.emit("given")
+    sitting.view.signals.range_changed.emit((1000.0, 2000.0))
+    press(sitting)
+    assert not sitting.result.any() and sitting.message.startswith("No objects: every pixel")
+    assert "from 0 to 0.9, and the range is 1000 to 2000" in sitting.message
 
 
 def test_a_frozen_request_does_not_follow_the_limits(sitting: Sitting) -> None:

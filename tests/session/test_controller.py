@@ -21,7 +21,9 @@ def test_start_picks_image_model_and_recommended_level(sitting: Any) -> None:
     sitting.view.set_levels.assert_called_with((1, 2, 3, 4), 3)
     assert sitting.engine.loaded == [("nuclei", "auto")]
     assert "0.40" not in sitting.message
-    assert sitting.view.set_readout.call_args.args[0] == "L3 · 2.21 M · 400 ms per megapixel · Dice 0.86"
+    assert (
+        sitting.view.set_readout.call_args.args[0] == "L3 · 2.21 M · about 400 ms per megapixel · Dice 0.86"
+    )
 
 
 def test_segment_paints_and_tells(sitting: Any) -> None:

@@ -13,8 +13,6 @@ from napari_unetpp._types import AUTO, LevelScores, StoppingRule
 from napari_unetpp.net import graph
 from napari_unetpp.session import messages
 from napari_unetpp.session.display import level_costs
-from napari_unetpp.session.display.measured_speed import Costs
-from napari_unetpp.session.values import Speed, model_key
 
 RULE = StoppingRule((0.3,) * 3, (0.1,) * 3, 0.02, 0.003, 0.4, LevelScores(0.87, 0.7, 0.5, 1))
 MODEL = replace(model_info("with auto"), stopping=RULE)
@@ -86,9 +84,3 @@ def test_what_auto_took_is_measured_by_real_runs(sitting: Any) -> None:
     megapixels = 4 * 64 * 3 * 96 / 1e6
     assert auto.measured and auto.seconds == pytest.approx(0.1 / megapixels), "the stand-in takes 0.1 s"
     assert after == before, "how deep an image needs it says nothing about the depths"
-
-
-def test_a_first_run_of_auto_before_the_timing_does_not_count() -> None:
-    costs = Costs()
-    costs.update(Speed(model_key(MODEL), "auto", {AUTO: 99.0}))
-    assert not any(point.measured for point in costs.points(MODEL, "auto"))

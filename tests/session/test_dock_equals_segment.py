@@ -107,7 +107,7 @@ def test_whatever_the_size(
 
     for module in (collect, predicting):
         monkeypatch.setattr(module, "predict", predict)
-    known = SimpleNamespace(info=nuclei.info, version="1")
+    known = SimpleNamespace(info=nuclei.info, version="1", choice=nuclei.choice)
     image = repeated(read_image(SAMPLE), (side, side))
     found = in_dock(image, known, scale, kind)
     assert 0.1 < (found > 0).mean() < 0.9

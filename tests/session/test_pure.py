@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from stand_ins import model_info
 
-from napari_unetpp._types import Region, SamplingRule, ScaleChoice, UnetppError, never_stop
+from napari_unetpp._types import Region, SamplingRule, ScaleChoice, never_stop
 from napari_unetpp.engine.input.normalise import NormStats
 from napari_unetpp.session import messages
 from napari_unetpp.session.display import image_description, level_costs, object_table, rectangles
-from napari_unetpp.session.display.measured_speed import Costs
 from napari_unetpp.session.segment.engine import TorchEngine
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Outcome, Rule, Speed
+from napari_unetpp.session.values import Outcome, Rule
 
 
 def outcome(**changes: object) -> Outcome:
@@ -86,46 +84,12 @@ def test_estimates_are_marked_and_follow_the_flops() -> None:
     assert known[0].seconds == pytest.approx(7.0 / 59.6, rel=0.02)
 
 
-def test_a_real_run_corrects_the_other_levels() -> None:
-    costs, model = Costs(), model_info()
-    costs.update(Speed("nuclei", "auto", {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}))
-    costs.update(Speed("nuclei", "auto", {3: 0.8}))
-    assert [point.seconds for point in costs.points(model, "auto")] == pytest.approx([0.2, 0.4, 0.8, 1.6])
-
-
-def test_a_run_before_the_first_timing_does_not_set_the_speed() -> None:
-    """It includes loading and choosing kernels: once the readout said 39 s/MPx where 6 were needed."""
-    costs, model = Costs(), model_info()
-    costs.update(Speed("nuclei", "auto", {1: 99.0}))
-    assert not any(point.measured for point in costs.points(model, "auto"))
-
-
 def test_state_announces_changes_only() -> None:
     state, heard = SessionState(), []
     state.events.level.connect(heard.append)
     state.level = 2
     state.level = 2
     assert heard == [2]
-
-
-def test_object_table_and_csv(tmp_path: Path) -> None:
-    labels = np.zeros((20, 20), np.uint16)
-    labels[2:6, 2:6], labels[10:12, 3:9] = 1, 7
-    table = object_table.object_table(labels, np.ones((20, 20, 3)), pixel_area=0.25)
-    assert list(table["label"]) == [1, 7]
-    assert list(table["area_px"]) == [16, 12]
-    assert list(table["area_um2"]) == [4, 3]
-    object_table.write_csv(tmp_path / "t.csv", table)
-    lines = (tmp_path / "t.csv").read_text().splitlines()
-    assert lines[0].startswith("label,area_px,centroid_y,centroid_x,diameter_px")
-    assert len(lines) == 3
-    with pytest.raises(UnetppError, match="exists already"):
-        object_table.write_csv(tmp_path / "t.csv", table)
-
-
-def test_table_of_an_empty_result() -> None:
-    table = object_table.object_table(np.zeros((5, 5), np.uint16))
-    assert len(table["label"]) == 0
 
 
 def test_areas_skip_unused_numbers() -> None:
@@ -186,3 +150,20 @@ def test_the_border_of_a_frame_does_not_count_in_the_dock_either(channels: int |
     choice = engine.decide_scale(evaluator, engine.clean(data)[0], NormStats(0, 255), None, never_stop)
     assert choice.scale == 0.5
     assert image_description.scale_shown(False, None, model).hint == "auto: as the model has it"
+
+
+@pytest.mark.parametrize(
+    ("diameters", "fits", "said"),
+    [
+        ([6, 6, 6, 55, 60], 58, "less than 6 px"),
+        ([40, 50, 60], 58, None),
+        ([], 58, None),
+        ([6], 20, "than 6 px"),
+    ],
+)
+def test_objects_far_smaller_than_the_scale_fits_are_named(
+    diameters: list[float], fits: float, said: str | None
+) -> None:
+    areas = np.rint(np.pi / 4 * np.square(diameters)).astype(np.int64)
+    note = object_table.size_note(areas, fits)
+    assert note is None if said is None else note is not None and said in note and f"about {fits} px" in note

@@ -10,21 +10,8 @@ import pytest
 from napari_unetpp._types import Kind, UnetppError, never_stop
 from napari_unetpp.files.images.pixel_size import read_pixel_size
 from napari_unetpp.session import messages
-from napari_unetpp.session.display import object_table
 from napari_unetpp.session.segment import work
 from napari_unetpp.session.values import PixelSize, Plane, SaveRequest, Step
-
-
-def test_a_table_says_which_plane_it_is_of_and_writes_large_numbers_in_full(tmp_path: Path) -> None:
-    """An area of 1,234,321 px was written as 1.23432e+06."""
-    labels = np.ones((1111, 1111), np.uint16)
-    table = object_table.object_table(labels, pixel_area=2.5, position={"t": 4, "z": 11})
-    object_table.write_csv(tmp_path / "t.csv", table)
-    names, row = (line.split(",") for line in (tmp_path / "t.csv").read_text().splitlines())
-    cells = dict(zip(names, row, strict=True))
-    assert names[:3] == ["t", "z", "label"] and (cells["t"], cells["z"]) == ("4", "11")
-    assert cells["area_px"] == "1234321" and float(cells["area_um2"]) == pytest.approx(3085802.5, abs=0.6)
-    assert not any("e" in cell for cell in row)
 
 
 @pytest.mark.parametrize(

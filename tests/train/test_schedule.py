@@ -9,6 +9,7 @@ import pytest
 
 from napari_unetpp.train import schedule
 from napari_unetpp.train.schedule import Stage
+from napari_unetpp.train.scratch.loop import TrainingOptions
 
 
 @pytest.mark.parametrize(("progress", "level"), [(0, 2), (0.11, 2), (0.2, 3), (0.31, 4), (0.9, 4), (1, 4)])
@@ -51,4 +52,18 @@ def test_the_average_remembers_a_tenth_of_a_run_of_any_length(steps: int) -> Non
 
 @pytest.mark.parametrize(("megapixels", "between"), [(1.0, 50.0), (600.0, 50.0), (4000.0, 200.0), (inf, inf)])
 def test_looks_follow_from_the_length(megapixels: float, between: float) -> None:
-    assert schedule.look_megapixels(megapixels) == between
+    assert schedule.validation_megapixels(megapixels) == between
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        ({"megapixels": 4.81}, 74),
+        ({"megapixels": 0.262144}, 4),
+        ({"steps": 5, "megapixels": 4.0}, 5),
+        ({}, inf),
+    ],
+)
+def test_a_run_takes_the_steps_that_it_names_beforehand(options: dict[str, float], steps: float) -> None:
+    """The step in which the last megapixel is reached counts."""
+    assert TrainingOptions(patch=128, batch=4, **options).steps_planned == steps

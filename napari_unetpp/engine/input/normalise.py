@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Normalisation, UnetppError
-from napari_unetpp.engine.input.robust_range import MANY, Range, dim_share, find_range
+from napari_unetpp.engine.input.dim_objects import dim_objects
+from napari_unetpp.engine.input.robust_range import Range, find_range
 
 Image = NDArray[Any]
 
@@ -31,6 +32,13 @@ MUCH_OUTSIDE = 0.25
 CLIPPED = (-0.5, 2.0)
 """What lies further outside the range is cut off there; 0 and 1 are its ends."""
 
+MUCH_BELOW, NEAR = 0.05, -0.1
+"""Where more of an image than this share lies below its range, what is darker is cut off nearer to 0. Of a
+measured range it is 1 %, so networks hardly know values below 0: a background there is one large object."""
+
+UNSTRETCHED = 8
+"""A measured range that is so many times as wide as the intensities of an image shows it as noise."""
+
 RGB = 3
 
 DEFAULT_RULE = Normalisation()
@@ -38,10 +46,11 @@ DEFAULT_RULE = Normalisation()
 
 @dataclass(frozen=True, slots=True)
 class NormStats:
-    """Intensities that are mapped to 0 and 1."""
+    """Intensities that are mapped to 0 and 1, and the value to which darker ones are cut off."""
 
     low: float
     high: float
+    lowest: float = CLIPPED[0]
 
 
 def clean_plane(image: Image) -> tuple[Image, tuple[str, ...]]:
@@ -107,7 +116,7 @@ def _sample(image: Image) -> NDArray[np.float32]:
     return sample[np.isfinite(sample)]
 
 
-def _noise(image: Image) -> float:
+def pixel_noise(image: Image) -> float:
     """Standard deviation of the pixel noise from second differences (median, robust to structure)."""
     rows = image[:: max(1, image.shape[0] * image.shape[1] // NOISE_SAMPLES)]
     if rows.shape[1] < 3:
@@ -132,7 +141,7 @@ def measure(image: Image, rule: Normalisation = DEFAULT_RULE) -> NormStats:
     sample = _sample(image)
     if sample.size == 0:
         return NormStats(0.0, 1.0)
-    noise = _noise(image)
+    noise = pixel_noise(image)
     found = find_range(image, noise)
     if rule.rule == "percentile":
         low, high = _percentiles(sample, image.dtype, (rule.low, rule.high))
@@ -157,8 +166,45 @@ def _percentiles(
     return tuple(found)
 
 
+def with_range(image: Image, low: float, high: float) -> NormStats:
+    """A plane seen in a range that is known, which may lie anywhere."""
+    sample = _sample(image)
+    much_below = sample.size > 0 and float((sample < low).mean()) > MUCH_BELOW
+    return NormStats(low, high, NEAR if much_below else CLIPPED[0])
+
+
+NOISE = (
+    "the image shows nothing but noise, which is not stretched. To look all the same give a range"
+    " (--range LOW HIGH; in the dock Contrast)"
+)
+
+
+def range_to_tell(image: Image, stats: NormStats) -> tuple[float, float]:
+    """A measured range; of noise, whose range is far wider than its intensities, the ends of these."""
+    sample = _sample(image)
+    low, high = (float(sample.min()), float(sample.max())) if sample.size else (0.0, 0.0)
+    unstretched = low < high and stats.high - stats.low > UNSTRETCHED * (high - low)
+    return (low, high) if unstretched else (stats.low, stats.high)
+
+
+def intensities_outside(image: Image, stats: NormStats) -> tuple[float, float] | None:
+    """The lowest and highest intensity of a plane that lies wholly below or above a range; else None."""
+    pixels = image if image.dtype.kind != "f" else image[np.isfinite(image)]
+    if pixels.size == 0:
+        return None
+    low, high = float(pixels.min()), float(pixels.max())
+    return (low, high) if high < stats.low or low > stats.high else None
+
+
 def range_notes(image: Image, stats: NormStats) -> tuple[str, ...]:
     """What is worth saying of a range: what lies outside it, or hardly shows in it."""
+    outside = intensities_outside(image, stats)
+    if outside is not None:
+        return (
+            f"nothing is seen: the image has intensities from {outside[0]:.4g} to {outside[1]:.4g}, and the "
+            f"range is {stats.low:.4g} to {stats.high:.4g}. Choose another one (--range LOW HIGH; in the dock"
+            " Contrast), or have it measured",
+        )
     sample = _sample(image)
     below = float((sample < stats.low).mean()) if sample.size else 0.0
     above = float((sample > stats.high).mean()) if sample.size else 0.0
@@ -168,11 +214,12 @@ def range_notes(image: Image, stats: NormStats) -> tuple[str, ...]:
         for share, side in ((below, "below"), (above, "above"))
         if share > MUCH_OUTSIDE
     ]
-    dim = dim_share(image, _noise(image), Range(stats.low, stats.high))
-    if dim > MANY:
+    dim = dim_objects(image, pixel_noise(image), Range(stats.low, stats.high))
+    if dim is not None:
+        low, high = dim.shown.low, dim.shown.high
         notes.append(
-            f"{dim:.0%} of what stands out lies in the lowest tenth of {span} and may be missed: choose a "
-            "narrower one"
+            f"{dim.share:.0%} of what stands out lies at the dark end of {span} and may be missed: try "
+            f"--range {low:.4g} {high:.4g} (in the dock Contrast, numbers)"
         )
     return tuple(notes)
 
@@ -189,11 +236,11 @@ def to_input(image: Image, stats: NormStats, channels: int = RGB) -> NDArray[np.
     Returns
     -------
     ndarray of float32, shape (channels, Y, X)
-        0 and 1 at the ends of the range, clipped to `CLIPPED`; NaN and infinite pixels are 0.
+        0 and 1 at the ends of the range, cut off at ``stats.lowest`` and 2; NaN and infinite pixels are 0.
     """
     x = image.astype(np.float32)
     x = (x - np.float32(stats.low)) * np.float32(1.0 / (stats.high - stats.low))
-    x = np.clip(np.where(np.isfinite(x), x, np.float32(0)), *CLIPPED)
+    x = np.clip(np.where(np.isfinite(x), x, np.float32(0)), stats.lowest, CLIPPED[1])
     if x.ndim == 2:
         return np.ascontiguousarray(np.broadcast_to(x, (channels, *x.shape)))
     return np.ascontiguousarray(np.moveaxis(x, -1, 0))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unetpp.engine.input.specks import without_specks
+
 BLOCK = 16
 """Side of a block, px."""
 
@@ -54,11 +56,8 @@ BLOCKY, ALIKE = 2.2, 3.5
 """Steps between such blocks are this many times those inside (1.9 at most in 250 training images), and the
 largest contrast is less than this many times the median (of a plane with objects it is more)."""
 
-DIM, MANY = 0.1, 0.4
-"""What does not reach this share of the range is dim; so many dim blocks are worth a note."""
-
-CLEAR_OF_NOISE = 10.0
-"""What has this many times the contrast of the noise counts for that note."""
+SPECK = 0.6
+"""A speck differs from its surroundings by this share of the range at least."""
 
 Pixels = NDArray[np.float32]
 
@@ -100,29 +99,39 @@ def find_range(plane: NDArray[np.generic], noise: float) -> Range:
     low = float(np.percentile(blocks.pixels[shown], DARKEST))
     high = float(np.percentile(blocks.brightest[shown], VOTE))
     floor = max(NOISE_FACTOR * noise, 1e-6 * max(abs(low), abs(high)), 1e-12)
-    if _is_noise(blocks) or (plane.dtype == np.uint8 and _is_squeezed_noise(plane, blocks.contrast)):
+    speck = SPECK * max(high - low, floor)
+    squeezed = plane.dtype == np.uint8 and _is_squeezed_noise(plane, blocks.contrast)
+    if squeezed or _is_noise(blocks, speck):
         floor = max(floor, EMPTY_FACTOR * float(blocks.plane.std()))
     return Range(low, max(high, low + floor))
 
 
-def dim_share(plane: NDArray[np.generic], noise: float, shown: Range) -> float:
-    """Share of what stands out of the noise of a plane that lies in the lowest tenth (`DIM`) of a range."""
-    blocks = _cut(plane)
-    if _is_noise(blocks):
-        return 0.0
-    out = blocks.contrast > max(CLEAR_OF_NOISE * noise, 1e-12)
-    dim = out & (blocks.brightest < shown.low + DIM * (shown.high - shown.low))
-    return float(dim.sum() / max(1, out.sum()))
+def shows_noise(plane: NDArray[np.generic], width: float) -> bool:
+    """Whether a plane shows nothing but noise of some grain, and specks, in a range of this width."""
+    return _is_noise(_cut(plane), SPECK * width)
+
+
+def averaged(plane: NDArray[np.generic], side: int) -> Pixels:
+    """Means (Y, X) of squares of this side, px, over all channels; of a large plane fewer pixels count."""
+    pixels = _thinned(plane)
+    rows = -(-pixels.shape[0] // side)
+    means: Pixels = _blocks(pixels, side).mean(axis=1).reshape(rows, -1)
+    return means
 
 
 def _cut(plane: NDArray[np.generic]) -> _Blocks:
-    step = max(1, round(np.sqrt(plane.shape[0] * plane.shape[1] / MOST_PIXELS)))
-    pixels = _finite(plane[::step, ::step].astype(np.float32))
+    pixels = _thinned(plane)
     blocks = _blocks(pixels)
     count = blocks.shape[1]
     trimmed = int(TRIMMED * count)
     ordered = np.partition(blocks, (trimmed, count - 1 - trimmed), axis=1)
     return _Blocks(blocks, ordered[:, trimmed], ordered[:, count - 1 - trimmed], pixels)
+
+
+def _thinned(plane: NDArray[np.generic]) -> Pixels:
+    """The pixels of a plane that are looked at."""
+    step = max(1, round(np.sqrt(plane.shape[0] * plane.shape[1] / MOST_PIXELS)))
+    return _finite(plane[::step, ::step].astype(np.float32))
 
 
 def _finite(pixels: Pixels) -> Pixels:
@@ -175,11 +184,10 @@ def _is_squeezed_noise(plane: NDArray[np.generic], contrast: Pixels) -> bool:
     return alike or int((steps > 0).sum()) < 1.3 * int((edges > 0).sum())
 
 
-def _is_noise(blocks: _Blocks) -> bool:
-    """Whether a grey plane shows nothing but noise of some grain.
+def _is_noise(blocks: _Blocks, speck: float) -> bool:
+    """Whether a grey plane shows nothing but noise of some grain, apart from specks of that height.
 
-    Its blocks are alike, and their parts have values that spread as those of noise do: evenly to both sides,
-    with neither long tails, as few objects give, nor none, as many do.
+    Its blocks are alike, and its values spread as those of noise do.
     """
     pixels, contrast = blocks.plane, blocks.contrast
     if pixels.ndim == 3 and bool((pixels != pixels[..., :1]).any()):
@@ -188,6 +196,14 @@ def _is_noise(blocks: _Blocks) -> bool:
     if _largest(contrast) > 2.7 * usual or contrast.std() > 0.66 * contrast.mean():
         return False
     grey = pixels if pixels.ndim == 2 else pixels[..., 0]
+    return _spreads_as_noise(grey) or _spreads_as_noise(without_specks(grey, speck))
+
+
+def _spreads_as_noise(grey: Pixels) -> bool:
+    """Whether parts of a plane have values that spread evenly to both sides.
+
+    With neither long tails, as few objects give, nor none, as many do.
+    """
     parts = _blocks(grey, 4).mean(axis=1, dtype=np.float64)
     spread = float(parts.std())
     if spread == 0:

@@ -34,8 +34,9 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine.decode import labelling
-from napari_unetpp.engine.input.normalise import NormStats, to_input
+from napari_unetpp.engine.input.normalise import NormStats, intensities_outside, pixel_noise, to_input
 from napari_unetpp.engine.input.sampling import resample, working_shape
+from napari_unetpp.engine.input.specks import without_specks
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.net import graph
 
@@ -73,6 +74,10 @@ FOREGROUND = 0.5
 
 SUREST = 1e-3
 """Uncertainty below which there is no difference."""
+
+SPECK, SPECK_NOISE = 0.1, 7.0
+"""What differs from its surroundings by this share of the range, and by so many standard deviations of the
+noise, is a speck where it is tiny; few of them are no objects whose size could be looked for."""
 
 FULL = 0.9
 """Share of foreground from which a sample tells no size: it is one object, or lies inside of one."""
@@ -126,6 +131,8 @@ def search_scale(
     ScaleChoice
         1 where the evidence is weak, or when stopped. The same plane and model give the same scale.
     """
+    if intensities_outside(plane, stats):
+        return choose((), evaluator.info.sampling.value, ScaleSearch())
     return _Search(evaluator, plane, stats, should_stop).run()
 
 
@@ -189,7 +196,9 @@ class _Search:
     def __init__(
         self, evaluator: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
     ) -> None:
-        self.evaluator, self.plane, self.stats, self.should_stop = evaluator, plane, stats, should_stop
+        self.evaluator, self.stats, self.should_stop = evaluator, stats, should_stop
+        least = max(SPECK * (stats.high - stats.low), SPECK_NOISE * pixel_noise(plane))
+        self.plane = plane = without_specks(plane, least)
         self.info = evaluator.info
         self.rule = self.info.sampling.search or ScaleSearch()
         levels = self.info.net.levels

@@ -59,10 +59,29 @@ def card_text(info: ModelInfo) -> str:
         else:
             lines += ["", f"  scores on {what} ({scores.data}, {scores.images} images)"]
             lines += [f"    {line}" for line in scores_text(scores).splitlines()]
-    lines += ["", "  provenance"]
+    lines += [*_stored(info), "", "  provenance"]
     lines += [line for key, value in info.provenance.items() for line in _told(key, value)]
     lines += ["", f"  file    {info.path}", f"  sha256  {info.sha256}"]
     return "\n".join(lines)
+
+
+def _stored(info: ModelInfo) -> list[str]:
+    """What has to be known of scores that were measured long ago."""
+    if info.test is None:
+        return []
+    made = info.provenance.get("created", "when it was made")
+    return [
+        "",
+        f"  scores are stored in the file: measured {made}{measured_at(info)}. What this version gives:",
+        f"  napari-unetpp evaluate FOLDER --model {info.name}",
+    ]
+
+
+def measured_at(info: ModelInfo) -> str:
+    """At which scale the stored scores were measured, of models that go by the size of objects."""
+    if info.sampling.kind != "object" or info.test is None:
+        return ""
+    return f", {info.provenance.get('scores_at', 'at scale 1')}"
 
 
 def _range_text(rule: Normalisation) -> str:

@@ -1,9 +1,7 @@
-"""Where results go: which images are meant, and which file each result is written to."""
+"""Where results go: which file each result is written to."""
 
 from __future__ import annotations
 
-import glob
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,50 +9,49 @@ from pathlib import Path
 
 from napari_unetpp._types import Kind, UnetppError
 from napari_unetpp.files.formats.kinds import is_zarr
-from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES
-from napari_unetpp.files.labels.folders import list_images, stem_of
-from napari_unetpp.files.results.result_files import is_result
+from napari_unetpp.files.labels.folders import stem_of
+from napari_unetpp.files.objects.also import FORMATS
+from napari_unetpp.files.results.inputs import PARTIAL, Source
 
 ZARR = ".ome.zarr"
 """The suffix of results that are not TIFF: of a zarr, and of what is larger than a TIFF may be."""
 
-PARTIAL = ".partial"
-"""The suffix of the folder beside a result in which its planes are kept until all are there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """An image, and the folder below the output folder that its results go to."""
-
-    path: Path
-    folder: Path = Path()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Images that are meant, each once; results of ours that were left out; a sentence for each problem."""
-
-    sources: tuple[Source, ...]
-    results: tuple[Path, ...]
-    problems: tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One image, the file its result is written to, and those of its table and its tracks.
+    """One image, the file its result is written to, and those beside it.
 
-    None: no table, no tracks are asked for.
+    Attributes
+    ----------
+    source, target : Path
+    table : Path or None
+        Table of the objects; None: none is asked for.
+    also : tuple of (str, Path)
+        Files for other programs: format (of `files.objects.also.FORMATS`) and name.
+    tracks : Path or None
+        Where objects are over time; None: not asked for.
     """
 
     source: Path
     target: Path
     table: Path | None = None
+    also: tuple[tuple[str, Path], ...] = ()
     tracks: Path | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files that are written."""
-        return tuple(path for path in (self.target, self.table, self.tracks) if path is not None)
+        beside = (self.table, *(path for _, path in self.also), self.tracks)
+        return (self.target, *(path for path in beside if path is not None))
+
+    @property
+    def missing(self) -> Output:
+        """The same without the files beside the result that exist already."""
+        table, tracks = (
+            None if path is None or path.exists() else path for path in (self.table, self.tracks)
+        )
+        also = tuple(pair for pair in self.also if not pair[1].exists())
+        return replace(self, table=table, also=also, tracks=tracks)
 
     @property
     def partial(self) -> Path:
@@ -77,37 +74,14 @@ class Output:
         return output if output is not None and all(path.exists() for path in output.files) else None
 
 
-def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
-    """Images that are meant.
-
-    Parameters
-    ----------
-    inputs : iterable of Path
-        Files are taken as they are, of a folder the images directly in it; a name with ``*``, ``?`` or
-        ``[...]`` that is no file stands for the images and folders that match it.
-    recursive : bool
-        Also the images in subfolders; their results go to subfolders of the same names.
-    """
-    found: dict[Path, Source] = {}
-    results: dict[Path, None] = {}
-    problems: list[str] = []
-    for path in inputs:
-        try:
-            for source in _meant(path, recursive=recursive):
-                if is_result(source.path):
-                    results[source.path] = None
-                else:
-                    found.setdefault(source.path.resolve(), source)
-        except UnetppError as error:
-            problems.append(str(error))
-    if results and not found and not problems:
-        names = ", ".join(str(path) for path in list(results)[:3])
-        problems.append(f"nothing is left to segment: {names} are results of napari-unetpp.")
-    return Found(tuple(found.values()), tuple(results), tuple(problems))
-
-
 def plan_outputs(
-    sources: Iterable[Source], out: Path, kind: Kind, *, table: bool = False, tracks: bool = False
+    sources: Iterable[Source],
+    out: Path,
+    kind: Kind,
+    *,
+    table: bool = False,
+    also: Sequence[str] = (),
+    tracks: bool = False,
 ) -> list[Output]:
     """Targets ``STEM_kind.tif``; what would clash gets the source suffix, then the folder, then a number."""
     sources = list(sources)
@@ -119,9 +93,11 @@ def plan_outputs(
     for source in sources:
         stem = out / source.folder / names[str(source.folder).lower()][source.path]
         objects = stem.with_name(f"{stem.name}_objects.csv") if table else None
+        others = tuple((name, stem.with_name(f"{stem.name}{FORMATS[name].ending}")) for name in also)
         suffix = ZARR if is_zarr(source.path) and kind != "probability" else ".tif"
         paths = stem.with_name(f"{stem.name}_tracks.csv") if tracks else None
-        outputs.append(Output(source.path, stem.with_name(f"{stem.name}_{kind}{suffix}"), objects, paths))
+        target = stem.with_name(f"{stem.name}_{kind}{suffix}")
+        outputs.append(Output(source.path, target, objects, others, paths))
     return outputs
 
 
@@ -148,55 +124,6 @@ def check_target(output: Output, sources: Iterable[Path], *, overwrite: bool, re
                 f"{target} exists already. Give --skip-existing to do only what is missing, --overwrite to "
                 "replace it, or another --out."
             )
-
-
-# ------------------------------------------------------------------- what is meant
-
-
-def _meant(path: Path, *, recursive: bool) -> Iterator[Source]:
-    if path.exists() or not glob.has_magic(str(path)):
-        yield from _images(path, recursive=recursive)
-        return
-    matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-    matches = [p for p in matches if p.is_dir() or p.suffix.lower() in IMAGE_SUFFIXES]
-    if not matches:
-        raise UnetppError(f"no image or folder matches {path} ({', '.join(IMAGE_SUFFIXES)}).")
-    for match in matches:
-        yield from _images(match, recursive=recursive)
-
-
-def _images(path: Path, *, recursive: bool) -> list[Source]:
-    if not path.is_dir() or is_zarr(path):
-        return [Source(path)]
-    folders = _folders(path) if recursive else [path]
-    images = [
-        Source(image, folder.relative_to(path))
-        for folder in folders
-        for image in sorted([*list_images(folder), *_zarrs(folder)])
-    ]
-    if not images:
-        deeper = "" if recursive else " directly in it; --recursive looks into its subfolders"
-        raise UnetppError(f"folder {path} holds no images (PNG, JPEG, TIFF, zarr){deeper}.")
-    return images
-
-
-def _zarrs(folder: Path) -> list[Path]:
-    """Zarrs directly in a folder."""
-    return [path for path in folder.iterdir() if is_zarr(path) and not path.name.startswith(".")]
-
-
-def _is_entered(folder: Path) -> bool:
-    """Whether images are looked for in a folder: not in hidden ones, zarrs, and unfinished results."""
-    return not folder.name.startswith(".") and folder.suffix != PARTIAL and not is_zarr(folder)
-
-
-def _folders(path: Path) -> list[Path]:
-    """A folder and all below it, by name."""
-    found = []
-    for folder, below, _ in os.walk(path):
-        below[:] = sorted(n for n in below if _is_entered(Path(folder, n)))
-        found.append(Path(folder))
-    return found
 
 
 # ------------------------------------------------------------------- names

@@ -142,6 +142,17 @@ def _resolution(size: PixelSize | None) -> dict[str, Any]:
     return {"resolution": size.per_unit, "resolutionunit": "INCH" if size.printed else "CENTIMETER"}
 
 
+def read_facts(path: Path) -> dict[str, Any]:
+    """How a result that `write_result` wrote came about; empty where the file does not say."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            found: Any = tifffile.xml2dict(file.ome_metadata or "")["OME"]["Image"]
+            facts = json.loads((found[0] if isinstance(found, list) else found)["Description"])
+    except Exception:  # another program saved it anew
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
 def is_result(path: Path) -> bool:
     """Whether a file is a result of ours, by its tag Software, which other programs drop; or such a zarr."""
     if path.is_dir():

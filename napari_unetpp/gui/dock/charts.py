@@ -24,7 +24,9 @@ STAR = "#f2b705"
 
 
 class SpeedQualityChart(pg.PlotWidget):
-    """A dot for each level, and one off their line for Auto; the current is ringed, the recommended a star.
+    """A dot for each level, and one off their line for Auto.
+
+    The current is ringed, the recommended a star; one whose time is estimated is hollow.
 
     A click on a dot emits ``level_clicked``.
     """
@@ -91,10 +93,9 @@ class SpeedQualityChart(pg.PlotWidget):
             self._empty(ink)
 
     def _axes(self, points: Sequence[ChartPoint], ink: QColor) -> None:
-        estimated = any(not point.measured for point in points)
         plot = self.getPlotItem()
         unit = "ms" if self._factor > 1 else "s"
-        how = "estimated" if estimated else "here"
+        how = _how_known(points)
         plot.setLabel("bottom", f"{unit} per megapixel, {how}", **_label_style(ink))
         plot.setLabel("left", "Dice", **_label_style(ink))
         for side in ("left", "bottom"):
@@ -111,13 +112,15 @@ class SpeedQualityChart(pg.PlotWidget):
 
     def _spot(self, point: ChartPoint, current: bool, ink: QColor) -> dict[str, object]:
         colour = QColor(STAR) if point.recommended else QColor(ACCENT)
+        fill = colour if current or point.recommended else _faint(colour, 150)
+        rim = QColor(0, 0, 0, 0) if point.measured else colour
         return {
             "pos": (self._factor * point.seconds, point.quality),
             "data": point.level,
             "symbol": "star" if point.recommended else "o",
             "size": (17 if point.recommended else 10) + (2 if current else 0),
-            "brush": pg.mkBrush(colour if current or point.recommended else _faint(colour, 150)),
-            "pen": pg.mkPen(ink if current else QColor(0, 0, 0, 0), width=2),
+            "brush": pg.mkBrush(fill if point.measured else None),
+            "pen": pg.mkPen(ink if current else rim, width=2 if current or point.measured else 1.5),
         }
 
     def _label(self, text: str, point: ChartPoint, ink: QColor, *, bold: bool) -> None:
@@ -161,6 +164,12 @@ def chart_tip(points: Sequence[ChartPoint]) -> str:
         star = ", recommended" if point.recommended else ""
         rows.append(f"{level_name(point.level)}: {score}, {cost_text(point.seconds)}{how}{star}")
     return "\n".join(rows)
+
+
+def _how_known(points: Sequence[ChartPoint]) -> str:
+    """Where the times come from."""
+    measured = [point.measured for point in points]
+    return "here" if all(measured) else "hollow: estimated" if any(measured) else "estimated"
 
 
 def _faint(colour: QColor, alpha: int) -> QColor:

@@ -254,6 +254,7 @@ class UnetppDock(CorrectViewMixin):
 
     def set_circle(self, shown: bool) -> None:
         quietly(self.form.input.circle_button, "setChecked", shown)
+        self.form.input.circle_hint.setVisible(shown)
 
     def set_uncertainty(self, shown: bool) -> None:
         quietly(self.form.uncertainty_checkbox, "setChecked", shown)

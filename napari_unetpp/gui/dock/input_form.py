@@ -23,6 +23,9 @@ DISPLAYED = 1
 """Row of the contrast picker that needs contrast limits."""
 
 
+CIRCLE_HINT = "Drag the small squares around the circle until it is as large as a typical object."
+
+
 class ShortSpin(QDoubleSpinBox):
     """A number without the zeros at its end."""
 
@@ -90,6 +93,7 @@ class InputFold(QWidget):
         scale.addWidget(self.circle_button)
         labelled_row(grid, 2, "Sc&ale", self.scale_spin, scale)
         grid.addWidget(self.scale_note, 3, 0, 1, 2)
+        grid.addWidget(self.circle_hint, 4, 0, 1, 2)
 
     def set_undisplayed(self, why: str) -> None:
         """Whether and why the image has no contrast limits; empty: it has."""
@@ -155,6 +159,9 @@ class InputFold(QWidget):
         self.circle_button.setCheckable(True)
         self.circle_button.setToolTip("Draw a circle on the image; drag it to the size of a typical object")
         self.scale_note = note("scale_note", lines=2)
+        self.circle_hint = note("circle_hint")
+        self.circle_hint.say(CIRCLE_HINT)
+        self.circle_hint.hide()
 
 
 def _number(name: str, accessible: str, tip: str) -> ShortSpin:

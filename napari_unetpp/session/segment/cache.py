@@ -18,6 +18,7 @@ from napari_unetpp.session.ports import Engine
 from napari_unetpp.session.segment.pixels import Pixels
 from napari_unetpp.session.segment.plane_result import Kept
 from napari_unetpp.session.segment.scales import Scales
+from napari_unetpp.session.segment.speeds import Speeds
 from napari_unetpp.session.values import Held, Interval, Plane, model_key
 
 GIGABYTE = 1 << 30
@@ -61,6 +62,7 @@ class Workshop:
         self._evaluators: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._kept: OrderedDict[MapsKey, Kept] = OrderedDict()
         self._pixels: tuple[Hashable, Pixels | None] = (None, None)
+        self._speeds: dict[tuple[str, str], Speeds] = {}
 
     @property
     def nodes(self) -> Any:
@@ -78,6 +80,13 @@ class Workshop:
                 self._evaluators.popitem(last=False)
         self._evaluators.move_to_end(key)
         return self._evaluators[key]
+
+    def speeds(self, model: ModelInfo, device: str) -> Speeds:
+        """What runs of a model on a device took."""
+        key = (model_key(model), device)
+        if key not in self._speeds:
+            self._speeds[key] = Speeds(self.engine.machine(self.evaluator(model, device)))
+        return self._speeds[key]
 
     def pixels(self, plane: Plane) -> Pixels:
         """The pixels of a plane; those of the last one are kept, for another depth or the next click."""

@@ -20,10 +20,11 @@ from napari_unetpp._types import (
     ShouldStop,
     Spot,
 )
-from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure
+from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, with_range
+from napari_unetpp.files.machine_cache import this_machine
 from napari_unetpp.session.segment.plane_result import Kept
 from napari_unetpp.session.segment.scales import working_min_size
-from napari_unetpp.session.values import PickRequest, PlaneRequest, Rule
+from napari_unetpp.session.values import Interval, PickRequest, PlaneRequest, Rule
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.decode.map_store import MapStore
@@ -56,6 +57,20 @@ class TorchEngine:
             found.append("mps")
         return tuple(found)
 
+    def machine(self, evaluator: LoadedModel) -> Mapping[str, str]:
+        """All that the time of a run depends on, but for the image."""
+        import torch
+
+        device, info = evaluator.choice.device, evaluator.info
+        return {
+            **this_machine(),
+            "device": torch.cuda.get_device_name() if device == "cuda" else device,
+            "threads": str(torch.get_num_threads()),
+            "precision": evaluator.choice.dtype,
+            "network": repr(info.net),
+            "stopping rule": repr(info.stopping),
+        }
+
     def cache(self, budget_bytes: int) -> NodeCache:
         """A node cache of this size."""
         from napari_unetpp.engine.node_cache import NodeCache
@@ -69,9 +84,16 @@ class TorchEngine:
     def intensities(self, cache: NodeCache, request: PlaneRequest, image: NDArray[Any]) -> NormStats:
         """The range of intensities of a plane: given, or measured once."""
         if request.range is not None:
-            return NormStats(*request.range)
+            return with_range(image, *request.range)
         rule = request.model.normalisation
         return cache.stats(request.plane.key, rule, lambda: measure(image, rule))
+
+    def range_told(self, image: NDArray[Any], stats: NormStats) -> tuple[Interval, tuple[str, ...]]:
+        """A measured range as it is told, and what is worth saying of it."""
+        from napari_unetpp.engine.input.normalise import NOISE, range_to_tell
+
+        told = range_to_tell(image, stats)
+        return told, () if told == (stats.low, stats.high) else (NOISE,)
 
     def range_notes(self, image: NDArray[Any], stats: NormStats) -> tuple[str, ...]:
         """What of the image lies outside the range, where that is much."""
@@ -117,11 +139,11 @@ class TorchEngine:
 
         return MapStore(shape, outputs)
 
-    def invalid(self, image: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Pixels without a value, all of them in a constant image; None where there are none."""
+    def invalid(self, image: NDArray[Any], stats: NormStats) -> NDArray[np.bool_] | None:
+        """Pixels without a value, all of them where nothing is seen; None where there are none."""
         from napari_unetpp.engine.collect import invalid_pixels
 
-        return invalid_pixels(image)
+        return invalid_pixels(image, stats)
 
     def decode(self, kept: Kept, model: ModelInfo, level: int, rule: Rule) -> NDArray[Any]:
         """Labels or mask on the grid of the image (uint32 or bool)."""

@@ -46,6 +46,10 @@ def predict_plane(
     evaluator = workshop.evaluator(request.model, request.device)
     stats = workshop.engine.intensities(workshop.nodes, request, image)
     notes = (*notes, *workshop.engine.range_notes(image, stats))
+    told: Interval = (stats.low, stats.high)
+    if request.range is None:
+        told, more = workshop.engine.range_told(image, stats)
+        notes = (*notes, *more)
     asked = PredictRequest(
         image=image,
         plane=key.plane,
@@ -56,7 +60,7 @@ def predict_plane(
         generation=request.generation,
         range=key.range,
     )
-    run = _Run(workshop, request, key, notes, (stats.low, stats.high), workshop.engine.invalid(image))
+    run = _Run(workshop, request, key, notes, told, workshop.engine.invalid(image, stats))
     view = partial(workshop.gaze.on, key.plane)
     for event in workshop.engine.predict(evaluator, asked, workshop.nodes, should_stop, view):
         yield from run.take(event)
@@ -146,8 +150,8 @@ class _Run:
             config = self.request.model.net
             padded = tiles.padded_shape(self.shape, config.multiple)
             self.kept.share = event.flops / graph.flops(config.depth, config, *padded)
-        if event.nodes_reused == 0 and event.nodes_computed > 0:
-            megapixels = self.shape[0] * self.shape[1] / 1e6
-            if megapixels >= 0.05:
-                seconds = {event.level: event.seconds / megapixels}
-                yield Speed(model_key(self.request.model), self.request.device, seconds)
+        model, device = self.request.model, self.request.device
+        speeds = self.workshop.speeds(model, device)
+        megapixels = self.shape[0] * self.shape[1] / 1e6
+        if speeds.took(event.level, event.seconds, megapixels, event.known_level):
+            yield Speed(model_key(model), device, speeds.levels, real=True)

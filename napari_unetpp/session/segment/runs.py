@@ -175,7 +175,7 @@ class Cycle:
                 self.running = replace(self.running, choice=event.choice)
             self.scaled.emit(event)
         elif isinstance(event, Speed):
-            if len(event.levels) > 1:
+            if not event.real:
                 self._timed.add((event.model, event.wanted))
             self.measured.emit(event)
         elif isinstance(event, Held):

@@ -48,6 +48,7 @@ class Sizing:
             model = self._model()
             if shown and model is not None:
                 self.presenter.circle(model)
+                self.view.open_input()  # which says what to drag
                 drawn = True
         self.view.set_circle(drawn)
 

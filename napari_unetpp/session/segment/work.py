@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError, never_stop
+from napari_unetpp.files.objects import table
 from napari_unetpp.session import messages
 from napari_unetpp.session.display import object_table, rectangles
 from napari_unetpp.session.display.level_costs import levels_of
@@ -64,8 +65,8 @@ def warm(workshop: Workshop, request: WarmRequest, should_stop: ShouldStop) -> I
     choice = evaluator.choice
     devices = workshop.engine.devices()
     yield Ready(key, request.device, choice.device, choice.dtype, choice.note, devices)
-    for levels in workshop.engine.time_levels(evaluator, should_stop):
-        yield Speed(key, request.device, levels)
+    yield Speed(key, request.device, workshop.speeds(request.model, request.device).levels, real=True)
+    yield from _trial(workshop, request, should_stop)
 
 
 def show(workshop: Workshop, request: ShowRequest, should_stop: ShouldStop) -> Iterator[Event]:
@@ -121,9 +122,7 @@ def after(
             if kept.store.complete(level):
                 _decoded(workshop, kept, replace(request, level=level))
     if measure:
-        evaluator = workshop.evaluator(request.model, request.device)
-        for levels in workshop.engine.time_levels(evaluator, should_stop):
-            yield Speed(model_key(request.model), request.device, levels)
+        yield from _trial(workshop, request, should_stop)
     if not should_stop():
         workshop.engine.give_back()
         yield workshop.held
@@ -186,13 +185,13 @@ def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     try:
         image_path, table_path = object_table.free_paths(request.path)
         write(image_path, labels if request.kind == "labels" else labels > 0, about=about)
-        table = object_table.object_table(
+        measured = table.object_table(
             labels,
             np.asarray(plane.data),
             pixel_area=plane.pixel.area,
             position={step.axis: step.index for step in plane.position},
         )
-        object_table.write_csv(table_path, table)
+        table.write_csv(table_path, measured)
     except OSError as error:
         raise UnetppError(messages.not_written(request.path, error)) from error
     notes = (messages.no_area(plane.pixel.missing),) if plane.pixel.missing else ()
@@ -200,6 +199,16 @@ def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
 
 
 # ------------------------------------------------------------------ helpers
+
+
+def _trial(
+    workshop: Workshop, request: WarmRequest | ShowRequest, should_stop: ShouldStop
+) -> Iterator[Event]:
+    """Time all levels on a small square; what real runs take is learned from then on."""
+    evaluator = workshop.evaluator(request.model, request.device)
+    for levels in workshop.engine.time_levels(evaluator, should_stop):
+        workshop.speeds(request.model, request.device).warm = True
+        yield Speed(model_key(request.model), request.device, levels)
 
 
 def _around(region: Region, reach: int, shape: tuple[int, int]) -> Region:
@@ -253,6 +262,8 @@ def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: fl
     assert request.choice is not None
     areas = object_table.areas(result)
     is_labels = request.objects
+    fitted = is_labels and request.model.sampling.kind == "object"
+    note = object_table.size_note(areas, typical_diameter(request)) if fitted else None
     return Outcome(
         generation=request.generation,
         level=request.level,
@@ -266,6 +277,6 @@ def _outcome(kept: Kept, request: ShowRequest, result: NDArray[Any], seconds: fl
         choice=request.choice,
         range=kept.range,
         constant=kept.constant,
-        notes=kept.notes,
+        notes=(*kept.notes, note) if note else kept.notes,
         share=kept.share if request.level == AUTO else None,
     )

@@ -19,27 +19,24 @@ from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_tensors, save_model
 from napari_unetpp.files.notes import Notes
 from napari_unetpp.net import graph
-from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import LEVEL_MARGIN, Predicted, mean_dice, pooled_ap50, predict_samples
+from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import foreground_of_folder
-from napari_unetpp.train.data.samples import hold_out, load_sample
-from napari_unetpp.train.finetune.validate import Seen
+from napari_unetpp.train.data.samples import load_sample
+from napari_unetpp.train.parent import load_network
 
 TOLERANCE = 0.003
 """Dice that Auto may lose against the deepest level."""
 
 LIMITS = (0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.0125, 0.009, 0.006, 0.004, 0.0025, 0.0015)
-"""Shares of pixels expected to change with which a square may stop; the loosest that does is taken."""
+"""Shares of pixels expected to change with which a square may stop, loose ones first."""
 
-BETWEEN = 3
-"""So many more are tried between it and the next looser one."""
+FINER_LIMITS = 3
+"""This many more are tried between it and the next looser one."""
 
 
-EVIDENCE = 100_000
-"""Labelled pixels that a fine-tuning must hold out for a rule: of fewer, chance decides 0.003 of Dice."""
-
-WORTH = 0.6
-"""A rule that executes more than this share of the deepest level's FLOPs saves too little to be a choice."""
+LARGEST_SHARE = 0.6
+"""A rule that executes more than this share of the deepest level's FLOPs saves too little."""
 
 
 def choose_stopping(
@@ -47,8 +44,8 @@ def choose_stopping(
 ) -> StoppingRule | None:
     """The loosest rule with which Auto is within the tolerance of the deepest level.
 
-    What the signs of a square say about how much of it will still change is fitted first, level by level
-    (non-negative least squares over all squares).
+    First, the share of a square that will still change is fitted to its uncertainty and to its last change,
+    level by level (non-negative least squares over all squares).
 
     Parameters
     ----------
@@ -89,18 +86,9 @@ def choose_stopping(
     rule = _loosest(measured, LIMITS)
     if rule is not None and rule.limit < LIMITS[0]:
         looser = min(limit for limit in LIMITS if limit > rule.limit)
-        between = np.geomspace(looser, rule.limit, BETWEEN + 2)[1:-1]
+        between = np.geomspace(looser, rule.limit, FINER_LIMITS + 2)[1:-1]
         rule = _loosest(measured, [float(f"{limit:.2g}") for limit in between]) or rule
-    return rule if rule is not None and rule.share <= WORTH else None
-
-
-def stopping_of(seen: Sequence[Seen], info: ModelInfo) -> tuple[StoppingRule | None, str]:
-    """The rule of a fine-tuned model, from its held-out labels; else None, and why."""
-    known = sum(int(np.count_nonzero(s.known)) for s in seen)
-    if known < EVIDENCE:
-        return None, f"its rule needs {EVIDENCE:,} held-out labelled pixels, here are {known:,}"
-    rule = choose_stopping([s.predicted(info) for s in seen], info)
-    return rule, "" if rule else f"no rule stays within {TOLERANCE:g} Dice of the deepest level for less work"
+    return rule if rule is not None and rule.share <= LARGEST_SHARE else None
 
 
 def _loosest(
@@ -130,8 +118,6 @@ def calibrate_folder(
     UnetppError
         Where no rule is within the tolerance.
     """
-    from napari_unetpp.train.scratch.data_sets import HELD_OUT, SPLIT_SEED
-
     assert info.path is not None, "a model of the list has a file"
     pairs, notes = read_pairs(folder), Notes()
     foreground = foreground_of_folder(pairs, info.task, None, notes)
@@ -139,19 +125,17 @@ def calibrate_folder(
     for line in notes.lines():
         log(f"note: {line}")
     if held_out:
-        _, samples = hold_out(samples, HELD_OUT, np.random.default_rng(SPLIT_SEED))
+        _, samples = split_samples(samples)
     log(f"measuring all levels on {len(samples)} images")
-    tensors = read_tensors(info.path)
-    net = UNetPlusPlus(info.net, norm=any(".norm." in name for name in tensors))
-    net.load_state_dict(tensors)
-    rule = choose_stopping(predict_samples(net, samples, info), info, tolerance=tolerance)
+    predicted = predict_samples(load_network(info), samples, info)
+    rule = choose_stopping(predicted, info, tolerance=tolerance)
     if rule is None:
         raise UnetppError(
             f"no stopping rule keeps {info.name!r} within {tolerance:g} Dice of its deepest level for less "
-            f"than {WORTH:.0%} of its work on {len(samples)} images of {folder}; raise --tolerance, or give "
-            "more images."
+            f"than {LARGEST_SHARE:.0%} of its work on {len(samples)} images of {folder}; raise "
+            "--tolerance, or give more images."
         )
-    save_model(out, tensors, replace(info, stopping=rule), half=True)
+    save_model(out, read_tensors(info.path), replace(info, stopping=rule), half=True)
     return rule
 
 

@@ -1,15 +1,22 @@
-"""Decode rules that are tried on held-out images (`validate.choose_decode`)."""
+"""The decode rule of a model, chosen on held-out images.
+
+Every object is a union of basins (see `engine.decode.watershed`), so which basins overlap which true objects
+is counted once, and many rules are tried in the time of one.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import EDGE_CAP, DecodeRule
+from napari_unetpp._types import EDGE_CAP, DecodeRule, ModelInfo
+from napari_unetpp.engine.decode import labelling
+from napari_unetpp.train.choose.levels import NOISE, Predicted, mean_dice, over_folders
+from napari_unetpp.train.choose.scores import Matches, common_pixels, count_matches
 
 THRESHOLDS = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
 
@@ -30,6 +37,35 @@ EDGE_PIXELS, EDGE_SHARES = (0.5, 1.0, 1.5, 2.0), (0.0, 0.06, 0.12, 0.2)
 
 SIZES = 8
 """So many minimum sizes are tried."""
+
+
+def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule:
+    """The decode rule that does best on held-out images: the mean over data sets and levels after the first.
+
+    The threshold by Dice; then seeds, prominence and minimum size together by AP50. Of rules that are as good
+    as the best the simplest is taken, and the smallest minimum size, since somebody may look for small
+    objects. The first level does not count: its heads are shifted to suit the rule (see `head_shifts`).
+    """
+    levels = info.net.levels[1:] or info.net.levels
+
+    def dice(rule: DecodeRule) -> float:
+        model = replace(info, decode=rule)
+        each = over_folders(predicted, lambda p: np.array([mean_dice(p, model, d)[0] for d in levels]))
+        return float(each.mean())
+
+    best = max((replace(info.decode, threshold=t) for t in THRESHOLDS), key=dice)
+    told_apart = [p for p in predicted if p.sample.objects]
+    if info.task != "instances" or not told_apart:
+        return best
+    sizes = min_sizes(np.concatenate([p.sample.areas for p in told_apart]))
+    found = {
+        rule: scores
+        for rules in seed_rules(best, info.outputs)
+        for rule, scores in zip(rules, ap50_of_rules(told_apart, info, levels, rules, sizes), strict=True)
+    }
+    good = max(float(scores.max()) for scores in found.values()) - NOISE
+    best, scores = next((rule, scores) for rule, scores in found.items() if scores.max() >= good)
+    return replace(best, min_size=next(n for n, score in zip(sizes, scores, strict=True) if score >= good))
 
 
 def seed_rules(base: DecodeRule, outputs: tuple[str, ...]) -> list[list[DecodeRule]]:
@@ -62,3 +98,73 @@ def min_sizes(areas: NDArray[np.integer]) -> tuple[int, ...]:
     """Minimum sizes (px) that suit objects of these areas: from none to half of the median, denser below."""
     half = float(np.median(areas)) / 2
     return tuple(sorted({round(half * (n / (SIZES - 1)) ** 2) for n in range(SIZES)}))
+
+
+def ap50_of_rules(
+    predicted: Sequence[Predicted],
+    info: ModelInfo,
+    levels: Sequence[int],
+    rules: Sequence[DecodeRule],
+    sizes: Sequence[int],
+) -> NDArray[np.float64]:
+    """AP50 of rules of one landscape by minimum size: (rules, sizes), the mean over data sets and levels."""
+    model = replace(info, decode=rules[0])
+
+    def pooled(images: Sequence[Predicted]) -> NDArray[np.float64]:
+        values = []
+        for level in levels:
+            overlaps = (Overlaps(p.level(level), model, p.sample.labels, p.sample.ignore) for p in images)
+            counts = [[each.matches(rule, sizes) for rule in rules] for each in overlaps]
+            by_rule = zip(*counts, strict=True)
+            values.append([[_pooled(size) for size in zip(*rule, strict=True)] for rule in by_rule])
+        return np.mean(values, axis=0)  # type: ignore[no-any-return]
+
+    return over_folders(predicted, pooled)
+
+
+def _pooled(counts: Sequence[Matches]) -> float:
+    """AP50 over all images; without any object on either side nothing is found, and nothing is wrong."""
+    return sum(counts, Matches()).ap50 or 0.0
+
+
+class Overlaps:
+    """The basins of one image at one level, and the true objects under them.
+
+    Parameters
+    ----------
+    maps : ndarray of float32, shape (K, Y, X)
+    info : ModelInfo
+        Its rule says which landscape, and what is foreground.
+    labels, ignore : ndarray of int and bool, shape (Y, X)
+        What is true; ignored pixels count nowhere.
+    """
+
+    def __init__(
+        self,
+        maps: NDArray[np.float32],
+        info: ModelInfo,
+        labels: NDArray[np.int32],
+        ignore: NDArray[np.bool_],
+    ) -> None:
+        found = labelling.mask(maps, info)
+        self._basins = labelling.basins_of(maps, info, found, found)
+        true, counts = np.where(ignore, 0, labels).ravel(), ~ignore.ravel()[self._basins.pixels]
+        basin = self._basins.basin
+        self._true_size = np.bincount(true)
+        self._area = np.bincount(basin, minlength=len(self._basins.peaks))
+        self._counted = np.bincount(basin[counts], minlength=len(self._basins.peaks))
+        self._common = common_pixels(basin[counts], true[self._basins.pixels][counts])
+
+    def matches(self, rule: DecodeRule, min_sizes: Sequence[int]) -> list[Matches]:
+        """What the prominence of a rule gives with each of these minimum sizes."""
+        number = self._basins.objects(rule)
+        area, counted = (np.bincount(number, of) for of in (self._area, self._counted))
+        basin, true, pixels = self._common
+        found, true, pixels = common_pixels(number[basin], true, pixels)
+        matches = []
+        for size in min_sizes:
+            kept = area >= size
+            there = kept[found]
+            sizes = np.where(kept, counted, 0), self._true_size
+            matches.append(count_matches(found[there], true[there], pixels[there], *sizes))
+        return matches

@@ -44,7 +44,7 @@ class _Tally:
 
 
 def evaluate_pairs(
-    evaluator: LoadedModel,
+    model: LoadedModel,
     pairs: Sequence[Pair],
     *,
     foreground: Sequence[int] | None = None,
@@ -59,7 +59,7 @@ def evaluate_pairs(
 
     `notes` collects what was handled specially.
     """
-    info = evaluator.info
+    info = model.info
     levels = (*info.net.levels, AUTO) if info.stopping else info.net.levels
     tallies = {level: _Tally() for level in levels}
     scored: list[tuple[Pair, Reading]] = []
@@ -67,10 +67,10 @@ def evaluate_pairs(
     check_range(range)
     notes = notes or Notes()
     foreground = foreground_of_folder(pairs, info.task, foreground, notes)
-    read = partial(read_as, evaluator=evaluator, scale=scale, diameter=diameter, range=range)
+    read = partial(read_as, evaluator=model, scale=scale, diameter=diameter, range=range)
     for done, pair in enumerate(pairs, start=1):
         try:
-            scored.append((pair, _score(evaluator, pair, foreground, tallies, read, notes)))
+            scored.append((pair, _score(model, pair, foreground, tallies, read, notes)))
         except UnetppError as error:
             if on_problem is None:
                 raise
@@ -79,12 +79,12 @@ def evaluate_pairs(
             progress(done, len(pairs))
     if not scored:
         raise UnetppError(f"none of the {len(pairs)} images could be scored.")
-    seconds = seconds_per_megapixel(evaluator, scored)
+    seconds = seconds_per_megapixel(model, scored)
     scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in info.net.levels}
     auto = _auto_summary(tallies[AUTO], info, seconds[AUTO]) if info.stopping else None
     return {
         "model": info.name,
-        "device": evaluator.choice.label,
+        "device": model.choice.label,
         "images": len(scored),
         "recommended_level": info.recommended_level,
         "best_level_here": best_level(scores),
@@ -109,7 +109,7 @@ def best_level(scores: Mapping[int, Mapping[str, Any]]) -> int | None:
 
 
 def _score(
-    evaluator: LoadedModel,
+    model: LoadedModel,
     pair: Pair,
     foreground: Sequence[int] | None,
     tallies: Mapping[int, _Tally],
@@ -117,11 +117,11 @@ def _score(
     notes: Notes,
 ) -> Reading:
     """Add the scores of one image; how the network saw it comes back. All levels see it alike."""
-    info = evaluator.info
+    info = model.info
     image = read_image(pair.image, note=notes.of(pair.image))
     truth = read_pair_truth(pair, image.shape[:2], info.task, foreground, notes)
     reading = read(clean_plane(image)[0])
-    predicted = partial(predict_maps, image, evaluator, scale=reading.scale.scale, range=reading.range)
+    predicted = partial(predict_maps, image, model, scale=reading.scale.scale, range=reading.range)
     deepest = predicted(level=info.net.depth, all_levels=True)
     auto = predicted(level=AUTO) if AUTO in tallies else deepest
     for level, tally in tallies.items():
@@ -167,7 +167,7 @@ def _auto_summary(tally: _Tally, info: ModelInfo, seconds: float | None) -> dict
 # ------------------------------------------------------------------------ cost
 
 
-def seconds_per_megapixel(evaluator: LoadedModel, pairs: Sequence[tuple[Pair, Reading]]) -> dict[int, float]:
+def seconds_per_megapixel(model: LoadedModel, pairs: Sequence[tuple[Pair, Reading]]) -> dict[int, float]:
     """Cold prediction time per megapixel of the input, per level; one warm-up.
 
     Finding the range and the scale, and decoding, are excluded.
@@ -178,10 +178,10 @@ def seconds_per_megapixel(evaluator: LoadedModel, pairs: Sequence[tuple[Pair, Re
         if sum(_pixels(plane) for plane, _ in planes) >= TIMED_PIXELS:
             break
     megapixels = sum(_pixels(plane) for plane, _ in planes) / 1e6
-    _cold_seconds(evaluator, *planes[0], evaluator.info.net.depth)
+    _cold_seconds(model, *planes[0], model.info.net.depth)
     return {
-        level: sum(_cold_seconds(evaluator, *plane, level) for plane in planes) / megapixels
-        for level in (*evaluator.info.net.levels, *([AUTO] if evaluator.info.stopping else []))
+        level: sum(_cold_seconds(model, *plane, level) for plane in planes) / megapixels
+        for level in (*model.info.net.levels, *([AUTO] if model.info.stopping else []))
     }
 
 
@@ -189,11 +189,11 @@ def _pixels(plane: NDArray[Any]) -> int:
     return int(plane.shape[0] * plane.shape[1])
 
 
-def _cold_seconds(evaluator: LoadedModel, plane: NDArray[Any], reading: Reading, level: int) -> float:
+def _cold_seconds(model: LoadedModel, plane: NDArray[Any], reading: Reading, level: int) -> float:
     request = PredictRequest(
         plane, None, level, scale=reading.scale.scale, all_levels=False, range=reading.range
     )
     start = time.perf_counter()
-    for _ in predict(evaluator, request):
+    for _ in predict(model, request):
         pass
     return time.perf_counter() - start

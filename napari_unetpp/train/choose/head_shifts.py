@@ -1,8 +1,8 @@
-"""One decode rule for all levels: the heads are shifted so that it suits each of them.
+"""Shifts of the heads, so that one decode rule suits all levels.
 
-A shallow head is less sure than a deep one, so that a threshold which is right at L4 is too high at L1.
-Adding a constant to a logit moves the probability and keeps the order of the pixels, and it is a bias of
-the head: the user's sliders mean the same at every level, and nothing is added to the model.
+A shallow head is less sure than a deep one, so a threshold that is right at L4 is too high at L1. A constant
+added to a logit moves the probability, keeps the order of the pixels and becomes part of the bias of the
+head. So the user's sliders mean the same at every level, and the model has no further parameter.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.train.choose.judge import WORTH_IT
-from napari_unetpp.train.choose.levels import Predicted, mean_dice, over_folders, pooled_ap50
+from napari_unetpp.train.choose.levels import NOISE, Predicted, mean_dice, over_folders, pooled_ap50
 
 FOREGROUND_SHIFTS = (0.0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1.0, -1.0, 1.25, -1.25, 1.5, -1.5)
 SEED_SHIFTS = (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0)
@@ -33,14 +32,16 @@ def choose_shifts(predicted: Sequence[Predicted], info: ModelInfo) -> Shifts:
     """
     if info.task == "semantic" and len(info.outputs) > 1:
         return {}
-    return {level: _suit([p.alone(level) for p in predicted], info, level) for level in info.net.levels}
+    return {
+        level: _best_shifts([p.alone(level) for p in predicted], info, level) for level in info.net.levels
+    }
 
 
-def _suit(predicted: Sequence[Predicted], info: ModelInfo, level: int) -> dict[int, float]:
+def _best_shifts(predicted: Sequence[Predicted], info: ModelInfo, level: int) -> dict[int, float]:
     def best(output: int, shifts: Sequence[float], score: Callable[[Sequence[Predicted]], float]) -> float:
         shifted = (shift_maps(predicted, {level: {**chosen, output: s}}) for s in shifts)
         scores = [float(over_folders(each, score)) for each in shifted]
-        return next(s for s, q in zip(shifts, scores, strict=True) if q >= max(scores) - WORTH_IT)
+        return next(s for s, q in zip(shifts, scores, strict=True) if q >= max(scores) - NOISE)
 
     chosen: dict[int, float] = {}
     chosen[0] = best(0, FOREGROUND_SHIFTS, lambda p: mean_dice(p, info, level)[0])

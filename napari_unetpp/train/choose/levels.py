@@ -1,26 +1,33 @@
-"""Scores of every level on held-out images, and the decisions that are made on them."""
+"""Predictions and scores of every level on held-out images; the recommended level; before and after."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_unetpp._types import DecodeRule, LevelScores, ModelInfo, ScoreSet
+from napari_unetpp._types import LevelScores, ModelInfo, ScoreSet
 from napari_unetpp.engine.decode import labelling
+from napari_unetpp.engine.input.sampling import choose_scale, resample, resample_labels
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.choose import decode_rule as decode_rules
-from napari_unetpp.train.choose.judge import WORTH_IT
-from napari_unetpp.train.choose.overlaps import Overlaps
 from napari_unetpp.train.choose.scores import Matches, class_dice_iou, dice_iou, match_objects
 from napari_unetpp.train.data.samples import Sample
 
 LEVEL_MARGIN = 0.01
-"""The recommended level is the shallowest within this of the best (DESIGN, scores)."""
+"""The recommended level is the shallowest within this of the best."""
+
+NOISE = 0.002
+"""Smaller differences of Dice and AP50 are noise."""
+
+NEAR_SIZE = 1.5
+"""Objects that are at most this many times larger or smaller than the model's stay as they are."""
+
+Judgement = Literal["better", "same", "worse"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +67,26 @@ def predict_samples(
             heads = [labelling.activate(h, info)[0] for h in folded.all_heads(x)]
         out.append(Predicted(sample, net.levels, torch.stack(heads).half().cpu().numpy()))
     return out
+
+
+def at_model_size(sample: Sample, info: ModelInfo) -> Sample:
+    """The sample as `info`'s model is to see it: itself, or shrunk or magnified as a whole.
+
+    Only models with the sampling rule ``object`` do so, by the median diameter of the sample's own objects.
+    """
+    if info.sampling.kind != "object" or sample.diameter is None:
+        return sample
+    scale = choose_scale(info.sampling, sample.labels.shape, diameter=sample.diameter)
+    if 1 / NEAR_SIZE <= scale <= NEAR_SIZE:
+        return sample
+    image = resample(np.moveaxis(sample.image, 0, -1).astype(np.float32), scale)
+    shape = (image.shape[0], image.shape[1])
+    return replace(
+        sample,
+        image=np.moveaxis(image, -1, 0).astype(np.float16),
+        labels=resample_labels(sample.labels, shape),
+        ignore=resample_labels(sample.ignore, shape),
+    )
 
 
 def middle(sample: Sample, size: int) -> Sample:
@@ -109,35 +136,6 @@ def score_levels(predicted: Sequence[Predicted], info: ModelInfo, data: str) -> 
     return ScoreSet(data, len(predicted), levels)
 
 
-def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule:
-    """The decode rule that does best on held-out images: the mean over data sets and levels after the first.
-
-    The threshold by Dice; then seeds, prominence and minimum size together by AP50. Of rules that are as good
-    as the best the simplest is taken, and the smallest minimum size, since somebody may look for small
-    objects. The first level does not count: its heads are shifted to suit the rule (`even_levels`).
-    """
-    levels = info.net.levels[1:] or info.net.levels
-
-    def dice(rule: DecodeRule) -> float:
-        model = replace(info, decode=rule)
-        each = over_folders(predicted, lambda p: np.array([mean_dice(p, model, d)[0] for d in levels]))
-        return float(each.mean())
-
-    best = max((replace(info.decode, threshold=t) for t in decode_rules.THRESHOLDS), key=dice)
-    told_apart = [p for p in predicted if p.sample.objects]
-    if info.task != "instances" or not told_apart:
-        return best
-    sizes = decode_rules.min_sizes(np.concatenate([p.sample.areas for p in told_apart]))
-    found = {
-        rule: scores
-        for rules in decode_rules.seed_rules(best, info.outputs)
-        for rule, scores in zip(rules, ap50_of_rules(told_apart, info, levels, rules, sizes), strict=True)
-    }
-    good = max(float(scores.max()) for scores in found.values()) - WORTH_IT
-    best, scores = next((rule, scores) for rule, scores in found.items() if scores.max() >= good)
-    return replace(best, min_size=next(n for n, score in zip(sizes, scores, strict=True) if score >= good))
-
-
 def over_folders(
     predicted: Sequence[Predicted], score: Callable[[Sequence[Predicted]], float | NDArray[np.float64]]
 ) -> NDArray[np.float64]:
@@ -147,31 +145,12 @@ def over_folders(
     return np.mean(np.array(each), axis=0)  # type: ignore[no-any-return]
 
 
-def ap50_of_rules(
-    predicted: Sequence[Predicted],
-    info: ModelInfo,
-    levels: Sequence[int],
-    rules: Sequence[DecodeRule],
-    sizes: Sequence[int],
-) -> NDArray[np.float64]:
-    """AP50 of rules of one landscape by minimum size: (rules, sizes), the mean over data sets and levels."""
-    model = replace(info, decode=rules[0])
+def mean_over_levels(values: Mapping[int, float]) -> float:
+    """The mean over all levels, since somebody may use each of them.
 
-    def pooled(images: Sequence[Predicted]) -> NDArray[np.float64]:
-        values = []
-        for level in levels:
-            overlaps = (Overlaps(p.level(level), model, p.sample.labels, p.sample.ignore) for p in images)
-            counts = [[each.matches(rule, sizes) for rule in rules] for each in overlaps]
-            by_rule = zip(*counts, strict=True)
-            values.append([[_pooled(size) for size in zip(*rule, strict=True)] for rule in by_rule])
-        return np.mean(values, axis=0)  # type: ignore[no-any-return]
-
-    return over_folders(predicted, pooled)
-
-
-def _pooled(counts: Sequence[Matches]) -> float:
-    """AP50 over all images; without any object on either side nothing is found, and nothing is wrong."""
-    return sum(counts, Matches()).ap50 or 0.0
+    So weights of which only the shallow levels have learned are compared with later ones.
+    """
+    return sum(values.values()) / len(values)
 
 
 def recommend_level(scores: ScoreSet, *, margin: float = LEVEL_MARGIN) -> int:
@@ -180,3 +159,19 @@ def recommend_level(scores: ScoreSet, *, margin: float = LEVEL_MARGIN) -> int:
     known = {d: q for d, q in quality.items() if q is not None}
     best = max(known.values())
     return min(d for d, q in known.items() if q >= best - margin)
+
+
+def judge(before: LevelScores, after: LevelScores) -> Judgement | None:
+    """One level by AP50 where both have it, else by Dice; None where neither is defined."""
+    for old, new in ((before.ap50, after.ap50), (before.dice, after.dice)):
+        if old is not None and new is not None:
+            return "same" if abs(new - old) <= NOISE else "better" if new > old else "worse"
+    return None
+
+
+def judge_levels(before: ScoreSet, after: ScoreSet) -> dict[int, Judgement | None]:
+    """Every level that both have, shallow first."""
+    return {
+        level: judge(before.levels[level], after.levels[level])
+        for level in sorted(before.levels.keys() & after.levels.keys())
+    }

@@ -1,17 +1,23 @@
-"""How patches of a kind of image are drawn and varied: plain numbers, and what else may happen to them."""
+"""How training patches are varied: the numbers of an augmentation, and the one geometric warp."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
 
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
+PYRAMID_LEVELS = 4
+"""An image in its own size, and halved up to three times."""
 
-Disturb = Callable[["Tensor", "Tensor", np.random.Generator, "Generator"], tuple["Tensor", "Tensor"]]
+Floats = NDArray[np.float64]
+Padding = Literal["reflection", "zeros"]
+
+Disturb = Callable[[Tensor, Tensor, np.random.Generator, Generator], tuple[Tensor, Tensor]]
 """From images (N, 3, Y, X) and labels (N, 1, Y, X) to disturbed ones.
 
 Plain numbers come from the first generator, fields of random numbers from the second.
@@ -19,24 +25,27 @@ Plain numbers come from the first generator, fields of random numbers from the s
 
 
 @dataclass(frozen=True, slots=True)
-class Variation:
-    """How patches are drawn and varied.
+class Augmentation:
+    """How patches are placed and varied.
 
     Attributes
     ----------
     on_foreground : float
-        Share of patches that are placed on an object (a foreground pixel where none are told apart).
-    roam : float
-        Share of the image (each way, around its middle) in which the middles of the others lie.
+        Share of patches that are placed on an object (a foreground pixel where labels tell none apart).
+    spread : float
+        Share of the image (each way, around its middle) in which the centres of the others lie.
     empty : float
-        Share of patches that show nothing but noise, in which nothing is to be found.
+        Share of patches that show nothing but noise, without any object.
     zoom : tuple of float
         Range of magnifications (log-uniform).
     sizes : float or None
         With this, half of the patches are magnified until a typical object of their image measures the
-        model's diameter, give or take this factor; and no patch shows typical objects beyond it.
+        model's diameter, times or divided by up to this factor; no patch shows typical objects beyond it.
     stretch : float
         How far height and width are stretched against each other (logarithm).
+    turned : float
+        Share of patches that are turned by any angle; the others are turned by right angles and neither
+        magnified nor distorted, so that they show exact pixels.
     padding : {"reflection", "zeros"}
         What lies beyond the image.
     invert, grey : float
@@ -45,22 +54,99 @@ class Variation:
         Chance that most of the contrast of a patch is taken away.
     tint : float
         How far the channels of a colour patch are changed against each other (factor - 1).
+    gamma, blur, noise : float
+        Chances of another gamma, of a blur and of noise.
     disturb : callable or None
         What else may happen to a batch.
     """
 
     on_foreground: float = 0.8
-    roam: float = 1.0
+    spread: float = 1.0
     empty: float = 0.03
     zoom: tuple[float, float] = (0.6, 1.7)
     sizes: float | None = None
     stretch: float = 0.1
-    padding: Literal["reflection", "zeros"] = "reflection"
+    turned: float = 1.0
+    padding: Padding = "reflection"
     invert: float = 0.12
     grey: float = 0.2
     dim: float = 0.1
     tint: float = 0.15
+    gamma: float = 0.4
+    blur: float = 0.25
+    noise: float = 0.4
     disturb: Disturb | None = None
 
 
-PLAIN = Variation()
+SHEAR = 0.1
+
+_TURN, _MIRROR = np.array([[0.0, -1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
+SYMMETRIES = np.array(
+    [np.linalg.matrix_power(_TURN, n) @ side for n in range(4) for side in (np.eye(2), _MIRROR)]
+)
+"""Turns by right angles, mirrored and not: shape (8, 2, 2)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Warp:
+    """Where patches lie on their images, and how they are turned, mirrored and magnified.
+
+    Attributes
+    ----------
+    which : ndarray of int64, shape (N,)
+        Number of the image.
+    centre : ndarray of float64, shape (N, 2)
+        Row and column of the image under the centre of the patch.
+    matrix : ndarray of float64, shape (N, 2, 2)
+        From steps on the patch to steps on the image.
+    level : ndarray of int64, shape (N,)
+        How often the image is halved before it is read.
+    """
+
+    which: NDArray[np.int64]
+    centre: Floats
+    matrix: Floats
+    level: NDArray[np.int64]
+
+    def points(self, size: int, device: str) -> Tensor:
+        """The points under the pixels of the patches: float32, shape (N, 2, size, size)."""
+        steps = torch.arange(size, device=device, dtype=torch.float32) - (size - 1) / 2
+        grid = torch.stack(torch.meshgrid(steps, steps, indexing="ij"))  # (2, P, P)
+        matrix = torch.from_numpy(self.matrix).float().to(device)
+        centre = torch.from_numpy(self.centre).float().to(device)
+        return torch.einsum("nij,jyx->niyx", matrix, grid) + centre[:, :, None, None]
+
+
+def upright(which: Sequence[int], centre: Floats) -> Warp:
+    """Patches that show their images as they are."""
+    count = len(which)
+    return Warp(np.array(which), centre, np.tile(np.eye(2), (count, 1, 1)), np.zeros(count, np.int64))
+
+
+def random_warp(
+    which: Sequence[int], centre: Floats, zoom: Floats, augmentation: Augmentation, rng: np.random.Generator
+) -> Warp:
+    """Patches that are mirrored, stretched, sheared and turned at random, with these magnifications (N,)."""
+    matrix = _random_matrices(zoom, augmentation.stretch, rng)
+    if augmentation.turned < 1:
+        exact = rng.random(len(zoom)) >= augmentation.turned
+        zoom = np.where(exact, 1.0, zoom)
+        matrix[exact] = SYMMETRIES[rng.integers(len(SYMMETRIES), size=np.count_nonzero(exact))]
+    level = np.floor(np.log2(np.maximum(1 / zoom, 1)) + 0.5).astype(np.int64)
+    return Warp(np.array(which), centre, matrix, np.minimum(level, PYRAMID_LEVELS - 1))
+
+
+def _random_matrices(zoom: Floats, stretch: float, rng: np.random.Generator) -> Floats:
+    """Mirror, stretch, shear, then turn: from steps on the patch to steps on the image, (N, 2, 2)."""
+    count = len(zoom)
+    turn, shear = rng.uniform(-np.pi, np.pi, count), rng.uniform(-SHEAR, SHEAR, count)
+    stretched = np.exp(rng.uniform(-stretch, stretch, count))
+    mirror = rng.choice((-1.0, 1.0), count)
+    zero, one = np.zeros(count), np.ones(count)
+
+    def matrix(a: Floats, b: Floats, c: Floats, d: Floats) -> Floats:
+        return np.stack([a, b, c, d], axis=-1).reshape(-1, 2, 2)
+
+    turned = matrix(np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn))
+    scaled = matrix(stretched / zoom, zero, zero, mirror / stretched / zoom)
+    return turned @ matrix(one, shear, zero, one) @ scaled

@@ -1,4 +1,4 @@
-"""How whole frames of a camera are varied in training: what lenses, lamps and recorders do to them."""
+"""Augmentation of whole camera frames: highlights, interlacing, borders, text; and frames without objects."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ from scipy.ndimage import gaussian_filter
 from skimage.draw import ellipse
 from torch import Generator, Tensor
 
-from napari_unetpp.train.data.augment import Variation
+from napari_unetpp.train.data.augment import Augmentation
 from napari_unetpp.train.data.samples import Sample
 
 Image = NDArray[np.float32]
 
 HIGHLIGHTS, INTERLACED, BORDERED, LETTERED = 0.3, 0.1, 0.3, 0.2
-"""Chances that a frame gets highlights, is torn by interlacing, loses its margin, or carries text."""
+"""Chances of highlights, interlacing, a black border and text on a frame."""
 
 LETTERS = np.array(list("ABCDEFGHIKLMNOPRSTUVXYZabcdeghimnorstu0123456789:/.-"))
 
 
-FOLDED = 0.25
-"""Share of the frames that are folded."""
+MIRRORED = 0.25
+"""Share of the frames that are mirrored."""
 
-FREE = 0.4
-"""A side of a frame is unfolded to a frame without objects where it is this share of the frame or more."""
+FREE_SIDE = 0.4
+"""Smallest share of a frame that its side without objects must have to be mirrored."""
 
 
-def folded(samples: Sequence[Sample], rng: np.random.Generator) -> Iterator[Sample]:
-    """Frames without objects, made of frames that have some; and as many made alike that keep theirs.
+def mirrored_frames(samples: Sequence[Sample], rng: np.random.Generator) -> Iterator[Sample]:
+    """Frames without objects, made by mirroring; and as many mirrored frames with objects.
 
     Nearly every frame of a collection of lesions shows one, so that a network may learn that there always
-    is one. The side of a frame that is free of objects, mirrored onto the rest of it, is a frame without;
-    the half with the objects, mirrored onto the other, keeps the mirroring from giving that away.
+    is one. The side of a frame that is free of objects, mirrored onto the rest of it, is a frame without.
+    The half with the objects is mirrored onto the other half, too, so that mirroring does not tell the two
+    kinds apart.
     """
     for sample in samples:
-        if rng.random() < FOLDED:
+        if rng.random() < MIRRORED:
             axis, cut, free_first = free_side(sample.labels)
             size = sample.labels.shape[axis]
-            if (cut if free_first else size - cut) >= FREE * size:
-                yield _unfolded(sample, axis, cut, first=free_first)
-                yield _unfolded(sample, axis, size // 2, first=not free_first)
+            if (cut if free_first else size - cut) >= FREE_SIDE * size:
+                yield _mirrored(sample, axis, cut, first=free_first)
+                yield _mirrored(sample, axis, size // 2, first=not free_first)
 
 
 def free_side(labels: NDArray[np.int32]) -> tuple[int, int, bool]:
@@ -61,7 +62,7 @@ def free_side(labels: NDArray[np.int32]) -> tuple[int, int, bool]:
     return axis, cut, free_first
 
 
-def _unfolded(sample: Sample, axis: int, cut: int, *, first: bool) -> Sample:
+def _mirrored(sample: Sample, axis: int, cut: int, *, first: bool) -> Sample:
     """The side before (`first`) or after a cut, mirrored until it fills the frame again."""
     size = sample.labels.shape[axis]
     kept = slice(0, cut) if first else slice(cut, size)
@@ -81,15 +82,15 @@ def disturb(
     """Disturb frames (N, 3, Y, X); labels (N, 1, Y, X) become background where a frame turns black."""
     del generator
     for n in range(len(images)):
-        cover = Cover.draw(images.shape[-1], rng)
-        images[n] = cover.over(images[n])
-        labels[n] *= cover.inside(labels.device)
+        overlay = Overlay.draw(images.shape[-1], rng)
+        images[n] = overlay.over(images[n])
+        labels[n] *= overlay.inside(labels.device)
     return images, labels
 
 
 @dataclass(frozen=True, eq=False)
-class Cover:
-    """What lies over one frame; None where there is none of it.
+class Overlay:
+    """What is put over one frame; None: not on this one.
 
     Attributes
     ----------
@@ -113,7 +114,7 @@ class Cover:
     ink: float = 1.0
 
     @classmethod
-    def draw(cls, size: int, rng: np.random.Generator) -> Cover:
+    def draw(cls, size: int, rng: np.random.Generator) -> Overlay:
         """One for a frame of `size` px."""
         lit, torn, bordered, lettered = rng.random(4) < (HIGHLIGHTS, INTERLACED, BORDERED, LETTERED)
         return cls(
@@ -147,9 +148,9 @@ def _on(plane: Image, image: Tensor) -> Tensor:
     return torch.from_numpy(plane).to(image.device)
 
 
-FRAMES = Variation(
+FRAMES = Augmentation(
     on_foreground=0.3,
-    roam=0.3,
+    spread=0.3,
     zoom=(0.75, 1.6),
     stretch=0.25,
     padding="zeros",
@@ -198,10 +199,10 @@ def border(size: int, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 def text(size: int, rng: np.random.Generator) -> Image:
     """One to five short lines of letters (size, size), as recorders burn them in."""
-    sheet = PillowImage.new("L", (size, size))
+    page = PillowImage.new("L", (size, size))
     lines = ["".join(rng.choice(LETTERS, rng.integers(2, 14))) for _ in range(rng.integers(1, 6))]
     place = (float(rng.uniform(0, 0.8) * size), float(rng.uniform(0, 0.8) * size))
     spacing = int(rng.integers(1, 5))
-    ImageDraw.Draw(sheet).multiline_text(place, "\n".join(lines), fill=255, spacing=spacing)
-    letters: Image = np.asarray(sheet, np.float32) / np.float32(255)
+    ImageDraw.Draw(page).multiline_text(place, "\n".join(lines), fill=255, spacing=spacing)
+    letters: Image = np.asarray(page, np.float32) / np.float32(255)
     return letters

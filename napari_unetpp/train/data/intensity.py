@@ -1,4 +1,4 @@
-"""Intensities of a batch of patches, varied on the device: exposure, gain, gamma, focus, noise."""
+"""Random changes of the intensities of patches, on their device: exposure, gain, gamma, focus, noise."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from napari_unetpp.train.data.augment import Variation
+from napari_unetpp.engine.input.normalise import CLIPPED
+from napari_unetpp.train.data.augment import Augmentation
 
 GAIN, SHIFT = (0.75, 1.3), 0.1
 DIMMED = (0.08, 0.6)
 """What is left of the contrast of a patch that is dimmed, against its median (log-uniform)."""
 
-BENT, GAMMA = 0.4, 2.0
-"""Chance of another gamma, and how far it goes."""
+GAMMA = 2.0
+"""Largest gamma; the smallest is one over it."""
 
-BLURRED, SIGMA = 0.25, (0.4, 2.0)
-NOISY, NOISE, GRAIN = 0.4, 0.08, (0.0, 1.5)
-"""Chance of noise, its largest standard deviation, and the sigma (px) of its grain."""
-
-LOWEST, HIGHEST = -0.5, 2.0
+SIGMA = (0.4, 2.0)
+NOISE, GRAIN = 0.08, (0.0, 1.5)
+"""Largest standard deviation of the noise, and the sigma (px) of its grain."""
 
 Bools = NDArray[np.bool_]
 
 
-def recolour(x: Tensor, variation: Variation, rng: np.random.Generator, generator: Generator) -> Tensor:
-    """Vary intensities.
+def vary_intensities(
+    x: Tensor, augmentation: Augmentation, rng: np.random.Generator, generator: Generator
+) -> Tensor:
+    """Change the intensities of patches at random.
 
     Parameters
     ----------
     x : Tensor of float32, shape (N, 3, Y, X)
         Normalised patches.
-    variation : Variation
+    augmentation : Augmentation
     rng : numpy.random.Generator
         Of the choices.
     generator : torch.Generator
@@ -46,19 +47,19 @@ def recolour(x: Tensor, variation: Variation, rng: np.random.Generator, generato
     Tensor of float32, shape (N, 3, Y, X), in [-0.5, 2]
     """
     count = len(x)
-    x = _where(rng.random(count) < variation.grey, x, x.mean(dim=1, keepdim=True).expand_as(x))
-    x = _where(rng.random(count) < variation.invert, x, 1 - x)
-    left = np.where(rng.random(count) < variation.dim, _log_uniform(DIMMED, count, rng), 1.0)
+    x = _where(rng.random(count) < augmentation.grey, x, x.mean(dim=1, keepdim=True).expand_as(x))
+    x = _where(rng.random(count) < augmentation.invert, x, 1 - x)
+    left = np.where(rng.random(count) < augmentation.dim, _log_uniform(DIMMED, count, rng), 1.0)
     middle = x[:, :, ::8, ::8].flatten(2).median(dim=2).values[:, :, None, None]
     x = middle + _each(left, x) * (x - middle)
     gain = rng.uniform(*GAIN, count)
-    tint = 1 + rng.uniform(-variation.tint, variation.tint, (count, 3))
+    tint = 1 + rng.uniform(-augmentation.tint, augmentation.tint, (count, 3))
     grey = (x[:, 0] == x[:, 1]).flatten(1).all(dim=1)
     factors = torch.where(grey[:, None], 1.0, _tensor(tint, x)) * _tensor(gain, x)[:, None]
     x = x * factors[:, :, None, None] + _each(rng.uniform(-SHIFT, SHIFT, count), x)
-    x = _bent(x, rng)
-    x = _blurred(x, rng)
-    return _noisy(x, rng, generator).clamp(LOWEST, HIGHEST)
+    x = _with_gamma(x, augmentation.gamma, rng)
+    x = _blurred(x, augmentation.blur, rng)
+    return _noisy(x, augmentation.noise, rng, generator).clamp(*CLIPPED)
 
 
 def blur(x: Tensor, sigma: NDArray[np.float64]) -> Tensor:
@@ -87,22 +88,22 @@ def noise_like(x: Tensor, grain: NDArray[np.float64], generator: Generator) -> T
     return noise / noise.std(dim=(2, 3), keepdim=True).clamp(min=1e-6)
 
 
-def _bent(x: Tensor, rng: np.random.Generator) -> Tensor:
+def _with_gamma(x: Tensor, chance: float, rng: np.random.Generator) -> Tensor:
     """Another gamma for some patches, between their darkest and their brightest pixel."""
     gamma = np.exp(rng.uniform(-1, 1, len(x)) * np.log(GAMMA))
     low = x.amin(dim=(1, 2, 3), keepdim=True)
     span = (x.amax(dim=(1, 2, 3), keepdim=True) - low).clamp(min=1e-6)
-    return _where(rng.random(len(x)) < BENT, x, low + span * ((x - low) / span) ** _each(gamma, x))
+    return _where(rng.random(len(x)) < chance, x, low + span * ((x - low) / span) ** _each(gamma, x))
 
 
-def _blurred(x: Tensor, rng: np.random.Generator) -> Tensor:
-    chosen, sigma = rng.random(len(x)) < BLURRED, rng.uniform(*SIGMA, len(x))
+def _blurred(x: Tensor, chance: float, rng: np.random.Generator) -> Tensor:
+    chosen, sigma = rng.random(len(x)) < chance, rng.uniform(*SIGMA, len(x))
     return _some(chosen, x, lambda some: blur(some, sigma[chosen]))
 
 
-def _noisy(x: Tensor, rng: np.random.Generator, generator: Generator) -> Tensor:
+def _noisy(x: Tensor, chance: float, rng: np.random.Generator, generator: Generator) -> Tensor:
     """Noise for some patches, alike in the channels of a grey one."""
-    chosen = rng.random(len(x)) < NOISY
+    chosen = rng.random(len(x)) < chance
     deviation, grain = rng.uniform(0, NOISE, len(x)), np.maximum(rng.uniform(*GRAIN, len(x)) - 0.5, 0)
 
     def with_noise(some: Tensor) -> Tensor:

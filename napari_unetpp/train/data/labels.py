@@ -1,4 +1,4 @@
-"""How label images are read: the model (or ``--task``) decides, never the file type."""
+"""What label images mean: the model (or ``--task``) decides, never the file type."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import label as connected_components
+from skimage.segmentation import relabel_sequential
 
 from napari_unetpp._types import LabelledPlane, Task, UnetppError
 from napari_unetpp.files.labels.folders import Pair, read_label
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.files.notes import Notes
 
-IGNORE = 255
+IGNORE_VALUE = 255
 """Value of ignored pixels in semantic labels."""
 
 EXACT = 1 << 24
-"""Numbers below are exact in float32, in which patches are turned and scaled."""
+"""Numbers below are exact in float32, in which the targets of patches are made."""
 
-MASKS = (IGNORE,)
+MASKS = (IGNORE_VALUE,)
 """The foreground of masks of 0 and 255."""
 
 MASKS_NOTE = "every label image holds 0 and 255 alone, so 255 is foreground (otherwise it means: ignore)"
@@ -29,7 +30,7 @@ MASKS_NOTE = "every label image holds 0 and 255 alone, so 255 is foreground (oth
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What is known of one image.
+    """The ground truth of one image.
 
     Attributes
     ----------
@@ -49,21 +50,24 @@ class Truth:
 def map_foreground(
     labels: NDArray[Any], foreground: Sequence[int]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where labels (unsigned) have one of the values, and where they are ignored: at 255, unless it is one.
-
-    Values that are named are classes, also for a model of instances, and so is 255.
-    """
+    """Where labels (unsigned) have one of the values, and where they are ignored: 255, unless it is one."""
     largest = np.iinfo(labels.dtype).max
     wanted = np.isin(labels, np.array([v for v in foreground if 0 <= v <= largest], labels.dtype))
-    return wanted, (labels == IGNORE) & ~wanted
+    return wanted, (labels == IGNORE_VALUE) & ~wanted
 
 
 def small_numbers(labels: NDArray[Any]) -> NDArray[np.int32]:
-    """Object numbers (unsigned) that are exact in float32; larger ones are numbered anew, 0 stays 0."""
+    """Object numbers (unsigned) that are exact in float32; larger ones are renumbered, 0 stays 0."""
     if labels.max(initial=0) >= EXACT:
-        numbers = np.unique(np.append(labels.ravel(), labels.dtype.type(0)), return_inverse=True)[1][:-1]
-        labels = numbers.reshape(labels.shape)
+        labels = relabel_sequential(labels)[0]
     return labels.astype(np.int32)
+
+
+def separate_objects(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels (Y, X) of objects: where all foreground has one value, its connected components."""
+    if np.unique(labels[labels > 0]).size == 1:
+        return connected_components(labels > 0, connectivity=1)  # type: ignore[no-any-return]
+    return labels
 
 
 def read_truth(
@@ -72,9 +76,9 @@ def read_truth(
     *,
     ignore: NDArray[Any] | None = None,
     foreground: Sequence[int] | None = None,
-    whose: object = "the label image",
+    source: object = "the label image",
 ) -> Truth:
-    """Say what one label image means.
+    """Read one label image.
 
     Parameters
     ----------
@@ -85,35 +89,33 @@ def read_truth(
     ignore : ndarray of shape (Y, X), optional
         Non-zero pixels count nowhere.
     foreground : sequence of int, optional
-        These values become foreground, the rest background; what is left has no objects, and 255 is ignored
-        unless it is one of them.
-    whose : object
-        What a message calls the labels.
+        These values become foreground, the rest background; objects are then not told apart, and 255 is
+        ignored unless it is one of them.
+    source : object
+        What an error message calls the labels.
 
     Raises
     ------
     UnetppError
         Values that are no whole numbers, or too large for classes.
     """
-    labels = whole_numbers(labels, whose)
+    labels = whole_numbers(labels, source)
     skip = np.zeros(labels.shape, bool) if ignore is None else np.asarray(ignore) != 0
     if foreground is not None:
         wanted, ignored = map_foreground(labels, foreground)
         skip = skip | ignored
         return Truth((wanted & ~skip).astype(np.int32), skip, objects=False)
     if task == "semantic":
-        skip = skip | (labels == IGNORE)
-        return Truth(_classes(np.where(skip, 0, labels), whose), skip, objects=False)
-    if np.unique(labels[labels > 0]).size == 1:
-        labels = connected_components(labels > 0, connectivity=1)
-    return Truth(small_numbers(labels), skip, objects=True)
+        skip = skip | (labels == IGNORE_VALUE)
+        return Truth(_classes(np.where(skip, 0, labels), source), skip, objects=False)
+    return Truth(small_numbers(separate_objects(labels)), skip, objects=True)
 
 
-def _classes(labels: NDArray[Any], whose: object) -> NDArray[np.int32]:
+def _classes(labels: NDArray[Any], source: object) -> NDArray[np.int32]:
     largest = int(labels.max(initial=0))
     if largest > np.iinfo(np.int32).max:
         raise UnetppError(
-            f"{whose} has the value {largest}, which is no class; expected 0, 1, 2, ..., or 255 for "
+            f"{source} has the value {largest}, which is no class; expected 0, 1, 2, ..., or 255 for "
             "ignored pixels. Numbered objects are for a model of instances."
         )
     return labels.astype(np.int32)
@@ -131,7 +133,7 @@ def read_pair_truth(
                 f"{path} has shape {found.shape}, but its image {pair.image.name} {shape}; expected the same "
                 "height and width."
             )
-    return read_truth(labels, task, ignore=ignore, foreground=foreground, whose=pair.label)
+    return read_truth(labels, task, ignore=ignore, foreground=foreground, source=pair.label)
 
 
 # ------------------------------------------------------------ masks of 0 and 255
@@ -150,17 +152,17 @@ def foreground_of_folder(
 def foreground_of_planes(
     planes: Sequence[LabelledPlane], task: Task, foreground: Sequence[int] | None
 ) -> Sequence[int] | None:
-    """The same for images in memory; in ``sparse`` labels 0 says nothing, so 255 keeps its meaning."""
+    """The same for images in memory; in ``sparse`` labels 0 is unlabelled, so 255 keeps its meaning."""
     if foreground is not None or task != "semantic" or any(p.labels_as == "sparse" for p in planes):
         return foreground
     return MASKS if _are_masks(plane.labels for plane in planes) else None
 
 
 def _are_masks(found: Iterable[NDArray[Any]]) -> bool:
-    """Whether there is a 255 and nothing else but 0; no more is looked at than it takes to know."""
+    """Whether there is a 255 and nothing else but 0; stops at the first image that decides it."""
     some = False
     for labels in found:
-        marked = labels == IGNORE
+        marked = labels == IGNORE_VALUE
         if not bool((marked | (labels == 0)).all()):
             return False
         some = some or bool(marked.any())
@@ -168,7 +170,7 @@ def _are_masks(found: Iterable[NDArray[Any]]) -> bool:
 
 
 def _readable(pairs: Sequence[Pair]) -> Iterator[NDArray[Any]]:
-    """Label images one after the other; who reads them in earnest says what is wrong with the others."""
+    """The label images that can be read; the reading that follows reports the others."""
     for pair in pairs:
         try:
             yield read_label(pair.label)

@@ -1,4 +1,4 @@
-"""How images of microscopes are varied in training: what stains and lamps do to them."""
+"""Augmentation of microscopy images: unequal staining and uneven light."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from napari_unetpp.train.data.augment import Variation
+from napari_unetpp.train.data.augment import Augmentation
 from napari_unetpp.train.data.intensity import blur
 
 UNEQUAL, UNEVEN = 0.3, 0.25
 """Chances that objects of a patch are stained unequally, or that its light is uneven."""
 
 FAINTEST = 0.1
-"""Contrast that is left of the faintest objects."""
+"""Contrast that the faintest objects keep."""
 
 SHADE = 0.5
 """How far the logarithm of the light differs from that at the middle, at most, in a corner."""
@@ -38,7 +38,7 @@ def disturb(
 
 
 def stain_unequally(image: Tensor, labels: Tensor, generator: Generator) -> Tensor:
-    """An image (3, Y, X) whose objects, about half of them, lost contrast against the background.
+    """An image (3, Y, X) of which about half of the objects have less contrast against the background.
 
     Each by its own factor, log-uniform from `FAINTEST` to 1. Without objects or background nothing changes.
     """
@@ -64,4 +64,4 @@ def uneven_light(shape: tuple[int, ...], bend: NDArray[np.float64]) -> Tensor:
     return torch.exp(down * y[:, None] + across * x + bowl * (y[:, None] ** 2 + x**2) / 2)
 
 
-MICROSCOPY = Variation(zoom=(0.5, 2.0), sizes=SIZES, tint=0.2, disturb=disturb)
+MICROSCOPY = Augmentation(zoom=(0.5, 2.0), sizes=SIZES, tint=0.2, disturb=disturb)

@@ -1,4 +1,4 @@
-"""Images of nothing but noise, so that a network learns to find nothing in them."""
+"""Images of noise alone, from which a network learns to find nothing in empty planes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What the heads of an instance model learn, made from label patches by a few pooling steps.
+"""The targets of all outputs, made from label patches on the training device.
 
-All maps are local: they say nothing that lies more than `EDGE_CAP` px away, so that level 1, which sees 9 px
-around a pixel, can know them as well as level 4. They are counted in pixels of the patch, so they are made
-after it was warped, in a batch, on the device that trains.
+All separating maps are local: nothing that lies more than `EDGE_CAP` px away changes them, so that level 1,
+which sees 9 px around a pixel, can know them as well as level 4. They are counted in pixels of the patch and
+therefore made after the warp.
 
 Distance to anything else: the border distance of Bai & Urtasun, *Deep Watershed Transform*, CVPR 2017
 (section 3), cut off near the border and not divided by the size of the object.
@@ -10,18 +10,26 @@ Distance to anything else: the border distance of Bai & Urtasun, *Deep Watershed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_unetpp._types import EDGE_CAP
+from napari_unetpp._types import EDGE_CAP, ModelInfo
 
 NEAR_TWO = 2
 """Pixels (each way) within which two objects lie close enough to be taken for one."""
 
+BETWEEN = 5.0
+"""Weight of a pixel between two objects, where few pixels decide whether they merge; of any other, 1.
+
+As in the U-Net's weight map (Ronneberger et al., MICCAI 2015, eq. 2).
+"""
+
 
 def edge_distance(labels: Tensor) -> Tensor:
-    """How far each pixel lies from anything else, as a share of `EDGE_CAP`.
+    """Distance of each pixel to the nearest pixel of anything else, as a share of `EDGE_CAP`.
 
     The largest k for which the square of 2k - 1 px around a pixel holds its own number alone, at most
     `EDGE_CAP`, over `EDGE_CAP`: the chessboard distance to the nearest pixel of another object or of the
@@ -76,3 +84,53 @@ SEPARATING_MAPS = {"edge_distance": edge_distance, "object_border": object_borde
 Those of older models (``boundary``, ``distance``, ``centre``) cannot: their files segment as before, and
 fine-tuning leaves these outputs as they are.
 """
+
+
+def targets(labels: Tensor, info: ModelInfo) -> Tensor:
+    """What the outputs of a model should be: float32, shape (N, K, Y, X), in [0, 1].
+
+    Parameters
+    ----------
+    labels : Tensor of shape (N, 1, Y, X)
+        Objects (instances) or classes (semantic), 0 is background.
+    info : ModelInfo
+        Separating outputs that cannot be learned are 0.
+    """
+    outputs = info.outputs
+    if info.task == "semantic" and len(outputs) > 1:
+        classes = torch.arange(len(outputs), device=labels.device)[:, None, None]
+        return (labels == classes).float()
+    maps = [SEPARATING_MAPS.get(name, torch.zeros_like)(labels) for name in outputs[1:]]
+    return torch.cat([(labels > 0).float(), *maps], dim=1)
+
+
+def label_weights(labels: Tensor, info: ModelInfo) -> Tensor:
+    """How much the pixels of labels (N, 1, Y, X) count: float32 of the same shape."""
+    if info.task == "semantic":
+        return torch.ones_like(labels, dtype=torch.float32)
+    return 1 + (BETWEEN - 1) * object_border(labels)
+
+
+def certain_maps(names: Sequence[str], maps: Tensor, certain: Tensor) -> Tensor:
+    """Where no label of a pixel that is not certain could change the separating maps.
+
+    Parameters
+    ----------
+    names : sequence of str, length K
+        Outputs that cannot be learned are certain nowhere.
+    maps : Tensor of float32, shape (N, K, Y, X)
+        Made of labels that are true where they are certain, and arbitrary elsewhere.
+    certain : Tensor of bool, shape (N, 1, Y, X)
+
+    Returns
+    -------
+    Tensor of bool, shape (N, K, Y, X)
+    """
+    to_uncertain = edge_distance(certain)
+    found = torch.zeros_like(maps, dtype=torch.bool)
+    for n, name in enumerate(names):
+        if name == "edge_distance":  # something else is nearer than all uncertain pixels, or both are too far
+            found[:, n] = ((maps[:, n : n + 1] < to_uncertain) | (to_uncertain == 1))[:, 0]
+        elif name == "object_border":
+            found[:, n] = (to_uncertain > (NEAR_TWO + 0.5) / EDGE_CAP)[:, 0]
+    return found

@@ -1,4 +1,4 @@
-"""The time that a fine-tuning takes: what the user waits, once images and model are in memory."""
+"""The time of a fine-tuning: what the user waits, once images and model are in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Budget:
     Attributes
     ----------
     reserve : float
-        Seconds that are kept free for what follows the last step.
+        Seconds reserved for what follows the last step.
     """
 
     def __init__(self, limit: float | None) -> None:
@@ -36,10 +36,10 @@ class Budget:
 
     @property
     def learned(self) -> float:
-        """Share of the time for learning that is gone; more than 1: too much is. 0 without a limit."""
+        """Share of the time for learning that is used up; may exceed 1. 0 without a limit."""
         left = self.limit - self.reserve - (self._learning - self._begun)
         return (time.monotonic() - self._learning) / max(left, 1e-6)
 
     def affords(self, share: float, seconds_each: float) -> float:
-        """How many things (pixels) of so many seconds each a share of the limit pays for."""
+        """How many pixels (or other things) of `seconds_each` fit into a share of the limit."""
         return share * self.limit / max(seconds_each, 1e-12)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region
-from napari_unetpp.train.finetune.examples import Lesson, narrowed
+from napari_unetpp.train.finetune.examples import Example
 
 MARGIN = 16
 """Pixels around a held-out block from which nothing is learned."""
@@ -27,34 +27,34 @@ FEWEST = 40
 """Held-out pixels of foreground, and of background, that a validation needs; three times as many stay."""
 
 MOST = 1_000_000
-"""Held-out pixels in all, about: what a validation may cost."""
+"""Held-out pixels in all, about, which limits the cost of a validation."""
 
 LEAST = 40_000
-"""Held-out pixels that are allowed however little time there is."""
+"""Held-out pixels that are allowed even if there is less time."""
 
 FEWEST_BLOCKS = 6
 """Blocks with foreground and background that there must be, so that most stay to learn from."""
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A held-out region of the lesson with number `lesson`."""
+class HeldOutBlock:
+    """A held-out region of the example with number `example`."""
 
-    lesson: int
+    example: int
     region: Region
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Held-out blocks, and in words what they are; no blocks and no words: no validation."""
+    """Held-out blocks, and a description of them; no blocks and no words: no validation."""
 
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[HeldOutBlock, ...] = ()
     words: str = ""
     planes: bool = False
 
 
-def hold_out(
-    lessons: Sequence[Lesson], rng: np.random.Generator, affordable: float = float("inf")
+def hold_out_blocks(
+    examples: Sequence[Example], rng: np.random.Generator, affordable: float = float("inf")
 ) -> HeldOut:
     """Choose what is held out: whole planes from four planes on, else blocks of the labelled area.
 
@@ -63,101 +63,88 @@ def hold_out(
 
     Parameters
     ----------
-    lessons : sequence of Lesson
+    examples : sequence of Example
     rng : Generator
     affordable : float
-        Pixels that there is time to look at, again and again.
+        Pixels that there is time to predict at every validation.
     """
     most = min(MOST, max(affordable, LEAST))
-    if len(lessons) >= WHOLE_FROM:
-        held = _hold_out_planes(lessons, most, rng)
+    if len(examples) >= WHOLE_FROM:
+        held = _choose_planes(examples, most, rng)
         if held.blocks:
             return held
     for side in SIDES:
-        held = _hold_out_blocks(lessons, side, most, rng)
+        held = _choose_blocks(examples, side, most, rng)
         if held.blocks:
             return held
     return HeldOut()
 
 
-def without(lessons: Sequence[Lesson], held: HeldOut) -> list[Lesson]:
-    """The lessons with nothing known, and nothing distilled, in and near the held-out blocks."""
+def without(examples: Sequence[Example], held: HeldOut) -> list[Example]:
+    """The examples with nothing to learn in and near the held-out blocks."""
     out = []
-    for n, lesson in enumerate(lessons):
-        learned = np.ones(lesson.shape, bool)
+    for n, example in enumerate(examples):
+        learned = np.ones(example.shape, bool)
         for block in held.blocks:
-            if block.lesson == n:
-                learned[_grown(block.region, lesson.shape).slices] = False
-        if held.planes and any(block.lesson == n for block in held.blocks):
+            if block.example == n:
+                learned[block.region.grown(MARGIN, example.shape).slices] = False
+        if held.planes and any(block.example == n for block in held.blocks):
             learned[:] = False
-        out.append(narrowed(lesson, learned))
+        out.append(example.restricted(learned))
     return out
 
 
-def _grown(region: Region, shape: tuple[int, int]) -> Region:
-    return Region(
-        max(0, region.y0 - MARGIN),
-        max(0, region.x0 - MARGIN),
-        min(shape[0], region.y1 + MARGIN),
-        min(shape[1], region.x1 + MARGIN),
-    )
+def _counts(example: Example, region: Region) -> NDArray[np.int64]:
+    """Certain foreground and background pixels of a region."""
+    certain, labels = example.certain[region.slices], example.labels[region.slices]
+    inside = int(np.count_nonzero(certain & (labels > 0)))
+    return np.array([inside, int(np.count_nonzero(certain)) - inside])
 
 
-def _counts(lesson: Lesson, region: Region) -> NDArray[np.int64]:
-    """Known foreground and background pixels of a region."""
-    known, labels = lesson.known[region.slices], lesson.labels[region.slices]
-    inside = int(np.count_nonzero(known & (labels > 0)))
-    return np.array([inside, int(np.count_nonzero(known)) - inside])
-
-
-def _whole(lesson: Lesson) -> Region:
-    return Region(0, 0, *lesson.shape)
-
-
-def _hold_out_planes(lessons: Sequence[Lesson], most: float, rng: np.random.Generator) -> HeldOut:
+def _choose_planes(examples: Sequence[Example], most: float, rng: np.random.Generator) -> HeldOut:
     """About a sixth of the planes, at least one, that hold foreground and background."""
-    counts = [_counts(lesson, _whole(lesson)) for lesson in lessons]
-    wanted = max(1, round(SHARE * len(lessons)))
+    counts = [_counts(example, Region.whole(example.shape)) for example in examples]
+    wanted = max(1, round(SHARE * len(examples)))
     held: list[int] = []
-    for n in rng.permutation(len(lessons)):
+    for n in rng.permutation(len(examples)):
         if len(held) < wanted and counts[n].min() >= FEWEST:
             held.append(int(n))
-    rest = sum((counts[n] for n in range(len(lessons)) if n not in held), np.zeros(2, np.int64))
+    rest = sum((counts[n] for n in range(len(examples)) if n not in held), np.zeros(2, np.int64))
     if not held or rest.min() < 3 * FEWEST:
         return HeldOut()
     side = next((side for side in (512, 256) if side * side <= most), SIDES[0])
-    blocks = [block for n in sorted(held) for block in _tiles(n, lessons[n], side)]
+    blocks = [block for n in sorted(held) for block in _tiles(n, examples[n], side)]
     blocks = _affordable(blocks, most, rng)
-    names = ", ".join(lessons[n].name for n in sorted(held)[:3])
+    names = ", ".join(examples[n].name for n in sorted(held)[:3])
     more = f" and {len(held) - 3} more" if len(held) > 3 else ""
     plural = "s" if len(held) > 1 else ""
     return HeldOut(tuple(blocks), f"{len(held)} whole plane{plural} ({names}{more})", planes=True)
 
 
-def _affordable(blocks: list[Block], most: float, rng: np.random.Generator) -> list[Block]:
+def _affordable(blocks: list[HeldOutBlock], most: float, rng: np.random.Generator) -> list[HeldOutBlock]:
     """As many blocks as a validation may hold, in their old order."""
     area = 0
-    kept: list[int] = []
+    chosen: list[int] = []
     for n in rng.permutation(len(blocks)):
         height, width = blocks[n].region.shape
-        if not kept or area + height * width <= most:
-            kept.append(int(n))
+        if not chosen or area + height * width <= most:
+            chosen.append(int(n))
             area += height * width
-    return [blocks[n] for n in sorted(kept)]
+    return [blocks[n] for n in sorted(chosen)]
 
 
-def _tiles(number: int, lesson: Lesson, side: int) -> list[Block]:
-    """The blocks of a grid that hold known pixels."""
-    height, width = lesson.shape
+def _tiles(number: int, example: Example, side: int) -> list[HeldOutBlock]:
+    """The blocks of a grid that hold certain pixels."""
+    height, width = example.shape
     starts = [(y, x) for y in range(0, height, side) for x in range(0, width, side)]
-    regions = [Region(y, x, min(y + side, height), min(x + side, width)) for y, x in starts]
-    return [Block(number, region) for region in regions if lesson.known[region.slices].any()]
+    regions = [Region(y, x, y + side, x + side).clipped(Region.whole(example.shape)) for y, x in starts]
+    return [HeldOutBlock(number, region) for region in regions if example.certain[region.slices].any()]
 
 
-def _hold_out_blocks(lessons: Sequence[Lesson], side: int, most: float, rng: np.random.Generator) -> HeldOut:
+def _choose_blocks(examples: Sequence[Example], side: int, most: float, rng: np.random.Generator) -> HeldOut:
     """Blocks of one grid until the share is reached, those with foreground and background only."""
-    blocks = [b for n, lesson in enumerate(lessons) for b in _tiles(n, lesson, side)]
-    counts = [_counts(lessons[b.lesson], b.region) for b in blocks]
+    blocks = [b for n, example in enumerate(examples) for b in _tiles(n, example, side)]
+    counts = [_counts(examples[b.example], b.region) for b in blocks]
     total = sum(counts, np.zeros(2, np.int64))
     good = [n for n, count in enumerate(counts) if count.min() > 0]
     if len(good) < FEWEST_BLOCKS:
@@ -173,7 +160,7 @@ def _hold_out_blocks(lessons: Sequence[Lesson], side: int, most: float, rng: np.
         held = held + counts[n]
         area += side * side
     found = HeldOut(tuple(blocks[n] for n in sorted(chosen)), _words(len(chosen), side))
-    left = sum((_counts(x, _whole(x)) for x in without(lessons, found)), np.zeros(2, np.int64))
+    left = sum((_counts(x, Region.whole(x.shape)) for x in without(examples, found)), np.zeros(2, np.int64))
     return found if held.min() >= FEWEST and left.min() >= 3 * FEWEST else HeldOut()
 
 

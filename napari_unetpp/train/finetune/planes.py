@@ -1,71 +1,177 @@
-"""From labelled planes to lessons, within the time there is."""
+"""Labelled planes made ready to learn from: label values, scale, range, and the part there is time for."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
+from typing import Literal
 
 import numpy as np
 
-from napari_unetpp._types import LabelledPlane, ModelInfo
+from napari_unetpp._types import LabelledPlane, ModelInfo, Task
+from napari_unetpp.engine.collect import read_as
+from napari_unetpp.engine.input.normalise import clean_plane
+from napari_unetpp.engine.input.sampling import choose_scale
+from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
 from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.files.labels.label_values import whole_numbers
+from napari_unetpp.files.notes import Notes
+from napari_unetpp.train.data.labels import MASKS_NOTE, foreground_of_planes, map_foreground
 from napari_unetpp.train.finetune.budget import Budget
-from napari_unetpp.train.finetune.examples import Lesson, as_read, cropped, make_lesson, scales_note
+from napari_unetpp.train.finetune.examples import Example, make_example
 
-FOR_SCALES, FOR_LESSONS = 0.1, 0.1
-"""Shares of the time, at most: to find scales, and to make ready what there is to learn from."""
+FOR_SCALES, FOR_EXAMPLES = 0.1, 0.1
+"""Largest shares of the time: to search for scales, and to make examples ready."""
 
 FIRST_PIXELS = 4e6
-"""Working pixels of the first lesson, at most, where time is limited: it is timed."""
+"""Working pixels of the first example, at most, where time is limited: it is timed."""
 
 ALL_WORK = 4.0
-"""What a lesson costs until the first step, as a multiple of making it (profiled: 36 s for 9.4 s)."""
+"""What an example costs until the first step, as a multiple of making it (profiled: 36 s for 9.4 s)."""
 
 
-def read_lessons(
+# ------------------------------------------------------------------------ options
+
+
+def map_label_values(
+    planes: Sequence[LabelledPlane], task: Task, foreground: Sequence[int] | None, notes: Notes
+) -> tuple[LabelledPlane, ...]:
+    """Planes whose foreground values are 1: those that are given, or 255 in masks of 0 and 255.
+
+    Where values are given or found, nothing tells objects apart, and 255 is ignored unless it is one of them.
+    In ``sparse`` labels 0 stays unlabelled and every other value is background.
+    """
+    chosen = foreground_of_planes(planes, task, foreground)
+    if chosen is None:
+        return tuple(planes)
+    if foreground is None:
+        notes.add("labels", MASKS_NOTE)
+    return tuple(_mapped(plane, chosen) for plane in planes)
+
+
+def _mapped(plane: LabelledPlane, foreground: Sequence[int]) -> LabelledPlane:
+    given = whole_numbers(plane.labels, plane.name)
+    wanted, ignored = map_foreground(given, foreground)
+    labels = wanted.astype(np.uint8)
+    if plane.labels_as == "sparse":
+        labels = np.where(wanted, 1, np.where((given != 0) & ~ignored, 2, 0)).astype(np.uint8)
+        return replace(plane, labels=labels, background=2, objects=False)
+    ignore = ignored if plane.ignore is None else ignored | plane.ignore
+    return replace(plane, labels=labels, ignore=ignore, objects=False)
+
+
+def with_options(
+    planes: Sequence[LabelledPlane],
+    info: ModelInfo,
+    *,
+    scale: float | Literal["auto"] = "auto",
+    diameter: float | None = None,
+    range: tuple[float, float] | None = None,
+) -> tuple[LabelledPlane, ...]:
+    """All planes with the scale, or that of a diameter (px), and the range; what is not given stays."""
+    number = scale_number(scale)
+    check_size(info, scale=number, diameter=diameter)
+    limits = check_range(range)
+    if diameter is not None:
+        number = choose_scale(info.sampling, (1, 1), diameter=diameter)
+    return tuple(
+        replace(p, scale=p.scale if number is None else number, range=limits or p.range) for p in planes
+    )
+
+
+def with_scale_and_range(plane: LabelledPlane, model: LoadedModel) -> LabelledPlane:
+    """The plane with the scale and the range of intensities with which it would be segmented.
+
+    What is not given is measured and decided as in inference, if necessary with the network.
+    """
+    scale: float | Literal["auto"] = "auto" if plane.scale is None else plane.scale
+    reading = read_as(clean_plane(plane.image)[0], model, scale=scale, range=plane.range)
+    return replace(plane, scale=reading.scale.scale, range=reading.range)
+
+
+# ---------------------------------------------------------------------- within the time
+
+
+def read_examples(
     given: Sequence[LabelledPlane],
     info: ModelInfo,
-    evaluator: LoadedModel,
+    model: LoadedModel,
     budget: Budget,
     rng: np.random.Generator,
-) -> tuple[list[Lesson], list[str]]:
-    """Lessons of planes, in their order, and what to say of them.
+) -> tuple[list[Example], list[str]]:
+    """Examples of planes, in their order, and notes for the user.
 
-    With a time limit the scale of some images may not be looked for, and of large ones a part is used.
+    With a time limit the scale of some images may be guessed, and of large images only a part is used.
     """
-    planes, notes = _with_scales(given, evaluator, budget)
-    lessons: list[Lesson] = []
-    affordable, parts = (FIRST_PIXELS if budget.limit < float("inf") else float("inf")), 0
+    planes, notes = _with_scales(given, model, budget)
+    examples: list[Example] = []
+    affordable, parts = (FIRST_PIXELS if budget.limit < inf else inf), 0
     for plane in planes:
         part = cropped(plane, affordable, rng)
         parts += part is not plane
         begun = time.monotonic()
-        lessons.append(make_lesson(part, info))
-        if len(lessons) == 1:
-            seconds = (time.monotonic() - begun) / lessons[0].known.size
-            affordable = budget.affords(FOR_LESSONS / len(planes), ALL_WORK * seconds)
+        examples.append(make_example(part, info))
+        if len(examples) == 1:
+            seconds = (time.monotonic() - begun) / examples[0].certain.size
+            affordable = budget.affords(FOR_EXAMPLES / len(planes), ALL_WORK * seconds)
     if parts:
         notes.append(f"Time was short: of {parts} large image{'s' if parts > 1 else ''} only a part is used.")
-    return lessons, notes
+    return examples, notes
 
 
 def _with_scales(
-    given: Sequence[LabelledPlane], evaluator: LoadedModel, budget: Budget
+    given: Sequence[LabelledPlane], model: LoadedModel, budget: Budget
 ) -> tuple[list[LabelledPlane], list[str]]:
-    """Planes with scale and range; where time is short, images that come late get the median scale."""
+    """Planes with scale and range; where time is short, the last images get the median scale."""
     planes: list[LabelledPlane] = []
     guessed = 0
     for plane in given:
         late = bool(planes) and budget.spent > FOR_SCALES * budget.limit
-        if plane.scale is None and late and evaluator.info.sampling.kind == "object":
+        if plane.scale is None and late and model.info.sampling.kind == "object":
             guessed += 1
             plane = replace(plane, scale=float(np.median([p.scale or 1.0 for p in planes])))
-        planes.append(as_read(plane, evaluator))
-    notes = list(scales_note(given, planes))
+        planes.append(with_scale_and_range(plane, model))
+    notes = _scales_note(given, planes)
     if guessed:
         notes.append(
             f"Time was short: {guessed} images are seen at the median scale of the other "
             f"{len(given) - guessed}. Give more seconds, or --diameter."
         )
     return planes, notes
+
+
+def _scales_note(given: Sequence[LabelledPlane], read: Sequence[LabelledPlane]) -> list[str]:
+    """A note about the scales that were found, where some differ from 1."""
+    pairs = zip(given, read, strict=True)
+    found = sorted({round(new.scale, 2) for old, new in pairs if old.scale is None and new.scale})
+    if not found or found == [1.0]:
+        return []
+    return [f"The labelled images are seen at scale {found[0]:g}{f' to {found[-1]:g}' * (len(found) > 1)}."]
+
+
+def cropped(plane: LabelledPlane, pixels: float, rng: np.random.Generator) -> LabelledPlane:
+    """The plane, or a window around one of its labelled pixels with about `pixels` on the working grid."""
+    height, width = plane.labels.shape
+    fits = pixels / (plane.scale or 1.0) ** 2  # pixels of the input grid
+    if height * width <= fits:
+        return plane
+    side = max(1, round(fits**0.5))
+    rows = min(height, max(side, round(fits / width)))
+    shape = rows, min(width, max(1, round(fits / rows)))
+    labelled = plane.labels > 0 if plane.certain is None else plane.certain.astype(bool)
+    places = np.flatnonzero(labelled)
+    centre = divmod(int(rng.choice(places)) if places.size else labelled.size // 2, width)
+    y, x = (
+        int(np.clip(c - n // 2, 0, whole - n))
+        for c, n, whole in zip(centre, shape, (height, width), strict=True)
+    )
+    window = slice(y, y + shape[0]), slice(x, x + shape[1])
+    return replace(
+        plane,
+        image=plane.image[window],
+        labels=plane.labels[window],
+        certain=None if plane.certain is None else plane.certain[window],
+        ignore=None if plane.ignore is None else plane.ignore[window],
+    )

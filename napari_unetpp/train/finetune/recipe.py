@@ -1,4 +1,4 @@
-"""How fine-tuning learns at each point of the run: pure functions of the progress in [0, 1]."""
+"""Settings of a fine-tuning, and its stages: pure functions of the progress in [0, 1]."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_unetpp.net import graph
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What was chosen by measurement (see "Fine-tuning" in docs/how-it-works.md).
+    """Settings, chosen by measurement (see "Fine-tuning" in docs/how-it-works.md).
 
     Attributes
     ----------
@@ -19,42 +19,41 @@ class Recipe:
         Side of the patches in px (working grid), patches in a step.
     rate : float
         Peak learning rate of AdamW.
-    head_rate : float
-        Learning rate of the heads, as a multiple.
     decay : float
         Decay of the weight average, per step.
     growth : tuple of (level, share)
         Levels trained one after the other, and the share of the run's work each gets.
-    looks : tuple of float
-        Progress at which the held-out pixels are looked at; the end is looked at, too.
+    validations : tuple of float
+        Progress at which the average is validated; at the end it is, too.
     norms : {"train", "keep"}
         Let batch norms follow the batches, or keep the statistics of the parent.
-    settle : int
-        Batches of plain patches on which the norms of the average are measured before it is looked at.
+    norm_batches : int
+        Batches of patches without augmentation on which the norms of the average are measured before it is
+        validated.
     familiar : float
-        From this Dice on the labels the parent knows such images: its norms are kept, and it learns gently.
-    gentle : float
+        Dice on the labels from which the parent knows such images: then its norms are kept, and the learning
+        rate is lower.
+    familiar_rate : float
         Peak learning rate then, as a multiple.
     """
 
     patch: int = 128
     batch: int = 4
     rate: float = 2e-3
-    head_rate: float = 1.0
     decay: float = 0.9
     growth: tuple[tuple[int, float], ...] = ((2, 0.3), (3, 0.3), (4, 0.4))
-    looks: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 0.9)
+    validations: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 0.9)
     norms: Literal["train", "keep"] = "train"
-    settle: int = 4
+    norm_batches: int = 4
     familiar: float = 0.7
-    gentle: float = 0.25
+    familiar_rate: float = 0.25
 
 
 def suited(recipe: Recipe, dice: float) -> Recipe:
-    """The recipe for a parent with this Dice on the labels: what it knows it shall not lose."""
+    """The recipe for a parent with this Dice on the labels: one that knows such images shall not forget."""
     if dice < recipe.familiar:
         return recipe
-    return replace(recipe, norms="keep", rate=recipe.rate * recipe.gentle)
+    return replace(recipe, norms="keep", rate=recipe.rate * recipe.familiar_rate)
 
 
 def level_at(progress: float, recipe: Recipe, depth: int) -> int:

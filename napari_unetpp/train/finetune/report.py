@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_unetpp._types import FinetuneDone, FinetuneProgress, LevelScores, ScoreSet
 from napari_unetpp.files.models.card_text import number, table
-from napari_unetpp.train.choose.judge import judge, judge_levels
+from napari_unetpp.train.choose.levels import judge, judge_levels
 
 COLUMNS = ("level", "dice before", "after", "ap50 before", "after", "", "")
 
@@ -23,7 +23,7 @@ def line(event: FinetuneProgress) -> str:
 
 
 def scores_text(done: FinetuneDone) -> str:
-    """Every level before and after on the same held-out pixels, and what follows from it."""
+    """A table of every level before and after on the same held-out pixels, and the verdict."""
     if done.before is None or done.after is None:
         return "no validation: too little is labelled to hold a part of it out"
     rows = [

@@ -1,4 +1,4 @@
-"""What fine-tuning gives: card and weights of the new model, and whether it is better."""
+"""The result of a fine-tuning: card and weights of the new model, and its file."""
 
 from __future__ import annotations
 
@@ -7,38 +7,56 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, ScoreSet, UnetppError
 from napari_unetpp.files.models.model_file import save_model
+from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import recommend_level
-from napari_unetpp.train.finetune.examples import Lesson
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.finetune.examples import Example
 
 THRESHOLD = 0.5
-"""Where the loss has no preference: both of its parts are even there, whatever the share of foreground."""
+"""Neither cross-entropy nor soft Dice prefers another one, whatever the share of foreground."""
 
-State = dict[str, "Tensor"]
+State = dict[str, Tensor]
 
 TUNED = " tuned"
 
 
 def card(info: ModelInfo, name: str | None) -> ModelInfo:
-    """The card of the new model, without what is measured."""
+    """The card of the new model, without what is measured at the end."""
     decode = replace(info.decode, threshold=THRESHOLD)
     name = name or f"{info.name.removesuffix(TUNED)}{TUNED}"
     return replace(info, name=name, decode=decode, validation=None, test=None, path=None, sha256=None)
 
 
+def with_classes(info: ModelInfo, classes: Sequence[str]) -> ModelInfo:
+    """The card with further classes after its own.
+
+    Raises
+    ------
+    UnetppError
+        An instance model, which has one class, or a name that is there already.
+    """
+    if not classes:
+        return info
+    if info.task == "instances":
+        raise UnetppError(
+            f"{info.name!r} tells objects of one class apart; classes can be added to semantic models only."
+        )
+    names = (*info.classes, *classes)
+    if len(set(names)) < len(names) or "background" in names:
+        raise UnetppError(f"classes {', '.join(names)}: every class needs a name of its own.")
+    outputs = ("background", *names)
+    return replace(info, classes=names, outputs=outputs, net=replace(info.net, outputs=len(outputs)))
+
+
 def provenance(
     request: FinetuneRequest,
-    lessons: Sequence[Lesson],
+    examples: Sequence[Example],
     *,
     held_out: str,
     steps: int,
@@ -50,7 +68,7 @@ def provenance(
         "parent": request.model.sha256,
         "parent_name": request.model.name,
         "corrections": len(request.planes),
-        "certain_pixels": sum(int(np.count_nonzero(lesson.known)) for lesson in lessons),
+        "certain_pixels": sum(int(np.count_nonzero(example.certain)) for example in examples),
         "held_out": held_out or None,
         "steps": steps,
         "seconds": round(seconds, 1),
@@ -79,24 +97,24 @@ def weights(net: UNetPlusPlus) -> State:
 
 
 def rounded(state: State) -> State:
-    """Weights as a model file keeps them (float16 where that is finite): what is measured is what is kept."""
+    """Weights as a model file stores them (float16 where that is finite), so that these are scored."""
     return {
         name: t if not t.is_floating_point() or not bool((h := t.half()).isfinite().all()) else h.float()
         for name, t in state.items()
     }
 
 
-def check_lessons(lessons: Sequence[Lesson]) -> None:
-    """Raise UnetppError where the labels teach nothing."""
-    if not lessons or not any(lesson.known.any() for lesson in lessons):
+def check_examples(examples: Sequence[Example]) -> None:
+    """Raise UnetppError where there is nothing to learn from the labels."""
+    if not examples or not any(example.certain.any() for example in examples):
         raise UnetppError("no pixel is labelled: paint some corrections, or let labels count as reviewed.")
-    if any(lesson.open.any() for lesson in lessons):
-        return  # what is not said is the parent's word
+    if any(example.soft.any() for example in examples):
+        return  # the parent gives the rest
     for wanted, name, cure in (
         (True, "foreground", "Label some objects"),
         (False, "background", "Label some background, and name its label value"),
     ):
-        if not any((lesson.known & ((lesson.labels > 0) == wanted)).any() for lesson in lessons):
+        if not any((example.certain & ((example.labels > 0) == wanted)).any() for example in examples):
             raise UnetppError(f"no pixel is labelled as {name}, so there is nothing to tell apart. {cure}.")
 
 

@@ -25,27 +25,24 @@ from napari_unetpp._types import (
 from napari_unetpp.engine.device import choose_device
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train import parent
-from napari_unetpp.train.batch_norms import measure_norms
-from napari_unetpp.train.choose.auto import stopping_of
-from napari_unetpp.train.choose.judge import merit
-from napari_unetpp.train.choose.levels import recommend_level
-from napari_unetpp.train.finetune import result as outcome
-from napari_unetpp.train.finetune import validate
+from napari_unetpp.train.averaging import measure_batch_norms
+from napari_unetpp.train.choose.levels import mean_over_levels, recommend_level
+from napari_unetpp.train.finetune import result, validate
 from napari_unetpp.train.finetune.budget import Budget
-from napari_unetpp.train.finetune.held_out import hold_out, without
-from napari_unetpp.train.finetune.patches import LessonSource
-from napari_unetpp.train.finetune.planes import read_lessons
+from napari_unetpp.train.finetune.held_out import hold_out_blocks, without
+from napari_unetpp.train.finetune.patches import ExamplePatches
+from napari_unetpp.train.finetune.planes import read_examples
 from napari_unetpp.train.finetune.recipe import Recipe, suited, work_done
 from napari_unetpp.train.finetune.step import Tuner
 from napari_unetpp.train.finetune.teacher import Teacher
+from napari_unetpp.train.parent import extend_heads, load_network
 from napari_unetpp.train.precision import check_precision
 
 DEFAULT = Recipe()
 REPORT_SECONDS = 1.0
 
-TO_ASK, A_LOOK = 0.1, 0.03
-"""Shares of the time, at most: to ask the parent, and for one of about seven looks."""
+FOR_PARENT, FOR_VALIDATION = 0.1, 0.03
+"""Largest shares of the time: for the parent's predictions, and for one of about seven validations."""
 
 NO_BETTER = "No step was better than the model it started from: these are its weights."
 
@@ -76,17 +73,17 @@ def finetune(
 
 
 @dataclass(frozen=True, eq=False)
-class _Moment:
-    """Weights, what they say of the held-out blocks (all levels), and the card they are used with."""
+class _Snapshot:
+    """Weights at one time, the card they are used with, and their predictions of the held-out blocks."""
 
-    state: outcome.State
+    state: result.State
     info: ModelInfo
-    seen: Sequence[validate.Seen] = ()
+    blocks: Sequence[validate.BlockPrediction] = ()
 
     @cached_property
     def dice(self) -> dict[int, float]:
         """Dice on the held-out pixels, by level."""
-        scores = validate.dice_per_level(self.seen, self.info) if self.seen else {}
+        scores = validate.dice_per_level(self.blocks, self.info) if self.blocks else {}
         return {level: dice for level, (dice, _) in scores.items()}
 
 
@@ -117,62 +114,67 @@ class _Run:
         self.device, self.dtype = choice.device, choice.dtype
         if self.dtype == "float16":
             self.dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-        net = parent.load_network(request.model)
-        self.info = outcome.card(parent.with_classes(request.model, request.classes), request.name)
-        parent.extend_heads(net, self.info)
-        evaluator = LoadedModel.load(request.model, request.device, request.precision)
+        if request.model.net.arch != "unetpp":
+            arch = request.model.net.arch
+            raise UnetppError(f"{request.model.name!r} is a {arch}; only unetpp models can be fine-tuned.")
+        net = load_network(request.model)
+        self.info = result.card(result.with_classes(request.model, request.classes), request.name)
+        extend_heads(net, self.info)
+        model = LoadedModel.load(request.model, request.device, request.precision)
         self.budget = Budget(request.seconds)
         given = sorted(request.planes, key=lambda plane: plane.name)
-        self.lessons, self.notes = read_lessons(given, self.info, evaluator, self.budget, self.rng)
+        self.examples, self.notes = read_examples(given, self.info, model, self.budget, self.rng)
         before = replace(self.info, decode=request.model.decode)
-        looker = validate.Looker(net, before, self.device)
-        pixel = validate.seconds_per_pixel(looker, self.lessons) if request.seconds else 0.0
-        self.held = hold_out(self.lessons, self.rng, self.budget.affords(A_LOOK, pixel))
-        learn = without(self.lessons, self.held)
-        outcome.check_lessons(learn)
-        teacher = Teacher(looker, learn, self.rng, self.budget.affords(TO_ASK, pixel))
-        self.start = self.best = self._first_look(net, looker)
-        source = LessonSource(teacher.lessons, teacher.maps, teacher.soft, self.info, self.rng)
+        predictor = validate.Predictor(net, before, self.device)
+        pixel = validate.seconds_per_pixel(predictor, self.examples) if request.seconds else 0.0
+        self.held = hold_out_blocks(self.examples, self.rng, self.budget.affords(FOR_VALIDATION, pixel))
+        learn = without(self.examples, self.held)
+        result.check_examples(learn)
+        teacher = Teacher(predictor, learn, self.rng, self.budget.affords(FOR_PARENT, pixel))
+        self.start = self.best = self._validate_parent(net, predictor)
+        source = ExamplePatches(
+            teacher.examples, teacher.maps, teacher.trust, self.info, self.rng, self.device
+        )
         self.recipe = suited(self.recipe, teacher.dice)
         self.tuner = Tuner(net, source, self.info, self.recipe, self.device, self.dtype)
 
-    def _first_look(self, net: UNetPlusPlus, looker: validate.Looker) -> _Moment:
-        """The parent on the held-out pixels; how long that takes is kept free at the end."""
-        state = outcome.rounded(outcome.weights(net))
+    def _validate_parent(self, net: UNetPlusPlus, predictor: validate.Predictor) -> _Snapshot:
+        """The parent on the held-out pixels; as much time is reserved for the end."""
+        state = result.rounded(result.weights(net))
         self.before: ScoreSet | None = None
         if not self.held.blocks:
             self.notes.append("No validation: too little is labelled to hold a part of it out.")
-            return _Moment(state, looker.info)
+            return _Snapshot(state, predictor.info)
         begun = self.budget.spent
-        seen = validate.look(looker, self.lessons, self.held.blocks, self.info.net.depth)
-        self.before = validate.score(seen, looker.info, self.held)
-        self._keep_free(begun)
-        return _Moment(state, looker.info, seen)
+        blocks = self._predict_blocks(predictor)
+        self.before = validate.score(blocks, predictor.info, self.held)
+        self._reserve(begun)
+        return _Snapshot(state, predictor.info, blocks)
 
-    def _keep_free(self, begun: float) -> None:
-        """What has been done since `begun` will be done once more at the end."""
+    def _reserve(self, begun: float) -> None:
+        """Reserve time: what has been done since `begun` will be done once more at the end."""
         self.budget.reserve = max(self.budget.reserve, 1.2 * (self.budget.spent - begun) + 0.1)
 
     # --------------------------------------------------------------- learning
 
     def _learn(self) -> Iterator[FinetuneProgress]:
-        """Steps until the budget is used up or somebody says stop; reports and looks on the way."""
+        """Steps until the budget is used up or a stop is asked for; reports and validations between them."""
         self.budget.start_learning()
-        reported, looks, losses = self.budget.spent, list(self.recipe.looks), list[float]()
+        reported, due, losses = self.budget.spent, list(self.recipe.validations), list[float]()
         while not self.should_stop() and ((progress := self._progress()) < 1 or not self.tuner.steps):
             losses.append(self.tuner.step(min(progress, 1.0)))
             if self.tuner.steps == 1:  # measured before the first update: the parent's own loss
-                yield FinetuneProgress(0, self.budget.spent, 0.0, losses[0], outcome.dice(self.before))
+                yield FinetuneProgress(0, self.budget.spent, 0.0, losses[0], result.dice(self.before))
             dice: dict[int, float] = {}
-            if self.held.blocks and looks and progress >= looks[0]:
-                looks = [p for p in looks if p > progress]
-                dice = self._look()
+            if self.held.blocks and due and progress >= due[0]:
+                due = [p for p in due if p > progress]
+                dice = self._validate()
             if dice or self.budget.spent - reported >= REPORT_SECONDS:
                 yield self._report(losses, dice)
                 reported, losses = self.budget.spent, []
         self.stopped = self.should_stop()
         if self.tuner.steps:
-            dice = self._look()
+            dice = self._validate()
             yield self._report(losses, dice)
 
     def _progress(self) -> float:
@@ -187,35 +189,33 @@ class _Run:
         fraction = min(1.0, self._progress())
         return FinetuneProgress(self.tuner.steps, self.budget.spent, fraction, loss, dict(dice))
 
-    def _look(self) -> dict[int, float]:
-        """Dice of all levels on the held-out pixels; the best moment is kept. Without any: the last."""
+    def _validate(self) -> dict[int, float]:
+        """Dice of all levels on held-out pixels. The best weights are kept; without such pixels the last."""
         begun = self.budget.spent
-        state = outcome.rounded(outcome.weights(self._settled()))
+        state = result.rounded(result.weights(self._with_measured_norms()))
         if not self.held.blocks:
-            self.best = _Moment(state, self.info)
+            self.best = _Snapshot(state, self.info)
             return {}
-        seen = validate.look(self._looker(state), self.lessons, self.held.blocks, self.info.net.depth)
-        moment = _Moment(state, self.info, seen)
-        if merit(moment.dice) >= merit(self.best.dice):
-            self.best = moment
-        self._keep_free(begun)
-        return moment.dice
+        net = copy.deepcopy(self.tuner.average.net)
+        net.load_state_dict(state)
+        blocks = self._predict_blocks(validate.Predictor(net, self.info, self.device))
+        snapshot = _Snapshot(state, self.info, blocks)
+        if mean_over_levels(snapshot.dice) >= mean_over_levels(self.best.dice):
+            self.best = snapshot
+        self._reserve(begun)
+        return snapshot.dice
 
-    def _settled(self) -> UNetPlusPlus:
-        """The averaged network with norms measured on plain patches: those it learned from were altered."""
-        net: UNetPlusPlus = copy.deepcopy(self.tuner.average)
-        if self.recipe.norms == "train" and self.recipe.settle:
-            tuner = self.tuner
-            plain = (
-                tuner.source.batch(tuner.batch, tuner.patch, augment=False) for _ in range(self.recipe.settle)
-            )
-            measure_norms(net, (batch.image for batch in plain))
+    def _with_measured_norms(self) -> UNetPlusPlus:
+        """The averaged network with norms measured on plain patches, since it learned from varied ones."""
+        net: UNetPlusPlus = copy.deepcopy(self.tuner.average.net)
+        if self.recipe.norms == "train" and self.recipe.norm_batches:
+            tuner, count = self.tuner, self.recipe.norm_batches
+            plain = (tuner.source.batch(tuner.batch, tuner.patch, augment=False) for _ in range(count))
+            measure_batch_norms(net, (batch.image for batch in plain))
         return net
 
-    def _looker(self, state: outcome.State) -> validate.Looker:
-        net = copy.deepcopy(self.tuner.average)
-        net.load_state_dict(state)
-        return validate.Looker(net, self.info, self.device)
+    def _predict_blocks(self, predictor: validate.Predictor) -> list[validate.BlockPrediction]:
+        return validate.predict_blocks(predictor, self.examples, self.held.blocks, self.info.net.depth)
 
     # ---------------------------------------------------------------- the end
 
@@ -228,19 +228,19 @@ class _Run:
         info, after, better = replace(best.info, stopping=None), None, None
         notes = [*self.notes, *self.tuner.notes]
         if self.before is not None:
-            after = self.before if best is self.start else validate.score(best.seen, info, self.held)
-            stopping, why_not = stopping_of(best.seen, info)
+            after = self.before if best is self.start else validate.score(best.blocks, info, self.held)
+            stopping, why_not = validate.stopping_rule(best.blocks, info)
             level = recommend_level(after)
             info = replace(info, validation=after, recommended_level=level, stopping=stopping)
             if self.request.model.stopping and not stopping:
                 notes.append(f"No Auto: {why_not}.")
-            better = outcome.quality(after) > outcome.quality(self.before)
+            better = result.quality(after) > result.quality(self.before)
             if best is self.start:
                 notes.append(NO_BETTER)
         seconds = self.budget.spent
-        provenance = outcome.provenance(
+        provenance = result.provenance(
             self.request,
-            self.lessons,
+            self.examples,
             held_out=self.held.words,
             steps=self.tuner.steps,
             seconds=seconds,

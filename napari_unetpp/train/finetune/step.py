@@ -1,8 +1,7 @@
-"""The steps of fine-tuning: a network that learns, its average, and what to do when memory runs out."""
+"""The steps of fine-tuning: a network that learns, its average, and smaller batches when memory is short."""
 
 from __future__ import annotations
 
-import copy
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,10 +12,11 @@ from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.engine.memory import is_out_of_memory
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import schedule
-from napari_unetpp.train.batch_norms import norms
-from napari_unetpp.train.finetune.loss import LessonLoss
-from napari_unetpp.train.finetune.patches import LessonSource
+from napari_unetpp.train.averaging import WeightAverage, batch_norms
+from napari_unetpp.train.finetune.patches import ExamplePatches
 from napari_unetpp.train.finetune.recipe import Recipe, level_at
+from napari_unetpp.train.loss import DeepSupervisionLoss
+from napari_unetpp.train.optimiser import adamw
 
 SMALLEST_PATCH = 32
 WEIGHT_DECAY = 1e-4
@@ -28,7 +28,8 @@ class Tuner:
     Parameters
     ----------
     net : UNetPlusPlus
-    source : LessonSource
+    source : ExamplePatches
+        Gives batches on `device`.
     info : ModelInfo
     recipe : Recipe
     device, dtype : str
@@ -36,39 +37,33 @@ class Tuner:
 
     Attributes
     ----------
-    average : UNetPlusPlus
-        What is looked at and given back.
+    average : WeightAverage
+        What is validated and returned.
     patch, batch : int
-        As in the recipe, until memory runs out.
+        As in the recipe, until memory is short.
     notes : list of str
     """
 
     def __init__(
         self,
         net: UNetPlusPlus,
-        source: LessonSource,
+        source: ExamplePatches,
         info: ModelInfo,
         recipe: Recipe,
         device: str,
         dtype: str,
     ) -> None:
         self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.net)
+        self.average = WeightAverage(self.net, most=recipe.decay)
         self.source, self.recipe, self.device, self.dtype = source, recipe, device, dtype
-        self.loss = LessonLoss(info.task)
+        self.loss = DeepSupervisionLoss(info)
         self.patch, self.batch = recipe.patch, recipe.batch
         self.notes: list[str] = []
         self.steps = 0
-        heads = list(self.net.heads.parameters())
-        others = list(self.net.nodes.parameters())
-        self.optimiser = torch.optim.AdamW(
-            [{"params": others, "factor": 1.0}, {"params": heads, "factor": recipe.head_rate}],
-            lr=recipe.rate,
-            weight_decay=WEIGHT_DECAY,
-        )
+        self.optimiser = adamw(self.net, recipe.rate, WEIGHT_DECAY)
 
     def step(self, progress: float) -> float:
-        """One step; its loss. With too little memory batch, then patch, are halved until it fits.
+        """One step; its loss. If memory is short, batch, then patch, are halved until it fits.
 
         Raises
         ------
@@ -83,33 +78,28 @@ class Tuner:
                     raise
                 self._shrink(error)
                 continue
-            self._blend()
+            self.average.update_parameters(self.net)
             self.steps += 1
             return loss
 
     def _try(self, progress: float) -> float:
-        batch = self.source.batch(self.batch, self.patch).to(self.device)
-        rate = schedule.learning_rate(progress, self.recipe.rate)
+        batch = self.source.batch(self.batch, self.patch)
         for group in self.optimiser.param_groups:
-            group["lr"] = rate * group["factor"]
+            group["lr"] = schedule.learning_rate(progress, self.recipe.rate)
         self.net.train()
         if self.recipe.norms == "keep":
-            for norm in norms(self.net):
+            for norm in batch_norms(self.net):
                 norm.eval()
         self.optimiser.zero_grad(set_to_none=True)
         level = level_at(progress, self.recipe, self.net.level)
-        with self._precision(), _repeatable(self.device):
+        dtype = getattr(torch, self.dtype)
+        with torch.autocast(self.device, dtype, enabled=dtype != torch.float32), _repeatable(self.device):
             heads = self.net.all_heads(batch.image, level)
             loss: Tensor = self.loss(heads, batch)
             loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
         return float(loss.detach())
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        if self.dtype == "float32":
-            return nullcontext()
-        return torch.autocast(self.device, getattr(torch, self.dtype))
 
     def _shrink(self, error: Exception) -> None:
         self.optimiser.zero_grad(set_to_none=True)
@@ -128,17 +118,6 @@ class Tuner:
             f"Memory was short: {self.batch} patch{'es' if self.batch > 1 else ''} of "
             f"{self.patch} x {self.patch} px a step instead of {self.recipe.batch} of {self.recipe.patch}."
         ]
-
-    @torch.no_grad()
-    def _blend(self) -> None:
-        """Move the average towards the network, whole numbers (counters) included."""
-        decay = schedule.average_decay(self.steps, self.recipe.decay)
-        averaged, current = self.average.state_dict(), self.net.state_dict()
-        for name, tensor in averaged.items():
-            if tensor.is_floating_point():
-                tensor.lerp_(current[name], 1 - decay)
-            else:
-                tensor.copy_(current[name])
 
 
 def _repeatable(device: str) -> AbstractContextManager[Any]:

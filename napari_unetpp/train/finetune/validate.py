@@ -1,4 +1,4 @@
-"""What a network says about parts of lessons, and how right it is there, level by level."""
+"""Predictions of parts of examples, and their scores, level by level."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_unetpp._types import LevelScores, ModelInfo, Region, ScoreSet
+from napari_unetpp._types import LevelScores, ModelInfo, Region, ScoreSet, StoppingRule
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.choose.auto import TOLERANCE, choose_stopping
 from napari_unetpp.train.choose.levels import Predicted
 from napari_unetpp.train.choose.scores import Matches, class_dice_iou, dice_iou, match_objects
 from napari_unetpp.train.data.samples import Sample
-from napari_unetpp.train.finetune.examples import Lesson
-from napari_unetpp.train.finetune.held_out import Block, HeldOut
+from napari_unetpp.train.finetune.examples import Bools, Example
+from napari_unetpp.train.finetune.held_out import HeldOut, HeldOutBlock
 
 Maps = NDArray[np.float32]
 
 AROUND = 64
 """Pixels around a region that the network sees with it."""
 
-A_TRIAL = 128
-"""Side of the region that a look is timed on."""
+TIMED_SIDE = 128
+"""Side of the region whose prediction is timed."""
 
 FEWEST_OBJECTS = 10
 """AP50 of fewer true objects is not given."""
@@ -34,20 +35,22 @@ FEWEST_OBJECTS = 10
 OBJECTS_ACROSS = 4
 """AP50 is given where a block is this many typical objects wide, so that few are cut."""
 
+FEWEST_FOR_AUTO = 100_000
+"""Held-out certain pixels that a stopping rule needs: of fewer, chance decides 0.003 of Dice."""
 
-class Looker:
+
+class Predictor:
     """A network ready for inference on one device; batch norms folded away."""
 
     def __init__(self, net: UNetPlusPlus, info: ModelInfo, device: str) -> None:
         self.info, self.device = info, device
         self.net = net.folded().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def maps(self, lesson: Lesson, region: Region, levels: int) -> Maps:
-        """Maps (levels, K, h, w) of levels 1..levels in a region of a lesson."""
-        y0, x0 = max(0, region.y0 - AROUND), max(0, region.x0 - AROUND)
-        seen = lesson.image[:, y0 : region.y1 + AROUND, x0 : region.x1 + AROUND]
-        x = torch.from_numpy(np.ascontiguousarray(seen))[None].to(self.device)
-        core = region.shifted(-y0, -x0).slices
+    def maps(self, example: Example, region: Region, levels: int) -> Maps:
+        """Maps (levels, K, h, w) of levels 1..levels in a region of an example."""
+        around = region.grown(AROUND, example.shape)
+        x = torch.from_numpy(np.ascontiguousarray(example.image[:, *around.slices]))[None].to(self.device)
+        core = region.relative_to(around).slices
         with torch.inference_mode():
             heads = self.net.all_heads(x.contiguous(memory_format=torch.channels_last), levels)
             out = torch.stack([labelling.activate(h, self.info)[0, :, *core] for h in heads])
@@ -55,64 +58,74 @@ class Looker:
         return maps
 
 
-def seconds_per_pixel(looker: Looker, lessons: Sequence[Lesson]) -> float:
-    """Seconds that a look at all levels takes per pixel of a region of 256 x 256 px, about.
+def seconds_per_pixel(predictor: Predictor, examples: Sequence[Example]) -> float:
+    """Seconds that all levels take per pixel of a region of 256 x 256 px, about.
 
-    Timed on the middle of the largest lesson, after a warm-up.
+    Timed on the middle of the largest example, after a warm-up.
     """
-    lesson = max(lessons, key=lambda lesson: lesson.known.size)
-    y, x = (max(0, (n - A_TRIAL) // 2) for n in lesson.shape)
-    region = Region(y, x, min(y + A_TRIAL, lesson.shape[0]), min(x + A_TRIAL, lesson.shape[1]))
-    looker.maps(lesson, region, looker.info.net.depth)
+    example = max(examples, key=lambda example: example.certain.size)
+    y, x = (max(0, (n - TIMED_SIDE) // 2) for n in example.shape)
+    region = Region(y, x, y + TIMED_SIDE, x + TIMED_SIDE).clipped(Region.whole(example.shape))
+    predictor.maps(example, region, predictor.info.net.depth)
     begun = time.monotonic()
-    looker.maps(lesson, region, looker.info.net.depth)
+    predictor.maps(example, region, predictor.info.net.depth)
     seconds = time.monotonic() - begun
-    seen = [min(n + 2 * AROUND, whole) for n, whole in zip(region.shape, lesson.shape, strict=True)]
-    return seconds / (seen[0] * seen[1]) * (1 + 2 * AROUND / 256) ** 2
+    height, width = region.grown(AROUND, example.shape).shape
+    return seconds / (height * width) * (1 + 2 * AROUND / 256) ** 2
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """Maps (levels, K, h, w) of one block, and what is true there."""
+class BlockPrediction:
+    """Maps (levels, K, h, w) of one held-out block, and its labels."""
 
     maps: Maps
-    lesson: Lesson
-    block: Block
+    example: Example
+    block: HeldOutBlock
 
     @property
-    def known(self) -> NDArray[np.bool_]:
-        """Where something is known of the block."""
-        return self.lesson.known[self.block.region.slices]
+    def certain(self) -> Bools:
+        """Where the labels of the block are certain."""
+        return self.example.certain[self.block.region.slices]
 
     @property
     def labels(self) -> NDArray[np.int32]:
         """The labels of the block."""
-        return self.lesson.labels[self.block.region.slices]
+        return self.example.labels[self.block.region.slices]
 
-    def predicted(self, info: ModelInfo) -> Predicted:
-        """The same as a held-out image of its own; what is not known there is ignored."""
+    @property
+    def has_objects(self) -> bool:
+        """Whether its labels tell objects apart and are certain everywhere."""
+        return bool(self.example.whole.any() and self.certain.all())
+
+    def as_predicted(self, info: ModelInfo) -> Predicted:
+        """The same as a held-out image of its own; what is not certain is ignored."""
         sample = Sample(
-            stem=self.lesson.name,
-            image=np.empty((0, *self.known.shape), np.float16),
+            stem=self.example.name,
+            image=np.empty((0, *self.certain.shape), np.float16),
             labels=self.labels,
-            ignore=~self.known,
-            objects=bool(self.lesson.whole.any() and self.known.all()),
+            ignore=~self.certain,
+            objects=self.has_objects,
             kind=(False, False),
         )
         return Predicted(sample, info.net.levels, self.maps.astype(np.float16))
 
 
-def look(looker: Looker, lessons: Sequence[Lesson], blocks: Sequence[Block], levels: int) -> list[Seen]:
-    """Look at blocks, one at a time."""
-    return [Seen(looker.maps(lessons[b.lesson], b.region, levels), lessons[b.lesson], b) for b in blocks]
+def predict_blocks(
+    predictor: Predictor, examples: Sequence[Example], blocks: Sequence[HeldOutBlock], levels: int
+) -> list[BlockPrediction]:
+    """Predict blocks, one at a time."""
+    return [
+        BlockPrediction(predictor.maps(examples[b.example], b.region, levels), examples[b.example], b)
+        for b in blocks
+    ]
 
 
-def dice_per_level(seen: Sequence[Seen], info: ModelInfo) -> dict[int, tuple[float, float]]:
-    """Dice and IoU of every level, over the known pixels of all blocks together."""
-    truth = np.concatenate([s.labels[s.known] for s in seen])
+def dice_per_level(blocks: Sequence[BlockPrediction], info: ModelInfo) -> dict[int, tuple[float, float]]:
+    """Dice and IoU of every level, over the certain pixels of all blocks together."""
+    truth = np.concatenate([b.labels[b.certain] for b in blocks])
     out = {}
-    for level in range(1, len(seen[0].maps) + 1):
-        flat = [s.maps[level - 1][:, s.known][:, None] for s in seen]
+    for level in range(1, len(blocks[0].maps) + 1):
+        flat = [b.maps[level - 1][:, b.certain][:, None] for b in blocks]
         maps = np.concatenate(flat, axis=2)  # (K, 1, pixels)
         if info.task == "semantic" and len(info.classes) > 1:
             out[level] = class_dice_iou(labelling.labels(maps, info, min_size=0)[0], truth)
@@ -121,32 +134,40 @@ def dice_per_level(seen: Sequence[Seen], info: ModelInfo) -> dict[int, tuple[flo
     return out
 
 
-def score(seen: Sequence[Seen], info: ModelInfo, held: HeldOut) -> ScoreSet:
+def score(blocks: Sequence[BlockPrediction], info: ModelInfo, held: HeldOut) -> ScoreSet:
     """Scores of every level on the held-out blocks."""
-    dice = dice_per_level(seen, info)
-    countable = _objects_count(seen, info)
+    countable = _objects_count(blocks, info)
     levels = {}
-    for level, (d, i) in dice.items():
-        ap50 = _ap50(seen, info, level) if countable else None
-        levels[level] = LevelScores(d, i, ap50, graph.parameters(level, info.net))
-    return ScoreSet(f"held out: {held.words}", len({s.block.lesson for s in seen}), levels)
+    for level, (dice, iou) in dice_per_level(blocks, info).items():
+        ap50 = _ap50(blocks, info, level) if countable else None
+        levels[level] = LevelScores(dice, iou, ap50, graph.parameters(level, info.net))
+    return ScoreSet(f"held out: {held.words}", len({b.block.example for b in blocks}), levels)
 
 
-def _objects_count(seen: Sequence[Seen], info: ModelInfo) -> bool:
+def _objects_count(blocks: Sequence[BlockPrediction], info: ModelInfo) -> bool:
     """Whether AP50 means something: whole objects, enough of them, in blocks that cut few."""
-    if info.task != "instances" or not all((s.lesson.whole.any() and s.known.all()) for s in seen):
+    if info.task != "instances" or not all(b.has_objects for b in blocks):
         return False
-    areas = np.concatenate([_areas(s.labels) for s in seen])
+    areas = np.concatenate([_areas(b.labels) for b in blocks])
     if areas.size < FEWEST_OBJECTS:
         return False
     diameter = 2 * float(np.sqrt(np.median(areas) / np.pi))
-    return all(min(s.block.region.shape) >= OBJECTS_ACROSS * diameter for s in seen)
+    return all(min(b.block.region.shape) >= OBJECTS_ACROSS * diameter for b in blocks)
 
 
 def _areas(labels: NDArray[np.int32]) -> NDArray[np.int64]:
     return np.unique(labels[labels > 0], return_counts=True)[1]
 
 
-def _ap50(seen: Sequence[Seen], info: ModelInfo, level: int) -> float | None:
-    counts = [match_objects(labelling.labels(s.maps[level - 1], info), s.labels) for s in seen]
+def _ap50(blocks: Sequence[BlockPrediction], info: ModelInfo, level: int) -> float | None:
+    counts = [match_objects(labelling.labels(b.maps[level - 1], info), b.labels) for b in blocks]
     return sum(counts, Matches()).ap50
+
+
+def stopping_rule(blocks: Sequence[BlockPrediction], info: ModelInfo) -> tuple[StoppingRule | None, str]:
+    """The stopping rule of Auto for a fine-tuned model, from held-out blocks; else None, and why."""
+    certain = sum(int(np.count_nonzero(b.certain)) for b in blocks)
+    if certain < FEWEST_FOR_AUTO:
+        return None, f"its rule needs {FEWEST_FOR_AUTO:,} held-out labelled pixels, here are {certain:,}"
+    rule = choose_stopping([b.as_predicted(info) for b in blocks], info)
+    return rule, "" if rule else f"no rule stays within {TOLERANCE:g} Dice of the deepest level for less work"

@@ -29,7 +29,7 @@ MOST_CLASSES = 64
 
 
 def first_card(request: TrainRequest, parent: ModelInfo | None) -> ModelInfo:
-    """What is known before the images are read: task, network, intensities and grid.
+    """The card as far as it is known before images are read: task, network, intensities and grid.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _with_maps(info: ModelInfo, maps: Sequence[str]) -> ModelInfo:
 
 
 def full_card(info: ModelInfo, request: TrainRequest, parent: ModelInfo | None, data: DataSets) -> ModelInfo:
-    """What only the labels tell: classes and typical diameter; and what was said about the model.
+    """The card with what the labels tell (classes, typical diameter), name, title and licence.
 
     A parent's diameter is kept: its weights know objects of that size.
     """
@@ -107,7 +107,7 @@ def full_card(info: ModelInfo, request: TrainRequest, parent: ModelInfo | None, 
 
 
 def wiring(net: NetConfig) -> str:
-    """What networks must have in common for weights to pass from one to the other."""
+    """What two networks must have in common for one to start from the weights of the other."""
     return f"{net.arch} on {net.encoder}" if net.encoder else net.arch
 
 

@@ -6,18 +6,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.atomic import write_atomically
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 FORMAT = "napari-unetpp-checkpoint-2"
 
 PLAIN = ("step", "pixels", "seconds", "loss", "source", "settings", "best", "machine")
-"""What is kept as JSON; the rest are tensors."""
+"""What is stored as JSON; the rest are tensors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +34,13 @@ class Checkpoint:
     seconds : float
         Training time so far.
     loss : tuple of float, int
-        Sum and number of the losses since the last look.
+        Sum and number of the losses since the last validation.
     source : mapping
         All random state of the patches (`PatchSource.state`).
     settings : mapping
         What must be equal for the run to go on.
     best : mapping
-        What is known of the best average so far, whose tensors are ``best.``; empty: none.
+        Step and quality of the best average so far, whose tensors are ``best.``; empty: none.
     machine : mapping
         Where it ran (device, number format).
     """
@@ -54,9 +55,9 @@ class Checkpoint:
     best: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
 
-    def part(self, room: str) -> dict[str, Tensor]:
-        """The tensors whose names start with `room` and a dot, without that."""
-        return {k.removeprefix(f"{room}."): v for k, v in self.tensors.items() if k.startswith(f"{room}.")}
+    def part(self, name: str) -> dict[str, Tensor]:
+        """The tensors whose names start with `name` and a dot, without that."""
+        return {k.removeprefix(f"{name}."): v for k, v in self.tensors.items() if k.startswith(f"{name}.")}
 
 
 def checkpoint_path(out: Path) -> Path:
@@ -66,8 +67,6 @@ def checkpoint_path(out: Path) -> Path:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write to a temporary name, then rename."""
-    from safetensors.torch import save
-
     about = {name: getattr(checkpoint, name) for name in PLAIN}
     data = save(
         {k: t.detach().cpu().contiguous() for k, t in checkpoint.tensors.items()},
@@ -78,8 +77,6 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 def load_checkpoint(path: Path, settings: Mapping[str, Any]) -> Checkpoint:
     """Read a checkpoint and check that it belongs to the same training."""
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

@@ -1,4 +1,4 @@
-"""The labelled images of a training: read from one or several folders, a part of each held out."""
+"""The labelled images of a training, from one or several folders; a part of each is held out."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.notes import Notes
+from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import foreground_of_folder
-from napari_unetpp.train.data.samples import Sample, hold_out, load_sample
+from napari_unetpp.train.data.samples import Sample, load_sample
 from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
-
-HELD_OUT = 0.1
-SPLIT_SEED = 0
-"""What is held out of a folder depends neither on the seed of the run nor on the other folders: a model that
-is trained further is judged on images that its parents did not learn from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +49,14 @@ def read_data_sets(
     held: list[Sample] = []
     for number, folder in enumerate(request.folders):
         log(f"reading {folder}")
-        kept = _read(folder, number, request, info, log, should_stop)
+        learned = _read(folder, number, request, info, log, should_stop)
         if request.val is None:
-            kept, apart = hold_out(kept, HELD_OUT, np.random.default_rng(SPLIT_SEED))
+            learned, apart = split_samples(learned)
         else:
             apart = _read(request.val, number, request, info, log, should_stop)
-        train, held = [*train, *kept], [*held, *apart]
-        log(f"{folder_name(folder)}: {len(kept)} images to learn from, {len(apart)} held out")
+        train, held = [*train, *learned], [*held, *apart]
+        images = "1 image" if len(learned) == 1 else f"{len(learned)} images"
+        log(f"{folder_name(folder)}: {images} to learn from, {len(apart)} held out")
     if not any(s.labels.any() for s in (*train, *held)):
         hint = "255 means: ignore; is it foreground, give --foreground 255" if info.task == "semantic" else ""
         raise UnetppError(
@@ -95,7 +90,7 @@ def _read(
 
 
 def check_folders(request: TrainRequest) -> None:
-    """Raise UnetppError where folders, and what is said about each of them, do not fit together."""
+    """Raise UnetppError where folders do not fit together with their shares, credits or held-out folder."""
     count = len(request.folders)
     if len({folder.resolve() for folder in request.folders}) < count:
         raise UnetppError("a folder was given twice; name each data set once, and weigh it by its share.")

@@ -1,36 +1,66 @@
-"""The log of a training as JSON lines: one object a line, on disk as soon as it is told."""
+"""What a training tells while it runs: a line for people, and JSON lines that are on disk at once."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.atomic import write_atomically
+from napari_unetpp.train.scratch.loop import TrainingProgress
+from napari_unetpp.train.scratch.validation import ValidationScores
+
+
+def line(event: TrainingProgress, scores: ValidationScores | None = None) -> str:
+    """One line for people."""
+    text = (
+        f"{100 * event.progress:3.0f} %  {event.seconds / 60:6.1f} min  {event.megapixels:8.1f} megapixels  "
+        f"loss {event.loss:.4f}"
+    )
+    if scores is None:
+        return text
+    values, name = (scores.ap50, "AP50") if scores.ap50 else (scores.dice, "Dice")
+    return f"{text}  {name} " + ("  ".join(f"L{d} {v:.3f}" for d, v in values.items()) or "no validation")
+
+
+def entry(event: TrainingProgress, scores: ValidationScores, names: Sequence[str]) -> dict[str, Any]:
+    """The same as plain values, for ``train --json``."""
+    return {
+        "step": event.step,
+        "megapixels": event.megapixels,
+        "seconds": round(event.seconds, 1),
+        "loss": event.loss if event.loss == event.loss else None,
+        **asdict(event.stage),
+        "dice": dict(scores.dice),
+        "ap50": dict(scores.ap50),
+        "folders": {names[number]: scores for number, scores in scores.folders.items()},
+    }
 
 
 class JsonLines:
-    """Appends to a file; None: to nothing.
+    """Appends JSON objects to a file, one a line.
 
     Parameters
     ----------
     path : Path or None
+        None: nothing is written.
     step : int or None
-        None: the file begins anew. Else a run goes on at this step: what is in the file stays, but for lines
-        of later steps, which the run will tell again.
+        None: the file begins anew. Else a run goes on at this step: the file keeps its lines but for those
+        of later steps, which the run will write again.
     """
 
     def __init__(self, path: Path | None, step: int | None = None) -> None:
         self.path = path
         if path is None:
             return
-        kept = _lines_until(path, step) if step is not None and path.exists() else []
-        write_atomically(path, lambda file: file.write("".join(kept).encode()), overwrite=True)
+        lines = _lines_until(path, step) if step is not None and path.exists() else []
+        write_atomically(path, lambda file: file.write("".join(lines).encode()), overwrite=True)
 
-    def tell(self, content: Mapping[str, Any]) -> None:
+    def append(self, content: Mapping[str, Any]) -> None:
         """Append one line."""
         if self.path is None:
             return
@@ -41,15 +71,15 @@ class JsonLines:
 
 
 def _lines_until(path: Path, step: int) -> list[str]:
-    kept = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), start=1):
-        if not line.endswith("\n"):  # the run was killed while it wrote this
+    lines = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), start=1):
+        if not text.endswith("\n"):  # the run was killed while it wrote this
             break
         try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line)
+            if json.loads(text)["step"] <= step:
+                lines.append(text)
         except (ValueError, TypeError, KeyError) as error:
             raise UnetppError(
                 f"{path}, line {number}, is not of a training's log ({error}); give another --json file."
             ) from error
-    return kept
+    return lines

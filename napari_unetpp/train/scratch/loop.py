@@ -1,12 +1,12 @@
-"""The training loop: a generator of frozen events. It writes nothing and judges nothing; the caller does."""
+"""The training loop: a generator of frozen events. It writes no file and scores nothing; the caller does."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import inf
-from typing import TYPE_CHECKING, Any, Literal
+from math import ceil, inf
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,18 +15,16 @@ from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, never_stop
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import schedule
 from napari_unetpp.train.averaging import WeightAverage
+from napari_unetpp.train.data.patches import PatchSource
 from napari_unetpp.train.loss import DeepSupervisionLoss
 from napari_unetpp.train.optimiser import adamw
 from napari_unetpp.train.scratch.checkpoint import Checkpoint
 
-if TYPE_CHECKING:
-    from napari_unetpp.train.data.patches import PatchSource
-
-Why = Literal["look", "save", "stopped", "end"]
+Why = Literal["validate", "save", "stopped", "end"]
 
 
 @dataclass(frozen=True, slots=True)
-class FitOptions:
+class TrainingOptions:
     """How long and how to train.
 
     Attributes
@@ -38,11 +36,11 @@ class FitOptions:
         Side of the patches in px, patches in a step.
     rate : float
         Peak learning rate of AdamW.
-    look_megapixels : float
-        Megapixels between two events at which the average is to be measured on held-out images.
+    validation_megapixels : float
+        Megapixels between two events at which the average is to be validated.
     save_seconds : float
-        Seconds between two events at which the state is to be saved; where `look_megapixels` is endless,
-        they are looks, too.
+        Seconds between two events at which the state is to be saved; where `validation_megapixels` is
+        infinite, the average is to be validated then, too.
     device, dtype : str
     grow : bool
         Begin with the shallow levels (training from scratch).
@@ -54,7 +52,7 @@ class FitOptions:
     patch: int = 256
     batch: int = 4
     rate: float = 1.5e-3
-    look_megapixels: float = inf
+    validation_megapixels: float = inf
     save_seconds: float = 600.0
     device: str = "cpu"
     dtype: str = "float32"
@@ -63,24 +61,25 @@ class FitOptions:
     @property
     def steps_planned(self) -> float:
         """Steps of the whole run; infinite where only time limits it. Shallow stages have equal patches."""
-        return min(self.steps, self.megapixels * 1e6 / (self.batch * self.patch**2))
+        steps = min(self.steps, self.megapixels * 1e6 / (self.batch * self.patch**2))
+        return ceil(steps) if steps < inf else inf
 
 
 @dataclass(frozen=True, eq=False)
-class Progress:
+class TrainingProgress:
     """An event between two steps.
 
     Attributes
     ----------
     why : str
-        ``look``: measure the average, and save; ``save``: save; ``stopped``: as asked for, before the end;
-        ``end``: the last event of a complete run, a look as well.
+        ``validate``: validate the average, and save; ``save``: save; ``stopped``: as asked for, before the
+        end; ``end``: the last event of a complete run, to be validated as well.
     step, megapixels, seconds
         Done so far.
     progress : float
         The same as a share of the run.
     loss : float
-        Mean since the last look; NaN before the first step.
+        Mean since the last validation; NaN before the first step.
     stage : Stage
         Of the step that comes next.
     average : UNetPlusPlus
@@ -97,20 +96,22 @@ class Progress:
     average: UNetPlusPlus
 
 
-class Fit:
-    """One training run of a network that it changes in place.
+class TrainingLoop:
+    """One training run of a network, which is changed in place.
 
     Parameters
     ----------
     net : UNetPlusPlus
     source : PatchSource
-        Holds all randomness of the loop, and gives batches on the device of the options.
+        Has all randomness of the loop, and gives batches on the device of the options.
     info : ModelInfo
         What is to be learned.
-    options : FitOptions
+    options : TrainingOptions
     """
 
-    def __init__(self, net: UNetPlusPlus, source: PatchSource, info: ModelInfo, options: FitOptions) -> None:
+    def __init__(
+        self, net: UNetPlusPlus, source: PatchSource, info: ModelInfo, options: TrainingOptions
+    ) -> None:
         self.options = options
         self.source = source
         self.net = net.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -132,7 +133,7 @@ class Fit:
         """Megapixels of patches so far."""
         return self.pixels / 1e6
 
-    def run(self, should_stop: ShouldStop = never_stop) -> Iterator[Progress]:
+    def run(self, should_stop: ShouldStop = never_stop) -> Iterator[TrainingProgress]:
         """Train until the end of the run, or until told to stop; the last event says which."""
         saved = self.seconds
         while self.progress < 1:
@@ -141,16 +142,16 @@ class Fit:
                 return
             before, begun = self.megapixels, time.monotonic()
             self._one_step(self._stage())
-            self.seconds += time.monotonic() - begun  # what the caller does with an event is not training
+            self.seconds += time.monotonic() - begun  # without what the caller does at events
             due = self.seconds - saved >= self.options.save_seconds
-            look = self._look_is_due(before, saving=due)
-            if (due or look) and self.progress < 1:
-                yield self._event("look" if look else "save")
+            validation = self._validation_is_due(before, saving=due)
+            if (due or validation) and self.progress < 1:
+                yield self._event("validate" if validation else "save")
                 saved = self.seconds
         yield self._event("end")
 
-    def _look_is_due(self, before: float, *, saving: bool) -> bool:
-        every = self.options.look_megapixels
+    def _validation_is_due(self, before: float, *, saving: bool) -> bool:
+        every = self.options.validation_megapixels
         return saving if every == inf else self.megapixels // every > before // every
 
     def _stage(self) -> schedule.Stage:
@@ -171,23 +172,23 @@ class Fit:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimiser.step()
-        self.average.update(self.step)
+        self.average.update_parameters(self.net)
         self.step += 1
         self.pixels += stage.pixels
-        self.loss_sum += loss.detach()  # read at events only: a GPU need not wait for each step
+        self.loss_sum += loss.detach()  # read at events only, so that the CPU waits for a GPU rarely
         self.loss_count += 1
 
-    def _event(self, why: Why) -> Progress:
+    def _event(self, why: Why) -> TrainingProgress:
         loss = float(self.loss_sum) / self.loss_count if self.loss_count else float("nan")
         if self.loss_count and not abs(loss) < inf:
             raise UnetppError(
-                f"the loss is no number any more at step {self.step}, so the weights are spoilt. Go on from "
-                "the last checkpoint with --resume, or start again with a lower --rate."
+                f"the loss is no number any more at step {self.step}, and the weights are useless. Go on "
+                "from the last checkpoint with --resume, or start again with a lower --rate."
             )
-        if why in ("look", "end"):
+        if why in ("validate", "end"):
             self.loss_sum, self.loss_count = torch.zeros_like(self.loss_sum), 0
         done = self.step, self.megapixels, self.seconds, self.progress
-        return Progress(why, *done, loss, self._stage(), self.average.net)
+        return TrainingProgress(why, *done, loss, self._stage(), self.average.net)
 
     def checkpoint(self, settings: Mapping[str, Any]) -> Checkpoint:
         """The state of the run between two steps."""
@@ -209,7 +210,7 @@ class Fit:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same settings."""
         self.net.load_state_dict(checkpoint.part("net"))
-        self.average.net.load_state_dict(checkpoint.part("average"))
+        self.average.restore(checkpoint.part("average"), checkpoint.step)
         self._restore_optimiser(checkpoint.part("optimiser"))
         self.source.restore(dict(checkpoint.source))
         self.step, self.pixels, self.seconds = checkpoint.step, checkpoint.pixels, checkpoint.seconds
@@ -222,7 +223,7 @@ class Fit:
         for name, tensor in tensors.items():
             number, field = name.split(".", 1)
             weights = parameters[int(number)]
-            if tensor.shape == weights.shape:  # equal in memory, too: the fused step does not look at strides
+            if tensor.shape == weights.shape:  # with the same strides, which the fused step takes for granted
                 tensor = torch.empty_like(weights, requires_grad=False).copy_(tensor)
             state.setdefault(int(number), {})[field] = tensor
         groups = self.optimiser.state_dict()["param_groups"]

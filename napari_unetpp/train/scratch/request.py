@@ -1,4 +1,4 @@
-"""Everything that a training can be asked for, as plain values."""
+"""The options of a training, as plain values."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from napari_unetpp._types import Supervision, Task, UnetppError
-
-DEFAULT_MINUTES = 60.0
-DEFAULT_PATCH = 256
-"""Level 4 sees 107 px to each side: in smaller patches it never sees all it could."""
 
 
 class TrainingStopped(UnetppError):
@@ -33,7 +29,7 @@ class TrainRequest:
     shares : sequence of float or None
         How often each data set is shown, in their order; None: every image counts alike, about.
     credits : sequence of str
-        Who made each data set and its licence, in their order (model card); empty: not told.
+        Authors and licence of each data set, in their order (model card); empty: not given.
     val : Path or None
         Held-out images of a single data set; None: a tenth of each.
     start : str or None
@@ -88,10 +84,10 @@ class TrainRequest:
     card_command: str = ""
 
 
-TOLD = ("shares", "megapixels", "minutes", "epochs", "patch", "batch", "rate", "frame")
-"""What the card of a model tells of how it was trained."""
+ON_CARD = ("shares", "megapixels", "minutes", "epochs", "patch", "batch", "rate", "frame")
+"""Values that the card of the model gives."""
 
 
-def told(request: TrainRequest) -> dict[str, Any]:
-    """Those values that were given."""
-    return {name: value for name in TOLD if (value := getattr(request, name)) is not None}
+def given_values(request: TrainRequest) -> dict[str, Any]:
+    """Those of them that were given."""
+    return {name: value for name in ON_CARD if (value := getattr(request, name)) is not None}

@@ -1,4 +1,4 @@
-"""The end of a training: what is chosen on the held-out images, and the model file."""
+"""The result of a training: choices on the held-out images, and the model file."""
 
 from __future__ import annotations
 
@@ -6,36 +6,35 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.auto import choose_stopping
+from napari_unetpp.train.choose.decode_rule import choose_decode
 from napari_unetpp.train.choose.head_shifts import choose_shifts, shift_heads, shift_maps
-from napari_unetpp.train.choose.levels import choose_decode, predict_samples, recommend_level, score_levels
-from napari_unetpp.train.choose.model_size import at_model_size
+from napari_unetpp.train.choose.levels import at_model_size, predict_samples, recommend_level, score_levels
 from napari_unetpp.train.data.samples import Sample
 from napari_unetpp.train.encoder_weights import credit
 from napari_unetpp.train.scratch.data_sets import DataSets, count_of
-from napari_unetpp.train.scratch.loop import Fit
+from napari_unetpp.train.scratch.loop import TrainingLoop
 from napari_unetpp.train.scratch.plan import Plan
-from napari_unetpp.train.scratch.request import TrainRequest, told
+from napari_unetpp.train.scratch.request import TrainRequest, given_values
 from napari_unetpp.train.scratch.validation import mean_scores
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-
-def finish(
-    plan: Plan, fit: Fit, net: UNetPlusPlus, best_step: int, log: Callable[[str], None]
+def write_result(
+    plan: Plan, loop: TrainingLoop, net: UNetPlusPlus, best_step: int, log: Callable[[str], None]
 ) -> tuple[ModelInfo, dict[str, Any]]:
-    """Choose on the held-out images, then write the model; the scores come as plain values, too."""
+    """Choose on the held-out images, then write the model; its card, and the scores as plain values."""
     info, scores = plan.info, dict[str, Any](validation=None)
     tensors: dict[str, Tensor] = net.state_dict()
     if plan.data.held:
-        info, tensors, scores = _choose(info, plan.data, net, fit.options.device, log)
-    info = replace(info, provenance=_provenance(plan, fit, best_step))
+        info, tensors, scores = _choose(info, plan.data, net, loop.options.device, log)
+    info = replace(info, provenance=_provenance(plan, loop, best_step))
     return save_model(plan.request.out, tensors, info, half=True), scores
 
 
@@ -69,26 +68,26 @@ def held_out_text(data: DataSets, held: Sequence[Sample], info: ModelInfo) -> st
     return text
 
 
-def _provenance(plan: Plan, fit: Fit, best_step: int) -> dict[str, Any]:
+def _provenance(plan: Plan, loop: TrainingLoop, best_step: int) -> dict[str, Any]:
     """Where the model comes from."""
     request, parent = plan.request, plan.parent
     before = parent.provenance.get("megapixels_in_all", 0.0) if parent else 0.0
     found = {
         "data": [_data_text(request, plan.data, n) for n in range(len(plan.data.names))],
-        "steps": fit.step,
+        "steps": loop.step,
         "best_step": best_step,
-        "megapixels": round(fit.megapixels, 1),
-        "megapixels_in_all": round(before + fit.megapixels, 1),
-        "seconds": round(fit.seconds),
+        "megapixels": round(loop.megapixels, 1),
+        "megapixels_in_all": round(before + loop.megapixels, 1),
+        "seconds": round(loop.seconds),
         "seed": request.seed,
         "parent": parent.sha256 if parent else None,
         "created": time.strftime("%Y-%m-%d"),
-        "device": f"{fit.options.device} {fit.options.dtype}",
+        "device": f"{loop.options.device} {loop.options.dtype}",
         "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
-        "settings": told(request),
+        "settings": given_values(request),
     }
-    told_only = {"encoder": credit(plan.info.net), "command": request.card_command}
-    return found | {key: text for key, text in told_only.items() if text}
+    optional = {"encoder": credit(plan.info.net), "command": request.card_command}
+    return found | {key: text for key, text in optional.items() if text}
 
 
 def _data_text(request: TrainRequest, data: DataSets, folder: int) -> str:

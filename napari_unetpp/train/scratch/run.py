@@ -1,24 +1,25 @@
-"""Training from folders of pairs to a model file: what ``napari-unetpp train`` does."""
+"""Training from folders of labelled images to a model file: what ``napari-unetpp train`` does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, never_stop
+from napari_unetpp.net.unetpp import UNetPlusPlus
+from napari_unetpp.train.averaging import measure_batch_norms
+from napari_unetpp.train.precision import check_precision
 from napari_unetpp.train.schedule import too_few_steps
 from napari_unetpp.train.scratch.checkpoint import checkpoint_path, load_checkpoint
-from napari_unetpp.train.scratch.plan import make_plan
+from napari_unetpp.train.scratch.loop import TrainingLoop
+from napari_unetpp.train.scratch.monitor import Monitor
+from napari_unetpp.train.scratch.plan import make_loop, make_plan
 from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
-
-if TYPE_CHECKING:
-    from napari_unetpp.net.unetpp import UNetPlusPlus
-    from napari_unetpp.train.scratch.loop import Fit
-    from napari_unetpp.train.scratch.monitor import Best, Watch
+from napari_unetpp.train.scratch.result import write_result
+from napari_unetpp.train.scratch.validation import BestAverage
 
 NORM_BATCHES = 16
-"""Batches on which the batch-norm statistics are measured in the end."""
+"""Batches on which the batch-norm statistics are measured at the end."""
 
 
 def train_model(
@@ -30,9 +31,9 @@ def train_model(
     ----------
     request : TrainRequest
     log : callable
-        Receives the live lines.
+        Receives a line about every event.
     should_stop : callable
-        Asked between two images and between two steps; what was trained can be resumed.
+        Asked between two images and between two steps; a training that was stopped can be resumed.
 
     Returns
     -------
@@ -46,68 +47,63 @@ def train_model(
     TrainingStopped
         After `should_stop`.
     """
-    from napari_unetpp.train.precision import check_precision
-    from napari_unetpp.train.scratch.monitor import Watch
-    from napari_unetpp.train.scratch.result import finish
-    from napari_unetpp.train.scratch.set_up import make_fit
-
     check_precision(request.precision)
     path = checkpoint_path(request.out)
     _check_checkpoint(path, resume=request.resume)
     plan = make_plan(request, log, should_stop)
-    before = load_checkpoint(path, plan.settings()) if request.resume else None
-    fit = make_fit(plan, before)
-    log(_about(fit))
-    if few := too_few_steps(fit.options.steps_planned):
-        log(few)
-    if before is not None:
-        log(f"resumed at step {fit.step}, {fit.megapixels:.1f} megapixels, {fit.seconds / 60:.1f} min")
-    watch = Watch(plan, fit, path, before, log)
-    best = _train(fit, watch, should_stop)
-    if few := too_few_steps(fit.step):
+    checkpoint = load_checkpoint(path, plan.settings()) if request.resume else None
+    loop = make_loop(plan, checkpoint)
+    log(_about(loop))
+    if warned := too_few_steps(loop.options.steps_planned):
+        log(warned)
+    if checkpoint is not None:
+        log(f"resumed at step {loop.step}, {loop.megapixels:.1f} megapixels, {loop.seconds / 60:.1f} min")
+    monitor = Monitor(plan, loop, path, checkpoint, log)
+    best = _train(loop, monitor, should_stop)
+    if not warned and (few := too_few_steps(loop.step)):
         log(few)
     log(f"measuring the statistics of the averaged weights of step {best.step}")
-    info, scores = finish(plan, fit, _settled(fit, best), best.step, log)
-    watch.lines.tell({"step": fit.step, "megapixels": fit.megapixels, "best_step": best.step, **scores})
+    info, scores = write_result(plan, loop, _network_of(best, loop), best.step, log)
+    last = {"step": loop.step, "megapixels": loop.megapixels, "best_step": best.step}
+    monitor.lines.append({**last, **scores})
     path.unlink(missing_ok=True)
     return info
 
 
-def _about(fit: Fit) -> str:
-    o = fit.options
+def _about(loop: TrainingLoop) -> str:
+    o = loop.options
+    patches = "1 patch" if o.batch == 1 else f"{o.batch} patches"
     return (
-        f"training on {o.device} in {o.dtype}, {o.batch} patches of {o.patch} px a step; "
+        f"training on {o.device} in {o.dtype}, {patches} of {o.patch} px a step; "
         f"a line follows every {o.save_seconds / 60:.0f} minutes"
     )
 
 
 def _check_checkpoint(path: Path, *, resume: bool) -> None:
-    """A checkpoint that is left over is not overwritten, and one that is asked for must be there."""
+    """An old checkpoint is not overwritten, and one that is asked for must be there."""
     if path.exists() and not resume:
         raise UnetppError(f"{path} is left from an unfinished training; add --resume to go on, or delete it.")
     if resume and not path.exists():
         raise UnetppError(f"there is no checkpoint {path} to go on from; leave --resume out to start anew.")
 
 
-def _train(fit: Fit, watch: Watch, should_stop: ShouldStop) -> Best:
+def _train(loop: TrainingLoop, monitor: Monitor, should_stop: ShouldStop) -> BestAverage:
     """Run the loop to its end."""
-    for event in fit.run(should_stop):
-        watch.see(event)
+    for event in loop.run(should_stop):
+        monitor.handle(event)
         if event.why == "stopped":
             raise TrainingStopped(
-                f"stopped at step {fit.step}, after {event.progress:.0%} of the training. Go on with the "
-                f"same command and --resume; the state is in {watch.path}."
+                f"stopped at step {loop.step}, after {event.progress:.0%} of the training. Go on with the "
+                f"same command and --resume; the state is in {monitor.path}."
             )
-    assert watch.best is not None, "the end is a look"
-    return watch.best
+    assert monitor.best is not None, "the end is validated"
+    return monitor.best
 
 
-def _settled(fit: Fit, best: Best) -> UNetPlusPlus:
-    """The network of the best average, with batch-norm statistics of its own."""
-    from napari_unetpp.train.batch_norms import measure_norms
-
-    net, options = fit.average.net, fit.options
+def _network_of(best: BestAverage, loop: TrainingLoop) -> UNetPlusPlus:
+    """The network of the best average, with batch-norm statistics measured for its weights."""
+    net, options = loop.average.net, loop.options
     net.load_state_dict(best.tensors)
-    batches = (fit.source.batch(options.batch, options.patch) for _ in range(NORM_BATCHES))
-    measure_norms(net, (batch.image for batch in batches))
+    batches = (loop.source.batch(options.batch, options.patch) for _ in range(NORM_BATCHES))
+    measure_batch_norms(net, (batch.image for batch in batches))
     return net

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop: the step in progress is finished, and the state is saved."""
+"""Ctrl-C and SIGTERM as requests to stop: the step in progress is finished, and the state is saved."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from napari_unetpp._types import ShouldStop
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-
 STOPPING = "stopping after this step, whose state will be saved; Ctrl-C again ends at once, unsaved"
 
 
 @contextmanager
 def stopped_by_signals(say: Callable[[str], None]) -> Iterator[ShouldStop]:
-    """A `should_stop` that the first signal makes true, and says so; a second one interrupts at once.
+    """A `should_stop` that the first signal makes true; a second one interrupts at once.
 
-    For the main thread, which alone receives signals. What handled them before does so again afterwards.
+    `say` receives a line at the first signal. Only for the main thread, where Python handles signals. The
+    handlers that were there before are restored afterwards.
     """
     received: list[int] = []
 

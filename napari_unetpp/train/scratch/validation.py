@@ -1,27 +1,34 @@
-"""What is told of a training while it runs: scores of the averaged weights, and which of them were best."""
+"""Validation while a model is trained: scores of the averaged weights, and the best average so far."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.choose.levels import Predicted, mean_dice, middle, pooled_ap50, predict_samples
-from napari_unetpp.train.choose.model_size import at_model_size
+from napari_unetpp.train.choose.levels import (
+    Predicted,
+    at_model_size,
+    mean_dice,
+    mean_over_levels,
+    middle,
+    pooled_ap50,
+    predict_samples,
+)
 from napari_unetpp.train.data.samples import Sample
-from napari_unetpp.train.scratch.loop import Progress
+from napari_unetpp.train.scratch.checkpoint import Checkpoint
 
 IMAGES, FEWEST, CROP = 16, 3, 512
-"""A look is at the middles (px) of so many held-out images together, of each folder at least so many."""
+"""A validation uses the middles (px) of this many held-out images, and of each folder at least so many."""
 
 
 @dataclass(frozen=True, slots=True)
-class LookScores:
-    """Scores of one look, by level: the mean over the folders.
+class ValidationScores:
+    """Scores by level: the mean over the folders.
 
     Attributes
     ----------
@@ -37,12 +44,46 @@ class LookScores:
 
     @property
     def quality(self) -> float | None:
-        """The mean over all levels, since every level counts: of AP50 where it is defined, else of Dice."""
-        values = list((self.ap50 or self.dice).values())
-        return sum(values) / len(values) if values else None
+        """The mean over all levels: of AP50 where it is defined, else of Dice."""
+        values = self.ap50 or self.dice
+        return mean_over_levels(values) if values else None
 
 
-def live_subset(held: Sequence[Sample], info: ModelInfo) -> list[Sample]:
+@dataclass(frozen=True, eq=False)
+class BestAverage:
+    """The best average so far.
+
+    Attributes
+    ----------
+    step : int
+        When it was validated.
+    quality : float or None
+        See `ValidationScores`; None: nothing is held out.
+    tensors : mapping from name to Tensor
+        State dict of the averaged network, on the CPU.
+    """
+
+    step: int
+    quality: float | None
+    tensors: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint | None) -> BestAverage | None:
+        """The best average that a checkpoint holds."""
+        if checkpoint is None or not checkpoint.best:
+            return None
+        return cls(checkpoint.best["step"], checkpoint.best["quality"], checkpoint.part("best"))
+
+
+def better(best: BestAverage | None, step: int, average: UNetPlusPlus, quality: float | None) -> BestAverage:
+    """The better of two averages; the later one of equals, and where nothing is held out."""
+    if best is not None and quality is not None and best.quality is not None and best.quality > quality:
+        return best
+    tensors = {name: t.detach().cpu().clone() for name, t in average.state_dict().items()}
+    return BestAverage(step, quality, tensors)
+
+
+def validation_samples(held: Sequence[Sample], info: ModelInfo) -> list[Sample]:
     """The middles of some held-out images of every folder, spread evenly, at the model's size of objects."""
     chosen: list[Sample] = []
     folders = sorted({sample.folder for sample in held})
@@ -53,24 +94,24 @@ def live_subset(held: Sequence[Sample], info: ModelInfo) -> list[Sample]:
     return [middle(at_model_size(sample, info), CROP) for sample in chosen]
 
 
-def look(
-    net: UNetPlusPlus, subset: Sequence[Sample], info: ModelInfo, *, device: str, dtype: str
-) -> LookScores:
-    """Scores of all levels on the subset, with the model's decode rule; nothing random, nothing changed."""
+def validate(
+    net: UNetPlusPlus, samples: Sequence[Sample], info: ModelInfo, *, device: str, dtype: str
+) -> ValidationScores:
+    """Scores of all levels with the model's decode rule; not random, and the network stays as it is."""
     chosen = getattr(torch, dtype)
     with torch.autocast(device, chosen, enabled=chosen != torch.float32):
-        predicted = predict_samples(net, subset, info, device=device)
+        predicted = predict_samples(net, samples, info, device=device)
     return mean_scores(predicted, info)
 
 
-def mean_scores(predicted: Sequence[Predicted], info: ModelInfo) -> LookScores:
+def mean_scores(predicted: Sequence[Predicted], info: ModelInfo) -> ValidationScores:
     """Scores of each folder on its own, and their mean."""
     folders = {
         folder: _scores([p for p in predicted if p.sample.folder == folder], info)
         for folder in sorted({p.sample.folder for p in predicted})
     }
     dice, ap50 = (_mean([scores[name] for scores in folders.values()]) for name in ("dice", "ap50"))
-    return LookScores(dice, ap50, folders)
+    return ValidationScores(dice, ap50, folders)
 
 
 def _scores(predicted: Sequence[Predicted], info: ModelInfo) -> dict[str, dict[int, float]]:
@@ -85,29 +126,3 @@ def _mean(each: Sequence[Mapping[int, float]]) -> dict[int, float]:
     """Level by level, over those that have scores."""
     known = [scores for scores in each if scores]
     return {level: sum(s[level] for s in known) / len(known) for level in (known[0] if known else ())}
-
-
-def line(event: Progress, scores: LookScores | None = None) -> str:
-    """One line for people."""
-    text = (
-        f"{100 * event.progress:3.0f} %  {event.seconds / 60:6.1f} min  {event.megapixels:8.1f} megapixels  "
-        f"loss {event.loss:.4f}"
-    )
-    if scores is None:
-        return text
-    values, name = (scores.ap50, "AP50") if scores.ap50 else (scores.dice, "Dice")
-    return f"{text}  {name} " + ("  ".join(f"L{d} {v:.3f}" for d, v in values.items()) or "no validation")
-
-
-def entry(event: Progress, scores: LookScores, names: Sequence[str]) -> dict[str, Any]:
-    """The same as plain values, for ``train --json``."""
-    return {
-        "step": event.step,
-        "megapixels": event.megapixels,
-        "seconds": round(event.seconds, 1),
-        "loss": event.loss if event.loss == event.loss else None,
-        **asdict(event.stage),
-        "dice": dict(scores.dice),
-        "ap50": dict(scores.ap50),
-        "folders": {names[number]: scores for number, scores in scores.folders.items()},
-    }

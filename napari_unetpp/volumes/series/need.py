@@ -20,9 +20,8 @@ A_PIXEL = 40
 
 def memory_bytes(request: SeriesRequest) -> int:
     """Peak of the process."""
-    height, width = request.selection.plane_shape
-    pixels = height * width
-    return BASE + A_PIXEL * min(pixels, LARGE)
+    pixels = math.prod(request.selection.plane_shape)
+    return BASE + (A_PIXEL * pixels if pixels <= LARGE else 0)
 
 
 def disk_bytes(request: SeriesRequest) -> int:

@@ -25,7 +25,7 @@ from napari_unetpp.engine.decode.grids import Grids
 from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.decode.window import Window
-from napari_unetpp.engine.input.normalise import clean_plane
+from napari_unetpp.engine.input.normalise import NormStats, clean_plane
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.volumes.planes import LazyPlane, read_plane
@@ -104,7 +104,7 @@ def predict_plane(
     if store is None or not store.complete(request.level):
         raise STOPPED
     shape = (plane.shape[0], plane.shape[1])
-    invalid = invalid_pixels(plane)
+    invalid = invalid_pixels(plane, NormStats(*reading.range))
     return PlaneResult(
         store, info, request.level, shape, invalid, notes, scale=reading.scale, range=reading.range
     )

@@ -25,7 +25,7 @@ from napari_unetpp.engine.input.sampling import resample_labels
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.batch_norms import measure_norms
+from napari_unetpp.train.averaging import measure_batch_norms
 from napari_unetpp.train.choose.levels import middle, predict_samples
 from napari_unetpp.train.choose.scores import dice_iou
 from napari_unetpp.train.data.frames import FRAMES
@@ -33,7 +33,7 @@ from napari_unetpp.train.data.microscopy import MICROSCOPY
 from napari_unetpp.train.data.patches import PatchSource
 from napari_unetpp.train.data.samples import Sample, load_sample
 from napari_unetpp.train.precision import training_format
-from napari_unetpp.train.scratch.loop import Fit, FitOptions
+from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingOptions
 
 NORM_BATCHES = 12
 SPLIT_SEED = 0
@@ -117,9 +117,9 @@ def train(
     """Train one network; the averaged weights, and what is to be told of the run."""
     camera = images.name != plan.DSB96 and plan.DATA_SETS[images.name].camera
     info = card(plan.DSB96_SET if images.name == plan.DSB96 else plan.DATA_SETS[images.name], config)
-    variation = FRAMES if camera else MICROSCOPY
-    source = PatchSource(images.train, info, np.random.default_rng(seed), variation, device=device)
-    options = FitOptions(
+    augmentation = FRAMES if camera else MICROSCOPY
+    source = PatchSource(images.train, info, np.random.default_rng(seed), augmentation, device=device)
+    options = TrainingOptions(
         steps=settings.steps,
         patch=settings.patch,
         batch=settings.batch,
@@ -129,8 +129,8 @@ def train(
         dtype="float32" if device == "cpu" else training_format(device),
     )
     torch.manual_seed(seed)  # initial weights
-    *_, last = Fit(UNetPlusPlus(config), source, info, options).run()
-    measure_norms(last.average, (source.batch(8, settings.patch).image for _ in range(NORM_BATCHES)))
+    *_, last = TrainingLoop(UNetPlusPlus(config), source, info, options).run()
+    measure_batch_norms(last.average, (source.batch(8, settings.patch).image for _ in range(NORM_BATCHES)))
     return last.average, {"seconds": round(last.seconds, 1), "loss": round(last.loss, 4)}
 
 

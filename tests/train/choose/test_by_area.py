@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unetpp.train.choose.by_area import matches_by_area, matches_from
-from napari_unetpp.train.choose.scores import Matches, match_objects
+from napari_unetpp.train.choose.scores import Matches, match_objects, matches_by_area, matches_from
 
 
 @pytest.fixture

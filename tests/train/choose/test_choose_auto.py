@@ -49,7 +49,7 @@ def predicted(nuclei: LoadedModel, data_root: Path) -> list[Predicted]:
 def rule(predicted: list[Predicted], nuclei: LoadedModel) -> StoppingRule:
     """However little it saves on these small images."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(auto, "WORTH", 1.0)
+        patch.setattr(auto, "LARGEST_SHARE", 1.0)
         found = auto.choose_stopping(predicted, nuclei.info, tolerance=0.01)
     assert found is not None
     return found
@@ -58,7 +58,7 @@ def rule(predicted: list[Predicted], nuclei: LoadedModel) -> StoppingRule:
 def test_a_rule_that_saves_too_little_is_none(
     rule: StoppingRule, predicted: list[Predicted], nuclei: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auto, "WORTH", rule.share - 0.01)
+    monkeypatch.setattr(auto, "LARGEST_SHARE", rule.share - 0.01)
     assert auto.choose_stopping(predicted, nuclei.info, tolerance=0.01) is None
 
 
@@ -83,7 +83,7 @@ def test_the_rule_keeps_its_promise(
 def test_a_stricter_tolerance_costs_no_less(
     rule: StoppingRule, predicted: list[Predicted], nuclei: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auto, "WORTH", 1.0)
+    monkeypatch.setattr(auto, "LARGEST_SHARE", 1.0)
     strict = auto.choose_stopping(predicted, nuclei.info, tolerance=0.0)
     assert strict is None or (strict.limit <= rule.limit and strict.share >= rule.share)
 

@@ -20,16 +20,9 @@ from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.choose import decode_rule as decode_rules
-from napari_unetpp.train.choose.levels import (
-    Predicted,
-    ap50_of_rules,
-    choose_decode,
-    middle,
-    pooled_ap50,
-    predict_samples,
-)
-from napari_unetpp.train.choose.overlaps import Overlaps
+from napari_unetpp.train.choose import decode_rule
+from napari_unetpp.train.choose.decode_rule import Overlaps, ap50_of_rules, choose_decode
+from napari_unetpp.train.choose.levels import Predicted, middle, pooled_ap50, predict_samples
 from napari_unetpp.train.choose.scores import match_objects
 from napari_unetpp.train.data.samples import Sample, load_sample
 from napari_unetpp.train.data.targets import edge_distance
@@ -103,8 +96,8 @@ def test_an_image_without_foreground() -> None:
 
 
 def test_minimum_sizes_fit_the_objects() -> None:
-    assert decode_rules.min_sizes(np.array([1800, 2000, 1900])) == (0, 19, 78, 174, 310, 485, 698, 950)
-    small = decode_rules.min_sizes(np.array([40, 50, 60]))
+    assert decode_rule.min_sizes(np.array([1800, 2000, 1900])) == (0, 19, 78, 174, 310, 485, 698, 950)
+    small = decode_rule.min_sizes(np.array([40, 50, 60]))
     assert small[0] == 0 and small[-1] == 25 and len(small) == 8
 
 
@@ -119,7 +112,7 @@ def test_minimum_sizes_fit_the_objects() -> None:
     ],
 )
 def test_only_seeds_that_the_model_has_are_tried(outputs: tuple[str, ...], seeds: set[str]) -> None:
-    groups = decode_rules.seed_rules(DecodeRule(threshold=0.4), outputs)
+    groups = decode_rule.seed_rules(DecodeRule(threshold=0.4), outputs)
     assert {rule.seeds for group in groups for rule in group} == seeds
     assert all(rule.threshold == 0.4 for group in groups for rule in group)
     for group in groups:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_unetpp._types import LevelScores, ScoreSet
-from napari_unetpp.train.choose.judge import judge, judge_levels, merit
+from napari_unetpp.train.choose.levels import judge, judge_levels, mean_over_levels
 
 Scores = tuple[float | None, float | None]
 
@@ -37,7 +37,7 @@ def test_levels_are_judged_apart() -> None:
 def test_two_heads_that_were_learned_do_not_beat_four() -> None:
     """At 20 % L2 is the best level of all, while L3 and L4 have not been learned yet."""
     at_the_start, at_20_percent, at_the_end = (
-        merit(dict(enumerate(dice, 1)))
+        mean_over_levels(dict(enumerate(dice, 1)))
         for dice in ((0.5, 0.5, 0.6, 0.6), (0.7, 0.85, 0.3, 0.2), (0.7, 0.8, 0.82, 0.84))
     )
     assert at_the_end > at_the_start > at_20_percent

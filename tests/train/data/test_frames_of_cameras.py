@@ -24,8 +24,8 @@ def samples(data_root: Path) -> list[Sample]:
 
 
 def test_patches_of_frames(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "FOLDED", 1.0)
-    samples = [*samples, *frames.folded(samples, np.random.default_rng(0))]
+    monkeypatch.setattr(frames, "MIRRORED", 1.0)
+    samples = [*samples, *frames.mirrored_frames(samples, np.random.default_rng(0))]
     first, again = (
         PatchSource(samples, POLYPS, np.random.default_rng(5), frames.FRAMES).batch(24, FRAME)
         for _ in range(2)
@@ -44,7 +44,7 @@ def test_a_border_is_black_and_holds_no_polyp(seed: int) -> None:
     assert not outside[FRAME // 2 - 5 : FRAME // 2 + 5, FRAME // 2 - 5 : FRAME // 2 + 5].any()
 
 
-def test_a_cover_hides_nothing_but_behind_a_border(
+def test_an_overlay_hides_nothing_but_behind_a_border(
     samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HIGHLIGHTS", "INTERLACED", "BORDERED", "LETTERED"):
@@ -60,23 +60,25 @@ def test_a_cover_hides_nothing_but_behind_a_border(
     assert not hidden.any() or (image[0][:, hidden] == 0).float().mean() > 0.8, "only text may lie on it"
 
 
-def test_folding_makes_frames_without_polyps(samples: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mirroring_makes_frames_without_polyps(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Half of them lose the polyp, half keep it: being mirrored tells nothing."""
-    monkeypatch.setattr(frames, "FOLDED", 1.0)
-    found = list(frames.folded(samples, np.random.default_rng(0)))
+    monkeypatch.setattr(frames, "MIRRORED", 1.0)
+    found = list(frames.mirrored_frames(samples, np.random.default_rng(0)))
     assert found, "some of these frames have a free side"
     assert not any(s.labels.any() for s in found[::2]) and all(s.labels.any() for s in found[1::2])
     for sample in found:
         original = next(s for s in samples if s.stem == sample.stem)
         assert sample.image.shape == original.image.shape and sample.image.dtype == original.image.dtype
         kept = (sample.image == original.image).all(axis=0)
-        assert kept.mean() >= frames.FREE
+        assert kept.mean() >= frames.FREE_SIDE
         assert np.array_equal(sample.labels[kept], original.labels[kept])
 
 
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("last", [False, True])
-def test_thefree_side_is_mirrored_from_the_cut(axis: int, last: bool, samples: list[Sample]) -> None:
+def test_the_free_side_is_mirrored_from_the_cut(axis: int, last: bool, samples: list[Sample]) -> None:
     labels = np.zeros((FRAME, FRAME), np.int32)
     labels[40:50, 45:55] = 1
     turned = np.rot90(labels, 2 * last) if axis == 0 else np.rot90(labels, 1 + 2 * last)

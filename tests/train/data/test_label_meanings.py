@@ -23,7 +23,8 @@ from napari_unetpp.files.notes import Notes
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.data.labels import read_truth
 from napari_unetpp.train.data.samples import load_sample
-from napari_unetpp.train.finetune.examples import as_meant, make_lesson
+from napari_unetpp.train.finetune.examples import make_example
+from napari_unetpp.train.finetune.planes import map_label_values
 
 Array = NDArray[Any]
 Models = Callable[[Task], ModelInfo]
@@ -132,12 +133,12 @@ def test_masks_mean_the_same_to_every_command(
 def test_masks_in_memory_mean_the_same(bright: Models) -> None:
     model, notes = bright("semantic"), Notes()
     plane = LabelledPlane("a", IMAGE, MASK * 255, "reviewed", scale=1.0, range=(100, 3000))
-    (meant,) = as_meant([plane], "semantic", None, notes)
-    lesson = make_lesson(meant, model)
-    assert lesson.known.all() and int(lesson.labels.sum()) == int(MASK.sum()) and notes.lines()
-    mixed = as_meant([plane, replace(plane, labels=MASK)], "semantic", None, notes)
-    assert not make_lesson(mixed[0], model).known[MASK > 0].any(), "ignored, as said before"
-    assert as_meant([plane], "instances", None, notes) == (plane,)
+    (meant,) = map_label_values([plane], "semantic", None, notes)
+    example = make_example(meant, model)
+    assert example.certain.all() and int(example.labels.sum()) == int(MASK.sum()) and notes.lines()
+    mixed = map_label_values([plane, replace(plane, labels=MASK)], "semantic", None, notes)
+    assert not make_example(mixed[0], model).certain[MASK > 0].any(), "ignored, as said before"
+    assert map_label_values([plane], "instances", None, notes) == (plane,)
 
 
 def test_train_reads_masks_as_evaluate_does(tmp_path: Path) -> None:
@@ -172,15 +173,15 @@ def test_foreground_and_255_mean_the_same_in_finetune_and_evaluate(
     np.testing.assert_array_equal(truth.ignore, ignored)
     assert not truth.objects
     plane = LabelledPlane("a", IMAGE, CLASSES, "reviewed", scale=1.0, range=(100, 3000))
-    lesson = make_lesson(as_meant([plane], task, foreground, Notes())[0], bright(task))
-    np.testing.assert_array_equal(lesson.known, ~truth.ignore)
-    np.testing.assert_array_equal((lesson.labels > 0) & lesson.known, inside)
+    example = make_example(map_label_values([plane], task, foreground, Notes())[0], bright(task))
+    np.testing.assert_array_equal(example.certain, ~truth.ignore)
+    np.testing.assert_array_equal((example.labels > 0) & example.certain, inside)
 
 
 def test_255_stays_unlabelled_in_sparse_labels(bright: Models) -> None:
     plane = LabelledPlane("a", IMAGE, CLASSES, "sparse", scale=1.0, range=(100, 3000))
-    lesson = make_lesson(as_meant([plane], "semantic", (1,), Notes())[0], bright("semantic"))
-    np.testing.assert_array_equal(lesson.known, (OBJECTS == 1) | (OBJECTS == 2))
+    example = make_example(map_label_values([plane], "semantic", (1,), Notes())[0], bright("semantic"))
+    np.testing.assert_array_equal(example.certain, (OBJECTS == 1) | (OBJECTS == 2))
 
 
 # ------------------------------------------------------------ numbers of any type
@@ -205,9 +206,9 @@ def test_objects_are_objects_whatever_their_numbers(case: str, bright: Models, t
     sample = load_sample(read_pairs(folder)[0], model)
     assert sample.areas.tolist() == [225, 225, 225]
     plane = LabelledPlane("a", IMAGE, labels, "reviewed", scale=1.0, range=(100, 3000))
-    lesson = make_lesson(plane, model)
-    assert np.unique(lesson.labels).size == 4 and lesson.labels.min() == 0
-    np.testing.assert_array_equal(lesson.labels > 0, OBJECTS > 0)
+    example = make_example(plane, model)
+    assert np.unique(example.labels).size == 4 and example.labels.min() == 0
+    np.testing.assert_array_equal(example.labels > 0, OBJECTS > 0)
 
 
 def test_fine_tuning_ends_with_objects_of_huge_numbers(bright: Models, tmp_path: Path) -> None:

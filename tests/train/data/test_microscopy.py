@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from napari_unetpp.train.data import intensity, microscopy
-from napari_unetpp.train.data.augment import Variation
+from napari_unetpp.train.data.augment import Augmentation
 from napari_unetpp.train.data.samples import Sample
 
 
@@ -54,8 +54,8 @@ def test_uneven_light_is_smooth_and_bounded() -> None:
 def test_a_dimmed_patch_keeps_its_median_and_loses_contrast(nuclei: list[Sample]) -> None:
     x = image_of(nuclei[0])[None].repeat(8, 1, 1, 1)
     spread = {
-        dim: intensity.recolour(
-            x, Variation(invert=0, grey=0, tint=0, dim=dim), np.random.default_rng(1), seeded()
+        dim: intensity.vary_intensities(
+            x, Augmentation(invert=0, grey=0, tint=0, dim=dim), np.random.default_rng(1), seeded()
         )
         for dim in (0.0, 1.0)
     }

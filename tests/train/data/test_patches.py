@@ -12,8 +12,10 @@ import torch
 from napari_unetpp._types import EDGE_CAP, ModelInfo, NetConfig, Normalisation
 from napari_unetpp.train.data.microscopy import MICROSCOPY
 from napari_unetpp.train.data.noise import noise_image
-from napari_unetpp.train.data.patches import BETWEEN, Batch, PatchSource
+from napari_unetpp.train.data.patches import PatchSource
 from napari_unetpp.train.data.samples import Sample
+from napari_unetpp.train.data.targets import BETWEEN
+from napari_unetpp.train.loss import Batch
 
 OUTPUTS = ("foreground", "edge_distance", "object_border")
 NUCLEI = ModelInfo("", "instances", ("nucleus",), OUTPUTS, NetConfig(outputs=3))
@@ -25,7 +27,7 @@ def source(samples: list[Sample], seed: int = 0, info: ModelInfo = NUCLEI, **cha
 
 
 def same(a: Batch, b: Batch) -> bool:
-    return all(torch.equal(getattr(a, name), getattr(b, name)) for name in ("image", "target", "weight"))
+    return all(torch.equal(getattr(a, name), getattr(b, name)) for name in ("image", "target", "certain"))
 
 
 def test_a_patch_shows_its_target(nuclei: list[Sample]) -> None:
@@ -55,7 +57,7 @@ def test_the_maps_agree_with_the_foreground(nuclei: list[Sample]) -> None:
 def test_pixels_between_objects_count_more(nuclei: list[Sample]) -> None:
     batch = source(nuclei, empty=0.0).batch(16, 96)
     between = batch.target[:, 2:] > 0
-    assert (batch.weight[:, :1][between] == BETWEEN).all() and (batch.weight[:, :1][~between] == 1).all()
+    assert (batch.certain[:, :1][between] == BETWEEN).all() and (batch.certain[:, :1][~between] == 1).all()
 
 
 def test_patches_repeat_with_the_seed_and_from_a_kept_state(nuclei: list[Sample]) -> None:
@@ -71,14 +73,14 @@ def test_patches_repeat_with_the_seed_and_from_a_kept_state(nuclei: list[Sample]
 
 def test_ignored_pixels_have_no_weight(nuclei: list[Sample]) -> None:
     hidden = replace(nuclei[0], ignore=np.ones_like(nuclei[0].ignore))
-    assert not source([hidden], empty=0.0).batch(2, 64).weight.any()
+    assert not source([hidden], empty=0.0).batch(2, 64).certain.any()
     part = replace(nuclei[0], ignore=nuclei[0].labels > 0)
     batch = source([part], empty=0.0).batch(4, 64)
-    assert not batch.weight[:, :2][batch.target[:, :2] > 0].any() and batch.weight.any()
+    assert not batch.certain[:, :2][batch.target[:, :2] > 0].any() and batch.certain.any()
 
 
 def test_labels_that_tell_no_objects_apart_teach_the_foreground_only(nuclei: list[Sample]) -> None:
-    weight = source([replace(nuclei[0], objects=False)], empty=0.0).batch(2, 64).weight
+    weight = source([replace(nuclei[0], objects=False)], empty=0.0).batch(2, 64).certain
     assert weight[:, 0].all() and not weight[:, 1:].any()
 
 
@@ -94,13 +96,13 @@ def test_classes(nuclei: list[Sample]) -> None:
 
 def test_some_patches_are_empty(nuclei: list[Sample]) -> None:
     batch = source(nuclei, empty=1.0).batch(6, 64)
-    assert not batch.target.any() and (batch.weight == 1).all()
+    assert not batch.target.any() and (batch.certain == 1).all()
     assert batch.image.std(dim=(1, 2, 3)).min() > 0
 
 
 def test_data_sets_are_drawn_by_their_shares(nuclei: list[Sample]) -> None:
     rng = np.random.default_rng(0)
-    drawn = PatchSource(nuclei, NUCLEI, rng, MICROSCOPY, shares=(1, 3)).placing.draw(600, 64, rng).which
+    drawn = PatchSource(nuclei, NUCLEI, rng, MICROSCOPY, shares=(1, 3)).placement.draw(600, 64, rng).which
     folders = np.array([s.folder for s in nuclei])[drawn[drawn < len(nuclei)]]
     assert folders.mean() == pytest.approx(0.75, abs=0.06)
 

@@ -9,12 +9,11 @@ import pytest
 
 from napari_unetpp._types import ModelInfo, NetConfig
 from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.train.data.held_out import near_identical_groups, split_samples
+from napari_unetpp.train.data.placement import sampling_weights
 from napari_unetpp.train.data.samples import (
     Sample,
-    hold_out,
     load_sample,
-    near_identical_groups,
-    sampling_weights,
     typical_diameter,
 )
 
@@ -53,14 +52,14 @@ def test_near_copies_stay_on_one_side(samples: list[Sample]) -> None:
     everything = [*samples, *copies]
     groups = near_identical_groups(everything)
     assert all({n, len(samples) + n} <= set(next(g for g in groups if n in g)) for n in range(4))
-    train, held = hold_out(everything, 0.3, np.random.default_rng(1))
+    train, held = split_samples(everything, 0.3, seed=1)
     assert held and len(train) + len(held) == len(everything)
     stems = {s.stem.removesuffix("-copy") for s in held}
     assert not stems & {s.stem.removesuffix("-copy") for s in train}
 
 
 def test_one_image_leaves_nothing_to_hold_out(samples: list[Sample]) -> None:
-    train, held = hold_out(samples[:1], 0.1, np.random.default_rng(0))
+    train, held = split_samples(samples[:1])
     assert len(train) == 1 and held == []
 
 

@@ -8,17 +8,21 @@ import numpy as np
 import pytest
 import torch
 
+from napari_unetpp._types import UnetppError
 from napari_unetpp.engine.input.sampling import resample
-from napari_unetpp.train.data.placement import Placed
+from napari_unetpp.train.data.augment import Warp, upright
 from napari_unetpp.train.data.samples import Sample
-from napari_unetpp.train.data.store import ImageStore, from_bytes, to_bytes
+from napari_unetpp.train.data.store import ImageStore, from_bytes, pack, to_bytes, unpack
 
 
-def at_rest(samples: list[Sample], size: int, *, zoom: float = 1.0, level: int = 0) -> Placed:
+def store_of(samples: list[Sample]) -> ImageStore:
+    labels = [pack(s.labels, [s.ignore], s.stem) for s in samples]
+    return ImageStore([s.image for s in samples], labels, "cpu")
+
+
+def in_the_middle(samples: list[Sample]) -> Warp:
     """A patch over the middle of every image, neither turned nor mirrored."""
-    middles = np.array([(np.array(s.labels.shape) - 1) / 2 for s in samples])
-    matrix = np.tile(np.eye(2) / zoom, (len(samples), 1, 1))
-    return Placed(np.arange(len(samples)), middles, matrix, np.full(len(samples), level))
+    return upright(range(len(samples)), np.array([(np.array(s.labels.shape) - 1) / 2 for s in samples]))
 
 
 def middle(plane: np.ndarray, size: int) -> np.ndarray:
@@ -35,11 +39,8 @@ def test_bytes_keep_dim_intensities_fine() -> None:
 
 
 def test_an_image_is_read_as_it_is(nuclei: list[Sample]) -> None:
-    store = ImageStore(nuclei, "cpu")
-    placed = at_rest(nuclei, 64)
-    points, which = placed.points(64, "cpu"), torch.from_numpy(placed.which)
-    found = store.images(which, points, torch.from_numpy(placed.level), "reflection")
-    labels, ignore = store.labels(which, points, "reflection")
+    found, packed = store_of(nuclei).read(in_the_middle(nuclei), 64, "reflection")
+    labels, ignore = unpack(packed, 1)
     assert found.shape == (len(nuclei), 3, 64, 64) and not ignore.any()
     for n, sample in enumerate(nuclei):
         expected = np.broadcast_to(middle(sample.image, 64), (3, 64, 64)).astype(np.float32)
@@ -55,36 +56,42 @@ def test_a_smaller_copy_is_as_inference_makes_it(nuclei: list[Sample], level: in
     sample = replace(
         sample, image=sample.image[:1, *part], labels=sample.labels[part], ignore=sample.ignore[part]
     )
-    shrunk = 2**-level
-    store, placed = ImageStore([sample], "cpu"), at_rest([sample], 32, zoom=shrunk, level=level)
-    points = placed.points(32, "cpu")
-    found = store.images(torch.tensor([0]), points, torch.tensor([level]), "reflection")[0, 0].numpy()
-    expected = middle(resample(sample.image[0].astype(np.float32), shrunk), 32)
+    warp = in_the_middle([sample])
+    warp = replace(warp, matrix=warp.matrix * 2**level, level=np.array([level]))
+    found = store_of([sample]).read(warp, 32, "reflection")[0][0, 0].numpy()
+    expected = middle(resample(sample.image[0].astype(np.float32), 2**-level), 32)
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
     assert abs(found - expected).mean() < 0.02
 
 
 def test_ignored_pixels_and_large_labels_come_through(nuclei: list[Sample]) -> None:
     sample = replace(nuclei[0], ignore=nuclei[0].labels == 3, labels=nuclei[0].labels * 100_000)
-    placed = at_rest([sample], 200)
-    labels, ignore = ImageStore([sample], "cpu").labels(
-        torch.tensor([0]), placed.points(200, "cpu"), "reflection"
-    )
+    labels, ignore = unpack(store_of([sample]).read(in_the_middle([sample]), 200, "reflection")[1], 1)
     np.testing.assert_array_equal(labels[0, 0].numpy(), middle(sample.labels, 200))
     np.testing.assert_array_equal(ignore[0, 0].numpy(), middle(sample.ignore, 200))
     assert ignore.any()
 
 
+def test_masks_come_out_of_the_numbers_they_were_packed_into(nuclei: list[Sample]) -> None:
+    labels, rng = nuclei[0].labels, np.random.default_rng(0)
+    masks = [rng.random(labels.shape) < 0.5 for _ in range(4)]
+    found, *flags = unpack(pack(labels, masks, "a").long(), 4)
+    np.testing.assert_array_equal(found.numpy(), labels)
+    for flag, mask in zip(flags, masks, strict=True):
+        np.testing.assert_array_equal(flag.numpy(), mask)
+    with pytest.raises(UnetppError, match="a has label 134217728; expected at most 134217727"):
+        pack(np.array([[2**27]]), masks[:4], "a")
+
+
 def test_beyond_the_image_lies_its_reflection_or_nothing(nuclei: list[Sample]) -> None:
     sample = nuclei[0]
     size = 2 * max(sample.labels.shape)
-    store, points = ImageStore([sample], "cpu"), at_rest([sample], size).points(size, "cpu")
-    first, level = torch.tensor([0]), torch.tensor([0])
+    store, warp = store_of([sample]), in_the_middle([sample])
     height, width = sample.labels.shape
     y, x = (size - height) // 2, (size - width) // 2
-    mirrored = store.labels(first, points, "reflection")[0][0, 0].numpy()
+    mirrored = unpack(store.read(warp, size, "reflection")[1], 1)[0][0, 0].numpy()
     np.testing.assert_array_equal(mirrored[y - 9 : y], mirrored[y : y + 9][::-1])
-    black = store.images(first, points, level, "zeros")[0]
-    nothing = store.labels(first, points, "zeros")[0][0, 0]
-    assert not black[:, : y - 1].any() and not nothing[: y - 1].any()
+    black, packed = store.read(warp, size, "zeros")
+    nothing = unpack(packed, 1)[0][0, 0]
+    assert not black[0, :, : y - 1].any() and not nothing[: y - 1].any()
     np.testing.assert_array_equal(nothing[y : y + height, x : x + width].numpy(), sample.labels)

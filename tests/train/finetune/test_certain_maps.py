@@ -1,4 +1,4 @@
-"""What a patch of a lesson says of the separating outputs: only what no unknown pixel could change."""
+"""What patches of an example teach the separating outputs: only what no uncertain pixel could change."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ import torch
 from napari_unetpp._types import EDGE_CAP, LabelledPlane, ModelInfo, NetConfig
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
-from napari_unetpp.train.data.targets import SEPARATING_MAPS
-from napari_unetpp.train.finetune.examples import Lesson, make_lesson
-from napari_unetpp.train.finetune.patches import HOLD, LessonSource
-from napari_unetpp.train.finetune.targets import separating_targets
+from napari_unetpp.train.data.targets import BETWEEN, SEPARATING_MAPS, certain_maps, targets
+from napari_unetpp.train.finetune.examples import Example, make_example
+from napari_unetpp.train.finetune.patches import SOFT_MAPS, ExamplePatches
 
 SIZE = 40
 NEW = ("foreground", "edge_distance", "object_border")
@@ -36,8 +35,10 @@ TWO = np.where(box(5, 35, 5, 20), 1, np.where(box(5, 35, 20, 35), 2, 0))
 
 
 def certain(name: str, labels: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    label, seen = (torch.from_numpy(a.astype(np.float32))[None, None] for a in (labels, known))
-    return separating_targets([name], label, seen)[1][0, 0].numpy() > 0
+    """Where the map of a model with this separating output is certain."""
+    label, seen = (torch.from_numpy(a)[None, None] for a in (labels.astype(np.float32), known))
+    info = ModelInfo("", "instances", ("object",), ("foreground", name), NetConfig(outputs=2))
+    return certain_maps([name], targets(label, info)[:, 1:], seen)[0, 0].numpy()
 
 
 CASES = [
@@ -92,57 +93,59 @@ def info(tiny_info: ModelInfo) -> ModelInfo:
     return replace(tiny_info, outputs=NEW, net=replace(tiny_info.net, outputs=len(NEW)))
 
 
-def lesson_of(info: ModelInfo, labels: NDArray[Any], known: NDArray[np.bool_] | None = None) -> Lesson:
+def example_of(info: ModelInfo, labels: NDArray[Any], known: NDArray[np.bool_] | None = None) -> Example:
     plane = LabelledPlane("a", labels.astype(np.float32), labels, "reviewed", scale=1.0, range=(0.0, 2.0))
     if known is not None:
         plane = replace(plane, labels_as="corrections", certain=known)
-    return make_lesson(plane, info)
+    return make_example(plane, info)
 
 
-def patch(info: ModelInfo, lesson: Lesson) -> Any:
+def patch(info: ModelInfo, example: Example) -> Any:
     """The whole plane as one patch, as it is."""
-    teacher = np.full((len(info.outputs), *lesson.shape), 0.3, np.float32)
-    source = LessonSource([lesson], [teacher], [0.5], info, np.random.default_rng(0))
+    teacher = np.full((len(info.outputs), *example.shape), 0.3, np.float32)
+    source = ExamplePatches([example], [teacher], [0.5], info, np.random.default_rng(0))
     return source.batch(1, SIZE, augment=False)
 
 
 def test_an_object_known_in_part_teaches_foreground_and_nothing_else(info: ModelInfo) -> None:
     known = box(0, 40, 0, 20) | box(30, 40, 0, 40)  # object 1 as a whole, and the lower end of object 2
-    batch = patch(info, lesson_of(info, TWO, known))
-    weight, soft = batch.weight[0].numpy(), batch.soft[0].numpy()
+    batch = patch(info, example_of(info, TWO, known))
+    certain, soft = batch.certain[0].numpy(), batch.soft[0].numpy()
     half = known & (TWO == 2)
-    assert weight[0][half].all() and not weight[1:, half].any()
-    assert np.allclose(soft[1:, half], HOLD), "held to the parent instead"
-    assert weight[1][(TWO == 1) & box(0, 40, 0, 12)].all() and not weight[1][15, 18:20].any()
-    assert not (weight[1:] * soft[1:]).any(), "either the labels or the parent"
+    assert certain[0][half].all() and not certain[1:, half].any()
+    assert np.allclose(soft[1:, half], SOFT_MAPS), "soft_maps to the parent instead"
+    assert certain[1][(TWO == 1) & box(0, 40, 0, 12)].all() and not certain[1][15, 18:20].any()
+    assert not (certain[1:] * soft[1:]).any(), "either the labels or the parent"
 
 
 def test_labels_known_everywhere_need_no_parent(info: ModelInfo) -> None:
-    lesson = lesson_of(info, TWO)
-    batch = patch(info, lesson)
-    assert not lesson.held.any() and bool((batch.weight == 1).all()) and not bool(batch.soft.any())
+    example = example_of(info, TWO)
+    batch = patch(info, example)
+    assert not example.soft_maps.any() and not bool(batch.soft.any())
+    border = SEPARATING_MAPS["object_border"](torch.from_numpy(TWO)[None, None])
+    assert torch.equal(batch.certain, (1 + (BETWEEN - 1) * border).expand(-1, len(NEW), -1, -1))
     for n, name in enumerate(NEW[1:], start=1):
         expected = SEPARATING_MAPS[name](torch.from_numpy(TWO.astype(np.float32))[None, None])
         assert torch.equal(batch.target[:, n : n + 1], expected)
 
 
-def test_old_outputs_are_held_to_the_parent_wherever_something_counts(info: ModelInfo) -> None:
+def test_old_outputs_are_soft_maps_to_the_parent_wherever_something_counts(info: ModelInfo) -> None:
     old = replace(info, outputs=("foreground", "boundary", "centre"))
     ignore = box(0, 10, 0, 40)
     plane = LabelledPlane("a", TWO.astype(np.float32), TWO, "reviewed", ignore=ignore)
-    batch = patch(old, make_lesson(replace(plane, scale=1.0, range=(0.0, 2.0)), old))
-    assert not bool(batch.weight[0, 1:].any())
-    assert np.array_equal(batch.soft[0, 1].numpy(), HOLD * ~ignore)
-    assert np.array_equal(batch.weight[0, 0].numpy() > 0, ~ignore)
+    batch = patch(old, make_example(replace(plane, scale=1.0, range=(0.0, 2.0)), old))
+    assert not bool(batch.certain[0, 1:].any())
+    assert np.array_equal(batch.soft[0, 1].numpy(), SOFT_MAPS * ~ignore)
+    assert np.array_equal(batch.certain[0, 0].numpy() > 0, ~ignore)
 
 
 def test_a_magnified_patch_has_distances_in_its_own_pixels(info: ModelInfo, data_root) -> None:  # type: ignore[no-untyped-def]
     """The targets are made after the warp: no edge pixel is anything but one ninth, however it is turned."""
     pair = read_pairs(data_root / "nuclei_dsb2018" / "train")[7]
     plane = LabelledPlane("a", read_image(pair.image)[:256, :256], read_label(pair.label)[:256, :256])
-    lesson = make_lesson(replace(plane, labels_as="reviewed", scale=1.0, range=(0.0, 255.0)), info)
-    teacher = np.zeros((len(NEW), *lesson.shape), np.float32)
-    batch = LessonSource([lesson], [teacher], [0.0], info, np.random.default_rng(1)).batch(8, 96)
+    example = make_example(replace(plane, labels_as="reviewed", scale=1.0, range=(0.0, 255.0)), info)
+    teacher = np.zeros((len(NEW), *example.shape), np.float32)
+    batch = ExamplePatches([example], [teacher], [0.0], info, np.random.default_rng(1)).batch(8, 96)
     distance, inside = batch.target[:, 1], batch.target[:, 0] > 0
     steps = distance * EDGE_CAP
     assert torch.allclose(steps, steps.round(), atol=1e-5)
@@ -151,5 +154,5 @@ def test_a_magnified_patch_has_distances_in_its_own_pixels(info: ModelInfo, data
 
 def test_nothing_is_learned_of_models_without_separating_outputs(tiny_info: ModelInfo) -> None:
     info = replace(tiny_info, outputs=("foreground",), net=NetConfig(outputs=1))
-    batch = patch(info, lesson_of(info, TWO))
-    assert batch.target.shape == batch.weight.shape == batch.soft.shape == (1, 1, SIZE, SIZE)
+    batch = patch(info, example_of(info, TWO))
+    assert batch.target.shape == batch.certain.shape == batch.soft.shape == (1, 1, SIZE, SIZE)

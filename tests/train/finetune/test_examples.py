@@ -25,7 +25,8 @@ from napari_unetpp.engine.input.sampling import resample, resample_labels
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_list import find_model
-from napari_unetpp.train.finetune.examples import as_read, make_lesson, read_alike
+from napari_unetpp.train.finetune.examples import make_example
+from napari_unetpp.train.finetune.planes import with_options, with_scale_and_range
 from napari_unetpp.train.finetune.run import finetune
 
 
@@ -44,12 +45,12 @@ def test_a_magnified_image_is_learned_at_the_scale_that_is_found(data_root) -> N
     labels = resample_labels(read_label(pair.label)[:200, :200], image.shape[:2])
     nuclei = find_model("nuclei")
     plane = LabelledPlane("large", image, labels, "reviewed")
-    read = as_read(plane, load_model("nuclei", device="cpu"))
+    read = with_scale_and_range(plane, load_model("nuclei", device="cpu"))
     assert read.scale is not None and 0.15 < read.scale < 0.4
     stats = measure(image, nuclei.normalisation)
     assert read.range == (stats.low, stats.high)
-    lesson = make_lesson(read, nuclei)
-    assert lesson.shape == (round(600 * read.scale), round(600 * read.scale))
+    example = make_example(read, nuclei)
+    assert example.shape == (round(600 * read.scale), round(600 * read.scale))
     started = next(finetune(FinetuneRequest(nuclei, (plane,), seconds=None, steps=1, device="cpu")))
     assert isinstance(started, FinetuneStarted)
     assert f"The labelled images are seen at scale {round(read.scale, 2):g}." in started.notes
@@ -73,17 +74,17 @@ def test_each_plane_without_a_scale_is_searched_once(
 
 def test_a_given_range_is_learned_with(tiny_model: ModelInfo) -> None:
     evaluator = load_model("tiny", device="cpu")
-    given = make_lesson(as_read(plane_of(scale=1.0, range=(0.0, 240.0)), evaluator), tiny_model)
+    given = make_example(with_scale_and_range(plane_of(scale=1.0, range=(0.0, 240.0)), evaluator), tiny_model)
     np.testing.assert_allclose(given.image[0], plane_of().image / 240, atol=1e-6)
 
 
 def test_options_of_the_command_go_before_what_was_saved(tiny_model: ModelInfo) -> None:
     saved = (plane_of(), plane_of(scale=3.0, range=(1.0, 2.0)))
-    assert [p.scale for p in read_alike(saved, tiny_model)] == [None, 3.0]
-    assert [p.range for p in read_alike(saved, tiny_model)] == [None, (1.0, 2.0)]
-    assert [p.scale for p in read_alike(saved, tiny_model, scale=0.5)] == [0.5, 0.5]
-    assert [p.scale for p in read_alike(saved, tiny_model, diameter=40)] == [0.5, 0.5]
-    assert [p.range for p in read_alike(saved, tiny_model, range=(0, 9))] == [(0.0, 9.0)] * 2
+    assert [p.scale for p in with_options(saved, tiny_model)] == [None, 3.0]
+    assert [p.range for p in with_options(saved, tiny_model)] == [None, (1.0, 2.0)]
+    assert [p.scale for p in with_options(saved, tiny_model, scale=0.5)] == [0.5, 0.5]
+    assert [p.scale for p in with_options(saved, tiny_model, diameter=40)] == [0.5, 0.5]
+    assert [p.range for p in with_options(saved, tiny_model, range=(0, 9))] == [(0.0, 9.0)] * 2
     framed = replace(tiny_model, sampling=SamplingRule("frame", 40))
     with pytest.raises(UsageError, match="does not go by the size"):
-        read_alike(saved, framed, diameter=40)
+        with_options(saved, framed, diameter=40)

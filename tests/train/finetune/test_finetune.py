@@ -33,10 +33,8 @@ from napari_unetpp.files.models.model_file import read_tensors, save_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose import auto
 from napari_unetpp.train.choose.scores import dice_iou
-from napari_unetpp.train.finetune import step
+from napari_unetpp.train.finetune import step, validate
 from napari_unetpp.train.finetune.held_out import HeldOut
-from napari_unetpp.train.finetune.loss import LessonLoss
-from napari_unetpp.train.finetune.patches import LessonBatch
 from napari_unetpp.train.finetune.recipe import Recipe
 from napari_unetpp.train.finetune.run import finetune
 
@@ -82,7 +80,7 @@ def one_class(models_folder, tiny_info: ModelInfo) -> ModelInfo:  # type: ignore
 @pytest.fixture
 def last_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is held out, so that the last weights are given back and not the best ones, or the parent's."""
-    monkeypatch.setattr("napari_unetpp.train.finetune.run.hold_out", lambda *_: HeldOut())
+    monkeypatch.setattr("napari_unetpp.train.finetune.run.hold_out_blocks", lambda *_: HeldOut())
 
 
 # ------------------------------------------------------------ weights
@@ -126,8 +124,8 @@ def test_auto_has_to_be_calibrated_anew(tiny_model: ModelInfo, cells: list[Label
 def test_auto_is_calibrated_on_what_was_held_out(
     tiny_model: ModelInfo, cells: list[LabelledPlane], monkeypatch
 ) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(auto, "EVIDENCE", SIDE * SIDE)
-    monkeypatch.setattr(auto, "WORTH", 2.0)  # an untrained network saves nothing by stopping
+    monkeypatch.setattr(validate, "FEWEST_FOR_AUTO", SIDE * SIDE)
+    monkeypatch.setattr(auto, "LARGEST_SHARE", 2.0)  # an untrained network saves nothing by stopping
     done = tune(tiny_model, cells[:4])
     rule = done.info.stopping
     assert rule is not None and done.after is not None
@@ -281,22 +279,6 @@ def test_reviewed_background_counts_and_uncertain_labels_do_not(
     certain = replace(reviewed, labels_as="corrections", certain=~part)
     first, other = (replace(certain, labels=np.where(part, value, reviewed.labels)) for value in (5, 6))
     assert same(tune(tiny_model, [first], 2), tune(tiny_model, [other], 2))
-
-
-@pytest.mark.parametrize("trust", [0.0, 0.5])
-def test_uncertain_pixels_follow_the_parent(cells: list[LabelledPlane], trust: float) -> None:
-    """Where the user decided nothing the loss pulls toward the parent's probability, or nowhere."""
-    truth = torch.from_numpy((cells[0].labels > 0).astype(np.float32))[None, None]
-    known = torch.zeros_like(truth)
-    known[..., :80] = 1
-    teacher = torch.full_like(truth, 0.9)
-    logits = torch.zeros_like(truth, requires_grad=True)
-    batch = LessonBatch(torch.zeros(1, 3, SIDE, SIDE), truth, known, teacher, trust * (1 - known))
-    LessonLoss("semantic")([logits], batch).backward()
-    assert logits.grad is not None
-    rest, labelled = logits.grad[..., 80:], logits.grad[..., :80]
-    assert bool((rest < 0).all()) if trust else not bool(rest.any())
-    assert bool(((labelled < 0) == (truth[..., :80] > 0)).all())
 
 
 def test_sparse_needs_foreground_and_background(tiny_model: ModelInfo, cells: list[LabelledPlane]) -> None:

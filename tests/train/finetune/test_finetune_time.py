@@ -23,14 +23,16 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
-from napari_unetpp.train.finetune import planes, report, teacher
+from napari_unetpp.train.finetune import planes as preparation
+from napari_unetpp.train.finetune import report, teacher
 from napari_unetpp.train.finetune import run as learning
 from napari_unetpp.train.finetune import step as tuner
-from napari_unetpp.train.finetune.examples import Lesson, cropped
+from napari_unetpp.train.finetune.examples import Example
+from napari_unetpp.train.finetune.planes import cropped
 from napari_unetpp.train.finetune.recipe import Recipe
-from napari_unetpp.train.finetune.validate import AROUND, Looker
+from napari_unetpp.train.finetune.validate import AROUND, Predictor
 
-SMALL = Recipe(patch=32, batch=1, rate=1e-2, settle=1)
+SMALL = Recipe(patch=32, batch=1, rate=1e-2, norm_batches=1)
 SIDE = 256
 A_STEP = 1.0
 
@@ -57,15 +59,15 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
     def set_up(megapixel: float) -> None:
         monkeypatch.setattr(time, "monotonic", lambda: now)
-        maps, step, read = Looker.maps, tuner.Tuner.step, planes.as_read
-        lesson = planes.make_lesson
+        maps, step, read = Predictor.maps, tuner.Tuner.step, preparation.with_scale_and_range
+        example = preparation.make_example
 
-        def slow_maps(self: Looker, lesson: Any, region: Any, levels: int) -> Any:
+        def slow_maps(self: Predictor, example: Any, region: Any, levels: int) -> Any:
             height, width = (
-                min(n + 2 * AROUND, whole) for n, whole in zip(region.shape, lesson.shape, strict=True)
+                min(n + 2 * AROUND, whole) for n, whole in zip(region.shape, example.shape, strict=True)
             )
             spend(megapixel * height * width / 1e6)
-            return maps(self, lesson, region, levels)
+            return maps(self, example, region, levels)
 
         def slow_step(self: tuner.Tuner, progress: float) -> float:
             spend(A_STEP)
@@ -75,14 +77,14 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
             spend(0.0 if plane.scale else 2.0)
             return read(replace(plane, scale=1.0), evaluator)
 
-        def slow_lesson(plane: LabelledPlane, info: ModelInfo) -> Lesson:
+        def slow_example(plane: LabelledPlane, info: ModelInfo) -> Example:
             spend(50e-6 * plane.labels.size)  # a crop takes 3.3 s
-            return lesson(plane, info)
+            return example(plane, info)
 
-        monkeypatch.setattr(Looker, "maps", slow_maps)
+        monkeypatch.setattr(Predictor, "maps", slow_maps)
         monkeypatch.setattr(tuner.Tuner, "step", slow_step)
-        monkeypatch.setattr(planes, "as_read", slow_read)
-        monkeypatch.setattr(planes, "make_lesson", slow_lesson)
+        monkeypatch.setattr(preparation, "with_scale_and_range", slow_read)
+        monkeypatch.setattr(preparation, "make_example", slow_example)
 
     return set_up
 
@@ -131,17 +133,17 @@ def test_a_part_of_a_large_plane(pixels: float, scale: float, cells: list[Labell
     assert (part is plane) == (SIDE * SIDE * scale**2 <= pixels)
 
 
-def test_without_a_time_limit_every_lesson_is_asked_about(
+def test_without_a_time_limit_every_example_is_asked_about(
     tiny_model: ModelInfo, cells: list[LabelledPlane], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[int, float]] = []
-    real = teacher._ask
+    real = teacher._predict
 
-    def seen(looker: Looker, lesson: Any, side: int, budget: float, rng: np.random.Generator) -> Any:
+    def seen(looker: Predictor, example: Any, side: int, budget: float, rng: np.random.Generator) -> Any:
         asked.append((side, budget))
-        return real(looker, lesson, side, budget, rng)
+        return real(looker, example, side, budget, rng)
 
-    monkeypatch.setattr(teacher, "_ask", seen)
+    monkeypatch.setattr(teacher, "_predict", seen)
     events_of(tiny_model, cells, seconds=None, steps=1)
     assert len(asked) == len(cells)
     assert all(side == teacher.TILE and budget >= teacher.TILE**2 for side, budget in asked)
@@ -180,7 +182,7 @@ def test_where_no_step_was_better_the_table_shows_no_losses(
 
     def spoil(self: tuner.Tuner, progress: float) -> float:
         with torch.no_grad():
-            for network in (self.net, self.average):
+            for network in (self.net, self.average.net):
                 for head in network.heads.values():
                     head.bias.fill_(-30.0)
         self.steps += 1

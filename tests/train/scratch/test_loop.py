@@ -15,17 +15,17 @@ import torch
 from napari_unetpp._types import ModelInfo, NetConfig, UnetppError
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.batch_norms import measure_norms
+from napari_unetpp.train.averaging import measure_batch_norms
 from napari_unetpp.train.data.microscopy import MICROSCOPY
 from napari_unetpp.train.data.patches import PatchSource
 from napari_unetpp.train.data.samples import Sample, load_sample
 from napari_unetpp.train.scratch.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from napari_unetpp.train.scratch.loop import Fit, FitOptions
+from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingOptions
 
 OUTPUTS = ("foreground", "edge_distance")
 NARROW = NetConfig(outputs=2, widths=(4, 8, 8, 16, 16))
 NUCLEI = ModelInfo("", "instances", ("nucleus",), OUTPUTS, NARROW)
-OPTIONS = FitOptions(patch=32, batch=2, rate=5e-3)
+OPTIONS = TrainingOptions(patch=32, batch=2, rate=5e-3)
 VARIATION = replace(MICROSCOPY, empty=0.0)
 STEP = 2 * 32 * 32 / 1e6
 """Megapixels of a step."""
@@ -37,10 +37,10 @@ def samples(data_root: Path) -> list[Sample]:
     return [load_sample(p, NUCLEI) for p in pairs]
 
 
-def make_fit(samples: list[Sample], **options: Any) -> Fit:
+def make_fit(samples: list[Sample], **options: Any) -> TrainingLoop:
     torch.manual_seed(0)
     source = PatchSource(samples, NUCLEI, np.random.default_rng(0), VARIATION)
-    return Fit(UNetPlusPlus(NARROW), source, NUCLEI, replace(OPTIONS, **options))
+    return TrainingLoop(UNetPlusPlus(NARROW), source, NUCLEI, replace(OPTIONS, **options))
 
 
 def assert_same_state(one: Checkpoint, other: Checkpoint) -> None:
@@ -74,7 +74,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(
     samples: list[Sample], tmp_path: Path, steps: int, dtype: str
 ) -> None:
     """Stopped while shallow levels grow, or later: nothing is lost or repeated."""
-    options = {"megapixels": 14 * STEP, "dtype": dtype, "look_megapixels": 3 * STEP}
+    options = {"megapixels": 14 * STEP, "dtype": dtype, "validation_megapixels": 3 * STEP}
     whole = make_fit(samples, **options)
     expected = [event.why for event in whole.run()]
     stopped = make_fit(samples, **options)
@@ -89,9 +89,11 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_was_not(
     assert_same_state(whole.checkpoint({}), resumed.checkpoint({}))
 
 
-@pytest.mark.parametrize("how", [{"save_seconds": 0.0}, {"look_megapixels": 2 * STEP}, {"save_seconds": 1e9}])
+@pytest.mark.parametrize(
+    "how", [{"save_seconds": 0.0}, {"validation_megapixels": 2 * STEP}, {"save_seconds": 1e9}]
+)
 def test_events_change_nothing(samples: list[Sample], how: dict[str, float]) -> None:
-    """However often somebody looks or saves, and whether by time or by work."""
+    """However often the average is validated or the state saved, and whether by time or by work."""
     often = make_fit(samples, megapixels=9 * STEP, **how)
     for event in often.run():
         often.checkpoint({})
@@ -102,17 +104,17 @@ def test_events_change_nothing(samples: list[Sample], how: dict[str, float]) -> 
     assert_same_state(one, other)
 
 
-def test_a_length_in_megapixels_decides_when_to_look(samples: list[Sample]) -> None:
-    """The clock decides when to save, but not when to look: a run repeats whatever the machine."""
-    fit = make_fit(samples, megapixels=10.5 * STEP, look_megapixels=4 * STEP, save_seconds=0.0)
+def test_a_length_in_megapixels_decides_when_to_validate(samples: list[Sample]) -> None:
+    """The clock decides when to save, but not when to validate: a run repeats whatever the machine."""
+    fit = make_fit(samples, megapixels=10.5 * STEP, validation_megapixels=4 * STEP, save_seconds=0.0)
     events = [(event.step, event.why) for event in fit.run()]
-    assert [step for step, why in events if why == "look"] == [4, 8]
+    assert [step for step, why in events if why == "validate"] == [4, 8]
     assert events[-1] == (11, "end") and len(events) == 11
 
 
-def test_a_look_tells_the_mean_loss_since_the_last(samples: list[Sample]) -> None:
-    single = [e.loss for e in make_fit(samples, steps=7, look_megapixels=STEP).run()]
-    pairs = [e.loss for e in make_fit(samples, steps=7, look_megapixels=2 * STEP).run()]
+def test_a_validation_tells_the_mean_loss_since_the_last(samples: list[Sample]) -> None:
+    single = [e.loss for e in make_fit(samples, steps=7, validation_megapixels=STEP).run()]
+    pairs = [e.loss for e in make_fit(samples, steps=7, validation_megapixels=2 * STEP).run()]
     assert pairs[:2] == pytest.approx([np.mean(single[:2]), np.mean(single[2:4])])
 
 
@@ -139,13 +141,13 @@ def test_a_checkpoint_of_other_settings_is_refused(samples: list[Sample], tmp_pa
         load_checkpoint(path, {})
 
 
-def test_settled_norms_are_those_of_the_averaged_weights(samples: list[Sample]) -> None:
+def test_measured_norms_are_those_of_the_averaged_weights(samples: list[Sample]) -> None:
     """Their batch statistics, on the same patches, are what evaluation then uses."""
     fit = make_fit(samples, steps=8)
     *_, last = fit.run()
     stale = last.average.nodes["x_0_0"].first.norm.running_mean.clone()
     state = fit.source.state()
-    measure_norms(last.average, (fit.source.batch(2, 32).image for _ in range(3)))
+    measure_batch_norms(last.average, (fit.source.batch(2, 32).image for _ in range(3)))
     fit.source.restore(state)
     unit = last.average.nodes["x_0_0"].first
     with torch.no_grad():

@@ -19,8 +19,7 @@ from napari_unetpp.api import load_model, segment
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.card_text import card_text
 from napari_unetpp.files.models.model_file import read_tensors
-from napari_unetpp.train import schedule
-from napari_unetpp.train.scratch import run
+from napari_unetpp.train.scratch import plan, run
 from napari_unetpp.train.scratch.checkpoint import checkpoint_path
 from napari_unetpp.train.scratch.data_sets import read_data_sets
 from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
@@ -46,9 +45,9 @@ def request_of(small_sets: Sets, tmp_path: Path) -> Callable[..., TrainRequest]:
 
 
 @pytest.fixture
-def looking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look every three steps, however short the run."""
-    monkeypatch.setattr(schedule, "look_megapixels", lambda megapixels: 3 * STEP)
+def often_validated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A validation every three steps, however short the run."""
+    monkeypatch.setattr(plan, "validation_megapixels", lambda megapixels: 3 * STEP)
 
 
 def train(request: TrainRequest, *, stop_at: int | None = None) -> tuple[ModelInfo, list[str]]:
@@ -67,7 +66,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def test_two_data_sets_become_one_model(
-    request_of: Callable[..., TrainRequest], small_sets: Sets, tmp_path: Path, looking: None
+    request_of: Callable[..., TrainRequest], small_sets: Sets, tmp_path: Path, often_validated: None
 ) -> None:
     log = tmp_path / "log.jsonl"
     request = request_of(shares=(4, 1), credits=("CC0, Caicedo et al. 2019", "Apache-2.0"), json_path=log)
@@ -84,7 +83,7 @@ def test_two_data_sets_become_one_model(
     assert "1 image held out of" in info.validation.data and "nuclei_tissue" in info.validation.data
     assert f"\n      {of['data'][1]}\n" in card_text(info)
     assert not checkpoint_path(request.out).exists()
-    assert sum("10 steps in all, fewer than 100, are far too few" in line for line in lines) == 2
+    assert sum("10 steps in all, fewer than 100, are far too few" in line for line in lines) == 1
 
     *reports, last = read_log(log)
     assert [r["step"] for r in reports] == [3, 6, 9, 10] and last["step"] == 10
@@ -101,7 +100,7 @@ def test_two_data_sets_become_one_model(
 
 @pytest.mark.parametrize("stop_at", [0, 2])
 def test_a_stopped_training_ends_in_the_same_file(
-    request_of: Callable[..., TrainRequest], tmp_path: Path, looking: None, stop_at: int
+    request_of: Callable[..., TrainRequest], tmp_path: Path, often_validated: None, stop_at: int
 ) -> None:
     """Weights, scores and log; only the clock differs."""
 
@@ -154,21 +153,21 @@ def test_the_best_average_becomes_the_model(
     request_of: Callable[..., TrainRequest],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    looking: None,
+    often_validated: None,
 ) -> None:
     """Not the last; also when the run was stopped and resumed after its best."""
     from napari_unetpp.train.scratch import monitor
-    from napari_unetpp.train.scratch.validation import LookScores
+    from napari_unetpp.train.scratch.validation import ValidationScores
 
     seen: dict[float, torch.Tensor] = {}
     qualities = iter([0.1, 0.7, 0.3, 0.2])
 
-    def look(net: torch.nn.Module, *_: object, **__: object) -> LookScores:
+    def validate(net: torch.nn.Module, *_: object, **__: object) -> ValidationScores:
         quality = next(qualities)
         seen[quality] = net.state_dict()["nodes.x_0_0.first.conv.weight"].clone()
-        return LookScores({}, {1: quality}, {})
+        return ValidationScores({}, {1: quality}, {})
 
-    monkeypatch.setattr(monitor, "look", look)
+    monkeypatch.setattr(monitor, "validate", validate)
     request = request_of()
     with pytest.raises(TrainingStopped):
         train(request, stop_at=2)

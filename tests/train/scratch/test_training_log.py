@@ -19,7 +19,7 @@ def test_lines_are_on_disk_as_soon_as_they_are_told(tmp_path: Path) -> None:
     path = tmp_path / "new" / "log.jsonl"
     lines = JsonLines(path)
     for step in (10, 20):
-        lines.tell({"step": step, "loss": 0.5})
+        lines.append({"step": step, "loss": 0.5})
         assert steps(path)[-1] == step
     JsonLines(path)
     assert steps(path) == [], "a training that begins anew does not go on with another's log"
@@ -29,10 +29,10 @@ def test_a_resumed_run_drops_what_it_will_tell_again(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     lines = JsonLines(path)
     for step in (10, 20, 30):
-        lines.tell({"step": step})
+        lines.append({"step": step})
     with path.open("a") as file:
         file.write('{"step": 4')  # killed here
-    JsonLines(path, 20).tell({"step": 30})
+    JsonLines(path, 20).append({"step": 30})
     assert steps(path) == [10, 20, 30]
 
 
@@ -42,4 +42,4 @@ def test_a_file_of_something_else_is_kept(tmp_path: Path) -> None:
     with pytest.raises(UnetppError, match="line 1, is not of a training's log"):
         JsonLines(path, 20)
     assert path.read_text() == "notes\n"
-    JsonLines(None).tell({"step": 1})
+    JsonLines(None).append({"step": 1})

@@ -14,9 +14,15 @@ import torch
 from napari_unetpp._types import ModelInfo, NetConfig, SamplingRule
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.net.unetpp import UNetPlusPlus
-from napari_unetpp.train.choose.model_size import at_model_size
+from napari_unetpp.train.choose.levels import at_model_size
 from napari_unetpp.train.data.samples import Sample, load_sample
-from napari_unetpp.train.scratch.validation import CROP, FEWEST, LookScores, live_subset, look
+from napari_unetpp.train.scratch.validation import (
+    CROP,
+    FEWEST,
+    ValidationScores,
+    validate,
+    validation_samples,
+)
 
 NARROW = NetConfig(outputs=2, widths=(4, 8, 8, 16, 16))
 OUTPUTS = ("foreground", "edge_distance")
@@ -34,13 +40,13 @@ def sample(data_root: Path) -> Sample:
     ("held", "shown"),
     [((53,), (16,)), ((53, 5, 2, 3), (4, 4, 2, 3)), ((53, *[2] * 7), (3, *[2] * 7)), ((), ())],
 )
-def test_a_look_is_at_every_folder(sample: Sample, held: tuple[int, ...], shown: tuple[int, ...]) -> None:
+def test_every_folder_is_validated(sample: Sample, held: tuple[int, ...], shown: tuple[int, ...]) -> None:
     samples = [
         replace(sample, folder=folder, stem=f"{folder} {n}")
         for folder, count in enumerate(held)
         for n in range(count)
     ]
-    chosen = live_subset(samples, NUCLEI)
+    chosen = validation_samples(samples, NUCLEI)
     assert tuple(sum(s.folder == folder for s in chosen) for folder in range(len(held))) == shown
     assert len({s.stem for s in chosen}) == len(chosen) and max((*shown, FEWEST)) >= FEWEST
     assert all(max(s.labels.shape) <= CROP for s in chosen)
@@ -68,14 +74,14 @@ def test_an_image_of_about_the_size_is_left_as_it_is(sample: Sample) -> None:
     assert at_model_size(nothing, NUCLEI) is nothing
 
 
-def test_a_look_changes_no_network_and_draws_nothing(sample: Sample) -> None:
+def test_validation_changes_no_network_and_draws_nothing(sample: Sample) -> None:
     torch.manual_seed(0)
     net = UNetPlusPlus(NARROW)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     state = torch.get_rng_state()
-    subset = live_subset([sample, replace(sample, folder=1)], NUCLEI)
-    scores = look(net, subset, NUCLEI, device="cpu", dtype="bfloat16")
-    assert scores == look(net, subset, NUCLEI, device="cpu", dtype="bfloat16")
+    subset = validation_samples([sample, replace(sample, folder=1)], NUCLEI)
+    scores = validate(net, subset, NUCLEI, device="cpu", dtype="bfloat16")
+    assert scores == validate(net, subset, NUCLEI, device="cpu", dtype="bfloat16")
     assert torch.equal(state, torch.get_rng_state()) and net.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     assert set(scores.folders) == {0, 1} and set(scores.dice) == set(scores.ap50) == {1, 2, 3, 4}
@@ -84,6 +90,6 @@ def test_a_look_changes_no_network_and_draws_nothing(sample: Sample) -> None:
 
 def test_quality_is_what_every_level_finds() -> None:
     dice, ap50 = {1: 0.6, 2: 0.8}, {1: 0.2, 2: 0.6}
-    assert LookScores(dice, ap50, {}).quality == pytest.approx(0.4)
-    assert LookScores(dice, {}, {}).quality == pytest.approx(0.7)
-    assert LookScores({}, {}, {}).quality is None
+    assert ValidationScores(dice, ap50, {}).quality == pytest.approx(0.4)
+    assert ValidationScores(dice, {}, {}).quality == pytest.approx(0.7)
+    assert ValidationScores({}, {}, {}).quality is None

@@ -1,0 +1,62 @@
+"""Which training images are held out: near-identical ones stay together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.transform import resize
+
+from napari_unetpp.train.data.samples import Sample
+
+HELD_OUT = 0.1
+SPLIT_SEED = 0
+"""What is held out of a folder depends neither on the seed of the run nor on the other folders: a model that
+is trained further is scored on images that its parents did not learn from."""
+
+THUMBNAIL = 24
+NEAR_IDENTICAL = 0.95
+"""Correlation of two thumbnails from which two images of one size count as near-copies."""
+
+
+def split_samples(
+    samples: Sequence[Sample], share: float = HELD_OUT, seed: int = SPLIT_SEED
+) -> tuple[list[Sample], list[Sample]]:
+    """Split into (training, held out); near-identical images stay on one side.
+
+    At least one image is held out when there are two groups or more; with one
+    group nothing can be, and the second list is empty.
+    """
+    groups = near_identical_groups(samples)
+    wanted = max(1, round(share * len(samples)))
+    held: list[int] = []
+    for k in np.random.default_rng(seed).permutation(len(groups)):
+        if len(held) >= wanted or len(held) + len(groups[k]) >= len(samples):
+            continue
+        if len(held) + len(groups[k]) <= max(2 * wanted, 1):
+            held.extend(groups[k])
+    chosen = set(held)
+    train = [s for n, s in enumerate(samples) if n not in chosen]
+    return train, [samples[n] for n in sorted(chosen)]
+
+
+def near_identical_groups(samples: Sequence[Sample]) -> list[list[int]]:
+    """Indices of samples grouped by near-identity: same size, thumbnails that correlate."""
+    thumbnails = np.stack([_thumbnail(s.image) for s in samples])
+    alike = thumbnails @ thumbnails.T > NEAR_IDENTICAL
+    shapes = [s.labels.shape for s in samples]
+    group = list(range(len(samples)))
+    for a in range(len(samples)):
+        for b in np.flatnonzero(alike[a, :a]):
+            if shapes[a] == shapes[b] and group[a] != group[b]:
+                old, new = group[a], group[b]
+                group = [new if g == old else g for g in group]
+    return [[n for n, g in enumerate(group) if g == root] for root in sorted(set(group))]
+
+
+def _thumbnail(image: NDArray[np.float16]) -> NDArray[np.float32]:
+    """A small grey copy, flat, with zero mean and unit norm."""
+    small = resize(image.astype(np.float32).mean(axis=0), (THUMBNAIL, THUMBNAIL), anti_aliasing=True).ravel()
+    small = small - small.mean()
+    return (small / max(float(np.linalg.norm(small)), 1e-6)).astype(np.float32)  # type: ignore[no-any-return]
