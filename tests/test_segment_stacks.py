@@ -211,7 +211,7 @@ def test_a_film_of_yeast_gives_tracks(run: Run, data_root: Path, tmp_path: Path)
         for part in ("train", "test")
         for p in sorted((data_root / "yeast_phase" / part / "images").iterdir())
     ]
-    film = np.stack([np.asarray(Image.open(path))[100:260, 200:360] for path in paths])
+    film = np.stack([np.asarray(Image.open(path))[220:380, 380:540] for path in paths])
     tifffile.imwrite(tmp_path / "film.tif", film, imagej=True, metadata={"axes": "TYX", "finterval": 300.0})
     options = (
         "--model",
@@ -235,8 +235,8 @@ def test_a_film_of_yeast_gives_tracks(run: Run, data_root: Path, tmp_path: Path)
     for row in rows:
         tracks.setdefault(row["track"], []).append((float(row["y"]), float(row["x"])))
     long = [np.asarray(places) for places in tracks.values() if len(places) > 5]
-    assert long, "cells are followed through most of the film"
-    assert max(np.hypot(*np.diff(places, axis=0).T).max() for places in long) < 25
+    assert len(long) >= 4, "cells are followed through most of the film"
+    assert max(np.hypot(*np.diff(places, axis=0).T).max() for places in long) < 40
     (entry,) = json.loads((tmp_path / "log.json").read_text())
     assert entry["objects"] == len(tracks) and entry["frames"] == 10
     assert entry["outputs"][-1].endswith("film_tracks.csv")
