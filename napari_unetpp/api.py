@@ -37,7 +37,7 @@ SMALLER = "crop the image, choose a smaller scale, or close other programs"
 
 
 def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> LoadedModel:
-    """Load a model by its name in the list or from a file.
+    """Load a model, by its name in the list or from a file, on a device.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def segment(
     """
     from napari_unetpp.engine.collect import predict_maps
 
-    evaluator = _loaded(model, device, precision)
+    loaded = _loaded(model, device, precision)
     if any(option is not None for option in (axes, channel, z, t, project, stitch, track)):
         from napari_unetpp.volumes.selection import ALL, SelectionRequest
         from napari_unetpp.volumes.series.in_memory import segment_array
@@ -139,7 +139,7 @@ def segment(
         channels = (channel,) if isinstance(channel, (int, str)) else tuple(channel or ())
         return segment_array(
             image,
-            evaluator,
+            loaded,
             SelectionRequest(axes, channels, combine, t or ALL, z or ALL, project),
             stitch=stitch,
             track=track,
@@ -151,15 +151,15 @@ def segment(
         )
     with enough_memory("the network ran", SMALLER):
         found = predict_maps(
-            image, evaluator, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
+            image, loaded, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
         )
     with enough_memory("telling objects apart", SMALLER):
         labels = found.labels()
     with enough_memory("bringing the result to the grid of the image", SMALLER):
-        return _segmentation(found, labels, evaluator)
+        return _segmentation(found, labels, loaded)
 
 
-def _segmentation(found: PlaneResult, labels: NDArray[np.uint32], evaluator: LoadedModel) -> Segmentation:
+def _segmentation(found: PlaneResult, labels: NDArray[np.uint32], loaded: LoadedModel) -> Segmentation:
     return Segmentation(
         labels=labels,
         mask=found.mask(),
@@ -171,7 +171,7 @@ def _segmentation(found: PlaneResult, labels: NDArray[np.uint32], evaluator: Loa
         scale_reason=found.scale.reason,
         range=found.range,
         notes=found.notes,
-        precision=evaluator.choice.dtype,
+        precision=loaded.choice.dtype,
     )
 
 
@@ -223,9 +223,8 @@ def evaluate(
     from napari_unetpp.train.choose.evaluation import evaluate_pairs
 
     pairs, notes = read_pairs(folder), Notes()
-    evaluator = _loaded(model, device, precision)
     scores = evaluate_pairs(
-        evaluator,
+        _loaded(model, device, precision),
         pairs,
         foreground=foreground,
         scale=scale,
@@ -314,25 +313,7 @@ def finetune(
     from napari_unetpp.train.finetune import run as learning
     from napari_unetpp.train.finetune.planes import map_label_values, with_options
 
-    count = len(images)
-    columns = (labels, certain or [None] * count, ignore or [None] * count)
-    if any(len(column) != count for column in columns):
-        raise UnetppError(
-            f"{count} images were given with {', '.join(str(len(c)) for c in columns)} label images, certain "
-            "and ignore masks; expected one for each image (None where there is no mask)."
-        )
-    planes = tuple(
-        LabelledPlane(
-            name=f"{n:04d}",
-            image=np.asarray(image),
-            labels=np.asarray(label),
-            labels_as=labels_as,
-            certain=None if sure is None else np.asarray(sure) != 0,
-            ignore=None if skip is None else np.asarray(skip) != 0,
-            background=background,
-        )
-        for n, (image, label, sure, skip) in enumerate(zip(images, *columns, strict=True))
-    )
+    planes = _labelled_planes(images, labels, certain, ignore, labels_as=labels_as, background=background)
     parent, notes = _card(model), Notes()
     planes = map_label_values(planes, parent.task, foreground, notes)
     planes = with_options(planes, parent, scale=scale, diameter=diameter, range=range)
@@ -356,6 +337,36 @@ def finetune(
     assert isinstance(event, FinetuneDone)
     done = replace(event, notes=(*notes.lines(), *event.notes))
     return done if target is None else result.write(done, target, parent, overwrite=overwrite)
+
+
+def _labelled_planes(
+    images: Sequence[Image],
+    labels: Sequence[Image],
+    certain: Sequence[Image | None] | None,
+    ignore: Sequence[Image | None] | None,
+    *,
+    labels_as: LabelsAs,
+    background: int | None,
+) -> tuple[LabelledPlane, ...]:
+    count = len(images)
+    columns = (labels, certain or [None] * count, ignore or [None] * count)
+    if any(len(column) != count for column in columns):
+        raise UnetppError(
+            f"{count} images were given with {', '.join(str(len(c)) for c in columns)} label images, certain "
+            "and ignore masks; expected one for each image (None where there is no mask)."
+        )
+    return tuple(
+        LabelledPlane(
+            name=f"{n:04d}",
+            image=np.asarray(image),
+            labels=np.asarray(label),
+            labels_as=labels_as,
+            certain=None if sure is None else np.asarray(sure) != 0,
+            ignore=None if skip is None else np.asarray(skip) != 0,
+            background=background,
+        )
+        for n, (image, label, sure, skip) in enumerate(zip(images, *columns, strict=True))
+    )
 
 
 def _loaded(model: str | Path | LoadedModel, device: str, precision: str) -> LoadedModel:

@@ -250,7 +250,7 @@ def run_benchmark(args: argparse.Namespace) -> int:
     info = model_list.find_model(args.model)
     evaluator = LoadedModel.load(info, device=args.device, precision=args.precision)
     say(f"measuring {info.name} on {evaluator.choice.label}")
-    result = benchmark.run_benchmark(evaluator, progress=progress)
+    result = benchmark.measure_speed(evaluator, progress=progress)
     side, large = result["side"], result["tiled_side"]
     tell(f"{info.name} on {result['device']}; convolution peak {result['peak_gflops']:.0f} GFLOPS")
     tell(f"cold and added: {side} x {side} px; in tiles: {large} x {large} px")

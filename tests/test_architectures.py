@@ -33,7 +33,7 @@ from napari_unetpp._types import (
     UnetppError,
 )
 from napari_unetpp.engine import tiles
-from napari_unetpp.engine.benchmark import run_benchmark
+from napari_unetpp.engine.benchmark import measure_speed
 from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.decode.window import predict_window
 from napari_unetpp.engine.device import DeviceChoice
@@ -61,7 +61,7 @@ def narrow(arch: str) -> NetConfig:
     config = BASELINES[arch]()
     widths = tuple(width // 8 for width in config.widths)
     if config.encoder:
-        widths = (*widths[:-1], encoder_plan.channels(config.encoder, config.depth))
+        widths = (*widths[:-1], encoder_plan.stage_channels(config.encoder, config.depth))
     return replace(config, outputs=2, widths=widths)
 
 
@@ -272,7 +272,7 @@ def test_tiles_and_windows_equal_the_whole(
 def test_the_benchmark_measures_every_level(arch: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "CELL", 64)
     monkeypatch.setattr(tiles, "WHOLE_PIXELS", 64 * 64)
-    result = run_benchmark(evaluator(arch), side=32, turns=1)
+    result = measure_speed(evaluator(arch), side=32, turns=1)
     assert list(result["levels"]) == [str(level) for level in narrow(arch).levels]
     assert result["tiled_side"] == 128
     for level, row in result["levels"].items():

@@ -18,9 +18,10 @@ from PIL import Image
 from napari_unetpp import api
 from napari_unetpp._types import ModelInfo, Segmentation, UnetppError
 from napari_unetpp.files import atomic
-from napari_unetpp.files.images.image_file import read_image, write_labels
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_info, read_tensors, save_model
+from napari_unetpp.files.results.result_file import write_labels
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +224,7 @@ def test_a_labels_layer_picked_as_image_is_refused() -> None:
     from napari.components import Dims
     from napari.layers import Labels
 
-    from napari_unetpp.gui.layers.planes import plane_of
+    from napari_unetpp.gui.planes import plane_of
 
     layer = Labels(np.ones((9, 9), np.uint8), name="cells")
     with pytest.raises(UnetppError, match=r"'cells' is a labels layer.*image"):

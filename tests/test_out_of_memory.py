@@ -33,7 +33,7 @@ def test_the_mask_is_written_and_the_other_images_go_on(
         return real(maps, *rest, **options)
 
     monkeypatch.setattr(labelling, "objects", scarce)
-    monkeypatch.setattr("napari_unetpp.engine.decode.plane_result.CUTS", (1,))
+    monkeypatch.setattr("napari_unetpp.engine.decode.plane_result.DIVISORS", (1,))
     assert main(["segment", *inputs, "--out", str(tmp_path / "out"), *common]) == 1
     told = capsys.readouterr().err
     assert "out of memory while telling objects apart" in told and "large_mask.tif" in told
@@ -59,23 +59,23 @@ def test_the_python_function_tries_smaller_pieces_then_says_what_to_do(
 ) -> None:
     """It raised a bare MemoryError."""
     from napari_unetpp import UnetppError, segment
-    from napari_unetpp.engine.decode.plane_result import CUTS, PlaneResult
+    from napari_unetpp.engine.decode.plane_result import DIVISORS, PlaneResult
 
     image = np.random.default_rng(0).integers(0, 255, (60, 80), np.uint8)
     whole = segment(image, "tiny", level=1, scale=1.0)
     real, cuts = getattr(PlaneResult, f"_{name}"), []
 
     def scarce(maps: PlaneResult) -> Any:
-        cuts.append(maps.cut)
-        if maps.cut < least:
+        cuts.append(maps.divisor)
+        if maps.divisor < least:
             raise MemoryError
         return real(maps)
 
     monkeypatch.setattr(PlaneResult, f"_{name}", scarce)
-    least = CUTS[-1]
+    least = DIVISORS[-1]
     np.testing.assert_array_equal(segment(image, "tiny", level=1, scale=1.0).labels, whole.labels)
-    assert tuple(cuts) == CUTS
-    least = CUTS[-1] + 1
+    assert tuple(cuts) == DIVISORS
+    least = DIVISORS[-1] + 1
     with pytest.raises(UnetppError, match=f"^Out of memory {told}: crop the image"):
         segment(image, "tiny", level=1, scale=1.0)
 

@@ -18,7 +18,7 @@ from napari_unetpp import api, cli
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.commands import segment_image, segment_stack
 from napari_unetpp.files.models.model_list import SHIPPED
-from napari_unetpp.files.results import result_files
+from napari_unetpp.files.results import result_file as result_files
 from napari_unetpp.volumes.inputs import source
 from napari_unetpp.volumes.metadata import axes_of_ome_zarr
 from napari_unetpp.volumes.series import run as series_run

@@ -27,8 +27,8 @@ class Normalisation:
     low, high : float
         Percentiles of the pixels that become 0 and 1 (rule ``percentile``).
     rule : {"percentile", "robust"}
-        ``robust``: from what stands out of the background, whatever share it covers. ``percentile``: between
-        two percentiles, unless they are far from that.
+        ``robust``: from what stands out of the background, whatever share of the image that is.
+        ``percentile``: between two percentiles, unless they are far from that.
     """
 
     low: float = 1.0
@@ -43,17 +43,21 @@ class ScaleSearch:
     Attributes
     ----------
     level : int
-        Level of the network that looks at the sample.
+        Level of the network that evaluates the sample.
     size : float
         What it costs where the objects found are an octave larger or smaller than the model's own, in octaves
         of the uncertainty per foreground pixel.
     fineness : float
         What an octave of magnification costs, in the same unit.
     unsure : float
-        Uncertainty per foreground pixel from which nothing is believed: that at scale 1 of objects of the
-        model's own size, with the costs above that at another scale.
+        Above this uncertainty per foreground pixel no scale is accepted: that at scale 1 of objects of the
+        model's own size; elsewhere the costs above are added.
     near : float
         A scale that differs by less than this factor from 1 becomes 1.
+    lead : float
+        By how much another scale must fit better than 1, in octaves of the uncertainty.
+    far : float
+        By how much more for each octave beyond a factor of 4.
     """
 
     level: int = 2
@@ -61,6 +65,8 @@ class ScaleSearch:
     fineness: float = 0.2
     unsure: float = 3.5
     near: float = 1.2
+    lead: float = 0.2
+    far: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +92,18 @@ class DecodeRule:
     threshold : float
         Foreground probability from which a pixel counts as foreground, in (0, 1).
     seeds : str
-        The landscape whose summits are objects: the name of a separating output (``"edge_distance"``,
+        The landscape whose peaks are objects: the name of a separating output (``"edge_distance"``,
         ``"object_border"``; of older models ``"boundary"``, ``"distance"``, ``"centre"``) or ``"mask"``, the
         smoothed distance transform of the thresholded mask.
     seed_threshold : float
-        What a summit must reach in the landscape, in [0, 1].
+        What a peak must reach in the landscape, in [0, 1].
     min_size : int
         Smaller objects are dropped (pixels).
+    split : bool
+        Separate touching objects; False: every connected part of the mask is one object. Set by
+        the user, not stored in the model file.
     prominence, prominence_share : float
-        How far a summit must rise above the pass to a higher one, in the slightly smoothed landscape: the
+        How far a peak must rise above the saddle to a higher one, in the slightly smoothed landscape: the
         larger of `prominence` (of ``"edge_distance"`` 1 px is 1 / `EDGE_CAP`) and this share of its height.
         Both 0: every connected part above `seed_threshold` is a seed.
     """
@@ -105,6 +114,7 @@ class DecodeRule:
     min_size: int = 15
     prominence: float = 0.0
     prominence_share: float = 0.0
+    split: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,7 @@ class ScoreSet:
 
 @dataclass(frozen=True, slots=True)
 class StoppingRule:
-    """When Auto goes no deeper in a square of the working grid (see `engine.auto.early_exit`).
+    """When Auto goes no deeper in a square of the working grid (see `engine.auto.stopping`).
 
     At level d, `doubt[d - 1]` times the mean uncertainty of the square plus `change[d - 1]` times the share
     of its pixels that changed since level d - 1 is the share of its pixels expected to change on the

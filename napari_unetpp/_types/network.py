@@ -11,7 +11,7 @@ Node = tuple[int, int]
 LEVELS = (1, 2, 3, 4)
 
 AUTO = 5
-"""Where a level is asked for: every square as deep as it needs (see `engine.auto.early_exit`)."""
+"""Where a level is asked for: every square as deep as it needs (see `engine.auto.stopping`)."""
 
 DEFAULT_WIDTHS = (32, 64, 128, 256, 512)
 NESTED = ("unetpp", "unet-plus", "unet-ensemble")

@@ -21,7 +21,7 @@ Kind = Literal["labels", "mask", "probability"]
 class ScaleChoice:
     """Working grid = input grid times `scale`; `reason` is a part of a sentence that says why.
 
-    `weak`: nothing spoke for any scale, so that it is 1; the user had better say how large the objects are.
+    `weak`: the image gave no evidence for any scale, so that it is 1; a size given by the user is better.
     """
 
     scale: float
@@ -47,8 +47,8 @@ class PredictRequest:
         Part (input grid) that is done first, with cached nodes; None: the whole plane.
     all_levels : bool
         Also give the maps of the shallower levels (they are free).
-    glance : bool
-        Somebody waits: show level 1 of all visible tiles first, also where that is computed twice.
+    preview : bool
+        Give level 1 of all visible tiles first, also where it is then computed twice.
     generation : int
         Number of the request; answers of older ones are dropped.
     range : (float, float) or None
@@ -61,7 +61,7 @@ class PredictRequest:
     scale: float = 1.0
     viewport: Region | None = None
     all_levels: bool = True
-    glance: bool = False
+    preview: bool = False
     generation: int = 0
     range: tuple[float, float] | None = None
 
@@ -100,7 +100,7 @@ class TileDone:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """A part of a live tile at level 1, before the `TileDone` that holds it: something to look at."""
+    """A part of a tile at level 1, shown until the `TileDone` of the tile comes."""
 
     generation: int
     region: Region
@@ -116,7 +116,7 @@ class PredictDone:
     flops : int
         Executed, halos included.
     known_level : int or None
-        The level whose nodes, and no others, were kept of the whole plane beforehand; 0: there were none;
+        The level whose nodes, and no others, were cached for the whole plane before; 0: there were none;
         None: parts of the plane differed.
     """
 

@@ -106,7 +106,7 @@ def _segment_one(
                 tell(f"{path}: made of {there.target}, which was there already")
             return _skipped(there)
         sources = [each.source for each in plan]
-        outputs.check_target(output, sources, overwrite=args.overwrite, resume=args.skip_existing)
+        outputs.check_output(output, sources, overwrite=args.overwrite, resume=args.skip_existing)
         done = _segmented(output, model, options, lambda part, what: progress(number + part, len(plan), what))
     except Exception as error:  # the rest go on
         if args.debug:

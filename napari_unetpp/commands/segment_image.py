@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
 from napari_unetpp.commands.segment_stack import StackOptions
-from napari_unetpp.files.images import image_file
-from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
+from napari_unetpp.files.images.image_file import read_image
+from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
 from napari_unetpp.files.objects import table
 from napari_unetpp.files.objects.also import write_also
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 from napari_unetpp.files.results.outputs import Output
-from napari_unetpp.files.results.result_files import About
+from napari_unetpp.files.results.result_file import About, write_labels, write_mask, write_probability
 from napari_unetpp.session.display import object_table
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from napari_unetpp.engine.loaded_model import LoadedModel
 
 WRITERS = {
-    "labels": image_file.write_labels,
-    "mask": image_file.write_mask,
-    "probability": image_file.write_probability,
+    "labels": write_labels,
+    "mask": write_mask,
+    "probability": write_probability,
 }
 
 
@@ -87,7 +87,7 @@ def segment_file(
 
     start = time.perf_counter()
     told: list[str] = []
-    image = image_file.read_image(output.source, series=options.series, note=told.append)
+    image = read_image(output.source, series=options.series, note=told.append)
     size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
     found = predict_maps(
@@ -128,7 +128,7 @@ def _mask_instead(found: PlaneResult, output: Output, options: Options, about: A
     if options.kind != "labels":
         return MemoryError()
     target = output.target.with_name(output.target.name.replace("_labels.tif", "_mask.tif"))
-    image_file.write_mask(target, found.mask(), overwrite=options.overwrite, about=about)
+    write_mask(target, found.mask(), overwrite=options.overwrite, about=about)
     return UnetppError(
         f"{output.source}: out of memory while telling objects apart. The mask is in {target}."
         " Crop the image, or choose a smaller --scale."
@@ -138,14 +138,14 @@ def _mask_instead(found: PlaneResult, output: Output, options: Options, about: A
 def finish(output: Output, options: Options) -> tuple[Path, ...]:
     """Write what is missing beside labels that an earlier run has written; the files that were missing."""
     missing = output.missing
-    image = image_file.read_image(output.source, series=options.series)
+    image = read_image(output.source, series=options.series)
     size = read_pixel_size(output.source, options.series)
     write_beside(missing, image, read_label(output.target), size, options)
     return missing.files[1:]
 
 
 def write_beside(
-    output: Output, image: NDArray[Any], labels: NDArray[Any], size: PixelSize | None, options: Options
+    output: Output, image: NDArray[Any], labels: NDArray[Any], size: PixelSpacing | None, options: Options
 ) -> None:
     """Write the table of objects, as the dock saves it, and the files for other programs."""
     if output.table is None and not output.also:

@@ -18,7 +18,7 @@ from napari_unetpp.commands.stack_beside import write_beside
 from napari_unetpp.commands.stack_tables import Measured
 from napari_unetpp.files.notes import Note
 from napari_unetpp.files.results.outputs import Output
-from napari_unetpp.files.results.result_files import About, is_result, write_stack
+from napari_unetpp.files.results.result_file import About, is_result, write_stack
 from napari_unetpp.volumes.inputs.source import LARGE, ImageSource
 from napari_unetpp.volumes.ome_zarr import LabelsZarr, create_labels
 from napari_unetpp.volumes.selection import Selection

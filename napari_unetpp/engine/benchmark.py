@@ -1,7 +1,7 @@
-"""How fast this machine is: every level cold, incremental and tiled, beside its convolution peak.
+"""The speed of this machine: every level cold, incremental and tiled, and the peak rate of convolutions.
 
-Everything is measured in turns inside one run, so that other load on the machine hits all alike, and the
-best of the turns counts.
+The cases are measured in turns, so that other load on the machine affects all alike, and the best of the
+turns counts.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ PEAK_SHAPES = ((64, 128), (128, 128), (256, 64), (512, 32))
 Case = Callable[[], Any]
 
 
-def run_benchmark(
-    evaluator: LoadedModel,
+def measure_speed(
+    model: LoadedModel,
     *,
     side: int = SIDE,
     turns: int = TURNS,
@@ -43,13 +43,13 @@ def run_benchmark(
 
     Parameters
     ----------
-    evaluator : LoadedModel
+    model : LoadedModel
     side : int
         Side (px) of the square image for cold and incremental times.
     turns : int
         Measurements of each, besides a first one that warms up and does not count.
     should_stop, progress : callable
-        Asked and told between two measurements.
+        Called between two measurements.
 
     Returns
     -------
@@ -59,34 +59,22 @@ def run_benchmark(
         ``ms_per_megapixel``, ``tiled_ms_per_megapixel`` (an image too large for one piece, with
         reading, normalisation and context), ``gflops`` and ``share_of_peak`` of the cold run.
     """
-    levels = evaluator.info.net.levels
-    cases = {**level_cases(evaluator, side), **peak_cases(evaluator.choice)}
+    levels = model.info.net.levels
+    cases = {**level_cases(model, side), **peak_cases(model.choice)}
     large = tiled_side()
-    tiled: dict[str, Case] = {f"tiled {d}": tiled_case(evaluator, large, d) for d in levels}
-    total = (turns + 1) * len(cases) + len(tiled)
-    count = 0
-
-    def timed(name: str, run: Case) -> float:
-        nonlocal count
-        if should_stop():
-            raise UnetppError("the benchmark was stopped before it was complete.")
-        count += 1
-        progress(count, total, name)
-        start = time.perf_counter()
-        run()
-        return time.perf_counter() - start
-
+    tiled: dict[str, Case] = {f"tiled {d}": tiled_case(model, large, d) for d in levels}
+    timer = _Timer((turns + 1) * len(cases) + len(tiled), should_stop, progress)
     best = dict.fromkeys(cases, float("inf"))
     for turn in range(turns + 1):
         for name, run in cases.items():
-            seconds = timed(name, run)
+            seconds = timer.seconds(name, run)
             best[name] = min(best[name], seconds) if turn else best[name]
-    # Tiles repeat themselves: one look at a large image, and all is warm by now.
-    best |= {name: timed(name, run) for name, run in tiled.items()}
+    # One run each: it evaluates many equal tiles, and everything is warm by now.
+    best |= {name: timer.seconds(name, run) for name, run in tiled.items()}
     peak = peak_gflops(best)
-    rows = {d: _row(evaluator, d, side, large, best, peak) for d in levels}
+    rows = {d: _row(model, d, side, large, best, peak) for d in levels}
     return {
-        "device": evaluator.choice.label,
+        "device": model.choice.label,
         "side": side,
         "tiled_side": large,
         "peak_gflops": peak,
@@ -94,10 +82,30 @@ def run_benchmark(
     }
 
 
+class _Timer:
+    """Times one case after the other, and tells how many of `total` are done."""
+
+    def __init__(
+        self, total: int, should_stop: ShouldStop, progress: Callable[[int, int, str], None]
+    ) -> None:
+        self._count, self._total = 0, total
+        self._should_stop, self._progress = should_stop, progress
+
+    def seconds(self, name: str, run: Case) -> float:
+        """Seconds that a case takes."""
+        if self._should_stop():
+            raise UnetppError("the benchmark was stopped before it was complete.")
+        self._count += 1
+        self._progress(self._count, self._total, name)
+        start = time.perf_counter()
+        run()
+        return time.perf_counter() - start
+
+
 def _row(
-    evaluator: LoadedModel, level: int, side: int, large: int, best: Mapping[str, float], peak: float
+    model: LoadedModel, level: int, side: int, large: int, best: Mapping[str, float], peak: float
 ) -> dict[str, Any]:
-    net = evaluator.info.net
+    net = model.info.net
     cold, added = best[f"cold {level}"], best.get(f"incremental {level}")
     rate = graph.flops(level, net, side, side) / cold / 1e9
     return {
@@ -111,24 +119,19 @@ def _row(
     }
 
 
-def level_cases(evaluator: LoadedModel, side: int) -> dict[str, Case]:
+def level_cases(model: LoadedModel, side: int) -> dict[str, Case]:
     """``cold L``: from the image to the maps. ``incremental L``: from the nodes of the level above."""
-    net = evaluator.info.net
+    net = model.info.net
     image = np.random.default_rng(0).random((3, side, side), dtype=np.float32)
     known: dict[Any, Any] = {}
-    evaluator.nodes(evaluator.tensor(image), net.depth, known)
-
-    def cold(level: int) -> Any:
-        nodes: dict[Any, Any] = {}
-        evaluator.nodes(evaluator.tensor(image), level, nodes)
-        return evaluator.maps(level, nodes)
+    model.nodes(model.tensor(image), net.depth, known)
 
     def deeper(level: int) -> Any:
         nodes = {node: known[node] for node in graph.nodes(level - 1, net.arch)}
-        evaluator.nodes(None, level, nodes)
-        return evaluator.maps(level, nodes)
+        model.nodes(None, level, nodes)
+        return model.maps(level, nodes)
 
-    cases: dict[str, Case] = {f"cold {d}": partial(cold, d) for d in net.levels}
+    cases: dict[str, Case] = {f"cold {d}": partial(model.image_maps, image, d) for d in net.levels}
     return cases | {f"incremental {d}": partial(deeper, d) for d in net.levels[1:]}
 
 
@@ -137,10 +140,10 @@ def tiled_side() -> int:
     return tiles.CELL * (int(tiles.WHOLE_PIXELS**0.5) // tiles.CELL + 1)
 
 
-def tiled_case(evaluator: LoadedModel, side: int, level: int) -> Case:
+def tiled_case(model: LoadedModel, side: int, level: int) -> Case:
     """A whole prediction of an image that needs tiles."""
     image = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
-    return partial(predict_maps, image, evaluator, level=level, scale=1.0)
+    return partial(predict_maps, image, model, level=level, scale=1.0)
 
 
 def peak_cases(choice: DeviceChoice) -> dict[str, Case]:

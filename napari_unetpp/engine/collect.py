@@ -1,4 +1,4 @@
-"""From an image to its maps in one call, for those who do not watch tiles arrive."""
+"""From an image to its result in one call, without the events of single tiles."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Auto = Literal["auto"]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the network sees one image: its scale, and the intensities that become 0 and 1."""
+    """How an image is read for the network: its scale, and the intensities that become 0 and 1."""
 
     scale: ScaleChoice
     range: tuple[float, float]
@@ -51,7 +51,7 @@ class Reading:
 
 def predict_maps(
     image: NDArray[Any],
-    evaluator: LoadedModel,
+    model: LoadedModel,
     *,
     level: int | Auto = "auto",
     scale: float | Auto = "auto",
@@ -62,23 +62,23 @@ def predict_maps(
     should_stop: ShouldStop = never_stop,
     on_event: Callable[[PredictEvent], None] | None = None,
 ) -> PlaneResult:
-    """Run the network and leave the decoding to the caller, who may want one result only.
+    """Run the network over a plane; the caller decodes what it wants of the result.
 
     Parameters
     ----------
     image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
-    evaluator : LoadedModel
+    model : LoadedModel
     level : int or "auto"
         "auto": each square as deep as it needs, or the recommended level of a model that has no rule for
         that.
     scale, diameter, pixel_size
-        What is known of the size of things (see `engine.input.scale.decide_scale`); "auto": nobody says.
+        What is known of the size of objects (see `engine.input.scale.decide_scale`); "auto": nothing.
     range : (float, float), optional
         Intensities that become 0 and 1; None: measured.
     all_levels : bool
         Also keep the shallower levels (more memory).
     should_stop, on_event : callable
-        Asked between network nodes; told every event.
+        Called between network nodes; called with every event.
 
     Returns
     -------
@@ -86,11 +86,11 @@ def predict_maps(
         Gives ``mask()``, ``labels()``, ``probability()``, ``uncertainty()`` when asked.
     """
     plane, notes = clean_plane(image)
-    info = evaluator.info
+    info = model.info
     chosen = resolve_level(info, level)
     reading = read_as(
         plane,
-        evaluator,
+        model,
         scale=scale,
         diameter=diameter,
         pixel_size=pixel_size,
@@ -104,7 +104,7 @@ def predict_maps(
     notes = (*notes, *range_notes(plane, stats), *((NOISE,) if told != limits else ()))
     store: MapStore | None = None
     flops = 0
-    for event in predict(evaluator, request, should_stop=should_stop):
+    for event in predict(model, request, should_stop=should_stop):
         if isinstance(event, PredictStarted):
             store = MapStore(event.shape, len(info.outputs))
         elif isinstance(event, TileDone) and store is not None:
@@ -117,7 +117,9 @@ def predict_maps(
         raise UnetppError("the prediction was stopped before it was complete.")
     shape = (plane.shape[0], plane.shape[1])
     invalid = invalid_pixels(plane, stats)
-    return PlaneResult(store, info, chosen, shape, invalid, notes, flops=flops, scale=decided, range=told)
+    return PlaneResult(
+        store, info, chosen, shape, info.decode, invalid, notes, flops=flops, scale=decided, range=told
+    )
 
 
 def resolve_level(info: ModelInfo, level: int | Auto) -> int:
@@ -136,7 +138,7 @@ def resolve_level(info: ModelInfo, level: int | Auto) -> int:
 
 def read_as(
     plane: NDArray[Any],
-    evaluator: LoadedModel,
+    model: LoadedModel,
     *,
     scale: float | Auto = "auto",
     diameter: float | None = None,
@@ -146,9 +148,9 @@ def read_as(
 ) -> Reading:
     """Measure and decide what is not given; a clean plane and the options of `predict_maps`."""
     known = check_range(range)
-    stats = with_range(plane, *known) if known else measure(plane, evaluator.info.normalisation)
+    stats = with_range(plane, *known) if known else measure(plane, model.info.normalisation)
     decided = decide_scale(
-        evaluator,
+        model,
         plane,
         stats,
         scale=scale_number(scale),

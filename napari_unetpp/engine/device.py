@@ -54,7 +54,7 @@ class DeviceChoice:
 
 
 def choose_device(name: str = "auto", precision: str = "auto") -> DeviceChoice:
-    """Choose where and in which number format to compute; the answer is kept for the process.
+    """Choose device and number format; the answer holds for the process.
 
     Parameters
     ----------

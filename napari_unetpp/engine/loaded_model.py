@@ -1,4 +1,4 @@
-"""A model on a device: evaluates nodes and gives activated maps. Batch norms are folded away."""
+"""A model loaded on a device: evaluates nodes and gives activated maps. Batch norms are folded away."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo, Node, Region, ShouldStop, never_stop
-from napari_unetpp.engine.auto.early_exit import Sheet
-from napari_unetpp.engine.auto.partial_node import PartialNode, channels, cut, paste
+from napari_unetpp.engine.auto.packing import Packing
+from napari_unetpp.engine.auto.partial_node import PartialNode, channel_count, crop, paste
 from napari_unetpp.engine.decode.labelling import activate
 from napari_unetpp.engine.device import DeviceChoice, choose_device, prepare
 from napari_unetpp.files.models.model_file import read_tensors
@@ -24,7 +24,7 @@ Known = MutableMapping[Node, Tensor]
 
 
 class LoadedModel:
-    """Evaluates one model on one device.
+    """One model on one device.
 
     Parameters
     ----------
@@ -66,34 +66,36 @@ class LoadedModel:
 
     @torch.inference_mode()
     def node(self, node: Node, x: Tensor | None, known: Mapping[Node, Tensor]) -> Tensor:
-        """One node from those it reads; only X^{0,0} reads `x`."""
+        """One node from those it reads; X^{0,0} and the first stage of an encoder read `x`."""
         image = torch.empty(0) if x is None else self._ready(x)
         return self._net.evaluate_node(node, image, dict(known))
 
     @torch.inference_mode()
-    def node_parts(self, node: Node, sheet: Sheet, known: Mapping[Node, Tensor | PartialNode]) -> PartialNode:
-        """Parts of one node; X^{0,0} has none."""
+    def node_parts(
+        self, node: Node, packing: Packing, known: Mapping[Node, Tensor | PartialNode]
+    ) -> PartialNode:
+        """Some parts of one node, evaluated together; nodes that read the image have none."""
         near = {}
         for read in graph.inputs(node, self.info.net.arch):
             down = read[0] - node[0]
-            whole = _on_row(Region.whole(sheet.shape), down)
-            near[read] = self._zeros(whole.shape, channels(known[read]))
-            for part in sheet.parts:
+            whole = _on_row(Region.whole(packing.shape), down)
+            near[read] = self._zeros(whole.shape, channel_count(known[read]))
+            for part in packing.parts:
                 place, region = _on_row(part.place, down), _on_row(part.read, down)
                 paste(known[read], region, near[read][..., *place.slices])
-        inside = self._zeros(sheet.shape, 1)
-        for part in sheet.parts:
+        inside = self._zeros(packing.shape, 1)
+        for part in packing.parts:
             inside[..., *part.place.slices] = 1
         found = self._net.evaluate_node(node, torch.empty(0), near, inside)
         pieces = []
-        for part in sheet.parts:
+        for part in packing.parts:
             middle = part.write.shifted(part.place.y0 - part.read.y0, part.place.x0 - part.read.x0)
             pieces.append((part.write, found[..., *middle.slices]))
         return PartialNode(pieces)
 
     @torch.inference_mode()
     def join(self, stripes: Sequence[Mapping[Node, Tensor]]) -> dict[Node, Tensor]:
-        """Nodes of stripes of rows, in their order, as nodes of the whole."""
+        """Nodes of stripes of rows, in their order, joined to nodes of all rows."""
         return {node: torch.cat([stripe[node] for stripe in stripes], dim=2) for node in stripes[0]}
 
     @torch.inference_mode()
@@ -109,8 +111,8 @@ class LoadedModel:
         Parameters
         ----------
         x : Tensor of shape (1, C, Y, X) or None
-            Sides are multiples of ``info.net.multiple``. Only X^{0,0} reads it; None is
-            enough where that node is known.
+            Sides are multiples of ``info.net.multiple``. None is enough where the nodes that read
+            the image (`net.graph.reads_image`) are known.
         level : int
         known : mapping
             Only completely evaluated nodes are ever added.
@@ -131,23 +133,29 @@ class LoadedModel:
 
     @torch.inference_mode()
     def maps(
-        self, level: int, known: Mapping[Node, Tensor | PartialNode], crop: Region | None = None
+        self, level: int, known: Mapping[Node, Tensor | PartialNode], part: Region | None = None
     ) -> Maps:
         """Activated maps (K, Y, X) of one head, optionally of a part of the tile only."""
         top = known[0, level]
-        if crop is not None:
-            top = cut(top, crop)
-        assert not isinstance(top, PartialNode), "of a patchwork a region must be given"
+        if part is not None:
+            top = crop(top, part)
+        assert not isinstance(top, PartialNode), "of a partial node a region must be given"
         logits = self._net.head(level, {(0, level): top})
         probabilities = activate(logits.float(), self.info)[0]
         return probabilities.cpu().contiguous().numpy()
+
+    def image_maps(self, image: NDArray[np.float32], level: int) -> Maps:
+        """Maps (K, Y, X) of a normalised image (C, Y, X), evaluated as a whole; its sides as in `nodes`."""
+        known: dict[Node, Tensor] = {}
+        self.nodes(self.tensor(image), level, known)
+        return self.maps(level, known)
 
     def stream(
         self,
         x: Tensor,
         level: int,
         should_stop: ShouldStop = never_stop,
-        crop: Region | None = None,
+        part: Region | None = None,
         *,
         all_levels: bool = True,
     ) -> Iterator[tuple[int, Maps]]:
@@ -171,7 +179,7 @@ class LoadedModel:
                 del known[old]
             i, j = node
             if i == 0 and j in self.info.net.levels and (all_levels or j == level):
-                yield j, self.maps(j, known, crop)
+                yield j, self.maps(j, known, part)
 
     def _zeros(self, shape: tuple[int, int], channels: int) -> Tensor:
         """Zeros (1, C, Y, X), channels last."""

@@ -1,4 +1,4 @@
-"""Memory that runs out, and freed memory that the C library keeps for itself."""
+"""Errors of exhausted memory, and return of freed memory to the system."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from napari_unetpp._types import UnetppError
 
 
 def give_back() -> None:
-    """Return what is free to the system, where the C library can be asked to: glibc, so most of Linux.
+    """Return free memory to the system, where the C library can be asked to (glibc: most of Linux).
 
-    After a run it keeps about as much as was used at the peak, in pieces between what is still needed.
+    After a run glibc keeps about as much as was used at the peak, in pieces between what is still in use.
     """
     if sys.platform.startswith("linux"):
         with suppress(OSError, AttributeError):  # musl has no such function

@@ -1,4 +1,4 @@
-"""Evaluated nodes, kept so that a deeper level costs only the nodes it adds."""
+"""A cache of evaluated nodes, so that a deeper level costs only the nodes it adds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Nodes = MutableMapping[Node, "Tensor"]
 
 @dataclass(frozen=True, slots=True)
 class TileKey:
-    """What makes cached nodes valid: the plane, its working grid, the tile, the weights, the given range."""
+    """What cached nodes depend on: plane, working grid, tile, weights (`version`) and given range."""
 
     plane: Hashable
     shape: tuple[int, int]
@@ -34,12 +34,12 @@ def node_bytes(nodes: Nodes) -> int:
 
 
 class NodeCache:
-    """Nodes by tile, the least recently used tile thrown out first; safe to share between threads.
+    """Nodes by tile; the least recently used tile is dropped first. Safe to share between threads.
 
     Parameters
     ----------
     budget_bytes : int
-        Never exceeded by what the cache holds; a tile that is larger alone is not kept.
+        Never exceeded by what the cache holds; a tile that is larger alone is not stored.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -66,7 +66,7 @@ class NodeCache:
             return dict(self._tiles[key])
 
     def put(self, key: TileKey, nodes: Nodes) -> None:
-        """Keep the nodes of a tile, at the price of the tiles used longest ago."""
+        """Store the nodes of a tile; the least recently used tiles make room."""
         with self._lock:
             self._drop(key)
             size = node_bytes(nodes)
@@ -77,14 +77,14 @@ class NodeCache:
             self._tiles[key], self._sizes[key] = dict(nodes), size
 
     def touch(self, keys: Iterable[TileKey]) -> None:
-        """Mark tiles as about to be used in this order, so that the first does not push out the second."""
+        """Mark tiles as used, the first as the most recent, so that storing one does not drop the next."""
         with self._lock:
             for key in reversed(list(keys)):
                 if key in self._tiles:
                     self._tiles.move_to_end(key)
 
     def stats(self, plane: Hashable, rule: Normalisation, measure: Callable[[], NormStats]) -> NormStats:
-        """The intensity range of a plane, measured on the first request (None: on every one)."""
+        """The intensity range of a plane, measured on the first request (of the plane None, on every one)."""
         known = self._stats.get((plane, rule))
         if known is None:
             known = measure()

@@ -32,7 +32,7 @@ CELL = 768
 
 
 STRIPE_PIXELS = 250_000
-"""About as many pixels are seen first: a tenth of a second or two at level 1 on two cores."""
+"""About so many pixels are shown first: a tenth of a second or two at level 1 on two cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Tile:
     read : Region
         What is read to compute it.
     live : bool
-        Nodes are kept in the cache.
+        Its nodes are cached.
     """
 
     core: Region
@@ -60,7 +60,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TilePlan:
     """Tiles of one request: `live` ones first, in the order of evaluation, then `batch` ones."""
 
     padded: tuple[int, int]
@@ -71,6 +71,11 @@ class Plan:
 def padded_shape(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
     """`shape` rounded up to `multiple`."""
     return shape[0] + -shape[0] % multiple, shape[1] + -shape[1] % multiple
+
+
+def share_of_deepest(flops: int, config: NetConfig, shape: tuple[int, int]) -> float:
+    """FLOPs as a share of those of the deepest level for a whole plane of `shape` (working grid)."""
+    return flops / graph.flops(config.depth, config, *padded_shape(shape, config.multiple))
 
 
 def split(length: int, longest: int, multiple: int) -> tuple[tuple[int, int], ...]:
@@ -104,7 +109,7 @@ def plan(
     viewport: Region | None = None,
     budget: int = 0,
     itemsize: int = 4,
-) -> Plan:
+) -> TilePlan:
     """Decide the tiles of a request.
 
     Parameters
@@ -135,7 +140,7 @@ def plan(
             live.append(Tile(cell, read, live=True))
         else:
             batch.append(Tile(cell, cell.grown(asked, padded), live=False))
-    return Plan(padded, tuple(live), tuple(batch))
+    return TilePlan(padded, tuple(live), tuple(batch))
 
 
 def distance(cell: Region, view: Region) -> tuple[bool, int, int, int]:

@@ -19,8 +19,8 @@ from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.exports import onnx_file
 from napari_unetpp.exports.package import check_package, write_package
 from napari_unetpp.exports.package_text import DEVELOPERS
-from napari_unetpp.exports.sample import Sample, maps_of, read_sample, sample_file
-from napari_unetpp.exports.target import SUFFIXES, Format, check_target
+from napari_unetpp.exports.sample import ExportSample, read_sample, sample_file
+from napari_unetpp.exports.target import SUFFIXES, ExportFormat, check_export_target
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.models.model_list import SHIPPED
@@ -54,7 +54,7 @@ class Exported:
 
 def export_model(
     info: ModelInfo,
-    kind: Format,
+    kind: ExportFormat,
     out: Path,
     *,
     level: int | None = None,
@@ -91,35 +91,35 @@ def export_model(
     if kind not in SUFFIXES:
         raise UnetppError(f"format {kind!r} was given; expected one of {', '.join(SUFFIXES)}.")
     depth = resolve_level(info, info.recommended_level if level is None else level)
-    check_target(out, kind, info, overwrite=overwrite)
+    check_export_target(out, kind, info, overwrite=overwrite)
     assert info.path is not None, f"the model {info.name!r} has no file"
-    evaluator = LoadedModel(info, read_tensors(info.path), EXACT)
-    seen = read_sample(evaluator, sample or sample_file(info))
+    model = LoadedModel(info, read_tensors(info.path), EXACT)
+    seen = read_sample(model, sample or sample_file(info))
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"made{SUFFIXES[kind]}"
         if kind == "onnx":
-            checked = _make_onnx(made, evaluator, depth, seen)
+            checked = _make_onnx(made, model, depth, seen)
         else:
-            checked = _make_package(made, evaluator, depth, seen, authors or _authors(info))
+            checked = _make_package(made, model, depth, seen, authors or _authors(info))
         with open(made, "rb") as file:
             write_atomically(out, lambda target: shutil.copyfileobj(file, target), overwrite=overwrite)
     notes = _notes(info, authors) if kind == "bioimageio" else ()
     return Exported(out, depth, checked, notes)
 
 
-def _make_onnx(made: Path, evaluator: LoadedModel, level: int, sample: Sample) -> str:
-    info = evaluator.info
+def _make_onnx(made: Path, model: LoadedModel, level: int, sample: ExportSample) -> str:
+    info = model.info
     assert info.path is not None
     net = export_net(info.net, read_tensors(info.path), level, activation_of(info))
     onnx_file.write_onnx(made, net, info)
     difference = max(
-        onnx_file.compare(onnx_file.run_onnx(made, x[None])[0], maps_of(evaluator, x, level))
+        onnx_file.compare(onnx_file.run_onnx(made, x[None])[0], model.image_maps(x, level))
         for x in _two_sizes(sample, info.net.multiple)
     )
     return f"ONNX Runtime gives the same on two sizes, largest difference {difference:.1g}"
 
 
-def _two_sizes(sample: Sample, multiple: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _two_sizes(sample: ExportSample, multiple: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The sample, and about its upper half (all of it where it has no half)."""
     x = sample.normalised
     half = max(x.shape[1] // 2 // multiple, 1) * multiple
@@ -127,11 +127,11 @@ def _two_sizes(sample: Sample, multiple: int) -> tuple[NDArray[np.float32], NDAr
 
 
 def _make_package(
-    made: Path, evaluator: LoadedModel, level: int, sample: Sample, authors: Sequence[str]
+    made: Path, model: LoadedModel, level: int, sample: ExportSample, authors: Sequence[str]
 ) -> str:
-    info = evaluator.info
+    info = model.info
     assert info.path is not None
-    maps = maps_of(evaluator, sample.normalised, level)
+    maps = model.image_maps(sample.normalised, level)
     write_package(made, info, read_tensors(info.path), level, sample, maps, authors=authors)
     check_package(made)
     return f"passes the test of bioimageio.core {version('bioimageio.core')}"

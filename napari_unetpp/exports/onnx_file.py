@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_unetpp import __version__
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.files.models.model_card import card_to_json
-from napari_unetpp.files.models.model_file import METADATA_KEY, format_of
+from napari_unetpp.files.models.model_file import METADATA_KEY, format_version
 from napari_unetpp.net.exported import ExportedNet
 
 INPUT, OUTPUT = "image", "maps"
@@ -31,7 +31,7 @@ Maps = NDArray[np.float32]
 
 def metadata(info: ModelInfo, level: int) -> str:
     """The model card as a model file holds it, with the level, the hash of that file and our version."""
-    card = {"format_version": format_of(info), "model": card_to_json(info)}
+    card = {"format_version": format_version(info), "model": card_to_json(info)}
     origin = {"level": level, "sha256": info.sha256, "napari_unetpp": __version__}
     return json.dumps(card | origin, allow_nan=False)
 

@@ -17,7 +17,7 @@ from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.exports import licences, package_text
 from napari_unetpp.exports.description import describe
 from napari_unetpp.exports.onnx_file import write_onnx
-from napari_unetpp.exports.sample import Sample, cover_png
+from napari_unetpp.exports.sample import ExportSample, cover_png
 from napari_unetpp.files.models.model_list import SUFFIX
 from napari_unetpp.net.exported import ExportedNet, export_net
 
@@ -39,7 +39,7 @@ def write_package(
     info: ModelInfo,
     tensors: dict[str, Tensor],
     level: int,
-    sample: Sample,
+    sample: ExportSample,
     maps: np.ndarray[Any, np.dtype[np.float32]],
     *,
     authors: Sequence[str],
@@ -65,7 +65,7 @@ def write_package(
 
     folder = path.parent / "parts"
     folder.mkdir()
-    model_file = f"{package_text.file_stem(info)}{SUFFIX}"
+    model_file = f"{package_text.package_stem(info)}{SUFFIX}"
     _write_texts(folder, info, level, model_file)
     (folder / "cover.png").write_bytes(cover_png(sample, maps, info))
     np.save(folder / "test_input.npy", sample.pixels[None])

@@ -6,7 +6,7 @@ import re
 
 from napari_unetpp import __version__
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.files.models.card_text import scores_text, seeds_text
+from napari_unetpp.files.models.card_text import score_set_text, seeds_text
 from napari_unetpp.net import graph
 from napari_unetpp.net.exported import activation_of
 
@@ -26,14 +26,14 @@ PAPERS = (
 DEVELOPERS = "napari-unetpp developers"
 
 
-def file_stem(info: ModelInfo) -> str:
+def package_stem(info: ModelInfo) -> str:
     """The name of a model as files in a package can have it: the card may hold anything."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", info.name).strip("_-")[:60] or "model"
 
 
 def package_name(info: ModelInfo, level: int) -> str:
     """As the specification allows it: 5 to 64 letters, digits and a few signs."""
-    return f"UNet++ {file_stem(info)[:40]} L{level}"
+    return f"UNet++ {package_stem(info)[:40]} L{level}"
 
 
 def description(info: ModelInfo, level: int) -> str:
@@ -157,4 +157,4 @@ def _validation(info: ModelInfo) -> str:
         return "Not measured."
     kind = "test" if info.test else "held-out training"
     where = f"On {kind} data ({scores.data}, {scores.images} images), by napari-unetpp"
-    return f"{where}:\n\n```\n{scores_text(scores)}\n```"
+    return f"{where}:\n\n```\n{score_set_text(scores)}\n```"

@@ -35,7 +35,7 @@ Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class ExportSample:
     """A part of an image on the grid the network sees.
 
     Attributes
@@ -63,13 +63,13 @@ def sample_file(info: ModelInfo) -> Path:
     return FOLDER / ("phase_contrast.png" if cells else "sparse_fluorescence.png")
 
 
-def read_sample(evaluator: LoadedModel, file: Path) -> Sample:
+def read_sample(model: LoadedModel, file: Path) -> ExportSample:
     """The middle of an image, scaled as the model asks for it."""
-    info = evaluator.info
+    info = model.info
     plane, _ = clean_plane(read_image(file))
     if plane.ndim == 3 and info.net.in_channels != plane.shape[-1]:
         plane = plane.astype(np.float32).mean(axis=-1)
-    scaled = resample(plane, read_as(plane, evaluator).scale.scale)
+    scaled = resample(plane, read_as(plane, model).scale.scale)
     multiple = info.net.multiple
     if min(scaled.shape[:2]) < SMALLEST * multiple:
         raise UnetppError(
@@ -81,7 +81,7 @@ def read_sample(evaluator: LoadedModel, file: Path) -> Sample:
     low, high = np.percentile(channels, (info.normalisation.low, info.normalisation.high))
     if not low < high:
         raise UnetppError(f"{file} shows nothing: its pixels all have one value. Give another sample.")
-    return Sample(np.ascontiguousarray(channels), NormStats(float(low), float(high)))
+    return ExportSample(np.ascontiguousarray(channels), NormStats(float(low), float(high)))
 
 
 def _middle(plane: Array, multiple: int) -> Array:
@@ -91,15 +91,7 @@ def _middle(plane: Array, multiple: int) -> Array:
     return plane[y : y + sides[0], x : x + sides[1]]
 
 
-def maps_of(evaluator: LoadedModel, normalised: Array, level: int) -> Array:
-    """The engine's own maps (K, Y, X) of a normalised image (C, Y, X)."""
-    x = evaluator.tensor(np.ascontiguousarray(normalised))
-    known: dict[tuple[int, int], object] = {}
-    evaluator.nodes(x, level, known)  # type: ignore[arg-type]
-    return evaluator.maps(level, known)  # type: ignore[arg-type]
-
-
-def cover_png(sample: Sample, maps: Array, info: ModelInfo) -> bytes:
+def cover_png(sample: ExportSample, maps: Array, info: ModelInfo) -> bytes:
     """A PNG, twice as wide as high: the sample, and beside it the foreground that was found."""
     shown = np.clip(sample.normalised, 0, 1)
     picture = np.moveaxis(shown if len(shown) == 3 else shown[[0, 0, 0]], 0, -1) * 255

@@ -7,8 +7,8 @@ from typing import Literal
 
 from napari_unetpp._types import ModelInfo, UnetppError
 
-Format = Literal["onnx", "bioimageio"]
-SUFFIXES: dict[Format, str] = {"onnx": ".onnx", "bioimageio": ".zip"}
+ExportFormat = Literal["onnx", "bioimageio"]
+SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "bioimageio": ".zip"}
 
 REFUSED = '<>:"|?*\\'
 """Characters that a file name has on one system and cannot have on another."""
@@ -17,7 +17,7 @@ DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt")
 """File names that are devices on Windows, whatever their suffix."""
 
 
-def check_target(path: Path, kind: Format, info: ModelInfo, *, overwrite: bool) -> None:
+def check_export_target(path: Path, kind: ExportFormat, info: ModelInfo, *, overwrite: bool) -> None:
     """Raise UnetppError unless a file of this name can be written, here and on other systems."""
     suffix = SUFFIXES[kind]
     if path.suffix.lower() != suffix:

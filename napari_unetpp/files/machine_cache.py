@@ -1,8 +1,8 @@
-"""What was measured on a machine, kept in the user's cache folder.
+"""Measurements of a machine, stored in the user's cache folder.
 
 A timing comes out a little differently every time. What follows from it (the number format, and with it the
 last pixels of a result) must not: it is measured once for a machine, a torch and a version of this package
-(`remembered`). What a run takes, on the other hand, is learned from every run (`recall`, `remember`).
+(`measured_once`). The duration of runs is recorded after every run (`recall`, `remember`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def cache_folder() -> Path:
 
 
 def measured_once(what: str, machine: Mapping[str, str], measure: Callable[[], str]) -> str:
-    """What was decided on this machine before, else what `measure` says now, kept for the next time.
+    """What was decided on this machine before, else what `measure` says now, which is then stored.
 
     Parameters
     ----------

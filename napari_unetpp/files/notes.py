@@ -1,4 +1,4 @@
-"""What of a file was handled specially, told to whoever asked for it to be read."""
+"""Notes on files: what was unusual about a file and how it was handled."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 
 Note = Callable[[str], None]
-"""Told, in half a sentence without the path, what of one file was handled specially."""
+"""Called with half a sentence, without the path, on how one file was handled specially."""
 
 
 def no_note(text: str) -> None:
-    """For callers who want none."""
+    """Ignore a note."""
 
 
 class Notes:
@@ -21,7 +21,7 @@ class Notes:
         self._files: dict[str, list[str]] = {}
 
     def of(self, path: Path) -> Note:
-        """Takes the notes of one file."""
+        """A function that takes the notes of one file."""
         return partial(self.add, path.name)
 
     def add(self, name: str, text: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_unetpp.gui.dock.dock import UnetppDock
 
-PATIENCE = 600.0
+TIMEOUT = 600.0
 """Seconds that one level may take."""
 
 SIZE = (1400, 900)
@@ -35,13 +35,16 @@ def run_demo(out: Path | None = None) -> None:
     """
     import napari
 
+    from napari_unetpp.gui.compat import main_window
     from napari_unetpp.gui.dock.dock import UnetppDock
     from napari_unetpp.gui.samples import dense_fluorescence
 
     if not list_models():
         raise UnetppError(NO_MODEL)
     viewer = napari.Viewer(title="napari-unetpp demo")
-    viewer.window._qt_window.resize(*SIZE)
+    window = main_window(viewer)
+    assert window is not None
+    window.resize(*SIZE)
     for data, options, _ in dense_fluorescence():
         viewer.add_image(data, **options)
     dock = UnetppDock(viewer)
@@ -75,7 +78,7 @@ def _segment(dock: UnetppDock, viewer: Viewer, level: int) -> tuple[str, NDArray
     controller.state.level = level
     if controller.cycle.shown is None:
         controller.segment()
-    message = dock.form.message_label.text
+    message = dock.form.head.message_label.text
     _wait(lambda: not controller.busy and _shows(dock, level), message)
     image, labels = viewer.layers[0].data, viewer.layers[1].data
     return message(), _overlay(image, np.array(labels))
@@ -87,7 +90,7 @@ def _shows(dock: UnetppDock, level: int) -> bool:
 
 
 def _is_timed(dock: UnetppDock) -> bool:
-    """Whether the readout tells what was measured; sliding on had put that off until now."""
+    """Whether the speed of all depths was measured, which waits until nothing is segmented."""
     controller = dock.controller
     assert controller.model is not None
     points = controller.costs.points(controller.model, controller.state.device)
@@ -96,7 +99,7 @@ def _is_timed(dock: UnetppDock) -> bool:
 
 def _wait(condition: Any, problem: Any) -> None:
     """Let Qt work until the condition holds."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not condition():
         if time.monotonic() > end:
             text = problem() if callable(problem) else problem

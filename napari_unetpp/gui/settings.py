@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from napari_unetpp.gui.compat import plugin_settings
 from napari_unetpp.session.values import Settings
 
 PLUGIN = "napari-unetpp"
@@ -13,15 +14,13 @@ log = logging.getLogger(__name__)
 def read_settings() -> Settings:
     """What the user chose there; the defaults where this napari has no such page."""
     try:
-        from napari.settings import get_plugin_settings
-
-        page = get_plugin_settings(PLUGIN).segmentation
+        page = plugin_settings(PLUGIN).segmentation
         return Settings(
             device=str(page.device),
             memory_budget_gb=float(page.memory_budget_gb),
             default_level=int(page.default_level),
             live=bool(page.live),
         )
-    except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         log.debug("no preferences page: %s", error)
         return Settings()

@@ -1,4 +1,8 @@
-"""Events that come in showers, passed on at once and then not too often."""
+"""Events that come many at a time, answered at once and then not too often.
+
+Not superqt's `qthrottled`: that answers within the first event, before napari has reacted to it, and once
+more for the other events of the same moment.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,9 @@ from qtpy.QtCore import QObject, QTimer
 
 
 class Throttle:
-    """Answers the first event of a shower at once, then now and then, and surely the last one.
+    """Answers the first of many events at once, then one per interval, and always the last one.
 
-    "At once" is when Qt has its turn: what napari does about the event comes first.
+    "At once" is when Qt handles events again: what napari does about the event comes first.
 
     Parameters
     ----------

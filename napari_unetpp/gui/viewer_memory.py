@@ -1,4 +1,4 @@
-"""What is remembered of a viewer as long as it is open, whether a dock is open or not."""
+"""What is remembered of a viewer while it is open, also while no dock is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_unetpp.session.correct.planes import Lessons
 
 @dataclass
 class Memory:
-    """What one dock leaves to the next one of the same viewer.
+    """What a dock knows from earlier docks of the same viewer.
 
     Attributes
     ----------
@@ -28,12 +28,12 @@ class Memory:
     versions: dict[Hashable, int] = field(default_factory=dict)
     data: dict[Hashable, Callable[[], Any]] = field(default_factory=dict)
 
-    def leave(self, data: Mapping[Hashable, Any]) -> None:
-        """The dock is closed, while the images hold these data."""
+    def remember_data(self, data: Mapping[Hashable, Any]) -> None:
+        """Remember the data of the images while no dock is open."""
         self.data = {image: _weakly(array) for image, array in data.items()}
 
-    def meet(self, image: Hashable, data: Any) -> None:
-        """A dock sees an image: its data may have been replaced while no dock was open."""
+    def check_data(self, image: Hashable, data: Any) -> None:
+        """Count a new version if the data were replaced while no dock was open."""
         before = self.data.pop(image, None)
         if before is not None and before() is not data:
             self.versions[image] = self.versions.get(image, 0) + 1
@@ -43,7 +43,7 @@ _memories: dict[int, Memory] = {}
 
 
 def memory_of(viewer: Any) -> Memory:
-    """The memory of a viewer; it ends with it."""
+    """The memory of a viewer; it is deleted with the viewer."""
     key = id(viewer)  # not the viewer itself: napari compares viewers by all that they hold
     if key not in _memories:
         _memories[key] = Memory()

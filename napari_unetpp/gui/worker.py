@@ -18,23 +18,24 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from napari_unetpp.session.values import Event, Job
 
-TURN = 0.006
-"""Seconds of GUI thread that answers may take before the window gets its turn."""
+PORTION = 0.006
+"""Seconds of GUI thread that answers may take before other Qt events are handled."""
 
 NICENESS = 10
 
-Letter = tuple[Callable[[Any], None], Any]
+Delivery = tuple[Callable[[Any], None], Any]
+"""Who is told, and what."""
 
 
-def _step_back() -> None:
-    """Let the window go first where a thread can have a priority; threads that torch makes inherit it."""
+def _lower_priority() -> None:
+    """Give the window priority where a thread can have one; threads that torch makes inherit it."""
     if sys.platform.startswith("linux"):
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def import_ahead(should_stop: Callable[[], bool]) -> Iterator[Event]:
-    """A job: what napari imports for its first Labels layer, 0.3 s that the first press would wait for."""
+    """A job: import what napari needs for its first Labels layer: 0.3 s less until the first result."""
     del should_stop
     with suppress(ImportError):
         importlib.import_module("pandas")
@@ -51,14 +52,15 @@ class ThreadRunner(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="unetpp", initializer=_step_back)
-        self._letters: deque[Letter] = deque()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="unetpp", initializer=_lower_priority)
+        self._deliveries: deque[Delivery] = deque()
         self._flags: list[Flag] = []
         self._closed = False
         self._again = QTimer(self)
         self._again.setSingleShot(True)
         self._again.timeout.connect(self._drain)
-        self._arrived.connect(self._drain, Qt.ConnectionType.QueuedConnection)
+        queued = Qt.ConnectionType.QueuedConnection
+        self._arrived.connect(self._drain, queued)  # type: ignore[call-arg]  # not in PyQt6's stub
 
     def submit(
         self,
@@ -85,7 +87,7 @@ class ThreadRunner(QObject):
         self._closed = True
         self.stop()
         self._again.stop()
-        self._letters.clear()
+        self._deliveries.clear()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _run(
@@ -106,7 +108,7 @@ class ThreadRunner(QObject):
     def _post(self, receiver: Callable[[Any], None], value: Any) -> None:
         if self._closed:
             return
-        self._letters.append((receiver, value))
+        self._deliveries.append((receiver, value))
         try:
             self._arrived.emit()
         except RuntimeError:  # the Qt half of this object is gone: the window was closed
@@ -114,10 +116,10 @@ class ThreadRunner(QObject):
 
     @Slot()
     def _drain(self) -> None:
-        until = time.perf_counter() + TURN
-        while self._letters and not self._closed:
-            receiver, value = self._letters.popleft()
+        until = time.perf_counter() + PORTION
+        while self._deliveries and not self._closed:
+            receiver, value = self._deliveries.popleft()
             receiver(value)
-            if time.perf_counter() > until and self._letters:
+            if time.perf_counter() > until and self._deliveries:
                 self._again.start(0)
                 return

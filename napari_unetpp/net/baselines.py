@@ -28,7 +28,7 @@ def _unet(depth: int) -> Callable[[], NetConfig]:
 
 def _on_encoder(name: str) -> Callable[[], NetConfig]:
     """UNet++ with our widths beside the stages of an encoder; the last row has nothing but a stage."""
-    widths = (*DEFAULT_WIDTHS[:4], encoder_plan.channels(name, 4))
+    widths = (*DEFAULT_WIDTHS[:4], encoder_plan.stage_channels(name, 4))
     return lambda: NetConfig(widths=widths, encoder=name)
 
 

@@ -1,4 +1,4 @@
-"""Encoders of other people as integers: what their stages are made of, what they cost and how far they see.
+"""Published encoders as integers: the convolutions of their stages, FLOPs, parameters, receptive field.
 
 A stage i of an encoder gives X^{i,0}, at resolution 1/2^i. No tensor is touched here.
 
@@ -49,7 +49,7 @@ class Conv:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ConvBlock:
     """Convolutions that belong together.
 
     Attributes
@@ -75,7 +75,7 @@ class Block:
         return self.convs[-1].outputs
 
 
-Stage = tuple[Block, ...]
+Stage = tuple[ConvBlock, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def encoder(name: str, in_channels: int = 3) -> Encoder:
     raise ValueError(f"the encoder {name!r} was given; known are {' and '.join(ENCODERS)}")
 
 
-def channels(name: str, row: int) -> int:
+def stage_channels(name: str, row: int) -> int:
     """Channels of X^{row,0}."""
     return encoder(name).stages[row - 1][-1].outputs
 
@@ -115,12 +115,12 @@ def named_convs(stage: Stage) -> Iterator[tuple[str, Conv]]:
             yield f"blocks.{number}.{conv.name}", conv
 
 
-def parameters(stage: Stage) -> int:
+def stage_parameters(stage: Stage) -> int:
     """Weights and biases of a stage, without normalisation."""
     return sum(conv.parameters for _, conv in named_convs(stage))
 
 
-def flops(stage: Stage, height: int, width: int) -> int:
+def stage_flops(stage: Stage, height: int, width: int) -> int:
     """FLOPs (2 per multiply-add) of a stage whose result has (height, width)."""
     # A stage halves its input once, in its first block: by pooling or by a convolution of stride 2.
     total, grid = 0, 1 if stage[0].pool else 2
@@ -146,15 +146,15 @@ def interval(stage: Stage, lo: int, hi: int) -> tuple[int, int]:
 
 
 def _resnet18(in_channels: int) -> Iterator[Stage]:
-    yield (Block("plain", (Conv("stem", in_channels, 64, 7, 2, before=3),)),)
+    yield (ConvBlock("plain", (Conv("stem", in_channels, 64, 7, 2, before=3),)),)
     yield (_residual(64, 64, pool=True), _residual(64, 64))
     yield (_residual(64, 128, stride=2), _residual(128, 128))
     yield (_residual(128, 256, stride=2), _residual(256, 256))
 
 
-def _residual(inputs: int, outputs: int, *, stride: int = 1, pool: bool = False) -> Block:
+def _residual(inputs: int, outputs: int, *, stride: int = 1, pool: bool = False) -> ConvBlock:
     first = Conv("first", inputs, outputs, 3, stride, before=1)
-    return Block("residual", (first, Conv("second", outputs, outputs, 3, before=1)), pool)
+    return ConvBlock("residual", (first, Conv("second", outputs, outputs, 3, before=1)), pool)
 
 
 # ---------------------------------------------------------------- EfficientNet
@@ -162,22 +162,22 @@ def _residual(inputs: int, outputs: int, *, stride: int = 1, pool: bool = False)
 
 def _efficientnet_lite0(in_channels: int) -> Iterator[Stage]:
     """The first eleven of its sixteen blocks; the others lie at 1/32, where UNet++ has no row."""
-    stem = Block("plain", (Conv("stem", in_channels, 32, 3, 2),))
+    stem = ConvBlock("plain", (Conv("stem", in_channels, 32, 3, 2),))
     yield (stem, _inverted(32, 16, 3, expand=1))
     yield tuple(_repeated(2, 16, 24, 3, stride=2))
     yield tuple(_repeated(2, 24, 40, 5, stride=2))
     yield (*_repeated(3, 40, 80, 3, stride=2), *_repeated(3, 80, 112, 5, stride=1))
 
 
-def _repeated(times: int, inputs: int, outputs: int, kernel: int, *, stride: int) -> Iterator[Block]:
+def _repeated(times: int, inputs: int, outputs: int, kernel: int, *, stride: int) -> Iterator[ConvBlock]:
     yield _inverted(inputs, outputs, kernel, stride=stride)
     for _ in range(times - 1):
         yield _inverted(outputs, outputs, kernel)
 
 
-def _inverted(inputs: int, outputs: int, kernel: int, *, stride: int = 1, expand: int = 6) -> Block:
+def _inverted(inputs: int, outputs: int, kernel: int, *, stride: int = 1, expand: int = 6) -> ConvBlock:
     # TensorFlow's padding: of an odd number of zeros one more lies below and to the right.
     wide, before = expand * inputs, (kernel - stride) // 2
     depthwise = Conv("depthwise", wide, wide, kernel, stride, before, groups=wide)
     convs = (depthwise, Conv("project", wide, outputs))
-    return Block("inverted", (Conv("expand", inputs, wide), *convs) if expand > 1 else convs)
+    return ConvBlock("inverted", (Conv("expand", inputs, wide), *convs) if expand > 1 else convs)

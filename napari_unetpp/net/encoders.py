@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_unetpp.net.blocks import NormedConv
-from napari_unetpp.net.encoder_plan import Block, Conv, Encoder
+from napari_unetpp.net.encoder_plan import Conv, ConvBlock, Encoder
 
 
 class EncoderStage(nn.Module):
@@ -70,7 +70,7 @@ class EncoderConv(NormedConv):
 class _Block(nn.Module):
     """The convolutions of a block by their names."""
 
-    def __init__(self, block: Block, encoder: Encoder, *, norm: bool) -> None:
+    def __init__(self, block: ConvBlock, encoder: Encoder, *, norm: bool) -> None:
         super().__init__()
         self.plan = block
         self.activate = F.relu if encoder.activation == "relu" else F.relu6

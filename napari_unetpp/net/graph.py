@@ -98,7 +98,7 @@ def inputs(node: Node, arch: str = "unetpp") -> tuple[Node, ...]:
     return beside(node, arch) if under is None else (*beside(node, arch), under)
 
 
-def stage(node: Node, config: NetConfig) -> encoder_plan.Stage | None:
+def encoder_stage(node: Node, config: NetConfig) -> encoder_plan.Stage | None:
     """The stage of the encoder that gives `node`; None where the node is our own."""
     i, j = node
     if not config.encoder or j > 0 or i == 0:
@@ -108,14 +108,14 @@ def stage(node: Node, config: NetConfig) -> encoder_plan.Stage | None:
 
 def channels(node: Node, config: NetConfig) -> int:
     """Channels of `node`."""
-    of_encoder = stage(node, config)
+    of_encoder = encoder_stage(node, config)
     return of_encoder[-1].outputs if of_encoder else config.widths[node[0]]
 
 
 def part_channels(node: Node, config: NetConfig) -> tuple[int, ...]:
     """Channels of each tensor that enters the first convolution of `node`, what comes from below last."""
     i, j = node
-    of_encoder = stage(node, config)
+    of_encoder = encoder_stage(node, config)
     if of_encoder:
         return (of_encoder[0].inputs,)
     if j == 0:
@@ -149,9 +149,9 @@ def needs_image(level: int, known: Iterable[Node], config: NetConfig) -> bool:
 
 def node_parameters(node: Node, config: NetConfig) -> int:
     """Weights and biases of `node`, without normalisation."""
-    of_encoder = stage(node, config)
+    of_encoder = encoder_stage(node, config)
     if of_encoder:
-        return encoder_plan.parameters(of_encoder)
+        return encoder_plan.stage_parameters(of_encoder)
     width = config.widths[node[0]]
     first = KERNEL**2 * in_channels(node, config) * width + width
     second = KERNEL**2 * width * width + width
@@ -170,9 +170,9 @@ def node_flops(node: Node, config: NetConfig, height: int, width: int) -> int:
     """FLOPs (2 per multiply-add, biases not counted) of `node` for an input of (height, width)."""
     i, _ = node
     height, width = height >> i, width >> i
-    of_encoder = stage(node, config)
+    of_encoder = encoder_stage(node, config)
     if of_encoder:
-        return encoder_plan.flops(of_encoder, height, width)
+        return encoder_plan.stage_flops(of_encoder, height, width)
     own = config.widths[i]
     convolutions = KERNEL**2 * (in_channels(node, config) + own) * own
     # 2x2, stride 2: one tap a pixel

@@ -25,7 +25,7 @@ def _key(node: Node) -> str:
 
 
 def _make_node(node: Node, config: NetConfig, *, norm: bool) -> nn.Module:
-    if graph.stage(node, config):
+    if graph.encoder_stage(node, config):
         encoder = encoder_plan.encoder(config.encoder, config.in_channels)
         return EncoderStage(encoder, node[0], norm=norm)
     return NodeBlock(

@@ -230,7 +230,10 @@ class Controller:
                 raise messages.Advice("There is no finished result for this image yet: press Segment first.")
             path = self.view.ask_path(messages.file_suggestion(plane, self.state.kind))
             if path is not None:
-                self.cycle.save(SaveRequest(path, labels, self.state.kind, plane))
+                classes = () if self.model is None else self.model.classes
+                objects = self.model is None or self.model.task == "instances"
+                instances = objects and self.state.kind == "labels"
+                self.cycle.save(SaveRequest(path, labels, self.state.kind, plane, classes, instances))
 
     def add_model(self, model: ModelInfo) -> None:
         """Take a model that learnt from another one into the list and choose it; the scale stays."""

@@ -227,12 +227,18 @@ class WarmRequest:
 
 @dataclass(frozen=True, eq=False)
 class SaveRequest:
-    """Write labels and the table of objects beside each other, under a name that is free."""
+    """Write labels and the table of objects beside each other, under a name that is free.
+
+    A path of a format for other programs (`files.objects.also`): write that instead. `classes` are the
+    names of the model's classes, of which `instances` says whether labels are objects of the first.
+    """
 
     path: Path
     labels: NDArray[Any]
     kind: ResultKind
     plane: Plane
+    classes: tuple[str, ...] = ()
+    instances: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,6 +422,15 @@ class DepthMap:
     values: NDArray[np.uint8]
 
 
+@dataclass(frozen=True, eq=False)
+class Featured:
+    """Features of the objects of a plane, in our result layer or in the corrections; row 0: background."""
+
+    plane: Plane
+    layer: Literal["result", "corrections"]
+    columns: Mapping[str, NDArray[Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """Bytes that are held so that a slider needs no network, or less of it: nodes, and maps with results."""
@@ -465,7 +480,19 @@ class Restored:
 
 RunEvent = Phase | Reduced | Progress | Paint | Outcome | Stopped
 FileEvent = Saved | ModelKept | Autosaved | CorrectionsSaved | Restored
-Event = RunEvent | Scaled | Ready | Speed | Held | Doubt | DepthMap | Picked | FileEvent | FinetuneEvent
+Event = (
+    RunEvent
+    | Scaled
+    | Ready
+    | Speed
+    | Held
+    | Doubt
+    | DepthMap
+    | Featured
+    | Picked
+    | FileEvent
+    | FinetuneEvent
+)
 Job = Callable[[ShouldStop], Iterator[Event]]
 """Work for the runner: given the flag, a generator of events."""
 

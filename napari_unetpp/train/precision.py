@@ -40,7 +40,7 @@ def training_format(device: str, precision: str = "auto") -> str:
     device : {"cpu", "cuda", "mps"}
         One that has passed the self-test of `engine.device`.
     precision : {"auto", "float32", "bfloat16"}
-        What somebody wants instead.
+        A format that is asked for instead.
     """
     check_precision(precision)
     return _fastest(device) if precision == "auto" else precision
@@ -71,7 +71,7 @@ def _faster_on_cpu() -> str:
 def _gain() -> float:
     """Seconds of a training step in float32 over those in bfloat16 on this CPU; 0 where the losses differ.
 
-    Medians of steps taken in turns: other load hits both.
+    Medians of steps taken in turns, so that other load slows both.
     """
     steps = {name: _training_step(name) for name in ("float32", "bfloat16")}
     first = {name: step() for name, step in steps.items()}  # a warm-up, too

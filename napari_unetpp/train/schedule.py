@@ -76,6 +76,6 @@ def average_decay(step: int, most: float = 1.0) -> float:
 def validation_megapixels(megapixels: float) -> float:
     """Megapixels between two validations; infinite for a run of infinite length.
 
-    They follow from the length alone, so that a run repeats whatever the machine.
+    They follow from the length alone, so that a run repeats on any machine.
     """
     return inf if megapixels == inf else max(VALIDATION_MEGAPIXELS, megapixels / VALIDATIONS)

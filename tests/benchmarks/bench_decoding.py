@@ -102,7 +102,7 @@ def one_image(maps: NDArray[np.float32], info: ModelInfo, truth: Any, rows: dict
         )
     for name, labels in ways.items():
         row = rows[name]
-        kept = labelling.keep(np.bincount(labels.ravel()), rule.min_size)[labels]
+        kept = labelling.new_numbers(np.bincount(labels.ravel()), rule.min_size)[labels]
         row.matches += match_objects(kept, truth.labels, truth.ignore)
         row.straight += straight_borders(kept)
         row.equal += int(np.count_nonzero((labels == first) & found))

@@ -117,20 +117,20 @@ def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, obj
     spin(lambda: False, 1.0)
     dock.controller.state.level = level
     heart.enter("press")  # makes the result layer
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     spin(lambda: False, 0.3)
     heart.enter("predicting")
-    finding = lambda: "finding" in dock.form.progress_bar.format() or not cycle.running  # noqa: E731
+    finding = lambda: "finding" in dock.form.head.progress_bar.format() or not cycle.running  # noqa: E731
     complete = spin(finding, seconds)
     heart.enter("finding objects and painting")
     spin(lambda: not cycle.running, seconds)
     finished = not cycle.running
     if finished:
         heart.enter("sliding")
-        dock.form.depth.slider.setValue(1)
+        dock.form.head.levels.slider.setValue(1)
         spin(lambda: not cycle.running, seconds)
         heart.enter("threshold")
-        dock.form.threshold_slider.setValue(dock.form.threshold_slider.value() - 0.05)
+        dock.form.result.threshold_slider.setValue(dock.form.result.threshold_slider.value() - 0.05)
         spin(lambda: not cycle.running, seconds)
     if finished and budget:
         learning = dock.correcting.learning
@@ -150,7 +150,7 @@ def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, obj
         heart.enter("fine-tuning")
         spin(lambda: learning.done is not None, budget + seconds)
     heart.enter("closing")
-    message = dock.form.message_label.text()
+    message = dock.form.head.message_label.text()
     dock.close_session()
     viewer.close()
     spin(lambda: False, 0.2)

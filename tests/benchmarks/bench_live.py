@@ -78,7 +78,7 @@ class Window:
         while not condition():
             start = time.perf_counter()
             if start > end:
-                raise TimeoutError(self.dock.form.message_label.text())
+                raise TimeoutError(self.dock.form.head.message_label.text())
             self.app.processEvents()
             self.pause = max(self.pause, 1000 * (time.perf_counter() - start))
             time.sleep(0.002)  # a real event loop sleeps, too; a busy one would slow the worker
@@ -107,7 +107,7 @@ class Window:
 
     def slide_to(self, level: int) -> float:
         """Milliseconds from moving the slider until the result is there."""
-        slider = self.dock.form.depth.slider
+        slider = self.dock.form.head.levels.slider
         return self.after(lambda: slider.setValue(level), lambda event: bool(event[3]))
 
     def close(self) -> None:
@@ -135,8 +135,8 @@ def levels(side: int, repeats: int) -> dict[str, Any]:
     result: dict[str, Any] = {"side": side, "device": ""}
     at = 0
     for level in (1, 2, 3, 4):
-        window.dock.form.depth.slider.setValue(level)
-        window.dock.form.segment_button.click()
+        window.dock.form.head.levels.slider.setValue(level)
+        window.dock.form.head.segment_button.click()
         window.rest()
         window.pause = 0.0
         first, whole, computed, decoded = [], [], [], []
@@ -163,14 +163,14 @@ def levels(side: int, repeats: int) -> dict[str, Any]:
 
 def pan(side: int) -> dict[str, float]:
     """An image of `side` x `side` px is segmented at L4; the view goes to the other end of it."""
-    from napari_unetpp.gui.tools.click_tool import camera_of
+    from napari_unetpp.gui.compat import camera_of
 
     window = Window(tiled(side), "nuclei")
     camera = camera_of(window.viewer)
     camera.center, camera.zoom = (side / 8, side / 8), 2.0
     window.rest()
-    window.dock.form.depth.slider.setValue(4)
-    window.dock.form.segment_button.click()
+    window.dock.form.head.levels.slider.setValue(4)
+    window.dock.form.head.segment_button.click()
     window.spin(lambda: len(window.painted) > 2)
     end = time.perf_counter() + 2.0
     window.spin(lambda: time.perf_counter() > end)
@@ -222,8 +222,8 @@ def film(frames: np.ndarray, model: str, level: int, rate: float) -> dict[str, A
     """Play frames at a rate (1/s): which got their final mask while they were displayed?"""
     window = Window(frames, model, rgb=frames.ndim == 4)
     window.viewer.dims.set_current_step(0, 0)
-    window.dock.form.depth.slider.setValue(level)
-    window.dock.form.segment_button.click()
+    window.dock.form.head.levels.slider.setValue(level)
+    window.dock.form.head.segment_button.click()
     window.rest()
     window.pause, in_step, seen = 0.0, 0, []
     start, period, count = time.perf_counter(), 1 / rate, round(8 * rate)

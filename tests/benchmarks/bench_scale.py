@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ScaleChoice
+from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE, ScaleChoice
 from napari_unetpp.api import load_model
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.input import scale_search
 from napari_unetpp.engine.input.normalise import clean_plane, measure
-from napari_unetpp.engine.input.sampling import LARGEST, SMALLEST, resample, resample_labels
+from napari_unetpp.engine.input.sampling import resample, resample_labels
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
@@ -93,7 +93,9 @@ def counts(
     evaluator: LoadedModel, image: NDArray[Any], labels: NDArray[Any], scale: float, level: int
 ) -> Counts:
     """Objects that match at a scale."""
-    found = predict_maps(image, evaluator, level=level, scale=float(np.clip(scale, SMALLEST, LARGEST)))
+    found = predict_maps(
+        image, evaluator, level=level, scale=float(np.clip(scale, SMALLEST_SCALE, LARGEST_SCALE))
+    )
     matches = match_objects(found.labels(), labels)
     return matches.true_positive, matches.false_positive, matches.false_negative
 
@@ -120,16 +122,16 @@ def measure_image(
         one, found, at_true, *others = (counts(evaluator, image, labels, s, level) for s in scales)
         best = max((one, found, at_true, *others), key=lambda each: ap50([each]))
         unsure = choice.weak
-        yield Case(name, pair.stem, factor, true, choice.scale, unsure, LOOKS[-1], one, found, at_true, best)
+        yield Case(name, pair.stem, factor, true, choice.scale, unsure, TRIALS[-1], one, found, at_true, best)
 
 
-LOOKS: list[list[tuple[float, ...]]] = []
+TRIALS: list[list[tuple[float, ...]]] = []
 """What every search saw."""
 
 
-def noted(looks: Sequence[scale_search.Look], *rest: Any) -> ScaleChoice:
-    """`scale_search.choose`, its looks kept in `LOOKS`."""
-    LOOKS.append([astuple(look) for look in looks])
+def noted(looks: Sequence[scale_search.Trial], *rest: Any) -> ScaleChoice:
+    """`scale_search.choose`, its looks kept in `TRIALS`."""
+    TRIALS.append([astuple(look) for look in looks])
     return CHOOSE(looks, *rest)
 
 

@@ -51,8 +51,7 @@ def count(
         for n, each in enumerate(matches_by_area(found, truth.labels, truth.ignore, edges=edges)):
             tally[f"range {n}", level] += each
         for size in sizes:
-            other = replace(info, decode=replace(info.decode, min_size=size))
-            labels = replace(maps, level=level, info=other).labels()
+            labels = replace(maps, level=level, rule=replace(maps.rule, min_size=size)).labels()
             tally[f"{size} px", level] += match_objects(labels, truth.labels, truth.ignore)
 
 

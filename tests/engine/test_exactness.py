@@ -28,12 +28,12 @@ def assert_equal_levels(a, b, tolerance=1e-4):
         np.testing.assert_allclose(a.maps(level), b.maps(level), rtol=0, atol=tolerance)
 
 
-def test_live_and_batch_tiles_equal_the_whole_phase_image(evaluator, phase, monkeypatch):
-    assert phase.shape == (1022, 1024)
-    whole, events = collect(evaluator, phase)
+def test_live_and_batch_tiles_equal_the_whole_image(evaluator, phase, monkeypatch):
+    part = phase[-606:, -608:]  # the height is no multiple of 16
+    whole, events = collect(evaluator, part)
     assert events[0].tiles == 1
-    assert_equal_levels(whole, tiled(monkeypatch, 512, evaluator, phase))
-    live = tiled(monkeypatch, 512, evaluator, phase, cache=NodeCache(PLENTY), plane="p")
+    assert_equal_levels(whole, tiled(monkeypatch, 256, evaluator, part))
+    live = tiled(monkeypatch, 256, evaluator, part, cache=NodeCache(PLENTY), plane="p")
     assert_equal_levels(whole, live)
 
 
@@ -59,11 +59,11 @@ def test_tiled_nuclei(evaluator, nuclei, monkeypatch):
         assert_equal_levels(collect(evaluator, part)[0], tiled(monkeypatch, 128, evaluator, part))
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (17, 431), (1000, 1000)])
+@pytest.mark.parametrize("shape", [(1, 1), (17, 431), (500, 500)])
 def test_awkward_sizes(evaluator, phase, monkeypatch, shape):
     part = np.resize(phase, shape) if shape == (1, 1) else phase[: shape[0], : shape[1]]
     whole, _ = collect(evaluator, part)
-    split = tiled(monkeypatch, 640, evaluator, part)
+    split = tiled(monkeypatch, 320, evaluator, part)
     for level in (1, 2, 3, 4):
         assert whole.maps(level).shape == (2, *shape)
         np.testing.assert_allclose(whole.maps(level), split.maps(level), rtol=0, atol=1e-4)

@@ -48,7 +48,7 @@ def test_stream_equals_nodes_bit_for_bit(choice, level):
     assert evaluator.nodes(X, level, known)
     assert set(known) == set(graph.nodes(level))
     crop = Region(16, 16, 32, 48)
-    streamed = dict(evaluator.stream(X, level, crop=crop))
+    streamed = dict(evaluator.stream(X, level, part=crop))
     assert list(streamed) == list(range(1, level + 1))
     for shown, maps in streamed.items():
         assert maps.dtype == np.float32

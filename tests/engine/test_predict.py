@@ -180,6 +180,15 @@ def test_closing_early_leaves_the_cache_sound(tiny, image):
     assert largest_difference(*(collect(tiny, image, 4, cache=c, plane="p")[0] for c in (cache, None))) == 0
 
 
+def test_a_plane_of_cached_nodes_is_not_resampled(tiny, image, monkeypatch):
+    cache = NodeCache(PLENTY)
+    first, _ = collect(tiny, image, 3, cache=cache, plane="p", scale=0.8)
+    monkeypatch.setattr("napari_unetpp.engine.input.plane.resample", None)
+    again, events = collect(tiny, image, 2, cache=cache, plane="p", scale=0.8)
+    assert events[-1].nodes_computed == 0
+    np.testing.assert_array_equal(again.maps(2), first.maps(2))
+
+
 def test_the_end_says_which_level_was_kept_of_the_whole_plane(tiny, image):
     """A run compares with others only where all of the plane was in one state."""
     cache = NodeCache(1 << 28)

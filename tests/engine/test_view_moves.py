@@ -59,7 +59,7 @@ class Viewer:
 
 
 def run(evaluator, image, viewer, level=3, budget=PLENTY):
-    request = PredictRequest(image, "p", level, viewport=HERE, glance=True)
+    request = PredictRequest(image, "p", level, viewport=HERE, preview=True)
     store, events = None, []
     for event in predict(evaluator, request, NodeCache(budget), current_view=viewer):
         events.append(event)
@@ -114,7 +114,7 @@ def test_what_left_the_view_gives_way_within_a_node(tiny, part, budget, monkeypa
     def nodes_between(move):
         """From the moment the view moves until it is served."""
         nodes.clear()
-        request = PredictRequest(part, "p", 4, viewport=HERE, glance=True)
+        request = PredictRequest(part, "p", 4, viewport=HERE, preview=True)
         events = predict(
             *(tiny, request, NodeCache(budget)), current_view=lambda: THERE if len(nodes) >= move else HERE
         )
@@ -134,7 +134,7 @@ def test_auto_follows_too(stopping, part):
 
 def test_all_that_is_visible_is_seen_at_level_1_first(tiny, part):
     """Also what the cache has no room for."""
-    request = PredictRequest(part, "p", 3, viewport=Region(0, 0, 150, 170), glance=True)
+    request = PredictRequest(part, "p", 3, viewport=Region(0, 0, 150, 170), preview=True)
     events = list(predict(tiny, request, NodeCache(0)))
     kinds = [type(event) for event in events[1:-1]]
     assert kinds[:9] == [Preview] * 9 and Preview not in kinds[9:]

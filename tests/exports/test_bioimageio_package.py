@@ -20,7 +20,6 @@ from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.exports import export, package
 from napari_unetpp.exports.export import EXACT, export_model
 from napari_unetpp.exports.importing import import_model
-from napari_unetpp.exports.sample import maps_of
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.models.model_list import find_model
@@ -89,7 +88,7 @@ def test_an_image_in_blocks_gives_what_the_engine_gives(
     assert licensed.path is not None
     evaluator = LoadedModel(licensed, read_tensors(licensed.path), EXACT)
     x = to_input(np.moveaxis(image, 0, -1), NormStats(float(low), float(high)))
-    expected = maps_of(evaluator, x, 1)
+    expected = evaluator.image_maps(x, 1)
     assert maps.shape == expected.shape and expected.std() > 0.05
     inside = np.s_[:, 16:-16, 16:-16]  # the border of the image differs by the halo, as the README says
     np.testing.assert_allclose(maps[inside], expected[inside], atol=1e-3)
@@ -103,8 +102,8 @@ def test_importing_gives_the_model_back(packed: Path, licensed: ModelInfo, photo
 def test_a_package_that_fails_the_test_is_not_written(
     licensed: ModelInfo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: Path
 ) -> None:
-    real, onnx = export.maps_of, read(packed, "weights.onnx")
-    monkeypatch.setattr(export, "maps_of", lambda *a: np.clip(real(*a) + 0.1, 0, 1))
+    real, onnx = LoadedModel.image_maps, read(packed, "weights.onnx")
+    monkeypatch.setattr(LoadedModel, "image_maps", lambda *a: np.clip(real(*a) + 0.1, 0, 1))
     monkeypatch.setattr(package, "write_onnx", lambda path, *_: path.write_bytes(onnx))
     with pytest.raises(UnetppError, match="does not pass 'bioimageio test' and was not written"):
         export_model(licensed, "bioimageio", tmp_path / "a.zip", level=1)

@@ -8,7 +8,7 @@ import pytest
 
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.exports.licences import spdx
-from napari_unetpp.exports.target import check_target
+from napari_unetpp.exports.target import check_export_target
 from napari_unetpp.files.models.model_file import read_info
 from napari_unetpp.files.models.model_list import SHIPPED
 
@@ -57,13 +57,13 @@ def test_refused_targets(case: str, tmp_path: Path, tiny_info: ModelInfo) -> Non
     (tmp_path / "there.onnx").touch()
     name, message = REFUSED[case]
     with pytest.raises(UnetppError, match=message):
-        check_target(tmp_path / name, "onnx", tiny_info, overwrite=False)
+        check_export_target(tmp_path / name, "onnx", tiny_info, overwrite=False)
 
 
 @pytest.mark.parametrize("name", ["a.onnx", "Zellkerne ä 2.1.ONNX", "there.onnx"])
 def test_allowed_targets(name: str, tmp_path: Path, tiny_info: ModelInfo) -> None:
     (tmp_path / "there.onnx").touch()
-    check_target(tmp_path / name, "onnx", tiny_info, overwrite=True)
+    check_export_target(tmp_path / name, "onnx", tiny_info, overwrite=True)
 
 
 def test_the_model_itself_is_never_a_target(tmp_path: Path, tiny_model: ModelInfo) -> None:
@@ -71,4 +71,4 @@ def test_the_model_itself_is_never_a_target(tmp_path: Path, tiny_model: ModelInf
     link = tmp_path / "link.zip"
     link.symlink_to(tiny_model.path)
     with pytest.raises(UnetppError, match="is the model itself"):
-        check_target(link, "bioimageio", tiny_model, overwrite=True)
+        check_export_target(link, "bioimageio", tiny_model, overwrite=True)

@@ -15,7 +15,6 @@ from napari_unetpp._types import ModelInfo, NetConfig, SamplingRule, UnetppError
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.exports import onnx_file
 from napari_unetpp.exports.export import EXACT, export_model
-from napari_unetpp.exports.sample import maps_of
 from napari_unetpp.files.models.model_card import card_from_json, card_to_json
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.net import encoder_plan
@@ -42,7 +41,7 @@ def test_onnx_runtime_gives_the_same_for_any_number_and_size(
     found = onnx_file.run_onnx(exported, images)
     assert model.path is not None
     evaluator = LoadedModel(model, read_tensors(model.path), EXACT)
-    expected = np.stack([maps_of(evaluator, image, 2) for image in images])
+    expected = np.stack([evaluator.image_maps(image, 2) for image in images])
     assert expected.std() > 0.05, "nothing to compare"
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
@@ -50,7 +49,7 @@ def test_onnx_runtime_gives_the_same_for_any_number_and_size(
 def test_other_levels_differ(exported: Path, model: ModelInfo) -> None:
     assert model.path is not None
     image = np.random.default_rng(0).random((3, 32, 32)).astype(np.float32)
-    shallow = maps_of(LoadedModel(model, read_tensors(model.path), EXACT), image, 1)
+    shallow = LoadedModel(model, read_tensors(model.path), EXACT).image_maps(image, 1)
     with pytest.raises(UnetppError, match="does not give the same result"):
         onnx_file.compare(onnx_file.run_onnx(exported, image[None])[0], shallow)
 
@@ -66,7 +65,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "softmax on an encoder": {
         "task": "semantic",
         "outputs": ("background", "a", "b"),
-        "net": NetConfig(outputs=3, widths=(4, encoder_plan.channels(LITE0, 1)), encoder=LITE0),
+        "net": NetConfig(outputs=3, widths=(4, encoder_plan.stage_channels(LITE0, 1)), encoder=LITE0),
     },
 }
 

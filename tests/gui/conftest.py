@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,6 +13,8 @@ import pytest
 
 pytest.importorskip("napari")
 pytest.importorskip("qtpy")
+
+from napari_unetpp.gui import viewer_memory
 
 TIMEOUT = 60_000
 
@@ -32,10 +37,54 @@ def sittings_folder(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def few_objects_to_collect() -> Iterator[None]:
+    """napari collects garbage with every layer that is removed: 0.3 s, unless modules are left out."""
+    for name in ("torch", "pandas", "napari._qt.qt_main_window", "napari_unetpp.gui.dock.dock"):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="module")
+def module_viewer(qapp: Any) -> Iterator[Any]:
+    """A viewer that is not shown; for a whole module, because to make one and to close it takes 2 s."""
+    import napari
+    from app_model import Application
+    from napari._qt._qapp_model.qactions import init_qactions
+    from napari._qt.qt_viewer import QtViewer
+    from napari._qt.threads.status_checker import StatusChecker
+    from napari.plugins import _initialize_plugins
+    from napari.settings import get_settings
+
+    # as `make_napari_viewer` does for every test
+    get_settings().reset()
+    _initialize_plugins.cache_clear()
+    init_qactions.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StatusChecker, "start", lambda _self: None)
+        viewer = napari.Viewer(show=False)
+        yield viewer
+        patch.setattr(viewer.window._qt_window, "_save_current_window_settings", lambda: None)
+        viewer.close()
+    del viewer
+    gc.collect()
+    QtViewer._instances.clear()
+    Application.destroy("napari")
+
+
 @pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
-    """A viewer that is not shown."""
-    return make_napari_viewer()
+def viewer(module_viewer: Any) -> Iterator[Any]:
+    """The viewer of the module, as empty as a new one. Tests that close it make their own."""
+    yield module_viewer
+    module_viewer.layers.clear()
+    module_viewer.dims.ndisplay = 2
+    module_viewer.dims.reset()
+    module_viewer.reset_view()
+    module_viewer.window._qt_window.hide()
+    viewer_memory._memories.clear()
 
 
 @pytest.fixture
@@ -72,8 +121,13 @@ def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
     yield make
     for dock in docks:
         dock.close_session()
-        for runner in (dock._runner, dock.correcting.learn_runner, dock.correcting.file_runner):
+        correcting = dock.correcting
+        for runner in (dock._runner, correcting.learn_runner, correcting.file_runner, dock.features.runner):
             runner._executor.shutdown(wait=True)
+        with suppress(LookupError, AttributeError, RuntimeError):  # the test closed one
+            viewer.window.remove_dock_widget(dock)
+        with suppress(RuntimeError):
+            dock.deleteLater()
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_unetpp.gui.layers.grids import grid_of
-from napari_unetpp.gui.layers.pixel_sizes import pixel_size
+from napari_unetpp.gui.grids import grid_of, pixel_size
 
 UM = ("um", "um")
 TURN = [[np.cos(0.4), -np.sin(0.4), 7], [np.sin(0.4), np.cos(0.4), 2], [0, 0, 1]]
@@ -66,9 +65,9 @@ def test_only_the_axes_that_are_displayed_count() -> None:
 def saved(dock: Any, qtbot: Any, tmp_path: Path, monkeypatch: Any) -> list[dict[str, str]]:
     """The table that the button writes."""
     monkeypatch.setattr(dock, "ask_path", lambda suggestion: tmp_path / suggestion.name)
-    qtbot.waitUntil(dock.form.save_button.isEnabled, timeout=60_000)
+    qtbot.waitUntil(dock.form.result.save_button.isEnabled, timeout=60_000)
     before = set(tmp_path.glob("*.csv"))
-    dock.form.save_button.click()
+    dock.form.result.save_button.click()
     # not for the message, which the end of a run may replace
     qtbot.waitUntil(lambda: set(tmp_path.glob("*.csv")) > before, timeout=60_000)
     (path,) = set(tmp_path.glob("*.csv")) - before
@@ -98,12 +97,12 @@ def test_the_table_of_the_dock(
     viewer.add_image(image, name="cells", **options)
     dock = open_dock()
     dock.controller.state.threshold, dock.controller.state.min_size = 0.01, 0
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     wait(dock)
     (row,) = saved(dock, qtbot, tmp_path, monkeypatch)
     assert row["area_px"] == str(image.size)
-    qtbot.waitUntil(lambda: "Saved" in dock.form.message_label.text(), timeout=60_000)
-    told = "No areas in µm²: the unit of the image is pixel" in dock.form.message_label.text()
+    qtbot.waitUntil(lambda: "Saved" in dock.form.head.message_label.text(), timeout=60_000)
+    told = "No areas in µm²: the unit of the image is pixel" in dock.form.head.message_label.text()
     assert ("area_um2" in row, told) == (area is not None, area is None)
     if area is not None:
         assert float(row["area_um2"]) == pytest.approx(image.size * area)
@@ -119,7 +118,7 @@ def test_planes_of_a_film_have_names_and_columns_of_their_own(
     for t, z in ((0, 2), (1, 2), (1, 3)):
         viewer.dims.set_point([0, 1], [t, z])
         qtbot.waitUntil(lambda: [s.index for s in dock.controller.presenter.plane().position] == [t, z])  # noqa: B023
-        dock.form.segment_button.click()
+        dock.form.head.segment_button.click()
         wait(dock)
         (row,) = saved(dock, qtbot, tmp_path, monkeypatch)
         assert (row["t"], row["z"]) == (str(t), str(z))

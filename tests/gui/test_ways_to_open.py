@@ -28,6 +28,12 @@ def plugin() -> str:
 
 
 @pytest.fixture
+def viewer(make_napari_viewer: Any) -> Any:
+    """One of its own for each test: they add the dock as napari does, and leave it there."""
+    return make_napari_viewer()
+
+
+@pytest.fixture
 def docked(viewer: Any, only_tiny_model: Any, plugin: str) -> Iterator[Callable[[], UnetppDock]]:
     """The one dock of the viewer; its threads end after the test."""
     found: list[UnetppDock] = []
@@ -89,7 +95,7 @@ def test_opened_and_used(
     assert viewer.layers.selection.active is corrections
     corrections.paint((40, 40), 3)
     qtbot.waitUntil(lambda: "1 correction" in dock.form.correct.lessons_label.text(), timeout=TIMEOUT)
-    dock.form.click_tool_button.click()
+    dock.form.result.click_tool_button.click()
     assert viewer.mouse_drag_callbacks
     keys = {shortcut.key().toString() for shortcut in viewer.window._qt_window.findChildren(QShortcut)}
     assert {"Shift+S", "C", "N", "K"} <= keys
@@ -105,7 +111,7 @@ def test_in_a_window_of_another_program(only_tiny_model: Any, image: np.ndarray,
     qtbot.addWidget(dock)
     dock.start()
     qtbot.waitUntil(lambda: not dock.controller.cycle._warming, timeout=TIMEOUT)
-    dock.form.segment_button.click()
+    dock.form.head.segment_button.click()
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
     assert "cells prediction" in viewer.layers
     assert dock.findChild(QShortcut).parent() is dock

@@ -21,7 +21,9 @@ LITE0 = "efficientnet-lite0"
 
 def config_of(encoder, **changes):
     """Narrow nodes of our own beside the whole encoder."""
-    config = NetConfig(outputs=2, widths=(4, 6, 8, 10, encoder_plan.channels(encoder, 4)), encoder=encoder)
+    config = NetConfig(
+        outputs=2, widths=(4, 6, 8, 10, encoder_plan.stage_channels(encoder, 4)), encoder=encoder
+    )
     return replace(config, **changes)
 
 

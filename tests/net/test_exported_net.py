@@ -16,7 +16,7 @@ CONFIGS = {
     "summed": NetConfig(outputs=1, widths=(4, 6, 8), arch="unet-sum", in_channels=1),
     "encoder": NetConfig(
         outputs=2,
-        widths=(4, 6, 8, encoder_plan.channels("efficientnet-lite0", 3)),
+        widths=(4, 6, 8, encoder_plan.stage_channels("efficientnet-lite0", 3)),
         encoder="efficientnet-lite0",
     ),
 }

@@ -34,7 +34,7 @@ def test_parts_equal_the_plane(info, shape):
     maps = as_stored(maps)
     store = MapStore(maps.shape[1:], len(maps))
     store.add(TileDone(0, 4, Region.whole(maps.shape[1:]), maps, 1, 1))
-    expected = PlaneResult(store, info, 4, shape).labels()
+    expected = PlaneResult(store, info, 4, shape, info.decode).labels()
 
     numbers = np.zeros(maps.shape[1:], np.int32)
     *_, last = stitch(lambda r: maps[:, *r.slices], numbers.shape, info, numbers, side=32)

@@ -42,7 +42,10 @@ def test_objects_of_maps_on_disk(tmp_path):
         np.testing.assert_array_equal(file.read(region), store.maps(4, region))
     numbers = ScratchArray(tmp_path / "numbers", maps.shape[1:], np.int32)
     *_, last = stitch(file.read, maps.shape[1:], info, numbers, side=25)
-    found, expected = last.kept(5)[numbers[:, :]], PlaneResult(store, info, 4, maps.shape[1:]).labels()
+    found, expected = (
+        last.kept(5)[numbers[:, :]],
+        PlaneResult(store, info, 4, maps.shape[1:], info.decode).labels(),
+    )
     np.testing.assert_array_equal(found > 0, expected > 0)
     assert found.max() == expected.max() > 5
     assert np.unique(np.stack([found.ravel(), expected.ravel()]), axis=1).shape[1] == expected.max() + 1

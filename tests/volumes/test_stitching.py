@@ -67,10 +67,13 @@ def test_connected_parts(side):
     """Without splitting, and of models that give classes."""
     maps = rough(0)
     info = replace(INFO, decode=RULES["peaks"])
-    assert_same_objects(stitched(maps, info, side, split=False), labelling.labels(maps, info, split=False))
+    assert_same_objects(
+        stitched(maps, info, side, split=False),
+        labelling.labels(maps, info, replace(info.decode, split=False)),
+    )
     semantic = replace(info, task="semantic", outputs=("cell",), decode=DecodeRule(min_size=30))
     parts = labelling.objects(maps[:1], semantic)
-    expected = labelling.keep(np.bincount(parts.ravel()), 30)[parts]
+    expected = labelling.new_numbers(np.bincount(parts.ravel()), 30)[parts]
     assert_same_objects(stitched(maps[:1], semantic, side), expected)
 
 
@@ -110,7 +113,10 @@ def test_parts_are_joined_in_groups(monkeypatch):
 def test_another_threshold():
     info = replace(INFO, decode=RULES["peaks"])
     maps = rough(3)
-    assert_same_objects(stitched(maps, info, 16, threshold=0.7), labelling.labels(maps, info, threshold=0.7))
+    assert_same_objects(
+        stitched(maps, info, 16, threshold=0.7),
+        labelling.labels(maps, info, replace(info.decode, threshold=0.7)),
+    )
 
 
 def test_stop_between_pieces():

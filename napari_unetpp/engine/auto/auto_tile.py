@@ -1,4 +1,8 @@
-"""Evaluation of one tile at Auto: every square as deep as it needs (see `engine.auto.early_exit`)."""
+"""Evaluation of one tile at level Auto: every square as deep as it needs (see `engine.auto.stopping`).
+
+Every pixel equals what its level gives for the whole plane, up to the last digits of convolutions of another
+size.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_unetpp._types import AUTO, Node, Region, ShouldStop, never_stop
-from napari_unetpp.engine.auto import early_exit
+from napari_unetpp.engine.auto import stopping
 from napari_unetpp.engine.auto.node_plan import NodePlan
-from napari_unetpp.engine.auto.partial_node import PartialNode, cut
+from napari_unetpp.engine.auto.partial_node import PartialNode, crop
+from napari_unetpp.engine.auto.squares import Squares, runs, to_pixels, touched
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.loaded_model import Known, LoadedModel
 from napari_unetpp.net import graph
@@ -22,8 +27,8 @@ Nodes = dict[Node, Tensor | PartialNode]
 
 
 @dataclass(frozen=True, eq=False)
-class Deepened:
-    """A tile after one more level: maps (K, h, w) and the level of each pixel (h, w) of its core."""
+class TileAtLevel:
+    """A tile after one more level: maps (K, h, w) of its core and the level of each pixel (h, w)."""
 
     maps: Maps
     depth: NDArray[np.uint8]
@@ -34,7 +39,7 @@ class AutoTile:
 
     Parameters
     ----------
-    evaluator : LoadedModel
+    model : LoadedModel
         Of a model with a stopping rule.
     x : Tensor of shape (1, C, Y, X) or None
         None is enough where no node that is missing reads it.
@@ -51,24 +56,22 @@ class AutoTile:
         False when it was stopped.
     """
 
-    def __init__(self, evaluator: LoadedModel, x: Tensor | None, known: Known, core: Region) -> None:
-        rule = evaluator.info.stopping
+    def __init__(self, model: LoadedModel, x: Tensor | None, known: Known, core: Region) -> None:
+        rule = model.info.stopping
         if rule is None:
-            raise ValueError(
-                f"level {AUTO} (Auto) was asked for, but {evaluator.info.name!r} has no rule for it"
-            )
-        self.evaluator, self.rule, self.known, self.core = evaluator, rule, known, core
+            raise ValueError(f"level {AUTO} (Auto) was asked for, but {model.info.name!r} has no rule for it")
+        self.model, self.rule, self.known, self.core = model, rule, known, core
         self.x = x
         shape = x.shape if x is not None else known[0, 0].shape
         self.plane = int(shape[-2]), int(shape[-1])
         self.flops = 0
         self.finished = False
         self._nodes: Nodes = dict(known)
-        self._coverage = NodePlan(evaluator.info.net, self.plane, rule.square, known)
+        self._plan = NodePlan(model.info.net, self.plane, rule.square, known)
 
-    def run(self, should_stop: ShouldStop = never_stop) -> Iterator[Deepened]:
+    def run(self, should_stop: ShouldStop = never_stop) -> Iterator[TileAtLevel]:
         """Yields level 1, then the tile after each level to which some squares go."""
-        info, rule, config = self.evaluator.info, self.rule, self.evaluator.info.net
+        info, rule, config = self.model.info, self.rule, self.model.info.net
         wanted = active = self._meet_core()
         maps = np.zeros((config.outputs, *self.plane), np.float32)
         before: Maps | None = None
@@ -79,52 +82,52 @@ class AutoTile:
             while more.any():
                 if not self._deepen(level, more, should_stop):
                     return
-                for box in early_exit.runs(more):
-                    place = early_exit.in_pixels(box, rule.square, self.plane)
-                    maps[:, *place.slices] = self.evaluator.maps(level, self._nodes, place)
+                for box in runs(more):
+                    place = to_pixels(box, rule.square, self.plane)
+                    maps[:, *place.slices] = self.model.maps(level, self._nodes, place)
                     depth[place.slices] = level
                 active = active | more
-                more = wanted & early_exit.cut_off(labelling.mask(maps, info), active, rule.square)
-            yield Deepened(maps[:, *self.core.slices], depth[self.core.slices])
+                more = wanted & stopping.cut_off(labelling.mask(maps, info), active, rule.square)
+            yield TileAtLevel(maps[:, *self.core.slices], depth[self.core.slices])
             if level < config.depth:
-                active = early_exit.go_deeper(maps, before, level, active, info, rule)
+                active = stopping.go_deeper(maps, before, level, active, info, rule)
             if not active.any():
                 break
         self.finished = True
 
-    def _meet_core(self) -> early_exit.Squares:
+    def _meet_core(self) -> Squares:
         inside = np.zeros(self.plane, bool)
         inside[self.core.slices] = True
-        return early_exit.touched(inside, self.rule.square)
+        return touched(inside, self.rule.square)
 
-    def _deepen(self, level: int, squares: early_exit.Squares, should_stop: ShouldStop) -> bool:
+    def _deepen(self, level: int, squares: Squares, should_stop: ShouldStop) -> bool:
         """Evaluate what the squares lack of the nodes of a level; False if stopped."""
-        for step in self._coverage.steps(level, squares):
+        for step in self._plan.steps(level, squares):
             if should_stop():
                 return False
-            node, sheet = step
-            if sheet is None:
+            node, packing = step
+            if packing is None:
                 self._evaluate(node)
             else:
-                pieces = self.evaluator.node_parts(node, sheet, self._nodes).pieces
+                pieces = self.model.node_parts(node, packing, self._nodes).pieces
                 self._nodes[node] = PartialNode([*self._pieces(node), *pieces])
-            self.flops += self._coverage.flops(step)
+            self.flops += self._plan.flops(step)
         return True
 
     def _evaluate(self, node: Node) -> None:
         """Evaluate all of a node."""
-        reads = graph.inputs(node, self.evaluator.info.net.arch)
-        whole = {read: cut(self._nodes[read], self._grid(read)) for read in reads}
-        self._nodes[node] = found = self.evaluator.node(node, self.x, whole)
-        if node in self._coverage.complete:
+        reads = graph.inputs(node, self.model.info.net.arch)
+        whole = {read: crop(self._nodes[read], self._grid(read)) for read in reads}
+        self._nodes[node] = found = self.model.node(node, self.x, whole)
+        if node in self._plan.complete:
             self.known[node] = found
 
     def _pieces(self, node: Node) -> Sequence[tuple[Region, Tensor]]:
-        """What is there of a node; outside the squares that it was made for, it may be wrong."""
-        there = self._nodes.get(node)
-        if there is None:
+        """What was evaluated of a node; outside the squares that it was evaluated for, it may be wrong."""
+        known = self._nodes.get(node)
+        if known is None:
             return ()
-        return there.pieces if isinstance(there, PartialNode) else ((self._grid(node), there),)
+        return known.pieces if isinstance(known, PartialNode) else ((self._grid(node), known),)
 
     def _grid(self, node: Node) -> Region:
         """All of a node, on its own grid."""

@@ -1,4 +1,4 @@
-"""Which parts of which nodes of a plane were evaluated for Auto, and which are still to be."""
+"""The order in which nodes, or parts of them, are evaluated for Auto."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from napari_unetpp._types import NetConfig, Node
-from napari_unetpp.engine.auto.early_exit import Sheet, Squares, sheet, sheet_flops
+from napari_unetpp.engine.auto.packing import Packing, pack_node, packing_flops
+from napari_unetpp.engine.auto.squares import Squares
 from napari_unetpp.net import graph
 
-Step = tuple[Node, Sheet | None]
+Step = tuple[Node, Packing | None]
 """A node, and the parts of it that are evaluated; None: all of it, as that is less work."""
 
 
 class NodePlan:
-    """Where the nodes of a plane are known so far, and what is still to be evaluated.
+    """Keeps for which squares each node is known, and plans what is still to be evaluated.
 
     Parameters
     ----------
     config, plane, square
-        As of `sheet`.
+        As of `pack_node`.
     complete : collection of Node
         Nodes that are known everywhere.
     """
@@ -43,7 +44,7 @@ class NodePlan:
             lacking = squares & ~self._reached.get(node, nowhere)
             if node in self.complete or not lacking.any():
                 continue
-            found = None if level == 1 else sheet(node, lacking, self.config, self.plane, self.square)
+            found = None if level == 1 else pack_node(node, lacking, self.config, self.plane, self.square)
             if found is None and self.complete.issuperset(graph.inputs(node, self.config.arch)):
                 self.complete.add(node)
             yield node, found
@@ -54,4 +55,4 @@ class NodePlan:
         node, found = step
         if found is None:
             return graph.node_flops(node, self.config, *self.plane)
-        return sheet_flops(node, found, self.config)
+        return packing_flops(node, found, self.config)

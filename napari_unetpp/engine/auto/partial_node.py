@@ -11,7 +11,7 @@ from napari_unetpp._types import Region
 
 
 class PartialNode:
-    """Rectangles of a node (1, C, Y, X), which may overlap; they agree where they do.
+    """Rectangles of a node (1, C, Y, X); where they overlap, they are equal.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class PartialNode:
                 out[..., *there.slices] = tensor[..., *here.slices]
 
 
-def channels(node: Tensor | PartialNode) -> int:
+def channel_count(node: Tensor | PartialNode) -> int:
     """Channels of a node."""
     return (node.pieces[0][1] if isinstance(node, PartialNode) else node).shape[1]
 
@@ -45,7 +45,7 @@ def paste(node: Tensor | PartialNode, region: Region, out: Tensor) -> None:
         out.copy_(node[..., *region.slices])
 
 
-def cut(node: Tensor | PartialNode, region: Region) -> Tensor:
+def crop(node: Tensor | PartialNode, region: Region) -> Tensor:
     """A region of a node (1, C, h, w), channels last; 0 where it is not known."""
     if isinstance(node, PartialNode):
         like = node.pieces[0][1]

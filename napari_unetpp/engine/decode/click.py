@@ -1,11 +1,13 @@
-"""Which object a click means."""
+"""The object at a clicked pixel, and the objects in a drawn rectangle."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo
+from napari_unetpp._types import DecodeRule, ModelInfo
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.decode.window import Window
 
@@ -13,35 +15,41 @@ Maps = NDArray[np.float32]
 Labels = NDArray[np.uint32]
 
 NEAR = 3
-"""Pixels (each way) by which a click may miss what was found; the highest probability within them counts."""
+"""A click may miss an object by this many pixels in each direction."""
 
 FAINTEST = 0.05
-"""Below this probability there is nothing to click on."""
+"""Below this probability a click finds nothing."""
 
 HALF = 0.5
-"""A missed object is what reaches this share of the probability at the click."""
+"""An object below the threshold is what reaches this share of the highest probability around the click."""
 
 
-def object_at(window: Window, info: ModelInfo, y: int, x: int, *, split: bool = True) -> Labels:
+def object_at(window: Window, info: ModelInfo, rule: DecodeRule, y: int, x: int) -> Labels:
     """The object at a pixel of a window: its class number, 1 for instances, and 0 elsewhere (Y, X).
 
-    A click beside an object that was found means that object. Elsewhere the threshold is lowered to half
-    the probability at the click. All 0 where the model sees nothing.
+    A click up to `NEAR` px beside an object that was found means that object. Elsewhere the threshold is
+    lowered to half the probability at the click. All 0 where the probability is below `FAINTEST`.
 
     Parameters
     ----------
     window : Window
     info : ModelInfo
+    rule : DecodeRule
+        Its minimum size is not used.
     y, x : int
         Counted from the corner of the window's region.
-    split : bool
-        Tell touching objects apart by the model's seeds.
     """
     click = window.at(y, x)
-    clear = labelling.labels(window.maps, info, min_size=0, split=split)
+    clear = labelling.labels(window.maps, info, replace(rule, min_size=0))
     hit = click if clear[click] else _beside(clear, *click)
-    threshold = None if hit else _lower(window.maps, info, *click)
-    found = clear if hit else _fainter(window.maps, info, click, clear, threshold, split=split)
+    if hit:
+        found = clear
+    else:
+        threshold = _lower_threshold(window.maps, info, *click)
+        if threshold is None:
+            return np.zeros(window.region.shape, np.uint32)
+        rule = replace(rule, threshold=threshold)
+        found = _fainter(window.maps, info, rule, click, clear)
     value = found[hit or click]
     if not value:
         return np.zeros(window.region.shape, np.uint32)
@@ -50,7 +58,7 @@ def object_at(window: Window, info: ModelInfo, y: int, x: int, *, split: bool = 
         parts = labelling.connected(own)
         own = parts == parts[hit or click]
     numbers = np.where(own, 1, np.where((clear > 0) | (found > 0), 2, 0)).astype(np.int32)
-    on_image = window.objects(numbers, info, threshold=threshold)
+    on_image = window.objects(numbers, info, rule)
     return np.where(on_image == 1, value if info.task == "semantic" else 1, 0).astype(np.uint32)
 
 
@@ -64,41 +72,27 @@ def _beside(found: Labels, y: int, x: int) -> tuple[int, int] | None:
     return int(nearest[0]), int(nearest[1])
 
 
-def _lower(maps: Maps, info: ModelInfo, y: int, x: int) -> float | None:
-    """The threshold with which a click hits; None where there is nothing to hit."""
+def _lower_threshold(maps: Maps, info: ModelInfo, y: int, x: int) -> float | None:
+    """The threshold at which an object is found at the click; None where nothing is."""
     whole = labelling.foreground(maps, info).sum(axis=0)
     near = whole[max(0, y - NEAR) : y + NEAR + 1, max(0, x - NEAR) : x + NEAR + 1]
     return None if whole[y, x] < FAINTEST else min(HALF * float(near.max()), float(whole[y, x]))
 
 
-def _fainter(
-    maps: Maps,
-    info: ModelInfo,
-    click: tuple[int, int],
-    clear: Labels,
-    threshold: float | None,
-    *,
-    split: bool,
-) -> Labels:
-    """Labels of what a lower threshold finds at the click, apart from what is clear."""
-    if threshold is None:
-        return np.zeros(clear.shape, np.uint32)
+def _fainter(maps: Maps, info: ModelInfo, rule: DecodeRule, click: tuple[int, int], clear: Labels) -> Labels:
+    """Labels of what the lower threshold of `rule` finds at the click beside the `clear` objects."""
     free = np.where(clear > 0, np.float32(0), maps)
-    parts = labelling.connected(labelling.mask(free, info, threshold=threshold))
+    parts = labelling.connected(labelling.mask(free, info, rule))
     here = parts == parts[click]
-    found = labelling.objects(free, info, threshold=threshold, split=split, within=here).astype(np.uint32)
-    return (
-        labelling.with_classes(found, labelling.foreground(maps, info)) if info.task == "semantic" else found
-    )
+    found = labelling.objects(free, info, rule, within=here).astype(np.uint32)
+    if info.task == "semantic":
+        return labelling.class_numbers(found, labelling.foreground(maps, info))
+    return found
 
 
-def objects_inside(
-    window: Window, info: ModelInfo, inside: NDArray[np.bool_], *, split: bool = True
-) -> Labels:
-    """The objects most of which lies `inside` (Y, X) the window; of classes, the part inside."""
-    numbers = labelling.objects(window.maps, info, split=split)
-    kept = labelling.keep(np.bincount(numbers.ravel()), info.decode.min_size)
-    found = window.labels(numbers, kept, info)
+def objects_inside(window: Window, info: ModelInfo, rule: DecodeRule, inside: NDArray[np.bool_]) -> Labels:
+    """The objects most of which lie `inside` (Y, X) the window; of classes, the part inside."""
+    found = window.labels(info, rule)
     if info.task == "semantic":
         return np.where(inside, found, 0).astype(np.uint32)
     count = int(found.max(initial=0)) + 1

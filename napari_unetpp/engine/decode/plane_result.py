@@ -1,4 +1,4 @@
-"""The maps of one predicted plane, and every result that follows from them on the input grid."""
+"""The result for one plane: its maps, and everything that is made of them on the grid of the image."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_unetpp._types import ModelInfo, Region, ScaleChoice
+from napari_unetpp._types import DecodeRule, ModelInfo, Region, ScaleChoice
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.decode.grids import Grids
 from napari_unetpp.engine.decode.map_store import Maps, MapStore
 from napari_unetpp.engine.decode.uncertainty import uncertainty
 from napari_unetpp.engine.decode.window import Window
 from napari_unetpp.engine.input.sampling import resample_labels
-from napari_unetpp.engine.tiles import padded_shape
-from napari_unetpp.net import graph
+from napari_unetpp.engine.tiles import share_of_deepest
 
 T = TypeVar("T", bound=np.generic)
 Result = TypeVar("Result", bound=NDArray[Any])
@@ -27,18 +26,18 @@ Result = TypeVar("Result", bound=NDArray[Any])
 UNSCALED = ScaleChoice(1.0, "given")
 
 BAND = 1024
-"""Rows that are done at a time where rows are independent."""
+"""Rows that are computed at a time where rows are independent."""
 
 BLOCK = 2048
 """Side of the blocks whose objects are decoded at a time in planes larger than one block."""
 
-CUTS = (1, 4, 16)
-"""How many times smaller bands and blocks are, one after the other, as long as memory runs out."""
+DIVISORS = (1, 4, 16)
+"""Bands and blocks are made smaller by these factors, one after the other, as long as memory runs out."""
 
 
 @dataclass(frozen=True, eq=False)
 class PlaneResult:
-    """Maps of one plane; results are computed when asked for.
+    """Maps of one plane; masks, labels and other results are computed when asked for.
 
     Attributes
     ----------
@@ -46,21 +45,22 @@ class PlaneResult:
         Working grid.
     info : ModelInfo
     level : int
+    shape : (int, int)
+        The grid of the image.
+    rule : DecodeRule
+        Threshold, minimum size (px of the working grid) and splitting of objects.
     invalid : ndarray of bool, shape (Y, X), or None
         Pixels without a value (NaN, infinite): background, whatever the maps say.
-    shape : (int, int)
-        The input grid.
     notes : tuple of str
-    split : bool
-        Split touching objects.
+        What was unusual about the image.
     flops : int
-        Executed for them.
+        Executed for the maps.
     scale : ScaleChoice
-        Input grid to working grid, and why.
+        Working grid = grid of the image times its factor, and why.
     range : (float, float)
         Intensities that were 0 and 1.
-    cut : int
-        How many times smaller the pieces are in which results are computed.
+    divisor : int
+        By how much smaller the pieces are in which results are computed.
 
     Notes
     -----
@@ -71,13 +71,13 @@ class PlaneResult:
     info: ModelInfo
     level: int
     shape: tuple[int, int]
+    rule: DecodeRule
     invalid: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
-    split: bool = True
     flops: int = 0
     scale: ScaleChoice = UNSCALED
     range: tuple[float, float] = (0.0, 1.0)
-    cut: int = 1
+    divisor: int = 1
 
     def mask(self) -> NDArray[np.bool_]:
         """Thresholded foreground (Y, X)."""
@@ -105,50 +105,56 @@ class PlaneResult:
 
     def share(self) -> float:
         """FLOPs executed, as a share of those of the deepest level for the whole plane."""
-        config = self.info.net
-        padded = padded_shape(self.store.shape, config.multiple)
-        return self.flops / graph.flops(config.depth, config, *padded)
+        return share_of_deepest(self.flops, self.info.net, self.store.shape)
 
     def _in_pieces(self, compute: Callable[[PlaneResult], Result]) -> Result:
         """A result, in smaller pieces where memory runs out."""
-        *cuts, smallest = CUTS
-        for cut in cuts:
+        *divisors, largest = DIVISORS
+        for divisor in divisors:
             with suppress(MemoryError):
-                return compute(replace(self, cut=cut))
-        return compute(replace(self, cut=smallest))
+                return compute(replace(self, divisor=divisor))
+        return compute(replace(self, divisor=largest))
 
     def _mask(self) -> NDArray[np.bool_]:
         mask = np.empty(self.shape, np.bool_)
-        for band in self._bands():
-            mask[band.region.slices] = band.mask(self.info)
+        for region, probability in self._probabilities():
+            mask[region.slices] = labelling.reaches(probability, self.rule)
         return self._valid(mask)
 
     def _probability(self) -> Maps:
-        classes = labelling.foreground(self.store.maps(self.level, Region(0, 0, 1, 1)), self.info).shape[0]
-        out = np.empty((classes, *self.shape), np.float32)
-        for band in self._bands():
-            out[:, *band.region.slices] = band.probability(self.info)
+        channels = range(*labelling.foreground_channels(self.info).indices(self.store.outputs))
+        out = np.empty((len(channels), *self.shape), np.float32)
+        for region, probability in self._probabilities():
+            out[:, *region.slices] = probability
         return self._valid(out)
+
+    def _probabilities(self) -> Iterator[tuple[Region, Maps]]:
+        """Probabilities (C, h, w) of the foreground classes, band by band of the image."""
+        grids, channels = Grids(self.store.shape, self.shape), labelling.foreground_channels(self.info)
+        for region in self._rows(self.shape):
+            part = grids.under(region)
+            yield region, grids.maps(self.store.maps(self.level, part, channels), part, region)
 
     def _uncertainty(self) -> Maps:
         out = np.empty(self.shape, np.float32)
         for band in self._bands():
-            doubt = uncertainty(band.maps, self.info)[None]
-            out[band.region.slices] = band.grids.maps(doubt, band.part, band.region)[0]
+            values = uncertainty(band.maps, self.info, self.rule)[None]
+            out[band.region.slices] = band.grids.maps(values, band.part, band.region)[0]
         return self._valid(out)
 
     def _labels(self) -> NDArray[np.uint32]:
         numbers, sizes = self._objects()
-        kept = labelling.keep(sizes, self.info.decode.min_size)
+        label_of = labelling.new_numbers(sizes, self.rule.min_size)
         out = np.empty(self.shape, np.uint32)
         for band in self._bands():
-            out[band.region.slices] = band.labels(numbers[band.part.slices], kept, self.info)
+            own = numbers[band.part.slices]
+            out[band.region.slices] = band.relabelled(own, label_of, self.info, self.rule)
         return self._without_gaps(self._valid(out))
 
     def _rows(self, shape: tuple[int, int]) -> Iterator[Region]:
         """Bands of rows of a grid."""
         height, width = shape
-        rows = max(1, BAND // self.cut)
+        rows = max(1, BAND // self.divisor)
         for y0 in range(0, height, rows):
             yield Region(y0, 0, min(y0 + rows, height), width)
 
@@ -162,8 +168,8 @@ class PlaneResult:
     def _objects(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
         """All objects of the working grid: their numbers (Y, X), and the pixels of each number."""
         height, width = self.store.shape
-        if height * width <= (BLOCK // self.cut) ** 2:
-            numbers = labelling.objects(self._maps(Region(0, 0, height, width)), self.info, split=self.split)
+        if height * width <= (BLOCK // self.divisor) ** 2:
+            numbers = labelling.objects(self._maps(Region.whole(self.store.shape)), self.info, self.rule)
             return numbers, np.bincount(numbers.ravel())
         return self._objects_by_blocks()
 
@@ -178,15 +184,15 @@ class PlaneResult:
     def _objects_by_blocks(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
         found = np.empty(self.store.shape, np.bool_)
         for band in self._rows(self.store.shape):
-            found[band.slices] = labelling.mask(self._maps(band), self.info)
+            found[band.slices] = labelling.mask(self._maps(band), self.info, self.rule)
         parts = labelling.connected(found)
         out = np.zeros(self.store.shape, np.int32)
         sizes = [np.zeros(1, np.intp)]
         count = 0
-        for numbers, box in _groups(ndimage.find_objects(parts), BLOCK // self.cut):
+        for numbers, box in _groups(ndimage.find_objects(parts), BLOCK // self.divisor):
             region = box.grown(labelling.REACH, self.store.shape)  # what its objects depend on
             wanted = np.isin(parts[region.slices], numbers)
-            own = labelling.objects(self._maps(region), self.info, split=self.split, within=wanted)
+            own = labelling.objects(self._maps(region), self.info, self.rule, within=wanted)
             sizes.append(np.bincount(own.ravel())[1:])
             np.copyto(out[region.slices], own + count, where=wanted)
             count += sizes[-1].size
@@ -199,7 +205,7 @@ class PlaneResult:
         seen = np.zeros(int(labels.max(initial=0)) + 1, np.intp)
         for band in self._rows(self.shape):
             seen[labels[band.slices]] = 1
-        return labelling.keep(seen, 1)[labels]
+        return labelling.new_numbers(seen, 1)[labels]
 
     def _valid(self, result: NDArray[T]) -> NDArray[T]:
         """Zero where the input has no value."""

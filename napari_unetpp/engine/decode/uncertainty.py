@@ -1,4 +1,4 @@
-"""Where a result is most likely wrong: uncertainty per pixel, and the places most worth a look.
+"""Where a result is most likely wrong: uncertainty per pixel, and the most uncertain places.
 
 Measured on held-out images (`tests/benchmarks/bench_uncertainty.py`; figures in docs/how-it-works.md), the
 entropy of the shown level about its threshold finds wrong pixels better than the disagreement of the levels.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage.feature import peak_local_max
 
-from napari_unetpp._types import ModelInfo, Spot
+from napari_unetpp._types import DecodeRule, ModelInfo, Spot
 from napari_unetpp.engine.decode.labelling import foreground
 
 Maps = NDArray[np.float32]
@@ -26,12 +26,12 @@ APART = 0.5
 """Least distance of two places, as a share of an object's diameter."""
 
 FAINTEST = 0.1
-"""What a place must reach in the smoothed map: less is a firm contour."""
+"""What a place must reach in the smoothed map: less is an ordinary contour."""
 
 MOST_PLACES = 500
 
 
-def uncertainty(maps: Maps, info: ModelInfo, *, threshold: float | None = None) -> Maps:
+def uncertainty(maps: Maps, info: ModelInfo, rule: DecodeRule | None = None) -> Maps:
     """Binary entropy (bits) of the foreground probability, 1 where it equals the threshold.
 
     The probability is moved on the logit scale until the threshold is one half. With several classes
@@ -41,14 +41,14 @@ def uncertainty(maps: Maps, info: ModelInfo, *, threshold: float | None = None) 
     ----------
     maps : ndarray of float32, shape (K, Y, X)
     info : ModelInfo
-    threshold : float, optional
-        Default: that of the model's decode rule.
+    rule : DecodeRule, optional
+        Gives the threshold; without it that of the model.
 
     Returns
     -------
     ndarray of float32, shape (Y, X), in [0, 1]
     """
-    threshold = info.decode.threshold if threshold is None else threshold
+    threshold = (rule or info.decode).threshold
     classes = foreground(maps, info)
     whole = np.clip(classes.sum(axis=0), SMALLEST, 1 - SMALLEST)
     odds = whole / (1 - whole) * ((1 - threshold) / threshold)
@@ -62,10 +62,9 @@ def uncertainty(maps: Maps, info: ModelInfo, *, threshold: float | None = None) 
 
 
 def places(doubt: Maps, diameter: float) -> tuple[Spot, ...]:
-    """Places most worth a look, the most uncertain first, at least half a diameter apart.
+    """The most uncertain places in descending order, at least half a diameter apart.
 
-    A contour that is sure is uncertain in a thin line only; smoothing over a part of an object leaves
-    what is uncertain as a whole.
+    Every contour is uncertain in a thin line; smoothing over a part of an object leaves wider areas only.
 
     Parameters
     ----------

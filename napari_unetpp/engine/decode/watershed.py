@@ -1,12 +1,13 @@
-"""Objects of a landscape: one for every summit that stands out, with all the ground that rises to it.
+"""Separation of touching objects by a watershed: one object for every peak of a landscape that is prominent.
 
-Every pixel belongs to the summit that is reached by going to the highest of the eight neighbours again and
-again: its basin (the watershed by steepest descent of Meyer, *Topographic distance and watershed lines*,
-Signal Processing 38, 1994, upside down). Two basins meet at a pass, the highest point at which one can go
-over from one to the other. From the highest pass down, the lower of two summits stays an object of its own
-only if it rises far enough above the pass (its dynamics; Soille, *Morphological Image Analysis*, 2nd ed.
-2004, sections 6.3.4 and 9.2); else its ground goes to the other one. So the seeds and the watershed come in
-one pass over the pixels, and other rules for what stands out need only the list of passes.
+Every pixel belongs to the peak that is reached by going to the highest of the eight neighbours again and
+again: its basin (the watershed by steepest ascent; Meyer, *Topographic distance and watershed lines*, Signal
+Processing 38, 1994, for the inverted landscape). Two basins meet at a saddle, the highest point of the way
+from one to the other. From the highest saddle down, the lower of two peaks stays an object of its own only if
+it rises far enough above the saddle (its dynamics; Soille, *Morphological Image Analysis*, 2nd ed. 2004,
+sections 6.3.4 and 9.2); else its basin joins the other. So the seeds and the watershed come in one pass over
+the pixels, and another rule of prominence needs only the list of saddles. scikit-image's watershed would need
+a pass for the seeds and another for every rule (`tests/benchmarks/bench_decoding.py` compares them).
 
 No pixel depends on anything beyond its connected part of the region: parts can be done one by one.
 """
@@ -31,76 +32,76 @@ T = TypeVar("T", np.int32, np.int64)
 
 @dataclass(frozen=True, eq=False)
 class Basins:
-    """The basins of a landscape, numbered from 0 in reading order of their summits.
+    """The basins of a landscape, numbered from 0 in reading order of their peaks.
 
     Attributes
     ----------
     shape : (int, int)
     pixels : ndarray of int, shape (N,)
-        Where the region is, in the flat image.
+        Indices of the region's pixels in the flat image.
     basin : ndarray of int32, shape (N,)
         Of each of these pixels.
     peaks : ndarray of float32, shape (B,)
-        Height of each summit.
-    sides : ndarray of int32, shape (P, 2)
-        The two basins that meet at each pass, the highest pass first.
-    passes : ndarray of float32, shape (P,)
-        Height of each pass.
+        Height of each peak.
+    pairs : ndarray of int32, shape (P, 2)
+        The two basins that meet at each saddle, the highest saddle first.
+    saddles : ndarray of float32, shape (P,)
+        Height of each saddle.
     """
 
     shape: tuple[int, int]
     pixels: NDArray[np.intp]
     basin: Numbers
     peaks: Heights
-    sides: NDArray[np.int32]
-    passes: Heights
+    pairs: NDArray[np.int32]
+    saddles: Heights
 
     def objects(self, rule: DecodeRule) -> Numbers:
         """Number of the object, from 1, to which each basin belongs: shape (B,)."""
-        higher = list(range(len(self.peaks)))  # towards the highest summit that was met so far
-        part_of = list(higher)  # towards the summit of the object
+        higher = list(range(len(self.peaks)))  # towards the highest peak of all that are joined or were met
+        part_of = list(higher)  # towards the peak of the object
         peaks = self.peaks.tolist()
-        for (a, b), height in zip(self.sides.tolist(), self.passes.tolist(), strict=True):
+        for (a, b), height in zip(self.pairs.tolist(), self.saddles.tolist(), strict=True):
             top, low = _root(higher, a), _root(higher, b)
             if top == low:
                 continue
             if (peaks[top], -top) < (peaks[low], -low):
                 a, b, top, low = b, a, low, top
             higher[low] = top
-            if not stands_out(peaks[low], height, rule):
+            if not is_prominent(peaks[low], height, rule):
                 part_of[_root(part_of, b)] = _root(part_of, a)
-        roots = [_root(part_of, basin) for basin in range(len(part_of))]
-        return (np.unique(roots, return_inverse=True)[1] + 1).astype(np.int32)
+        peak_of = [_root(part_of, basin) for basin in range(len(part_of))]
+        return (np.unique(peak_of, return_inverse=True)[1] + 1).astype(np.int32)
 
     def image(self, numbers: Numbers) -> Numbers:
-        """What each basin is given, as an image (Y, X); 0 outside the region."""
+        """The number of each pixel's basin (Y, X); 0 outside the region."""
         out = np.zeros(self.shape, np.int32)
         out.ravel()[self.pixels] = numbers[self.basin]
         return out
 
 
-def stands_out(peak: float, height: float, rule: DecodeRule) -> bool:
-    """Whether a summit is an object of its own beside a higher one from which a pass of `height` parts it."""
+def is_prominent(peak: float, saddle: float, rule: DecodeRule) -> bool:
+    """Whether a peak is an object of its own beside a higher one, given the height of the saddle between."""
     if peak <= rule.seed_threshold:
         return False
     if rule.prominence == rule.prominence_share == 0:
-        return height <= rule.seed_threshold
-    return peak - height >= max(rule.prominence, rule.prominence_share * peak)
+        return saddle <= rule.seed_threshold
+    return peak - saddle >= max(rule.prominence, rule.prominence_share * peak)
 
 
 def find_basins(height: Heights, region: NDArray[np.bool_]) -> Basins:
     """The basins of a landscape within a region, both of shape (Y, X)."""
-    grid = Grid(height, region)
-    summit_of = _summits(grid)
-    summits = np.flatnonzero(summit_of == np.arange(summit_of.size))
-    numbers = np.zeros(summit_of.size, np.int32)
-    numbers[summits] = np.arange(summits.size)
-    basin = numbers[summit_of]
-    sides, passes = _passes(grid, basin)
-    return Basins(height.shape, np.flatnonzero(region), basin, grid.height[summits], sides, passes)
+    graph = PixelGraph(height, region)
+    peak_of = _peaks(graph)
+    peaks = np.flatnonzero(peak_of == np.arange(peak_of.size))
+    numbers = np.zeros(peak_of.size, np.int32)
+    numbers[peaks] = np.arange(peaks.size)
+    basin = numbers[peak_of]
+    pairs, saddles = _saddles(graph, basin)
+    return Basins(height.shape, np.flatnonzero(region), basin, graph.height[peaks], pairs, saddles)
 
 
-class Grid:
+class PixelGraph:
     """The pixels of a region as a list, in reading order: their heights, and which are neighbours."""
 
     def __init__(self, height: Heights, region: NDArray[np.bool_]) -> None:
@@ -112,7 +113,7 @@ class Grid:
         self.height = height[region].astype(np.float32, copy=False)
 
     def pairs(self) -> Iterator[tuple[NDArray[np.intp], Numbers]]:
-        """All pairs of neighbours, four directions one after the other: numbers of one and of the other.
+        """All pairs of neighbours, one direction of four after the other: numbers of both pixels.
 
         Two pixels that meet at a corner are neighbours if one of the two between them is in the region.
         """
@@ -131,14 +132,14 @@ class Grid:
             yield one, other[one]
 
 
-def _summits(grid: Grid) -> Numbers:
-    """For each pixel the number of its summit, of which a flat one has the first pixel."""
-    up, one, other = steepest(grid)
+def _peaks(graph: PixelGraph) -> Numbers:
+    """For each pixel the number of its peak; of a flat peak that of its first pixel."""
+    up, one, other = steepest_ascent(graph)
     _leave_plateaus(up, one, other)
-    return ends(up)
+    return roots(up)
 
 
-def steepest(grid: Grid) -> tuple[Numbers, NDArray[np.intp], Numbers]:
+def steepest_ascent(graph: PixelGraph) -> tuple[Numbers, NDArray[np.intp], Numbers]:
     """For each pixel the highest of its neighbours, itself where none is higher; and all level neighbours.
 
     Returns
@@ -147,29 +148,29 @@ def steepest(grid: Grid) -> tuple[Numbers, NDArray[np.intp], Numbers]:
     one, other : ndarray of int, shape (P,)
         Neighbours of the same height.
     """
-    up = np.arange(grid.height.size, dtype=np.int32)
-    best = grid.height.copy()
+    up = np.arange(graph.height.size, dtype=np.int32)
+    best = graph.height.copy()
     flat: list[tuple[NDArray[np.intp], Numbers]] = []
-    for one, other in grid.pairs():
+    for one, other in graph.pairs():
         for here, there in ((one, other), (other, one)):
-            higher = grid.height[there] > best[here]
+            higher = graph.height[there] > best[here]
             up[here[higher]] = there[higher]
-            best[here[higher]] = grid.height[there[higher]]
-        level = grid.height[one] == grid.height[other]
+            best[here[higher]] = graph.height[there[higher]]
+        level = graph.height[one] == graph.height[other]
         flat.append((one[level], other[level]))
     one, other = map(np.concatenate, zip(*flat, strict=True))
     return up, one, other
 
 
-def ends(up: NDArray[T]) -> NDArray[T]:
-    """Where one gets from each pixel by going on and on."""
+def roots(up: NDArray[T]) -> NDArray[T]:
+    """The last pixel of the way that starts at each pixel and goes from `n` to ``up[n]``."""
     while not np.array_equal(further := up[up], up):
         up = further
     return up
 
 
 def _leave_plateaus(up: Numbers, one: NDArray[np.intp], other: Numbers) -> None:
-    """Let all pixels of a plateau go one way: to a neighbour that rises, if there is one, else to its first.
+    """Let all pixels of a plateau go one way: to a higher neighbour if it has one, else to its first pixel.
 
     Parameters
     ----------
@@ -195,36 +196,36 @@ def _leave_plateaus(up: Numbers, one: NDArray[np.intp], other: Numbers) -> None:
     up[top] = goes_to[plateau[top]]
 
 
-def _passes(grid: Grid, basin: Numbers) -> tuple[NDArray[np.int32], Heights]:
-    """Basins that meet, and where: the sides (P, 2) of every pass and its height (P,), the highest first."""
-    sides, heights = [], []
-    for one, other in grid.pairs():
+def _saddles(graph: PixelGraph, basin: Numbers) -> tuple[NDArray[np.int32], Heights]:
+    """The two basins (P, 2) of every saddle and its height (P,), the highest first."""
+    pairs, heights = [], []
+    for one, other in graph.pairs():
         meet = basin[one] != basin[other]
         one, other = one[meet], other[meet]
-        sides.append(np.sort(np.stack([basin[one], basin[other]], axis=1), axis=1))
-        heights.append(np.minimum(grid.height[one], grid.height[other]))
-    return highest(np.concatenate(sides), np.concatenate(heights))
+        pairs.append(np.sort(np.stack([basin[one], basin[other]], axis=1), axis=1))
+        heights.append(np.minimum(graph.height[one], graph.height[other]))
+    return highest_saddles(np.concatenate(pairs), np.concatenate(heights))
 
 
-def highest(side: NDArray[np.int32], height: Heights) -> tuple[NDArray[np.int32], Heights]:
-    """Of the passes between the same two basins the highest; all of these, the highest first.
+def highest_saddles(pair: NDArray[np.int32], height: Heights) -> tuple[NDArray[np.int32], Heights]:
+    """Of each pair of basins the highest saddle, in descending order.
 
     Parameters
     ----------
-    side : ndarray of int32, shape (P, 2)
+    pair : ndarray of int32, shape (P, 2)
         The lower number comes first.
     height : ndarray of float32, shape (P,)
     """
-    order = np.lexsort((side[:, 1], side[:, 0], -height))
-    side, height = side[order], height[order]
-    key = side[:, 0].astype(np.int64) << 32 | side[:, 1]
+    order = np.lexsort((pair[:, 1], pair[:, 0], -height))
+    pair, height = pair[order], height[order]
+    key = pair[:, 0].astype(np.int64) << 32 | pair[:, 1]
     _, first = np.unique(key, return_index=True)  # the first of a pair is its highest
     first.sort()
-    return side[first], height[first]
+    return pair[first], height[first]
 
 
 def _root(towards: list[int], basin: int) -> int:
-    """The end of a chain, which is shortened on the way."""
+    """The end of a chain, which is shortened on the way (union-find with path halving)."""
     while towards[basin] != basin:
         towards[basin] = towards[towards[basin]]
         basin = towards[basin]

@@ -1,4 +1,4 @@
-"""A part of a plane and the maps under it; of a small one with as little of the network as it needs."""
+"""A part of a plane with its maps, computed for this part alone or taken from maps that are there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo, Node, Region
+from napari_unetpp._types import DecodeRule, ModelInfo, Node, Region
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.decode.grids import Grids
@@ -34,7 +34,7 @@ class Window:
     maps : ndarray of float32, shape (K, h, w)
         Of `part`.
     part : Region
-        Of the working grid: what lies under `region`, and around it what its objects depend on.
+        Of the working grid: what corresponds to `region`, and a margin on which its objects depend.
     region : Region
         Of the image.
     grids : Grids
@@ -47,7 +47,7 @@ class Window:
     grids: Grids
 
     def at(self, y: int, x: int) -> tuple[int, int]:
-        """The pixel of `maps` under a pixel of the region."""
+        """The pixel of `maps` at a pixel of the region."""
         below = self.grids.at(y + self.region.y0, x + self.region.x0)
         return below[0] - self.part.y0, below[1] - self.part.x0
 
@@ -55,24 +55,29 @@ class Window:
         """Probabilities (C, Y, X) of the foreground classes in the region."""
         return self.grids.maps(labelling.foreground(self.maps, info), self.part, self.region)
 
-    def mask(self, info: ModelInfo, *, threshold: float | None = None) -> Mask:
-        """Foreground (Y, X) of the region."""
-        return labelling.reaches(self.probability(info), info, threshold)
+    def objects(self, numbers: Numbers, info: ModelInfo, rule: DecodeRule) -> Numbers:
+        """Numbers of the pixels of `maps`, grown to the mask of the region on the image's grid (Y, X)."""
+        mask = labelling.reaches(self.probability(info), rule)
+        return self.grids.objects(numbers, self.part, self.region, mask)
 
-    def objects(self, numbers: Numbers, info: ModelInfo, *, threshold: float | None = None) -> Numbers:
-        """What `numbers` of the pixels of `maps` give in the region, where they fill the mask (Y, X)."""
-        return self.grids.objects(numbers, self.part, self.region, self.mask(info, threshold=threshold))
+    def labels(self, info: ModelInfo, rule: DecodeRule) -> NDArray[np.uint32]:
+        """Labels (Y, X) of the region."""
+        numbers = labelling.objects(self.maps, info, rule)
+        label_of = labelling.new_numbers(np.bincount(numbers.ravel()), rule.min_size)
+        return self.relabelled(numbers, label_of, info, rule)
 
-    def labels(self, numbers: Numbers, kept: NDArray[np.uint32], info: ModelInfo) -> NDArray[np.uint32]:
-        """Labels (Y, X) of the region: for each number what it is called, 0 where it is dropped."""
-        found = kept[self.objects(numbers, info)]
-        return labelling.with_classes(found, self.probability(info)) if info.task == "semantic" else found
+    def relabelled(
+        self, numbers: Numbers, label_of: NDArray[np.uint32], info: ModelInfo, rule: DecodeRule
+    ) -> NDArray[np.uint32]:
+        """Labels (Y, X) of the region from numbers of the pixels of `maps` and the label of each number."""
+        found = label_of[self.objects(numbers, info, rule)]
+        return labelling.class_numbers(found, self.probability(info)) if info.task == "semantic" else found
 
 
 def predict_window(
-    evaluator: LoadedModel, image: NDArray[Any], window: Region, level: int, scale: float, stats: NormStats
+    model: LoadedModel, image: NDArray[Any], window: Region, level: int, scale: float, stats: NormStats
 ) -> Window:
-    """Maps under `window`, equal to those of the whole plane (see `engine.tiles`).
+    """Maps of `window`, equal to those of the whole plane (see `engine.tiles`).
 
     Parameters
     ----------
@@ -83,7 +88,7 @@ def predict_window(
     stats : NormStats
         Measured on the whole plane.
     """
-    config = evaluator.info.net
+    config = model.info.net
     reader = PlaneReader(image, scale, stats, config.in_channels)
     grids = Grids(reader.shape, (image.shape[0], image.shape[1]))
     part = _under(grids, window)
@@ -91,13 +96,13 @@ def predict_window(
     core = _aligned(part, config.multiple, padded)
     read = core.grown(graph.aligned_halo(level, config), padded)
     known: dict[Node, Any] = {}
-    evaluator.nodes(evaluator.tensor(reader.read(read)), level, known)
-    maps = evaluator.maps(level, known, part.relative_to(read))
+    model.nodes(model.tensor(reader.read(read)), level, known)
+    maps = model.maps(level, known, part.relative_to(read))
     return Window(as_stored(maps), part, window, grids)
 
 
 def stored_window(store: MapStore, level: int, window: Region, shape: tuple[int, int]) -> Window:
-    """The same from maps that are there; `shape` is that of the plane."""
+    """The same from stored maps; `shape` is that of the plane."""
     grids = Grids(store.shape, shape)
     part = _under(grids, window)
     return Window(store.maps(level, part), part, window, grids)

@@ -15,7 +15,7 @@ from scipy import ndimage
 from napari_unetpp.engine.input.robust_range import Range, averaged, shows_noise
 
 CELL = 4
-"""Side (px) of the squares whose means are looked at."""
+"""Side (px) of the squares whose means are compared."""
 
 DIM = 0.07
 """What does not reach this share of the range is dim: networks still find twice as much."""
@@ -31,6 +31,9 @@ STEP = 0.6
 
 MANY = 0.25
 """So many dim ones among all are worth a note."""
+
+FEWEST = 3
+"""Fewer of them are dust, or one object."""
 
 ABOVE = 1.2
 """The range that shows them reaches so many times as far as they do."""
@@ -62,11 +65,10 @@ def dim_objects(plane: NDArray[np.generic], noise: float, shown: Range) -> DimOb
     tops = summits(averaged(plane, CELL), least)
     dim = tops[(tops < shown.low + DIM * width) & (tops > shown.low)]
     share = dim.size / max(1, tops.size)
-    if share < MANY:
+    if share < MANY or dim.size < FEWEST:
         return None
-    return DimObjects(
-        share, Range(shown.low, shown.low + ABOVE * (float(np.percentile(dim, 95)) - shown.low))
-    )
+    highest = float(np.percentile(dim, 95))
+    return DimObjects(share, Range(shown.low, shown.low + ABOVE * (highest - shown.low)))
 
 
 def summits(heights: NDArray[np.float32], least: float) -> NDArray[np.float32]:

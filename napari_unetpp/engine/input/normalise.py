@@ -15,7 +15,7 @@ from napari_unetpp.engine.input.robust_range import Range, find_range
 Image = NDArray[Any]
 
 SAMPLES = 1_000_000
-"""At most about this many pixels are looked at when percentiles are measured."""
+"""About this many pixels at most count when percentiles are measured."""
 
 NOISE_SAMPLES = 250_000
 """The same for the noise, of which a median is taken."""

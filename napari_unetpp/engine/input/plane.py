@@ -1,4 +1,4 @@
-"""One plane as the network reads it: normalised tile by tile, on the padded working grid."""
+"""Reads one plane for the network: normalised tile by tile, on the padded working grid."""
 
 from __future__ import annotations
 

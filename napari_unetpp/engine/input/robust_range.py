@@ -19,7 +19,7 @@ BLOCK = 16
 """Side of a block, px."""
 
 MOST_PIXELS = 4_000_000
-"""Of a larger plane every second (third, ...) pixel is looked at."""
+"""Of a larger plane every second (third, ...) pixel counts."""
 
 TRIMMED = 0.04
 """Share of the pixels of a block that counts neither as its brightest nor as its darkest."""
@@ -129,7 +129,7 @@ def _cut(plane: NDArray[np.generic]) -> _Blocks:
 
 
 def _thinned(plane: NDArray[np.generic]) -> Pixels:
-    """The pixels of a plane that are looked at."""
+    """The pixels of a plane that count."""
     step = max(1, round(np.sqrt(plane.shape[0] * plane.shape[1] / MOST_PIXELS)))
     return _finite(plane[::step, ::step].astype(np.float32))
 

@@ -1,15 +1,28 @@
-"""Which scale an image is segmented at: what the user says, else the model's rule, else a search."""
+"""The scale of an image: what the user says, else what the model's sampling rule gives, else a search.
+
+Nothing else decides a scale: `decide_scale` is the whole decision, `given_scale` the part without network.
+"""
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo, ScaleChoice, ShouldStop, UsageError, never_stop
+from napari_unetpp._types import (
+    LARGEST_SCALE,
+    SMALLEST_SCALE,
+    ModelInfo,
+    SamplingRule,
+    ScaleChoice,
+    ShouldStop,
+    UsageError,
+    never_stop,
+)
 from napari_unetpp.engine.input.normalise import NormStats
-from napari_unetpp.engine.input.sampling import LARGEST, SMALLEST, choose_scale, scale_for, working_shape
+from napari_unetpp.engine.input.sampling import working_shape
 from napari_unetpp.engine.input.scale_search import search_scale
 
 if TYPE_CHECKING:
@@ -17,23 +30,31 @@ if TYPE_CHECKING:
 
 GIVEN = "given"
 
+LIT = 0.1
+"""Of the brightest of a frame: what is darker may be its black border."""
+
+FILLED = 0.25
+"""Share of a row or column that is lit where the picture is; text beside the picture lights less."""
+
 
 def scale_number(scale: float | Literal["auto"]) -> float | None:
-    """The scale that was given; None for "auto"."""
+    """A given scale as a number; None for "auto"."""
     if isinstance(scale, str) and scale != "auto":
         raise UsageError(f"scale {scale!r} was given; expected a number or 'auto'.")
     return None if isinstance(scale, str) else float(scale)
 
 
 def check_size(info: ModelInfo, *, scale: float | None, diameter: float | None) -> None:
-    """Refuse a scale or a diameter (px) that contradict each other or mean nothing to the model."""
+    """Raise UsageError for a scale or diameter (px) that is out of range or has no meaning for the model."""
     if scale is not None and diameter is not None:
         raise UsageError(
             f"scale {scale} and diameter {diameter} were given; expected one of them: the diameter of the "
             "objects gives a scale."
         )
-    if scale is not None and not SMALLEST <= scale <= LARGEST:
-        raise UsageError(f"scale {scale} was given; expected a number from {SMALLEST} to {LARGEST}.")
+    if scale is not None and not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
+        raise UsageError(
+            f"scale {scale} was given; expected a number from {SMALLEST_SCALE} to {LARGEST_SCALE}."
+        )
     if diameter is None:
         return
     if info.sampling.kind != "object":
@@ -41,13 +62,13 @@ def check_size(info: ModelInfo, *, scale: float | None, diameter: float | None) 
             f"a diameter was given, but {info.name!r} does not go by the size of objects. Leave it out, or "
             "give a scale."
         )
-    least, most = info.sampling.value / LARGEST, info.sampling.value / SMALLEST
+    least, most = info.sampling.value / LARGEST_SCALE, info.sampling.value / SMALLEST_SCALE
     if not least <= diameter <= most:
         raise UsageError(f"diameter {diameter} was given; {info.name!r} takes {least:g} to {most:g} px.")
 
 
 def check_range(given: tuple[float, float] | None) -> tuple[float, float] | None:
-    """A range that somebody gave, as two finite numbers, the lower one first, or an error."""
+    """A given range as two finite numbers, the lower one first; UsageError where it is none."""
     if given is None:
         return None
     low, high = given
@@ -64,7 +85,7 @@ def given_scale(
     diameter: float | None = None,
     pixel_size: float | None = None,
 ) -> ScaleChoice | None:
-    """What is known without a search: by the user, or by the model's rule; None: nobody knows.
+    """The scale as far as the user or the model's rule gives it; None: it has to be searched for.
 
     A lazy plane is read for models of frames only.
     """
@@ -76,9 +97,9 @@ def given_scale(
     if diameter is not None:
         return ScaleChoice(choose_scale(rule, plane.shape, diameter=diameter), f"objects of {diameter:g} px")
     if rule.kind == "frame":
-        return ScaleChoice(scale_for(rule, plane), f"a frame of {max(plane.shape[:2])} px")
+        return ScaleChoice(plane_scale(rule, plane), f"a frame of {max(plane.shape[:2])} px")
     if rule.kind == "pixel" and pixel_size:
-        return ScaleChoice(scale_for(rule, plane, pixel_size=pixel_size), f"{pixel_size:.3g} um a pixel")
+        return ScaleChoice(plane_scale(rule, plane, pixel_size=pixel_size), f"{pixel_size:.3g} um a pixel")
     if rule.kind == "pixel":
         return ScaleChoice(1.0, "pixel size unknown")
     if info.task == "semantic":
@@ -87,7 +108,7 @@ def given_scale(
 
 
 def decide_scale(
-    evaluator: LoadedModel,
+    model: LoadedModel,
     plane: NDArray[Any],
     stats: NormStats,
     *,
@@ -96,7 +117,7 @@ def decide_scale(
     pixel_size: float | None = None,
     should_stop: ShouldStop = never_stop,
 ) -> ScaleChoice:
-    """The scale of one image; the only place that decides.
+    """The scale of one image.
 
     In this order: `scale`, `diameter` (px of the input grid), the pixel size (micrometres) or the frame
     where the model goes by them, and the search.
@@ -108,5 +129,62 @@ def decide_scale(
     UnetppError
         A scale that is out of range.
     """
-    known = given_scale(evaluator.info, plane, scale=scale, diameter=diameter, pixel_size=pixel_size)
-    return known or search_scale(evaluator, plane, stats, should_stop)
+    known = given_scale(model.info, plane, scale=scale, diameter=diameter, pixel_size=pixel_size)
+    return known or search_scale(model, plane, stats, should_stop)
+
+
+def choose_scale(
+    rule: SamplingRule,
+    shape: tuple[int, ...],
+    *,
+    diameter: float | None = None,
+    pixel_size: float | None = None,
+    picture: int | None = None,
+) -> float:
+    """Scale factor from the input grid to the working grid.
+
+    Parameters
+    ----------
+    rule : SamplingRule
+    shape : tuple
+        (Y, X[, C]) of the image.
+    diameter : float, optional
+        Typical object diameter in px of the input grid (rule ``object``); unknown: 1.0.
+    pixel_size : float, optional
+        Micrometres per px (rule ``pixel``); unknown: 1.0.
+    picture : int, optional
+        Longer side, px, of the picture in the frame (rule ``frame``); unknown: that of the frame.
+    """
+    if rule.kind == "frame":
+        scale = rule.value / (picture or max(shape[0], shape[1]))
+    elif rule.kind == "pixel":
+        scale = pixel_size / rule.value if pixel_size else 1.0
+    else:
+        scale = rule.value / diameter if diameter else 1.0
+    return float(np.clip(scale, SMALLEST_SCALE, LARGEST_SCALE))
+
+
+def plane_scale(rule: SamplingRule, plane: NDArray[Any], *, pixel_size: float | None = None) -> float:
+    """Scale factor of a plane (Y, X[, C]); of a frame its picture counts, not its black border.
+
+    A lazy plane is read for frames only.
+    """
+    picture = picture_side(np.asarray(plane)) if rule.kind == "frame" else None
+    return choose_scale(rule, plane.shape, pixel_size=pixel_size, picture=picture)
+
+
+def picture_side(frame: NDArray[Any]) -> int:
+    """Longer side (px) of the lit part of a camera's frame (Y, X[, C]), alpha apart; at least half of it.
+
+    Endoscopes show their picture on black, with text beside it, and how much black there is depends on
+    the recorder alone.
+    """
+    brightest = functools.reduce(np.maximum, np.moveaxis(frame, -1, 0)[:3]) if frame.ndim == 3 else frame
+    light = brightest.astype(np.float32)
+    lit = light > LIT * np.nanpercentile(light, 99)
+    longer = int(max(light.shape))
+    sides = [1, longer // 2]
+    for axis in (0, 1):
+        filled = np.flatnonzero(lit.mean(axis=axis) > FILLED)
+        sides.append(int(filled[-1] - filled[0]) + 1 if filled.size else longer)
+    return max(sides)

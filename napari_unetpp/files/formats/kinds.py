@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-Format = Literal["PNG", "JPEG", "TIFF"]
+ImageFormat = Literal["PNG", "JPEG", "TIFF"]
 
-STARTS: dict[bytes, Format] = {
+STARTS: dict[bytes, ImageFormat] = {
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"\xff\xd8\xff": "JPEG",
     b"II*\0": "TIFF",
@@ -15,14 +15,14 @@ STARTS: dict[bytes, Format] = {
     b"II+\0": "TIFF",  # BigTIFF
     b"MM\0+": "TIFF",
 }
-SUFFIXES: dict[Format, tuple[str, ...]] = {
+SUFFIXES: dict[ImageFormat, tuple[str, ...]] = {
     "PNG": (".png",),
     "JPEG": (".jpg", ".jpeg"),
     "TIFF": (".tif", ".tiff"),
 }
 
 
-def format_of(path: Path) -> Format | None:
+def image_format(path: Path) -> ImageFormat | None:
     """What a file is by its first bytes; None where it is none of the known formats.
 
     Raises

@@ -124,7 +124,7 @@ def _without_single_axes(series: Any) -> tuple[str, tuple[int, ...]]:
 
 
 def _check_complete(page: Any) -> None:
-    """Decoders of pictures fill up what is missing with grey, so it is looked for before."""
+    """Raise ValueError for a truncated file; decoders would fill the missing part with grey."""
     ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
     if page.compression != COMPRESSION.NONE and max(ends, default=0) > page.parent.filehandle.size:
         raise ValueError("the file ends before the image does")

@@ -1,20 +1,18 @@
-"""Images and results as files: PNG, JPEG and TIFF in, TIFF out."""
+"""Reading of image files: PNG, JPEG and TIFF."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.formats.jpeg import read_jpeg
-from napari_unetpp.files.formats.kinds import SUFFIXES, format_of
+from napari_unetpp.files.formats.kinds import SUFFIXES, image_format
 from napari_unetpp.files.formats.png import read_png
 from napari_unetpp.files.formats.tiff import read_tiff
 from napari_unetpp.files.notes import Note, no_note
-from napari_unetpp.files.results.result_files import UNKNOWN, About, write_result
 
 IMAGE_SUFFIXES = tuple(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 
@@ -53,7 +51,7 @@ def read_array(
 ) -> NDArray[Any]:
     """Pixels of a file; `stored`: the numbers in it, as labels are meant, instead of the colours."""
     try:
-        kind = format_of(path)
+        kind = image_format(path)
         if kind is None:
             raise UnetppError(_unknown(path))
         if path.suffix.lower() not in SUFFIXES[kind] and path.suffix.lower() in IMAGE_SUFFIXES:
@@ -93,25 +91,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, NotImplementedError) or any(word in text for word in odd):
         return f"is stored in a way that is not read ({text}). Save it as TIFF without compression."
     return f"cannot be read: it is damaged, truncated or not really an image ({text})."
-
-
-def write_labels(
-    path: str | Path, labels: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
-) -> None:
-    """Write labels of shape (Y, X) as uint32 TIFF; an existing file is refused unless `overwrite`."""
-    write_result(Path(path), labels.astype(np.uint32, copy=False), about, overwrite=overwrite)
-
-
-def write_mask(
-    path: str | Path, mask: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
-) -> None:
-    """Write a mask of shape (Y, X) as uint8 TIFF of 0 and 255."""
-    pixels = (mask != 0).astype(np.uint8) * np.uint8(255)
-    write_result(Path(path), pixels, about, overwrite=overwrite)
-
-
-def write_probability(
-    path: str | Path, probability: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
-) -> None:
-    """Write foreground probabilities of shape (C, Y, X) as float32 TIFF."""
-    write_result(Path(path), probability.astype(np.float32, copy=False), about, overwrite=overwrite)

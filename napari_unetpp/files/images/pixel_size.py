@@ -9,7 +9,7 @@ from typing import Any
 import tifffile
 from PIL import Image
 
-from napari_unetpp.files.formats.kinds import format_of
+from napari_unetpp.files.formats.kinds import image_format
 from napari_unetpp.files.formats.tiff import largest
 
 MICROMETRES = {
@@ -30,7 +30,7 @@ INCH, CENTIMETRE = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
-class PixelSize:
+class PixelSpacing:
     """Height and width of a pixel in micrometres.
 
     Attributes
@@ -61,7 +61,7 @@ class PixelSize:
         return unit / self.x, unit / self.y
 
 
-def read_pixel_size(path: Path, series: int | None = None) -> PixelSize | None:
+def read_pixel_size(path: Path, series: int | None = None) -> PixelSpacing | None:
     """What a file says of the size of its pixels; None where it says nothing.
 
     Parameters
@@ -72,7 +72,7 @@ def read_pixel_size(path: Path, series: int | None = None) -> PixelSize | None:
         Number of the image in a TIFF that holds several; None: the one that is read without a number.
     """
     try:
-        if format_of(path) == "TIFF":
+        if image_format(path) == "TIFF":
             with tifffile.TiffFile(path, _multifile=False) as file:
                 number = largest(file.series) if series is None else series
                 return _of_ome(file, number) or _of_imagej(file) or _of_tags(file)
@@ -83,7 +83,7 @@ def read_pixel_size(path: Path, series: int | None = None) -> PixelSize | None:
         return None
 
 
-def _of_ome(file: tifffile.TiffFile, series: int) -> PixelSize | None:
+def _of_ome(file: tifffile.TiffFile, series: int) -> PixelSpacing | None:
     if not file.is_ome or file.ome_metadata is None:
         return None
     found: Any = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]
@@ -97,7 +97,7 @@ def _of_ome(file: tifffile.TiffFile, series: int) -> PixelSize | None:
     return _checked(sizes[0], sizes[1], "um") if len(sizes) == 2 else None
 
 
-def _of_imagej(file: tifffile.TiffFile) -> PixelSize | None:
+def _of_imagej(file: tifffile.TiffFile) -> PixelSpacing | None:
     if not file.is_imagej:
         return None
     unit = str((file.imagej_metadata or {}).get("unit", "")).lower()
@@ -105,7 +105,7 @@ def _of_imagej(file: tifffile.TiffFile) -> PixelSize | None:
     return _checked(1 / y, 1 / x, unit) if unit in MICROMETRES else None
 
 
-def _of_tags(file: tifffile.TiffFile) -> PixelSize | None:
+def _of_tags(file: tifffile.TiffFile) -> PixelSpacing | None:
     tag = file.pages.first.tags.get("ResolutionUnit")
     unit = INCH if tag is None else int(tag.value)  # what TIFF means where the tag is missing
     if unit not in (INCH, CENTIMETRE):
@@ -119,7 +119,7 @@ def _ratio(file: tifffile.TiffFile, tag: str) -> float:
     return float(above) / float(below)
 
 
-def _checked(y: float, x: float, unit: str, *, printed: bool = False) -> PixelSize | None:
+def _checked(y: float, x: float, unit: str, *, printed: bool = False) -> PixelSpacing | None:
     """Sizes in micrometres, where they are any."""
     sizes = y * MICROMETRES[unit], x * MICROMETRES[unit]
-    return PixelSize(*sizes, printed) if all(0 < size < float("inf") for size in sizes) else None
+    return PixelSpacing(*sizes, printed) if all(0 < size < float("inf") for size in sizes) else None

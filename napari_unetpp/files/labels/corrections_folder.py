@@ -7,42 +7,26 @@ Where regions were reviewed, 128 in ``ignore/`` is what merely lies outside of t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, Outline, UnetppError
+from napari_unetpp._types import LabelledPlane, LabelsAs, ModelInfo, UnetppError
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, list_images, read_label, read_pairs, stem_of
 from napari_unetpp.files.labels.label_values import whole_numbers
+from napari_unetpp.files.labels.session_file import LABELS_AS, PlaneRecord, read_session, write_session
 from napari_unetpp.files.notes import Notes
 
-FORMAT_VERSION = 1
 SESSION = "session.json"
 FOLDERS = ("images", "labels", "certain", "ignore")
-LABELS_AS: tuple[LabelsAs, ...] = get_args(LabelsAs)
 PAINTED, OUTSIDE = 255, 128
 """Why a pixel is ignored."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """What `session.json` says about one plane."""
-
-    name: str
-    labels_as: LabelsAs
-    background: int | None = None
-    scale: float | None = None
-    objects: bool = True
-    range: tuple[float, float] | None = None
-    regions: tuple[Outline, ...] = ()
 
 
 # ---------------------------------------------------------------------- write
@@ -78,7 +62,7 @@ def save_corrections(
     stems = safe_stems([plane.name for plane in planes])
     for stem, plane in zip(stems, planes, strict=True):
         _write_plane(folder, stem, plane)
-    _write_session(folder, stems, planes, model)
+    write_session(folder / SESSION, stems, planes, model)
     _remove_stale(folder, dict(zip(stems, planes, strict=True)))
 
 
@@ -164,29 +148,6 @@ def _write(path: Path, array: NDArray[Any]) -> None:
     )
 
 
-def _write_session(
-    folder: Path, stems: Sequence[str], planes: Sequence[LabelledPlane], model: ModelInfo | None
-) -> None:
-    session = {
-        "format_version": FORMAT_VERSION,
-        "model": None if model is None else {"name": model.name, "sha256": model.sha256},
-        "planes": {
-            stem: {
-                "name": plane.name,
-                "labels_as": plane.labels_as,
-                "background": None if plane.background is None else int(plane.background),
-                "scale": None if plane.scale is None else float(plane.scale),
-                "objects": bool(plane.objects),
-                "range": None if plane.range is None else [float(value) for value in plane.range],
-                "regions": plane.regions,
-            }
-            for stem, plane in zip(stems, planes, strict=True)
-        },
-    }
-    text = json.dumps(session, indent=1) + "\n"
-    write_atomically(folder / SESSION, lambda file: file.write(text.encode()), overwrite=True)
-
-
 def _remove_stale(folder: Path, planes: Mapping[str, LabelledPlane]) -> None:
     """Remove files of planes that an overwritten folder had and the new one has not."""
     for what in FOLDERS:
@@ -231,7 +192,7 @@ def read_corrections(
     """
     folder = Path(folder)
     pairs = read_pairs(folder)
-    records = _read_session(folder / SESSION)
+    records = read_session(folder / SESSION)
     certain = (
         {stem_of(p): p for p in list_images(folder / "certain")} if (folder / "certain").is_dir() else {}
     )
@@ -254,13 +215,13 @@ def read_corrections(
 def _read_plane(
     pair: Pair,
     certain: Path | None,
-    record: _Record | None,
+    record: PlaneRecord | None,
     labels_as: LabelsAs | None,
     background: int | None,
     notes: Notes,
 ) -> LabelledPlane:
     if record is None:
-        record = _Record(pair.stem, "reviewed" if certain is None else "corrections")
+        record = PlaneRecord(pair.stem, "reviewed" if certain is None else "corrections")
     ignore = None if pair.ignore is None else read_label(pair.ignore)
     plane = LabelledPlane(
         name=record.name,
@@ -278,41 +239,3 @@ def _read_plane(
     )
     check_plane(plane)
     return plane
-
-
-def _read_session(path: Path) -> dict[str, _Record]:
-    """Records by stem; empty without a file."""
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version = int(content["format_version"])
-        if version > FORMAT_VERSION:
-            raise UnetppError(
-                f"{path} has version {version}; this napari-unetpp reads up to {FORMAT_VERSION}. "
-                "Update napari-unetpp."
-            )
-        return {stem: _record(values) for stem, values in content["planes"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnetppError(
-            f"{path} is damaged ({error}). Delete it to read the folder as plain images and labels."
-        ) from error
-
-
-def _record(values: Mapping[str, Any]) -> _Record:
-    labels_as, background, scale = values["labels_as"], values["background"], values["scale"]
-    limits = values.get("range")
-    if labels_as not in LABELS_AS:
-        raise ValueError(f"labels_as {labels_as!r}")
-    return _Record(
-        name=str(values["name"]),
-        labels_as=labels_as,
-        background=None if background is None else int(background),
-        scale=None if scale is None else float(scale),
-        objects=bool(values["objects"]),
-        range=None if limits is None else (float(limits[0]), float(limits[1])),
-        regions=tuple(
-            (str(kind), tuple((float(y), float(x)) for y, x in corners))
-            for kind, corners in values.get("regions", ())
-        ),
-    )

@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.formats.kinds import format_of
+from napari_unetpp.files.formats.kinds import image_format
 from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES, read_array
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.files.notes import Note, no_note
@@ -111,7 +111,7 @@ def read_label(path: str | Path, *, note: Note = no_note) -> NDArray[Any]:
 
 def _is_jpeg(path: Path) -> bool:
     try:
-        return format_of(path) == "JPEG"
+        return image_format(path) == "JPEG"
     except OSError:  # the reader says what is the matter
         return False
 

@@ -58,7 +58,7 @@ def card_text(info: ModelInfo) -> str:
             lines.append(f"  scores on {what}: not measured")
         else:
             lines += ["", f"  scores on {what} ({scores.data}, {scores.images} images)"]
-            lines += [f"    {line}" for line in scores_text(scores).splitlines()]
+            lines += [f"    {line}" for line in score_set_text(scores).splitlines()]
     lines += [*_stored(info), "", "  provenance"]
     lines += [line for key, value in info.provenance.items() for line in _told(key, value)]
     lines += ["", f"  file    {info.path}", f"  sha256  {info.sha256}"]
@@ -111,7 +111,7 @@ def _network(info: ModelInfo) -> str:
     return f"{info.net.arch} on {info.net.encoder}" if info.net.encoder else info.net.arch
 
 
-def scores_text(scores: ScoreSet) -> str:
+def score_set_text(scores: ScoreSet) -> str:
     """A table with one line for each level."""
     return levels_text({level: _fields(values) for level, values in scores.levels.items()})
 

@@ -111,7 +111,7 @@ def expected_shapes(config: NetConfig) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for i, j in graph.nodes(config.depth, config.arch):
         name, width = f"nodes.x_{i}_{j}", config.widths[i]
-        of_encoder = graph.stage((i, j), config)
+        of_encoder = graph.encoder_stage((i, j), config)
         if of_encoder:
             shapes |= _stage_shapes(name, of_encoder)
             continue
@@ -155,7 +155,7 @@ def norm_shapes(config: NetConfig) -> dict[str, tuple[int, ...]]:
 
 def _normed_units(node: Node, config: NetConfig) -> list[tuple[str, int]]:
     """Convolutions of a node that have a batch norm, and its channels."""
-    of_encoder = graph.stage(node, config)
+    of_encoder = graph.encoder_stage(node, config)
     if of_encoder:
         return [(unit, conv.outputs) for unit, conv in named_convs(of_encoder)]
     return [(unit, config.widths[node[0]]) for unit in ("first", "second")]

@@ -24,7 +24,7 @@ WEIGHTS_KEY = "weights_sha256"
 """Beside the card: the hash of the weights, which tells a damaged file. Files of early versions have none."""
 
 FORMAT_VERSION = 2
-"""The newest format that is read. A file is written in the oldest that says all it has to (`format_of`)."""
+"""The newest format that is read. `format_version` tells in which one a file is written."""
 
 LOCAL_OUTPUTS = ("edge_distance", "object_border")
 """Outputs that a program which knows format 1 alone would not know how to decode."""
@@ -65,7 +65,7 @@ def save_model(
     plain = card_to_json(info)
     card_from_json(plain)  # what could not be read again is not written
     stored = {name: _stored(tensor, half=half) for name, tensor in tensors.items()}
-    card = {"format_version": format_of(info), "model": plain, WEIGHTS_KEY: weights_hash(save(stored))}
+    card = {"format_version": format_version(info), "model": plain, WEIGHTS_KEY: weights_hash(save(stored))}
     content = save(stored, {METADATA_KEY: json.dumps(card, allow_nan=False)})
     write_atomically(path, lambda file: file.write(content), overwrite=overwrite)
     return read_info(path)
@@ -77,7 +77,7 @@ def weights_hash(content: bytes) -> str:
     return hashlib.sha256(memoryview(content)[start:]).hexdigest()
 
 
-def format_of(info: ModelInfo) -> int:
+def format_version(info: ModelInfo) -> int:
     """The oldest format whose readers segment with this model as it says: 1 or 2."""
     maps = any(name in info.outputs for name in LOCAL_OUTPUTS)
     rules = info.decode.prominence_share > 0 or info.normalisation.rule != Normalisation().rule

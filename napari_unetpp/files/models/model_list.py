@@ -1,4 +1,4 @@
-"""The models at hand: shipped with the package, and the user's own."""
+"""The list of models: those shipped with the package, and the user's own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIRST = "nuclei"
 
 @dataclass(frozen=True)
 class ModelList:
-    """What a look into both folders found.
+    """The models of both folders.
 
     Attributes
     ----------
@@ -58,12 +58,23 @@ def scan_models() -> ModelList:
             problems[path] = f"{path} is hidden by the shipped model of the same name: rename the file."
             continue
         try:
-            # The stem is the name: a file that the user renamed or copied is called as they called it.
-            models.append(replace(read_info(path), name=path.stem))
+            models.append(_listed(path))
             names.add(path.stem)
         except (UnetppError, OSError) as error:
             problems[path] = str(error)
     return ModelList(tuple(models), tuple(problems.values()), tuple(problems))
+
+
+def _listed(path: Path) -> ModelInfo:
+    """The model of a listed file. The stem is its name: a renamed or copied file has the new name."""
+    return replace(read_info(path), name=path.stem)
+
+
+def _readable(path: Path) -> ModelInfo | None:
+    try:
+        return _listed(path)
+    except (UnetppError, OSError):  # the list names what is wrong with it
+        return None
 
 
 def list_models() -> list[ModelInfo]:
@@ -82,12 +93,13 @@ def find_model(name_or_path: str | Path) -> ModelInfo:
     path = Path(name_or_path)
     if isinstance(name_or_path, Path) or path.suffix == SUFFIX or len(path.parts) > 1:
         return read_info(path)
-    found = scan_models()
-    by_name = {info.name: info for info in found.models}
-    if path.name in by_name:
-        return by_name[path.name]
+    for listed in (*_files(SHIPPED), *_files(models_folder())):  # no other file is read, nor hashed
+        if listed.stem == path.name and (info := _readable(listed)):
+            return info
     if path.is_file():
         return read_info(path)
+    found = scan_models()
+    by_name = [info.name for info in found.models]
     close = difflib.get_close_matches(str(name_or_path), by_name, n=1)
     known = f"Did you mean {close[0]}?" if close else f"Known models: {', '.join(by_name) or 'none'}."
     skipped = f" Skipped: {' '.join(found.problems)}" if found.problems else ""

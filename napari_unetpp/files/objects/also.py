@@ -52,10 +52,26 @@ def write_also(
     write_atomically(path, lambda file: write(file, planes, subject), overwrite=overwrite)
 
 
+def suffix_of(name: str) -> str:
+    """``.zip``, ``.geojson`` or ``.json``."""
+    return Path(FORMATS[name].ending).suffix
+
+
+def named_for(path: Path, name: str) -> Path:
+    """A file name for a format, made of one that somebody chose: ``a_labels.tif`` gives ``a_rois.zip``.
+
+    Without the suffix of a label image it is kept, and gets the suffix of the format where it has none.
+    """
+    if path.suffix.lower() in (".tif", ".tiff"):
+        stem = path.stem.removesuffix("_labels").removesuffix("_mask")
+        return path.with_name(f"{stem}{FORMATS[name].ending}")
+    return path if path.suffix.lower() == suffix_of(name) else path.with_name(path.name + suffix_of(name))
+
+
 def format_of(path: Path) -> str:
     """The format that a file name asks for: ``.zip``, ``.geojson`` or ``.json``."""
-    for name, kind in FORMATS.items():
-        if path.suffix.lower() == Path(kind.ending).suffix:
+    for name in FORMATS:
+        if path.suffix.lower() == suffix_of(name):
             return name
-    endings = ", ".join(f"{Path(kind.ending).suffix} ({kind.program})" for kind in FORMATS.values())
+    endings = ", ".join(f"{suffix_of(name)} ({kind.program})" for name, kind in FORMATS.items())
     raise UnetppError(f"{path} says no format: expected a name that ends in {endings}.")

@@ -41,20 +41,20 @@ def features(plane: ObjectPlane, subject: Subject) -> Iterator[dict[str, Any]]:
         yield {
             "type": "Feature",
             "id": str(uuid.uuid5(NAMES, f"{subject.image} {dict(plane.position)} {outline.number}")),
-            "geometry": _geometry(outline, plane.position),
+            "geometry": _geometry(outline, plane),
             "properties": properties,
         }
 
 
-def _geometry(outline: ObjectOutline, position: Mapping[str, int]) -> dict[str, Any]:
+def _geometry(outline: ObjectOutline, plane: ObjectPlane) -> dict[str, Any]:
     polygons = [[_closed(ring) for ring in part] for part in outline.parts]
     one = len(polygons) == 1
     geometry: dict[str, Any] = {
         "type": "Polygon" if one else "MultiPolygon",
         "coordinates": polygons[0] if one else polygons,
     }
-    if position:  # as QuPath writes it; channel -1 stands for all
-        geometry["plane"] = {"c": -1, "z": position.get("z", 0), "t": position.get("t", 0)}
+    if plane.position:  # as QuPath writes it; channel -1 stands for all
+        geometry["plane"] = {"c": -1, "z": plane.index("z") or 0, "t": plane.index("t") or 0}
     return geometry
 
 

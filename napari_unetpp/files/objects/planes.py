@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import NDArray
+
+AXES = {"t": ("t", "time", "frame"), "z": ("z", "depth", "plane")}
+"""Names of the axes that other programs know, in small letters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +21,7 @@ class ObjectPlane:
     labels : integer ndarray of shape (Y, X)
         0 is background; a number may stand in several places, and for one object in several planes.
     position : mapping of str to int
-        Which plane of a stack it is: the index, from 0, along each axis (``"t"``, ``"z"``) by name.
+        Which plane of a stack it is: the index, from 0, along each axis by name, for example ``"t"``.
     columns : mapping of str to ndarray
         Measurements, one row an object; the column ``"label"`` has its number.
     """
@@ -26,6 +29,10 @@ class ObjectPlane:
     labels: NDArray[Any]
     position: Mapping[str, int] = field(default_factory=dict)
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def index(self, axis: Literal["t", "z"]) -> int | None:
+        """Where the plane lies along time or depth; None where no axis has such a name."""
+        return next((index for name, index in self.position.items() if name.lower() in AXES[axis]), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -40,7 +40,7 @@ def rois(plane: ObjectPlane) -> Iterator[ImagejRoi]:
     An object in one piece is a traced outline, as ImageJ's wand draws it; one with holes or in several
     places is a composite.
     """
-    before = "".join(f"{axis}{index + 1:04d}-" for axis, index in plane.position.items())
+    before = "".join(f"{_plain(axis)}{index + 1:04d}-" for axis, index in plane.position.items())
     for outline in object_outlines(plane.labels):
         roi = (
             _traced(outline.parts[0])
@@ -48,7 +48,7 @@ def rois(plane: ObjectPlane) -> Iterator[ImagejRoi]:
             else _composite(outline)
         )
         roi.name = f"{before}{outline.number:04d}"
-        _set_position(roi, plane.position)
+        _set_position(roi, plane)
         yield roi
 
 
@@ -85,9 +85,15 @@ def _composite(outline: ObjectOutline) -> ImagejRoi:
     )
 
 
-def _set_position(roi: ImagejRoi, position: Mapping[str, int]) -> None:
+def _plain(axis: str) -> str:
+    """The name of an axis without what cannot stand in a file name."""
+    return "".join(character for character in axis if character.isalnum())
+
+
+def _set_position(roi: ImagejRoi, plane: ObjectPlane) -> None:
     """In a stack with one axis ImageJ goes by the number of the slice, else by channel, z and t."""
-    if len(position) == 1:
-        (roi.position,) = (index + 1 for index in position.values())
-    roi.z_position = position.get("z", -1) + 1
-    roi.t_position = position.get("t", -1) + 1
+    if len(plane.position) == 1:
+        (roi.position,) = (index + 1 for index in plane.position.values())
+    z, t = plane.index("z"), plane.index("t")
+    roi.z_position = 0 if z is None else z + 1  # 0: in all of them
+    roi.t_position = 0 if t is None else t + 1

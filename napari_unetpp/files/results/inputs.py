@@ -12,7 +12,7 @@ from napari_unetpp._types import UnetppError
 from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES
 from napari_unetpp.files.labels.folders import list_images
-from napari_unetpp.files.results.result_files import is_result
+from napari_unetpp.files.results.result_file import is_result
 
 PARTIAL = ".partial"
 """The suffix of the folder beside a result in which its planes are kept until all are there."""

@@ -83,7 +83,7 @@ def plan_outputs(
     also: Sequence[str] = (),
     tracks: bool = False,
 ) -> list[Output]:
-    """Targets ``STEM_kind.tif``; what would clash gets the source suffix, then the folder, then a number."""
+    """Targets ``STEM_kind.tif``; equal names get the source suffix, then the folder, then a number."""
     sources = list(sources)
     by_folder: dict[str, list[Path]] = {}
     for source in sources:
@@ -101,7 +101,7 @@ def plan_outputs(
     return outputs
 
 
-def check_target(output: Output, sources: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:
+def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:
     """Raise UnetppError if writing the results would touch an input, or an old file without `overwrite`.
 
     An unfinished result is refused, too, unless it is gone on with (`resume`) or replaced.

@@ -12,7 +12,7 @@ from typing import Any
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.objects.table import csv_cell, csv_text
 from napari_unetpp.files.results.outputs import Output
-from napari_unetpp.files.results.result_files import read_facts
+from napari_unetpp.files.results.result_file import read_facts
 
 NAME = "summary.csv"
 
@@ -89,9 +89,10 @@ def _row(output: Output) -> Row:
     if "label" not in names or "area_px" not in names:
         raise ValueError("it has no columns label and area_px")
     facts = read_facts(output.target)
+    alone = ("label", *(axis for axis in _unlinked(facts) if axis in names))
     cells = {
         "image": output.source.name,
-        "objects": str(len({tuple(row[name] for name in _identity(facts, names)) for row in objects})),
+        "objects": str(len({tuple(row[name] for name in alone) for row in objects})),
         "median_area_px": _median(objects, "area_px"),
     }
     if "area_um2" in names:
@@ -102,10 +103,11 @@ def _row(output: Output) -> Row:
     return cells | {name: csv_cell(facts[name]) for name in LAST if name in facts}
 
 
-def _identity(facts: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    """Columns that tell objects apart: numbers go through depth and time where these are linked."""
-    linked = {"plane": "stitch" in facts, "frame": "track" in facts}
-    return ["label", *(name for name, through in linked.items() if name in names and not through)]
+def _unlinked(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns along which a number stands for another object in each plane of a series."""
+    if facts.get("track") is not None:
+        return ()
+    return ("frame", "t") if facts.get("stitch") is not None else ("frame", "t", "plane", "z")
 
 
 def _median(rows: Sequence[Row], name: str) -> str:

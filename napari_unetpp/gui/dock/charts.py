@@ -2,28 +2,79 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
-import qtpy
-from qtpy.QtCore import QSize
-from qtpy.QtGui import QColor, QPalette
-from qtpy.QtWidgets import QWidget
-
-os.environ["PYQTGRAPH_QT_LIB"] = qtpy.API_NAME  # before the import: else it picks a binding of its own
 import pyqtgraph as pg
+from qtpy.QtCore import QEvent, QSize
+from qtpy.QtGui import QColor, QFont, QPalette
 
 from napari_unetpp._types import AUTO
 from napari_unetpp.files.models.card_text import level_name
 from napari_unetpp.session.display.level_costs import ChartPoint
 from napari_unetpp.session.messages import cost_text
 
-HEIGHT = 132
 ACCENT = "#4c9be8"
 STAR = "#f2b705"
 
 
-class SpeedQualityChart(pg.PlotWidget):
+class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
+    """A small chart without menu and mouse, in the colours of the theme.
+
+    Parameters
+    ----------
+    name, spoken : str
+        Object name and accessible name.
+    height, axis_width, axis_height : int
+        Of the chart, of its left axis and of its bottom axis, px.
+    """
+
+    def __init__(self, name: str, spoken: str, *, height: int, axis_width: int, axis_height: int) -> None:
+        super().__init__(None, background=None)
+        self.setObjectName(name)
+        self.setAccessibleName(spoken)
+        self.setFixedHeight(height)
+        self.setMinimumWidth(120)
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setMenuEnabled(False)
+        self.setMouseEnabled(x=False, y=False)
+        self.hideButtons()
+        self.setStyleSheet("background: transparent")
+        plot = self.getPlotItem()
+        plot.layout.setContentsMargins(0, 4, 8, 4)  # pyqtgraph draws the label 5 px below its axis
+        for side in ("left", "bottom"):
+            plot.getAxis(side).setStyle(tickLength=-3, tickTextOffset=3, autoExpandTextSpace=False)
+            plot.getAxis(side).enableAutoSIPrefix(False)
+        plot.getAxis("left").setWidth(axis_width)
+        plot.getAxis("bottom").setHeight(axis_height)
+        plot.showGrid(x=False, y=True, alpha=0.12)
+
+    def sizeHint(self) -> QSize:
+        return QSize(260, self.minimumHeight())
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Draw anew in the colours of another theme."""
+        super().changeEvent(event)
+        changes = QEvent.Type.PaletteChange, QEvent.Type.StyleChange
+        made = self.getPlotItem() is not None  # Qt sends the first ones while pyqtgraph makes the widget
+        if event is not None and event.type() in changes and made:
+            self.redraw()
+
+    def redraw(self) -> None:
+        """Draw anew what is shown."""
+        raise NotImplementedError
+
+    def text_colour(self) -> QColor:
+        """The theme's colour of text."""
+        return QColor(self.palette().color(QPalette.ColorRole.WindowText))
+
+    def small_font(self) -> QFont:
+        """For the numbers at the axes."""
+        font = QFont(self.font())
+        font.setPointSizeF(max(6.5, font.pointSizeF() - 1.5))
+        return font
+
+
+class SpeedQualityChart(Chart):
     """A dot for each level, and one off their line for Auto.
 
     The current is ringed, the recommended a star; one whose time is estimated is hollow.
@@ -31,42 +82,28 @@ class SpeedQualityChart(pg.PlotWidget):
     A click on a dot emits ``level_clicked``.
     """
 
+    _drawn: tuple[tuple[ChartPoint, ...], int, int] | None = None
     level_clicked = pg.QtCore.Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=None)
-        self.setObjectName("speed_quality_chart")
-        self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(120)
-        self.setAccessibleName("Quality against speed, per depth")
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(x=False, y=False)
-        self.hideButtons()
-        self.setStyleSheet("background: transparent")
+    def __init__(self) -> None:
+        super().__init__(
+            "speed_quality_chart",
+            "Quality against speed, per depth",
+            height=136,
+            axis_width=44,
+            axis_height=38,
+        )
         plot = self.getPlotItem()
-        plot.layout.setContentsMargins(0, 4, 8, 0)
-        for side in ("left", "bottom"):
-            axis = plot.getAxis(side)
-            axis.setStyle(tickLength=-3, tickTextOffset=3, autoExpandTextSpace=False)
-            axis.enableAutoSIPrefix(False)
-        plot.getAxis("left").setWidth(44)
-        plot.getAxis("bottom").setHeight(38)
-        plot.showGrid(x=False, y=True, alpha=0.12)
         self._line = plot.plot([], [])
         self._dots = pg.ScatterPlotItem(pxMode=True)
         self._dots.sigClicked.connect(self._on_clicked)
         plot.addItem(self._dots)
         self._factor = 1000.0  # of seconds, for the axis
         self._texts: list[pg.TextItem] = []
-        self._drawn: object = None
-
-    def sizeHint(self) -> QSize:
-        return QSize(260, HEIGHT)
 
     def set_points(self, points: Sequence[ChartPoint], current: int) -> None:
         """Draw the levels; those without a score are left out. What is drawn already is not drawn again."""
-        ink = self._ink()
+        ink = self.text_colour()
         wanted = tuple(points), current, ink.rgba()
         if wanted == self._drawn:
             return
@@ -92,6 +129,11 @@ class SpeedQualityChart(pg.PlotWidget):
         else:
             self._empty(ink)
 
+    def redraw(self) -> None:
+        if self._drawn is not None:
+            points, current, _ = self._drawn
+            self.set_points(points, current)
+
     def _axes(self, points: Sequence[ChartPoint], ink: QColor) -> None:
         plot = self.getPlotItem()
         unit = "ms" if self._factor > 1 else "s"
@@ -102,13 +144,8 @@ class SpeedQualityChart(pg.PlotWidget):
             axis = plot.getAxis(side)
             axis.setPen(pg.mkPen(_faint(ink, 70)))
             axis.setTextPen(pg.mkPen(_faint(ink, 190)))
-            axis.setTickFont(self._small_font())
+            axis.setTickFont(self.small_font())
             axis.resizeEvent()  # else another text stays where the former one began
-
-    def _small_font(self):
-        font = self.font()
-        font.setPointSizeF(max(6.5, font.pointSizeF() - 1.5))
-        return font
 
     def _spot(self, point: ChartPoint, current: bool, ink: QColor) -> dict[str, object]:
         colour = QColor(STAR) if point.recommended else QColor(ACCENT)
@@ -125,7 +162,7 @@ class SpeedQualityChart(pg.PlotWidget):
 
     def _label(self, text: str, point: ChartPoint, ink: QColor, *, bold: bool) -> None:
         item = pg.TextItem(text, color=ink if bold else _faint(ink, 190), anchor=(0.5, 1.35))
-        font = self._small_font()
+        font = self.small_font()
         font.setBold(bold)
         item.setFont(font)
         item.setPos(self._factor * point.seconds, point.quality)
@@ -150,9 +187,6 @@ class SpeedQualityChart(pg.PlotWidget):
     def _on_clicked(self, _item: object, spots: Sequence[pg.SpotItem], *_rest: object) -> None:
         if len(spots):
             self.level_clicked.emit(int(spots[0].data()))
-
-    def _ink(self) -> QColor:
-        return self.palette().color(QPalette.ColorRole.WindowText)
 
 
 def chart_tip(points: Sequence[ChartPoint]) -> str:

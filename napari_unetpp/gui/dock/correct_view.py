@@ -1,70 +1,92 @@
-"""The dock's half of `CorrectView`: hands what the controller says to the fold."""
+"""The dock's half of `session.correct.ports.CorrectView`: shows what correcting and fine-tuning say."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QWidget
+from superqt.utils import signals_blocked
 
-from napari_unetpp.gui.dock.widgets import quietly
+from napari_unetpp._types import FinetuneProgress
+from napari_unetpp.gui.dock.form import DockForm
+from napari_unetpp.gui.dock.forms.correct import TIPS
+from napari_unetpp.gui.dock.forms.fields import select, set_checked, show_fraction
+from napari_unetpp.session.correct.planes import Mode
+from napari_unetpp.session.display.finetuning_table import ScoreRow
+from napari_unetpp.session.values import Tone
 
-if TYPE_CHECKING:
-    from napari_unetpp._types import FinetuneProgress
-    from napari_unetpp.gui.dock.form import Form
-    from napari_unetpp.session.correct.planes import Mode
-    from napari_unetpp.session.display.finetuning_table import ScoreRow
-    from napari_unetpp.session.values import Tone
+SUGGESTED = "QPushButton { border: 2px solid #4c9be8; font-weight: bold; }"
 
 
-class CorrectViewMixin(QWidget):
-    """For a widget with a `form`."""
+class CorrectDockView(QWidget):
+    """Sets the widgets of the fold Correct; emits nothing by that."""
 
-    form: Form
-    busy = False
-    learning = False
+    form: DockForm
+    _busy = _learning = False
 
     def open_correct(self) -> None:
         self.form.correct_fold.button.setChecked(True)
         self.form.show_correct()
 
     def set_click_tool(self, on: bool) -> None:
-        quietly(self.form.click_tool_button, "setChecked", on)
+        set_checked(self.form.result.click_tool_button, on)
 
     def set_mode(self, mode: Mode, hint: str) -> None:
-        self.form.correct.set_mode(mode, hint)
+        form = self.form.correct
+        select(form.labels_as_combo, mode.labels_as)
+        form.labels_as_combo.setToolTip(TIPS[mode.labels_as])
+        with signals_blocked(form.background_spin):
+            form.background_spin.setValue(mode.background)
+        form.background_spin.setVisible(mode.labels_as == "sparse")
+        form.regions_button.setVisible(mode.labels_as == "reviewed")
+        form.hint_label.show_text(hint, faint=True)
 
     def set_lessons(self, text: str, *, can_forget: bool) -> None:
-        self.form.correct.set_lessons(text, can_forget=can_forget)
+        self.form.correct.lessons_label.setText(text)
+        self.form.correct.forget_button.setVisible(can_forget)
 
     def set_busy(self, busy: bool) -> None:
-        self.busy = busy
-        self.form.stop_button.setEnabled(self.busy or self.learning)
+        self._busy = busy
+        self._allow_stop()
 
     def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
-        self.learning = learning
-        self.form.correct.set_learning(learning, fraction, text)
-        self.form.stop_button.setEnabled(self.busy or self.learning)
+        self._learning = learning
+        form = self.form.correct
+        form.finetune_button.setEnabled(not learning)
+        form.training_bar.setVisible(learning)
+        show_fraction(form.training_bar, fraction, text)
+        self._allow_stop()
 
     def set_curve(self, points: Sequence[FinetuneProgress]) -> None:
-        self.form.correct.set_curve(points)
+        self.form.correct.training_chart.show()
+        self.form.correct.training_chart.set_points(points)
         if not points:
             self.form.show_correct()
 
     def set_scores(self, rows: Sequence[ScoreRow], verdict: str, tone: Tone) -> None:
-        self.form.correct.set_scores(rows, verdict, tone)
+        self.form.correct.verdict_label.show_or_hide(verdict, tone)
+        self.form.correct.scores_table.setVisible(bool(rows))
+        self.form.correct.scores_table.set_rows(rows)
 
     def set_undecided(self, undecided: bool, *, keep: bool | None) -> None:
-        self.form.correct.set_undecided(undecided, keep=keep)
+        form = self.form.correct
+        for button, suggested in ((form.keep_button, True), (form.discard_button, False)):
+            button.setVisible(undecided)
+            button.setStyleSheet(SUGGESTED if undecided and keep is suggested else "")
         if undecided:
             self.form.show_correct()
 
     def ask_folder(self, suggestion: Path) -> Path | None:
-        chosen, _ = QFileDialog.getSaveFileName(
-            self,
-            "Save corrections: name of a new folder",
-            str(suggestion),
-            options=QFileDialog.Option.DontConfirmOverwrite,  # an existing folder is refused, with a reason
-        )
-        return Path(chosen) if chosen else None
+        return ask_name(self, "Save corrections: name of a new folder", suggestion)
+
+    def _allow_stop(self) -> None:
+        self.form.head.stop_button.setEnabled(self._busy or self._learning)
+
+
+def ask_name(parent: QWidget, title: str, suggestion: Path, kinds: str = "") -> Path | None:
+    """Ask for a name to save under; what exists is never overwritten, so Qt need not ask about that."""
+    chosen, _ = QFileDialog.getSaveFileName(
+        parent, title, str(suggestion), kinds, options=QFileDialog.Option.DontConfirmOverwrite
+    )
+    return Path(chosen) if chosen else None

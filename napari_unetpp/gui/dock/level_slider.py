@@ -1,4 +1,7 @@
-"""The depth slider: labelled stops that stand exactly under the handle's positions."""
+"""The depth slider, with the names of the levels under its stops.
+
+Not superqt's labelled slider: that shows a number to be typed, while these names are clicked.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import QRect, QSize, Qt, Signal
 from qtpy.QtGui import QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QSlider, QStyle, QStyleOptionSlider, QVBoxLayout, QWidget
+from superqt.utils import signals_blocked
 
 from napari_unetpp.files.models.card_text import level_name
 
@@ -25,11 +29,12 @@ class LevelSlider(QWidget):
         self.slider.setObjectName("level_slider")
         self.slider.setAccessibleName("Depth of the network")
         self.slider.setToolTip(
-            "Depth of the network: L1 is fastest, L4 the most thorough, Auto as deep as each place needs"
+            "Depth of the network: L1 is fastest, L4 the most accurate, Auto as deep as each place needs"
         )
         self.slider.setRange(1, 4)
         self.slider.setSingleStep(1)
         self.slider.setPageStep(1)
+        self.setFocusProxy(self.slider)  # for the letter of the caption
         self.slider.valueChanged.connect(self.level_changed)
         self._marks = _Marks(self.slider)
         self.slider.valueChanged.connect(self._marks.update)
@@ -41,10 +46,9 @@ class LevelSlider(QWidget):
 
     def set_levels(self, levels: Sequence[int], current: int) -> None:
         """Show these stops, the handle on `current`; emits nothing."""
-        blocked = self.slider.blockSignals(True)
-        self.slider.setRange(min(levels), max(levels))
-        self.slider.setValue(current)
-        self.slider.blockSignals(blocked)
+        with signals_blocked(self.slider):
+            self.slider.setRange(min(levels), max(levels))
+            self.slider.setValue(current)
         self._marks.update()
 
 
@@ -65,12 +69,14 @@ class _Marks(QWidget):
         option = QStyleOptionSlider()
         self._slider.initStyleOption(option)
         option.sliderPosition = option.sliderValue = level
-        handle = self._slider.style().subControlRect(
+        style = self._slider.style()
+        assert style is not None
+        handle = style.subControlRect(
             QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderHandle, self._slider
         )
         return handle.center().x()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
+    def paintEvent(self, _event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         current = self._slider.value()
         for level in range(self._slider.minimum(), self._slider.maximum() + 1):
@@ -83,7 +89,8 @@ class _Marks(QWidget):
             box = QRect(left, 0, width, self.height())
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, level_name(level))
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:
         levels = range(self._slider.minimum(), self._slider.maximum() + 1)
+        assert event is not None
         x = event.position().x()
         self._slider.setValue(min(levels, key=lambda level: abs(self.centre(level) - x)))

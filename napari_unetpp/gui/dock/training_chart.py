@@ -4,57 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QSize
-from qtpy.QtGui import QColor, QPalette
-from qtpy.QtWidgets import QWidget
+import pyqtgraph as pg
+from qtpy.QtGui import QColor
 
 from napari_unetpp._types import LEVELS, FinetuneProgress
-from napari_unetpp.gui.dock.charts import pg
+from napari_unetpp.gui.dock.charts import Chart
 
-HEIGHT = 120
 COLOURS = {1: "#9ecbff", 2: "#4c9be8", 3: "#f2b705", 4: "#e5734b"}
 LOSS = "#8a8f98"
-LEGEND = [*((f"L{level}", colour) for level, colour in COLOURS.items()), ("loss (own scale)", LOSS)]
+LEGEND = "&nbsp; ".join(
+    f'<span style="color: {colour}">■</span> {name}'
+    for name, colour in (
+        *((f"L{level}", colour) for level, colour in COLOURS.items()),
+        ("loss (own scale)", LOSS),
+    )
+)
 
 
-class TrainingChart(pg.PlotWidget):
+class TrainingChart(Chart):
     """Dice per depth on the left axis; the loss, dashed, falls from its first value at the top to 0 below."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=None)
-        self.setObjectName("training_chart")
-        self.setAccessibleName("Loss and held-out Dice during fine-tuning")
-        self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(120)
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(x=False, y=False)
-        self.hideButtons()
-        self.setStyleSheet("background: transparent")
+    _colour = ""
+    """Of the text, as drawn."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "training_chart",
+            "Loss and held-out Dice during fine-tuning",
+            height=120,
+            axis_width=40,
+            axis_height=30,
+        )
         plot = self.getPlotItem()
-        plot.layout.setContentsMargins(0, 2, 8, 0)
-        plot.getAxis("left").setWidth(40)
-        plot.getAxis("bottom").setHeight(32)
-        plot.showGrid(x=False, y=True, alpha=0.12)
         plot.setLabel("left", "Dice")
         plot.setLabel("bottom", "seconds")
-        for side in ("left", "bottom"):
-            plot.getAxis(side).enableAutoSIPrefix(False)
-            plot.getAxis(side).setStyle(tickLength=-3, tickTextOffset=3, autoExpandTextSpace=False)
-        self._inked = ""
-        self._legend = "&nbsp; ".join(
-            f'<span style="color: {colour}">■</span> {name}' for name, colour in LEGEND
-        )
         dash = pg.QtCore.Qt.PenStyle.DashLine
         self._loss = plot.plot([], [], pen=pg.mkPen(LOSS, width=1.5, style=dash))
         self._dice = {level: plot.plot([], [], pen=pg.mkPen(COLOURS[level], width=2)) for level in LEVELS}
 
-    def sizeHint(self) -> QSize:
-        return QSize(260, HEIGHT)
-
     def set_points(self, points: Sequence[FinetuneProgress]) -> None:
         """Draw all points so far."""
-        self._ink()
+        self.redraw()
         low, high = _range(points)
         self.setYRange(low, high, padding=0)
         first = (points[0].loss if points else 1.0) or 1.0
@@ -68,20 +58,18 @@ class TrainingChart(pg.PlotWidget):
         self.setToolTip(text)
         self.setAccessibleDescription(text)
 
-    def _ink(self) -> None:
-        ink = self.palette().color(QPalette.ColorRole.WindowText)
-        faint = QColor(ink)
-        faint.setAlpha(190)
-        if ink.name() == self._inked:
+    def redraw(self) -> None:
+        """Give legend and axes the colours of the theme; the curves have their own."""
+        colour = self.text_colour()
+        if colour.name() == self._colour:
             return
-        self._inked = ink.name()
-        self.getPlotItem().setTitle(self._legend, size="7pt", color=self._inked)
+        self._colour = colour.name()
+        plot, faint = self.getPlotItem(), QColor(colour)
+        faint.setAlpha(190)
+        plot.setTitle(LEGEND, size="7pt", color=self._colour)
         for side in ("left", "bottom"):
-            axis = self.getPlotItem().getAxis(side)
-            axis.setTextPen(pg.mkPen(faint))
-            font = self.font()
-            font.setPointSizeF(max(6.5, font.pointSizeF() - 1.5))
-            axis.setTickFont(font)
+            plot.getAxis(side).setTextPen(pg.mkPen(faint))
+            plot.getAxis(side).setTickFont(self.small_font())
 
 
 def chart_text(points: Sequence[FinetuneProgress]) -> str:

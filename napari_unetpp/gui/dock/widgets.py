@@ -1,4 +1,4 @@
-"""Parts that the folds of the dock are made of."""
+"""Parts of the dock: a section that folds, text that wraps, a line."""
 
 from __future__ import annotations
 
@@ -6,100 +6,62 @@ from collections.abc import Sequence
 from html import escape
 
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import (
-    QAbstractSpinBox,
-    QComboBox,
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QSizePolicy,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtGui import QIcon, QResizeEvent
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QCollapsible
 
-from napari_unetpp.gui.dock.tones import inks_of
+from napari_unetpp.gui.dock.colours import text_colours
 from napari_unetpp.session.values import Tone
 
-CAPTIONS = 76
-"""Width of the captions, px: that of the longest one, so that all widgets begin at the same place."""
+HEADING = """
+QPushButton { border: none; background: transparent; font-weight: bold; text-align: left; padding: 1px 4px; }
+QLabel { font-weight: normal; }
+"""
+UNLIMITED = 16_777_215
+"""Qt's QWIDGETSIZE_MAX, which PySide6 does not export."""
 
 
-class Fold(QWidget):
+class Fold(QCollapsible):
     """A heading that opens and closes what is under it; `aside` stands at its right."""
 
     def __init__(
         self, title: str, content: QWidget, *, open_: bool = True, aside: QWidget | None = None
     ) -> None:
-        super().__init__()
-        self.button = QToolButton()
-        self.button.setText(title)
-        self.button.setCheckable(True)
-        self.button.setChecked(open_)
-        self.button.setAutoRaise(True)
-        self.button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.button.setStyleSheet("QToolButton { border: none; background: transparent; font-weight: bold; }")
-        self.content = content
-        self.button.toggled.connect(self._toggle)
-        line = QFrame()
-        line.setFrameShape(QFrame.Shape.HLine)
-        line.setFixedHeight(1)
-        line.setStyleSheet("background: rgba(128, 128, 128, 90); border: none;")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 2, 0, 0)
-        column.setSpacing(2)
-        heading = QHBoxLayout()
-        heading.addWidget(self.button)
+        # no icons: superqt draws them once, in the colours of the theme of that moment
+        super().__init__(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        self._title = title
+        self.setDuration(0)
+        self.button: QPushButton = self.toggleButton()
+        self.button.setStyleSheet(HEADING)
+        self.button.setAccessibleName(title)
         if aside is not None:
-            heading.addWidget(aside)
-        column.addWidget(line)
-        column.addLayout(heading)
-        column.addWidget(content)
-        self._toggle(open_)
+            heading = QHBoxLayout(self.button)
+            heading.setContentsMargins(0, 0, 0, 0)
+            heading.addWidget(aside, alignment=Qt.AlignmentFlag.AlignRight)
+        column = self.layout()
+        assert isinstance(column, QVBoxLayout)
+        column.setContentsMargins(0, 2, 0, 0)
+        column.setSpacing(0)
+        column.insertWidget(0, line(90))
+        self.content().deleteLater()  # superqt's own
+        holder = QWidget()  # superqt changes its maximal height
+        inside = QVBoxLayout(holder)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addWidget(content)
+        self.setContent(holder)
+        self.toggled.connect(self._on_toggled)
+        self.button.setChecked(open_)
+        self._on_toggled(open_)
 
-    def _toggle(self, opened: bool) -> None:
-        self.content.setVisible(opened)
-        self.button.setArrowType(Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow)
+    def _on_toggled(self, opened: bool) -> None:
+        """Hide what is closed, so that the Tab key skips it; let what is open grow.
 
-
-def grid_layout() -> QGridLayout:
-    """Captions on the left, widgets on the right."""
-    grid = QGridLayout()
-    grid.setContentsMargins(0, 0, 0, 0)
-    grid.setHorizontalSpacing(8)
-    grid.setVerticalSpacing(4)
-    grid.setColumnMinimumWidth(0, CAPTIONS)
-    grid.setColumnStretch(1, 1)
-    return grid
-
-
-def labelled_row(
-    grid: QGridLayout, row: int, text: str, widget: QWidget, layout: QHBoxLayout | None = None
-) -> QLabel:
-    """A caption and its widget, or the layout that the widget stands in."""
-    label = QLabel(text)
-    label.setBuddy(widget)
-    grid.addWidget(label, row, 0)
-    if layout is None:
-        grid.addWidget(widget, row, 1)
-    else:
-        layout.setSpacing(6)
-        grid.addLayout(layout, row, 1)
-    return label
-
-
-def combo_box(name: str, accessible: str, tip: str) -> QComboBox:
-    """A picker that is as narrow as the dock wants it."""
-    combo = QComboBox()
-    combo.setObjectName(name)
-    combo.setAccessibleName(accessible)
-    combo.setToolTip(tip)
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(8)
-    return combo
+        superqt alone limits the height to what the content needed when it was opened.
+        """
+        holder = self.content()
+        holder.setVisible(opened)
+        holder.setMaximumHeight(UNLIMITED)
+        self.setText(f"{'▾' if opened else '▸'}  {self._title}")
 
 
 class Note(QLabel):
@@ -108,38 +70,42 @@ class Note(QLabel):
     Its colours follow the theme.
     """
 
-    def __init__(self, name: str, lines: int) -> None:
+    def __init__(self, lines: int = 0) -> None:
         super().__init__()
-        self.setObjectName(name)
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.RichText)
         self._grows = False
-        self._said: tuple[str, Tone, bool, tuple[tuple[str, str], ...]] | None = None
-        self._full = QLabel("<br>".join("x" * lines), self)  # never shown: it is as high as there is room
+        self._shown: tuple[str, Tone, bool, tuple[tuple[str, str], ...]] = ("", "info", False, ())
+        self._full = QLabel("<br>".join("x" * lines), self)  # never shown: as high as the room for the text
         self._full.hide()
         for label in (self, self._full) if lines else ():
             label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
 
-    def say(
+    def show_text(
         self, text: str, tone: Tone = "info", *, faint: bool = False, offers: Sequence[tuple[str, str]] = ()
     ) -> None:
         """Show a text in the colour of its tone, and links: their texts and actions."""
-        self._said = text, tone, faint, tuple(offers)
+        self._shown = text, tone, faint, tuple(offers)
         self._render()
 
-    def changeEvent(self, event: QEvent) -> None:
+    def show_or_hide(self, text: str, tone: Tone) -> None:
+        """Show a text, or take no room where there is none."""
+        self.show_text(text, tone)
+        self.setVisible(bool(text))
+
+    def changeEvent(self, event: QEvent | None) -> None:
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and self._said is not None:
+        if event is not None and event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
             self._render()
 
     def _render(self) -> None:
-        text, tone, faint, offers = self._said
-        inks = inks_of(self)
-        colour = inks.faint if faint and tone == "info" else getattr(inks, tone)
+        text, tone, faint, offers = self._shown
+        colours = text_colours(self)
+        colour = colours.faint if faint and tone == "info" else getattr(colours, tone)
         body = escape(text, quote=False).replace("\n", "<br>")
-        lines = [f'<span style="color: {colour}">{body}</span>' if colour else body]
+        lines = [f'<span style="color: {colour}">{body}</span>' if colour and text else body]
         links = [
-            f'<a style="color: {inks.link}" href="{action}">{escape(label, quote=False)}</a>'
+            f'<a style="color: {colours.link}" href="{action}">{escape(label, quote=False)}</a>'
             for label, action in offers
         ]
         shown = "<br>".join((*lines, " · ".join(links))) if links else lines[0]
@@ -151,7 +117,7 @@ class Note(QLabel):
         """Be as high as the text needs, for a place that scrolls."""
         self._grows = True
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
         self._grow()
 
@@ -170,19 +136,9 @@ class Note(QLabel):
         return 0 if self._grows else self._full.sizeHint().height()
 
 
-def note(name: str, *, lines: int = 0) -> Note:
-    """Text that wraps, with room for so many lines."""
-    return Note(name, lines)
-
-
-def show_number(spin: QAbstractSpinBox, value: float) -> None:
-    """Show a number, unless the user is in the middle of typing another one; emits nothing."""
-    if not (spin.hasFocus() and spin.lineEdit().isModified()):
-        quietly(spin, "setValue", value)
-
-
-def quietly(widget: QWidget, method: str, value: object) -> None:
-    """Set a value of a widget that tells nobody."""
-    blocked = widget.blockSignals(True)
-    getattr(widget, method)(value)
-    widget.blockSignals(blocked)
+def line(alpha: int = 60) -> QFrame:
+    """A horizontal line that both kinds of theme can show."""
+    frame = QFrame()
+    frame.setFixedHeight(1)
+    frame.setStyleSheet(f"background: rgba(128, 128, 128, {alpha}); border: none;")
+    return frame

@@ -1,4 +1,4 @@
-"""Colours of layers whose numbers are classes: one for each, none that is brown, red or pink as tissue is."""
+"""Colours of layers whose values are classes: none is brown, red or pink, as tissue is."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from napari.utils.colormaps import CyclicLabelColormap, label_colormap
 
 COLOURS = ("#00d1ff", "#ffe119", "#2ee66b", "#8f6bff", "#ff9f1c", "#3d7bff", "#c6ff3d", "#f0f0f0")
 MARK = "napari_unetpp_classes"
-"""Where a layer says that it wears them."""
+"""Where a layer says that it has them."""
 
 OBJECT_COLOURS = 49
-"""How many napari gives to objects."""
+"""How many colours napari has for objects."""
 
 
-def dress(layer: Labels, *, classes: bool) -> None:
+def set_colours(layer: Labels, *, classes: bool) -> None:
     """Give a layer the colours of classes, or those of objects; what the user changed since is left alone."""
     if layer.metadata.get(MARK, False) != classes:
         layer.metadata[MARK] = classes

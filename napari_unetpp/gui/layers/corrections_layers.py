@@ -2,147 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
+from superqt.utils import qdebounced
 
-from napari_unetpp._types import Outline, Region, UnetppError
-from napari_unetpp.gui.layers.class_colours import dress
-from napari_unetpp.gui.layers.corrections_layer import BARE, CERTAIN, LEVEL, MARK, Sheet, new_layer, twin
-from napari_unetpp.gui.layers.grids import level_data
+from napari_unetpp._types import Outline, Region
+from napari_unetpp.gui.grids import level_data
+from napari_unetpp.gui.layers.class_colours import set_colours
+from napari_unetpp.gui.layers.corrections_layer import STROKES_ONLY, CorrectionsLayer
 from napari_unetpp.gui.layers.layers import NapariLayers
+from napari_unetpp.gui.layers.open_corrections import OpenCorrections
 from napari_unetpp.gui.layers.painter import Painter
-from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under, shown_axes
-from napari_unetpp.gui.layers.regions import Regions
 from napari_unetpp.gui.layers.strokes import planes_of
-from napari_unetpp.gui.tools.new_label import give_new_labels
+from napari_unetpp.gui.planes import PlaneIndex, index_of
+from napari_unetpp.gui.tools.features_table import fit_columns_to_few_rows
+from napari_unetpp.gui.tools.regions import Regions
 from napari_unetpp.session.correct.planes import Drawn, Sense
 from napari_unetpp.session.correct.ports import SheetSignals
 from napari_unetpp.session.values import Plane
 
 REST_MS = 250
-"""Counting waits until the brush rests this long."""
+"""Corrections are counted when nothing was painted for this long."""
 
 
-class NapariSheets(QObject):
+class NapariCorrections(QObject):
     """`Sheets` by layers of a napari viewer."""
 
     def __init__(self, viewer: Any, layers: NapariLayers, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.signals = SheetSignals()
         self._viewer, self._layers = viewer, layers
-        self._sheets: dict[Hashable, Sheet] = {}
+        self._open = OpenCorrections(viewer, layers, self._on_paint, self._on_refresh)
         self._painter = Painter(self)
         self._regions = Regions(viewer, self._on_regions)
-        self._stirred: set[Hashable] = set()
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(REST_MS)
-        self._rest.timeout.connect(self._on_rest)
+        self._changed: set[Hashable] = set()
+        self._rest = qdebounced(self._on_rest, REST_MS, parent=self)
         self._deleted: list[Hashable] = []
-        self._sort_out = QTimer(self)  # once all layers that are deleted together are gone
-        self._sort_out.setSingleShot(True)
-        self._sort_out.setInterval(0)
-        self._sort_out.timeout.connect(self._on_deleted)
+        self._deletion_over = qdebounced(self._on_deleted, 0, parent=self)  # of layers deleted together
         self._links: list[tuple[Any, Callable[..., None]]] = [
             (viewer.layers.events.removed, self._on_removed),
             (layers.signals.plane_changed, self._on_image),
         ]
         for emitter, callback in self._links:
             emitter.connect(callback)
-        self._adopt()
+        for image in layers.images():
+            self._regions.adopt(layers.open.get(image.key))
+            self._open.adopt(image)
 
     # ------------------------------------------------------------------ reading
 
     def has(self, image: Hashable) -> bool:
         """Whether the image has a corrections layer."""
-        return image in self._sheets
+        return self._open.get(image) is not None
 
     def drawn(self, plane: Plane) -> Drawn | None:
-        """What the layer holds for a plane that it was given or that was painted on."""
-        sheet = self._sheets.get(plane.image)
-        if sheet is None or _canonical(plane.key) not in sheet.known:
+        """What the layer holds for a plane that was put or painted on."""
+        ours = self._open.get(plane.image)
+        index = index_of(plane)
+        if ours is None or index.canonical not in ours.known:
             return None
-        return sheet.snapshot(plane.key, self._regions.outlines(plane.image, plane.key))
+        return ours.snapshot(index, self._regions.outlines(plane.image, index))
+
+    def labels(self, plane: Plane) -> NDArray[Any] | None:
+        """What the layer shows for a plane (a view); None where it is of another level, or there is none."""
+        ours, index = self._open.get(plane.image), index_of(plane)
+        return None if ours is None or ours.level != index.level else index.view(ours.layer.data)
 
     def all(self) -> list[Drawn]:
         """Planes with corrections or regions, and those the user asked to correct."""
-        return [drawn for sheet in self._sheets.values() for drawn in self._of(sheet)]
+        return [drawn for ours in self._open for drawn in self._of(ours)]
 
     def selected(self, image: Hashable) -> int:
         """The label that the brush paints."""
-        sheet = self._sheets.get(image)
-        return int(sheet.layer.selected_label) if sheet is not None else 0
+        ours = self._open.get(image)
+        return int(ours.layer.selected_label) if ours is not None else 0
 
-    def _of(self, sheet: Sheet) -> list[Drawn]:
-        found = []
-        for index in sheet.known:
-            if index not in sheet.cache:
-                drawn = sheet.snapshot(index, self._regions.outlines(sheet.image, index))
-                wanted = index in sheet.asked or drawn.inside is not None or drawn.certain.any()
-                sheet.cache[index] = drawn if wanted else None
-            one = sheet.cache[index]
-            if one is not None:
-                found.append(one)
-        return found
+    def _of(self, ours: CorrectionsLayer) -> list[Drawn]:
+        return ours.corrected(lambda index: self._regions.outlines(ours.image, index))
 
     # ------------------------------------------------------------------ writing
 
     def put(
         self, plane: Plane, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense, *, label: int
     ) -> None:
-        """Hold these labels for a plane, as if `certain` had been decided.
+        """Set the labels of a plane; the pixels of `certain` count as decided by the user.
 
         Where undo could still change the plane, the history is dropped: it would write old pixels into
         the new result. A new layer would have none either, but takes the window half a second to make.
         """
-        index = plane.key
-        assert isinstance(index, PlaneIndex)
-        sheet = self._sheets.get(plane.image)
-        if sheet is not None and sheet.level != index.level:
-            self._let_go(sheet)
-            sheet = None
-        if sheet is None:
-            sheet = self._make(plane, labels)
+        index = index_of(plane)
+        ours = self._open.get(plane.image)
+        if ours is not None and ours.level != index.level:
+            self._let_go(ours)
+            ours = None
+        if ours is None:
+            ours = self._open.make(index, labels.dtype)
         else:
-            wide = np.promote_types(sheet.layer.data.dtype, labels.dtype)
-            reached = sheet.strokes.on_plane(index)
-            if wide != sheet.layer.data.dtype or (reached and not sheet.drop_history()):
-                self._replace(sheet, wide)
-        sheet.hold(index, labels, certain, sense)
-        dress(sheet.layer, classes=not sense.objects)
-        self._painter.paint(sheet.layer, index, Region(0, 0, *plane.shape), labels, final=False)
-        sheet.layer.selected_label = label
-        self._layers.cover(plane.image, hide=not sense.strokes)
+            wide = np.promote_types(ours.layer.data.dtype, labels.dtype)
+            reached = ours.strokes.on_plane(index)
+            if wide != ours.layer.data.dtype or (reached and not ours.drop_history()):
+                self._open.replace(ours, wide)
+        ours.set_plane(index, labels, certain, sense)
+        set_colours(ours.layer, classes=not sense.objects)
+        self._painter.paint(ours.layer, index, Region(0, 0, *plane.shape), labels, final=False)
+        ours.layer.selected_label = label
+        self._layers.lock(plane.image, hide=not sense.strokes)
+        self.signals.held.emit(plane.image)
+
+    def set_features(self, plane: Plane, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Give the layer the features of the objects of a plane, one row for each number."""
+        ours = self._open.get(plane.image)
+        if ours is not None:
+            fit_columns_to_few_rows(self._viewer)
+            ours.layer.features = dict(columns)
 
     def ask(self, plane: Plane) -> None:
         """The user wants to correct this plane."""
-        sheet = self._sheets.get(plane.image)
-        if sheet is not None:
-            index = _canonical(plane.key)
-            sheet.known.setdefault(index, BARE)
-            sheet.asked.add(index)
-            sheet.cache.pop(index, None)
+        ours = self._open.get(plane.image)
+        if ours is not None:
+            index = index_of(plane).canonical
+            ours.known.setdefault(index, STROKES_ONLY)
+            ours.asked.add(index)
+            ours.cache.pop(index, None)
 
     def decide(self, drawn: Drawn) -> None:
         """All that was reviewed of a plane was decided by the user."""
-        sheet = self._sheets.get(drawn.image)
-        if sheet is not None:
-            sheet.decide(_canonical(drawn.key), drawn.inside)
+        ours = self._open.get(drawn.image)
+        if ours is not None:
+            assert isinstance(drawn.key, PlaneIndex)
+            ours.decide(drawn.key.canonical, drawn.inside)
 
     def write(self, plane: Plane, region: Region, values: NDArray[Any]) -> None:
         """Change labels (h, w) of a plane as one stroke, which undo takes back."""
-        sheet, index = self._sheets.get(plane.image), plane.key
-        if sheet is None:
+        ours, index = self._open.get(plane.image), index_of(plane)
+        if ours is None:
             return
-        assert isinstance(index, PlaneIndex)
-        if values.dtype.itemsize > sheet.layer.data.dtype.itemsize:
-            self._replace(sheet, values.dtype)
-        layer = sheet.layer
+        if values.dtype.itemsize > ours.layer.data.dtype.itemsize:
+            self._open.replace(ours, values.dtype)
+        layer = ours.layer
         changed = index.view(layer.data)[region.slices] != values
         rows, columns = np.nonzero(changed)
         at = index.pixel(rows + region.y0, columns + region.x0)
@@ -150,40 +152,35 @@ class NapariSheets(QObject):
 
     def choose(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
         """Select the layer, its tool and its label."""
-        sheet = self._sheets.get(image)
-        if sheet is None:
+        ours = self._open.get(image)
+        if ours is None:
             return
-        self._viewer.layers.selection.active = sheet.layer
-        sheet.layer.visible = True
+        self._viewer.layers.selection.active = ours.layer
+        ours.layer.visible = True
         if label is not None:
-            sheet.layer.selected_label = label
-        sheet.layer.mode = tool
+            ours.layer.selected_label = label
+        ours.layer.mode = tool
 
     def show_regions(self, plane: Plane) -> None:
         """Make or select the layer in which reviewed regions are drawn."""
-        image = self._layers.layer(plane.image)
-        if image is None:
-            raise UnetppError("This image is no longer open: choose another one.")
-        assert isinstance(plane.key, PlaneIndex)
-        self._regions.show(image, plane.key)
+        self._regions.show(self._layers.open.get(plane.image), index_of(plane))
 
     def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:
         """Draw reviewed regions of a plane."""
-        image = self._layers.layer(plane.image)
+        image = self._layers.open.find(plane.image)
         if image is not None:
-            assert isinstance(plane.key, PlaneIndex)
-            self._regions.draw(image, plane.key, outlines)
+            self._regions.draw(image, index_of(plane), outlines)
 
     def drop(self, image: Hashable) -> list[Drawn]:
         """Delete the layers with corrections and regions of an image; gives what they held."""
-        sheet = self._sheets.get(image)
-        if sheet is None:
+        ours = self._open.get(image)
+        if ours is None:
             return []
-        drawn = self._keepable(sheet)
-        self._release(sheet)
+        drawn = self._keepable(ours)
+        self._open.release(ours)
         self._regions.remove(image)
-        if sheet.layer in self._viewer.layers:
-            self._viewer.layers.remove(sheet.layer)
+        if ours.layer in self._viewer.layers:
+            self._viewer.layers.remove(ours.layer)
         return drawn
 
     def close(self) -> None:
@@ -191,160 +188,76 @@ class NapariSheets(QObject):
         for emitter, callback in self._links:
             emitter.disconnect(callback)
         self._links.clear()
-        self._rest.stop()
-        self._sort_out.stop()
+        self._rest.cancel()
+        self._deletion_over.cancel()
         self._painter.close()
         self._regions.close()
-        for sheet in self._sheets.values():
-            self._deafen(sheet)
-            sheet.write_down()
-        self._sheets.clear()
+        self._open.close()
         self._viewer = None
-
-    # ------------------------------------------------------------------- layers
-
-    def _make(self, plane: Plane, labels: NDArray[Any]) -> Sheet:
-        image = self._layers.layer(plane.image)
-        if image is None:
-            raise UnetppError("This image is no longer open: choose another one.")
-        assert isinstance(plane.key, PlaneIndex)
-        grid = grid_under(image, plane.key)
-        layer = new_layer(grid, labels.dtype)
-        sheet = Sheet(plane.image, image.name, grid.data, layer, plane.key.level)
-        self._sheets[plane.image] = sheet
-        self._layers.hold_level(plane.image, sheet.level)
-        selected = self._viewer.layers.selection.active
-        self._viewer.add_layer(layer)
-        self._viewer.layers.selection.active = selected
-        self._listen(sheet)
-        return sheet
-
-    def _adopt(self) -> None:
-        """Take up layers of an earlier dock of this viewer."""
-        for image in self._layers.images():
-            source = self._layers.layer(image.key)
-            self._regions.adopt(source)
-            for layer in self._viewer.layers:
-                known = layer.metadata
-                if known.get(MARK) != str(image.key) or image.key in self._sheets or CERTAIN not in known:
-                    continue
-                level = known.get(LEVEL, 0)
-                data = level_data(source, level)
-                if data is not None and layer.data.shape == data.shape[: source.ndim]:
-                    sheet = self._sheets[image.key] = Sheet(image.key, image.name, data, layer, level)
-                    sheet.version = self._layers.version(image.key)
-                    sheet.read_up()
-                    self._layers.hold_level(image.key, level)
-                    self._listen(sheet)
-
-    def _replace(self, sheet: Sheet, dtype: Any) -> None:
-        """A new layer with the same pixels and no history."""
-        old = sheet.layer
-        layer = twin(old, dtype)
-        layers = self._viewer.layers
-        active = layers.selection.active is old
-        self._deafen(sheet)
-        sheet.renew(layer)
-        layers.insert(layers.index(old) + 1, layer)
-        layers.remove(old)
-        layer.name = old.name
-        if active:
-            layers.selection.active = layer
-        self._listen(sheet)
-
-    def _listen(self, sheet: Sheet) -> None:
-        sheet.layer.events.paint.connect(self._on_paint)
-        sheet.layer.events.set_data.connect(self._on_refresh)
-        give_new_labels(sheet.layer)
-
-    def _deafen(self, sheet: Sheet) -> None:
-        sheet.layer.events.paint.disconnect(self._on_paint)
-        sheet.layer.events.set_data.disconnect(self._on_refresh)
-
-    def _release(self, sheet: Sheet) -> None:
-        self._sheets.pop(sheet.image, None)
-        self._deafen(sheet)
-        sheet.layer.metadata.pop(MARK, None)
-        self._layers.free_level(sheet.image)
-        self._layers.uncover(sheet.image)
 
     # ------------------------------------------------------------------- events
 
-    def _sheet_of(self, layer: Any) -> Sheet | None:
-        return next((sheet for sheet in self._sheets.values() if sheet.layer is layer), None)
-
     def _on_paint(self, event: Any) -> None:
-        sheet = self._sheet_of(event.source)
-        if sheet is None:
+        ours = self._open.of(event.source)
+        if ours is None:
             return
-        sheet.strokes.add(event.value)
-        for index in planes_of(event.value, self._displayed(sheet)):
-            sheet.known.setdefault(index, BARE)
-            sheet.cache.pop(index, None)
-        self._stir(sheet.image)
+        ours.strokes.add(event.value)
+        for index in planes_of(event.value, ours.displayed(self._viewer.dims)):
+            ours.known.setdefault(index, STROKES_ONLY)
+            ours.cache.pop(index, None)
+        self._note_change(ours.image)
 
     def _on_refresh(self, event: Any) -> None:
-        """Undo and redo say no more than this."""
-        sheet = self._sheet_of(event.source)
-        if sheet is not None and sheet.history_moved():
-            sheet.cache.clear()
-            self._stir(sheet.image)
+        """Undo and redo cause no other event."""
+        ours = self._open.of(event.source)
+        if ours is not None and ours.history_changed():
+            ours.cache.clear()
+            self._note_change(ours.image)
 
     def _on_regions(self, image: Hashable) -> None:
-        if image in self._sheets:
-            self._sheets[image].cache.clear()
-            self._stir(image)
+        ours = self._open.get(image)
+        if ours is not None:
+            ours.cache.clear()
+            self._note_change(image)
 
     def _on_removed(self, _event: Any = None) -> None:
-        for sheet in list(self._sheets.values()):
-            if sheet.layer not in self._viewer.layers:
-                self._let_go(sheet)
-                self._deleted.append(sheet.image)
-        self._sort_out.start()
+        for ours in self._open:
+            if ours.layer not in self._viewer.layers:
+                self._let_go(ours)
+                self._deleted.append(ours.image)
+        self._deletion_over()
 
     def _on_deleted(self) -> None:
-        """Deleting the layer of an image that stays open is starting over; else an image was closed."""
+        """Tell which layers the user deleted while their image stays open: to start over."""
         self._regions.check()
         deleted, self._deleted = self._deleted, []
         for image in deleted:
-            if self._layers.layer(image) is not None and image not in self._sheets:
+            if self._layers.open.find(image) is not None and self._open.get(image) is None:
                 self.signals.deleted.emit(image)
 
     def _on_image(self, image: Hashable) -> None:
         """Corrections of data that were replaced stay with the data they were made on."""
-        sheet, layer = self._sheets.get(image), self._layers.layer(image)
-        if sheet is not None and layer is not None and sheet.source is not level_data(layer, sheet.level):
-            self._let_go(sheet)
+        ours, layer = self._open.get(image), self._layers.open.find(image)
+        if ours is not None and layer is not None and ours.source is not level_data(layer, ours.level):
+            self._let_go(ours)
 
-    def _let_go(self, sheet: Sheet) -> None:
-        drawn = self._keepable(sheet)
-        self._release(sheet)
+    def _let_go(self, ours: CorrectionsLayer) -> None:
+        drawn = self._keepable(ours)
+        self._open.release(ours)
         self.signals.closed.emit(drawn)
 
-    def _keepable(self, sheet: Sheet) -> list[Drawn]:
+    def _keepable(self, ours: CorrectionsLayer) -> list[Drawn]:
         """What a layer holds, without the rest of the stack."""
-        drawn = self._of(sheet)
-        if isinstance(sheet.source, np.ndarray):
+        drawn = self._of(ours)
+        if isinstance(ours.source, np.ndarray):
             drawn = [replace(one, pixels=np.asarray(one.pixels).copy()) for one in drawn]
         return drawn
 
-    def _displayed(self, sheet: Sheet) -> PlaneIndex:
-        ndim = sheet.layer.ndim
-        shown = shown_axes(self._viewer.dims, ndim)
-        point = tuple(None if axis in shown else 0 for axis in range(ndim))
-        return PlaneIndex(sheet.image, sheet.version, point, transposed=False, level=sheet.level)
-
-    def _stir(self, image: Hashable) -> None:
-        self._stirred.add(image)
-        self._rest.start()
+    def _note_change(self, image: Hashable) -> None:
+        self._changed.add(image)
+        self._rest()
 
     def _on_rest(self) -> None:
-        stirred, self._stirred = self._stirred, set()
-        for image in stirred:
+        changed, self._changed = self._changed, set()
+        for image in changed:
             self.signals.painted.emit(image)
-
-
-def _canonical(key: Hashable) -> PlaneIndex:
-    """One identity for a plane, whichever way round it is displayed."""
-    assert isinstance(key, PlaneIndex)
-    return replace(key, transposed=False)

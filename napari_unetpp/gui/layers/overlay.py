@@ -1,4 +1,4 @@
-"""Values about a result as an image layer over it: at most one of a kind, gone when it is not wanted."""
+"""Values about a result as an image layer over it: at most one of a kind, removed when it is switched off."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from napari.layers import Image
 from napari.utils import Colormap
 from numpy.typing import NDArray
 
-from napari_unetpp.gui.layers.grids import Grid
-from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under
+from napari_unetpp.gui.grids import Grid
+from napari_unetpp.gui.planes import PlaneIndex, grid_under
 
-GLOW = Colormap([[0, 0, 0, 0], [1, 0.5, 0, 0.5], [1, 0.95, 0.2, 1]], controls=[0, 0.5, 1], name="uncertainty")
-"""Sure is clear, uncertain glows."""
+DOUBT_COLOURS = Colormap(
+    [[0, 0, 0, 0], [1, 0.5, 0, 0.5], [1, 0.95, 0.2, 1]], controls=[0, 0.5, 1], name="uncertainty"
+)
+"""From clear (sure) over orange to yellow (most unsure)."""
 
-STEPS = Colormap([[0, 0, 0, 0], [0.1, 0.6, 1, 0.2], [0.2, 0.3, 1, 0.35], [0.6, 0.1, 0.9, 0.5]], name="depth")
-"""L1 is clear, L4 violet."""
+DEPTH_COLOURS = Colormap(
+    [[0, 0, 0, 0], [0.1, 0.6, 1, 0.2], [0.2, 0.3, 1, 0.35], [0.6, 0.1, 0.9, 0.5]], name="depth"
+)
+"""From clear (L1) over blue to violet (L4)."""
 
 UNCERTAINTY_LEGEND = (
     'Uncertainty: sure is clear, <span style="color: #ff8000">■</span> unsure,'
@@ -27,8 +31,8 @@ DEPTH_LEGEND = (
     ' <span style="color: #334dff">■</span> L3, <span style="color: #991ae6">■</span> L4'
 )
 
-UNCERTAINTY = ("uncertainty", GLOW, (0, 255))
-DEPTH = ("depth", STEPS, (1, 4))
+UNCERTAINTY = ("uncertainty", DOUBT_COLOURS, (0, 255))
+DEPTH = ("depth", DEPTH_COLOURS, (1, 4))
 
 
 class Overlay:
@@ -37,25 +41,24 @@ class Overlay:
     def __init__(self, viewer: Any, kind: tuple[str, Colormap, tuple[int, int]]) -> None:
         self._viewer = viewer
         self._name, self._colormap, self._limits = kind
-        self._layer: Image | None = None
+        self._layer: Any = None
         self._shown: PlaneIndex | None = None
 
     def show(self, image: Image, index: PlaneIndex, values: NDArray[np.uint8]) -> None:
         """Show `values` (Y, X) over a plane of `image`."""
-        grid = grid_under(image, index)
-        before = self._shown
-        same = before is not None and (before.image, before.level) == (index.image, index.level)
-        if not same or self._layer not in self._viewer.layers or self._layer.data.shape != grid.shape:
+        layer, before, grid = self._layer, self._shown, grid_under(image, index)
+        other = before and (before.image, before.level) != (index.image, index.level)
+        if before is None or other or layer not in self._viewer.layers or layer.data.shape != grid.shape:
             self.hide()
-            self._layer = self._make(grid)
-        elif self._shown is not None and self._shown.point != index.point:
-            self._shown.view(self._layer.data)[:] = 0
+            layer = self._make(grid)
+        elif before.point != index.point:
+            before.view(layer.data)[:] = 0
         self._shown = index
-        index.view(self._layer.data)[:] = values
-        self._layer.refresh()
+        index.view(layer.data)[:] = values
+        layer.refresh()
 
     def hide(self) -> None:
-        """Take the layer away."""
+        """Remove the layer."""
         layer, self._layer, self._shown = self._layer, None, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
@@ -66,7 +69,7 @@ class Overlay:
         self._viewer = None
 
     def is_ours(self, layer: Any) -> bool:
-        """Whether this is the layer of the overlay, which is nobody's image."""
+        """Whether this is the layer of the overlay, which is not offered as an image."""
         return layer is not None and layer is self._layer
 
     def _make(self, grid: Grid) -> Image:

@@ -8,31 +8,30 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
+from superqt.utils import qdebounced, qthrottled
 
 from napari_unetpp._types import Region
-from napari_unetpp.gui.layers.planes import PlaneIndex
+from napari_unetpp.gui.compat import drop_history, refresh_part, update_thumbnail
+from napari_unetpp.gui.planes import PlaneIndex
 
-FALLBACK_MS = 500
+REFRESH_MS = 500
+"""Between two refreshes of whole layers, at least."""
+
+THUMBNAIL_MS = 250
+"""After the last rectangle."""
 
 
 class Painter:
-    """Paints; keeps nothing but the layers that still want a full refresh."""
+    """Paints; keeps nothing but the layers that still need a full refresh."""
 
     def __init__(self, parent: QObject) -> None:
         self._pending: list[Labels] = []
-        self._timer = QTimer(parent)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(FALLBACK_MS)
-        self._timer.timeout.connect(self._refresh_pending)
-        self._thumbnail_of: Labels | None = None
-        self._thumbnail = QTimer(parent)
-        self._thumbnail.setSingleShot(True)
-        self._thumbnail.setInterval(FALLBACK_MS // 2)
-        self._thumbnail.timeout.connect(self._refresh_thumbnail)
+        self._painted: Labels | None = None
+        self._refresh_later = qthrottled(self._refresh_pending, REFRESH_MS, leading=False, parent=parent)
+        self._thumbnail_later = qdebounced(self._refresh_thumbnail, THUMBNAIL_MS, parent=parent)
 
     def paint(
         self, layer: Labels, index: PlaneIndex, region: Region, values: NDArray[Any], *, final: bool
@@ -40,58 +39,30 @@ class Painter:
         """Write `values` at `region` of the plane `index`, and show it if that plane is displayed."""
         if values.size == 0:
             return
-        index.view(layer.data)[region.slices] = values
+        plane = index.view(layer.data)
+        plane[region.slices] = values
         if final:
-            _forget_strokes(layer)
-            self._thumbnail_of = layer
-            self._thumbnail.start()
-        if not _show_part(layer, index, region):
-            self._later(layer)
+            drop_history(layer)  # undo would write old pixels into the new result
+            self._painted = layer
+            self._thumbnail_later()
+        if not refresh_part(layer, plane, region.slices, index.slices(region)):
+            if layer not in self._pending:
+                self._pending.append(layer)
+            self._refresh_later()
 
     def close(self) -> None:
         """Forget what is pending."""
-        self._timer.stop()
-        self._thumbnail.stop()
-        self._thumbnail_of = None
+        self._refresh_later.cancel()
+        self._thumbnail_later.cancel()
+        self._painted = None
         self._pending.clear()
 
     def _refresh_thumbnail(self) -> None:
-        """Once, after the last rectangle: a refresh of a part leaves the thumbnail as it was."""
-        layer, self._thumbnail_of = self._thumbnail_of, None
-        if layer is not None and layer.visible and hasattr(layer, "_update_thumbnail"):
-            layer._update_thumbnail()
-
-    def _later(self, layer: Labels) -> None:
-        if layer not in self._pending:
-            self._pending.append(layer)
-        if not self._timer.isActive():
-            self._timer.start()
+        layer, self._painted = self._painted, None
+        if layer is not None and layer.visible:
+            update_thumbnail(layer)
 
     def _refresh_pending(self) -> None:
         for layer in self._pending:
             layer.refresh()
         self._pending.clear()
-
-
-def _show_part(layer: Labels, index: PlaneIndex, region: Region) -> bool:
-    """Send one rectangle to the screen; False if this napari does it another way."""
-    try:
-        raw, shown = layer._slice.image.raw, layer._slice.image.view
-        plane = index.view(layer.data)
-        if not layer._slicing_state.loaded:
-            return False
-        if raw.shape != plane.shape or raw.__array_interface__["data"] != plane.__array_interface__["data"]:
-            return True  # another plane is displayed: nothing to show now
-        if layer.contour == 0 and not np.shares_memory(shown, raw):
-            shown[region.slices] = layer.colormap._data_to_texture(raw[region.slices])
-        layer._updated_slice = index.slices(region)
-        layer._partial_labels_refresh()
-    except (AttributeError, TypeError, ValueError, IndexError, KeyError):
-        return False
-    return True
-
-
-def _forget_strokes(layer: Labels) -> None:
-    """Undo after a repaint would write old pixels into the new result."""
-    if hasattr(layer, "_reset_history"):
-        layer._reset_history()

@@ -1,8 +1,8 @@
-"""Our result layers: one Labels layer for each image, found again or made, placed, painted, covered."""
+"""Our result layers: one Labels layer for each image, found again or made, placed, painted, locked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.gui.layers.class_colours import dress
-from napari_unetpp.gui.layers.grids import Grid
+from napari_unetpp.gui.grids import Grid
+from napari_unetpp.gui.layers.class_colours import set_colours
 from napari_unetpp.gui.layers.painter import Painter
-from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under
+from napari_unetpp.gui.planes import PlaneIndex, grid_under
+from napari_unetpp.gui.tools.features_table import fit_columns_to_few_rows
+from napari_unetpp.gui.tools.object_mark import ObjectMark
 
 MARK = "napari_unetpp"
 MAX_BYTES = 8 << 30
@@ -35,8 +37,9 @@ class Results:
         self._tool_picked = tool_picked
         self._layers: dict[Hashable, Labels] = {}
         self._levels: dict[Hashable, int] = {}  # of the image, that a layer is of
-        self._covered: dict[Hashable, tuple[Labels, bool]] = {}
+        self._locked: dict[Hashable, tuple[Labels, bool]] = {}
         self._painter = Painter(parent)
+        self._mark = ObjectMark(viewer)
 
     def prepare(self, image: Image, index: PlaneIndex, *, classes: bool) -> None:
         """Find the layer of an image, or make it; its transforms follow the image's.
@@ -53,7 +56,7 @@ class Results:
         self._layers[key], self._levels[key] = layer, index.level
         layer.events.mode.connect(self._on_mode)
         grid.place(layer)
-        dress(layer, classes=classes)
+        set_colours(layer, classes=classes)
 
     def layer(self, image: Hashable) -> Labels | None:
         """The layer of an image, if it is still open."""
@@ -65,7 +68,7 @@ class Results:
         return self.layer(index.image) if self._levels.get(index.image) == index.level else None
 
     def paint(self, index: PlaneIndex, region: Region, values: NDArray[Any], *, final: bool) -> bool:
-        """Write a rectangle of a plane; False when the layer is gone or was replaced."""
+        """Write a rectangle of a plane; False when the layer was deleted or replaced."""
         layer = self.layer_of(index)
         if layer is None:
             return False
@@ -74,39 +77,52 @@ class Results:
         self._painter.paint(layer, index, region, values, final=final)
         return True
 
-    def cover(self, image: Hashable, *, hide: bool) -> None:
-        """Lock the layer and hide it, or not: another one is corrected. It is done only once."""
+    def set_features(self, index: PlaneIndex, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Give the layer of an image the features of the objects of a plane, one row for each number."""
+        layer = self.layer_of(index)
+        if layer is not None:
+            fit_columns_to_few_rows(self._viewer)
+            layer.features = dict(columns)
+            self._mark.watch(layer, index)
+
+    def lock(self, image: Hashable, *, hide: bool) -> None:
+        """Lock the layer while another one is corrected, and hide it if asked; once for all calls."""
         layer = self.layer(image)
-        if layer is not None and self._covered.get(image) != (layer, hide):
-            self._covered[image] = (layer, hide)
+        if layer is not None and self._locked.get(image) != (layer, hide):
+            self._locked[image] = (layer, hide)
             layer.editable = False
             layer.visible = not hide
 
-    def uncover(self, image: Hashable) -> None:
-        """Undo `cover`."""
-        layer, _ = self._covered.pop(image, (None, False))
+    def unlock(self, image: Hashable) -> None:
+        """Undo `lock`."""
+        layer, _ = self._locked.pop(image, (None, False))
         if layer is not None and layer in self._viewer.layers:
             layer.visible = layer.editable = True
 
     def deleted(self) -> list[Hashable]:
-        """Images whose layer is gone since this was last asked."""
+        """Images whose layer was deleted since the last call."""
         gone = [image for image in self._layers if self.layer(image) is None]
         for image in gone:
-            self._layers.pop(image).events.mode.disconnect(self._on_mode)
-            self._covered.pop(image, None)
+            layer = self._layers.pop(image)
+            layer.events.mode.disconnect(self._on_mode)
+            self._mark.leave(layer)
+            self._locked.pop(image, None)
         return gone
 
     def forget(self, image: Hashable) -> None:
         """The image was closed; its layer is the user's now."""
-        self._layers.pop(image, None)
+        layer = self._layers.pop(image, None)
+        if layer is not None:
+            self._mark.leave(layer)
 
     def close(self) -> None:
         """Let go of the layers; they stay."""
         self._painter.close()
+        self._mark.close()
         for layer in self._layers.values():
             layer.events.mode.disconnect(self._on_mode)
         self._layers.clear()
-        self._covered.clear()
+        self._locked.clear()
 
     def _adopt(self, image: Image) -> Labels | None:
         """The layer that an earlier dock of this viewer made."""
@@ -130,7 +146,7 @@ class Results:
         return layer
 
     def _on_mode(self, event: Any) -> None:
-        """A paint tool was picked on a result: it is corrected in a layer of its own."""
+        """A paint tool was picked on a result, which is corrected in a layer of its own."""
         layer = event.source
         image = next((key for key, ours in self._layers.items() if ours is layer), None)
         tool = str(layer.mode)

@@ -1,13 +1,13 @@
-"""What the user's tools touched, told from the history of a Labels layer.
+"""Which pixels the user's tools touched, from the history of a Labels layer.
 
-napari announces a stroke by ``events.paint`` and keeps it in a private history, from which undo takes it
-away without saying so. So what counts is asked of the history when it is needed. Where a napari has no such
-history, every announced stroke counts.
+napari announces a stroke by ``events.paint`` and keeps it in a private history; undo removes it from there
+without an event. So the history is read when the pixels are needed. Without such a history every announced
+stroke counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -16,7 +16,8 @@ import numpy as np
 from napari.layers import Labels
 from numpy.typing import NDArray
 
-from napari_unetpp.gui.layers.planes import PlaneIndex
+from napari_unetpp.gui.compat import redo_history, undo_history
+from napari_unetpp.gui.planes import PlaneIndex
 
 Atom = Any
 """A part of a stroke: `_MaskedPaintAtom` (brush, fill, polygon) or (indices, old, new) (`data_setitem`)."""
@@ -28,29 +29,29 @@ class Strokes:
     Parameters
     ----------
     layer : Labels
-    settled : ndarray of bool
+    final : ndarray of bool
         Of the shape of the layer: pixels touched by strokes that can no longer be undone.
     """
 
-    def __init__(self, layer: Labels, settled: NDArray[np.bool_]) -> None:
+    def __init__(self, layer: Labels, final: NDArray[np.bool_]) -> None:
         self._layer = layer
-        self.settled = settled
+        self.final = final
         self._seen: list[list[Atom]] = []
 
     def add(self, stroke: list[Atom]) -> None:
-        """Take note of a stroke; the oldest one that fell out of the full history is settled."""
+        """Note a stroke; the oldest one, dropped by a full history, becomes final."""
         history = self._history()
         if history is None:
-            self._settle(stroke)
+            self._finalise(stroke)
             return
         full = len(history) == history.maxlen
         if full and self._seen and not any(item[0] is self._seen[0][0] for item in history):
-            self._settle(self._seen[0])
+            self._finalise(self._seen[0])
         self._seen = list(history)
 
     def touched(self, index: PlaneIndex) -> NDArray[np.bool_]:
-        """Pixels of a plane that strokes touched which are not undone."""
-        mask = np.array(index.view(self.settled))
+        """Pixels of a plane touched by strokes that are not undone."""
+        mask = np.array(index.view(self.final))
         for stroke in self._history() or ():
             for atom in stroke:
                 _mark(mask, atom, index)
@@ -58,32 +59,31 @@ class Strokes:
 
     def on_plane(self, index: PlaneIndex) -> bool:
         """Whether undo or redo could change this plane."""
-        redo = getattr(self._layer, "_redo_history", ())
-        strokes = [*(self._history() or ()), *redo]
-        probe = np.zeros(index.view(self.settled).shape, bool)
+        strokes = [*(self._history() or ()), *redo_history(self._layer)]
+        probe = np.zeros(index.view(self.final).shape, bool)
         return any(_mark(probe, atom, index) for stroke in strokes for atom in stroke)
 
-    def settle_all(self) -> NDArray[np.bool_]:
-        """Count all strokes for good: the layer, and its history with it, goes away."""
+    def make_final(self) -> NDArray[np.bool_]:
+        """Make all strokes final: the layer, and its history with it, is replaced or closed."""
         for stroke in self._history() or ():
-            self._settle(stroke)
-        return self.settled
+            self._finalise(stroke)
+        return self.final
 
-    def _settle(self, stroke: list[Atom]) -> None:
+    def _finalise(self, stroke: list[Atom]) -> None:
         for atom in stroke:
             if hasattr(atom, "slice_key"):
-                self.settled[atom.slice_key] |= True if atom.mask is None else atom.mask
+                self.final[atom.slice_key] |= True if atom.mask is None else atom.mask
             else:
-                self.settled[atom[0]] = True
+                self.final[atom[0]] = True
 
     def _history(self) -> Any:
-        return getattr(self._layer, "_undo_history", None)
+        return undo_history(self._layer)
 
 
 def planes_of(stroke: list[Atom], displayed: PlaneIndex) -> Iterator[PlaneIndex]:
     """Planes that a stroke touched, along the axes that are displayed."""
     for atom in stroke:
-        along = []
+        along: list[Iterable[int | None]] = []
         for axis, point in enumerate(displayed.point):
             if point is None:
                 along.append([None])
@@ -91,8 +91,8 @@ def planes_of(stroke: list[Atom], displayed: PlaneIndex) -> Iterator[PlaneIndex]
                 along.append(range(atom.slice_key[axis].start, atom.slice_key[axis].stop))
             else:
                 along.append(np.unique(atom[0][axis]).tolist())
-        for point in product(*along):
-            yield replace(displayed, point=point)
+        for position in product(*along):
+            yield replace(displayed, point=position)
 
 
 def _mark(mask: NDArray[np.bool_], atom: Atom, index: PlaneIndex) -> bool:

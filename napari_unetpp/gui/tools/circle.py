@@ -1,4 +1,4 @@
-"""The circle that says how large the objects are: an ellipse over the image, resized with the mouse."""
+"""The circle that tells how large the objects are: an ellipse over the image, resized with the mouse."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image, Shapes
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under
+from napari_unetpp.gui.planes import PlaneIndex, grid_under, index_of
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import Plane
 
@@ -18,7 +18,7 @@ COLOUR = "#ffd000"
 
 
 class Circle:
-    """At most one circle, in a layer of its own that goes away with it."""
+    """At most one circle, in a layer of its own that is removed with it."""
 
     def __init__(self, viewer: Any, signals: LayerSignals) -> None:
         self._viewer = viewer
@@ -34,9 +34,8 @@ class Circle:
         if displayed != [image.ndim - 2, image.ndim - 1]:
             raise UnetppError("The circle needs the last two axes displayed: reset the axis order first.")
         self._before = self._viewer.layers.selection.active
-        assert isinstance(plane.key, PlaneIndex)
-        self._plane = plane.key
-        transforms = grid_under(image, plane.key).transforms
+        self._plane = index_of(plane)
+        transforms = grid_under(image, self._plane).transforms
         view = plane.viewport or Region(0, 0, *plane.shape)
         centre = np.array([(view.y0 + view.y1) / 2, (view.x0 + view.x1) / 2])
         corners = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]]) * diameter / 2 + centre
@@ -57,7 +56,7 @@ class Circle:
         self._layer.events.data.connect(self._on_data)
 
     def hide(self) -> None:
-        """Take the circle away and select what was selected before."""
+        """Remove the circle and select what was selected before."""
         layer, self._layer = self._layer, None
         if layer is None:
             return
@@ -79,8 +78,8 @@ class Circle:
             self._layer = None
             self._signals.circle_removed.emit()
 
-    def leave(self, image: Hashable, level: int) -> None:
-        """Go away if the image is worked on at another level now: a pixel is another length there."""
+    def check_level(self, image: Hashable, level: int) -> None:
+        """Remove the circle if the image is worked on at another level now: its pixels have another size."""
         plane = self._plane
         if self._layer is not None and plane is not None and plane.image == image and plane.level != level:
             self.hide()

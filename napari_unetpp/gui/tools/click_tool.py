@@ -11,8 +11,8 @@ from qtpy.QtCore import QPoint, QRect
 from qtpy.QtWidgets import QRubberBand
 
 from napari_unetpp._types import Region
-from napari_unetpp.gui.camera import camera_of
-from napari_unetpp.gui.layers.planes import PlaneIndex, grid_under
+from napari_unetpp.gui.compat import camera_of, canvas_widget
+from napari_unetpp.gui.planes import grid_under, index_of
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import Click, Plane
 
@@ -23,7 +23,7 @@ REMOVE = "Shift"
 
 
 class ClickTool:
-    """Listens to the mouse while it is in the hand; panning is off then, zooming goes on.
+    """Listens to the mouse while it is active; panning is off then, zooming goes on.
 
     Parameters
     ----------
@@ -39,21 +39,21 @@ class ClickTool:
         self._band: QRubberBand | None = None
 
     def set(self, image: Hashable | None) -> None:
-        """Take the tool into the hand for an image; None: put it away."""
-        held, self._image = self._image is not None, image
-        active = self._viewer.layers.selection.events.active
-        if image is not None and not held:
+        """Make the tool active for an image; None: inactive."""
+        active_before, self._image = self._image is not None, image
+        selected = self._viewer.layers.selection.events.active
+        if image is not None and not active_before:
             self._viewer.mouse_drag_callbacks.append(self._on_drag)
-            active.connect(self._hold_still)
-        elif image is None and held:
+            selected.connect(self._disable_panning)
+        elif image is None and active_before:
             self._viewer.mouse_drag_callbacks.remove(self._on_drag)
-            active.disconnect(self._hold_still)
+            selected.disconnect(self._disable_panning)
         if image is not None:
             layer = self._viewer.layers.selection.active
             if layer is not None and layer.mode != "pan_zoom":
                 layer.mode = "pan_zoom"
-            self._hold_still()
-        elif held:
+            self._disable_panning()
+        elif active_before:
             layer = self._viewer.layers.selection.active
             camera_of(self._viewer).mouse_pan = layer is None or layer.mouse_pan
 
@@ -63,7 +63,7 @@ class ClickTool:
         self._hide_band()
         self._viewer = None
 
-    def _hold_still(self, _event: Any = None) -> None:
+    def _disable_panning(self, _event: Any = None) -> None:
         camera_of(self._viewer).mouse_pan = False
 
     def _on_drag(self, viewer: Any, event: Any) -> Iterator[None]:
@@ -90,9 +90,9 @@ class ClickTool:
     def _region(self, first: Any, last: Any) -> Region | None:
         """Pixels between two points of the world, both included; None outside the image."""
         plane = self._read(self._image)
-        index = plane.key
+        index = index_of(plane)
         layer = next((one for one in self._viewer.layers if one.unique_id == plane.image), None)
-        if layer is None or not isinstance(index, PlaneIndex):
+        if layer is None:
             return None
         grid = grid_under(layer, index)
         corners = [index.on_plane(grid.from_world(point)) for point in (first, last)]
@@ -102,14 +102,14 @@ class ClickTool:
 
     def _show_band(self, first: Any, last: Any) -> None:
         """The box as it is dragged; a viewer without a window has none."""
-        with suppress(AttributeError, RuntimeError):
-            if self._band is None:
-                self._band = QRubberBand(
-                    QRubberBand.Shape.Rectangle, self._viewer.window._qt_viewer.canvas.native
-                )
-            (x0, y0), (x1, y1) = np.minimum(first, last), np.maximum(first, last)
-            self._band.setGeometry(QRect(QPoint(int(x0), int(y0)), QPoint(int(x1), int(y1))))
-            self._band.show()
+        canvas = canvas_widget(self._viewer)
+        if canvas is None:
+            return
+        if self._band is None:
+            self._band = QRubberBand(QRubberBand.Shape.Rectangle, canvas)
+        (x0, y0), (x1, y1) = np.minimum(first, last), np.maximum(first, last)
+        self._band.setGeometry(QRect(QPoint(int(x0), int(y0)), QPoint(int(x1), int(y1))))
+        self._band.show()
 
     def _hide_band(self) -> None:
         band, self._band = self._band, None

@@ -1,4 +1,4 @@
-"""Shortcuts that also work while the canvas has the focus, and are on only while the dock is visible."""
+"""Shortcuts that also work while the canvas has the focus; enabled only while the dock is visible."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Shortcuts:
         self._shortcuts.append(shortcut)
 
     def set_enabled(self, enabled: bool) -> None:
-        """Switch all of them."""
+        """Enable or disable all of them."""
         for shortcut in self._shortcuts:
             shortcut.setEnabled(enabled)
 
     def close(self) -> None:
-        """Take them out of the window, which may be gone already."""
+        """Remove them from the window, which may be deleted already."""
         self._window = None
         for shortcut in self._shortcuts:
             with suppress(RuntimeError):

@@ -56,7 +56,8 @@ class Autosave:
         """Save what changed since the last time; `then` is called once it is on disk, or could not be."""
         lessons = self.corrector.drawn()
         revision = self.corrector.revision
-        if not lessons or revision == self._saved:
+        nothing = not lessons and not self._folder.made and not self._taken
+        if nothing or revision == self._saved:
             if then is not None:
                 then()
             return

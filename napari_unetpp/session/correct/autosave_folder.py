@@ -70,6 +70,17 @@ class SittingFolder:
             if self._closed:  # meanwhile: nothing is to stay
                 self._remove()
 
+    @property
+    def made(self) -> bool:
+        """Whether anything was written."""
+        return self.path is not None
+
+    def clear(self) -> None:
+        """Nothing of what was written is wanted any more."""
+        if self.path is not None:
+            for old in _saves(self.path):
+                shutil.rmtree(old, ignore_errors=True)
+
     def close(self) -> None:
         """An orderly end: nothing stays."""
         self._closed = True

@@ -128,6 +128,7 @@ class CorrectController:
             (self.controller.cycle.finished, self._on_finished),
             (self.controller.cycle.ready, self.autosaving.offer),  # its words came in between
             (self.learning.kept, self._on_kept),
+            (self.corrector.forgetting.changed, self.autosave),
         ):
             signal.connect(reaction)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
+from psygnal import Signal
+
 from napari_unetpp.session import messages
 from napari_unetpp.session.correct.planes import Drawn, Lessons
 from napari_unetpp.session.correct.ports import Sheets
@@ -30,7 +32,11 @@ class Forgetting:
     ----------
     forgotten : list of Drawn
         What was forgotten last, and can be brought back.
+    changed : Signal
+        Something was forgotten, or brought back: what is saved is out of date.
     """
+
+    changed = Signal()
 
     def __init__(
         self,
@@ -70,6 +76,7 @@ class Forgetting:
         self.forgotten = []
         self._reopen()
         self._tell()
+        self.changed.emit()
         self.view.set_message(messages.BROUGHT_BACK)
 
     def _groups(self) -> dict[str, tuple[Hashable, ...]]:
@@ -88,6 +95,7 @@ class Forgetting:
             one for image in images for one in (*self.sheets.drop(image), *self.lessons.drop(image))
         ]
         self._tell()
+        self.changed.emit()
         self._tell_forgotten()
 
     def _on_deleted(self, image: Hashable) -> None:
@@ -95,6 +103,7 @@ class Forgetting:
         dropped = self.lessons.drop(image)
         self.forgotten = dropped or self.forgotten
         self._tell()
+        self.changed.emit()
         if dropped:
             self._tell_forgotten()
 

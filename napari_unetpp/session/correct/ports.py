@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,6 +67,9 @@ class CorrectView(Protocol):
 class SheetSignals:
     """What happens to the corrections layers."""
 
+    held = Signal(object)
+    """Key of the image: labels were put into its layer."""
+
     painted = Signal(object)
     """Key of the image: something was painted, undone or drawn."""
 
@@ -83,6 +86,14 @@ class Sheets(Protocol):
     signals: SheetSignals
 
     def has(self, image: Hashable) -> bool: ...
+    def labels(self, plane: Plane) -> NDArray[Any] | None:
+        """What the corrections layer shows for a plane, those that are ignored included (a view)."""
+        ...
+
+    def set_features(self, plane: Plane, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Give the corrections layer the features of the objects of this plane, one row for each number."""
+        ...
+
     def drawn(self, plane: Plane) -> Drawn | None:
         """What the corrections layer holds for a plane that it was given or that was painted on."""
         ...

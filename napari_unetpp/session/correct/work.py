@@ -59,11 +59,14 @@ def autosave(
     revision: int,
     should_stop: ShouldStop,
 ) -> Iterator[Event]:
-    """Write the corrections of the sitting."""
+    """Write the corrections of the sitting; where all were forgotten, what was written goes."""
     del should_stop
     planes = labelled_planes(lessons)
     try:
-        folder.write(lambda path: trainer.save(path, planes, model))
+        if not planes:
+            folder.clear()
+        else:
+            folder.write(lambda path: trainer.save(path, planes, model))
     except OSError as error:
         raise UnetppError(f"The corrections could not be saved automatically: {error}.") from error
     yield Autosaved(revision)

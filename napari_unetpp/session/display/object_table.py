@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,12 @@ def size_note(pixels: NDArray[np.int64], fits: float) -> str | None:
         f" {fits:.2g} px: they may be specks. If they are what is meant, give their diameter (--diameter; in"
         " the dock the circle)"
     )
+
+
+def free_path(wanted: Path) -> Path:
+    """`wanted`, numbered before its suffix until it does not exist."""
+    numbered = (wanted.with_name(f"{wanted.stem}_{number}{wanted.suffix}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([wanted], numbered) if not path.exists())
 
 
 def free_paths(wanted: Path) -> tuple[Path, Path]:

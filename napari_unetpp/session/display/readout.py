@@ -112,13 +112,13 @@ def auto_scale(model: ModelInfo, plane: Plane) -> float:
 
     Models of frames: about right, since the border is not known; 1 where the object size has to be found.
     """
-    from napari_unetpp.engine.input.sampling import choose_scale
+    from napari_unetpp.engine.input.scale import choose_scale
 
     return choose_scale(model.sampling, plane.shape, pixel_size=plane.pixel_size)
 
 
 def scale_for(model: ModelInfo, diameter: float) -> float:
     """The scale at which objects of this diameter have the size that the model was trained on."""
-    from napari_unetpp.engine.input.sampling import choose_scale
+    from napari_unetpp.engine.input.scale import choose_scale
 
     return round(choose_scale(model.sampling, (1, 1), diameter=diameter), 4)

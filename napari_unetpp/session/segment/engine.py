@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import (
     AUTO,
+    DecodeRule,
     ModelInfo,
     PredictEvent,
     PredictRequest,
@@ -147,18 +148,17 @@ class TorchEngine:
 
     def decode(self, kept: Kept, model: ModelInfo, level: int, rule: Rule) -> NDArray[Any]:
         """Labels or mask on the grid of the image (uint32 or bool)."""
-        model = _with_rule(model, rule, kept.scale)
-        maps = replace(_plane_maps(kept, model, level), split=rule.split)
-        return maps.mask() if rule.kind == "mask" else maps.labels()
+        result = _plane_result(kept, model, level, _decode_rule(model, rule, kept.scale))
+        return result.mask() if rule.kind == "mask" else result.labels()
 
     def uncertainty(self, kept: Kept, model: ModelInfo, level: int, threshold: float) -> NDArray[np.float32]:
         """Uncertainty on the grid of the image, in [0, 1]."""
-        model = replace(model, decode=replace(model.decode, threshold=threshold))
-        return _plane_maps(kept, model, level).uncertainty()
+        rule = replace(model.decode, threshold=threshold)
+        return _plane_result(kept, model, level, rule).uncertainty()
 
     def depth(self, kept: Kept, model: ModelInfo, level: int) -> NDArray[np.uint8]:
         """The level from which each pixel comes, on the grid of the image."""
-        return _plane_maps(kept, model, level).depth()
+        return _plane_result(kept, model, level, model.decode).depth()
 
     def window(
         self,
@@ -184,13 +184,13 @@ class TorchEngine:
         """What a click on the plane means, as labels of `region`."""
         from napari_unetpp.engine.decode.click import object_at, objects_inside
 
-        rule, where = request.rule, request.click.region.relative_to(region)
-        model = _with_rule(request.model, rule, request.scale)
+        model, where = request.model, request.click.region.relative_to(region)
+        rule = _decode_rule(model, request.rule, request.scale)
         if request.click.is_point:
-            return object_at(window, model, where.y0, where.x0, split=rule.split)
+            return object_at(window, model, rule, where.y0, where.x0)
         inside = np.zeros(region.shape, bool)
         inside[where.slices] = True
-        return objects_inside(window, model, inside, split=rule.split)
+        return objects_inside(window, model, rule, inside)
 
     def places(self, doubt: NDArray[np.float32], diameter: float) -> tuple[Spot, ...]:
         """The most uncertain places."""
@@ -202,7 +202,7 @@ class TorchEngine:
         """Foreground of a tile."""
         from napari_unetpp.engine.decode.labelling import mask
 
-        return mask(maps, model, threshold=threshold)
+        return mask(maps, model, replace(model.decode, threshold=threshold))
 
     def time_levels(self, evaluator: LoadedModel, should_stop: ShouldStop) -> Iterator[Mapping[int, float]]:
         """Seconds per megapixel of every level, on a small square, each level on top of the last."""
@@ -227,14 +227,14 @@ class TorchEngine:
         yield measured
 
 
-def _with_rule(model: ModelInfo, rule: Rule, scale: float) -> ModelInfo:
-    """The model with the user's threshold and minimum size."""
+def _decode_rule(model: ModelInfo, rule: Rule, scale: float) -> DecodeRule:
+    """The model's rule with the user's threshold, minimum size and splitting."""
     own = model.decode.min_size
     min_size = own if rule.min_size is None else working_min_size(rule.min_size, scale)
-    return replace(model, decode=replace(model.decode, threshold=rule.threshold, min_size=min_size))
+    return replace(model.decode, threshold=rule.threshold, min_size=min_size, split=rule.split)
 
 
-def _plane_maps(kept: Kept, model: ModelInfo, level: int) -> PlaneResult:
+def _plane_result(kept: Kept, model: ModelInfo, level: int, rule: DecodeRule) -> PlaneResult:
     from napari_unetpp.engine.decode.plane_result import PlaneResult
 
-    return PlaneResult(cast("MapStore", kept.store), model, level, kept.shape, kept.invalid)
+    return PlaneResult(cast("MapStore", kept.store), model, level, kept.shape, rule, kept.invalid)

@@ -56,7 +56,7 @@ def predict_plane(
         level=request.level,
         scale=key.scale,
         viewport=request.plane.viewport,
-        glance=request.preview,
+        preview=request.preview,
         generation=request.generation,
         range=key.range,
     )

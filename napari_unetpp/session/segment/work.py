@@ -6,16 +6,18 @@ Each takes what the worker keeps, a frozen request and the flag that asks it to 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Region, ShouldStop, UnetppError, never_stop
-from napari_unetpp.files.objects import table
+from napari_unetpp.files.objects import also, table
+from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 from napari_unetpp.session import messages
 from napari_unetpp.session.display import object_table, rectangles
 from napari_unetpp.session.display.level_costs import levels_of
@@ -172,30 +174,43 @@ def pick(workshop: Workshop, request: PickRequest, should_stop: ShouldStop) -> I
 
 
 def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
-    """Write the labels and the CSV of the objects; nothing is ever overwritten."""
-    from napari_unetpp.files.images.image_file import write_labels, write_mask
-    from napari_unetpp.files.images.pixel_size import PixelSize
-    from napari_unetpp.files.results.result_files import About
-
+    """Write labels and the CSV of the objects, or a file for another program; nothing is ever overwritten."""
     del should_stop  # short, and half a pair of files helps nobody
-    write = write_mask if request.kind == "mask" else write_labels
-    labels, plane = request.labels, request.plane
-    side = plane.pixel.side
-    about = About(PixelSize(side, side) if side else None)
+    for_others = request.path.suffix.lower() in map(also.suffix_of, also.FORMATS)
     try:
-        image_path, table_path = object_table.free_paths(request.path)
-        write(image_path, labels if request.kind == "labels" else labels > 0, about=about)
-        measured = table.object_table(
-            labels,
-            np.asarray(plane.data),
-            pixel_area=plane.pixel.area,
-            position={step.axis: step.index for step in plane.position},
-        )
-        table.write_csv(table_path, measured)
+        paths = _save_for_others(request) if for_others else _save_labels(request)
     except OSError as error:
         raise UnetppError(messages.not_written(request.path, error)) from error
-    notes = (messages.no_area(plane.pixel.missing),) if plane.pixel.missing else ()
-    yield Saved((image_path, table_path), notes)
+    missing = request.plane.pixel.missing
+    yield Saved(paths, (messages.no_area(missing),) if missing else ())
+
+
+def _save_labels(request: SaveRequest) -> tuple[Path, ...]:
+    from napari_unetpp.files.images.pixel_size import PixelSpacing
+    from napari_unetpp.files.results.result_file import About, write_labels, write_mask
+
+    write = write_mask if request.kind == "mask" else write_labels
+    side = request.plane.pixel.side
+    about = About(PixelSpacing(side, side) if side else None)
+    image_path, table_path = object_table.free_paths(request.path)
+    write(image_path, request.labels if request.kind == "labels" else request.labels > 0, about=about)
+    position = {step.axis: step.index for step in request.plane.position}
+    table.write_csv(table_path, _measured(request, position))
+    return image_path, table_path
+
+
+def _save_for_others(request: SaveRequest) -> tuple[Path, ...]:
+    path = object_table.free_path(request.path)
+    position = {step.axis: step.index for step in request.plane.position}
+    plane = ObjectPlane(request.labels, position, _measured(request, {}))
+    subject = Subject(request.plane.name, request.classes, request.instances)
+    also.write_also(path, also.format_of(path), [plane], subject)
+    return (path,)
+
+
+def _measured(request: SaveRequest, position: Mapping[str, int]) -> dict[str, NDArray[Any]]:
+    image, area = np.asarray(request.plane.data), request.plane.pixel.area
+    return table.object_table(request.labels, image, pixel_area=area, position=position)
 
 
 # ------------------------------------------------------------------ helpers

@@ -1,4 +1,4 @@
-"""The stopping rule of Auto, chosen on held-out images (see `engine.auto.early_exit`)."""
+"""The stopping rule of Auto, chosen on held-out images (see `engine.auto.stopping`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from napari_unetpp._types import AUTO, LevelScores, ModelInfo, StoppingRule, UnetppError
-from napari_unetpp.engine.auto import early_exit
+from napari_unetpp.engine.auto import squares, stopping
 from napari_unetpp.engine.auto.node_plan import NodePlan
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.tiles import padded_shape
@@ -33,7 +33,6 @@ LIMITS = (0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.0125, 0.009, 0.006, 0.004, 0.0
 
 FINER_LIMITS = 3
 """This many more are tried between it and the next looser one."""
-
 
 LARGEST_SHARE = 0.6
 """A rule that executes more than this share of the deepest level's FLOPs saves too little."""
@@ -64,37 +63,41 @@ def choose_stopping(
     if not predicted or len(info.net.levels) < max(2, info.net.depth):
         return None
     doubt, change = zip(*(_weights(predicted, level, info) for level in info.net.levels[:-1]), strict=True)
-    best_dice = mean_dice(predicted, info, info.net.depth)[0]
-    best_ap50 = pooled_ap50(predicted, info, info.net.depth)
-    nothing = LevelScores(None, None, None, graph.parameters(info.net.depth, info.net))
-
-    def measured(limit: float) -> StoppingRule | None:
-        """The rule with this limit, or None where Auto loses too much with it."""
-        rule = StoppingRule(doubt, change, limit, tolerance, 0.0, nothing, early_exit.SQUARE)
-        found = [follow(p, info, rule) for p in predicted]
-        results = [p for p, _ in found]
-        dice, iou = mean_dice(results, info, AUTO)
-        if dice < best_dice - tolerance:
-            return None
-        ap50 = pooled_ap50(results, info, AUTO)
-        if ap50 is not None and best_ap50 is not None and ap50 < best_ap50 - LEVEL_MARGIN:
-            return None
-        whole = sum(graph.flops(info.net.depth, info.net, *_plane(p, info)) for p in predicted)
-        share = sum(flops for _, flops in found) / whole
-        return replace(rule, share=share, scores=replace(nothing, dice=dice, iou=iou, ap50=ap50))
-
-    rule = _loosest(measured, LIMITS)
-    if rule is not None and rule.limit < LIMITS[0]:
-        looser = min(limit for limit in LIMITS if limit > rule.limit)
-        between = np.geomspace(looser, rule.limit, FINER_LIMITS + 2)[1:-1]
-        rule = _loosest(measured, [float(f"{limit:.2g}") for limit in between]) or rule
-    return rule if rule is not None and rule.share <= LARGEST_SHARE else None
+    depth = info.net.depth
+    dice, iou = mean_dice(predicted, info, depth)
+    deepest = LevelScores(dice, iou, pooled_ap50(predicted, info, depth), graph.parameters(depth, info.net))
+    rule = StoppingRule(doubt, change, 0.0, tolerance, 1.0, deepest, stopping.SQUARE)
+    found = _loosest(predicted, info, rule, LIMITS)
+    if found is not None and found.limit < LIMITS[0]:
+        looser = min(limit for limit in LIMITS if limit > found.limit)
+        between = np.geomspace(looser, found.limit, FINER_LIMITS + 2)[1:-1]
+        found = _loosest(predicted, info, rule, [float(f"{limit:.2g}") for limit in between]) or found
+    return found if found is not None and found.share <= LARGEST_SHARE else None
 
 
 def _loosest(
-    measured: Callable[[float], StoppingRule | None], limits: Sequence[float]
+    predicted: Sequence[Predicted], info: ModelInfo, rule: StoppingRule, limits: Sequence[float]
 ) -> StoppingRule | None:
-    return next((rule for limit in limits if (rule := measured(limit)) is not None), None)
+    measured = (_measured(predicted, info, replace(rule, limit=limit)) for limit in limits)
+    return next((found for found in measured if found is not None), None)
+
+
+def _measured(predicted: Sequence[Predicted], info: ModelInfo, rule: StoppingRule) -> StoppingRule | None:
+    """The rule with the scores of Auto and the share of FLOPs it executes; None where Auto loses too much.
+
+    `rule.scores` are those of the deepest level.
+    """
+    found = [follow(p, info, rule) for p in predicted]
+    results, best = [p for p, _ in found], rule.scores
+    dice, iou = mean_dice(results, info, AUTO)
+    if best.dice is None or dice < best.dice - rule.tolerance:
+        return None
+    ap50 = pooled_ap50(results, info, AUTO)
+    if ap50 is not None and best.ap50 is not None and ap50 < best.ap50 - LEVEL_MARGIN:
+        return None
+    whole = sum(graph.flops(info.net.depth, info.net, *_plane(p, info)) for p in predicted)
+    share = sum(flops for _, flops in found) / whole
+    return replace(rule, share=share, scores=replace(best, dice=dice, iou=iou, ap50=ap50))
 
 
 def calibrate_folder(
@@ -143,32 +146,32 @@ def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[P
     """What Auto gives with a rule, as level `AUTO`, and the FLOPs it executes; no network is run."""
     config, plane = info.net, _plane(predicted, info)
     maps = predicted.level(1)
-    active = np.ones(early_exit.square_grid(maps.shape[1:], rule.square), bool)
+    active = np.ones(squares.square_grid(maps.shape[1:], rule.square), bool)
     coverage = NodePlan(config, plane, rule.square, graph.nodes(1, config.arch))
     flops = graph.flops(1, config, *plane)
     before: NDArray[np.float32] | None = None
     for level in range(2, config.depth + 1):
-        active = early_exit.go_deeper(maps, before, level - 1, active, info, rule)
+        active = stopping.go_deeper(maps, before, level - 1, active, info, rule)
         before, more = maps, active
         while more.any():
             flops += sum(map(coverage.flops, coverage.steps(level, more)))
-            inside = early_exit.pixels(more, rule.square, maps.shape[1:])
+            inside = squares.pixels(more, rule.square, maps.shape[1:])
             maps = np.where(inside, predicted.level(level), maps)
             active = active | more
-            more = early_exit.cut_off(labelling.mask(maps, info), active, rule.square)
+            more = stopping.cut_off(labelling.mask(maps, info), active, rule.square)
     return Predicted(predicted.sample, (AUTO,), maps[None].astype(np.float16)), flops
 
 
 def _weights(predicted: Sequence[Predicted], level: int, info: ModelInfo) -> tuple[float, float]:
-    """How much uncertainty and change at a level say about what changes on the way to the deepest."""
-    square = early_exit.SQUARE
+    """How much uncertainty and change at a level predict of the change on the way to the deepest level."""
+    square = stopping.SQUARE
     signs, changed = [], []
     for p in predicted:
         before = p.level(level - 1) if level > 1 else None
-        signs.append(early_exit.signs(p.level(level), before, info, square).reshape(-1, 2))
-        last = early_exit.classes(p.level(info.net.depth), info)
-        now = early_exit.classes(p.level(level), info)
-        changed.append(early_exit.means(now != last, square).ravel())
+        signs.append(stopping.stopping_signs(p.level(level), before, info, square).reshape(-1, 2))
+        last = stopping.class_map(p.level(info.net.depth), info)
+        now = stopping.class_map(p.level(level), info)
+        changed.append(squares.square_means(now != last, square).ravel())
     weights, _ = nnls(np.concatenate(signs), np.concatenate(changed))
     return float(weights[0]), float(weights[1])
 

@@ -30,13 +30,13 @@ SEED_THRESHOLDS: Mapping[str, tuple[float, ...]] = {
 """Connected parts above these are tried as seeds."""
 
 PEAK_THRESHOLD, PEAKS = 0.2, (0.02, 0.05)
-"""Peaks that reach the threshold and rise by so much are tried, too."""
+"""Peaks that reach the threshold and rise by one of these are tried, too."""
 
 EDGE_PIXELS, EDGE_SHARES = (0.5, 1.0, 1.5, 2.0), (0.0, 0.06, 0.12, 0.2)
-"""Of ``edge_distance`` peaks are tried that rise by so many px, and by such a share of their height."""
+"""Of ``edge_distance`` peaks are tried that rise by this many px, and by this share of their height."""
 
 SIZES = 8
-"""So many minimum sizes are tried."""
+"""Number of minimum sizes that are tried."""
 
 
 def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule:
@@ -71,7 +71,7 @@ def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule
 def seed_rules(base: DecodeRule, outputs: tuple[str, ...]) -> list[list[DecodeRule]]:
     """Rules for seeds, simple ones first, in groups of one landscape.
 
-    Of a model with ``edge_distance`` nothing else is tried: it parts objects best (docs/how-it-works.md).
+    Of a model with ``edge_distance`` nothing else is tried: it separates objects best (docs/how-it-works.md).
     """
     if "edge_distance" in outputs:
         rises = itertools.product(EDGE_SHARES, EDGE_PIXELS)
@@ -123,7 +123,7 @@ def ap50_of_rules(
 
 
 def _pooled(counts: Sequence[Matches]) -> float:
-    """AP50 over all images; without any object on either side nothing is found, and nothing is wrong."""
+    """AP50 over all images; 0 without any true or found object."""
     return sum(counts, Matches()).ap50 or 0.0
 
 
@@ -156,7 +156,7 @@ class Overlaps:
         self._common = common_pixels(basin[counts], true[self._basins.pixels][counts])
 
     def matches(self, rule: DecodeRule, min_sizes: Sequence[int]) -> list[Matches]:
-        """What the prominence of a rule gives with each of these minimum sizes."""
+        """The matches that the prominence of a rule gives with each of these minimum sizes."""
         number = self._basins.objects(rule)
         area, counted = (np.bincount(number, of) for of in (self._area, self._counted))
         basin, true, pixels = self._common

@@ -67,7 +67,7 @@ def evaluate_pairs(
     check_range(range)
     notes = notes or Notes()
     foreground = foreground_of_folder(pairs, info.task, foreground, notes)
-    read = partial(read_as, evaluator=model, scale=scale, diameter=diameter, range=range)
+    read = partial(read_as, model=model, scale=scale, diameter=diameter, range=range)
     for done, pair in enumerate(pairs, start=1):
         try:
             scored.append((pair, _score(model, pair, foreground, tallies, read, notes)))
@@ -95,7 +95,7 @@ def evaluate_pairs(
 
 
 def _scales(scales: Sequence[float]) -> dict[str, float]:
-    """The scales that images were segmented at, in short."""
+    """The lowest, median and highest scale at which images were segmented."""
     return {"lowest": min(scales), "median": float(np.median(scales)), "highest": max(scales)}
 
 
@@ -116,7 +116,7 @@ def _score(
     read: Callable[[NDArray[Any]], Reading],
     notes: Notes,
 ) -> Reading:
-    """Add the scores of one image; how the network saw it comes back. All levels see it alike."""
+    """Add the scores of one image; returns the scale and range with which all levels read it."""
     info = model.info
     image = read_image(pair.image, note=notes.of(pair.image))
     truth = read_pair_truth(pair, image.shape[:2], info.task, foreground, notes)
@@ -144,8 +144,8 @@ def _overlap(maps: PlaneResult, truth: Truth, *, merge: bool) -> tuple[float, fl
     info = maps.info
     if info.task == "instances" or len(info.classes) == 1 or merge:
         return dice_iou(maps.mask(), truth.labels > 0, truth.ignore)
-    every = replace(info, decode=replace(info.decode, min_size=0))
-    return class_dice_iou(replace(maps, info=every).labels(), truth.labels, truth.ignore)
+    every = replace(maps, rule=replace(maps.rule, min_size=0))
+    return class_dice_iou(every.labels(), truth.labels, truth.ignore)
 
 
 def _summary(tally: _Tally, info: ModelInfo, level: int, seconds: float | None) -> dict[str, Any]:

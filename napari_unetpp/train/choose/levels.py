@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import LevelScores, ModelInfo, ScoreSet
 from napari_unetpp.engine.decode import labelling
-from napari_unetpp.engine.input.sampling import choose_scale, resample, resample_labels
+from napari_unetpp.engine.input.sampling import resample, resample_labels
+from napari_unetpp.engine.input.scale import choose_scale
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.scores import Matches, class_dice_iou, dice_iou, match_objects
@@ -27,7 +28,7 @@ NOISE = 0.002
 NEAR_SIZE = 1.5
 """Objects that are at most this many times larger or smaller than the model's stay as they are."""
 
-Judgement = Literal["better", "same", "worse"]
+Change = Literal["better", "same", "worse"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +55,11 @@ def predict_samples(
     info: ModelInfo,
     *,
     device: str = "cpu",
-    crop: int | None = None,
 ) -> list[Predicted]:
-    """Maps of all levels for every sample, each image in one piece (or its middle `crop` x `crop` px)."""
+    """Maps of all levels for every sample, each image in one piece."""
     folded = net.folded().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     out = []
     for sample in samples:
-        sample = sample if crop is None else middle(sample, crop)
         x = torch.from_numpy(sample.image.astype(np.float32)).to(device)[None]
         x = x.expand(-1, info.net.in_channels, -1, -1).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
@@ -139,7 +138,7 @@ def score_levels(predicted: Sequence[Predicted], info: ModelInfo, data: str) -> 
 def over_folders(
     predicted: Sequence[Predicted], score: Callable[[Sequence[Predicted]], float | NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """The mean of a score over data sets, each of which counts alike, however many images it has."""
+    """The mean of a score over data sets, each of which counts the same, however many images it has."""
     numbers = sorted({p.sample.folder for p in predicted})
     each = [score([p for p in predicted if p.sample.folder == number]) for number in numbers]
     return np.mean(np.array(each), axis=0)  # type: ignore[no-any-return]
@@ -148,7 +147,7 @@ def over_folders(
 def mean_over_levels(values: Mapping[int, float]) -> float:
     """The mean over all levels, since somebody may use each of them.
 
-    So weights of which only the shallow levels have learned are compared with later ones.
+    By the best level alone, early weights would win whose deep levels have not learned yet.
     """
     return sum(values.values()) / len(values)
 
@@ -161,7 +160,7 @@ def recommend_level(scores: ScoreSet, *, margin: float = LEVEL_MARGIN) -> int:
     return min(d for d, q in known.items() if q >= best - margin)
 
 
-def judge(before: LevelScores, after: LevelScores) -> Judgement | None:
+def compare(before: LevelScores, after: LevelScores) -> Change | None:
     """One level by AP50 where both have it, else by Dice; None where neither is defined."""
     for old, new in ((before.ap50, after.ap50), (before.dice, after.dice)):
         if old is not None and new is not None:
@@ -169,9 +168,9 @@ def judge(before: LevelScores, after: LevelScores) -> Judgement | None:
     return None
 
 
-def judge_levels(before: ScoreSet, after: ScoreSet) -> dict[int, Judgement | None]:
+def compare_levels(before: ScoreSet, after: ScoreSet) -> dict[int, Change | None]:
     """Every level that both have, shallow first."""
     return {
-        level: judge(before.levels[level], after.levels[level])
+        level: compare(before.levels[level], after.levels[level])
         for level in sorted(before.levels.keys() & after.levels.keys())
     }

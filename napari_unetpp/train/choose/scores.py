@@ -74,7 +74,7 @@ def match_objects(predicted: NDArray[Any], truth: NDArray[Any], ignore: Bools | 
 def common_pixels(
     found: NDArray[np.integer[Any]], true: NDArray[np.integer[Any]], pixels: NDArray[np.intp] | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Which numbers meet, and in how many pixels: three arrays of one length.
+    """Pairs of numbers that share pixels, and how many: three arrays of one length.
 
     Parameters
     ----------
@@ -128,8 +128,8 @@ def matches_by_area(
     """Matches at IoU > 0.5 of the objects of each range of areas.
 
     A true object counts in the range of its own area, found or missed. A found one that matches none counts
-    in the range of its own; one that matches counts with its partner. So a range says how things stand with
-    objects of that area, whatever the others do (as the area ranges of Lin et al., *Microsoft COCO*, ECCV
+    in the range of its own; one that matches counts with its partner. So a range tells about objects of that
+    area alone (as the area ranges of Lin et al., *Microsoft COCO*, ECCV
     2014). What is ignored counts nowhere.
 
     Parameters

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.input.normalise import clean_plane, measure, to_input
-from napari_unetpp.engine.input.sampling import resample, resample_labels, scale_for
+from napari_unetpp.engine.input.sampling import resample, resample_labels
+from napari_unetpp.engine.input.scale import plane_scale
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair
 from napari_unetpp.files.notes import Notes
@@ -68,7 +69,7 @@ def load_sample(
     notes = notes or Notes()
     image, _ = clean_plane(read_image(pair.image, note=notes.of(pair.image)))
     truth = read_pair_truth(pair, image.shape[:2], info.task, foreground, notes)
-    work = resample(image, scale_for(info.sampling, image))
+    work = resample(image, plane_scale(info.sampling, image))
     grid = (work.shape[0], work.shape[1])
     labels, ignore = resample_labels(truth.labels, grid), resample_labels(truth.ignore, grid)
     x = to_input(work, measure(image, info.normalisation)).astype(np.float16)

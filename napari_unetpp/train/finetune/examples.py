@@ -69,6 +69,12 @@ class Example:
         """Whether anything follows the parent's prediction."""
         return bool((self.soft | self.soft_maps).any())
 
+    def tiles(self, side: int) -> list[Region]:
+        """Squares of `side` px that cover the example, clipped at its edges."""
+        (height, width), whole = self.shape, Region.whole(self.shape)
+        corners = [(y, x) for y in range(0, height, side) for x in range(0, width, side)]
+        return [Region(y, x, y + side, x + side).clipped(whole) for y, x in corners]
+
     def restricted(self, to: Bools, soft: Bools | None = None) -> Example:
         """The example with nothing to learn outside of `to` (Y, X), nor from the parent outside of `soft`."""
         soft = to if soft is None else to & soft

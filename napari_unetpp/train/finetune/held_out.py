@@ -46,10 +46,10 @@ class HeldOutBlock:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Held-out blocks, and a description of them; no blocks and no words: no validation."""
+    """Held-out blocks, and a description of them; without blocks there is no validation."""
 
     blocks: tuple[HeldOutBlock, ...] = ()
-    words: str = ""
+    description: str = ""
     planes: bool = False
 
 
@@ -102,7 +102,7 @@ def _counts(example: Example, region: Region) -> NDArray[np.int64]:
 
 
 def _choose_planes(examples: Sequence[Example], most: float, rng: np.random.Generator) -> HeldOut:
-    """About a sixth of the planes, at least one, that hold foreground and background."""
+    """About an eighth of the planes, at least one, that hold foreground and background."""
     counts = [_counts(example, Region.whole(example.shape)) for example in examples]
     wanted = max(1, round(SHARE * len(examples)))
     held: list[int] = []
@@ -135,10 +135,7 @@ def _affordable(blocks: list[HeldOutBlock], most: float, rng: np.random.Generato
 
 def _tiles(number: int, example: Example, side: int) -> list[HeldOutBlock]:
     """The blocks of a grid that hold certain pixels."""
-    height, width = example.shape
-    starts = [(y, x) for y in range(0, height, side) for x in range(0, width, side)]
-    regions = [Region(y, x, y + side, x + side).clipped(Region.whole(example.shape)) for y, x in starts]
-    return [HeldOutBlock(number, region) for region in regions if example.certain[region.slices].any()]
+    return [HeldOutBlock(number, tile) for tile in example.tiles(side) if example.certain[tile.slices].any()]
 
 
 def _choose_blocks(examples: Sequence[Example], side: int, most: float, rng: np.random.Generator) -> HeldOut:
@@ -159,10 +156,10 @@ def _choose_blocks(examples: Sequence[Example], side: int, most: float, rng: np.
         chosen.append(n)
         held = held + counts[n]
         area += side * side
-    found = HeldOut(tuple(blocks[n] for n in sorted(chosen)), _words(len(chosen), side))
+    found = HeldOut(tuple(blocks[n] for n in sorted(chosen)), _description(len(chosen), side))
     left = sum((_counts(x, Region.whole(x.shape)) for x in without(examples, found)), np.zeros(2, np.int64))
     return found if held.min() >= FEWEST and left.min() >= 3 * FEWEST else HeldOut()
 
 
-def _words(count: int, side: int) -> str:
+def _description(count: int, side: int) -> str:
     return f"{count} block{'s' if count > 1 else ''} of {side} x {side} px of the labelled area"

@@ -25,9 +25,9 @@ AUGMENTATION = Augmentation(
     grey=0.0,
     dim=0.0,
     tint=0.0,
-    gamma=1.0,
+    gamma=0.7,
     blur=0.0,
-    noise=0.3,
+    noise=0.2,
 )
 """Weaker than in training: the planes show what will be segmented, at a scale that is known."""
 
@@ -39,6 +39,9 @@ COVERED, BLACK = 0.25, 0.5
 
 Black borders and empty places are rarely labelled; that they hold no object is always true.
 """
+
+COVER_NOISE = 0.02
+"""Largest standard deviation of the noise of a covered area."""
 
 SOFT_MAPS = 0.25
 """Trust in the parent's separating outputs where they cannot be learned."""
@@ -96,8 +99,8 @@ class ExamplePatches:
         image, parent = layers.split([self.info.net.in_channels, len(self.info.outputs)], dim=1)
         labels = torch.cat([layer.long() for layer in unpack(packed, FLAGS)], dim=1)
         if augment:
-            self._cover(image, parent, labels)
             image = vary_intensities(image, AUGMENTATION, rng, self._generator)
+            self._cover(image, parent, labels)
         trust = self._trust[torch.tensor(which, device=packed.device)]
         target, certain, soft = self._targets(parent, labels, trust)
         return Batch(image.contiguous(memory_format=torch.channels_last), target, certain, soft)
@@ -122,7 +125,9 @@ class ExamplePatches:
         for n in np.flatnonzero(rng.random(len(image)) < COVERED):
             angle, (y, x) = rng.uniform(0, 2 * np.pi), rng.uniform(0, size, 2)
             beyond = (steps[:, None] - y) * np.sin(angle) + (steps - x) * np.cos(angle) > 0
-            image[n, :, beyond] = 0.0 if rng.random() < BLACK else rng.uniform(0, 1)
+            grey = 0.0 if rng.random() < BLACK else rng.uniform(0, 1)
+            noise = torch.randn(size, size, generator=self._generator, device=image.device)
+            image[n, :, beyond] = grey + rng.uniform(0, COVER_NOISE) * noise[beyond]
             parent[n, :, beyond] = nothing
             labels[n, :, beyond] = background
 

@@ -13,8 +13,7 @@ import numpy as np
 from napari_unetpp._types import LabelledPlane, ModelInfo, Task
 from napari_unetpp.engine.collect import read_as
 from napari_unetpp.engine.input.normalise import clean_plane
-from napari_unetpp.engine.input.sampling import choose_scale
-from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
+from napari_unetpp.engine.input.scale import check_range, check_size, choose_scale, scale_number
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.files.notes import Notes

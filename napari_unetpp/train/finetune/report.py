@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_unetpp._types import FinetuneDone, FinetuneProgress, LevelScores, ScoreSet
 from napari_unetpp.files.models.card_text import number, table
-from napari_unetpp.train.choose.levels import judge, judge_levels
+from napari_unetpp.train.choose.levels import compare, compare_levels
 
 COLUMNS = ("level", "dice before", "after", "ap50 before", "after", "", "")
 
@@ -27,9 +27,9 @@ def scores_text(done: FinetuneDone) -> str:
     if done.before is None or done.after is None:
         return "no validation: too little is labelled to hold a part of it out"
     rows = [
-        (*_row(level, done.before, done.after), judgement or "", "recommended" * (level == best))
+        (*_row(level, done.before, done.after), change or "", "recommended" * (level == best))
         for best in (done.info.recommended_level,)
-        for level, judgement in judge_levels(done.before, done.after).items()
+        for level, change in compare_levels(done.before, done.after).items()
     ]
     verdict = "better than before" if done.better else "not better than before"
     return f"{done.after.data}\n{table([COLUMNS, *rows])}\n{verdict}"
@@ -43,7 +43,7 @@ def plain(done: FinetuneDone, points: Sequence[FinetuneProgress]) -> dict[str, A
             str(level): {
                 "before": _fields(done.before.levels[level]),
                 "after": _fields(done.after.levels[level]),
-                "judged": judge(done.before.levels[level], done.after.levels[level]),
+                "judged": compare(done.before.levels[level], done.after.levels[level]),
             }
             for level in done.after.levels
         }

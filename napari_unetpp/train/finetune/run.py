@@ -99,7 +99,7 @@ class _Run:
     def run(self) -> Iterator[FinetuneEvent]:
         """All events."""
         self._prepare()
-        yield FinetuneStarted(len(self.request.planes), self.held.words, tuple(self.notes))
+        yield FinetuneStarted(len(self.request.planes), self.held.description, tuple(self.notes))
         yield from self._learn()
         yield self._finish()
 
@@ -241,7 +241,7 @@ class _Run:
         provenance = result.provenance(
             self.request,
             self.examples,
-            held_out=self.held.words,
+            held_out=self.held.description,
             steps=self.tuner.steps,
             seconds=seconds,
             device=f"{self.device} {self.dtype}",

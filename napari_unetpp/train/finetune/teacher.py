@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_unetpp._types import ModelInfo, Region
+from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.train.choose.scores import class_dice_iou, dice_iou
 from napari_unetpp.train.finetune.examples import Bools, Example
@@ -110,7 +111,7 @@ class Teacher:
         """Class numbers (Y, X); instances: 0 and 1."""
         if self.info.task == "instances":
             return labelling.mask(maps, self.info).astype(np.int64)
-        return labelling.labels(maps, self.info, min_size=0).astype(np.int64)
+        return labelling.labels(maps, self.info, replace(self.info.decode, min_size=0)).astype(np.int64)
 
     def _truth(self, example: Example) -> NDArray[np.int64]:
         labels = example.labels > 0 if self.info.task == "instances" else example.labels
@@ -133,12 +134,10 @@ def _predict(
     maps = np.zeros((len(predictor.info.outputs), *example.shape), np.float32)
     predicted = np.zeros(example.shape, bool)
     near = ndimage.maximum_filter(example.certain[::8, ::8], 2 * REACH // 8 + 1)
-    height, width = example.shape
     tiles = [
-        Region(y, x, y + side, x + side).clipped(Region.whole(example.shape))
-        for y in range(0, height, side)
-        for x in range(0, width, side)
-        if near[y // 8 : (y + side) // 8, x // 8 : (x + side) // 8].any()
+        tile
+        for tile in example.tiles(side)
+        if near[tile.y0 // 8 : (tile.y0 + side) // 8, tile.x0 // 8 : (tile.x0 + side) // 8].any()
     ]
     spent = 0
     for n in rng.permutation(len(tiles)) if budget else ():

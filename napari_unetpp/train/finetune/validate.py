@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -128,7 +128,8 @@ def dice_per_level(blocks: Sequence[BlockPrediction], info: ModelInfo) -> dict[i
         flat = [b.maps[level - 1][:, b.certain][:, None] for b in blocks]
         maps = np.concatenate(flat, axis=2)  # (K, 1, pixels)
         if info.task == "semantic" and len(info.classes) > 1:
-            out[level] = class_dice_iou(labelling.labels(maps, info, min_size=0)[0], truth)
+            every = replace(info.decode, min_size=0)
+            out[level] = class_dice_iou(labelling.labels(maps, info, every)[0], truth)
         else:
             out[level] = dice_iou(labelling.mask(maps, info)[0], truth > 0)
     return out
@@ -141,7 +142,7 @@ def score(blocks: Sequence[BlockPrediction], info: ModelInfo, held: HeldOut) -> 
     for level, (dice, iou) in dice_per_level(blocks, info).items():
         ap50 = _ap50(blocks, info, level) if countable else None
         levels[level] = LevelScores(dice, iou, ap50, graph.parameters(level, info.net))
-    return ScoreSet(f"held out: {held.words}", len({b.block.example for b in blocks}), levels)
+    return ScoreSet(f"held out: {held.description}", len({b.block.example for b in blocks}), levels)
 
 
 def _objects_count(blocks: Sequence[BlockPrediction], info: ModelInfo) -> bool:

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: a line for people, and JSON lines that are on disk at once."""
+"""The log of a training: lines for people, and JSON lines that are on disk at once."""
 
 from __future__ import annotations
 

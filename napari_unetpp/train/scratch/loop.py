@@ -31,7 +31,7 @@ class TrainingOptions:
     ----------
     megapixels, seconds, steps : float
         The run ends when one of them is reached; its schedule follows the one that is nearest to its end.
-        `megapixels` counts pixels of patches: a run of so many repeats whatever the machine.
+        `megapixels` counts pixels of patches: such a run repeats on any machine.
     patch, batch : int
         Side of the patches in px, patches in a step.
     rate : float

@@ -1,4 +1,4 @@
-"""What happens at the events of a training loop: the average is validated, lines written, the state saved."""
+"""At the events of a training loop: validate the average, write lines, save the state."""
 
 from __future__ import annotations
 

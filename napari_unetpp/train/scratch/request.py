@@ -27,7 +27,7 @@ class TrainRequest:
     task : {"instances", "semantic"} or None
         None: that of the model to start from.
     shares : sequence of float or None
-        How often each data set is shown, in their order; None: every image counts alike, about.
+        How often each data set is shown, in their order; None: all images count about the same.
     credits : sequence of str
         Authors and licence of each data set, in their order (model card); empty: not given.
     val : Path or None
@@ -43,7 +43,7 @@ class TrainRequest:
         Diameter (px) of typical objects on the grid that the network sees; None: that of the model to start
         from, else measured.
     megapixels : float or None
-        Length in megapixels of patches; such a run repeats whatever the machine.
+        Length in megapixels of patches; such a run repeats on any machine.
     minutes, epochs : float or None, int or None
         Length otherwise; without any an hour.
     precision : {"auto", "float32", "bfloat16"}

@@ -35,11 +35,6 @@ def train_model(
     should_stop : callable
         Asked between two images and between two steps; a training that was stopped can be resumed.
 
-    Returns
-    -------
-    ModelInfo
-        Of the file that was written.
-
     Raises
     ------
     UnetppError

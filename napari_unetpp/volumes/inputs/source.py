@@ -14,7 +14,7 @@ from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.files.formats.kinds import format_of, is_zarr
 from napari_unetpp.files.formats.tiff import largest
 from napari_unetpp.files.images.image_file import read_image
-from napari_unetpp.files.images.pixel_size import PixelSize, read_pixel_size
+from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.notes import Note, no_note
 from napari_unetpp.volumes.axes import Axes, axes_from_shape
 from napari_unetpp.volumes.inputs.tiff_stack import TiffStack
@@ -35,12 +35,12 @@ class ImageSource:
         Gives parts of itself when it is indexed with numbers and slices.
     axes : Axes
         As the file says, or as its shape lets guess.
-    pixel_size : PixelSize or None
+    pixel_size : PixelSpacing or None
     """
 
     array: Any
     axes: Axes
-    pixel_size: PixelSize | None = None
+    pixel_size: PixelSpacing | None = None
 
     def cropped(self, region: Region) -> ImageSource:
         """The same without the rows and columns outside of a region."""
@@ -145,6 +145,6 @@ def _largest(path: Path) -> int:
         return largest(file.series)
 
 
-def _size_of(axes: Axes) -> PixelSize | None:
+def _size_of(axes: Axes) -> PixelSpacing | None:
     _, y, x = axes.spacing
-    return PixelSize(y, x) if y and x else None
+    return PixelSpacing(y, x) if y and x else None

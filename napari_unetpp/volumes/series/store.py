@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.files.atomic import write_atomically
-from napari_unetpp.files.results.result_files import UNKNOWN, write_result
+from napari_unetpp.files.results.result_file import UNKNOWN, write_result
 from napari_unetpp.volumes.scratch import ScratchArray
 
 ABOUT = "about.json"

@@ -49,4 +49,4 @@ def image_labels(
     for region in pieces_of(shape, side):
         part = grids.under(region)
         window = Window(read_maps(part), part, region, grids)
-        yield region, window.labels(np.asarray(numbers[part.slices]), kept, info)
+        yield region, window.relabelled(np.asarray(numbers[part.slices]), kept, info, info.decode)

@@ -18,7 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from napari_unetpp._types import Region
-from napari_unetpp.engine.decode.watershed import Grid, ends, highest, steepest
+from napari_unetpp.engine.decode.watershed import PixelGraph, highest_saddles, roots, steepest_ascent
 
 Numbers = NDArray[np.int32]
 Places = NDArray[np.int64]
@@ -99,7 +99,7 @@ def find_piece(height: Heights, region: NDArray[np.bool_], seen: Region, core: R
     """
     pixels = _Pixels(height, region, seen, core, width)
     up, plateaus = _ways(pixels)
-    end = ends(up)
+    end = roots(up)
     found, own = np.unique(end[pixels.inside], return_inverse=True)
     number = np.zeros(end.size, np.int32)
     number[pixels.inside] = own + 1
@@ -141,7 +141,7 @@ class _Pixels:
     def __init__(
         self, height: Heights, region: NDArray[np.bool_], seen: Region, core: Region, width: int
     ) -> None:
-        self.grid = Grid(height, region)
+        self.grid = PixelGraph(height, region)
         y, x = np.nonzero(region)
         y, x = y + seen.y0, x + seen.x0
         self.place = y * np.int64(width) + x
@@ -167,7 +167,7 @@ class _Plateaus:
 
 def _ways(pixels: _Pixels) -> tuple[Numbers, _Plateaus]:
     """Where each pixel goes: of those outside the core, and of plateaus that are left open, nowhere."""
-    up, one, other = steepest(pixels.grid)
+    up, one, other = steepest_ascent(pixels.grid)
     count = up.size
     stays = up == np.arange(count)
     top = stays & pixels.inside
@@ -206,7 +206,7 @@ def _meetings(pixels: _Pixels, number: Numbers) -> tuple[NDArray[np.int32], Heig
         one, other = one[meet], other[meet]
         sides.append(np.sort(np.stack([number[one], number[other]], axis=1), axis=1))
         passes.append(np.minimum(pixels.grid.height[one], pixels.grid.height[other]))
-    return highest(np.concatenate(sides), np.concatenate(passes))
+    return highest_saddles(np.concatenate(sides), np.concatenate(passes))
 
 
 def _crossings(pixels: _Pixels) -> tuple[NDArray[np.intp], NDArray[np.intp], Heights]:

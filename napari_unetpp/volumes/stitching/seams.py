@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from napari_unetpp._types import DecodeRule
 from napari_unetpp.engine.decode import labelling
-from napari_unetpp.engine.decode.watershed import Basins, ends, highest
+from napari_unetpp.engine.decode.watershed import Basins, highest_saddles, roots
 from napari_unetpp.volumes.stitching.pieces import NOWHERE, Numbers, Piece, Places
 
 AT_ONCE = 200_000
@@ -36,7 +36,7 @@ class Stitched:
 
     def kept(self, min_size: int) -> NDArray[np.uint32]:
         """For each number that was written its label: 0 where the object is too small."""
-        return labelling.keep(self.sizes, min_size)[self.object_of]
+        return labelling.new_numbers(self.sizes, min_size)[self.object_of]
 
     def after(self, others: int) -> Stitched:
         """The same where so many numbers come before."""
@@ -61,7 +61,7 @@ class Seams:
 
     def objects(self, rule: DecodeRule) -> Stitched:
         """The objects of all pieces together."""
-        end = ends(self._ends())
+        end = roots(self._ends())
         place = self._all("place")
         summits = np.unique(end[1:])
         summits = summits[np.argsort(place[summits - 1], kind="stable")]  # in reading order
@@ -112,7 +112,7 @@ class Seams:
         sides = np.sort(basin[np.concatenate([within, across]) - 1], axis=1)
         passes = np.concatenate([self._all("passes"), self._all("seam_pass")])
         apart = sides[:, 0] != sides[:, 1]
-        return highest(sides[apart], passes[apart])
+        return highest_saddles(sides[apart], passes[apart])
 
     def _number_at(self, places: Places) -> Places:
         """The numbers of pixels at the edges of pieces."""

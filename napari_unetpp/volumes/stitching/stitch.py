@@ -13,7 +13,7 @@ In memory are one piece, the list, and what lies along the seams; the numbers of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,7 @@ class _Run:
         self._shape = shape
         self._info = info
         self._numbers = numbers
-        self._threshold = threshold
+        self._rule = info.decode if threshold is None else replace(info.decode, threshold=threshold)
         self._should_stop = should_stop
         self._cores = cores
         self._done, self._total = 0, len(cores)
@@ -165,13 +165,13 @@ class _Run:
         """That of the model: heights and foreground (h, w)."""
         read = region.grown(labelling.CUT, self._shape)
         maps = self._read_maps(read)
-        found = labelling.mask(maps, self._info, threshold=self._threshold)
+        found = labelling.mask(maps, self._info, self._rule)
         there = region.relative_to(read).slices
         return labelling.landscape(maps, self._info, found)[there], found[there]
 
     def mask(self, region: Region) -> Mask:
         """Foreground of a region."""
-        return labelling.mask(self._read_maps(region), self._info, threshold=self._threshold)
+        return labelling.mask(self._read_maps(region), self._info, self._rule)
 
     def _piece_done(self, core: Region) -> PieceDone:
         self._done += 1

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from skimage.draw import polygon
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.objects.also import FORMATS, format_of, write_also
+from napari_unetpp.files.objects.also import FORMATS, format_of, named_for, write_also
 from napari_unetpp.files.objects.outlines import object_outlines
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 
@@ -30,9 +30,9 @@ def drawn(text: str) -> Labels:
 
 
 def real(data_root: Path, name: str) -> Labels:
-    """The densest of the first labelled images."""
-    files = sorted((data_root / name / "test" / "labels").glob("*.tif"))[:4]
-    return max((np.asarray(tifffile.imread(file)) for file in files), key=np.max)
+    """The labels of a data set with the most objects."""
+    files = sorted((data_root / name / "test" / "labels").glob("*.tif"))
+    return max((np.asarray(tifffile.imread(file)) for file in files), key=lambda labels: int(labels.max()))
 
 
 DRAWN = {
@@ -136,7 +136,7 @@ def test_every_pixel_comes_back(case: str, name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", ["nuclei_colon", "nuclei_tissue"])
 def test_real_dense_nuclei_come_back(data: str, name: str, data_root: Path, tmp_path: Path) -> None:
     labels = real(data_root, data)
-    assert labels.max() > 5
+    assert labels.max() > 50
     assert np.array_equal(read_back(labels, name, tmp_path), labels)
 
 
@@ -194,9 +194,10 @@ def test_each_plane_of_a_stack(tmp_path: Path) -> None:
 
 
 def test_a_stack_with_one_axis_goes_by_the_slice(tmp_path: Path) -> None:
-    write_also(tmp_path / "a.zip", "rois", [ObjectPlane(drawn("1"), {"z": 3})], NUCLEI)
-    (roi,) = roifile.roiread(tmp_path / "a.zip")
-    assert (roi.position, roi.z_position) == (4, 4)
+    for number, axis in enumerate(("z", "Z", "plane")):
+        write_also(tmp_path / f"{number}.zip", "rois", [ObjectPlane(drawn("1"), {axis: 3})], NUCLEI)
+        (roi,) = roifile.roiread(tmp_path / f"{number}.zip")
+        assert (roi.position, roi.z_position) == (4, 4)
 
 
 def test_measurements_and_classes() -> None:
@@ -236,3 +237,18 @@ def test_the_name_says_the_format() -> None:
     assert [format_of(Path(name)) for name in names] == ["rois", "geojson", "coco"]
     with pytest.raises(UnetppError, match=r"a\.txt says no format.*\.zip \(ImageJ\)"):
         format_of(Path("a.txt"))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "name", "expected"),
+    [
+        ("a_labels.tif", "rois", "a_rois.zip"),
+        ("a_mask.tif", "geojson", "a_objects.geojson"),
+        ("mine.tif", "coco", "mine_coco.json"),
+        ("mine.ZIP", "rois", "mine.ZIP"),
+        ("mine", "rois", "mine.zip"),
+        ("v1.2", "coco", "v1.2.json"),
+    ],
+)
+def test_a_file_name_for_a_format(chosen: str, name: str, expected: str) -> None:
+    assert named_for(Path("deep") / chosen, name) == Path("deep") / expected

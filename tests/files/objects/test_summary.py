@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_unetpp.files.images.image_file import write_labels
 from napari_unetpp.files.objects import table as tables
 from napari_unetpp.files.results.outputs import Output
-from napari_unetpp.files.results.result_files import About
+from napari_unetpp.files.results.result_file import About, write_labels
 from napari_unetpp.files.results.summary import update_summary
 
 LABELS = np.zeros((20, 20), np.uint16)
@@ -91,6 +90,23 @@ def test_a_table_that_cannot_be_read_is_told_and_the_others_count(tmp_path: Path
     (note,) = update_summary(tmp_path, [bad, good])
     assert "no row" in note and "a_objects.csv" in note
     assert [row["labels"] for row in rows_of(tmp_path / "summary.csv")] == ["b_labels.tif"]
+
+
+@pytest.mark.parametrize(
+    ("links", "objects"), [({}, 4), ({"stitch": 0.3}, 3), ({"stitch": 0.3, "track": 0.3}, 2)]
+)
+def test_an_object_that_goes_through_planes_counts_once(
+    links: dict[str, float], objects: int, tmp_path: Path
+) -> None:
+    """Object 1 in planes 0 and 1 of frame 0 and in frame 1, object 2 in frame 1."""
+    output = result(tmp_path, "a")
+    assert output.table is not None
+    facts = {"level": 1, "scale": 1.0, **links}
+    write_labels(output.target, LABELS, overwrite=True, about=About(None, facts))
+    output.table.write_text("frame,plane,label,area_px\n0,0,1,9\n0,1,1,9\n1,0,1,9\n1,0,2,9\n")
+    assert update_summary(tmp_path, [output]) == []
+    (row,) = rows_of(tmp_path / "summary.csv")
+    assert row["objects"] == str(objects)
 
 
 def test_nothing_done_writes_nothing(tmp_path: Path) -> None:

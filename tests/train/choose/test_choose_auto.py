@@ -80,12 +80,14 @@ def test_the_rule_keeps_its_promise(
     )
 
 
-def test_a_stricter_tolerance_costs_no_less(
-    rule: StoppingRule, predicted: list[Predicted], nuclei: LoadedModel, monkeypatch: pytest.MonkeyPatch
+def test_a_stricter_tolerance_costs_more(
+    predicted: list[Predicted], nuclei: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(auto, "LARGEST_SHARE", 1.0)
-    strict = auto.choose_stopping(predicted, nuclei.info, tolerance=0.0)
-    assert strict is None or (strict.limit <= rule.limit and strict.share >= rule.share)
+    monkeypatch.setattr(auto, "LEVEL_MARGIN", 1.0)  # Dice alone decides
+    loose, strict = (auto.choose_stopping(predicted, nuclei.info, tolerance=t) for t in (0.03, 0.003))
+    assert loose is not None and strict is not None
+    assert strict.limit < loose.limit and strict.share > loose.share
 
 
 def test_the_engine_does_what_was_calibrated(

@@ -89,9 +89,9 @@ def last_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_same_seed_and_steps_give_the_same_weights(
     tiny_model: ModelInfo, cells: list[LabelledPlane]
 ) -> None:
-    first, again, other = (tune(tiny_model, cells[:2], seed=seed) for seed in (3, 3, 4))
+    first, again, other = (tune(tiny_model, cells[:1], 2, seed=seed) for seed in (3, 3, 4))
     assert same(first, again) and not same(first, other)
-    assert first.steps == 4 and first.info.provenance["seed"] == 3
+    assert first.steps == 2 and first.info.provenance["seed"] == 3
 
 
 @pytest.mark.usefixtures("last_weights")
@@ -184,7 +184,7 @@ def test_stop_before_the_first_step_gives_the_parent(
 
 
 def test_seconds_end_the_run(tiny_model: ModelInfo, cells: list[LabelledPlane]) -> None:
-    request = FinetuneRequest(tiny_model, tuple(cells[:1]), seconds=6.0, device="cpu")
+    request = FinetuneRequest(tiny_model, tuple(cells[:1]), seconds=2.0, device="cpu")
     *_, done = finetune(request, recipe=SMALL)
     assert isinstance(done, FinetuneDone) and not done.stopped and done.steps > 0
 
@@ -194,7 +194,7 @@ def test_seconds_end_the_run(tiny_model: ModelInfo, cells: list[LabelledPlane]) 
 
 @pytest.mark.usefixtures("in_float32")
 def test_a_real_improvement_on_real_cells(tiny_model: ModelInfo, cells: list[LabelledPlane]) -> None:
-    done = tune(tiny_model, cells[:1], steps=60)
+    done = tune(tiny_model, cells[:1], steps=30)
     assert done.before is not None and done.after is not None and done.better
     best = max(s.dice or 0 for s in done.after.levels.values())
     assert best > 0.05 + max(s.dice or 0 for s in done.before.levels.values())
@@ -209,7 +209,7 @@ def test_one_percent_of_foreground_is_never_lost(tiny_model: ModelInfo, cells: l
     image = plane.image.astype(np.float32)
     image[edges > 0] *= 0.6
     assert 0.005 < edges.mean() < 0.02
-    done = tune(tiny_model, [replace(plane, image=image, labels=edges, objects=False)], steps=120)
+    done = tune(tiny_model, [replace(plane, image=image, labels=edges, objects=False)], steps=60)
     found = api.segment(image, _kept(done, tiny_model), level=done.info.recommended_level).mask
     assert found[edges > 0].mean() > 0.5
 
@@ -223,7 +223,7 @@ def test_a_black_border_stays_empty(
         monkeypatch.setattr("napari_unetpp.train.finetune.patches.COVERED", 0.0)
     image = cells[0].image.astype(np.float32) / 65535
     dark = (image < np.percentile(image, 30)).astype(np.uint8)
-    done = tune(one_class, [replace(cells[0], image=image, labels=dark, objects=False)], 160)
+    done = tune(one_class, [replace(cells[0], image=image, labels=dark, objects=False)], 80)
     bordered = np.pad(image, ((0, 0), (100, 0)))
     border = api.segment(bordered, _kept(done, one_class), level=2).mask[:, :80] > 0
     share = border.mean()

@@ -139,7 +139,7 @@ def test_a_training_that_was_killed_while_it_measured_tells_everything_once(
 
     request = request_of(json_path=tmp_path / "log.jsonl")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(run, "_settled", killed)
+        patch.setattr(run, "_network_of", killed)
         train(request)
     assert [line["step"] for line in read_log(tmp_path / "log.jsonl")] == [10]
     train(replace(request, resume=True))

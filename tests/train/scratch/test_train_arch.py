@@ -56,12 +56,23 @@ def test_a_baseline_is_trained_scored_and_used(folder: Path, tmp_path: Path, arc
     level = BASELINES[arch]().depth
     assert info.net.arch == "unet" and info.net.levels == (level,) and info.recommended_level == level
     assert info.validation is not None and set(info.validation.levels) == {level}
+    assert_scored(info)
     image = read_image(sorted((folder / "images").iterdir())[0])
     found = segment(image, load_model(out))
     assert found.level == level and found.labels.shape == image.shape[:2]
     assert np.isfinite(found.uncertainty).all()
     with pytest.raises(UnetppError, match=f"level {level} only"):
         segment(image, load_model(out), level=level + 1)
+
+
+def assert_scored(info: ModelInfo) -> None:
+    """Every level found something that is there, and has the parameters of its nodes."""
+    assert info.validation is not None
+    for level, scores in info.validation.levels.items():
+        assert scores.dice is not None and 0 < scores.dice <= 1
+        assert scores.iou is not None and 0 < scores.iou <= scores.dice
+        assert scores.ap50 is not None and 0 <= scores.ap50 <= 1
+        assert scores.parameters == graph.parameters(level, info.net)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +84,7 @@ def on_encoder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Traine
         out, lines = tmp_path_factory.mktemp(encoder) / "m.safetensors", list[str]()
         arch = f"unetpp-{encoder}"
         request = TrainRequest((folder,), out, "instances", arch=arch, epochs=4, patch=32, batch=2, seed=0)
-        narrow = replace(BASELINES[arch](), widths=(8, 8, 12, 16, encoder_plan.channels(encoder, 4)))
+        narrow = replace(BASELINES[arch](), widths=(8, 8, 12, 16, encoder_plan.stage_channels(encoder, 4)))
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(BASELINES, arch, lambda: narrow)
             return train_model(request, lines.append), lines
@@ -89,8 +100,7 @@ def test_unetpp_on_an_encoder_is_trained_scored_and_used(
     info, _ = on_encoder(encoder)
     assert info.net.encoder == encoder and info.net.arch == "unetpp"
     assert info.validation is not None and set(info.validation.levels) == {1, 2, 3, 4}
-    for level, scores in info.validation.levels.items():
-        assert scores.parameters == graph.parameters(level, info.net)
+    assert_scored(info)
     assert f"unetpp on {encoder}" in card_text(info)
     assert ("Apache-2.0" in card_text(info)) is (encoder == "efficientnet-lite0"), "its weights are credited"
     image = read_image(sorted((folder / "images").iterdir())[0])
@@ -162,12 +172,14 @@ def _separation(features, truth) -> float:  # type: ignore[no-untyped-def]
     return float((ranks[there].sum() - positives * (positives + 1) / 2) / positives / (~there).sum())
 
 
+@pytest.mark.usefixtures("narrow")
 def test_training_the_last_head_alone(folder: Path, tmp_path: Path, tiny_model) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "last.safetensors"
     request = TrainRequest((folder,), out, "instances", supervision="last", epochs=1, patch=32, batch=2)
     info = train_model(request, lambda _line: None)
     assert info.net.levels == (4,) and info.recommended_level == 4
     assert info.validation is not None and set(info.validation.levels) == {4}
+    assert_scored(info)
     again = replace(request, out=tmp_path / "again.safetensors")
     on = train_model(replace(again, start=str(info.path)), lambda _line: None)
     assert on.net == info.net, "a model is trained on as it is"

@@ -1,0 +1,99 @@
+"""The fold Result: how objects are made of the probabilities, and what is laid over the image."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from magicgui.widgets import ComboBox, SpinBox
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton
+from superqt import QLabeledDoubleSlider
+from superqt.spinbox import QLargeIntSpinBox
+
+from napari_unetpp.gui.dock.forms.fields import Field, Form, button, checkbox
+from napari_unetpp.gui.dock.widgets import Note
+from napari_unetpp.gui.layers.overlay import DEPTH_LEGEND, UNCERTAINTY_LEGEND
+from napari_unetpp.gui.tools.shortcuts import CLICK, NEXT
+
+
+class ResultForm(Form):
+    """Kind, threshold, minimum size, splitting; overlays; click tool; saving."""
+
+    kind_combo: QComboBox
+    threshold_slider: QLabeledDoubleSlider
+    min_size_spin: QLargeIntSpinBox
+    split_checkbox: QCheckBox
+    uncertainty_checkbox: QCheckBox
+    depth_checkbox: QCheckBox
+    next_button: QPushButton
+    legend_label: Note
+    click_tool_button: QPushButton
+    save_button: QPushButton
+
+    FIELDS = (
+        Field(
+            "kind_combo",
+            ComboBox,
+            "Objects in colours, or foreground in one",
+            caption="Sh&ow",
+            spoken="Show",
+            options={"choices": ("labels", "mask")},
+        ),
+        Field(
+            "threshold_slider",
+            partial(QLabeledDoubleSlider, Qt.Orientation.Horizontal),
+            "Foreground probability from which a pixel counts",
+            caption="&Threshold",
+            spoken="Threshold",
+            convert=lambda value: round(value, 2),
+            qt={"range": (0.01, 0.99), "singleStep": 0.01, "decimals": 2},
+        ),
+        Field(
+            "min_size_spin",
+            SpinBox,
+            "Objects of fewer pixels are dropped",
+            caption="Mi&n. px",
+            spoken="Minimum size",
+            stretch=1,
+            options={"min": 0, "max": 1_000_000},
+            qt={"keyboardTracking": False, "styleSheet": "min-width: 50px"},  # napari's is too wide
+        ),
+        checkbox("split", "Split", "Tell touching objects apart", beside=True),
+        checkbox("uncertainty", "Uncertainty", "Highlight what the model is not sure of"),
+        checkbox(
+            "depth",
+            "Auto levels",
+            "Colour the places where Auto went deeper; at a fixed depth nothing",
+            beside=True,
+            stretch=1,
+        ),
+        button(
+            "next",
+            f"Next  ({NEXT})",
+            f"Go to the most uncertain place that you have neither seen nor corrected ({NEXT})",
+            beside=True,
+            stretch=0,
+        ),
+        Field("legend_label", Note, shown=False),
+        button(
+            "click_tool",
+            f"Click tool  ({CLICK})",
+            "Click an object to add it to the corrections, Shift+click to remove one, drag a box to add all"
+            f" inside; also before anything was segmented ({CLICK})",
+            checkable=True,
+        ),
+        button(
+            "save",
+            "Save labels + CSV",
+            "Write the result and a table of its objects; nothing is overwritten",
+            beside=True,
+            enabled=False,
+        ),
+    )
+
+    def show_legends(self) -> None:
+        """Say what the colours of the overlays mean that are shown."""
+        legends = ((self.uncertainty_checkbox, UNCERTAINTY_LEGEND), (self.depth_checkbox, DEPTH_LEGEND))
+        shown = [legend for box, legend in legends if box.isChecked()]
+        self.legend_label.setText("<br>".join(shown))
+        self.legend_label.setVisible(bool(shown))
