@@ -22,6 +22,7 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine.collect import Reading, invalid_pixels
 from napari_unetpp.engine.decode.grids import Grids
+from napari_unetpp.engine.decode.labelling import reaches
 from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.decode.window import Window
@@ -106,7 +107,15 @@ def predict_plane(
     shape = (plane.shape[0], plane.shape[1])
     invalid = invalid_pixels(plane, NormStats(*reading.range))
     return PlaneResult(
-        store, info, request.level, shape, invalid, notes, scale=reading.scale, range=reading.range
+        store,
+        info,
+        request.level,
+        shape,
+        info.decode,
+        invalid,
+        notes,
+        scale=reading.scale,
+        range=reading.range,
     )
 
 
@@ -178,7 +187,8 @@ def _parts(
     for region in pieces_of(shape):
         part = grids.under(region)
         window = Window(read_maps(part), part, region, grids)
-        yield region, window.mask(info) if request.kind == "mask" else window.probability(info)
+        probability = window.probability(info)
+        yield region, reaches(probability, info.decode) if request.kind == "mask" else probability
 
 
 def _valid(part: NDArray[Any]) -> NDArray[np.bool_]:
