@@ -207,7 +207,11 @@ def run_finetune(args: argparse.Namespace) -> int:
     for note in done.notes:
         say(f"note: {note}")
     tell(report.scores_text(done))
-    tell(f"{args.out}: {done.steps} steps in {done.seconds:.1f} s, level L{done.info.recommended_level}")
+    if done.info.path != args.out:
+        say(f"note: {args.out} appeared meanwhile and is kept; the model is in {done.info.path}")
+    tell(
+        f"{done.info.path}: {done.steps} steps in {done.seconds:.1f} s, level L{done.info.recommended_level}"
+    )
     if args.json:
         write_json(args.json, report.plain(done, points))
     return 0

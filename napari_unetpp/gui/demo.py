@@ -56,8 +56,7 @@ def run_demo(out: Path | None = None) -> None:
             return
         out.mkdir(parents=True, exist_ok=True)
         _write_depths(out / "depths.png", panels)
-        _wait(lambda: _is_timed(dock), "the speed of the depths was not measured")
-        _settle(0.5)
+        _settle(1.0)
         viewer.screenshot(str(out / "window.png"), canvas_only=False, flash=False)
     finally:
         if out is not None:
@@ -87,14 +86,6 @@ def _segment(dock: UnetppDock, viewer: Viewer, level: int) -> tuple[str, NDArray
 def _shows(dock: UnetppDock, level: int) -> bool:
     shown = dock.controller.cycle.shown
     return shown is not None and shown.level == level
-
-
-def _is_timed(dock: UnetppDock) -> bool:
-    """Whether the speed of all depths was measured, which waits until nothing is segmented."""
-    controller = dock.controller
-    assert controller.model is not None
-    points = controller.costs.points(controller.model, controller.state.device)
-    return all(point.measured for point in points if point.level in controller.model.net.levels)
 
 
 def _wait(condition: Any, problem: Any) -> None:

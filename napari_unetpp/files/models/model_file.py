@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from itertools import count
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unetpp._types import ModelInfo, Normalisation, UnetppError
-from napari_unetpp.files.atomic import write_atomically
+from napari_unetpp.files.atomic import FileIsThere, write_atomically
 from napari_unetpp.files.models.header import Header, check_shapes, read_header
 from napari_unetpp.files.models.model_card import card_from_json, card_to_json
 
@@ -69,6 +70,22 @@ def save_model(
     content = save(stored, {METADATA_KEY: json.dumps(card, allow_nan=False)})
     write_atomically(path, lambda file: file.write(content), overwrite=overwrite)
     return read_info(path)
+
+
+def save_finished_model(
+    path: Path, tensors: Mapping[str, Tensor], info: ModelInfo, *, overwrite: bool
+) -> ModelInfo:
+    """Write what a training has made: to ``NAME-2``, ``NAME-3``, ... where `path` was taken meanwhile.
+
+    Weights are stored as float16. The card that comes back says which file it is.
+    """
+    for number in count(1):
+        free = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        try:
+            return save_model(free, tensors, replace(info, name=free.stem), half=True, overwrite=overwrite)
+        except FileIsThere:
+            continue
+    raise AssertionError("unreachable")
 
 
 def weights_hash(content: bytes) -> str:

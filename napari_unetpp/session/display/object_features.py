@@ -15,6 +15,7 @@ from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct.merge import IGNORE
 from napari_unetpp.session.correct.ports import Sheets
 from napari_unetpp.session.ports import Layers, Runner
+from napari_unetpp.session.segment.cache import Pixels
 from napari_unetpp.session.values import Event, Featured, Plane
 
 LARGEST = 64_000_000
@@ -73,7 +74,8 @@ class ObjectFeatures:
         if corrections is not None and corrections.size <= LARGEST:
             shown["corrections"] = corrections
         if shown:
-            self.runner.submit(partial(measure, plane, shown), self._on_event, self._on_end)
+            pixels = self.controller.cycle.workshop.pixels(plane)  # read for the run already
+            self.runner.submit(partial(measure, plane, pixels, shown), self._on_event, self._on_end)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Featured) and not self._closed:
@@ -84,11 +86,11 @@ class ObjectFeatures:
         """Features are an extra: whatever went wrong, the labels are there, and Save says what it is."""
 
 
-def measure(plane: Plane, shown: Shown, should_stop: ShouldStop) -> Iterator[Event]:
+def measure(plane: Plane, pixels: Pixels, shown: Shown, should_stop: ShouldStop) -> Iterator[Event]:
     """Work: the features of what our layers show for a plane."""
     if should_stop():
         return
-    image = np.asarray(plane.data)
+    image, _ = pixels.read()
     for layer, labels in shown.items():
         table = object_table(
             np.where(labels == IGNORE, 0, labels) if layer == "corrections" else labels,

@@ -6,16 +6,15 @@ Touched by the worker thread only, but for `Gaze` and `Scales`, so nothing here 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo
-from napari_unetpp.session.display.visible_part import Gaze
+from napari_unetpp._types import ModelInfo, Region
 from napari_unetpp.session.ports import Engine
-from napari_unetpp.session.segment.pixels import Pixels
 from napari_unetpp.session.segment.plane_result import Kept
 from napari_unetpp.session.segment.scales import Scales
 from napari_unetpp.session.segment.speeds import Speeds
@@ -24,6 +23,39 @@ from napari_unetpp.session.values import Held, Interval, Plane, model_key
 GIGABYTE = 1 << 30
 MAPS_SHARE = 0.25
 """Part of the memory budget for maps and decoded results; the nodes get the rest."""
+
+
+class Gaze:
+    """Set on the GUI thread, read by the worker between two nodes: one assignment, so nothing is locked."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[Hashable, Region | None] = (None, None)
+
+    def turn_to(self, plane: Plane) -> None:
+        """Remember what is displayed now."""
+        self._seen = (plane.key, plane.viewport)
+
+    def on(self, plane: Hashable) -> Region | None:
+        """The visible part of the plane with this key; None where it is not known."""
+        seen, region = self._seen
+        return region if seen == plane else None
+
+
+Known = tuple[NDArray[Any], tuple[str, ...]]
+
+
+class Pixels:
+    """A plane, checked and read at most once, when it is first asked for."""
+
+    def __init__(self, clean: Callable[[NDArray[Any]], Known], plane: Plane):
+        self._clean, self._plane = clean, plane
+        self._known: Known | None = None
+
+    def read(self) -> Known:
+        """The pixels, and what is to be said of them."""
+        if self._known is None:
+            self._known = self._clean(np.asarray(self._plane.data))
+        return self._known
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,7 @@ from napari_unetpp._types import (
 from napari_unetpp.engine import tiles
 from napari_unetpp.net import graph
 from napari_unetpp.session.display import rectangles
-from napari_unetpp.session.segment.cache import MapsKey, Workshop
-from napari_unetpp.session.segment.pixels import Pixels
+from napari_unetpp.session.segment.cache import MapsKey, Pixels, Workshop
 from napari_unetpp.session.segment.plane_result import Kept
 from napari_unetpp.session.values import (
     Event,

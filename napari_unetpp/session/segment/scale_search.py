@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from napari_unetpp._types import ScaleChoice, ShouldStop
-from napari_unetpp.session.segment.cache import Workshop
-from napari_unetpp.session.segment.pixels import Pixels
+from napari_unetpp.session.segment.cache import Pixels, Workshop
 from napari_unetpp.session.segment.scales import is_searched
 from napari_unetpp.session.values import Event, Phase, PlaneRequest, Scaled
 

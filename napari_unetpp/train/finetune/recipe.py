@@ -81,10 +81,5 @@ def work_done(steps: float, recipe: Recipe, net: NetConfig) -> float:
     return min(work, 1.0) if steps < 1 else 1.0
 
 
-def steps_of(work: float, recipe: Recipe, net: NetConfig) -> int:
-    """Steps of a run that costs as much as `work` steps of the whole network."""
-    return round(work * sum(share / _cost(min(level, net.depth), net) for level, share in recipe.growth))
-
-
 def _cost(level: int, net: NetConfig) -> float:
     return graph.flops(level, net, 128, 128) / graph.flops(net.depth, net, 128, 128)

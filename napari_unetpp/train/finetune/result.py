@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, ScoreSet, UnetppError
-from napari_unetpp.files.models.model_file import save_model
+from napari_unetpp.files.models.model_file import save_finished_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import recommend_level
 from napari_unetpp.train.finetune.examples import Example
@@ -120,14 +120,21 @@ def check_examples(examples: Sequence[Example]) -> None:
 
 def check_target(out: Path, parent: ModelInfo, *, overwrite: bool) -> None:
     """Raise UnetppError where the new model may not be written: onto its parent, or onto another file."""
-    if parent.path is not None and out.resolve() == parent.path.resolve():
-        raise UnetppError(f"{out} is the model to start from and is never written to. Choose another --out.")
+    check_parent(out, parent)
     if out.exists() and not overwrite:
         raise UnetppError(f"{out} exists already. Choose another --out, or allow overwriting (--overwrite).")
 
 
+def check_parent(out: Path, parent: ModelInfo) -> None:
+    """Raise UnetppError where the new model would be written onto its parent."""
+    if parent.path is not None and out.resolve() == parent.path.resolve():
+        raise UnetppError(f"{out} is the model to start from and is never written to. Choose another --out.")
+
+
 def write(done: FinetuneDone, out: Path, parent: ModelInfo, *, overwrite: bool) -> FinetuneDone:
-    """Write the new model, whole or not at all; the card that comes back knows its file."""
-    check_target(out, parent, overwrite=overwrite)
-    named = replace(done.info, name=out.stem)
-    return replace(done, info=save_model(out, done.tensors, named, half=True, overwrite=overwrite))
+    """Write the new model, whole or not at all; the card that comes back knows its file.
+
+    Where `out` appeared meanwhile and may not be overwritten, the model takes a name beside it.
+    """
+    check_parent(out, parent)
+    return replace(done, info=save_finished_model(out, done.tensors, done.info, overwrite=overwrite))

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.files.models.model_file import save_model
+from napari_unetpp.files.models.model_file import save_finished_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.auto import choose_stopping
 from napari_unetpp.train.choose.decode_rule import choose_decode
@@ -27,15 +27,27 @@ from napari_unetpp.train.scratch.validation import mean_scores
 
 
 def write_result(
-    plan: Plan, loop: TrainingLoop, net: UNetPlusPlus, best_step: int, log: Callable[[str], None]
+    plan: Plan,
+    loop: TrainingLoop,
+    net: UNetPlusPlus,
+    best_step: int,
+    log: Callable[[str], None],
+    *,
+    overwrite: bool,
 ) -> tuple[ModelInfo, dict[str, Any]]:
-    """Choose on the held-out images, then write the model; its card, and the scores as plain values."""
+    """Choose on the held-out images, then write the model; its card, and the scores as plain values.
+
+    Without `overwrite` a file that appeared at the target meanwhile stays; the model takes a name beside it.
+    """
     info, scores = plan.info, dict[str, Any](validation=None)
     tensors: dict[str, Tensor] = net.state_dict()
     if plan.data.held:
         info, tensors, scores = _choose(info, plan.data, net, loop.options.device, log)
     info = replace(info, provenance=_provenance(plan, loop, best_step))
-    return save_model(plan.request.out, tensors, info, half=True), scores
+    written = save_finished_model(plan.request.out, tensors, info, overwrite=overwrite)
+    if written.path != plan.request.out:
+        log(f"{plan.request.out} appeared meanwhile and is kept; the model is in {written.path}")
+    return written, scores
 
 
 def _choose(

@@ -45,6 +45,7 @@ def train_model(
     check_precision(request.precision)
     path = checkpoint_path(request.out)
     _check_checkpoint(path, resume=request.resume)
+    replaces = request.out.exists()  # what appears later is not ours to replace
     plan = make_plan(request, log, should_stop)
     checkpoint = load_checkpoint(path, plan.settings()) if request.resume else None
     loop = make_loop(plan, checkpoint)
@@ -58,7 +59,8 @@ def train_model(
     if not warned and (few := too_few_steps(loop.step)):
         log(few)
     log(f"measuring the statistics of the averaged weights of step {best.step}")
-    info, scores = write_result(plan, loop, _network_of(best, loop), best.step, log)
+    net = _network_of(best, loop)
+    info, scores = write_result(plan, loop, net, best.step, log, overwrite=replaces)
     last = {"step": loop.step, "megapixels": loop.megapixels, "best_step": best.step}
     monitor.lines.append({**last, **scores})
     path.unlink(missing_ok=True)

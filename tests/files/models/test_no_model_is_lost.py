@@ -16,7 +16,7 @@ from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.files import atomic
 from napari_unetpp.files.atomic import FileIsThere, write_atomically
 from napari_unetpp.files.models import model_list
-from napari_unetpp.files.models.model_file import read_info, read_tensors, save_model
+from napari_unetpp.files.models.model_file import read_info, read_tensors, save_finished_model, save_model
 from napari_unetpp.files.models.model_list import find_model, list_models, models_folder, scan_models
 
 PROCESSES, EACH = 4, 3
@@ -62,6 +62,20 @@ def test_processes_that_keep_at_once_keep_all(tmp_path: Path, tiny_model: ModelI
     names = [name for process in running for name in process.communicate()[0].split()]
     assert len(names) == len(set(names)) == PROCESSES * EACH
     assert sorted(names) == sorted(info.name for info in list_models() if info.name.startswith("tiny"))
+
+
+def test_what_a_training_made_takes_a_name_beside_a_file_that_appeared_meanwhile(
+    tmp_path: Path, tiny_model: ModelInfo
+) -> None:
+    """`train` replaced it, and `finetune` refused to write: an hour of training was lost."""
+    path, tensors = tmp_path / "mine.safetensors", read_tensors(tiny_model.path)
+    path.write_bytes(b"theirs")
+    for name in ("mine-2", "mine-3"):
+        made = save_finished_model(path, tensors, tiny_model, overwrite=False)
+        assert made.path == tmp_path / f"{name}.safetensors" and made.name == name
+    assert path.read_bytes() == b"theirs"
+    assert save_finished_model(path, tensors, tiny_model, overwrite=True).path == path
+    assert read_info(path).name == "mine"
 
 
 @pytest.mark.parametrize("links", [True, False])

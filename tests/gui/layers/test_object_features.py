@@ -193,7 +193,7 @@ def test_a_row_marks_its_object_and_a_click_on_an_object_its_row(
 def test_a_long_table_is_not_measured_row_by_row(viewer: Any, dock: Any, table: Any, qtbot: Any) -> None:
     """napari did so whenever the features changed, while the window waited."""
     viewer.layers.selection.active = layer = result(viewer)
-    dock.form.min_size_spin.setValue(max(held(layer).values()))
+    dock.form.result.min_size_spin.setValue(max(held(layer).values()))
     in_step(dock, layer, qtbot)
     assert 0 < table.table.horizontalHeader().resizeContentsPrecision() < 100
     assert table.table.model().rowCount() == len(layer.features)
@@ -244,7 +244,7 @@ def press(viewer: Any, y: int, x: int, to: tuple[int, int] | None = None) -> Non
 def test_save_offers_other_programs_and_replaces_nothing(
     viewer: Any, dock: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_unetpp.gui.dock import dock as module
+    from napari_unetpp.gui.dock import view as module
 
     layer = result(viewer)
     offered: list[str] = []
