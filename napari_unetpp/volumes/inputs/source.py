@@ -11,7 +11,7 @@ from typing import Any
 import tifffile
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.files.formats.kinds import format_of, is_zarr
+from napari_unetpp.files.formats.kinds import image_format, is_zarr
 from napari_unetpp.files.formats.tiff import largest
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
@@ -115,7 +115,7 @@ def open_image(
 def is_stack(path: Path, series: int | None = None) -> bool:
     """Whether a file holds more than one plane or channel, or a plane so large that it is read in parts."""
     try:
-        if format_of(path) != "TIFF":
+        if image_format(path) != "TIFF":
             return False
     except OSError:  # its reader says what is the matter
         return False
