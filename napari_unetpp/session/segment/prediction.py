@@ -93,7 +93,7 @@ class _Run:
         """A part of a tile at level 1, before the tile is done."""
         if self.request.preview:
             self.previewed.append(event.region)
-            yield self._painted(event)
+            yield self._foreground(event)
 
     def collect(self, event: TileDone) -> Generator[Event, None, None]:
         """A tile at one level; shown at the requested level, or where nothing is shown yet."""
@@ -105,7 +105,7 @@ class _Run:
         asked = event.level == self.request.level
         if self.request.preview and (asked or not self._is_painted(event.region)):
             self.painted.add(event.region)
-            yield self._painted(event)
+            yield self._foreground(event)
         self.done += asked
         yield Progress(self.request.generation, self.done, self.total, event.done / max(1, event.total))
 
@@ -129,7 +129,7 @@ class _Run:
     def _is_painted(self, region: Region) -> bool:
         return region in self.painted or any(region.overlaps(part) for part in self.previewed)
 
-    def _painted(self, event: TileDone | Preview) -> Paint:
+    def _foreground(self, event: TileDone | Preview) -> Paint:
         """Foreground in one colour: objects are told apart once the whole plane is there."""
         request = self.request
         assert self.cached is not None
