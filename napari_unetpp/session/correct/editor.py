@@ -18,7 +18,6 @@ from napari_unetpp.session.correct.planes import (
 from napari_unetpp.session.correct.ports import CorrectionsLayers
 from napari_unetpp.session.correct.store import CorrectionStore
 from napari_unetpp.session.messages import correcting
-from napari_unetpp.session.messages.common import Advice
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.runs import Runs
 from napari_unetpp.session.values import Plane
@@ -81,20 +80,6 @@ class CorrectionEditor:
             self._wanted = plane.key, tool
             if not self.runs.busy:
                 self._segment()
-
-    def ignore(self) -> None:
-        """Give the brush the label of pixels that are ignored."""
-        plane = self.context.plane()
-        if not self.corrections.has(plane.image):
-            raise Advice("Press Correct first: then paint with Ignore what is to count nowhere.")
-        self.corrections.select(plane.image, IGNORE_LABEL)
-
-    def regions(self) -> None:
-        """Select the layer in which reviewed regions are drawn."""
-        plane = self.context.plane()
-        if not self.corrections.has(plane.image):
-            raise Advice("Press Correct first: then draw rectangles around what you have reviewed.")
-        self.corrections.show_regions(plane)
 
     def open(self, plane: Plane) -> CorrectedPlane:
         """The corrections layer of a plane: with its result, or empty where there is none yet."""

@@ -13,6 +13,7 @@ from napari_unetpp.session.correct.autosave import Autosave
 from napari_unetpp.session.correct.clicks import Clicks
 from napari_unetpp.session.correct.editor import CorrectionEditor
 from napari_unetpp.session.correct.finetuning import FineTuning
+from napari_unetpp.session.correct.merge import IGNORE_LABEL
 from napari_unetpp.session.correct.planes import corrected_plane
 from napari_unetpp.session.correct.ports import CorrectionsLayers, OtherImages, Trainer
 from napari_unetpp.session.correct.store import CorrectionStore
@@ -90,8 +91,8 @@ class CorrectionWorkflow:
             signal.connect(partial(self.controller.changes.set_state, name))
         for signal, reaction in (
             (signals.correct_pressed, reporting(self.editor.correct)),
-            (signals.ignore_pressed, reporting(self.editor.ignore)),
-            (signals.regions_pressed, reporting(self.editor.regions)),
+            (signals.ignore_pressed, reporting(self.ignore)),
+            (signals.regions_pressed, reporting(self.regions)),
             (signals.finetune_pressed, reporting(self.finetune)),
             (signals.keep_pressed, self.finetuning.keep),
             (signals.discard_pressed, self.finetuning.discard),
@@ -119,6 +120,20 @@ class CorrectionWorkflow:
         return act
 
     # ---------------------------------------------------- what the user asks for
+
+    def ignore(self) -> None:
+        """Give the brush the label of pixels that are ignored."""
+        plane = self.context.plane()
+        if not self.corrections.has(plane.image):
+            raise common.Advice("Press Correct first: then paint with Ignore what is to count nowhere.")
+        self.corrections.select(plane.image, IGNORE_LABEL)
+
+    def regions(self) -> None:
+        """Select the layer in which reviewed regions are drawn."""
+        plane = self.context.plane()
+        if not self.corrections.has(plane.image):
+            raise common.Advice("Press Correct first: then draw rectangles around what you have reviewed.")
+        self.corrections.show_regions(plane)
 
     def finetune(self) -> None:
         """Learn from all corrections of the session, once they are on disk."""
