@@ -17,6 +17,7 @@ from napari_unetpp.gui.dock.view import DockView
 from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
 from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.layers.other_images import NapariOtherImages
+from napari_unetpp.gui.layers.stack_layers import NapariStacks
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.tools.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
 from napari_unetpp.gui.viewer_memory import memory_of
@@ -27,6 +28,7 @@ from napari_unetpp.session.correct.workflow import CorrectionWorkflow
 from napari_unetpp.session.display.object_features import ObjectFeatures
 from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.segment.cache import WorkerCache
+from napari_unetpp.session.stacks.stacks import Stacks
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -69,7 +71,7 @@ class UnetppDock(DockView):
         self._rested = qdebounced(self.correcting.autosave, AUTOSAVE_REST_MS, parent=self)
         self.correcting.corrections.signals.painted.connect(lambda _image: self._rested())
         self._started = self._docked = False
-        session = self.correcting, self.controller, self.features, self._shortcuts
+        session = self.correcting, self.controller, self.features, self.stacks, self._shortcuts
         self._on_destroyed: Any = self.destroyed.connect(lambda: _close(*session))
 
     def _make_session(self, viewer: Viewer) -> None:
@@ -86,6 +88,7 @@ class UnetppDock(DockView):
         )
         corrections = NapariCorrections(viewer, layers, self)
         self.features = ObjectFeatures(self.controller, layers, corrections, ThreadRunner(self))
+        self.stacks = Stacks(self.controller, NapariStacks(viewer, layers, self), ThreadRunner(self))
         self.correcting = CorrectionWorkflow(
             self.controller,
             corrections=corrections,
@@ -110,6 +113,7 @@ class UnetppDock(DockView):
         """Fill the pickers; the worker starts to load torch."""
         self._started = True
         self._runner.submit(import_ahead, lambda _event: None, lambda _error: None)
+        self.stacks.connect()
         self.controller.start()
         self.correcting.start()
         self.features.connect()
@@ -137,13 +141,18 @@ class UnetppDock(DockView):
         with suppress(RuntimeError):
             self._autosave.stop()
             self._rested.cancel()
-        _close(self.correcting, self.controller, self.features, self._shortcuts)
+        _close(self.correcting, self.controller, self.features, self.stacks, self._shortcuts)
 
 
 def _close(
-    correcting: CorrectionWorkflow, controller: Controller, features: ObjectFeatures, shortcuts: Shortcuts
+    correcting: CorrectionWorkflow,
+    controller: Controller,
+    features: ObjectFeatures,
+    stacks: Stacks,
+    shortcuts: Shortcuts,
 ) -> None:
     features.close()
     correcting.close()
+    stacks.close()
     controller.close()
     shortcuts.close()
