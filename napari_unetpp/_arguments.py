@@ -126,6 +126,7 @@ def _calibrate(parser: argparse.ArgumentParser) -> None:
         default=0.003,
         help="Dice that Auto may lose against the deepest level (default: 0.003)",
     )
+    _device(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
 
 

@@ -28,6 +28,7 @@ from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.labels.folders import named_once
 from napari_unetpp.files.models import card_text, model_list
 from napari_unetpp.files.models.model_card import card_to_json
+from napari_unetpp.files.notes import counted
 from napari_unetpp.files.results import outputs
 from napari_unetpp.files.results.summary import update_summary
 
@@ -248,7 +249,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         on_problem=report,
         on_note=lambda note: say(f"note: {note}"),
     )
-    tell(f"{result['model']} on {args.folder}: {result['images']} images, {result['device']}")
+    tell(f"{result['model']} on {args.folder}: {counted(result['images'], 'image')}, {result['device']}")
     lowest, median, highest = (f"{value:.3g}" for value in result["scales"].values())
     tell(f"scale {median}" + (f" (median; {lowest} to {highest})" if lowest != highest else ""))
     tell(card_text.levels_text(result["levels"]))
@@ -268,7 +269,14 @@ def run_calibrate(args: argparse.Namespace) -> int:
         raise UnetppError(f"{args.out} exists; add --overwrite to replace it, or choose another name.")
     info = model_list.find_model(args.model)
     rule = calibrate_folder(
-        info, args.folder, args.out, held_out=args.held_out, tolerance=args.tolerance, log=say
+        info,
+        args.folder,
+        args.out,
+        held_out=args.held_out,
+        tolerance=args.tolerance,
+        device=args.device,
+        precision=args.precision,
+        log=say,
     )
     tell(f"Auto {card_text.stopping_text(rule)}")
     return 0

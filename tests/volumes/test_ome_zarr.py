@@ -19,7 +19,6 @@ AXES = Axes("ZYX", LABELS.shape, "OME metadata", spacing=(2.0, 0.25, 0.25))
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    pytest.importorskip("zarr", minversion="3")
     monkeypatch.setattr(ome_zarr, "CHUNK", 32)
     monkeypatch.setattr(ome_zarr, "SMALLEST", 40)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import LevelScores, ModelInfo, ScoreSet
 from napari_unetpp.engine.decode import labelling
+from napari_unetpp.engine.device import prepare
 from napari_unetpp.engine.input.sampling import resample, resample_labels
 from napari_unetpp.engine.input.scale import choose_scale
 from napari_unetpp.net import graph
@@ -55,15 +56,16 @@ def predict_samples(
     info: ModelInfo,
     *,
     device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
 ) -> list[Predicted]:
-    """Maps of all levels for every sample, each image in one piece."""
-    folded = net.folded().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    """Maps of all levels for every sample, each image in one piece; `dtype`: in which the network computes."""
+    folded = prepare(net, device, dtype)
     out = []
     for sample in samples:
-        x = torch.from_numpy(sample.image.astype(np.float32)).to(device)[None]
+        x = torch.from_numpy(sample.image.astype(np.float32)).to(device, dtype)[None]
         x = x.expand(-1, info.net.in_channels, -1, -1).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            heads = [labelling.activate(h, info)[0] for h in folded.all_heads(x)]
+            heads = [labelling.activate(h.float(), info)[0] for h in folded.all_heads(x)]
         out.append(Predicted(sample, net.levels, torch.stack(heads).half().cpu().numpy()))
     return out
 

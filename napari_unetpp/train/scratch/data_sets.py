@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError
 from napari_unetpp.files.labels.folders import read_pairs
-from napari_unetpp.files.notes import Notes
+from napari_unetpp.files.notes import Notes, counted
 from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import foreground_of_folder
 from napari_unetpp.train.data.samples import Sample, load_sample
@@ -55,8 +55,7 @@ def read_data_sets(
         else:
             apart = _read(request.val, number, request, info, log, should_stop)
         train, held = [*train, *learned], [*held, *apart]
-        images = "1 image" if len(learned) == 1 else f"{len(learned)} images"
-        log(f"{folder_name(folder)}: {images} to learn from, {len(apart)} held out")
+        log(f"{folder_name(folder)}: {counted(len(learned), 'image')} to learn from, {len(apart)} held out")
     if not any(s.labels.any() for s in (*train, *held)):
         hint = "255 means: ignore; is it foreground, give --foreground 255" if info.task == "semantic" else ""
         raise UnetppError(
