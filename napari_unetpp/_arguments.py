@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from napari_unetpp._types import LARGEST_SCALE, LEVELS, SMALLEST_SCALE, SUPERVISIONS
+from napari_unetpp.commands.stack_arguments import add_stack_arguments
 from napari_unetpp.files.objects.also import FORMATS
 from napari_unetpp.net.baselines import BASELINES
 
@@ -61,7 +62,7 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         metavar="INPUT",
         nargs="+",
         type=Path,
-        help="images, folders of images (PNG, JPEG, TIFF), or patterns such as '*.tif'",
+        help="images (PNG, JPEG, TIFF, OME-Zarr), folders of images, or patterns such as '*.tif'",
     )
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for STEM_KIND.tif")
     parser.add_argument("--model", default="nuclei", help="name or file (default: nuclei)")
@@ -88,6 +89,7 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         help="also outlines for other programs: rois (ImageJ), geojson (QuPath), coco",
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write what was done with each image")
+    add_stack_arguments(parser)
     parser.add_argument(
         "--recursive", action="store_true", help="also the images in subfolders, into equal subfolders of DIR"
     )
@@ -238,6 +240,8 @@ def problem_of(args: argparse.Namespace) -> str | None:
         return problem
     if args.command == "segment" and args.table and args.kind != "labels":
         return "--table lists objects: it goes with --kind labels"
+    if args.command == "segment" and (args.stitch or args.track) and args.kind != "labels":
+        return "--stitch and --track link objects: they go with --kind labels"
     if args.command == "segment" and args.also and args.kind != "labels":
         return "--also writes outlines of objects: it goes with --kind labels"
     return None

@@ -66,13 +66,22 @@ def segment(
     range: tuple[float, float] | None = None,
     device: str = "auto",
     precision: str = "auto",
+    axes: str | None = None,
+    channel: int | str | Sequence[int | str] | None = None,
+    combine: Literal["inputs", "mean"] = "inputs",
+    z: tuple[int | None, int | None] | None = None,
+    t: tuple[int | None, int | None] | None = None,
+    project: Literal["max", "mean"] | None = None,
+    stitch: float | None = None,
+    track: float | None = None,
 ) -> Segmentation:
-    """Segment one plane.
+    """Segment one plane; or a stack, a film or an image of several channels, plane by plane.
 
     Parameters
     ----------
-    image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
-        Any real dtype.
+    image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4), or array-like with more axes
+        Any real dtype. More axes need one of the options from `axes` on; the array may then be lazy (dask,
+        zarr, xarray, a memory map).
     model : str, Path or LoadedModel
         Name, file, or what `load_model` returned (saves loading it again).
     level : int or "auto"
@@ -90,11 +99,25 @@ def segment(
     device : {"auto", "cpu", "cuda", "mps"}
     precision : {"auto", "float32", "bfloat16", "float16"}
         As in `load_model`; like `device` not used where `model` is loaded already.
+    axes : str, optional
+        A letter of TCZYXS for each axis of the array; None: the names of its dimensions where it has them,
+        else guessed from the shape (the notes say how it was read).
+    channel : int, str or sequence, optional
+        Which channel, from 0 or by name; several are the inputs of the model, or (`combine` "mean") their
+        mean is segmented. None: the first.
+    z, t : (int or None, int or None), optional
+        Which planes of depth and which frames: the first, and the one after the last. None: all.
+    project : {"max", "mean"}, optional
+        Segment the projection along depth.
+    stitch, track : float, optional
+        Intersection over union from which objects of neighbouring planes, and of neighbouring frames, get one
+        number, such as 0.3. None: the numbers of each plane begin anew.
 
     Returns
     -------
     Segmentation
-        On the grid of the image.
+        On the grid of the image. Of stacks all results have the shape (T, Z, Y, X), without T or Z where
+        there is but one; of the probability C comes first.
 
     Raises
     ------
@@ -109,6 +132,23 @@ def segment(
     from napari_unetpp.engine.collect import predict_maps
 
     loaded = _loaded(model, device, precision)
+    if any(option is not None for option in (axes, channel, z, t, project, stitch, track)):
+        from napari_unetpp.volumes.selection import ALL, SelectionRequest
+        from napari_unetpp.volumes.series.in_memory import segment_array
+
+        channels = (channel,) if isinstance(channel, (int, str)) else tuple(channel or ())
+        return segment_array(
+            image,
+            loaded,
+            SelectionRequest(axes, channels, combine, t or ALL, z or ALL, project),
+            stitch=stitch,
+            track=track,
+            level=level,
+            scale=scale,
+            diameter=diameter,
+            pixel_size=pixel_size,
+            range=range,
+        )
     with enough_memory("the network ran", SMALLER):
         found = predict_maps(
             image, loaded, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range

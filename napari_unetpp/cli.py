@@ -11,31 +11,22 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
 
 from napari_unetpp._arguments import build_parser, problem_of
-from napari_unetpp._console import Console
 from napari_unetpp._types import (
     FinetuneProgress,
     FinetuneRequest,
     FinetuneStarted,
-    ModelInfo,
     UnetppError,
     UsageError,
 )
-from napari_unetpp.engine.memory import is_out_of_memory
-from napari_unetpp.files.atomic import write_atomically
-from napari_unetpp.files.labels.folders import named_once
+from napari_unetpp.commands.report import console, progress, say, sentence, size_options, tell, write_json
+from napari_unetpp.commands.segment import run_segment
 from napari_unetpp.files.models import card_text, model_list
 from napari_unetpp.files.models.model_card import card_to_json
 from napari_unetpp.files.notes import counted
-from napari_unetpp.files.results import outputs
-from napari_unetpp.files.results.summary import update_summary
 
 DEFAULT_SECONDS = 60.0
-
-console = Console()
-say, tell, progress = console.say, console.tell, console.progress
 
 WITHOUT = {
     "monai": "Training needs MONAI: pip install 'napari-unetpp[train]'.",
@@ -72,24 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1
 
 
-def _write_json(path: Path, content: object) -> None:
-    text = json.dumps(content, indent=2) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()), overwrite=True)
-
-
 def _failed(error: Exception, args: argparse.Namespace) -> int:
     if args.debug:
         raise error
-    say(f"error: {_sentence(error)}")
+    say(f"error: {sentence(error)}")
     return 1
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, UnetppError):
-        return str(error)
-    if is_out_of_memory(error):
-        return "not enough memory"
-    return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
 
 
 # ------------------------------------------------------------------- commands
@@ -118,115 +96,6 @@ def run_info(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_segment(args: argparse.Namespace) -> int:
-    """Segment images, one after the other; a bad one is reported and the rest go on."""
-    from napari_unetpp._segment_command import Options
-
-    info = model_list.find_model(args.model)
-    options = Options(
-        args.kind,
-        args.level,
-        _size_options(args, info),
-        args.overwrite,
-        args.series,
-        info.classes,
-        info.task == "instances",
-    )
-    found = outputs.find_inputs(args.inputs, recursive=args.recursive)
-    for problem in found.problems:
-        say(f"error: {problem}")
-    if found.results:
-        say(f"note: {_left_out(found.results)}")
-    plan = outputs.plan_outputs(found.sources, args.out, args.kind, table=args.table, also=args.also)
-    model = None
-    entries: list[dict[str, Any]] = []
-    try:
-        for number, output in enumerate(plan):
-            if args.skip_existing and all(path.exists() for path in output.files):
-                entries.append(_skipped(output))
-                continue
-            model = model or _loaded(args)
-            entries.append(_segment_one(number, plan, model, options, args))
-    finally:  # also what was done before Ctrl-C
-        if args.json:
-            _write_json(args.json, entries)
-        if args.table:
-            for note in update_summary(args.out, plan):
-                say(f"note: {note}")
-    if plan:
-        progress(len(plan), len(plan))
-    skipped = sum("skipped" in entry for entry in entries)
-    if skipped:
-        say(f"{skipped} of {len(plan)} were there already")
-    failures = len(found.problems) + sum("error" in entry for entry in entries)
-    if failures:
-        say(f"{failures} of {len(plan) + len(found.problems)} failed")
-    return 1 if failures else 0
-
-
-def _loaded(args: argparse.Namespace) -> Any:
-    """The model on its device; what there is to know of the device is said once."""
-    from napari_unetpp import api
-
-    model = api.load_model(args.model, device=args.device, precision=args.precision)
-    if model.choice.note:
-        say(f"note: {model.choice.note}")
-    return model
-
-
-def _left_out(results: Sequence[Path]) -> str:
-    if len(results) == 1:
-        return f"{results[0]} is a result of napari-unetpp and is left out"
-    return f"{len(results)} results of napari-unetpp are left out, among them {results[0]}"
-
-
-def _skipped(output: outputs.Output) -> dict[str, Any]:
-    files = [str(path) for path in output.files]
-    return {"input": str(output.source), "outputs": files, "skipped": True}
-
-
-def _segment_one(
-    number: int, plan: Sequence[outputs.Output], model: Any, options: Any, args: argparse.Namespace
-) -> dict[str, Any]:
-    """Segment the image with this number; what is told of it with ``--json`` comes back."""
-    from napari_unetpp._segment_command import finish, segment_file
-
-    output = plan[number]
-    name = output.source.name
-    progress(number, len(plan), name)
-    try:
-        if args.skip_existing and output.target.exists():
-            for path in finish(output, options):
-                tell(f"{path}: made of {output.target}, which was there already")
-            return _skipped(output)
-        outputs.check_output(output, [each.source for each in plan], overwrite=args.overwrite)
-        done = segment_file(
-            output,
-            model,
-            options,
-            lambda tile, tiles: progress(number + tile / tiles, len(plan), f"{name}, tile {tile} of {tiles}"),
-        )
-    except Exception as error:  # the rest go on
-        if args.debug:
-            raise
-        sentence = _sentence(error)
-        say(f"error: {named_once(output.source, sentence)}")
-        return {"input": str(output.source), "error": sentence}
-    for note in done.notes:
-        say(f"note: {output.source}: {note}")
-    tell(done.line)
-    return done.entry
-
-
-def _size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
-    """Scale, diameter and range as they were given; UsageError before any work where they cannot be used."""
-    from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
-
-    scale: float | Literal["auto"] = args.scale or "auto"
-    check_size(info, scale=scale_number(scale), diameter=args.diameter)
-    return {"scale": scale, "diameter": args.diameter, "range": check_range(args.range)}
-
-
 def run_evaluate(args: argparse.Namespace) -> int:
     """Measure all levels on a folder of labelled images."""
     from napari_unetpp import api
@@ -244,7 +113,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         device=args.device,
         precision=args.precision,
         foreground=args.foreground,
-        **_size_options(args, model_list.find_model(args.model)),
+        **size_options(args, model_list.find_model(args.model)),
         progress=progress,
         on_problem=report,
         on_note=lambda note: say(f"note: {note}"),
@@ -257,7 +126,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         tell(card_text.auto_text(result["auto"]))
     tell(f"recommended level L{result['recommended_level']}, best here L{result['best_level_here']}")
     if args.json:
-        _write_json(args.json, result)
+        write_json(args.json, result)
     return 1 if problems else 0
 
 
@@ -316,7 +185,7 @@ def run_finetune(args: argparse.Namespace) -> int:
     check_precision(args.precision)
     parent = model_list.find_model(args.model)
     result.check_target(args.out, parent, overwrite=args.overwrite)
-    size = _size_options(args, parent)
+    size = size_options(args, parent)
     notes = Notes()
     planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background, notes=notes)
     planes = map_label_values(planes, parent.task, args.foreground, notes)
@@ -352,7 +221,7 @@ def run_finetune(args: argparse.Namespace) -> int:
         f"{done.info.path}: {done.steps} steps in {done.seconds:.1f} s, level L{done.info.recommended_level}"
     )
     if args.json:
-        _write_json(args.json, report.plain(done, points))
+        write_json(args.json, report.plain(done, points))
     return 0
 
 
@@ -399,7 +268,7 @@ def run_benchmark(args: argparse.Namespace) -> int:
     tell(f"cold and added: {side} x {side} px; in tiles: {large} x {large} px")
     tell(card_text.speed_text(result["levels"]))
     if args.json:
-        _write_json(args.json, {"model": info.sha256, **result})
+        write_json(args.json, {"model": info.sha256, **result})
     return 0
 
 

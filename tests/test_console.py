@@ -11,8 +11,8 @@ import pytest
 import tifffile
 
 from napari_unetpp import cli
-from napari_unetpp._console import CLEAR, Console
 from napari_unetpp._types import ModelInfo
+from napari_unetpp.commands.console import CLEAR, Console
 from napari_unetpp.engine import tiles
 
 

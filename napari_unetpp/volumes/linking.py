@@ -96,9 +96,24 @@ def match(before: Labels, after: Labels, threshold: float) -> tuple[Numbers, Num
     threshold : float
         The least intersection over union.
     """
-    one, other, common = common_pixels(before, after)
-    sizes_before, sizes_after = np.bincount(before.ravel()), np.bincount(after.ravel())
-    iou = common / (sizes_before[one] + sizes_after[other] - common)
+    sizes = np.bincount(before.ravel()), np.bincount(after.ravel())
+    return match_counts(*common_pixels(before, after), *sizes, threshold)
+
+
+def match_counts(
+    one: Numbers, other: Numbers, common: Numbers, before: Numbers, after: Numbers, threshold: float
+) -> tuple[Numbers, Numbers]:
+    """The same from counted pixels.
+
+    Parameters
+    ----------
+    one, other, common : ndarray of int of one shape
+        Objects that overlap, each pair once, and the pixels that they share.
+    before, after : ndarray of int
+        Pixels of each number in the one and in the other label image.
+    threshold : float
+    """
+    iou = common / (before[one] + after[other] - common)
     order = np.lexsort((other, one, -iou))
     order = order[: np.count_nonzero(iou >= threshold)]
     return _one_to_one(one[order], other[order])

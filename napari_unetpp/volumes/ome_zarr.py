@@ -109,7 +109,7 @@ def create_labels(path: str | Path, axes: Axes) -> LabelsZarr:
         raise UnetppError(f"{path} exists already. Choose another name, or remove it first.")
     if not set("YX") <= set(axes.names) <= set(KINDS):
         raise UnetppError(f"labels with axes {axes.names!r} were given; expected letters of TCZYX.")
-    zarr = _zarr()
+    zarr = load_zarr()
     try:
         root = zarr.open_group(str(path), mode="w-", zarr_format=2)
     except OSError as error:
@@ -130,7 +130,7 @@ def open_labels(path: str | Path) -> LabelsZarr:
     """Open labels that `create_labels` made, complete or not, to read them or to go on writing."""
     path = Path(path)
     try:
-        group = _zarr().open_group(str(path), mode="r+")["labels"][OBJECTS]
+        group = load_zarr().open_group(str(path), mode="r+")["labels"][OBJECTS]
         count = len(group.attrs["multiscales"][0]["datasets"])
     except (OSError, KeyError, ValueError) as error:
         raise UnetppError(
@@ -148,12 +148,13 @@ def level_shapes(shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     return tuple(shapes)
 
 
-def _zarr() -> Any:
+def load_zarr() -> Any:
+    """The package zarr, or an error that says how to get it."""
     try:
         import zarr
     except ImportError as error:
         raise UnetppError(
-            "writing OME-Zarr needs the package zarr, version 3 or later: pip install zarr."
+            "writing OME-Zarr needs the package zarr, version 3 or later: pip install 'napari-unetpp[zarr]'."
         ) from error
     return zarr
 

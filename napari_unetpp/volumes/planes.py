@@ -7,12 +7,14 @@ gives a part of itself when it is indexed with numbers and slices.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.engine.input.normalise import clean_plane
 from napari_unetpp.volumes.selection import Position, Selection
 
 Image = NDArray[Any]
@@ -51,6 +53,28 @@ def read_plane(array: Any, selection: Selection, position: Position, region: Reg
     if position.z is not None:
         return next(planes)
     return _maximum(planes) if selection.project == "max" else _mean(planes)
+
+
+class LazyPlane:
+    """One plane as an image (Y, X[, 3]) of which only the rows and columns are read that are asked for.
+
+    Parameters
+    ----------
+    array, selection, position
+        As `read_plane` takes them.
+    """
+
+    def __init__(self, array: Any, selection: Selection, position: Position) -> None:
+        self._read = partial(read_plane, array, selection, position)
+        first = self[0:1, 0:1]
+        self.shape = (*selection.plane_shape, *first.shape[2:])
+        self.dtype = first.dtype
+
+    def __getitem__(self, where: tuple[slice, slice]) -> Image:
+        """Rows and columns; their ends are given and lie within the plane."""
+        rows, columns = where
+        region = Region(rows.start, columns.start, rows.stop, columns.stop)
+        return clean_plane(self._read(region))[0]
 
 
 def iterate_planes(array: Any, selection: Selection) -> Iterator[tuple[Position, Image]]:

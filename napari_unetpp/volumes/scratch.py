@@ -40,6 +40,13 @@ class ScratchArray:
         except OSError as error:
             raise _failed(path, error) from error
 
+    @classmethod
+    def existing(cls, path: Path, shape: tuple[int, ...], dtype: Any) -> ScratchArray:
+        """An array that was written before."""
+        found = cls.__new__(cls)
+        found.shape, found.dtype, found._path = shape, np.dtype(dtype), path
+        return found
+
     def __getitem__(self, where: Rectangle) -> NDArray[Any]:
         """A copy of a rectangle, along all leading axes."""
         mapped = np.memmap(self._path, self.dtype, "r", shape=self.shape)

@@ -81,10 +81,19 @@ class Selection:
                 yield Position(t, z)
 
     @property
+    def frames(self) -> int:
+        """Frames that are segmented."""
+        return self.t[1] - self.t[0]
+
+    @property
+    def depth(self) -> int:
+        """Planes of each frame that are segmented; 1 for a projection."""
+        return 1 if self.project else self.z[1] - self.z[0]
+
+    @property
     def count(self) -> int:
         """Number of planes."""
-        depth = 1 if self.project else self.z[1] - self.z[0]
-        return (self.t[1] - self.t[0]) * depth
+        return self.frames * self.depth
 
     @property
     def plane_shape(self) -> tuple[int, int]:
@@ -94,8 +103,12 @@ class Selection:
     @property
     def stack_shape(self) -> tuple[int, ...]:
         """Shape (T, Z, Y, X) of the result for all planes, without T or Z where there is but one."""
-        frames, depth = self.t[1] - self.t[0], 1 if self.project else self.z[1] - self.z[0]
-        return (*(n for n in (frames, depth) if n > 1), *self.plane_shape)
+        return (*(n for n in (self.frames, self.depth) if n > 1), *self.plane_shape)
+
+    @property
+    def stack_axes(self) -> str:
+        """The letters of these axes."""
+        return ("T" if self.frames > 1 else "") + ("Z" if self.depth > 1 else "") + "YX"
 
     def __str__(self) -> str:
         parts = [part for part in (self._channels(), *self._spans()) if part]

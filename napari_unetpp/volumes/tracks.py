@@ -36,6 +36,37 @@ def track_table(frames: Iterable[NDArray[np.integer[Any]]], *, axes: int = 2) ->
     return table[np.lexsort((table[:, 1], table[:, 0]))]
 
 
+class TrackRows:
+    """Collects the tracks of a series plane by plane; of a stack over time the centre has a depth, too.
+
+    Parameters
+    ----------
+    deep : bool
+        Frames have several planes.
+    """
+
+    def __init__(self, *, deep: bool) -> None:
+        self._deep = deep
+        self._rows: list[Rows] = []
+
+    def add(self, labels: NDArray[np.integer[Any]], frame: int, z: int = 0) -> None:
+        """Take in one plane (Y, X)."""
+        rows = track_rows(labels, frame)
+        pixels = np.bincount(labels.ravel())[rows[:, 0].astype(np.intp)]
+        self._rows.append(np.column_stack([rows[:, :2], np.full(len(rows), z), rows[:, 2:], pixels]))
+
+    def table(self) -> Rows:
+        """All tracks: (N, 4) or, of a stack, (N, 5), as `track_table` gives them."""
+        rows = np.concatenate([np.zeros((0, 6)), *self._rows])
+        keys, place = np.unique(rows[:, :2], axis=0, return_inverse=True)
+        pixels = np.bincount(place.ravel(), weights=rows[:, 5], minlength=len(keys))
+        centres = [
+            np.bincount(place.ravel(), weights=rows[:, n] * rows[:, 5], minlength=len(keys)) / pixels
+            for n in ((2, 3, 4) if self._deep else (3, 4))
+        ]
+        return np.column_stack([keys, *centres])
+
+
 def _sums(labels: NDArray[np.integer[Any]], axis: int) -> Rows:
     """Sum of the positions along one axis, of the pixels of each number."""
     shape = [1] * labels.ndim

@@ -101,5 +101,5 @@ def test_a_full_disk_keeps_what_was_written(small_chunks, tmp_path):
 
 def test_without_zarr(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "zarr", None)
-    with pytest.raises(UnetppError, match="pip install zarr"):
+    with pytest.raises(UnetppError, match=r"pip install .napari-unetpp\[zarr\]"):
         create_labels(tmp_path / "a.ome.zarr", AXES)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.transform import resize
+from scipy import ndimage
 
-from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE, UnetppError
+from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE, Region, UnetppError
+
+CUT = 4.0
+"""Standard deviations at which the Gaussian ends that smooths what is shrunk."""
 
 
 def working_shape(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
@@ -20,30 +24,81 @@ def working_shape(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
-def resample(image: NDArray[Any], scale: float) -> NDArray[Any]:
-    """The image on the working grid (bilinear, smoothed when shrinking); itself when nothing changes.
+def resample(image: Any, scale: float, region: Region | None = None) -> NDArray[Any]:
+    """The image on the working grid (bilinear, smoothed when shrinking), or a region of it.
 
-    It is magnified by torch, five times faster than by scikit-image; their results differ by at most 1e-4 of
-    the range of the values. It is shrunk by scikit-image, whose smoothing the models were trained with.
+    A value depends on the pixels around it alone: a region gives what the whole would give, bit for bit.
+
+    Parameters
+    ----------
+    image : array-like of shape (Y, X) or (Y, X, C)
+        Only the rows and columns that are needed are read.
+    scale : float
+        Working grid = input grid times `scale`.
+    region : Region, optional
+        Of the working grid; None: all of it.
+
+    Returns
+    -------
+    ndarray
+        float32, or the pixels of the image as they are where nothing changes.
     """
     shape = working_shape(image.shape, scale)
+    part = Region.whole(shape) if region is None else region
     if shape == image.shape[:2]:
-        return image
-    finite = np.where(np.isfinite(image), image, 0) if image.dtype.kind == "f" else image
-    values = finite.astype(np.float32)
-    if scale > 1:
-        return _magnified(values, shape)
-    out = resize(values, (*shape, *image.shape[2:]), order=1, mode="edge", anti_aliasing=True)
-    return out.astype(np.float32)  # type: ignore[no-any-return]
+        return np.asarray(image if region is None else image[part.slices])
+    rows = _lines(part.y0, part.y1, shape[0], image.shape[0])
+    columns = _lines(part.x0, part.x1, shape[1], image.shape[1])
+    pixels = np.asarray(image[rows.read, columns.read])
+    if pixels.dtype.kind == "f":
+        pixels = np.where(np.isfinite(pixels), pixels, 0)
+    pixels = pixels.astype(np.float32)
+    if scale < 1:
+        sigma = (rows.sigma, columns.sigma, 0.0)[: pixels.ndim]
+        pixels = ndimage.gaussian_filter(pixels, sigma, mode="nearest", truncate=CUT)
+    return columns.mixed(rows.mixed(pixels, 0), 1)
 
 
-def _magnified(image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    import torch
-    import torch.nn.functional as F
+@dataclass(frozen=True, eq=False)
+class _Lines:
+    """Rows or columns of the working grid, and the lines of the image between which each lies.
 
-    channels = torch.from_numpy(np.ascontiguousarray(np.atleast_3d(image))).permute(2, 0, 1)
-    out = F.interpolate(channels[None], shape, mode="bilinear", align_corners=False)[0].permute(1, 2, 0)
-    return out.reshape(*shape, *image.shape[2:]).contiguous().numpy()
+    Attributes
+    ----------
+    read : slice
+        Lines of the image that are needed.
+    low, high : ndarray of int
+        Counted from the first of these.
+    share : ndarray of float32
+        How much the higher one counts.
+    sigma : float
+        Of the Gaussian by which lines are smoothed before, px of the image.
+    """
+
+    read: slice
+    low: NDArray[np.intp]
+    high: NDArray[np.intp]
+    share: NDArray[np.float32]
+    sigma: float
+
+    def mixed(self, pixels: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+        """Interpolated along an axis."""
+        share = self.share.reshape([-1 if n == axis else 1 for n in range(pixels.ndim)])
+        low, high = pixels.take(self.low, axis), pixels.take(self.high, axis)
+        mixed: NDArray[np.float32] = low * (np.float32(1) - share) + high * share
+        return mixed
+
+
+def _lines(start: int, stop: int, length: int, image: int) -> _Lines:
+    """Lines [start, stop) of a working grid of `length` lines over `image` lines."""
+    where = (np.arange(start, stop) + 0.5) * (image / length) - 0.5
+    floor = np.floor(where).astype(np.intp)
+    low, high = floor.clip(0, image - 1), (floor + 1).clip(0, image - 1)
+    sigma = max(0.0, (image / length - 1) / 2)
+    reach = int(CUT * sigma + 0.5)
+    first, last = max(int(low[0]) - reach, 0), min(int(high[-1]) + reach, image - 1)
+    share = (where - floor).astype(np.float32)
+    return _Lines(slice(first, last + 1), low - first, high - first, share, sigma)
 
 
 def resample_labels(labels: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:

@@ -32,3 +32,10 @@ def image_format(path: Path) -> ImageFormat | None:
     with open(path, "rb") as file:
         start = file.read(8)
     return next((kind for magic, kind in STARTS.items() if start.startswith(magic)), None)
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a zarr, by its name or by the metadata in it."""
+    return path.is_dir() and (
+        path.suffix == ".zarr" or any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zarray"))
+    )

@@ -1,36 +1,20 @@
-"""Input images of a command, and the files that their results are written to."""
+"""Where results go: which file each result is written to."""
 
 from __future__ import annotations
 
-import glob
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_unetpp._types import Kind, UnetppError
-from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES
-from napari_unetpp.files.labels.folders import list_images, stem_of
+from napari_unetpp.files.formats.kinds import is_zarr
+from napari_unetpp.files.labels.folders import stem_of
 from napari_unetpp.files.objects.also import FORMATS
-from napari_unetpp.files.results.result_file import is_result
+from napari_unetpp.files.results.inputs import PARTIAL, Source
 
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """An image, and the folder below the output folder that its results go to."""
-
-    path: Path
-    folder: Path = Path()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Input images, each once; results of ours that were left out; a sentence for each problem."""
-
-    sources: tuple[Source, ...]
-    results: tuple[Path, ...]
-    problems: tuple[str, ...]
+ZARR = ".ome.zarr"
+"""The suffix of results that are not TIFF: of a zarr, and of what is larger than a TIFF may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,57 +28,60 @@ class Output:
         Table of the objects; None: none is asked for.
     also : tuple of (str, Path)
         Files for other programs: format (of `files.objects.also.FORMATS`) and name.
+    tracks : Path or None
+        Where objects are over time; None: not asked for.
     """
 
     source: Path
     target: Path
     table: Path | None = None
     also: tuple[tuple[str, Path], ...] = ()
+    tracks: Path | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files that are written."""
-        table = () if self.table is None else (self.table,)
-        return (self.target, *table, *(path for _, path in self.also))
+        beside = (self.table, *(path for _, path in self.also), self.tracks)
+        return (self.target, *(path for path in beside if path is not None))
 
     @property
     def missing(self) -> Output:
         """The same without the files beside the result that exist already."""
-        table = None if self.table is None or self.table.exists() else self.table
-        return replace(self, table=table, also=tuple(pair for pair in self.also if not pair[1].exists()))
+        table, tracks = (
+            None if path is None or path.exists() else path for path in (self.table, self.tracks)
+        )
+        also = tuple(pair for pair in self.also if not pair[1].exists())
+        return replace(self, table=table, also=also, tracks=tracks)
 
+    @property
+    def partial(self) -> Path:
+        """Where its planes are kept until all are there."""
+        return self.target.with_name(self.target.name.removesuffix(".tif").removesuffix(ZARR) + PARTIAL)
 
-def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
-    """Find the input images.
+    def as_zarr(self) -> Output:
+        """The same with the result as OME-Zarr."""
+        name = self.target.name.removesuffix(".tif").removesuffix(ZARR) + ZARR
+        return replace(self, target=self.target.with_name(name))
 
-    Parameters
-    ----------
-    inputs : iterable of Path
-        Files are taken as they are, of a folder the images directly in it; a name with ``*``, ``?`` or
-        ``[...]`` that is no file stands for the images and folders that match it.
-    recursive : bool
-        Also the images in subfolders; their results go to subfolders of the same names.
-    """
-    found: dict[Path, Source] = {}
-    results: dict[Path, None] = {}
-    problems: list[str] = []
-    for path in inputs:
-        try:
-            for source in _meant(path, recursive=recursive):
-                if is_result(source.path):
-                    results[source.path] = None
-                else:
-                    found.setdefault(source.path.resolve(), source)
-        except UnetppError as error:
-            problems.append(str(error))
-    if results and not found and not problems:
-        names = ", ".join(str(path) for path in list(results)[:3])
-        problems.append(f"nothing is left to segment: {names} are results of napari-unetpp.")
-    return Found(tuple(found.values()), tuple(results), tuple(problems))
+    def there(self) -> Output | None:
+        """The same as it is on disk, TIFF or zarr, where its result is there and complete; else None."""
+        found = (output for output in (self, self.as_zarr()) if output.target.exists())
+        return None if self.partial.exists() else next(found, None)
+
+    def done(self) -> Output | None:
+        """The same where table and tracks are there, too, as far as they are asked for."""
+        output = self.there()
+        return output if output is not None and all(path.exists() for path in output.files) else None
 
 
 def plan_outputs(
-    sources: Iterable[Source], out: Path, kind: Kind, *, table: bool = False, also: Sequence[str] = ()
+    sources: Iterable[Source],
+    out: Path,
+    kind: Kind,
+    *,
+    table: bool = False,
+    also: Sequence[str] = (),
+    tracks: bool = False,
 ) -> list[Output]:
     """Targets ``STEM_kind.tif``; equal names get the source suffix, then the folder, then a number."""
     sources = list(sources)
@@ -107,14 +94,27 @@ def plan_outputs(
         stem = out / source.folder / names[str(source.folder).lower()][source.path]
         objects = stem.with_name(f"{stem.name}_objects.csv") if table else None
         others = tuple((name, stem.with_name(f"{stem.name}{FORMATS[name].ending}")) for name in also)
-        outputs.append(Output(source.path, stem.with_name(f"{stem.name}_{kind}.tif"), objects, others))
+        suffix = ZARR if is_zarr(source.path) and kind != "probability" else ".tif"
+        paths = stem.with_name(f"{stem.name}_tracks.csv") if tracks else None
+        target = stem.with_name(f"{stem.name}_{kind}{suffix}")
+        outputs.append(Output(source.path, target, objects, others, paths))
     return outputs
 
 
-def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool) -> None:
-    """Raise UnetppError if writing the results would touch an input, or an old file without `overwrite`."""
+def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:
+    """Raise UnetppError if writing the results would touch an input, or an old file without `overwrite`.
+
+    An unfinished result is refused, too, unless it is gone on with (`resume`) or replaced.
+    """
     inputs = {source.resolve() for source in sources}
-    for target in output.files:
+    if output.partial.exists() and not overwrite:
+        if resume:
+            return
+        raise UnetppError(
+            f"{output.partial} holds planes of an earlier run that was interrupted. Give --skip-existing to "
+            "go on with it, --overwrite to begin anew, or another --out."
+        )
+    for target in dict.fromkeys((*output.files, *output.as_zarr().files)):
         if not target.exists():
             continue
         if target.resolve() in inputs:
@@ -124,49 +124,6 @@ def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool) ->
                 f"{target} exists already. Give --skip-existing to do only what is missing, --overwrite to "
                 "replace it, or another --out."
             )
-
-
-# -------------------------------------------------------------------- inputs
-
-
-def _meant(path: Path, *, recursive: bool) -> Iterator[Source]:
-    if path.exists() or not glob.has_magic(str(path)):
-        yield from _images(path, recursive=recursive)
-        return
-    matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-    matches = [p for p in matches if p.is_dir() or p.suffix.lower() in IMAGE_SUFFIXES]
-    if not matches:
-        raise UnetppError(f"no image or folder matches {path} ({', '.join(IMAGE_SUFFIXES)}).")
-    for match in matches:
-        yield from _images(match, recursive=recursive)
-
-
-def _images(path: Path, *, recursive: bool) -> list[Source]:
-    if _is_zarr(path):
-        raise UnetppError(f"{path} is a zarr, which this version does not read yet. Save the planes as TIFF.")
-    if not path.is_dir():
-        return [Source(path)]
-    folders = _folders(path) if recursive else [path]
-    images = [Source(image, folder.relative_to(path)) for folder in folders for image in list_images(folder)]
-    if not images:
-        deeper = "" if recursive else " directly in it; --recursive looks into its subfolders"
-        raise UnetppError(f"folder {path} holds no images (PNG, JPEG, TIFF){deeper}.")
-    return images
-
-
-def _folders(path: Path) -> list[Path]:
-    """A folder and all below it, by name, without hidden ones and zarrs."""
-    found = []
-    for folder, below, _ in os.walk(path):
-        below[:] = sorted(n for n in below if not n.startswith(".") and not _is_zarr(Path(folder, n)))
-        found.append(Path(folder))
-    return found
-
-
-def _is_zarr(path: Path) -> bool:
-    return path.suffix == ".zarr" or any(
-        (path / name).exists() for name in ("zarr.json", ".zgroup", ".zarray")
-    )
 
 
 # ------------------------------------------------------------------- names

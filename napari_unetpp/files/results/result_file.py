@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import version
@@ -20,6 +21,9 @@ from napari_unetpp.files.images.pixel_size import PixelSpacing
 
 SOFTWARE = "napari-unetpp"
 """The TIFF tag Software of every result begins with this word."""
+
+CLASSIC = 4_000_000_000
+"""Bytes from which a TIFF counts in 64 bits; not every program reads that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ def write_labels(
     path: str | Path, labels: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
 ) -> None:
     """Write labels of shape (Y, X) as uint32 TIFF; an existing file is refused unless `overwrite`."""
-    _write(Path(path), labels.astype(np.uint32, copy=False), about, overwrite=overwrite)
+    write_result(Path(path), labels.astype(np.uint32, copy=False), about, overwrite=overwrite)
 
 
 def write_mask(
@@ -53,17 +57,17 @@ def write_mask(
 ) -> None:
     """Write a mask of shape (Y, X) as uint8 TIFF of 0 and 255."""
     pixels = (mask != 0).astype(np.uint8) * np.uint8(255)
-    _write(Path(path), pixels, about, overwrite=overwrite)
+    write_result(Path(path), pixels, about, overwrite=overwrite)
 
 
 def write_probability(
     path: str | Path, probability: NDArray[Any], *, overwrite: bool = False, about: About = UNKNOWN
 ) -> None:
     """Write foreground probabilities of shape (C, Y, X) as float32 TIFF."""
-    _write(Path(path), probability.astype(np.float32, copy=False), about, overwrite=overwrite)
+    write_result(Path(path), probability.astype(np.float32, copy=False), about, overwrite=overwrite)
 
 
-def _write(path: Path, array: NDArray[Any], about: About, *, overwrite: bool) -> None:
+def write_result(path: Path, array: NDArray[Any], about: About, *, overwrite: bool) -> None:
     """Write an array of shape (Y, X) or (C, Y, X) as TIFF; the same values give the same bytes.
 
     Planes become OME-TIFF. Arrays with channels do not: readers of OME drop the axis of a single channel.
@@ -87,11 +91,65 @@ def _write(path: Path, array: NDArray[Any], about: About, *, overwrite: bool) ->
     write_atomically(path, write, overwrite=overwrite)
 
 
+def write_stack(
+    path: Path,
+    planes: Iterable[NDArray[Any]],
+    shape: tuple[int, ...],
+    axes: str,
+    dtype: Any,
+    about: About,
+    *,
+    spacing: float | None = None,
+    overwrite: bool,
+    tile: tuple[int, int] | None = None,
+) -> None:
+    """Write an OME-TIFF plane by plane; one plane at a time is in memory.
+
+    Parameters
+    ----------
+    planes : iterable of ndarray of shape (Y, X)
+        In the order of the file, the last axes first; of `tile`, its tiles row by row instead.
+    shape : tuple of int
+    axes : str
+        A letter of TZCYX for each axis.
+    spacing : float, optional
+        Micrometres between planes.
+    tile : (int, int), optional
+        Rows and columns of a tile; None: planes are stored in strips.
+    """
+    name = uuid.uuid5(uuid.NAMESPACE_OID, json.dumps([list(shape), dict(about.facts)], default=str))
+    metadata = {"axes": axes, "UUID": str(name), **_described(about)}
+    if spacing:
+        metadata |= {"PhysicalSizeZ": spacing, "PhysicalSizeZUnit": "µm"}
+
+    def write(file: BinaryIO) -> None:
+        tifffile.imwrite(
+            file,
+            iter(planes),
+            shape=shape,
+            dtype=dtype,
+            ome=True,
+            bigtiff=math.prod(shape) * np.dtype(dtype).itemsize > CLASSIC,
+            tile=tile,
+            compression="zlib",
+            photometric="minisblack",
+            software=f"{SOFTWARE} {version('napari-unetpp')}",
+            metadata=metadata,
+            **_resolution(about.pixel_size),
+        )
+
+    write_atomically(path, write, overwrite=overwrite)
+
+
 def _ome(data: NDArray[Any], about: About) -> dict[str, Any]:
     """Metadata of an OME image; its UUID follows from the pixels."""
-    found = {"axes": "YX", "UUID": str(uuid.uuid5(uuid.NAMESPACE_OID, sha256(data.data).hexdigest()))}
-    if about.facts:
-        found["Description"] = json.dumps(dict(about.facts))
+    name = str(uuid.uuid5(uuid.NAMESPACE_OID, sha256(data.data).hexdigest()))
+    return {"axes": "YX", "UUID": name, **_described(about)}
+
+
+def _described(about: About) -> dict[str, Any]:
+    """Facts and the size of pixels, as OME names them."""
+    found = {"Description": json.dumps(dict(about.facts))} if about.facts else {}
     size = about.pixel_size
     if size is None or size.printed:
         return found
@@ -118,7 +176,9 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 
 def is_result(path: Path) -> bool:
-    """Whether a file is a result of ours, by its tag Software; other programs drop that."""
+    """Whether a file is a result of ours, by its tag Software, which other programs drop; or such a zarr."""
+    if path.is_dir():
+        return _is_our_zarr(path)
     if path.suffix.lower() not in (".tif", ".tiff"):
         return False
     try:
@@ -127,3 +187,12 @@ def is_result(path: Path) -> bool:
     except Exception:  # what is wrong with the file its reader says
         return False
     return tag is not None and str(tag.value).split(" ")[0] == SOFTWARE
+
+
+def _is_our_zarr(path: Path) -> bool:
+    """Whether it holds labels that we wrote (see `volumes.ome_zarr`)."""
+    try:
+        said = [file.read_text() for file in path.glob("labels/*/.zattrs")]
+    except OSError:
+        return False
+    return any(f'"{SOFTWARE}"' in text for text in said)

@@ -58,7 +58,7 @@ def predict_samples(
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> list[Predicted]:
-    """Maps of all levels for every sample, each image in one piece; `dtype`: in which the network computes."""
+    """Maps of all levels for every sample, each image in one piece; the network computes in `dtype`."""
     folded = prepare(net, device, dtype)
     out = []
     for sample in samples:

@@ -9,7 +9,8 @@ import pytest
 import tifffile
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.results.outputs import Output, Source, check_output, find_inputs, plan_outputs
+from napari_unetpp.files.results.inputs import Source, find_inputs
+from napari_unetpp.files.results.outputs import Output, check_output, plan_outputs
 from napari_unetpp.files.results.result_file import write_labels, write_mask
 
 GREY = np.arange(35, dtype=np.uint16).reshape(5, 7)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
+from napari_unetpp.commands.segment_stack import StackOptions
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
@@ -52,6 +53,8 @@ class Options:
         Names of the model's classes.
     instances : bool
         Whether labels tell objects apart; else they are classes.
+    stack : StackOptions
+        What only stacks have, or parts of a plane.
     """
 
     kind: Kind
@@ -61,6 +64,7 @@ class Options:
     series: int | None = None
     classes: tuple[str, ...] = ()
     instances: bool = True
+    stack: StackOptions = field(default_factory=StackOptions)
 
 
 @dataclass(frozen=True, slots=True)

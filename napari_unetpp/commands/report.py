@@ -1,0 +1,40 @@
+"""What all commands say and read alike."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp.commands.console import Console
+from napari_unetpp.engine.memory import is_out_of_memory
+from napari_unetpp.files.atomic import write_atomically
+
+console = Console()
+say, tell, progress = console.say, console.tell, console.progress
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write plain values as JSON, whole or not at all."""
+    text = json.dumps(content, indent=2) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()), overwrite=True)
+
+
+def sentence(error: Exception) -> str:
+    """An error in words."""
+    if isinstance(error, UnetppError):
+        return str(error)
+    if is_out_of_memory(error):
+        return "not enough memory"
+    return f"unexpected {type(error).__name__}: {error} (--debug shows where)"
+
+
+def size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
+    """Scale, diameter and range as they were given; UsageError before any work where they cannot be used."""
+    from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
+
+    scale: float | Literal["auto"] = args.scale or "auto"
+    check_size(info, scale=scale_number(scale), diameter=args.diameter)
+    return {"scale": scale, "diameter": args.diameter, "range": check_range(args.range)}

@@ -1,0 +1,164 @@
+"""``napari-unetpp segment``: all images that are meant, one after the other."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_unetpp.commands.report import progress, say, sentence, size_options, tell, write_json
+from napari_unetpp.files.labels.folders import named_once
+from napari_unetpp.files.models import model_list
+from napari_unetpp.files.results import outputs
+from napari_unetpp.files.results.inputs import find_inputs
+from napari_unetpp.files.results.summary import update_summary
+
+
+def run_segment(args: argparse.Namespace) -> int:
+    """Segment images, one after the other; a bad one is reported and the rest go on."""
+    from napari_unetpp.commands.segment_image import Options
+
+    info = model_list.find_model(args.model)
+    size = size_options(args, info)
+    options = Options(
+        args.kind,
+        args.level,
+        size,
+        args.overwrite,
+        args.series,
+        info.classes,
+        info.task == "instances",
+        _stack_options(args),
+    )
+    found = find_inputs(args.inputs, recursive=args.recursive)
+    for problem in found.problems:
+        say(f"error: {problem}")
+    if found.results:
+        say(f"note: {_left_out(found.results)}")
+    plan = outputs.plan_outputs(
+        found.sources,
+        args.out,
+        args.kind,
+        table=args.table,
+        also=args.also,
+        tracks=args.track is not None,
+    )
+    model = None
+    entries: list[dict[str, Any]] = []
+    try:
+        for number, output in enumerate(plan):
+            done = output.done() if args.skip_existing else None
+            if done is not None:
+                entries.append(_skipped(done))
+                continue
+            model = model or _loaded(args)
+            entries.append(_segment_one(number, plan, model, options, args))
+    finally:  # also what was done before Ctrl-C
+        if args.json:
+            write_json(args.json, entries)
+        if args.table:
+            for note in update_summary(args.out, [output.there() or output for output in plan]):
+                say(f"note: {note}")
+    if plan:
+        progress(len(plan), len(plan))
+    skipped = sum("skipped" in entry for entry in entries)
+    if skipped:
+        say(f"{skipped} of {len(plan)} were there already")
+    failures = len(found.problems) + sum("error" in entry for entry in entries)
+    if failures:
+        say(f"{failures} of {len(plan) + len(found.problems)} failed")
+    return 1 if failures else 0
+
+
+def _loaded(args: argparse.Namespace) -> Any:
+    """The model on its device; what there is to know of the device is said once."""
+    from napari_unetpp import api
+
+    model = api.load_model(args.model, device=args.device, precision=args.precision)
+    if model.choice.note:
+        say(f"note: {model.choice.note}")
+    return model
+
+
+def _left_out(results: Sequence[Path]) -> str:
+    if len(results) == 1:
+        return f"{results[0]} is a result of napari-unetpp and is left out"
+    return f"{len(results)} results of napari-unetpp are left out, among them {results[0]}"
+
+
+def _skipped(output: outputs.Output) -> dict[str, Any]:
+    files = [str(path) for path in output.files]
+    return {"input": str(output.source), "outputs": files, "skipped": True}
+
+
+def _segment_one(
+    number: int, plan: Sequence[outputs.Output], model: Any, options: Any, args: argparse.Namespace
+) -> dict[str, Any]:
+    """Segment the image with this number; what is told of it with ``--json`` comes back."""
+    output = plan[number]
+    name = output.source.name
+    progress(number, len(plan), name)
+    try:
+        there = output.there() if args.skip_existing else None
+        if there is not None:
+            for path in _finish(there, model, options):
+                tell(f"{path}: made of {there.target}, which was there already")
+            return _skipped(there)
+        sources = [each.source for each in plan]
+        outputs.check_output(output, sources, overwrite=args.overwrite, resume=args.skip_existing)
+        done = _segmented(output, model, options, lambda part, what: progress(number + part, len(plan), what))
+    except Exception as error:  # the rest go on
+        if args.debug:
+            raise
+        problem = sentence(error)
+        say(f"error: {named_once(output.source, problem)}")
+        return {"input": str(output.source), "error": problem}
+    for note in done.notes:
+        say(f"note: {output.source}: {note}")
+    tell(done.line)
+    entry: dict[str, Any] = done.entry
+    return entry
+
+
+def _segmented(output: outputs.Output, model: Any, options: Any, show: Callable[[float, str], None]) -> Any:
+    """One image, whole or plane by plane; `show` is told which part of it is done, and what that is."""
+    from napari_unetpp.commands.segment_image import segment_file
+    from napari_unetpp.commands.segment_stack import goes_by_planes, segment_stack
+
+    name = output.source.name
+    if not goes_by_planes(output.source, options):
+        return segment_file(
+            output, model, options, lambda tile, tiles: show(tile / tiles, f"{name}, tile {tile} of {tiles}")
+        )
+
+    def on_progress(event: Any) -> None:
+        tile = f", tile {event.tile} of {event.tiles}"
+        part = (event.plane + event.tile / event.tiles) / event.planes
+        show(part, f"{name}, plane {event.plane + 1} of {event.planes}{tile}")
+
+    try:
+        return segment_stack(output, model, options, on_progress, say)
+    except KeyboardInterrupt:
+        if output.partial.exists():
+            say(f"what was done of {output.source} is kept in {output.partial}; --skip-existing goes on")
+        raise
+
+
+def _finish(output: outputs.Output, model: Any, options: Any) -> tuple[Path, ...]:
+    """Write what is missing beside a result that was there already; the files that were missing."""
+    from napari_unetpp.commands.segment_image import finish
+    from napari_unetpp.commands.segment_stack import finish_stack, goes_by_planes
+
+    if goes_by_planes(output.source, options):
+        return finish_stack(output, model, options)
+    return finish(output, options)
+
+
+def _stack_options(args: argparse.Namespace) -> Any:
+    """What was asked of stacks."""
+    from napari_unetpp.commands.segment_stack import StackOptions
+    from napari_unetpp.volumes.selection import SelectionRequest
+
+    wanted = SelectionRequest(args.axes, args.channel, args.combine, args.t, args.z, args.project)
+    return StackOptions(wanted, args.region, args.stitch, args.track, args.skip_existing)

@@ -1,0 +1,231 @@
+"""One stack, film, multi-channel image or zarr of ``napari-unetpp segment``: plane by plane, and resumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_unetpp._types import Region, ScaleChoice, UnetppError
+from napari_unetpp.files.formats.kinds import is_zarr
+from napari_unetpp.files.notes import Note, no_note
+from napari_unetpp.files.results.outputs import Output
+from napari_unetpp.volumes.inputs.source import LARGE, ImageSource, is_stack, open_image
+from napari_unetpp.volumes.ome_zarr import load_zarr
+from napari_unetpp.volumes.selection import Selection, SelectionRequest, select
+
+if TYPE_CHECKING:
+    from napari_unetpp.commands.segment_image import Done, Options
+    from napari_unetpp.engine.loaded_model import LoadedModel
+    from napari_unetpp.volumes.series.plane import SeriesRequest
+    from napari_unetpp.volumes.series.run import SeriesProgress
+    from napari_unetpp.volumes.series.store import PlaneStore
+
+LARGEST_TIFF = 4_000_000_000
+"""Bytes of a result from which it becomes OME-Zarr."""
+
+BYTES = {"labels": 4, "mask": 1, "probability": 4}
+"""Of a pixel of each kind of result."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What was asked of stacks.
+
+    Attributes
+    ----------
+    selection : SelectionRequest
+    region : Region or None
+        Rows and columns to segment.
+    stitch, track : float or None
+        Overlap from which objects are linked through depth, and over time.
+    resume : bool
+        Go on with what an interrupted run has left.
+    """
+
+    selection: SelectionRequest = field(default_factory=SelectionRequest)
+    region: Region | None = None
+    stitch: float | None = None
+    track: float | None = None
+    resume: bool = False
+
+    @property
+    def asked(self) -> bool:
+        """Whether something was asked that only stacks have, or parts of a plane."""
+        alone = self.selection == SelectionRequest()
+        return not alone or any(x is not None for x in (self.region, self.stitch, self.track))
+
+
+def goes_by_planes(path: Path, options: Options) -> bool:
+    """Whether an image is read plane by plane, not as one picture."""
+    return options.stack.asked or is_zarr(path) or is_stack(path, options.series)
+
+
+def segment_stack(
+    output: Output,
+    model: LoadedModel,
+    options: Options,
+    on_progress: Callable[[SeriesProgress], None],
+    say: Note,
+) -> Done:
+    """Segment all planes that were asked for and write their results.
+
+    Parameters
+    ----------
+    on_progress : callable
+        Told after every tile and plane.
+    say : callable
+        Told how the image is read, what it needs, and where an earlier run is gone on with.
+    """
+    from napari_unetpp.commands.stack_report import facts_of, report
+    from napari_unetpp.commands.stack_results import finish
+    from napari_unetpp.volumes.series.run import segment_series
+    from napari_unetpp.volumes.series.store import remove
+
+    start = time.perf_counter()
+    notes: list[str] = []
+    if options.overwrite:
+        remove(output.partial)
+    with _opened(output, options, notes.append) as image:
+        chosen = _chosen(image, model, options)
+        say(f"{output.source}: {chosen}")
+        if _needs_zarr(output, chosen, options):
+            load_zarr()  # now, not after hours of work
+            output = output.as_zarr()
+        mark = mark_of(output.source)
+        request, store = _begin(output, image, chosen, model, options, mark, say)
+        for event in segment_series(request, store):
+            if event.note:
+                notes.append(event.note)
+            on_progress(event)
+            if event.tile == event.tiles and mark_of(output.source) != mark:
+                raise UnetppError(
+                    f"{output.source} was changed while it was segmented. What was done is in "
+                    f"{store.folder}, but does not fit together any more: give --overwrite to begin anew."
+                )
+        facts = facts_of(request, options)
+        measured = finish(output, store, image, chosen, options, facts, notes.append)
+    seconds = time.perf_counter() - start
+    return report(output, request, options, facts, measured, notes, seconds)
+
+
+def finish_stack(output: Output, model: LoadedModel, options: Options) -> tuple[Path, ...]:
+    """Write what is missing beside a result that an earlier run has written; the files that were missing."""
+    from napari_unetpp.commands.stack_beside import read_result, write_beside
+    from napari_unetpp.commands.stack_tables import Measured
+
+    with _opened(output, options) as image:
+        chosen = _chosen(image, model, options)
+        missing = as_far_as_measured(output.missing, chosen)
+        if missing.files == (output.target,):
+            return ()
+        measured = Measured.of(missing, image, chosen, options)
+        with read_result(output.target, chosen) as planes:
+            for _ in measured.seen(planes):
+                pass
+        write_beside(missing, measured, options, overwrite=False)
+    return missing.files[1:]
+
+
+def mark_of(path: Path) -> list[list[int]]:
+    """What changes when a file, or the metadata of a zarr, is written anew: sizes and times."""
+    files = [path / name for name in ("zarr.json", ".zattrs", ".zarray")] if path.is_dir() else [path]
+    return [[s.st_size, s.st_mtime_ns] for s in (file.stat() for file in files if file.exists())]
+
+
+@contextmanager
+def _opened(output: Output, options: Options, note: Note = no_note) -> Iterator[ImageSource]:
+    """The image, or the region of it that was asked for."""
+    axes = options.stack.selection.axes
+    with open_image(output.source, series=options.series, axes=axes, note=note) as image:
+        yield _cropped(image, options.stack.region)
+
+
+def as_far_as_measured(output: Output, chosen: Selection) -> Output:
+    """The same without table and outlines where planes are too large to be measured in memory."""
+    height, width = chosen.plane_shape
+    return replace(output, table=None, also=()) if height * width > LARGE else output
+
+
+def _cropped(image: ImageSource, region: Region | None) -> ImageSource:
+    if region is None:
+        return image
+    height, width = image.axes.size("Y"), image.axes.size("X")
+    if not (0 <= region.y0 < region.y1 <= height and 0 <= region.x0 < region.x1 <= width):
+        raise UnetppError(
+            f"--region {region.y0}:{region.y1},{region.x0}:{region.x1} was given; expected rows within "
+            f"0:{height} and columns within 0:{width}. The image was read as {image.axes}."
+        )
+    return image.cropped(region)
+
+
+def _chosen(image: ImageSource, model: LoadedModel, options: Options) -> Selection:
+    """What is segmented; what cannot be done with it is refused before any work."""
+    from napari_unetpp.volumes.series.numbering import check_links
+
+    stack = options.stack
+    chosen = select(image.axes, stack.selection, inputs=model.info.net.in_channels)
+    if stack.stitch is not None or stack.track is not None:
+        if model.info.task != "instances":
+            raise UnetppError(
+                f"--stitch and --track link objects, but {model.info.name!r} does not tell objects apart."
+            )
+        check_links(chosen, stitch=stack.stitch, track=stack.track)
+    return chosen
+
+
+def _needs_zarr(output: Output, chosen: Selection, options: Options) -> bool:
+    size = int(np.prod(chosen.stack_shape)) * BYTES[options.kind]
+    return options.kind != "probability" and (size > LARGEST_TIFF or is_zarr(output.source))
+
+
+def _begin(
+    output: Output,
+    image: ImageSource,
+    chosen: Selection,
+    model: LoadedModel,
+    options: Options,
+    mark: list[list[int]],
+    say: Note,
+) -> tuple[SeriesRequest, PlaneStore]:
+    """What is to be done, and where planes are kept; what an earlier run has decided is used again."""
+    from napari_unetpp.engine.collect import Reading, resolve_level
+    from napari_unetpp.volumes.series.need import need_text
+    from napari_unetpp.volumes.series.plane import SeriesRequest
+    from napari_unetpp.volumes.series.reading import read_series_as
+    from napari_unetpp.volumes.series.store import PlaneStore, read_about
+
+    info = model.info
+    level = resolve_level(info, options.level)
+    asked = {
+        "input": str(output.source.resolve()),
+        "last_change": mark,
+        "read_as": str(chosen),
+        "region": None if options.stack.region is None else str(options.stack.region),
+        "model": info.sha256,
+        "level": level,
+        "kind": options.kind,
+        "size": {name: list(v) if isinstance(v, tuple) else v for name, v in options.size.items()},
+        "precision": model.choice.label,
+    }
+    before = read_about(output.partial) if options.stack.resume else None
+    if before is not None and all(before.get(key) == value for key, value in asked.items()):
+        said = before["reading"]
+        known = Reading(ScaleChoice(said["scale"], said["reason"]), (said["low"], said["high"]))
+    else:
+        side = None if image.pixel_size is None else image.pixel_size.side
+        known = read_series_as(image.array, chosen, model, pixel_size=side, **options.size)
+    low, high = known.range
+    decided = {"scale": known.scale.scale, "reason": known.scale.reason, "low": low, "high": high}
+    request = SeriesRequest(image.array, chosen, model, level, known, options.kind)
+    shape, dtype = request.plane_shape, request.dtype
+    store = PlaneStore(output.partial, {**asked, "reading": decided}, shape, dtype, chosen.count)
+    say(f"{output.source}: {need_text(request)}")
+    if store.done:
+        say(f"{output.source}: {store.done} of {store.count} planes are there; going on")
+    return request, store

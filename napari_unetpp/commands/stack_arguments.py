@@ -1,0 +1,83 @@
+"""The arguments of ``segment`` that say how stacks, films and channels are read, and what of them."""
+
+from __future__ import annotations
+
+import argparse
+
+from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.volumes.selection import ALL, Span, parse_span
+
+
+def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is segmented of stacks, films and images of several channels; parts of a plane."""
+    group = parser.add_argument_group("stacks, films, channels, parts of an image")
+    group.add_argument(
+        "--axes",
+        metavar="AXES",
+        help="a letter of TCZYXS for each axis (default: as the file says, or guessed)",
+    )
+    group.add_argument(
+        "--channel",
+        metavar="N|NAME[,...]",
+        type=channels,
+        default=(),
+        help="which channel, from 0 or by name (default: the first); several: see --combine",
+    )
+    group.add_argument(
+        "--combine",
+        choices=("inputs", "mean"),
+        default="inputs",
+        help="several channels are the inputs of the model (default), or their mean is segmented",
+    )
+    for axis, what in (("z", "planes of depth"), ("t", "frames")):
+        group.add_argument(
+            f"--{axis}",
+            metavar="A:B",
+            type=span,
+            default=ALL,
+            help=f"which {what}, from 0, the end excluded; one number: that alone (default: all)",
+        )
+    group.add_argument(
+        "--project", choices=("max", "mean"), help="segment the projection along depth, not every plane"
+    )
+    group.add_argument(
+        "--stitch",
+        metavar="IOU",
+        type=overlap,
+        help="link objects through depth from this overlap of planes, such as 0.3 (default: off)",
+    )
+    group.add_argument(
+        "--track",
+        metavar="IOU",
+        type=overlap,
+        help="link objects over time from this overlap, such as 0.3; also STEM_tracks.csv (default: off)",
+    )
+    group.add_argument(
+        "--region", metavar="Y0:Y1,X0:X1", type=region, help="segment these rows and columns only"
+    )
+
+
+def overlap(text: str) -> float:
+    """A number above 0 and at most 1."""
+    if not 0 < float(text) <= 1:
+        raise ValueError(text)
+    return float(text)
+
+
+def span(text: str) -> Span:
+    """``A:B``, ``A:``, ``:B`` or one number."""
+    try:
+        return parse_span(text)
+    except UnetppError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def region(text: str) -> Region:
+    """``Y0:Y1,X0:X1``."""
+    (y0, y1), (x0, x1) = ((int(end) for end in side.split(":")) for side in text.split(","))
+    return Region(y0, x0, y1, x1)
+
+
+def channels(text: str) -> tuple[str, ...]:
+    """Numbers or names with commas between them."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())

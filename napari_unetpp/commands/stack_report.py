@@ -1,0 +1,68 @@
+"""What is told of a series that was segmented: in its files, with ``--json``, and in a line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from napari_unetpp._types import AUTO
+from napari_unetpp.commands.segment_image import Done, Options
+from napari_unetpp.commands.stack_tables import Measured
+from napari_unetpp.files.models import card_text
+from napari_unetpp.files.results.outputs import Output
+from napari_unetpp.session.display.object_table import size_note
+from napari_unetpp.volumes.series.plane import SeriesRequest
+
+
+def facts_of(request: SeriesRequest, options: Options) -> dict[str, Any]:
+    """How the result came about, for its metadata."""
+    model, known, stack = request.evaluator, request.reading, options.stack
+    region = stack.region
+    links = {"stitch": stack.stitch, "track": stack.track}
+    return {
+        "model": model.info.name,
+        "model_sha256": model.info.sha256,
+        "level": "auto" if request.level == AUTO else request.level,
+        "scale": known.scale.scale,
+        "scale_reason": known.scale.reason,
+        "range": [float(value) for value in known.range],
+        "device": model.choice.device,
+        "precision": model.choice.dtype,
+        "read_as": str(request.selection),
+        **{name: overlap for name, overlap in links.items() if overlap is not None},
+        **({} if region is None else {"rows": [region.y0, region.y1], "columns": [region.x0, region.x1]}),
+    }
+
+
+def report(
+    output: Output,
+    request: SeriesRequest,
+    options: Options,
+    facts: Mapping[str, Any],
+    measured: Measured,
+    notes: list[str],
+    seconds: float,
+) -> Done:
+    """The line, the notes, and the entry of ``--json``."""
+    chosen, model = request.selection, request.evaluator
+    objects = measured.objects if options.kind == "labels" and model.info.task == "instances" else None
+    if objects is not None and model.info.sampling.kind == "object":
+        note = size_note(measured.pixels, model.info.sampling.value / facts["scale"])
+        notes += [note] if note else []
+    entry = {
+        "input": str(output.source),
+        "outputs": [str(path) for path in output.files if path.exists()],
+        "objects": objects,
+        "median_diameter_px": None if objects is None else measured.median_diameter,
+        **{key: facts[key] for key in ("level", "scale", "scale_reason", "range", "precision")},
+        "seconds": round(seconds, 3),
+        "notes": notes,
+        "read_as": facts["read_as"],
+        "frames": chosen.frames,
+        "planes": chosen.depth,
+    }
+    planes = f"{chosen.count} plane{'' if chosen.count == 1 else 's'}"
+    what = planes if objects is None else f"{planes}, {objects} objects"
+    scale = f"scale {facts['scale']:.3g}: {facts['scale_reason']}"
+    where = f"{card_text.level_name(request.level)}, {model.choice.label}, {seconds:.2f} s"
+    return Done(f"{output.target}: {what}, {where}, {scale}", tuple(notes), entry)

@@ -1,0 +1,110 @@
+"""Which images are meant: files, folders, patterns."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_unetpp._types import UnetppError
+from napari_unetpp.files.formats.kinds import is_zarr
+from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES
+from napari_unetpp.files.labels.folders import list_images
+from napari_unetpp.files.results.result_file import is_result
+
+PARTIAL = ".partial"
+"""The suffix of the folder beside a result in which its planes are kept until all are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An image, and the folder below the output folder that its results go to."""
+
+    path: Path
+    folder: Path = Path()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Images that are meant, each once; results of ours that were left out; a sentence for each problem."""
+
+    sources: tuple[Source, ...]
+    results: tuple[Path, ...]
+    problems: tuple[str, ...]
+
+
+def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
+    """Images that are meant.
+
+    Parameters
+    ----------
+    inputs : iterable of Path
+        Files are taken as they are, of a folder the images directly in it; a name with ``*``, ``?`` or
+        ``[...]`` that is no file stands for the images and folders that match it.
+    recursive : bool
+        Also the images in subfolders; their results go to subfolders of the same names.
+    """
+    found: dict[Path, Source] = {}
+    results: dict[Path, None] = {}
+    problems: list[str] = []
+    for path in inputs:
+        try:
+            for source in _meant(path, recursive=recursive):
+                if is_result(source.path):
+                    results[source.path] = None
+                else:
+                    found.setdefault(source.path.resolve(), source)
+        except UnetppError as error:
+            problems.append(str(error))
+    if results and not found and not problems:
+        names = ", ".join(str(path) for path in list(results)[:3])
+        problems.append(f"nothing is left to segment: {names} are results of napari-unetpp.")
+    return Found(tuple(found.values()), tuple(results), tuple(problems))
+
+
+def _meant(path: Path, *, recursive: bool) -> Iterator[Source]:
+    if path.exists() or not glob.has_magic(str(path)):
+        yield from _images(path, recursive=recursive)
+        return
+    matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
+    matches = [p for p in matches if p.is_dir() or p.suffix.lower() in IMAGE_SUFFIXES]
+    if not matches:
+        raise UnetppError(f"no image or folder matches {path} ({', '.join(IMAGE_SUFFIXES)}).")
+    for match in matches:
+        yield from _images(match, recursive=recursive)
+
+
+def _images(path: Path, *, recursive: bool) -> list[Source]:
+    if not path.is_dir() or is_zarr(path):
+        return [Source(path)]
+    folders = _folders(path) if recursive else [path]
+    images = [
+        Source(image, folder.relative_to(path))
+        for folder in folders
+        for image in sorted([*list_images(folder), *_zarrs(folder)])
+    ]
+    if not images:
+        deeper = "" if recursive else " directly in it; --recursive looks into its subfolders"
+        raise UnetppError(f"folder {path} holds no images (PNG, JPEG, TIFF, zarr){deeper}.")
+    return images
+
+
+def _zarrs(folder: Path) -> list[Path]:
+    """Zarrs directly in a folder."""
+    return [path for path in folder.iterdir() if is_zarr(path) and not path.name.startswith(".")]
+
+
+def _is_entered(folder: Path) -> bool:
+    """Whether images are looked for in a folder: not in hidden ones, zarrs, and unfinished results."""
+    return not folder.name.startswith(".") and folder.suffix != PARTIAL and not is_zarr(folder)
+
+
+def _folders(path: Path) -> list[Path]:
+    """A folder and all below it, by name."""
+    found = []
+    for folder, below, _ in os.walk(path):
+        below[:] = sorted(n for n in below if _is_entered(Path(folder, n)))
+        found.append(Path(folder))
+    return found

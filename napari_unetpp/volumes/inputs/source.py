@@ -1,0 +1,150 @@
+"""An image file or folder of any number of axes, opened: what holds its pixels, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tifffile
+
+from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.files.formats.kinds import image_format, is_zarr
+from napari_unetpp.files.formats.tiff import largest
+from napari_unetpp.files.images.image_file import read_image
+from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
+from napari_unetpp.files.notes import Note, no_note
+from napari_unetpp.volumes.axes import Axes, axes_from_shape
+from napari_unetpp.volumes.inputs.tiff_stack import TiffStack
+from napari_unetpp.volumes.inputs.zarr_image import open_zarr
+from napari_unetpp.volumes.metadata import axes_of_tiff
+
+LARGE = 64_000_000
+"""Pixels from which a plane is segmented in parts, and its file is read in parts where it can be."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSource:
+    """An open image.
+
+    Attributes
+    ----------
+    array : array-like
+        Gives parts of itself when it is indexed with numbers and slices.
+    axes : Axes
+        As the file says, or as its shape lets guess.
+    pixel_size : PixelSpacing or None
+    """
+
+    array: Any
+    axes: Axes
+    pixel_size: PixelSpacing | None = None
+
+    def cropped(self, region: Region) -> ImageSource:
+        """The same without the rows and columns outside of a region."""
+        lengths = {"Y": region.shape[0], "X": region.shape[1]}
+        shape = tuple(lengths.get(name, n) for name, n in zip(self.axes.names, self.axes.shape, strict=True))
+        return replace(
+            self, array=Cropped(self.array, self.axes, region), axes=replace(self.axes, shape=shape)
+        )
+
+
+class Cropped:
+    """Some rows and columns of an array, as an array of its own; nothing is read before it is asked for."""
+
+    def __init__(self, array: Any, axes: Axes, region: Region) -> None:
+        self._array = array
+        self._starts = {axes.names.index("Y"): region.y0, axes.names.index("X"): region.x0}
+        sides = dict(zip(self._starts, region.shape, strict=True))
+        self.shape = tuple(sides.get(n, length) for n, length in enumerate(array.shape))
+        self.dtype = array.dtype
+        self.ndim = len(self.shape)
+
+    def __getitem__(self, index: tuple[int | slice, ...]) -> Any:
+        """A part; all axes are given."""
+        return self._array[tuple(self._shifted(n, part) for n, part in enumerate(index))]
+
+    def _shifted(self, axis: int, part: int | slice) -> int | slice:
+        start = self._starts.get(axis)
+        if start is None:
+            return part
+        if isinstance(part, slice):
+            first, last, step = part.indices(self.shape[axis])
+            return slice(first + start, last + start, step)
+        return part + start
+
+
+@contextmanager
+def open_image(
+    path: Path, *, series: int | None = None, axes: str | None = None, note: Note = no_note
+) -> Iterator[ImageSource]:
+    """Open an image: OME-Zarr, zarr, TIFF of any kind, PNG or JPEG; it is closed in the end.
+
+    Parameters
+    ----------
+    path : Path
+    series : int, optional
+        Which image of a TIFF or of a zarr that holds several, from 0; None: of a TIFF the largest.
+    axes : str, optional
+        A letter for each axis, where the file says something that cannot be.
+    note : callable, optional
+        Told what was handled specially.
+
+    Raises
+    ------
+    UnetppError
+        Missing, unreadable, or a package is missing that the format needs.
+    """
+    if is_zarr(path):
+        array, found = open_zarr(path, series=series, note=note)
+        yield ImageSource(array, found, _size_of(found))
+    elif is_stack(path, series):
+        number = _largest(path) if series is None else series
+        with TiffStack(path, number, axes) as stack:
+            yield ImageSource(stack, stack.axes, read_pixel_size(path, number))
+    else:
+        image = read_image(path, series=series, note=note)
+        size = read_pixel_size(path, series)
+        known = None if size is None or size.printed else (None, size.y, size.x)
+        found = axes_from_shape(image.shape, colour=image.ndim == 3)
+        yield ImageSource(image, replace(found, spacing=known) if known else found, size)
+
+
+def is_stack(path: Path, series: int | None = None) -> bool:
+    """Whether a file holds more than one plane or channel, or a plane so large that it is read in parts."""
+    try:
+        if image_format(path) != "TIFF":
+            return False
+    except OSError:  # its reader says what is the matter
+        return False
+    return _asked(path, series, _more_than_a_plane)
+
+
+def _more_than_a_plane(file: tifffile.TiffFile, series: int) -> bool:
+    found = file.series[series]
+    single = [name for name, n in zip(found.axes, found.shape, strict=True) if n > 1 or name in "YX"]
+    if "".join(single) not in ("YX", "YXS", "SYX"):
+        return True
+    axes = axes_of_tiff(file, series)
+    return axes.size("C") > 1 or axes.size("Y") * axes.size("X") > LARGE
+
+
+def _asked(path: Path, series: int | None, question: Callable[[tifffile.TiffFile, int], bool]) -> bool:
+    """An answer about one image of a file; False where it cannot be read, which its reader then says."""
+    try:
+        with tifffile.TiffFile(path, _multifile=False) as file:
+            return question(file, largest(file.series) if series is None else series)
+    except (UnetppError, OSError, IndexError, ValueError, tifffile.TiffFileError):
+        return False
+
+
+def _largest(path: Path) -> int:
+    with tifffile.TiffFile(path) as file:
+        return largest(file.series)
+
+
+def _size_of(axes: Axes) -> PixelSpacing | None:
+    _, y, x = axes.spacing
+    return PixelSpacing(y, x) if y and x else None

@@ -1,0 +1,79 @@
+"""OME-Zarr images and plain zarr arrays, opened at full resolution; needs the package zarr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_unetpp._types import UnetppError
+from napari_unetpp.files.notes import Note, no_note
+from napari_unetpp.volumes.axes import Axes, axes_from_shape
+from napari_unetpp.volumes.metadata import axes_of_ome_zarr
+
+
+def open_zarr(path: Path, *, series: int | None = None, note: Note = no_note) -> tuple[Any, Axes]:
+    """The array of the finest level of an image, not read yet, and its axes.
+
+    Parameters
+    ----------
+    path : Path
+        A folder: OME-Zarr of format 0.1 to 0.5, what bioformats2raw writes, or an array.
+    series : int, optional
+        Which image of a zarr that holds several (bioformats2raw), from 0.
+    note : callable, optional
+        Told of chunks that are not there.
+
+    Raises
+    ------
+    UnetppError
+        Not a zarr, a plate, no image in it, or the package zarr is not installed.
+    """
+    try:
+        import zarr
+    except ImportError as error:
+        raise UnetppError(
+            f"{path} is a zarr; reading it needs the package zarr, version 3 or later: pip install "
+            "'napari-unetpp[zarr]'."
+        ) from error
+    try:
+        found = zarr.open(str(path), mode="r")
+    except Exception as error:  # zarr raises whatever its stores and codecs raise
+        raise UnetppError(f"{path} cannot be read as zarr: {error}.") from error
+    array, axes = (
+        (found, axes_from_shape(found.shape)) if hasattr(found, "shape") else _image(found, path, series)
+    )
+    _tell_missing(array, note)
+    return array, axes
+
+
+def _image(group: Any, path: Path, series: int | None) -> tuple[Any, Axes]:
+    """The image in a group, or in the group of that number below it."""
+    said = _said(group)
+    if "plate" in said or "well" in said:
+        raise UnetppError(f"{path} is a plate of many images. Give the images in it, such as {path}/A/1/0.")
+    if "multiscales" not in said:
+        name = str(series or 0)
+        if name not in group or "multiscales" not in _said(group[name]):
+            raise UnetppError(f"{path} holds no image: expected an OME-Zarr image or a zarr array.")
+        group = group[name]
+        said = _said(group)
+    elif series:
+        raise UnetppError(f"{path} has no series {series}: it holds one image.")
+    try:
+        array = group[said["multiscales"][0]["datasets"][0]["path"]]
+    except (KeyError, IndexError, TypeError) as error:
+        raise UnetppError(f"{path}: the finest level of the image is not there ({error}).") from error
+    return array, axes_of_ome_zarr(dict(group.attrs), array.shape)
+
+
+def _said(group: Any) -> dict[str, Any]:
+    attributes = dict(group.attrs)
+    found: dict[str, Any] = attributes.get("ome", attributes)
+    return found
+
+
+def _tell_missing(array: Any, note: Note) -> None:
+    """Chunks that nobody wrote are read as the fill value; that may be meant, or a copy that broke off."""
+    there, total = array.nchunks_initialized, array.nchunks
+    if there < total:
+        note(f"{total - there} of its {total} chunks are not there and are read as {array.fill_value}")

@@ -1,0 +1,94 @@
+"""A stack or film segmented at once, all results in memory: for scripts."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import Segmentation
+from napari_unetpp.engine.collect import resolve_level
+from napari_unetpp.engine.decode.plane_result import PlaneResult
+from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.volumes.metadata import axes_of_array
+from napari_unetpp.volumes.selection import SelectionRequest, select
+from napari_unetpp.volumes.series.numbering import check_links, numbered
+from napari_unetpp.volumes.series.plane import SeriesRequest, predict_plane
+from napari_unetpp.volumes.series.reading import read_series_as
+
+T = TypeVar("T")
+
+
+def segment_array(
+    array: Any,
+    evaluator: LoadedModel,
+    wanted: SelectionRequest,
+    *,
+    stitch: float | None = None,
+    track: float | None = None,
+    level: int | Literal["auto"] = "auto",
+    **size: Any,
+) -> Segmentation:
+    """Segment the planes of an array that were asked for.
+
+    Parameters
+    ----------
+    array : array-like
+        In memory or lazy; read plane by plane.
+    evaluator : LoadedModel
+    wanted : SelectionRequest
+    stitch, track : float, optional
+        Overlap from which objects are linked through depth, and over time.
+    level, size
+        As `engine.collect.predict_maps` takes them.
+
+    Returns
+    -------
+    Segmentation
+        Of shape (T, Z, Y, X), without T or Z where there is but one; an axis of classes comes first.
+    """
+    chosen = select(axes_of_array(array), wanted, inputs=evaluator.info.net.in_channels)
+    if stitch is not None or track is not None:
+        check_links(chosen, stitch=stitch, track=track)
+    depth = resolve_level(evaluator.info, level)
+    reading = read_series_as(array, chosen, evaluator, **size)
+    request = SeriesRequest(array, chosen, evaluator, depth, reading)
+    planes = [_each(_end_of(predict_plane(request, position))) for position in chosen.positions()]
+    labels, masks, probabilities, uncertainties, depths, notes = zip(*planes, strict=True)
+    shape = chosen.stack_shape
+    with tempfile.TemporaryDirectory() as folder:
+        linked = np.stack(
+            list(numbered(labels.__getitem__, chosen, Path(folder), stitch=stitch, track=track))
+        )
+    return Segmentation(
+        labels=np.array(linked, np.uint32).reshape(shape),
+        mask=np.stack(masks).reshape(shape),
+        probability=np.stack(probabilities, axis=1).reshape(-1, *shape),
+        level=depth,
+        uncertainty=np.stack(uncertainties).reshape(shape),
+        depth=np.stack(depths).reshape(shape),
+        scale=reading.scale.scale,
+        scale_reason=reading.scale.reason,
+        range=reading.range,
+        notes=(f"read as {chosen}", *dict.fromkeys(note for some in notes for note in some)),
+        precision=evaluator.choice.dtype,
+    )
+
+
+def _each(maps: PlaneResult) -> tuple[NDArray[Any], ...]:
+    """All results of one plane."""
+    found = (maps.labels(), maps.mask(), maps.probability(), maps.uncertainty(), maps.depth(), maps.notes)
+    return found  # type: ignore[return-value]
+
+
+def _end_of(steps: Generator[Any, None, T]) -> T:
+    """What a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]

@@ -1,0 +1,83 @@
+"""One range of intensities and one scale for all planes of a series, from a sample of them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import ModelInfo, Region, ShouldStop, never_stop
+from napari_unetpp.engine.collect import Reading
+from napari_unetpp.engine.input.normalise import NormStats, clean_plane
+from napari_unetpp.engine.input.scale import check_range, given_scale, scale_number
+from napari_unetpp.engine.input.scale_search import search_scale
+from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.volumes.planes import read_plane
+from napari_unetpp.volumes.selection import Position, Selection
+from napari_unetpp.volumes.series_range import sampled, sampled_parts, series_range
+
+MOST_PLANES = 5
+"""Of so many planes the one that shows most is looked at for the scale."""
+
+AROUND = 1024
+"""Of a large plane the part that shows most is looked at, with so many pixels on each side."""
+
+
+def read_series_as(
+    array: Any,
+    selection: Selection,
+    evaluator: LoadedModel,
+    *,
+    scale: float | Literal["auto"] = "auto",
+    diameter: float | None = None,
+    pixel_size: float | None = None,
+    range: tuple[float, float] | None = None,
+    should_stop: ShouldStop = never_stop,
+) -> Reading:
+    """What is not given is measured and decided once for all planes; the options of `predict_maps`.
+
+    The scale is that of one plane: of `MOST_PLANES` the one whose intensities vary most. Of a plane beyond
+    4 megapixels a part is looked at.
+    """
+    known = check_range(range)
+    stats = NormStats(*known) if known else series_range(array, selection, evaluator.info.normalisation)
+    given = given_scale(
+        evaluator.info,
+        _first(array, selection, evaluator.info),
+        scale=scale_number(scale),
+        diameter=diameter,
+        pixel_size=pixel_size,
+    )
+    decided = given or search_scale(evaluator, _shows_most(array, selection, stats), stats, should_stop)
+    return Reading(decided, (stats.low, stats.high))
+
+
+def _first(array: Any, selection: Selection, info: ModelInfo) -> NDArray[Any]:
+    """The first plane, which models of frames look at; of others the shape is enough."""
+    if info.sampling.kind != "frame":
+        return np.broadcast_to(np.uint8(0), selection.plane_shape)
+    return clean_plane(read_plane(array, selection, next(selection.positions())))[0]
+
+
+def _shows_most(array: Any, selection: Selection, stats: NormStats) -> NDArray[Any]:
+    """The plane, or the part of a large one, whose intensities vary most within the range."""
+    positions = list(selection.positions())
+    regions = sampled_parts(selection.plane_shape)
+    best: tuple[float, Position, Region] | None = None
+    for number in sampled(len(positions), MOST_PLANES):
+        for region in regions:
+            plane = clean_plane(read_plane(array, selection, positions[number], region))[0]
+            varied = _varied(plane, stats)
+            if best is None or varied > best[0]:
+                best = varied, positions[number], region
+    assert best is not None
+    _, position, region = best
+    whole = region if len(regions) == 1 else region.grown(AROUND, selection.plane_shape)
+    return clean_plane(read_plane(array, selection, position, whole))[0]
+
+
+def _varied(plane: NDArray[Any], stats: NormStats) -> float:
+    """Standard deviation of what lies within the range, pixels without a value left out."""
+    values = plane.astype(np.float32)
+    return float(np.clip(values[np.isfinite(values)], stats.low, stats.high).std() if values.size else 0)
