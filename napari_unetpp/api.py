@@ -20,7 +20,7 @@ from napari_unetpp._types import (
     Segmentation,
     UnetppError,
 )
-from napari_unetpp.engine.memory import enough_memory
+from napari_unetpp.engine.memory import SMALLER, enough_memory
 from napari_unetpp.files.models.model_list import find_model, list_models
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ __all__ = ["evaluate", "finetune", "list_models", "load_model", "segment"]
 
 Image = NDArray[Any]
 Auto = Literal["auto"]
-
-SMALLER = "crop the image, choose a smaller scale, or close other programs"
-"""What helps where memory runs out: smaller pieces were tried before."""
 
 
 def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> LoadedModel:

@@ -194,7 +194,8 @@ def _begin(
     say: Note,
 ) -> tuple[SeriesRequest, PlaneStore]:
     """What is to be done, and where planes are kept; what an earlier run has decided is used again."""
-    from napari_unetpp.engine.collect import Reading, resolve_level
+    from napari_unetpp.engine.collect import Reading
+    from napari_unetpp.engine.level import resolve_level
     from napari_unetpp.volumes.series.need import need_text
     from napari_unetpp.volumes.series.plane import SeriesRequest
     from napari_unetpp.volumes.series.reading import read_series_as

@@ -12,6 +12,7 @@ from superqt.utils import qdebounced
 
 from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.compat import main_window, unwrapped
+from napari_unetpp.gui.dock.file_note import FileNote
 from napari_unetpp.gui.dock.form import DockForm
 from napari_unetpp.gui.dock.view import DockView
 from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
@@ -70,7 +71,7 @@ class UnetppDock(DockView):
         self._rested = qdebounced(self.correcting.autosave, AUTOSAVE_REST_MS, parent=self)
         self.correcting.sheets.signals.painted.connect(lambda _image: self._rested())
         self._started = self._docked = False
-        session = self.correcting, self.controller, self.features, self._shortcuts
+        session = self.correcting, self.controller, self.features, self._shortcuts, self.file_note
         self._on_destroyed: Any = self.destroyed.connect(lambda: _close(*session))
 
     def _make_session(self, viewer: Viewer) -> None:
@@ -85,6 +86,9 @@ class UnetppDock(DockView):
             models=list_models,
             settings=settings,
         )
+        note = self.form.head.file_note
+        self.file_note = FileNote(viewer, layers.open, note, self.signals.image_chosen.emit, self)
+        self.controller.state.events.image.connect(self.file_note.check)
         sheets = NapariCorrections(viewer, layers, self)
         self.features = ObjectFeatures(self.controller, layers, sheets, ThreadRunner(self))
         self.correcting = CorrectController(
@@ -138,12 +142,17 @@ class UnetppDock(DockView):
         with suppress(RuntimeError):
             self._autosave.stop()
             self._rested.cancel()
-        _close(self.correcting, self.controller, self.features, self._shortcuts)
+        _close(self.correcting, self.controller, self.features, self._shortcuts, self.file_note)
 
 
 def _close(
-    correcting: CorrectController, controller: Controller, features: ObjectFeatures, shortcuts: Shortcuts
+    correcting: CorrectController,
+    controller: Controller,
+    features: ObjectFeatures,
+    shortcuts: Shortcuts,
+    file_note: FileNote,
 ) -> None:
+    file_note.close()
     features.close()
     correcting.close()
     controller.close()

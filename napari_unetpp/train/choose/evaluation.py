@@ -15,8 +15,9 @@ from napari_unetpp._types import AUTO, ModelInfo, PredictRequest, UnetppError
 from napari_unetpp.engine.collect import Auto, Reading, predict_maps, read_as
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.input.normalise import clean_plane
-from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
+from napari_unetpp.engine.input.scale import check_range, check_size, diameter_notes, scale_number
 from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.engine.memory import SMALLER, enough_memory
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, named_once
@@ -67,10 +68,11 @@ def evaluate_pairs(
     check_range(range)
     notes = notes or Notes()
     foreground = foreground_of_folder(pairs, info.task, foreground, notes)
-    read = partial(read_as, model=model, scale=scale, diameter=diameter, range=range)
+    read = partial(read_as, model=model, scale=scale, range=range)
     for done, pair in enumerate(pairs, start=1):
         try:
-            scored.append((pair, _score(model, pair, foreground, tallies, read, notes)))
+            with enough_memory(f"scoring {pair.image}", SMALLER):
+                scored.append((pair, _score(model, pair, foreground, tallies, read, diameter, notes)))
         except UnetppError as error:
             if on_problem is None:
                 raise
@@ -79,7 +81,8 @@ def evaluate_pairs(
             progress(done, len(pairs))
     if not scored:
         raise UnetppError(f"none of the {len(pairs)} images could be scored.")
-    seconds = seconds_per_megapixel(model, scored)
+    with enough_memory("measuring the speed", SMALLER):
+        seconds = seconds_per_megapixel(model, scored)
     scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in info.net.levels}
     auto = _auto_summary(tallies[AUTO], info, seconds[AUTO]) if info.stopping else None
     return {
@@ -113,14 +116,17 @@ def _score(
     pair: Pair,
     foreground: Sequence[int] | None,
     tallies: Mapping[int, _Tally],
-    read: Callable[[NDArray[Any]], Reading],
+    read: Callable[..., Reading],
+    diameter: float | None,
     notes: Notes,
 ) -> Reading:
     """Add the scores of one image; returns the scale and range with which all levels read it."""
     info = model.info
     image = read_image(pair.image, note=notes.of(pair.image))
     truth = read_pair_truth(pair, image.shape[:2], info.task, foreground, notes)
-    reading = read(clean_plane(image)[0])
+    for text in diameter_notes(image.shape, diameter):
+        notes.add(pair.image.name, text)
+    reading = read(clean_plane(image)[0], diameter=diameter)
     predicted = partial(predict_maps, image, model, scale=reading.scale.scale, range=reading.range)
     deepest = predicted(level=info.net.depth, all_levels=True)
     auto = predicted(level=AUTO) if AUTO in tallies else deepest

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, ScoreSet, UnetppError
+from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, ScoreSet, UnetppError, UsageError
 from napari_unetpp.files.models.model_file import save_finished_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import recommend_level
@@ -44,12 +44,12 @@ def with_classes(info: ModelInfo, classes: Sequence[str]) -> ModelInfo:
     if not classes:
         return info
     if info.task == "instances":
-        raise UnetppError(
+        raise UsageError(
             f"{info.name!r} tells objects of one class apart; classes can be added to semantic models only."
         )
     names = (*info.classes, *classes)
     if len(set(names)) < len(names) or "background" in names:
-        raise UnetppError(f"classes {', '.join(names)}: every class needs a name of its own.")
+        raise UsageError(f"classes {', '.join(names)}: every class needs a name of its own.")
     outputs = ("background", *names)
     return replace(info, classes=names, outputs=outputs, net=replace(info.net, outputs=len(outputs)))
 

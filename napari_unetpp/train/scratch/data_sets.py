@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError
+from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, UsageError
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.notes import Notes, counted
 from napari_unetpp.train.data.held_out import split_samples
@@ -92,12 +92,12 @@ def check_folders(request: TrainRequest) -> None:
     """Raise UnetppError where folders do not fit together with their shares, credits or held-out folder."""
     count = len(request.folders)
     if len({folder.resolve() for folder in request.folders}) < count:
-        raise UnetppError("a folder was given twice; name each data set once, and weigh it by its share.")
+        raise UsageError("a folder was given twice; name each data set once, and weigh it by its share.")
     for what, values in (("share", request.shares or ()), ("credit", request.credits)):
         if values and len(values) != count:
-            raise UnetppError(f"{len(values)} {what}(s) were given for {count} folder(s); expected one each.")
+            raise UsageError(f"{len(values)} {what}(s) were given for {count} folder(s); expected one each.")
     if request.val is not None and count > 1:
-        raise UnetppError(
+        raise UsageError(
             f"held-out images were given for {count} folders; give them for a single one, or none: a tenth "
             "of each folder is held out then."
         )

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Segmentation
-from napari_unetpp.engine.collect import resolve_level
 from napari_unetpp.engine.decode.plane_result import PlaneResult
+from napari_unetpp.engine.level import resolve_level
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.volumes.metadata import axes_of_array
 from napari_unetpp.volumes.selection import SelectionRequest, select
