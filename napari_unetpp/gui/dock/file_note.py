@@ -69,7 +69,7 @@ class FileNote(QObject):
             return
         assert isinstance(layer, Image)
         job = partial(_compared, path, layer.data, rgb=bool(layer.rgb), sized=_is_sized(layer))
-        self.runner.submit(cast("Job", job), partial(self._on_found, image), lambda _error: None)
+        self.runner.submit(cast("Job", job), partial(self._on_found, image), partial(self._on_end, image))
 
     def close(self) -> None:
         """Say nothing more."""

@@ -1,4 +1,4 @@
-"""Files of which napari's own reader shows something else than they hold: the dock says so, and opens them."""
+"""Files of which napari shows something else than they hold: the dock says so, and opens them."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ def tiffs(*pages: tuple[np.ndarray, dict[str, Any]]) -> Callable[[Path], None]:
     return write
 
 
+def alpha(mode: str) -> Picture.Image:
+    return Picture.fromarray(np.dstack([GREY, GREY] if mode == "LA" else [RGB, GREY]), mode)
+
+
 def palette(path: Path) -> None:
     picture = Picture.fromarray(GREY % 4, "P")
     picture.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9])
@@ -49,6 +53,18 @@ FILES: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "16 bits": ("a.png", png(DEEP), ""),
     "16-bit colour": ("a.png", png(DEEP_RGB), "its file holds colour, 16 bits, 50 x 40 px"),
     "16-bit colour with alpha": ("a.png", png(np.dstack([DEEP_RGB, DEEP])), "its file holds colour, 16 bits"),
+    "1 bit": ("a.png", lambda path: Picture.fromarray(GREY > 99).save(path), ""),
+    "grey with alpha": (
+        "a.png",
+        lambda path: alpha("LA").save(path),
+        "its file holds grey, 8 bits, 50 x 40 px",
+    ),
+    "CMYK": ("a.jpg", lambda path: alpha("CMYK").save(path), "CMYK: its colours were converted to RGB"),
+    "colours apart": (
+        "a.tif",
+        tiff(np.moveaxis(RGB, -1, 0), photometric="rgb", planarconfig="separate"),
+        "This layer shows 3 planes, grey, 8 bits, 50 x 40 px; its file holds colour, 8 bits, 50 x 40 px.",
+    ),
     "palette PNG": ("a.png", palette, ""),
     "JPEG": ("a.jpg", lambda path: Picture.fromarray(GREY).save(path), ""),
     "grey TIFF": ("a.tif", tiff(GREY), ""),
