@@ -21,6 +21,7 @@ from napari_unetpp.commands.argument_types import (
     seed,
     share,
     shares,
+    side,
     some_path,
     values,
 )
@@ -203,7 +204,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=count, help="length of the training")
     parser.add_argument(
         "--frame",
-        type=count,
+        type=side,
         metavar="PX",
         help="whole frames of a camera: the longer side of the lit part becomes PX (default: as they are)",
     )
@@ -214,7 +215,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="typical diameter of objects as the network sees them (default: that of --from, or measured)",
     )
     parser.add_argument(
-        "--patch", type=count, metavar="PX", help="side of the training patches (default: 256, or the frame)"
+        "--patch", type=side, metavar="PX", help="side of the training patches (default: 256, or the frame)"
     )
     parser.add_argument("--batch", type=count, metavar="N", help="patches in one step")
     parser.add_argument("--rate", type=positive, help="peak learning rate (default: 0.0015)")
@@ -256,6 +257,8 @@ def problem_of(args: argparse.Namespace) -> str | None:
         return train_problem(args)
     if args.command in ("segment", "evaluate", "finetune") and (problem := size_problem(args)):
         return problem
+    if args.command == "segment" and args.json is not None and args.json == args.out:
+        return f"--json and --out are both {args.out}; expected a file and a folder"
     if args.command == "segment" and args.table and args.kind != "labels":
         return "--table lists objects: it goes with --kind labels"
     if args.command == "segment" and (args.stitch or args.track) and args.kind != "labels":

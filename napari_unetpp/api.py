@@ -309,6 +309,7 @@ def finetune(
     from napari_unetpp.train.finetune import result
     from napari_unetpp.train.finetune import run as learning
     from napari_unetpp.train.finetune.planes import map_label_values, with_options
+    from napari_unetpp.train.parent import check_target
 
     planes = _labelled_planes(images, labels, certain, ignore, labels_as=labels_as, background=background)
     parent, notes = _card(model), Notes()
@@ -316,7 +317,7 @@ def finetune(
     planes = with_options(planes, parent, scale=scale, diameter=diameter, range=range)
     target = None if out is None else Path(out)
     if target is not None:
-        result.check_target(target, parent, overwrite=overwrite)
+        check_target(target, parent, overwrite=overwrite)
     request = FinetuneRequest(
         parent,
         planes,

@@ -133,10 +133,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
 def run_calibrate(args: argparse.Namespace) -> int:
     """Give a model the rule by which Auto stops."""
     from napari_unetpp.train.choose.auto import calibrate_folder
+    from napari_unetpp.train.parent import check_target
 
-    if args.out.exists() and not args.overwrite:
-        raise UnetppError(f"{args.out} exists; add --overwrite to replace it, or choose another name.")
     info = model_list.find_model(args.model)
+    check_target(args.out, info, overwrite=args.overwrite)
     rule = calibrate_folder(
         info,
         args.folder,
@@ -180,11 +180,12 @@ def run_finetune(args: argparse.Namespace) -> int:
     from napari_unetpp.train.finetune import report, result
     from napari_unetpp.train.finetune.planes import map_label_values, with_options
     from napari_unetpp.train.finetune.run import finetune
+    from napari_unetpp.train.parent import check_target
     from napari_unetpp.train.precision import check_precision
 
     check_precision(args.precision)
     parent = model_list.find_model(args.model)
-    result.check_target(args.out, parent, overwrite=args.overwrite)
+    check_target(args.out, parent, overwrite=args.overwrite)
     size = size_options(args, parent)
     notes = Notes()
     planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background, notes=notes)

@@ -32,6 +32,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "an empty folder name": ("segment {images} --model tiny --out ''", "'' was given; expected a file or fo"),
     "an empty input": ("segment '' --model tiny --out {out}", "'' was given; expected a file or folder"),
     "a folder for a file": (f"{SEGMENT} --json {{folder}}", "is a folder; expected"),
+    "one name for two": (f"{SEGMENT} --json {{out}}", "--json and --out are both"),
+    "a file below a file": (f"{SEGMENT} --json {{file}}/log.json", "is a file; expected a folder"),
     "no channel": (f"{SEGMENT} --channel ''", "expected names with commas between them"),
     "axes twice": (f"{SEGMENT} --axes YYX", "expected letters of TCZYXS, each once, with Y and X"),
     "axes without X": (f"{SEGMENT} --axes ZY", "expected letters of TCZYXS, each once, with Y and X"),
@@ -59,6 +61,8 @@ WRONG: dict[str, tuple[str, str]] = {
         "train {folder} --task semantic --out {new} --maps edge_distance",
         "only instance mod",
     ),
+    "patches of a pixel": (f"{TRAIN} --patch 1", "'1' was given; expected a whole number from 16"),
+    "frames of a pixel": (f"{TRAIN} --frame 1", "'1' was given; expected a whole number from 16"),
     "no classes": (f"{TRAIN} --classes ,", "expected names with commas between them"),
     "a folder twice": ("train {folder} {folder} --task instances --out {new}", "was given twice"),
     "a diameter of frames": (f"{TRAIN} --from frames --diameter 20", "leave --diameter out"),
@@ -141,3 +145,68 @@ def test_wrong_usage_of_every_command(
     assert (status, told.out) == (2, ""), told.err
     assert message in told.err and told.err.count("error:") == 1
     assert sorted(tmp_path.rglob("*")) == before and (tmp_path / "file").read_text() == "mine"
+
+
+REFUSED: dict[str, tuple[str, str]] = {
+    "an address": (
+        "segment https://example.org/a.tif --model tiny --out {out}",
+        "is an address; only files are read. Download the image first",
+    ),
+    "nothing held out": (
+        "calibrate {folder} --model tiny --out {new} --held-out",
+        "training holds no image of {folder} out: it has too few",
+    ),
+    "nothing labelled": (
+        "calibrate {empty} --model tiny --out {new}",
+        "no label image in {empty} has any foreground, so there is nothing to measure",
+    ),
+    "the model itself calibrated": (
+        "calibrate {folder} --model {tiny} --out {tiny} --overwrite",
+        "is the model to start from and is never written to",
+    ),
+    "the model itself trained": (
+        "train {folder} --from {tiny} --out {tiny} --overwrite",
+        "is the model to start from and is never written to",
+    ),
+    "no folder": ("evaluate {file} --model tiny", "has no folder images/"),
+    "a text for a model": ("info {file}", "{file} is not a model file of ours"),
+    "a text for a package": ("import {file}", "{file} is"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_done_is_said_and_writes_nothing(
+    case: str,
+    places: dict[str, str],
+    tiny_model: ModelInfo,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "empty"
+    for kind in ("images", "labels"):
+        (folder / kind).mkdir(parents=True)
+        tifffile.imwrite(folder / kind / "a.tif", np.tri(40, 50, dtype=np.uint8) * (kind == "images"))
+    names = places | {"empty": shlex.quote(str(folder)), "tiny": shlex.quote(str(tiny_model.path))}
+    command, message = REFUSED[case]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert cli.main(shlex.split(command.format_map(names))) == 1
+    told = capsys.readouterr().err
+    assert message.format_map({name: shlex.split(path)[0] for name, path in names.items()}) in told
+    assert "Traceback" not in told and told.count("error:") == 1
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_results_among_labelled_images_are_left_out(
+    places: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody segmented into the folder of the images: afterwards no command took the folder."""
+    images = tmp_path / "data" / "images"
+    common = ["--model", "tiny", "--scale", "1"]
+    segment = ["segment", str(images), "--out", str(images), "--level", "1", *common]
+    assert cli.main(segment) == 0 and (images / "a_labels.tif").exists()
+    capsys.readouterr()
+    assert cli.main(["evaluate", str(images.parent), *common]) == 0
+    assert ": 1 image, " in capsys.readouterr().out
+    tifffile.imwrite(images / "b.tif", np.tri(40, 50, dtype=np.uint8))
+    assert cli.main(["evaluate", str(images.parent), *common]) == 1
+    assert "without labels: b." in capsys.readouterr().err

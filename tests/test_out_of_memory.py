@@ -157,7 +157,10 @@ def test_learning_says_what_it_was_doing(
 @pytest.mark.parametrize(
     ("command", "doing"),
     [
-        ("train {} --task instances --epochs 1 --out {}", "training: give a smaller --batch or --patch"),
+        (
+            "train {} --task instances --epochs 1 --precision float32 --out {}",
+            "training: give a smaller --batch or --patch",
+        ),
         (
             "calibrate {} --model tiny --out {}",
             "all levels of an image of 90 x 90 px were computed in one piece",

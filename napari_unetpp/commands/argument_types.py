@@ -14,6 +14,8 @@ from napari_unetpp.volumes.selection import Span, parse_span
 
 T = TypeVar("T")
 
+SMALLEST_SIDE = 16
+
 LARGEST_SEED = 2**32 - 1
 """What numpy's and torch's generators both take."""
 
@@ -47,6 +49,11 @@ def finite(text: str) -> float:
 def count(text: str) -> int:
     """A whole number from 1."""
     return _parsed(text, int, "a whole number from 1", lambda value: value >= 1)
+
+
+def side(text: str) -> int:
+    """Side of what a network sees, px: the deepest level halves it four times."""
+    return _parsed(text, int, f"a whole number from {SMALLEST_SIDE}", lambda value: value >= SMALLEST_SIDE)
 
 
 def index(text: str) -> int:
@@ -123,6 +130,7 @@ def file_path(text: str) -> Path:
     path = some_path(text)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder; expected the name of a file")
+    folder_path(str(path.parent))
     return path
 
 

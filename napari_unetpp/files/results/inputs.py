@@ -65,6 +65,8 @@ def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
 
 
 def _meant(path: Path, *, recursive: bool) -> Iterator[Source]:
+    if not path.exists() and path.parts[:1] in (("http:",), ("https:",)):
+        raise UnetppError(f"{path} is an address; only files are read. Download the image first.")
     if path.exists() or not glob.has_magic(str(path)):
         yield from _images(path, recursive=recursive)
         return

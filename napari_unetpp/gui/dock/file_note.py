@@ -23,6 +23,9 @@ from napari_unetpp.gui.worker import ThreadRunner
 from napari_unetpp.session.values import Job
 
 OPEN = "as_the_file_says"
+LARGEST = 500_000_000
+"""Bytes of an image that is compared: the file's pixels need as much memory again."""
+
 OFFER = "Open as the file says", OPEN
 
 
@@ -115,7 +118,7 @@ def _path_of(layer: Layer | None) -> Path | None:
     if not isinstance(layer, Image) or layer.multiscale or not isinstance(layer.data, np.ndarray):
         return None
     path = Path(str(layer.source.path or ""))
-    return path if layer.source.path and path.is_file() else None
+    return path if layer.source.path and path.is_file() and layer.data.nbytes <= LARGEST else None
 
 
 def _is_sized(layer: Image) -> bool:

@@ -137,6 +137,13 @@ def calibrate_folder(
         log(f"note: {line}")
     if held_out:
         _, samples = split_samples(samples)
+        if not samples:
+            raise UnetppError(
+                f"training holds no image of {folder} out: it has too few. Leave --held-out away, and give "
+                "images that the model was not trained on."
+            )
+    if not any(sample.labels.any() for sample in samples):
+        raise UnetppError(f"no label image in {folder} has any foreground, so there is nothing to measure.")
     log(f"measuring all levels on {counted(len(samples), 'image')}, {choice.label}")
     net = load_network(info)
     predicted = predict_samples(net, samples, info, device=choice.device, dtype=choice.torch_dtype)

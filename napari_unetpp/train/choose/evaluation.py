@@ -80,7 +80,7 @@ def evaluate_pairs(
         if progress is not None:
             progress(done, len(pairs))
     if not scored:
-        raise UnetppError(f"none of the {len(pairs)} images could be scored.")
+        raise UnetppError(f"no image could be scored; there are {len(pairs)} in the folder.")
     with enough_memory("measuring the speed", SMALLER):
         seconds = seconds_per_megapixel(model, scored)
     scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in info.net.levels}

@@ -17,6 +17,7 @@ from napari_unetpp.files.models.model_file import save_finished_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import recommend_level
 from napari_unetpp.train.finetune.examples import Example
+from napari_unetpp.train.parent import check_parent
 
 THRESHOLD = 0.5
 """Neither cross-entropy nor soft Dice prefers another one, whatever the share of foreground."""
@@ -116,19 +117,6 @@ def check_examples(examples: Sequence[Example]) -> None:
     ):
         if not any((example.certain & ((example.labels > 0) == wanted)).any() for example in examples):
             raise UnetppError(f"no pixel is labelled as {name}, so there is nothing to tell apart. {cure}.")
-
-
-def check_target(out: Path, parent: ModelInfo, *, overwrite: bool) -> None:
-    """Raise UnetppError where the new model may not be written: onto its parent, or onto another file."""
-    check_parent(out, parent)
-    if out.exists() and not overwrite:
-        raise UnetppError(f"{out} exists already. Choose another --out, or allow overwriting (--overwrite).")
-
-
-def check_parent(out: Path, parent: ModelInfo) -> None:
-    """Raise UnetppError where the new model would be written onto its parent."""
-    if parent.path is not None and out.resolve() == parent.path.resolve():
-        raise UnetppError(f"{out} is the model to start from and is never written to. Choose another --out.")
 
 
 def write(done: FinetuneDone, out: Path, parent: ModelInfo, *, overwrite: bool) -> FinetuneDone:
