@@ -312,6 +312,7 @@ def test_small_things_beside_the_size_that_the_scale_fits_are_named(run: Run, tm
     assert any("the scale fits objects of about 44 px: they may be specks" in n for n in entry["notes"])
 
 
+@pytest.mark.parametrize("planes", [1, 5])
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -321,11 +322,11 @@ def test_small_things_beside_the_size_that_the_scale_fits_are_named(run: Run, tm
     ],
 )
 def test_what_is_given_and_fits_no_image_gets_a_note(
-    options: str, expected: str, run: Run, tiny_model: ModelInfo, tmp_path: Path
+    planes: int, options: str, expected: str, run: Run, tiny_model: ModelInfo, tmp_path: Path
 ) -> None:
     """It gave 0 objects without a word."""
     image = np.asarray(Image.open(SAMPLE))[:48, :64]
-    tifffile.imwrite(tmp_path / "a.tif", image)
+    tifffile.imwrite(tmp_path / "a.tif", image if planes == 1 else np.stack([image] * planes))
     command = ("segment", tmp_path / "a.tif", "--out", tmp_path / "out", "--model", "tiny", "--level", 1)
     status, _, err = run(*command, *options.split())
     assert status == 0 and expected in err

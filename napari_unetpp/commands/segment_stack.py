@@ -84,6 +84,7 @@ def segment_stack(
     """
     from napari_unetpp.commands.stack_report import facts_of, report
     from napari_unetpp.commands.stack_results import finish
+    from napari_unetpp.volumes.series.reading import series_notes
     from napari_unetpp.volumes.series.run import segment_series
     from napari_unetpp.volumes.series.store import remove
 
@@ -97,6 +98,8 @@ def segment_stack(
         if _needs_zarr(output, chosen, options):
             load_zarr()  # now, not after hours of work
             output = output.as_zarr()
+        given = options.size["range"], options.size["diameter"]
+        notes += series_notes(image.array, chosen, range=given[0], diameter=given[1])
         mark = mark_of(output.source)
         request, store = _begin(output, image, chosen, model, options, mark, say)
         for event in segment_series(request, store):
