@@ -60,8 +60,8 @@ def read_otherwise(path: Path, shown: NDArray[Any], *, rgb: bool, sized: bool) -
     texts = [difference(shown, pixels, rgb=rgb, notes=notes)] if differ else []
     if size is not None and not sized:
         texts.append(
-            f"The file says that a pixel is {size.y:.4g} µm high and {size.x:.4g} µm wide; this layer does not"
-            " know it."
+            f"The file says that a pixel is {size.y:.4g} µm high and {size.x:.4g} µm wide; this layer does "
+            "not know it."
         )
     return OtherReading(" ".join(texts), pixels, size, differ) if texts else None
 
