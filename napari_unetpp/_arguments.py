@@ -22,6 +22,7 @@ from napari_unetpp.commands.argument_types import (
     share,
     shares,
     side,
+    some_name,
     some_path,
     values,
 )
@@ -64,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _info(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="name or file")
+    parser.add_argument("model", metavar="MODEL", type=some_name, help="name or file")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -79,7 +80,7 @@ def _segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="DIR", type=folder_path, required=True, help="folder for STEM_KIND.tif"
     )
-    parser.add_argument("--model", default="nuclei", help="name or file (default: nuclei)")
+    parser.add_argument("--model", type=some_name, default="nuclei", help="name or file (default: nuclei)")
     parser.add_argument(
         "--level", type=level, default="auto", help="depth: 1, 2, 3, 4 or auto (as deep as each place needs)"
     )
@@ -120,7 +121,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="FOLDER", type=some_path, help="holds images/ and labels/ with equal stems"
     )
-    parser.add_argument("--model", required=True, help="name or file")
+    parser.add_argument("--model", type=some_name, required=True, help="name or file")
     _foreground(parser)
     _size(parser)
     _device(parser)
@@ -131,7 +132,7 @@ def _calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", metavar="FOLDER", type=some_path, help="holds images/ and labels/ with equal stems"
     )
-    parser.add_argument("--model", required=True, help="name or file")
+    parser.add_argument("--model", type=some_name, required=True, help="name or file")
     parser.add_argument("--out", metavar="FILE", type=model_path, required=True, help="NAME.safetensors")
     parser.add_argument(
         "--held-out",
@@ -181,7 +182,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         choices=SUPERVISIONS,
         help="heads that are trained: of all levels (deep, the default), or the last one alone",
     )
-    parser.add_argument("--from", dest="start", metavar="MODEL", help="start from this model")
+    parser.add_argument("--from", dest="start", metavar="MODEL", type=some_name, help="start from this model")
     parser.add_argument(
         "--maps",
         metavar="NAME,...",
@@ -298,7 +299,7 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
         type=some_path,
         help="images/ and labels/ with equal stems, optionally certain/, ignore/ and session.json",
     )
-    parser.add_argument("--model", required=True, help="model to start from: name or file")
+    parser.add_argument("--model", type=some_name, required=True, help="model to start from: name or file")
     parser.add_argument("--out", metavar="FILE", type=model_path, required=True, help="NAME.safetensors")
     parser.add_argument("--seconds", type=positive, help="time budget (default: 60, unless --steps is given)")
     parser.add_argument("--steps", type=count, help="length in steps: the same steps give the same weights")
@@ -322,7 +323,7 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="name or file")
+    parser.add_argument("model", metavar="MODEL", type=some_name, help="name or file")
     parser.add_argument("--format", choices=("onnx", "bioimageio"), required=True, help="what to write")
     parser.add_argument("--level", type=index, choices=LEVELS, help="depth (default: the recommended one)")
     parser.add_argument("--out", metavar="PATH", type=some_path, required=True, help="NAME.onnx or NAME.zip")
@@ -350,7 +351,7 @@ def _import(parser: argparse.ArgumentParser) -> None:
 
 
 def _benchmark(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="nuclei", help="name or file (default: nuclei)")
+    parser.add_argument("--model", type=some_name, default="nuclei", help="name or file (default: nuclei)")
     _device(parser)
     parser.add_argument("--json", metavar="FILE", type=file_path, help="also write the figures as JSON")
 

@@ -54,6 +54,8 @@ WRONG: dict[str, tuple[str, str]] = {
         f"{CALIBRATE} --tolerance 5",
         "'5' was given; expected a number above 0 and at most 1",
     ),
+    "no model": ("info ''", "'' was given; expected the name or the file of a model"),
+    "no model to start from": (f"{TRAIN} --from ''", "'' was given; expected the name or the file of a"),
     "no maps": (f"{TRAIN} --maps ''", "'' was given; expected names with commas between them"),
     "unknown maps": (f"{TRAIN} --maps border", "expected one or more of edge_distance, object_border"),
     "a map twice": (f"{TRAIN} --maps edge_distance,edge_distance", "expected one or more of edge_distance"),

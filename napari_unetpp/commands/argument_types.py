@@ -125,6 +125,11 @@ def some_path(text: str) -> Path:
     return _parsed(text, Path, "a file or folder", lambda _: bool(text.strip()))
 
 
+def some_name(text: str) -> str:
+    """The name or file of a model; not empty."""
+    return _parsed(text, str, "the name or the file of a model", lambda _: bool(text.strip()))
+
+
 def file_path(text: str) -> Path:
     """A file that is there or can be made."""
     path = some_path(text)

@@ -68,7 +68,7 @@ def evaluate_pairs(
     check_range(range)
     notes = notes or Notes()
     foreground = foreground_of_folder(pairs, info.task, foreground, notes)
-    read = partial(read_as, model=model, scale=scale, range=range)
+    read = partial(read_as, model=model, scale=scale, diameter=diameter, range=range)
     for done, pair in enumerate(pairs, start=1):
         try:
             with enough_memory(f"scoring {pair.image}", SMALLER):
@@ -116,7 +116,7 @@ def _score(
     pair: Pair,
     foreground: Sequence[int] | None,
     tallies: Mapping[int, _Tally],
-    read: Callable[..., Reading],
+    read: Callable[[NDArray[Any]], Reading],
     diameter: float | None,
     notes: Notes,
 ) -> Reading:
@@ -126,7 +126,7 @@ def _score(
     truth = read_pair_truth(pair, image.shape[:2], info.task, foreground, notes)
     for text in diameter_notes(image.shape, diameter):
         notes.add(pair.image.name, text)
-    reading = read(clean_plane(image)[0], diameter=diameter)
+    reading = read(clean_plane(image)[0])
     predicted = partial(predict_maps, image, model, scale=reading.scale.scale, range=reading.range)
     deepest = predicted(level=info.net.depth, all_levels=True)
     auto = predicted(level=AUTO) if AUTO in tallies else deepest
