@@ -34,6 +34,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "a folder for a file": (f"{SEGMENT} --json {{folder}}", "is a folder; expected"),
     "one name for two": (f"{SEGMENT} --json {{out}}", "--json and --out are both"),
     "a file below a file": (f"{SEGMENT} --json {{file}}/log.json", "is a file; expected a folder"),
+    "a name too long": (f"train {{folder}} --task instances --out {'x' * 300}.safetensors", "255 bytes"),
     "no channel": (f"{SEGMENT} --channel ''", "expected names with commas between them"),
     "axes twice": (f"{SEGMENT} --axes YYX", "expected letters of TCZYXS, each once, with Y and X"),
     "axes without X": (f"{SEGMENT} --axes ZY", "expected letters of TCZYXS, each once, with Y and X"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,8 @@ from napari_unetpp.volumes.selection import Span, parse_span
 T = TypeVar("T")
 
 SMALLEST_SIDE = 16
+
+LONGEST_NAME = 255
 
 LARGEST_SEED = 2**32 - 1
 """What numpy's and torch's generators both take."""
@@ -122,7 +125,12 @@ def model_path(text: str) -> Path:
 
 def some_path(text: str) -> Path:
     """A path; an empty text, such as a shell makes of a variable without a value, is none."""
-    return _parsed(text, Path, "a file or folder", lambda _: bool(text.strip()))
+    path = _parsed(text, Path, "a file or folder", lambda _: bool(text.strip()) and "\0" not in text)
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in path.parts):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has a name of more than {LONGEST_NAME} bytes; no disk takes it"
+        )
+    return path
 
 
 def some_name(text: str) -> str:
@@ -133,7 +141,7 @@ def some_name(text: str) -> str:
 def file_path(text: str) -> Path:
     """A file that is there or can be made."""
     path = some_path(text)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise argparse.ArgumentTypeError(f"{text} is a folder; expected the name of a file")
     folder_path(str(path.parent))
     return path
@@ -142,7 +150,8 @@ def file_path(text: str) -> Path:
 def folder_path(text: str) -> Path:
     """A folder that is there or can be made."""
     path = some_path(text)
-    file = next((part for part in (path, *path.parents) if part.exists() and not part.is_dir()), None)
+    there = (part for part in (path, *path.parents) if os.path.exists(part))  # no error where all is closed
+    file = next((part for part in there if not os.path.isdir(part)), None)
     if file is not None:
         raise argparse.ArgumentTypeError(f"{file} is a file; expected a folder")
     return path

@@ -75,9 +75,9 @@ def _rename_to_free(temporary: Path, path: Path) -> None:
 
 def _wrong_kind(path: Path) -> str | None:
     """Why nothing can be written there, where a folder is in the place of a file, or a file of a folder."""
-    if path.is_dir():
+    if os.path.isdir(path):
         return f"{path} is a folder; expected the name of a file."
-    file = next((part for part in path.parents if part.is_file()), None)
+    file = next((part for part in path.parents if os.path.isfile(part)), None)
     return None if file is None else f"{path} cannot be written: {file} is a file; expected a folder."
 
 
