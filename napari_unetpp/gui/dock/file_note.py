@@ -20,7 +20,7 @@ from napari_unetpp.gui.compat import read_from
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.layers.images import OpenImages
 from napari_unetpp.gui.worker import ThreadRunner
-from napari_unetpp.session.values import Job
+from napari_unetpp.session.values import Job, Tone
 
 OPEN = "as_the_file_says"
 LARGEST = 500_000_000
@@ -88,7 +88,7 @@ class FileNote(QObject):
 
     def _show(self, found: OtherReading | None) -> None:
         self._found = found
-        tone = "warning" if found is not None and found.pixels_differ else "info"
+        tone: Tone = "warning" if found is not None and found.pixels_differ else "info"
         self._note.show_text(found.text if found else "", tone, offers=[OFFER] if found else [])
         self._note.setVisible(found is not None)
 

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, ModelInfo, PredictRequest, UnetppError
-from napari_unetpp.engine.collect import Auto, Reading, predict_maps, read_as
+from napari_unetpp.engine.collect import Reading, predict_maps, read_as
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.input.normalise import clean_plane
 from napari_unetpp.engine.input.scale import check_range, check_size, diameter_notes, scale_number
+from napari_unetpp.engine.level import Auto
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.memory import SMALLER, enough_memory
 from napari_unetpp.engine.predict import predict
