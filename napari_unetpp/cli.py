@@ -189,6 +189,10 @@ def run_finetune(args: argparse.Namespace) -> int:
     size = size_options(args, parent)
     notes = Notes()
     planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background, notes=notes)
+    if args.background is not None and not any(plane.labels_as == "sparse" for plane in planes):
+        raise UsageError(
+            "--background names a value of sparse labels; these are not: give --labels-as sparse."
+        )
     planes = map_label_values(planes, parent.task, args.foreground, notes)
     for note in notes.lines():
         say(f"note: {note}")

@@ -87,6 +87,7 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "classes of instances": (f"{FINETUNE} --add-classes debris", "can be added to semantic models"),
     "no new classes": (f"{FINETUNE} --add-classes ''", "expected names with commas between them"),
+    "background of reviewed labels": (f"{FINETUNE} --background 1", "give --labels-as sparse"),
     "negative background": (
         f"{FINETUNE} --labels-as sparse --background -1",
         "expected a whole number from 0",
@@ -172,7 +173,7 @@ REFUSED: dict[str, tuple[str, str]] = {
         "is the model to start from and is never written to",
     ),
     "no folder": ("evaluate {file} --model tiny", "has no folder images/"),
-    "a text for a model": ("info {file}", "{file} is not a model file of ours"),
+    "a text for a model": ("info {file}", "{file} is not a model file"),
     "a text for a package": ("import {file}", "{file} is"),
 }
 
@@ -197,6 +198,16 @@ def test_what_cannot_be_done_is_said_and_writes_nothing(
     assert message.format_map({name: shlex.split(path)[0] for name, path in names.items()}) in told
     assert "Traceback" not in told and told.count("error:") == 1
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_labels_without_the_foreground_that_is_asked_for_get_a_note(
+    places: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The scores of nothing looked like those of an image."""
+    evaluate = ["evaluate", str(tmp_path / "data"), "--model", "tiny", "--scale", "1"]
+    assert cli.main(evaluate) == 0 and "foreground" not in capsys.readouterr().err
+    assert cli.main([*evaluate, "--foreground", "7"]) == 0
+    assert "no label image has any foreground of the values 7" in capsys.readouterr().err
 
 
 def test_results_among_labelled_images_are_left_out(

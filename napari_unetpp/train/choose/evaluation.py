@@ -65,6 +65,7 @@ def evaluate_pairs(
     levels = (*info.net.levels, AUTO) if info.stopping else info.net.levels
     tallies = {level: _Tally() for level in levels}
     scored: list[tuple[Pair, Reading]] = []
+    nothing = True
     check_size(info, scale=scale_number(scale), diameter=diameter)
     check_range(range)
     notes = notes or Notes()
@@ -73,7 +74,9 @@ def evaluate_pairs(
     for done, pair in enumerate(pairs, start=1):
         try:
             with enough_memory(f"scoring {pair.image}", SMALLER):
-                scored.append((pair, _score(model, pair, foreground, tallies, read, diameter, notes)))
+                reading, has_truth = _score(model, pair, foreground, tallies, read, diameter, notes)
+            scored.append((pair, reading))
+            nothing = nothing and not has_truth
         except UnetppError as error:
             if on_problem is None:
                 raise
@@ -82,6 +85,9 @@ def evaluate_pairs(
             progress(done, len(pairs))
     if not scored:
         raise UnetppError(f"no image could be scored; there are {len(pairs)} in the folder.")
+    if nothing:
+        values = "" if foreground is None else f" of the values {', '.join(map(str, foreground))}"
+        notes.add("labels", f"no label image has any foreground{values}, so the scores say little")
     with enough_memory("measuring the speed", SMALLER):
         seconds = seconds_per_megapixel(model, scored)
     scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in info.net.levels}
@@ -120,8 +126,11 @@ def _score(
     read: Callable[[NDArray[Any]], Reading],
     diameter: float | None,
     notes: Notes,
-) -> Reading:
-    """Add the scores of one image; returns the scale and range with which all levels read it."""
+) -> tuple[Reading, bool]:
+    """Add the scores of one image.
+
+    Returns the scale and range with which all levels read it, and whether its labels have any foreground.
+    """
     info = model.info
     image = read_image(pair.image, note=notes.of(pair.image))
     truth = read_pair_truth(pair, image.shape[:2], info.task, foreground, notes)
@@ -143,7 +152,7 @@ def _score(
             tally.matches = None
         if tally.matches is not None:
             tally.matches += match_objects(maps.labels(), truth.labels, truth.ignore)
-    return reading
+    return reading, bool(truth.labels.any())
 
 
 def _overlap(maps: PlaneResult, truth: Truth, *, merge: bool) -> tuple[float, float]:

@@ -57,7 +57,8 @@ def read_data_sets(
         train, held = [*train, *learned], [*held, *apart]
         log(f"{folder_name(folder)}: {counted(len(learned), 'image')} to learn from, {len(apart)} held out")
     if not any(s.labels.any() for s in (*train, *held)):
-        hint = "255 means: ignore; is it foreground, give --foreground 255" if info.task == "semantic" else ""
+        asked = info.task == "semantic" and request.foreground is None
+        hint = "255 means: ignore; is it foreground, give --foreground 255" if asked else ""
         raise UnetppError(
             f"no label image in {', '.join(map(str, request.folders))} has any foreground, so there is "
             f"nothing to learn.{f' In them {hint}.' if hint else ''}"

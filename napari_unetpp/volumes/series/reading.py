@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo, Region, ShouldStop, never_stop
+from napari_unetpp._types import ModelInfo, Region, ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine.collect import Reading
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane, range_notes
 from napari_unetpp.engine.input.scale import check_range, diameter_notes, given_scale, scale_number
@@ -61,7 +62,9 @@ def series_notes(
     if range is None:
         return notes
     stats = NormStats(*range)
-    return (*range_notes(_shows_most(array, selection, stats), stats, given=True), *notes)
+    with suppress(UnetppError):  # a damaged plane is reported when its turn comes, after those before it
+        notes = (*range_notes(_shows_most(array, selection, stats), stats, given=True), *notes)
+    return notes
 
 
 def _first(array: Any, selection: Selection, info: ModelInfo) -> NDArray[Any]:
