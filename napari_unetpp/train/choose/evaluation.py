@@ -69,7 +69,7 @@ def evaluate_pairs(
     check_size(info, scale=scale_number(scale), diameter=diameter)
     check_range(range)
     notes = notes or Notes()
-    foreground = foreground_of_folder(pairs, info.task, foreground, notes)
+    asked, foreground = foreground, foreground_of_folder(pairs, info.task, foreground, notes)
     read = partial(read_as, model=model, scale=scale, diameter=diameter, range=range)
     for done, pair in enumerate(pairs, start=1):
         try:
@@ -84,10 +84,10 @@ def evaluate_pairs(
         if progress is not None:
             progress(done, len(pairs))
     if not scored:
-        raise UnetppError(f"no image could be scored; there are {len(pairs)} in the folder.")
-    if nothing:
-        values = "" if foreground is None else f" of the values {', '.join(map(str, foreground))}"
-        notes.add("labels", f"no label image has any foreground{values}, so the scores say little")
+        raise UnetppError(f"none of the {len(pairs)} images could be scored.")
+    if nothing and asked is not None:
+        values = ", ".join(map(str, asked))
+        notes.add("labels", f"no label image has any foreground of the values {values}")
     with enough_memory("measuring the speed", SMALLER):
         seconds = seconds_per_megapixel(model, scored)
     scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in info.net.levels}
