@@ -20,7 +20,8 @@ from napari_unetpp.gui.compat import read_from
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.layers.images import OpenImages
 from napari_unetpp.gui.worker import ThreadRunner
-from napari_unetpp.session.values import Job, Tone
+from napari_unetpp.session.events import Job
+from napari_unetpp.session.values import Tone
 
 OPEN = "as_the_file_says"
 LARGEST = 500_000_000
