@@ -74,6 +74,8 @@ def segment(
     project: Literal["max", "mean"] | None = None,
     stitch: float | None = None,
     track: float | None = None,
+    directions: Literal[1, 3] = 1,
+    spacing: tuple[float, float, float] | None = None,
 ) -> Segmentation:
     """Segment one plane; or a stack, a film or an image of several channels, plane by plane.
 
@@ -112,6 +114,11 @@ def segment(
     stitch, track : float, optional
         Intersection over union from which objects of neighbouring planes, and of neighbouring frames, get one
         number, such as 0.3. None: the numbers of each plane begin anew.
+    directions : {1, 3}
+        3: the network sees a stack from three sides, cut into planes along Z, Y and X, and what it finds is
+        averaged. The distances must be known, and are evened out.
+    spacing : (float, float, float), optional
+        Micrometres between planes, rows and columns.
 
     Returns
     -------
@@ -132,7 +139,8 @@ def segment(
     from napari_unetpp.engine.collect import predict_maps
 
     loaded = _loaded(model, device, precision)
-    if any(option is not None for option in (axes, channel, z, t, project, stitch, track)):
+    asked = (axes, channel, z, t, project, stitch, track, spacing)
+    if directions != 1 or any(option is not None for option in asked):
         from napari_unetpp.volumes.selection import ALL, SelectionRequest
         from napari_unetpp.volumes.series.in_memory import segment_array
 
@@ -143,6 +151,8 @@ def segment(
             SelectionRequest(axes, channels, combine, t or ALL, z or ALL, project),
             stitch=stitch,
             track=track,
+            directions=directions,
+            spacing=spacing,
             level=level,
             scale=scale,
             diameter=diameter,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.volumes.selection import ALL, Span, parse_span
@@ -53,6 +54,20 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
         help="link objects over time from this overlap, such as 0.3; also STEM_tracks.csv (default: off)",
     )
     group.add_argument(
+        "--directions",
+        metavar="N",
+        type=int,
+        choices=(1, 3),
+        default=1,
+        help="3: the mean of planes cut along Z, Y and X; distances must be known (default: 1, along Z)",
+    )
+    group.add_argument(
+        "--spacing",
+        metavar="Z,Y,X",
+        type=spacing,
+        help="micrometres between planes, rows and columns (default: as the file says)",
+    )
+    group.add_argument(
         "--region", metavar="Y0:Y1,X0:X1", type=region, help="segment these rows and columns only"
     )
 
@@ -76,6 +91,14 @@ def region(text: str) -> Region:
     """``Y0:Y1,X0:X1``."""
     (y0, y1), (x0, x1) = ((int(end) for end in side.split(":")) for side in text.split(","))
     return Region(y0, x0, y1, x1)
+
+
+def spacing(text: str) -> tuple[float, float, float]:
+    """Three numbers above 0 with commas between them."""
+    z, y, x = (float(length) for length in text.split(","))
+    if not all(0 < length < math.inf for length in (z, y, x)):
+        raise ValueError(text)
+    return z, y, x
 
 
 def channels(text: str) -> tuple[str, ...]:
