@@ -26,6 +26,7 @@ from napari_unetpp.files.models.model_list import find_model, list_models
 if TYPE_CHECKING:
     from napari_unetpp.engine.decode.plane_result import PlaneResult
     from napari_unetpp.engine.loaded_model import LoadedModel
+    from napari_unetpp.volumes.inputs.source import ImageSource
 
 __all__ = ["evaluate", "finetune", "list_models", "load_model", "segment"]
 
@@ -56,7 +57,7 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
 
 
 def segment(
-    image: Image,
+    image: Image | ImageSource,
     model: str | Path | LoadedModel,
     *,
     level: int | Auto = "auto",
@@ -81,9 +82,9 @@ def segment(
 
     Parameters
     ----------
-    image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4), or array-like with more axes
-        Any real dtype. More axes need one of the options from `axes` on; the array may then be lazy (dask,
-        zarr, xarray, a memory map).
+    image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4), array-like with more axes, or ImageSource
+        Any real dtype. What `open_image` gives is read as the file says. Arrays of more axes need one of the
+        options from `axes` on; they may be lazy (dask, zarr, xarray, a memory map).
     model : str, Path or LoadedModel
         Name, file, or what `load_model` returned (saves loading it again).
     level : int or "auto"
@@ -137,10 +138,11 @@ def segment(
     >>> result.labels.max()  # doctest: +SKIP
     """
     from napari_unetpp.engine.collect import predict_maps
+    from napari_unetpp.volumes.inputs.source import ImageSource
 
     loaded = _loaded(model, device, precision)
     asked = (axes, channel, z, t, project, stitch, track, spacing)
-    if directions != 1 or any(option is not None for option in asked):
+    if isinstance(image, ImageSource) or directions != 1 or any(option is not None for option in asked):
         from napari_unetpp.volumes.selection import ALL, SelectionRequest
         from napari_unetpp.volumes.series.in_memory import segment_array
 

@@ -15,7 +15,7 @@ from napari_unetpp.files.notes import Note, no_note
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.inputs.dicom_order import Slice, in_order
 
-FILMS = ("ES", "GM", "OP", "RF", "SM", "US", "XA", "XC")
+FILMS = ("ES", "GM", "OP", "RF", "US", "XA", "XC")
 """Kinds of machines (Modality) whose frames follow each other in time: endoscopes, ultrasound, ..."""
 
 
@@ -90,6 +90,8 @@ class DicomImage:
         without = [file for file, head in heads if "Rows" not in head or "Columns" not in head]
         if without:
             raise UnetppError(f"{without[0]} is DICOM without an image in it, such as a report.")
+        if any("TotalPixelMatrixColumns" in head for _, head in heads):
+            raise UnetppError(f"{path} is a whole slide in tiles, which is not read. Convert it to OME-TIFF.")
         sizes = {(int(head.Rows), int(head.Columns)) for _, head in heads}
         if len(sizes) > 1:
             raise UnetppError(f"{path} has planes of several sizes: {sorted(sizes)}. Give them one by one.")

@@ -90,15 +90,16 @@ class Cropped:
 
 @contextmanager
 def open_image(
-    path: Path, *, series: int | None = None, axes: str | None = None, note: Note = no_note
+    path: str | Path, *, series: int | None = None, axes: str | None = None, note: Note = no_note
 ) -> Iterator[ImageSource]:
     """Open an image: OME-Zarr, zarr, TIFF of any kind, PNG, JPEG, or what `other_formats` reads.
 
-    It is closed in the end.
+    It is closed in the end. Only what is asked for is read.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
+        A file, a zarr, or the folder of a DICOM series.
     series : int, optional
         Which image of a file or folder that holds several, from 0; None: of a TIFF the largest.
     axes : str, optional
@@ -110,7 +111,13 @@ def open_image(
     ------
     UnetppError
         Missing, unreadable, or a package is missing that the format needs.
+
+    Examples
+    --------
+    >>> with open_image("cells.czi") as image:  # doctest: +SKIP
+    ...     found = segment(image, "nuclei", channel="DAPI")
     """
+    path = Path(path)
     if is_zarr(path):
         array, found = open_zarr(path, series=series, note=note)
         yield ImageSource(array, found, _size_of(found))

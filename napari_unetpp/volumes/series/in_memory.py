@@ -16,6 +16,7 @@ from napari_unetpp.engine.collect import resolve_level
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.volumes.directions import DIRECTIONS
+from napari_unetpp.volumes.inputs.source import ImageSource
 from napari_unetpp.volumes.metadata import axes_of_array
 from napari_unetpp.volumes.selection import SelectionRequest, select
 from napari_unetpp.volumes.series.numbering import check_links, numbered
@@ -42,7 +43,7 @@ def segment_array(
 
     Parameters
     ----------
-    array : array-like
+    array : array-like or ImageSource
         In memory or lazy; read plane by plane.
     evaluator : LoadedModel
     wanted : SelectionRequest
@@ -60,7 +61,10 @@ def segment_array(
     Segmentation
         Of shape (T, Z, Y, X), without T or Z where there is but one; an axis of classes comes first.
     """
-    axes = axes_of_array(array)
+    if isinstance(array, ImageSource):
+        array, axes = array.array, array.axes
+    else:
+        axes = axes_of_array(array)
     axes = axes if spacing is None else replace(axes, spacing=spacing)
     chosen = select(axes, wanted, inputs=evaluator.info.net.in_channels)
     check_directions(directions, chosen)

@@ -177,6 +177,44 @@ def test_dicom_of_many_frames(tmp_path: Path) -> None:
         assert image.axes.interval == 0.04
 
 
+def test_an_enhanced_file_says_of_each_frame_where_it_is(tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom", minversion="3")
+    from pydicom.dataset import Dataset
+
+    def group(**sequences: dict[str, object]) -> Dataset:
+        found = Dataset()
+        for name, tags in sequences.items():
+            inner = Dataset()
+            for tag, value in tags.items():
+                setattr(inner, tag, value)
+            setattr(found, name, pydicom.Sequence([inner]))
+        return found
+
+    shared = group(
+        PixelMeasuresSequence={"PixelSpacing": [0.5, 0.5]},
+        PlaneOrientationSequence={"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]},
+    )
+    frames = [
+        group(
+            PlanePositionSequence={"ImagePositionPatient": [0, 0, -3 * n]},
+            PixelValueTransformationSequence={"RescaleSlope": n + 1, "RescaleIntercept": 0},
+        )
+        for n in range(4)
+    ]
+    path = write_dicom(
+        tmp_path / "a",
+        STACK,
+        PerFrameFunctionalGroupsSequence=pydicom.Sequence(frames),
+        SharedFunctionalGroupsSequence=pydicom.Sequence([shared]),
+    )
+    np.testing.assert_array_equal(planes_of(path)[1], [(n + 1.0) * STACK[n] for n in (3, 2, 1, 0)])
+    with open_image(path) as image:
+        assert image.axes.spacing == (3000.0, 500.0, 500.0)
+    write_dicom(path, STACK, TotalPixelMatrixColumns=80)
+    with pytest.raises(UnetppError, match="whole slide"), open_image(path):
+        pass
+
+
 def test_dicom_in_which_white_is_0_and_run_lengths(tmp_path: Path) -> None:
     pydicom = pytest.importorskip("pydicom", minversion="3")
     path = write_dicom(tmp_path / "a", STACK[0].astype(np.uint16), PhotometricInterpretation="MONOCHROME1")
@@ -242,10 +280,13 @@ def frame_of(number: int) -> np.ndarray:
     return frame
 
 
-@pytest.fixture(params=["mp4", "avi", "mov", "mkv"])
+@pytest.fixture(params=["mp4", "avi", "mov", "mkv", "mp4 libx264"])
 def video(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A film with a key frame every 10 frames and frames that refer to later ones."""
-    return write_video(tmp_path / f"film.{request.param}")
+    suffix, _, codec = request.param.partition(" ")
+    if codec and codec not in pytest.importorskip("av").codecs_available:
+        pytest.skip(f"this build of av has no {codec}")
+    return write_video(tmp_path / f"film.{suffix}", codec or "mpeg4")
 
 
 def write_video(path: Path, codec: str = "mpeg4") -> Path:
