@@ -41,6 +41,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "unknown axes": (f"{SEGMENT} --axes ABYX", "expected letters of TCZYXS, each once, with Y and X"),
     "a region of words": (f"{SEGMENT} --region left", "'left' was given; expected Y0:Y1,X0:X1"),
     "an empty region": (f"{SEGMENT} --region 5:5,0:9", "'5:5,0:9' was given; expected Y0:Y1,X0:X1"),
+    "two distances": (f"{SEGMENT} --spacing 1,2", "'1,2' was given; expected three numbers above 0"),
     "an overlap of words": (f"{SEGMENT} --stitch much", "'much' was given; expected a number above 0 and at"),
     "an overlap of 2": (f"{SEGMENT} --track 2", "'2' was given; expected a number above 0 and at"),
     "objects linked by classes": ("segment {images} --model semantic --out {out} --stitch 0.3", "semantic"),

@@ -185,3 +185,14 @@ def region(text: str) -> Region:
 def _region(text: str) -> Region:
     (y0, y1), (x0, x1) = ((int(end) for end in side.split(":")) for side in text.split(","))
     return Region(y0, x0, y1, x1)
+
+
+def spacing(text: str) -> tuple[float, float, float]:
+    """Micrometres between planes, rows and columns."""
+    expected = "three numbers above 0 with commas between them: Z,Y,X"
+    return _parsed(text, _three, expected, lambda lengths: all(0 < length < math.inf for length in lengths))
+
+
+def _three(text: str) -> tuple[float, float, float]:
+    z, y, x = (float(length) for length in text.split(","))
+    return z, y, x

@@ -174,4 +174,6 @@ def _stack_options(args: argparse.Namespace) -> Any:
     from napari_unetpp.volumes.selection import SelectionRequest
 
     wanted = SelectionRequest(args.axes, args.channel, args.combine, args.t, args.z, args.project)
-    return StackOptions(wanted, args.region, args.stitch, args.track, args.skip_existing)
+    return StackOptions(
+        wanted, args.region, args.stitch, args.track, args.skip_existing, args.directions, args.spacing
+    )

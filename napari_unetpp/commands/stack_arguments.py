@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from napari_unetpp.commands.argument_types import axes, names, region, share, span
+from napari_unetpp.commands.argument_types import axes, names, region, share, spacing, span
 from napari_unetpp.volumes.selection import ALL
 
 
@@ -52,6 +52,20 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IOU",
         type=share,
         help="link objects over time from this overlap, such as 0.3; also STEM_tracks.csv (default: off)",
+    )
+    group.add_argument(
+        "--directions",
+        metavar="N",
+        type=int,
+        choices=(1, 3),
+        default=1,
+        help="3: the mean of planes cut along Z, Y and X; distances must be known (default: 1, along Z)",
+    )
+    group.add_argument(
+        "--spacing",
+        metavar="Z,Y,X",
+        type=spacing,
+        help="micrometres between planes, rows and columns (default: as the file says)",
     )
     group.add_argument(
         "--region", metavar="Y0:Y1,X0:X1", type=region, help="segment these rows and columns only"

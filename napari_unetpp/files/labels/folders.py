@@ -30,8 +30,8 @@ class Pair:
 
 
 def stem_of(path: Path) -> str:
-    """File name without its suffix; ``.ome`` belongs to the suffix."""
-    return path.stem.removesuffix(".ome")
+    """File name without its suffix; ``.ome``, and ``.nii`` before ``.gz``, belong to the suffix."""
+    return path.stem.removesuffix(".ome").removesuffix(".nii")
 
 
 def named_once(path: Path, sentence: str) -> str:
