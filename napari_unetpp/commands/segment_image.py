@@ -17,6 +17,7 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
+from napari_unetpp.files.notes import counted
 from napari_unetpp.files.objects import table
 from napari_unetpp.files.objects.also import write_also
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
@@ -176,5 +177,5 @@ def _amount(result: NDArray[Any], kind: Kind, areas: NDArray[np.int64] | None) -
     if kind == "probability":
         return " x ".join(str(n) for n in result.shape) + " px"
     if areas is not None:
-        return f"{areas.size} object{'' if areas.size == 1 else 's'}"
+        return counted(areas.size, "object")
     return f"{100 * float((result > 0).mean()):.1f} % foreground"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import (
-    AUTO,
-    ModelInfo,
     PredictDone,
     PredictEvent,
     PredictRequest,
@@ -34,11 +32,10 @@ from napari_unetpp.engine.input.normalise import (
     range_to_tell,
     with_range,
 )
-from napari_unetpp.engine.input.scale import check_range, decide_scale, scale_number
+from napari_unetpp.engine.input.scale import check_range, decide_scale, diameter_notes, scale_number
+from napari_unetpp.engine.level import Auto, resolve_level
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.predict import predict
-
-Auto = Literal["auto"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,8 @@ def predict_maps(
     request = PredictRequest(plane, None, chosen, scale=decided.scale, all_levels=all_levels, range=limits)
     stats = NormStats(*limits)
     told = limits if range else range_to_tell(plane, stats)
-    notes = (*notes, *range_notes(plane, stats), *((NOISE,) if told != limits else ()))
+    notes = (*notes, *range_notes(plane, stats, given=range is not None))
+    notes = (*notes, *diameter_notes(plane.shape, diameter), *((NOISE,) if told != limits else ()))
     store: MapStore | None = None
     flops = 0
     for event in predict(model, request, should_stop=should_stop):
@@ -120,20 +118,6 @@ def predict_maps(
     return PlaneResult(
         store, info, chosen, shape, info.decode, invalid, notes, flops=flops, scale=decided, range=told
     )
-
-
-def resolve_level(info: ModelInfo, level: int | Auto) -> int:
-    """The level to use, or an error that names the ones there are.
-
-    "auto" is `AUTO` where the model has a stopping rule, else its recommended level.
-    """
-    if level == "auto" or (level == AUTO and info.stopping):
-        return AUTO if info.stopping else info.recommended_level
-    if level not in info.net.levels:
-        levels = info.net.levels
-        has = f"levels 1 to {levels[-1]}" if len(levels) > 1 else f"level {levels[0]} only"
-        raise UnetppError(f"level {level!r} was given; {info.name!r} has {has}, or use 'auto'.")
-    return int(level)
 
 
 def read_as(

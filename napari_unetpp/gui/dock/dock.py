@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from superqt.utils import qdebounced
 
 from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.compat import main_window, unwrapped
+from napari_unetpp.gui.dock.file_note import FileNote
 from napari_unetpp.gui.dock.form import DockForm
 from napari_unetpp.gui.dock.view import DockView
 from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
@@ -71,8 +73,15 @@ class UnetppDock(DockView):
         self._rested = qdebounced(self.correcting.autosave, AUTOSAVE_REST_MS, parent=self)
         self.correcting.corrections.signals.painted.connect(lambda _image: self._rested())
         self._started = self._docked = False
-        session = self.correcting, self.controller, self.features, self.stacks, self._shortcuts
-        self._on_destroyed: Any = self.destroyed.connect(lambda: _close(*session))
+        parts = self._parts = (
+            self.file_note,
+            self.features,
+            self.correcting,
+            self.stacks,
+            self.controller,
+            self._shortcuts,
+        )
+        self._on_destroyed: Any = self.destroyed.connect(lambda: _close(parts))
 
     def _make_session(self, viewer: Viewer) -> None:
         settings = read_settings()
@@ -86,6 +95,9 @@ class UnetppDock(DockView):
             list_models=list_models,
             settings=settings,
         )
+        note = self.form.head.file_note
+        self.file_note = FileNote(viewer, layers.open, note, self.signals.image_chosen.emit, self)
+        self.controller.state.events.image.connect(self.file_note.check)
         corrections = NapariCorrections(viewer, layers, self)
         self.features = ObjectFeatures(self.controller, layers, corrections, ThreadRunner(self))
         self.stacks = Stacks(self.controller, NapariStacks(viewer, layers, self), ThreadRunner(self))
@@ -141,18 +153,9 @@ class UnetppDock(DockView):
         with suppress(RuntimeError):
             self._autosave.stop()
             self._rested.cancel()
-        _close(self.correcting, self.controller, self.features, self.stacks, self._shortcuts)
+        _close(self._parts)
 
 
-def _close(
-    correcting: CorrectionWorkflow,
-    controller: Controller,
-    features: ObjectFeatures,
-    stacks: Stacks,
-    shortcuts: Shortcuts,
-) -> None:
-    features.close()
-    correcting.close()
-    stacks.close()
-    controller.close()
-    shortcuts.close()
+def _close(parts: Iterable[Any]) -> None:
+    for part in parts:
+        part.close()

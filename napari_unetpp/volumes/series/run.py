@@ -10,10 +10,12 @@ from pathlib import Path
 from napari_unetpp._types import ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.memory import give_back, is_out_of_memory
+from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.selection import Position
 from napari_unetpp.volumes.series.plane import SeriesRequest, Tiles, predict_large_plane, predict_plane
 from napari_unetpp.volumes.series.store import PlaneStore
+from napari_unetpp.volumes.series.three_sides import ThreeSides
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,20 @@ def segment_series(
     SeriesStopped
         A plane cannot be read, segmented or kept: the message says which one, and how to go on.
     """
-    for number, position in enumerate(request.selection.positions()):
-        if store.has(number):
-            continue
-        try:
-            yield from _plane(request, number, position, store, should_stop)
-        except Exception as error:
-            raise SeriesStopped(f"{_reason(error)} {where_stopped(store, number, position)}") from error
-        yield SeriesProgress(number, store.count, 1, 1)
+    with tempfile.TemporaryDirectory(dir=store.folder, prefix="sides-") as folder:
+        sides = ThreeSides(request, Path(folder)) if request.directions == DIRECTIONS else None
+        for number, position in enumerate(request.selection.positions()):
+            if store.has(number):
+                continue
+            try:
+                if sides is None:
+                    yield from _plane(request, number, position, store, should_stop)
+                else:
+                    found = yield from _told(sides.plane(position, should_stop), number, store.count)
+                    store.write(number, getattr(found, request.kind)())
+            except Exception as error:
+                raise SeriesStopped(f"{_reason(error)} {where_stopped(store, number, position)}") from error
+            yield SeriesProgress(number, store.count, 1, 1)
 
 
 def where_stopped(store: PlaneStore, number: int, position: Position) -> str:

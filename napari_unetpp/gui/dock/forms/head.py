@@ -44,6 +44,7 @@ class Head(Form):
 
     image_combo: QComboBox
     image_note: Note
+    file_note: Note
     axes_row: AxesRow
     channel_combo: QComboBox
     planes_combo: QComboBox
@@ -65,6 +66,7 @@ class Head(Form):
     FIELDS = (
         picker("image", "Image layer to segment", "&Image"),
         Field("image_note", Note, options={"lines": 2}),
+        Field("file_note", Note, shown=False),
         Field("axes_row", AxesRow, caption="Axes", shown=False),
         Field(
             "channel_combo",

@@ -1,0 +1,23 @@
+"""Which level of a model is meant."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from napari_unetpp._types import AUTO, ModelInfo, UsageError
+
+Auto = Literal["auto"]
+
+
+def resolve_level(info: ModelInfo, level: int | Auto) -> int:
+    """The level to use, or an error that names the ones there are.
+
+    "auto" is `AUTO` where the model has a stopping rule, else its recommended level.
+    """
+    if level == "auto" or (level == AUTO and info.stopping):
+        return AUTO if info.stopping else info.recommended_level
+    if level not in info.net.levels:
+        levels = info.net.levels
+        has = f"levels 1 to {levels[-1]}" if len(levels) > 1 else f"level {levels[0]} only"
+        raise UsageError(f"level {level!r} was given; {info.name!r} has {has}, or use 'auto'.")
+    return int(level)
