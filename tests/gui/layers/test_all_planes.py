@@ -248,3 +248,34 @@ def test_a_plane_that_cannot_be_read_stops_the_run_and_says_where(
     assert "the disk is gone" in text and "Stopped at plane 3 of 4 (T 0, Z 2)" in text
     labels = viewer.layers[f"{layer.name} all planes"].data
     assert labels[0].any() and labels[1].any() and not labels[2].any()
+
+
+ZARR = Path(__file__).parents[2] / "volumes" / "inputs" / "data" / "nuclei.ome.zarr"
+
+
+def test_an_ome_zarr_that_is_opened_as_a_layer_for_each_channel(
+    viewer: Any, dock: Any, all_planes: Any, tmp_path: Path
+) -> None:
+    """As napari-ome-zarr opens it: multiscale, lazy; all planes are those at full resolution."""
+    zarr, da = pytest.importorskip("zarr"), pytest.importorskip("dask.array")
+    from napari.layers._source import layer_source
+
+    group = zarr.open(str(ZARR), mode="r")
+    levels = [da.from_array(group[name], chunks=group[name].chunks) for name in ("s0", "s1")]
+    with layer_source(path=str(ZARR), reader_plugin="napari-ome-zarr"):
+        viewer.add_image(levels, channel_axis=0, name=["empty", "DAPI"], multiscale=True)
+    out = tmp_path / "out"
+    options = ["--level", "1", "--scale", "1", "--stitch", "0.3", "--device", "cpu", "--channel", "DAPI"]
+    assert cli.main(["segment", str(ZARR), "--out", str(out), *options]) == 0
+    expected = np.asarray(zarr.open(str(out / "nuclei_labels.ome.zarr"), mode="r")["labels/objects/0"])
+
+    opened = dock()
+    choose(opened.form.head.image_combo, viewer.layers["DAPI"].unique_id)
+    depth, height, width = levels[0].shape[1:]
+    assert f"Z {depth}, Y {height}, X {width}; at Z" in note(opened)
+    assert shown(opened, "channel_combo", "planes_combo") == [False, True]
+    all_planes(opened)
+    layer = viewer.layers["DAPI all planes"]
+    assert expected.any()
+    np.testing.assert_array_equal(layer.data, expected)
+    np.testing.assert_allclose(layer.scale, viewer.layers["DAPI"].scale)
