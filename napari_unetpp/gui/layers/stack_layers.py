@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,10 @@ from napari_unetpp.gui.layers.axes_of_layer import full_array
 from napari_unetpp.gui.layers.class_colours import set_colours
 from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.layers.painter import Painter
-from napari_unetpp.gui.planes import PlaneIndex
+from napari_unetpp.gui.planes import PlaneIndex, index_of
+from napari_unetpp.gui.tools.features_table import fit_columns_to_few_rows
 from napari_unetpp.session.stacks.values import StackSource
+from napari_unetpp.session.values import Plane
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.selection import Position
 
@@ -129,6 +131,33 @@ class NapariStacks:
         else:
             self._add(layer, Tracks, data, "tracks", TRACKS)
         return True
+
+    def reader(self, image: Hashable) -> Callable[[Position], NDArray[Any]]:
+        """Gives the labels (Y, X) of planes of our layer as it is now, also to a worker."""
+        stack = self._stacks[image]
+        data, names = stack.layer.data, stack.axes.names.replace("S", "")
+
+        def read(position: Position) -> NDArray[Any]:
+            at = {"T": position.t, "Z": position.z or 0, "Y": slice(None), "X": slice(None)}
+            plane = np.asarray(data[tuple(at.get(name, 0) for name in names)])
+            return plane.T if names.index("Y") > names.index("X") else plane
+
+        return read
+
+    def displayed(self, plane: Plane) -> NDArray[Any] | None:
+        """What our layer shows for this plane, if it is of the same pixels."""
+        stack, index = self._stacks.get(plane.image), index_of(plane)
+        if stack is None or index.level or not stack.layer.visible or stack.version != plane.version:
+            return None
+        return index.view(stack.layer.data) if stack.layer in self._viewer.layers else None
+
+    def set_features(self, plane: Plane, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Give our layer the features of the objects of this plane, one row for each number."""
+        stack = self._stacks.get(plane.image)
+        if stack is not None and stack.layer in self._viewer.layers:
+            fit_columns_to_few_rows(self._viewer)
+            stack.layer.features = dict(columns)
+            self._layers.mark.watch(stack.layer, index_of(plane))
 
     def name(self, image: Hashable) -> str | None:
         """Name of our layer of all planes; None where there is none."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from napari_unetpp.files.models.card_text import level_name
 from napari_unetpp.session.messages.common import counted, seconds_text
 from napari_unetpp.session.messages.image import times
+from napari_unetpp.session.messages.saving import file_stem
 from napari_unetpp.session.stacks.events import StackDone, StackProgress
 from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.session.values import Plane
@@ -24,6 +27,11 @@ def reading(plane: Plane, selection: Selection) -> str:
     at = [f"{letters[one.number]} {one.index}" for one in plane.position if letters[one.number] in "TZ"]
     level = "" if not plane.level else f"; level {plane.level}"
     return f"{selection}{'; at ' if at else ''}{', '.join(at)}{level}"
+
+
+def file_suggestion(plane: Plane, made: StackRequest) -> Path:
+    """Where all planes would be saved: beside the image if that is known."""
+    return (plane.folder or Path.home()) / f"{file_stem(plane.name)}_{made.rule.kind}.tif"
 
 
 def need(selection: Selection) -> str:

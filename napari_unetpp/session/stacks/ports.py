@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import Region
 from napari_unetpp.session.stacks.values import StackSource
+from napari_unetpp.session.values import Plane
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.selection import Position
 
@@ -42,6 +43,18 @@ class StackLayers(Protocol):
 
         False where napari cannot show them over this image.
         """
+        ...
+
+    def reader(self, image: Hashable) -> Callable[[Position], NDArray[Any]]:
+        """Gives the labels (Y, X) of planes of our layer, also to a worker."""
+        ...
+
+    def displayed(self, plane: Plane) -> NDArray[Any] | None:
+        """What our layer of all planes shows for this plane; None where it is hidden or there is none."""
+        ...
+
+    def set_features(self, plane: Plane, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Give it the features of the objects of this plane, one row for each number."""
         ...
 
     def name(self, image: Hashable) -> str | None:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from psygnal import Signal
+
 from napari_unetpp._types import UnetppError
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.messages import stacks as messages
@@ -20,6 +22,7 @@ from napari_unetpp.session.stacks import values
 from napari_unetpp.session.stacks.events import StackDone, StackPainted, StackProgress, StackRead
 from napari_unetpp.session.stacks.ports import StackLayers
 from napari_unetpp.session.stacks.request import StackRequest, links, resolve_stack
+from napari_unetpp.session.stacks.save import SaveStackRequest, save_stack
 from napari_unetpp.session.stacks.values import StackShown
 from napari_unetpp.session.stacks.work import segment_stack
 from napari_unetpp.session.values import Plane, Scope
@@ -49,7 +52,11 @@ class Stacks:
         The run in progress.
     done : dict
         For each image, what our layer of all its planes was made by.
+    ended : Signal
+        Emitted when a run has ended.
     """
+
+    ended = Signal()
 
     def __init__(self, controller: Controller, layers: StackLayers, runner: Runner) -> None:
         self.controller, self.layers, self.runner = controller, layers, runner
@@ -65,7 +72,8 @@ class Stacks:
     def connect(self) -> None:
         """Listen."""
         controller, signals, events = self.controller, self.view.signals, self.state.events
-        controller.readout.reading, controller.segment_all = self.reading, self.segment
+        controller.readout.reading = self.reading
+        controller.segment_all, controller.save_all = self.segment, self.save
         self.context.as_series = self.as_series
         for signal, reaction in (
             (signals.axis_chosen, self._on_axis),
@@ -127,11 +135,13 @@ class Stacks:
     def show(self, plane: Plane | None) -> None:
         """Show how the displayed image is read, and what can be done with its planes."""
         axes = None if plane is None else self.axes(plane)
+        if plane is not None and plane.key != self._alone and self.state.planes == "all":
+            self._show_stack(plane.image)
+        saves = plane is not None and self._saves(plane)
+        self.controller.runs.set_stack(runs=self.running is not None, shown=saves)
         if plane is None or axes is None or not values.correctable(axes):
             self.view.set_stack(StackShown())
             return
-        if self._alone is not None and plane.key != self._alone and self.state.planes == "all":
-            self._show_stack(plane.image)
         selection = values.selection_of(axes, values.displayed_channel(plane, axes))
         model = self.context.model
         stitch, track = (None, None) if model is None else links(self.state, selection, model)
@@ -185,6 +195,27 @@ class Stacks:
             )
         return True
 
+    def save(self) -> bool:
+        """Write all planes; False where those are not what is shown."""
+        with self.context.reporting():
+            plane = self.context.plane()
+            if not self._saves(plane):
+                return False
+            made = self.done[plane.image]
+            path = self.view.ask_path(messages.file_suggestion(plane, made))
+            if path is not None:
+                request = SaveStackRequest(path, made, self.layers.reader(plane.image))
+                self.context.jobs.submit(
+                    self.runner, partial(save_stack, request), lambda _error: None, remedy=REMEDY
+                )
+        return True
+
+    def _saves(self, plane: Plane) -> bool:
+        """Whether the labels of all planes are shown and complete enough to be saved."""
+        made = self.done.get(plane.image)
+        ours = made is not None and made.source.version == plane.version and self.layers.name(plane.image)
+        return bool(ours) and self.state.planes == "all" and self._alone is None and self.running is None
+
     def _start(self, request: StackRequest) -> None:
         runs, image = self.controller.runs, request.source.image
         runs.abandon()
@@ -192,7 +223,6 @@ class Stacks:
         self.done.pop(image, None)
         self.running, self._began = request, time.perf_counter()
         self._show_stack(image)
-        runs.set_busy_with_stack(True)
         self.view.set_message("")
         self.view.set_progress(None, "" if runs.ready else GETTING_READY)
         job = partial(segment_stack, self.context.cache, request)
@@ -267,8 +297,8 @@ class Stacks:
 
     def _ended(self) -> None:
         self.running = None
-        self.controller.runs.set_busy_with_stack(False)
         self._refresh()
+        self.ended.emit()
 
     # ------------------------------------------------- the displayed plane alone
 

@@ -116,6 +116,18 @@ def planes_of(axes: Axes) -> int:
     return axes.size("T") * axes.size("Z")
 
 
+WORDS = {"T": "frame", "Z": "plane", "C": "channel"}
+"""Columns of tables that say which plane an object is on."""
+
+
+def position_of(plane: Plane, axes: Axes | None) -> dict[str, int]:
+    """Which plane it is, as the columns of a table say it; axes that nobody knows have their own names."""
+    if axes is None:
+        return {step.axis: step.index for step in plane.position}
+    shown = ((axes.names[step.number], step) for step in plane.position if step.count > 1)
+    return {WORDS.get(letter, step.axis): step.index for letter, step in shown}
+
+
 def is_turned(plane: Plane, axes: Axes) -> bool:
     """Whether other axes are displayed than rows and columns, or these the other way round."""
     return not plane.level and plane.shape != (axes.size("Y"), axes.size("X"))

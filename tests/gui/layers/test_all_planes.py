@@ -279,3 +279,84 @@ def test_an_ome_zarr_that_is_opened_as_a_layer_for_each_channel(
     assert expected.any()
     np.testing.assert_array_equal(layer.data, expected)
     np.testing.assert_allclose(layer.scale, viewer.layers["DAPI"].scale)
+
+
+@pytest.fixture
+def film(viewer: Any, dock: Any, all_planes: Any, tmp_path: Path) -> tuple[Any, Path]:
+    """A dock that has segmented all planes of a film of two channels, and the file of the film."""
+    cells = stack_of(4)[:, None]
+    path = tmp_path / "film.ome.tif"
+    metadata = {"axes": "TCYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "TimeIncrement": 30}
+    tifffile.imwrite(path, np.concatenate([cells, 255 - cells], axis=1), ome=True, metadata=metadata)
+    viewer.add_image(
+        tifffile.imread(path),
+        name="film",
+        axis_labels=tuple("tcyx"),
+        scale=(1, 1, 0.5, 0.5),
+        units=("pixel", "pixel", "um", "um"),
+    )
+    viewer.dims.set_point((0, 1), (0, 0))
+    opened = dock()
+    opened.controller.state.track = True
+    all_planes(opened)
+    return opened, path
+
+
+def test_the_layer_of_all_planes_carries_what_is_measured_of_the_displayed_plane(
+    viewer: Any, film: Any, qtbot: Any
+) -> None:
+    layer = viewer.layers["film all planes"]
+    for frame in (0, 2):
+        viewer.dims.set_point(0, frame)
+        numbers, areas = np.unique(layer.data[frame, 0], return_counts=True)
+        expected = dict(zip(numbers[1:].tolist(), areas[1:].tolist(), strict=True))
+
+        def measured() -> dict[int, int]:
+            known = layer.features.dropna(subset=["area_px"]) if "area_px" in layer.features else None
+            return {} if known is None else {int(n): int(a) for n, a in known["area_px"].items() if n}
+
+        qtbot.waitUntil(lambda e=expected: measured() == e, timeout=20_000)
+        assert set(layer.features["frame"].dropna()) == {frame}
+
+
+def test_save_writes_the_stack_its_table_and_its_tracks_as_the_command_line_does(
+    viewer: Any, film: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    dock, path = film
+    out = tmp_path / "out"
+    options = ["--level", "1", "--scale", "1", "--track", "0.3", "--device", "cpu", "--table"]
+    assert cli.main(["segment", str(path), "--out", str(out), *options]) == 0
+
+    assert dock.form.result.save_button.isEnabled()
+    suggested: list[Path] = []
+    monkeypatch.setattr(
+        type(dock), "ask_path", lambda _self, path: suggested.append(path) or tmp_path / path.name
+    )
+    dock.form.result.save_button.click()
+    saved = tmp_path / "film_labels.csv"
+    qtbot.waitUntil(lambda: "Saved film_labels.tif" in dock.form.head.message_label.text(), timeout=20_000)
+    assert suggested[0].name == "film_labels.tif"
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "film_labels.tif"), tifffile.imread(out / "film_labels.tif")
+    )
+    rows, expected = (
+        np.genfromtxt(one, delimiter=",", names=True) for one in (saved, out / "film_objects.csv")
+    )
+    assert {"frame", "label", "area_um2"} <= set(rows.dtype.names)
+    for name in set(rows.dtype.names) & set(expected.dtype.names):
+        np.testing.assert_allclose(rows[name], expected[name], err_msg=name)
+    tracks = (tmp_path / "film_labels_tracks.csv").read_text()
+    assert tracks == (out / "film_tracks.csv").read_text()
+    assert dock.form.result.save_button.isEnabled()
+
+
+def test_save_writes_the_displayed_plane_where_that_is_shown(
+    viewer: Any, film: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: Any, qtbot: Any
+) -> None:
+    dock, _ = film
+    dock.controller.state.threshold = 0.9
+    wait(dock)
+    monkeypatch.setattr(type(dock), "ask_path", lambda _self, path: tmp_path / "plane.tif")
+    dock.form.result.save_button.click()
+    qtbot.waitUntil(lambda: "Saved plane.tif" in dock.form.head.message_label.text(), timeout=20_000)
+    assert tifffile.imread(tmp_path / "plane.tif").shape == (SIDE, SIDE)
