@@ -93,6 +93,9 @@ class View(CorrectView, Protocol):
 
     def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None: ...
     def ask_path(self, suggestion: Path) -> Path | None: ...
+    def ask_zarr(self, suggestion: Path, size: str) -> Path | None:
+        """Where to keep an OME-Zarr of this size."""
+        ...
 
 
 class LayerSignals:

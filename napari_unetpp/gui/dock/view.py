@@ -143,6 +143,13 @@ class DockView(CorrectDockView):
             return Path(chosen) if chosen else None
         return named_for(Path(chosen), OUTLINES[kind])
 
+    def ask_zarr(self, suggestion: Path, size: str) -> Path | None:
+        title = f"Where to keep {size} of labels, which do not fit into memory"
+        chosen, _ = QFileDialog.getSaveFileName(self, title, str(suggestion), "OME-Zarr (*.zarr)")
+        if not chosen:
+            return None
+        return Path(chosen if chosen.endswith(".zarr") else f"{chosen}.ome.zarr")
+
 
 def _fill(combo: QComboBox, entries: Sequence[tuple[Any, str]], current: Any) -> None:
     """Show `entries`, select `current`; emits nothing."""

@@ -7,22 +7,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import psutil
 from napari.layers import Image, Labels, Layer, Tracks
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject
+from superqt.utils import qthrottled
 
-from napari_unetpp._types import Region, UnetppError
+from napari_unetpp._types import Region
 from napari_unetpp.gui.grids import Grid, grid_of, pixel_size
 from napari_unetpp.gui.layers.axes_of_layer import full_array
 from napari_unetpp.gui.layers.class_colours import set_colours
 from napari_unetpp.gui.layers.layers import NapariLayers
-from napari_unetpp.gui.layers.painter import Painter
+from napari_unetpp.gui.layers.painter import REFRESH_MS, Painter
 from napari_unetpp.gui.planes import PlaneIndex, index_of
 from napari_unetpp.gui.tools.features_table import fit_columns_to_few_rows
+from napari_unetpp.session.stacks.stored import StoredLabels
 from napari_unetpp.session.stacks.values import StackSource
 from napari_unetpp.session.values import Plane
 from napari_unetpp.volumes.axes import Axes
+from napari_unetpp.volumes.ome_zarr import LabelsZarr
 from napari_unetpp.volumes.selection import Position
 
 MARK = "napari_unetpp_stack"
@@ -30,6 +34,8 @@ MARK = "napari_unetpp_stack"
 
 TRACKS = "napari_unetpp_tracks"
 MAX_BYTES = 8 << 30
+"""Of labels in memory."""
+
 MOST_AXES = 4
 """Of tracks in napari."""
 
@@ -57,6 +63,7 @@ class NapariStacks:
         self._viewer, self._layers = viewer, layers
         self._stacks: dict[Hashable, _Stack] = {}
         self._painter = Painter(parent)
+        self._refresh_later = qthrottled(self._refresh_stored, REFRESH_MS, leading=False, parent=parent)
 
     def source(self, image: Hashable) -> StackSource:
         """The pixels of a whole image at full resolution."""
@@ -84,7 +91,7 @@ class NapariStacks:
         layer = self._layers.open.get(image)
         data = _blank(axes)
         stack = self._stacks.get(image)
-        if stack is not None and stack.layer in self._viewer.layers:
+        if stack is not None and stack.layer in self._viewer.layers and not stack.layer.multiscale:
             ours = stack.layer
             ours.data = data
         else:
@@ -94,12 +101,37 @@ class NapariStacks:
         set_colours(ours, classes=classes)
         self._stacks[image] = _Stack(ours, axes, self._layers.open.version(image))
 
+    def begin_stored(self, image: Hashable, axes: Axes, labels: LabelsZarr, *, classes: bool) -> None:
+        """Make our layer of labels on disk anew: napari takes no other levels into one."""
+        layer = self._layers.open.get(image)
+        names = "".join(axis["name"].upper() for axis in labels.group.attrs["multiscales"][0]["axes"])
+        levels = [StoredLabels(level, names, axes) for level in labels.levels]
+        before = self._stacks.pop(image, None)
+        if before is not None and before.layer in self._viewer.layers:
+            self._layers.mark.leave(before.layer)
+            self._viewer.layers.remove(before.layer)
+        data = levels if labels.complete and len(levels) > 1 else levels[0]
+        ours = self._add(layer, Labels, data, "all planes", MARK)
+        ours.editable = False
+        set_colours(ours, classes=classes)
+        self._stacks[image] = _Stack(ours, axes, self._layers.open.version(image))
+
+    def refresh(self, image: Hashable) -> bool:
+        """Show what was written to labels on disk; False when the image or our layer is gone or replaced."""
+        stack = self._stacks.get(image)
+        there = stack is not None and self._is_current(image, stack)
+        if there:
+            self._refresh_later()
+        return there
+
+    def fits(self, size: int) -> bool:
+        """Whether so many bytes of labels fit into memory, and leave half of what is free."""
+        return size <= min(MAX_BYTES, psutil.virtual_memory().available // 2)
+
     def paint(self, image: Hashable, position: Position, region: Region, values: NDArray[np.uint32]) -> bool:
         """Write a rectangle of a plane; False when the image or our layer was closed or replaced."""
         stack = self._stacks.get(image)
-        if stack is None or stack.layer not in self._viewer.layers:
-            return False
-        if self._layers.open.find(image) is None or stack.version != self._layers.open.version(image):
+        if stack is None or not self._is_current(image, stack):
             return False
         index = self._index(image, stack, position)
         self._painter.paint(stack.layer, index, region, values, final=True)
@@ -135,7 +167,8 @@ class NapariStacks:
     def reader(self, image: Hashable) -> Callable[[Position], NDArray[Any]]:
         """Gives the labels (Y, X) of planes of our layer as it is now, also to a worker."""
         stack = self._stacks[image]
-        data, names = stack.layer.data, stack.axes.names.replace("S", "")
+        data = stack.layer.data[0] if stack.layer.multiscale else stack.layer.data
+        names = stack.axes.names.replace("S", "")
 
         def read(position: Position) -> NDArray[Any]:
             at = {"T": position.t, "Z": position.z or 0, "Y": slice(None), "X": slice(None)}
@@ -149,7 +182,8 @@ class NapariStacks:
         stack, index = self._stacks.get(plane.image), index_of(plane)
         if stack is None or index.level or not stack.layer.visible or stack.version != plane.version:
             return None
-        return index.view(stack.layer.data) if stack.layer in self._viewer.layers else None
+        in_memory = isinstance(stack.layer.data, np.ndarray)
+        return index.view(stack.layer.data) if in_memory and stack.layer in self._viewer.layers else None
 
     def set_features(self, plane: Plane, columns: Mapping[str, NDArray[Any]]) -> None:
         """Give our layer the features of the objects of this plane, one row for each number."""
@@ -167,9 +201,20 @@ class NapariStacks:
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
         self._painter.close()
+        self._refresh_later.cancel()
         self._stacks.clear()
 
     # ------------------------------------------------------------------ helpers
+
+    def _is_current(self, image: Hashable, stack: _Stack) -> bool:
+        """Whether our layer and the image are open, and the image is the one that was segmented."""
+        there = stack.layer in self._viewer.layers and self._layers.open.find(image) is not None
+        return there and stack.version == self._layers.open.version(image)
+
+    def _refresh_stored(self) -> None:
+        for stack in self._stacks.values():
+            if isinstance(stack.layer.data, StoredLabels) and stack.layer in self._viewer.layers:
+                stack.layer.refresh()
 
     def _add(self, image: Image, kind: Callable[..., Any], data: Any, what: str, mark: str) -> Any:
         """Add a layer over an image; what was selected stays selected."""
@@ -197,12 +242,6 @@ def _blank(axes: Axes) -> NDArray[np.uint32]:
     """Labels of all planes (0), of which every channel shows the same ones: they are in memory once."""
     lengths = [(name, n) for name, n in zip(axes.names, axes.shape, strict=True) if name != "S"]
     single = tuple(1 if name == "C" else n for name, n in lengths)
-    size = 4 * int(np.prod(single, dtype=np.float64))
-    if size > MAX_BYTES:
-        raise UnetppError(
-            f"The labels of all planes would take {size / 1e9:.0f} GB of memory. Crop the image first, or "
-            "use the command line: napari-unetpp segment."
-        )
     labels = np.zeros(single, np.uint32)
     strides = [0 if name == "C" else step for (name, _), step in zip(lengths, labels.strides, strict=True)]
     return as_strided(labels, tuple(n for _, n in lengths), strides)

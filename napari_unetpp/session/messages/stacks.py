@@ -14,6 +14,7 @@ from napari_unetpp.session.values import Plane
 from napari_unetpp.volumes.selection import Selection
 
 BUSY = "All planes are being segmented: press Stop first."
+NOT_ASKED = "Nothing is segmented: the labels of all planes do not fit into memory and need a place on disk."
 LABEL_BYTES = 4
 """Of a pixel of the layer."""
 
@@ -34,9 +35,11 @@ def file_suggestion(plane: Plane, made: StackRequest) -> Path:
     return (plane.folder or Path.home()) / f"{file_stem(plane.name)}_{made.rule.kind}.tif"
 
 
-def need(selection: Selection) -> str:
-    """What a run makes, and how much memory it takes beyond what is taken now."""
-    return f"{planes_text(selection)}; about {size_text(memory_bytes(selection))} of memory"
+def need(selection: Selection, *, fits: bool) -> str:
+    """What a run makes, and what it takes beyond what is taken now; `fits`: the labels fit into memory."""
+    labels = "" if fits else f", {size_text(label_bytes(selection))} of disk"
+    memory = memory_bytes(selection) - (0 if fits else label_bytes(selection))
+    return f"{planes_text(selection)}; about {size_text(memory)} of memory{labels}"
 
 
 def planes_text(selection: Selection) -> str:
@@ -48,7 +51,18 @@ def planes_text(selection: Selection) -> str:
 def memory_bytes(selection: Selection) -> int:
     """For the labels of all planes, and for the plane under way."""
     height, width = selection.plane_shape
-    return height * width * (LABEL_BYTES * selection.count + A_PIXEL)
+    return label_bytes(selection) + A_PIXEL * height * width
+
+
+def label_bytes(selection: Selection) -> int:
+    """For the labels of all planes."""
+    height, width = selection.plane_shape
+    return LABEL_BYTES * selection.count * height * width
+
+
+def zarr_suggestion(plane: Plane) -> Path:
+    """Where labels that do not fit into memory would be kept: beside the image if that is known."""
+    return (plane.folder or Path.home()) / f"{file_stem(plane.name)}_labels.ome.zarr"
 
 
 def size_text(count: float) -> str:

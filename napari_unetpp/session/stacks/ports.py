@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from napari_unetpp.session.stacks.values import StackSource
 from napari_unetpp.session.values import Plane
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.selection import Position
+
+if TYPE_CHECKING:
+    from napari_unetpp.volumes.ome_zarr import LabelsZarr
 
 
 class StackLayers(Protocol):
@@ -28,6 +31,18 @@ class StackLayers(Protocol):
 
     def begin(self, image: Hashable, axes: Axes, *, classes: bool) -> None:
         """Make our layer of all planes, or empty it; `classes`: its numbers are classes, not objects."""
+        ...
+
+    def begin_stored(self, image: Hashable, axes: Axes, labels: LabelsZarr, *, classes: bool) -> None:
+        """The same for labels on disk: one level while they are written, all when they are complete."""
+        ...
+
+    def refresh(self, image: Hashable) -> bool:
+        """Labels on disk were written; False when the image or our layer was closed or replaced."""
+        ...
+
+    def fits(self, size: int) -> bool:
+        """Whether so many bytes of labels fit into memory."""
         ...
 
     def paint(self, image: Hashable, position: Position, region: Region, values: NDArray[np.uint32]) -> bool:

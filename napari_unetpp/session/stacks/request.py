@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.segment.resolve import working_min_size
@@ -28,6 +29,8 @@ class StackRequest:
         Intensities that become 0 and 1; None: measured on a sample of the planes.
     stitch, track : float or None
         Intersection over union from which objects are linked through depth, and over time.
+    target : Path or None
+        The OME-Zarr that the labels are written to; None: they are kept in memory.
     """
 
     run: int
@@ -41,6 +44,7 @@ class StackRequest:
     range: Interval | None
     stitch: float | None = None
     track: float | None = None
+    target: Path | None = None
 
     @property
     def objects(self) -> bool:
@@ -63,6 +67,7 @@ def resolve_stack(
     model: ModelInfo,
     range: Interval | None,
     run: int,
+    target: Path | None = None,
 ) -> StackRequest:
     """The request for all planes as everything is set."""
     selection = selection_of(axes, channel, inputs=model.net.in_channels)
@@ -79,6 +84,7 @@ def resolve_stack(
         range,
         IOU if stitch else None,
         IOU if track else None,
+        target,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -19,7 +20,14 @@ from napari_unetpp.session.ports import Runner
 from napari_unetpp.session.segment.resolve import SegmentRequest, range_of
 from napari_unetpp.session.segment.runs import REMEDY
 from napari_unetpp.session.stacks import values
-from napari_unetpp.session.stacks.events import StackDone, StackPainted, StackProgress, StackRead
+from napari_unetpp.session.stacks.events import (
+    StackDone,
+    StackPainted,
+    StackProgress,
+    StackRead,
+    StackStored,
+    StackWritten,
+)
 from napari_unetpp.session.stacks.ports import StackLayers
 from napari_unetpp.session.stacks.request import StackRequest, links, resolve_stack
 from napari_unetpp.session.stacks.save import SaveStackRequest, save_stack
@@ -89,6 +97,8 @@ class Stacks:
             signal.connect(reaction)
         for event, listener in (
             (StackRead, self._on_read),
+            (StackStored, self._on_stored),
+            (StackWritten, self._on_written),
             (StackProgress, self._on_progress),
             (StackPainted, self._on_painted),
             (StackDone, self._on_done),
@@ -164,7 +174,7 @@ class Stacks:
         if self.running is not None and self.running.source.image == plane.image:
             return messages.planes_text(selection)
         if made is None or layer is None:
-            return messages.need(selection)
+            return messages.need(selection, fits=self.layers.fits(messages.label_bytes(selection)))
         if self._alone == plane.key:
             return messages.shown_alone(f"{plane.name} prediction")
         return messages.shown(layer, made)
@@ -181,6 +191,7 @@ class Stacks:
             if self.running is not None:
                 raise Advice(messages.BUSY)
             self.controller.changes.take_limits()
+            target = self._target(plane, axes)
             self._run += 1
             self._start(
                 resolve_stack(
@@ -191,9 +202,21 @@ class Stacks:
                     self.context.needed_model(),
                     range_of(self.state, plane),
                     self._run,
+                    target,
                 )
             )
         return True
+
+    def _target(self, plane: Plane, axes: Axes) -> Path | None:
+        """Where labels are kept that do not fit into memory: the user is asked. None: they fit."""
+        selection = values.selection_of(axes, values.displayed_channel(plane, axes))
+        size = messages.label_bytes(selection)
+        if self.layers.fits(size):
+            return None
+        path = self.view.ask_zarr(messages.zarr_suggestion(plane), messages.size_text(size))
+        if path is None:
+            raise Advice(messages.NOT_ASKED)
+        return path
 
     def save(self) -> bool:
         """Write all planes; False where those are not what is shown."""
@@ -219,7 +242,8 @@ class Stacks:
     def _start(self, request: StackRequest) -> None:
         runs, image = self.controller.runs, request.source.image
         runs.abandon()
-        self.layers.begin(image, request.selection.axes, classes=not request.objects)
+        if request.target is None:
+            self.layers.begin(image, request.selection.axes, classes=not request.objects)
         self.done.pop(image, None)
         self.running, self._began = request, time.perf_counter()
         self._show_stack(image)
@@ -266,7 +290,7 @@ class Stacks:
         self._readings[request.run] = event.reading
 
     def _on_progress(self, event: StackProgress, _request: StackRequest) -> None:
-        if event.plane == 0 and event.fraction == 0 and event.note:
+        if event.plane == 0 and event.note:
             self.view.set_progress(None, event.note)
             return
         fraction = (event.plane + event.fraction) / event.planes
@@ -275,9 +299,22 @@ class Stacks:
 
     def _on_painted(self, event: StackPainted, request: StackRequest) -> None:
         if not self.layers.paint(request.source.image, event.position, event.region, event.values):
-            self.runner.stop()
-            self._ended()
-            self.view.set_message(REMOVED)
+            self._give_up()
+
+    def _on_stored(self, event: StackStored, request: StackRequest) -> None:
+        image, axes = request.source.image, request.selection.axes
+        self.layers.begin_stored(image, axes, event.labels, classes=not request.objects)
+        self._show_stack(image)
+
+    def _on_written(self, _event: StackWritten, request: StackRequest) -> None:
+        if not self.layers.refresh(request.source.image):
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """The layer or the image is gone."""
+        self.runner.stop()
+        self._ended()
+        self.view.set_message(REMOVED)
 
     def _on_done(self, event: StackDone, request: StackRequest) -> None:
         image = request.source.image

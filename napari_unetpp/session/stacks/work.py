@@ -6,6 +6,7 @@ import copy
 import tempfile
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,14 @@ from napari_unetpp.session.stacks.events import (
     StackPainted,
     StackProgress,
     StackRead,
+    StackStored,
+    StackWritten,
 )
 from napari_unetpp.session.stacks.request import StackRequest
-from napari_unetpp.volumes.selection import Position
+from napari_unetpp.volumes.selection import Position, Selection
 
 if TYPE_CHECKING:
+    from napari_unetpp.volumes.ome_zarr import LabelsZarr
     from napari_unetpp.volumes.series.plane import SeriesRequest
     from napari_unetpp.volumes.series.store import PlaneStore
 
@@ -43,10 +47,33 @@ def segment_stack(cache: WorkerCache, request: StackRequest, should_stop: Should
     if series is None:
         yield StackDone(request.run, 0, request.selection.count, time.perf_counter() - start)
         return
-    with tempfile.TemporaryDirectory(prefix="unetpp-") as folder:
-        run = _Run(request, series, Path(folder))
+    stored = None if request.target is None else _created(request.target, request.selection)
+    if stored is not None:
+        yield StackStored(request.run, stored)
+    beside = None if request.target is None else request.target.parent
+    with tempfile.TemporaryDirectory(prefix="unetpp-", dir=beside) as folder:
+        run = _Run(request, series, Path(folder), stored)
         yield from run.planes(should_stop)
+        if stored is not None and run.done == run.selection.count:
+            yield from _coarser(request.run, stored, should_stop)
         yield run.end(time.perf_counter() - start)
+
+
+def _created(path: Path, selection: Selection) -> LabelsZarr:
+    """An empty OME-Zarr for the labels."""
+    from napari_unetpp.volumes.ome_zarr import create_labels
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    axes = replace(selection.axes, names=selection.stack_axes, shape=selection.stack_shape, channels=())
+    return create_labels(path, axes)
+
+
+def _coarser(run: int, stored: LabelsZarr, should_stop: ShouldStop) -> Iterator[StackEvent]:
+    """Make the coarser levels, and hand all of them over."""
+    for done, total in stored.write_coarser(should_stop):
+        yield StackProgress(run, 0, 1, done / total, "making coarser levels")
+    if stored.complete:
+        yield StackStored(run, stored)
 
 
 def _series(
@@ -78,12 +105,14 @@ def _series(
 class _Run:
     """The planes of a run: segmented, numbered through depth and time, handed over."""
 
-    def __init__(self, request: StackRequest, series: SeriesRequest, folder: Path) -> None:
+    def __init__(
+        self, request: StackRequest, series: SeriesRequest, folder: Path, stored: LabelsZarr | None
+    ) -> None:
         from napari_unetpp.volumes.series.numbering import numbered
         from napari_unetpp.volumes.series.store import PlaneStore
         from napari_unetpp.volumes.tracks import TrackRows
 
-        self.request, self.series = request, series
+        self.request, self.series, self.stored = request, series, stored
         selection = self.selection = request.selection
         shape, dtype = series.plane_shape, series.dtype
         self.store: PlaneStore = PlaneStore(folder / "planes", {}, shape, dtype, selection.count)
@@ -124,9 +153,18 @@ class _Run:
             labels = np.asarray(next(self._numbered), np.uint32)
             position = self._positions[self.done]
             self._count(labels, position)
-            for region in blocks(self.selection.plane_shape):
-                yield StackPainted(self.request.run, position, region, labels[region.slices])
+            if self.stored is not None:
+                self.stored.write((*self._leading(self.done), slice(None), slice(None)), labels)
+                yield StackWritten(self.request.run, position)
+            else:
+                for region in blocks(self.selection.plane_shape):
+                    yield StackPainted(self.request.run, position, region, labels[region.slices])
             self.done += 1
+
+    def _leading(self, number: int) -> tuple[int, ...]:
+        """Frame and depth of a plane in the result on disk, as far as it has these axes."""
+        leading = self.selection.stack_shape[:-2]
+        return tuple(int(n) for n in np.unravel_index(number, leading)) if leading else ()
 
     def _count(self, labels: NDArray[Any], position: Position) -> None:
         """Count the objects: linked ones once."""

@@ -360,3 +360,41 @@ def test_save_writes_the_displayed_plane_where_that_is_shown(
     dock.form.result.save_button.click()
     qtbot.waitUntil(lambda: "Saved plane.tif" in dock.form.head.message_label.text(), timeout=20_000)
     assert tifffile.imread(tmp_path / "plane.tif").shape == (SIDE, SIDE)
+
+
+def test_labels_that_do_not_fit_into_memory_are_an_ome_zarr_on_disk(
+    viewer: Any, dock: Any, all_planes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("zarr")
+    from napari_unetpp.gui.layers import stack_layers
+    from napari_unetpp.volumes import ome_zarr
+
+    viewer.add_image(stack_of(4), name="cells", axis_labels=tuple("zyx"))
+    opened = dock()
+    all_planes(opened)
+    expected = viewer.layers["cells all planes"].data.copy()
+
+    monkeypatch.setattr(stack_layers, "MAX_BYTES", 1000)
+    monkeypatch.setattr(ome_zarr, "SMALLEST", 48)  # so that there are coarser levels
+    asked: list[tuple[Path, str]] = []
+
+    def ask(_self: Any, path: Path, size: str) -> Path | None:
+        asked.append((path, size))
+        return None if len(asked) == 1 else tmp_path / path.name
+
+    monkeypatch.setattr(type(opened), "ask_zarr", ask)
+    opened.form.head.segment_button.click()
+    assert opened.stacks.running is None and "Nothing is segmented" in opened.form.head.message_label.text()
+    np.testing.assert_array_equal(viewer.layers["cells all planes"].data, expected)
+    all_planes(opened)
+    path = tmp_path / "cells_labels.ome.zarr"
+    assert asked[1] == (Path.home() / path.name, "1 MB")
+    stored = ome_zarr.open_labels(path)
+    assert stored.complete and len(stored.levels) == 2
+    np.testing.assert_array_equal(np.asarray(stored.levels[0]), expected)
+    layer = viewer.layers["cells all planes"]
+    assert layer.multiscale and not layer.editable and layer.visible
+    viewer.dims.set_point(0, 2)
+    np.testing.assert_array_equal(layer.data[0][2], expected[2])
+    assert layer.get_value(np.argwhere(expected == expected[2].max())[0], world=False)
+    assert not list(tmp_path.glob("unetpp-*")), "what was needed in between is gone"
