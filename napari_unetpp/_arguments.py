@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from napari_unetpp._types import LARGEST_SCALE, LEVELS, SMALLEST_SCALE, SUPERVISIONS
+from napari_unetpp.commands.cluster_arguments import add_cluster_arguments
 from napari_unetpp.commands.stack_arguments import add_stack_arguments
 from napari_unetpp.files.objects.also import FORMATS
 from napari_unetpp.net.baselines import BASELINES
@@ -90,6 +91,7 @@ def _segment(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write what was done with each image")
     add_stack_arguments(parser)
+    add_cluster_arguments(parser, count)
     parser.add_argument(
         "--recursive", action="store_true", help="also the images in subfolders, into equal subfolders of DIR"
     )

@@ -15,6 +15,7 @@ from napari_unetpp._types import Region, ScaleChoice, UnetppError
 from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.notes import Note, no_note
 from napari_unetpp.files.results.outputs import Output
+from napari_unetpp.volumes.cluster.jobs import ImageAddress
 from napari_unetpp.volumes.inputs.source import LARGE, ImageSource, is_stack, open_image
 from napari_unetpp.volumes.ome_zarr import load_zarr
 from napari_unetpp.volumes.selection import Selection, SelectionRequest, select
@@ -22,6 +23,7 @@ from napari_unetpp.volumes.selection import Selection, SelectionRequest, select
 if TYPE_CHECKING:
     from napari_unetpp.commands.segment_image import Done, Options
     from napari_unetpp.engine.loaded_model import LoadedModel
+    from napari_unetpp.volumes.cluster.workers import Workers
     from napari_unetpp.volumes.series.plane import SeriesRequest
     from napari_unetpp.volumes.series.run import SeriesProgress
     from napari_unetpp.volumes.series.store import PlaneStore
@@ -72,6 +74,7 @@ def segment_stack(
     options: Options,
     on_progress: Callable[[SeriesProgress], None],
     say: Note,
+    workers: Workers | None = None,
 ) -> Done:
     """Segment all planes that were asked for and write their results.
 
@@ -81,6 +84,8 @@ def segment_stack(
         Told after every tile and plane.
     say : callable
         Told how the image is read, what it needs, and where an earlier run is gone on with.
+    workers : Workers, optional
+        Other processes that do the planes, and the tiles of large ones.
     """
     from napari_unetpp.commands.stack_report import facts_of, report
     from napari_unetpp.commands.stack_results import finish
@@ -99,7 +104,8 @@ def segment_stack(
             output = output.as_zarr()
         mark = mark_of(output.source)
         request, store = _begin(output, image, chosen, model, options, mark, say)
-        for event in segment_series(request, store):
+        others = None if workers is None else workers.series(request, _address(output, options, mark))
+        for event in segment_series(request, store, elsewhere=others):
             if event.note:
                 notes.append(event.note)
             on_progress(event)
@@ -136,6 +142,13 @@ def mark_of(path: Path) -> list[list[int]]:
     """What changes when a file, or the metadata of a zarr, is written anew: sizes and times."""
     files = [path / name for name in ("zarr.json", ".zattrs", ".zarray")] if path.is_dir() else [path]
     return [[s.st_size, s.st_mtime_ns] for s in (file.stat() for file in files if file.exists())]
+
+
+def _address(output: Output, options: Options, mark: list[list[int]]) -> ImageAddress:
+    """Where other processes find the image."""
+    stack = options.stack
+    path = output.source.resolve()
+    return ImageAddress(path, options.series, stack.selection.axes, stack.region, str(mark))
 
 
 @contextmanager

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +16,8 @@ from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.volumes.metadata import axes_of_array
 from napari_unetpp.volumes.selection import SelectionRequest, select
 from napari_unetpp.volumes.series.numbering import check_links, numbered
-from napari_unetpp.volumes.series.plane import SeriesRequest, predict_plane
+from napari_unetpp.volumes.series.plane import SeriesRequest, end_of, predict_plane
 from napari_unetpp.volumes.series.reading import read_series_as
-
-T = TypeVar("T")
 
 
 def segment_array(
@@ -57,7 +54,7 @@ def segment_array(
     depth = resolve_level(evaluator.info, level)
     reading = read_series_as(array, chosen, evaluator, **size)
     request = SeriesRequest(array, chosen, evaluator, depth, reading)
-    planes = [_each(_end_of(predict_plane(request, position))) for position in chosen.positions()]
+    planes = [_each(end_of(predict_plane(request, position))) for position in chosen.positions()]
     labels, masks, probabilities, uncertainties, depths, notes = zip(*planes, strict=True)
     shape = chosen.stack_shape
     with tempfile.TemporaryDirectory() as folder:
@@ -83,12 +80,3 @@ def _each(maps: PlaneResult) -> tuple[NDArray[Any], ...]:
     """All results of one plane."""
     found = (maps.labels(), maps.mask(), maps.probability(), maps.uncertainty(), maps.depth(), maps.notes)
     return found  # type: ignore[return-value]
-
-
-def _end_of(steps: Generator[Any, None, T]) -> T:
-    """What a generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
