@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtGui import QIcon, QResizeEvent
+from qtpy.QtGui import QIcon, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -27,12 +27,12 @@ class Fold(QCollapsible):
     def __init__(
         self, title: str, content: QWidget, *, open_: bool = True, aside: QWidget | None = None
     ) -> None:
-        # no icons: superqt draws them once, in the colours of the theme of that moment
-        super().__init__(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        super().__init__(title, expandedIcon=_invisible(), collapsedIcon=_invisible())
         self._title = title
         self.setDuration(0)
         self.button: QPushButton = self.toggleButton()
         self.button.setStyleSheet(HEADING)
+        self.button.setIconSize(QSize(0, 0))
         self.button.setAccessibleName(title)
         if aside is not None:
             heading = QHBoxLayout(self.button)
@@ -62,6 +62,16 @@ class Fold(QCollapsible):
         holder.setVisible(opened)
         holder.setMaximumHeight(UNLIMITED)
         self.setText(f"{'▾' if opened else '▸'}  {self._title}")
+
+
+def _invisible() -> QIcon:
+    """An icon of nothing: superqt draws its own once, in the colours that the theme has then.
+
+    It takes no icon without pixels on PySide6, where such a one counts as false.
+    """
+    pixel = QPixmap(1, 1)
+    pixel.fill(Qt.GlobalColor.transparent)
+    return QIcon(pixel)
 
 
 class Note(QLabel):

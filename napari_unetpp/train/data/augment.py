@@ -43,6 +43,8 @@ class Augmentation:
         model's diameter, times or divided by up to this factor; no patch shows typical objects beyond it.
     stretch : float
         How far height and width are stretched against each other (logarithm).
+    shear : float
+        How far rows are shifted against each other, in px per px.
     turned : float
         Share of patches that are turned by any angle; the others are turned by right angles and neither
         magnified nor distorted, so that they show exact pixels.
@@ -54,8 +56,13 @@ class Augmentation:
         Chance that most of the contrast of a patch is taken away.
     tint : float
         How far the channels of a colour patch are changed against each other (factor - 1).
+    gain : float
+        Contrast is multiplied or divided by up to this.
     gamma, blur, noise : float
         Chances of another gamma, of a blur and of noise.
+    largest_gamma, largest_noise, largest_grain : float
+        Gamma is at most this and at least one over it; the standard deviation of the noise, and the sigma of
+        its grain (px), are at most these.
     disturb : callable or None
         What else may happen to a batch.
     """
@@ -66,19 +73,22 @@ class Augmentation:
     zoom: tuple[float, float] = (0.6, 1.7)
     sizes: float | None = None
     stretch: float = 0.1
+    shear: float = 0.1
     turned: float = 1.0
     padding: Padding = "reflection"
     invert: float = 0.12
     grey: float = 0.2
     dim: float = 0.1
     tint: float = 0.15
+    gain: float = 1.3
     gamma: float = 0.4
     blur: float = 0.25
     noise: float = 0.4
+    largest_gamma: float = 2.0
+    largest_noise: float = 0.08
+    largest_grain: float = 1.0
     disturb: Disturb | None = None
 
-
-SHEAR = 0.1
 
 _TURN, _MIRROR = np.array([[0.0, -1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
 SYMMETRIES = np.array(
@@ -127,7 +137,7 @@ def random_warp(
     which: Sequence[int], centre: Floats, zoom: Floats, augmentation: Augmentation, rng: np.random.Generator
 ) -> Warp:
     """Patches that are mirrored, stretched, sheared and turned at random, with these magnifications (N,)."""
-    matrix = _random_matrices(zoom, augmentation.stretch, rng)
+    matrix = _random_matrices(zoom, augmentation, rng)
     if augmentation.turned < 1:
         exact = rng.random(len(zoom)) >= augmentation.turned
         zoom = np.where(exact, 1.0, zoom)
@@ -136,11 +146,11 @@ def random_warp(
     return Warp(np.array(which), centre, matrix, np.minimum(level, PYRAMID_LEVELS - 1))
 
 
-def _random_matrices(zoom: Floats, stretch: float, rng: np.random.Generator) -> Floats:
+def _random_matrices(zoom: Floats, augmentation: Augmentation, rng: np.random.Generator) -> Floats:
     """Mirror, stretch, shear, then turn: from steps on the patch to steps on the image, (N, 2, 2)."""
     count = len(zoom)
-    turn, shear = rng.uniform(-np.pi, np.pi, count), rng.uniform(-SHEAR, SHEAR, count)
-    stretched = np.exp(rng.uniform(-stretch, stretch, count))
+    turn, shear = rng.uniform(-np.pi, np.pi, count), rng.uniform(-1, 1, count) * augmentation.shear
+    stretched = np.exp(rng.uniform(-1, 1, count) * augmentation.stretch)
     mirror = rng.choice((-1.0, 1.0), count)
     zero, one = np.zeros(count), np.ones(count)
 

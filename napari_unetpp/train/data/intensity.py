@@ -13,16 +13,13 @@ from torch import Generator, Tensor
 from napari_unetpp.engine.input.normalise import CLIPPED
 from napari_unetpp.train.data.augment import Augmentation
 
-GAIN, SHIFT = (0.75, 1.3), 0.1
+SHIFT = 0.1
 DIMMED = (0.08, 0.6)
 """What is left of the contrast of a patch that is dimmed, against its median (log-uniform)."""
 
-GAMMA = 2.0
-"""Largest gamma; the smallest is one over it."""
-
 SIGMA = (0.4, 2.0)
-NOISE, GRAIN = 0.08, (0.0, 1.5)
-"""Largest standard deviation of the noise, and the sigma (px) of its grain."""
+FINE_GRAIN = 0.5
+"""The finest grain (none at all) is drawn as often as one in a range of so many px."""
 
 Bools = NDArray[np.bool_]
 
@@ -52,14 +49,14 @@ def vary_intensities(
     left = np.where(rng.random(count) < augmentation.dim, _log_uniform(DIMMED, count, rng), 1.0)
     middle = x[:, :, ::8, ::8].flatten(2).median(dim=2).values[:, :, None, None]
     x = middle + _each(left, x) * (x - middle)
-    gain = rng.uniform(*GAIN, count)
+    x = _with_gamma(x, augmentation, rng)
+    gain = _log_uniform((1 / augmentation.gain, augmentation.gain), count, rng)
     tint = 1 + rng.uniform(-augmentation.tint, augmentation.tint, (count, 3))
     grey = (x[:, 0] == x[:, 1]).flatten(1).all(dim=1)
     factors = torch.where(grey[:, None], 1.0, _tensor(tint, x)) * _tensor(gain, x)[:, None]
     x = x * factors[:, :, None, None] + _each(rng.uniform(-SHIFT, SHIFT, count), x)
-    x = _with_gamma(x, augmentation.gamma, rng)
     x = _blurred(x, augmentation.blur, rng)
-    return _noisy(x, augmentation.noise, rng, generator).clamp(*CLIPPED)
+    return _noisy(x, augmentation, rng, generator).clamp(*CLIPPED)
 
 
 def blur(x: Tensor, sigma: NDArray[np.float64]) -> Tensor:
@@ -88,12 +85,11 @@ def noise_like(x: Tensor, grain: NDArray[np.float64], generator: Generator) -> T
     return noise / noise.std(dim=(2, 3), keepdim=True).clamp(min=1e-6)
 
 
-def _with_gamma(x: Tensor, chance: float, rng: np.random.Generator) -> Tensor:
-    """Another gamma for some patches, between their darkest and their brightest pixel."""
-    gamma = np.exp(rng.uniform(-1, 1, len(x)) * np.log(GAMMA))
-    low = x.amin(dim=(1, 2, 3), keepdim=True)
-    span = (x.amax(dim=(1, 2, 3), keepdim=True) - low).clamp(min=1e-6)
-    return _where(rng.random(len(x)) < chance, x, low + span * ((x - low) / span) ** _each(gamma, x))
+def _with_gamma(x: Tensor, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
+    """Another gamma for some patches, between 0 and 1: the mean brightness changes, too."""
+    gamma = _log_uniform((1 / augmentation.largest_gamma, augmentation.largest_gamma), len(x), rng)
+    changed = torch.where(x > 0, x.clamp(min=1e-6) ** _each(gamma, x), x)
+    return _where(rng.random(len(x)) < augmentation.gamma, x, changed)
 
 
 def _blurred(x: Tensor, chance: float, rng: np.random.Generator) -> Tensor:
@@ -101,10 +97,11 @@ def _blurred(x: Tensor, chance: float, rng: np.random.Generator) -> Tensor:
     return _some(chosen, x, lambda some: blur(some, sigma[chosen]))
 
 
-def _noisy(x: Tensor, chance: float, rng: np.random.Generator, generator: Generator) -> Tensor:
+def _noisy(x: Tensor, augmentation: Augmentation, rng: np.random.Generator, generator: Generator) -> Tensor:
     """Noise for some patches, alike in the channels of a grey one."""
-    chosen = rng.random(len(x)) < chance
-    deviation, grain = rng.uniform(0, NOISE, len(x)), np.maximum(rng.uniform(*GRAIN, len(x)) - 0.5, 0)
+    chosen = rng.random(len(x)) < augmentation.noise
+    deviation = rng.uniform(0, augmentation.largest_noise, len(x))
+    grain = np.maximum(rng.uniform(-FINE_GRAIN, augmentation.largest_grain, len(x)), 0)
 
     def with_noise(some: Tensor) -> Tensor:
         noise = noise_like(some, grain[chosen], generator)

@@ -34,6 +34,8 @@ class ImageStore:
     device : str
     channels : int
         Of every patch; an image of one channel gives them all.
+    exact : bool
+        Store intensities as float16 instead of bytes: twice the memory, for few images.
     """
 
     def __init__(
@@ -42,6 +44,8 @@ class ImageStore:
         labels: Sequence[Tensor],
         device: str,
         channels: int = 3,
+        *,
+        exact: bool = False,
     ) -> None:
         pixels: list[Tensor] = []
         places: list[list[tuple[int, int, int, int]]] = []
@@ -51,7 +55,7 @@ class ImageStore:
             for level in _pyramid(torch.from_numpy(image.astype(np.float32))):
                 count, height, width = level.shape
                 rows.append((filled, height, width, height * width if count > 1 else 0))
-                pixels.append(to_bytes(level).flatten())
+                pixels.append((level.half() if exact else to_bytes(level)).flatten())
                 filled += level.numel()
             places.append(rows)
         self._pixels = torch.cat(pixels).to(device)
@@ -60,7 +64,7 @@ class ImageStore:
         self._label_start = torch.from_numpy(starts).to(device)
         self._places = torch.tensor(places, device=device)  # (images, levels, 4)
         self._has_channels = torch.tensor([len(image) > 1 for image in images], device=device)
-        self.device, self.channels = device, channels
+        self.device, self.channels, self.exact = device, channels, exact
 
     def read(self, warp: Warp, size: int, padding: Padding) -> tuple[Tensor, Tensor]:
         """Patches of `size` px under a warp.
@@ -95,7 +99,8 @@ class ImageStore:
         first = start + plane * torch.arange(read, device=self.device)[:, None, None, None]  # (C, N, 1, 1)
 
         def at(y: Tensor, x: Tensor) -> Tensor:
-            return from_bytes(self._pixels[first + y * width + x]).transpose(0, 1)  # (N, C, P, P)
+            values = self._pixels[first + y * width + x]
+            return (values.float() if self.exact else from_bytes(values)).transpose(0, 1)  # (N, C, P, P)
 
         upper = torch.lerp(at(y0, x0), at(y0, x1), across)
         lower = torch.lerp(at(y1, x0), at(y1, x1), across)

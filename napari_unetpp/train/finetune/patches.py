@@ -20,14 +20,19 @@ from napari_unetpp.train.loss import Batch
 AUGMENTATION = Augmentation(
     zoom=(0.8, 1.25),
     stretch=0.0,
+    shear=0.0,
     turned=0.5,
     invert=0.0,
     grey=0.0,
     dim=0.0,
     tint=0.0,
-    gamma=0.7,
+    gain=1.25,
+    gamma=1.0,
     blur=0.0,
-    noise=0.2,
+    noise=0.3,
+    largest_gamma=1.65,
+    largest_noise=0.05,
+    largest_grain=0.0,
 )
 """Weaker than in training: the planes show what will be segmented, at a scale that is known."""
 
@@ -85,7 +90,8 @@ class ExamplePatches:
         self._generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
         images = [np.concatenate([examples[n].image, parent_maps[n]]) for n in used]
         labels = [_packed(examples[n]) for n in used]
-        self._store = ImageStore(images, labels, device, info.net.in_channels + len(info.outputs))
+        channels = info.net.in_channels + len(info.outputs)
+        self._store = ImageStore(images, labels, device, channels, exact=True)
 
     def batch(self, count: int, size: int, *, augment: bool = True) -> Batch:
         """`count` patches of `size` x `size` px."""

@@ -48,6 +48,14 @@ def test_an_image_is_read_as_it_is(nuclei: list[Sample]) -> None:
         np.testing.assert_array_equal(labels[n, 0].numpy(), middle(sample.labels, 64))
 
 
+def test_an_exact_store_keeps_what_bytes_round(nuclei: list[Sample]) -> None:
+    sample = nuclei[0]
+    store = ImageStore([sample.image], [pack(sample.labels, [], "a")], "cpu", exact=True)
+    found, _ = store.read(in_the_middle([sample]), 64, "reflection")
+    expected = np.broadcast_to(middle(sample.image, 64), (3, 64, 64)).astype(np.float32)
+    np.testing.assert_allclose(found[0].numpy(), expected, atol=1e-3)
+
+
 @pytest.mark.parametrize("level", [1, 2])
 def test_a_smaller_copy_is_as_inference_makes_it(nuclei: list[Sample], level: int) -> None:
     """Halved images equal what `resample` gives, but for the smoothing."""
