@@ -22,10 +22,10 @@ BASE = 300_000_000
 A_PIXEL = 27
 """Bytes for each pixel of a plane in memory: itself, its maps, numbers and labels."""
 
-A_PIECE = 500_000_000
+A_PIECE = 600_000_000
 """Bytes for finding objects in a piece of a plane that is done in parts."""
 
-A_LARGE_PIXEL = 0.3
+A_LARGE_PIXEL = 0.4
 """Bytes for each pixel of such a plane: the list of what may become objects."""
 
 
