@@ -522,7 +522,7 @@ def test_finetune_gives_the_weights_of_the_button(
     """What "Save corrections" writes, learned from on the command line and by the dock's trainer."""
     import torch
 
-    from napari_unetpp.session.correct.trainer import TorchTrainer
+    from napari_unetpp.session.correct.work import TorchTrainer
 
     pair = read_pairs(data_root / "cells_phase" / "train")[0]
     window = (slice(300, 492), slice(300, 492))

@@ -77,7 +77,7 @@ class FinetuneRequest:
     model : ModelInfo
         The parent; its file is read, never written.
     planes : tuple of LabelledPlane
-        All corrections of the sitting.
+        All corrections of the session.
     seconds, steps : float or None, int or None
         The run ends when either is reached. Seconds are what the user waits: preparation and validation
         are included, loading the model is not.

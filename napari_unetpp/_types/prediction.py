@@ -47,6 +47,8 @@ class PredictRequest:
         Part (input grid) that is done first, with cached nodes; None: the whole plane.
     all_levels : bool
         Also give the maps of the shallower levels (they are free).
+    known : tuple of int
+        Levels whose maps the caller has: they are not given again.
     preview : bool
         Give level 1 of all visible tiles first, also where it is then computed twice.
     generation : int
@@ -61,6 +63,7 @@ class PredictRequest:
     scale: float = 1.0
     viewport: Region | None = None
     all_levels: bool = True
+    known: tuple[int, ...] = ()
     preview: bool = False
     generation: int = 0
     range: tuple[float, float] | None = None

@@ -22,7 +22,7 @@ from napari_unetpp.files.objects.also import write_also
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.result_file import About, write_labels, write_mask, write_probability
-from napari_unetpp.session.display import object_table
+from napari_unetpp.session.segment import objects
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.decode.plane_result import PlaneResult
@@ -101,17 +101,15 @@ def segment_file(
     WRITERS[options.kind](output.target, result, overwrite=options.overwrite, about=About(size, facts))
     write_beside(output, image, result, size, options)
     seconds = time.perf_counter() - start
-    areas = (
-        object_table.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
-    )
+    areas = objects.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
     if areas is not None and model.info.sampling.kind == "object":
-        note = object_table.size_note(areas, model.info.sampling.value / found.scale.scale)
+        note = objects.size_note(areas, model.info.sampling.value / found.scale.scale)
         told += [note] if note else []
     entry = {
         "input": str(output.source),
         "outputs": [str(path) for path in output.files],
         "objects": None if areas is None else int(areas.size),
-        "median_diameter_px": None if areas is None else object_table.median_diameter(areas),
+        "median_diameter_px": None if areas is None else objects.median_diameter(areas),
         **{key: facts[key] for key in ("level", "scale", "scale_reason", "range", "precision")},
         "seconds": round(seconds, 3),
         "notes": [*told, *found.notes],

@@ -10,7 +10,7 @@ from napari_unetpp.commands.segment_image import Done, Options
 from napari_unetpp.commands.stack_tables import Measured
 from napari_unetpp.files.models import card_text
 from napari_unetpp.files.results.outputs import Output
-from napari_unetpp.session.display.object_table import size_note
+from napari_unetpp.session.segment.objects import size_note
 from napari_unetpp.volumes.series.plane import SeriesRequest
 
 

@@ -14,7 +14,7 @@ from napari_unetpp._types import Region
 from napari_unetpp.files.objects import table as objects
 from napari_unetpp.files.objects.planes import ObjectPlane
 from napari_unetpp.files.results.outputs import Output
-from napari_unetpp.session.display import object_table
+from napari_unetpp.session.segment.objects import areas, median_diameter
 from napari_unetpp.volumes.inputs.source import ImageSource
 from napari_unetpp.volumes.planes import read_plane
 from napari_unetpp.volumes.selection import Position, Selection
@@ -86,7 +86,7 @@ class Measured:
 
     def add(self, number: int, position: Position, labels: NDArray[Any]) -> None:
         """Measure one plane."""
-        self.areas.append(object_table.areas(labels))
+        self.areas.append(areas(labels))
         group = 0 if self.tracked else position.t if self.stitched else number
         count = int(labels.max(initial=0)) if self.stitched or self.tracked else self.areas[-1].size
         self._largest[group] = max(self._largest.get(group, 0), count)
@@ -118,7 +118,7 @@ class Measured:
     @property
     def median_diameter(self) -> float | None:
         """Of all objects of all planes, px."""
-        return object_table.median_diameter(self.pixels)
+        return median_diameter(self.pixels)
 
     def objects_of(self, planes: Iterable[NDArray[Any]]) -> Iterator[ObjectPlane]:
         """Planes of the result with what was measured of them, on the grid of the whole image."""

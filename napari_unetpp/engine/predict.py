@@ -93,8 +93,10 @@ def tile_regions(
 def requested_levels(request: PredictRequest, config: NetConfig) -> tuple[int, ...]:
     """Levels that a request gives; before `AUTO` the first, from which it starts."""
     if request.level == AUTO:
-        return (1, AUTO) if request.all_levels else (AUTO,)
-    return tuple(d for d in config.levels if d == request.level or (request.all_levels and d < request.level))
+        levels: tuple[int, ...] = (1, AUTO)
+    else:
+        levels = tuple(d for d in config.levels if d <= request.level)
+    return tuple(d for d in levels if d == request.level or (request.all_levels and d not in request.known))
 
 
 class _Prediction:
@@ -323,7 +325,7 @@ class _Prediction:
             self.cache.put(key, known)
         if found is None or not auto.finished:
             return
-        if not tile.live and self.request.all_levels:
+        if not tile.live and 1 in self.left[tile]:
             yield self._event(tile, 1, self.model.maps(1, known, tile.crop))
         yield self._event(tile, AUTO, found.maps, found.depth)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.models.model_list import list_models
-from napari_unetpp.session.messages import NO_MODEL
+from napari_unetpp.session.messages.common import NO_MODEL
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -75,7 +75,7 @@ def _segment(dock: UnetppDock, viewer: Viewer, level: int) -> tuple[str, NDArray
     """Slide to a level, wait for the result; its caption and picture."""
     controller = dock.controller
     controller.state.level = level
-    if controller.cycle.shown is None:
+    if controller.runs.shown is None:
         controller.segment()
     message = dock.form.head.message_label.text
     _wait(lambda: not controller.busy and _shows(dock, level), message)
@@ -84,7 +84,7 @@ def _segment(dock: UnetppDock, viewer: Viewer, level: int) -> tuple[str, NDArray
 
 
 def _shows(dock: UnetppDock, level: int) -> bool:
-    shown = dock.controller.cycle.shown
+    shown = dock.controller.runs.shown
     return shown is not None and shown.level == level
 
 

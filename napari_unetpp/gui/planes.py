@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.grids import Grid, grid_of, pixel_size
-from napari_unetpp.session.display.image_description import UNLABELLED
-from napari_unetpp.session.messages import reason
+from napari_unetpp.session.messages.common import reason
+from napari_unetpp.session.messages.image import UNLABELLED
 from napari_unetpp.session.values import Plane, Step
 
 MAX_PIXELS = 64_000_000

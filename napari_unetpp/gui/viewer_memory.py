@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from napari_unetpp.session.correct.planes import Lessons
+from napari_unetpp.session.correct.store import CorrectionStore
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Memory:
 
     Attributes
     ----------
-    lessons : Lessons
+    store : CorrectionStore
         Corrections of images that were closed, and what the labels of each image say.
     versions : dict
         How often the data of an image were replaced.
@@ -24,7 +24,7 @@ class Memory:
         The data that each image had when the last dock was closed, unless they are gone.
     """
 
-    lessons: Lessons = field(default_factory=Lessons)
+    store: CorrectionStore = field(default_factory=CorrectionStore)
     versions: dict[Hashable, int] = field(default_factory=dict)
     data: dict[Hashable, Callable[[], Any]] = field(default_factory=dict)
 

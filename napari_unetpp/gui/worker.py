@@ -16,7 +16,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Qt, QTimer, Signal, Slot
 
-from napari_unetpp.session.values import Event, Job
+from napari_unetpp.session.events import Event, Job
 
 PORTION = 0.006
 """Seconds of GUI thread that answers may take before other Qt events are handled."""

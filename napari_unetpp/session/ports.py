@@ -1,11 +1,11 @@
-"""What the controller needs from the outside: a view, the layers, a runner, the engine.
+"""What the session needs from the outside: a view, the layers, a runner.
 
 The view decides nothing: it emits `ViewSignals` and obeys ``set_*``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,32 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_unetpp._types import (
-    ModelInfo,
-    PredictEvent,
-    PredictRequest,
-    Region,
-    ScaleChoice,
-    ShouldStop,
-    Spot,
-)
-from napari_unetpp.engine.input.normalise import NormStats
+from napari_unetpp._types import ModelInfo, Region
 from napari_unetpp.session.correct.ports import CorrectSignals, CorrectView
-from napari_unetpp.session.display.image_description import ScaleShown
-from napari_unetpp.session.display.level_costs import ChartPoint
-from napari_unetpp.session.segment.plane_result import Kept, Maps
-from napari_unetpp.session.values import (
-    Contrast,
-    Event,
-    ImageChoice,
-    Interval,
-    Job,
-    PickRequest,
-    Plane,
-    PlaneRequest,
-    Rule,
-    Tone,
-)
+from napari_unetpp.session.display.costs import ChartPoint
+from napari_unetpp.session.events import Event, Job
+from napari_unetpp.session.messages.image import ScaleShown
+from napari_unetpp.session.values import Contrast, ImageChoice, Interval, Plane, Rule, Tone
 
 
 class ViewSignals(CorrectSignals):
@@ -75,9 +55,7 @@ class View(CorrectView, Protocol):
     def set_image_note(self, text: str, tone: Tone) -> None: ...
     def set_models(self, models: Sequence[ModelInfo], current: str | None) -> None: ...
     def set_devices(self, devices: Sequence[tuple[str, str]], current: str, note: str) -> None: ...
-    def set_held(self, text: str) -> None:
-        """How much memory is held."""
-        ...
+    def set_memory_use(self, text: str) -> None: ...
 
     def set_levels(self, levels: Sequence[int], current: int) -> None: ...
     def set_readout(self, text: str, tip: str) -> None: ...
@@ -202,65 +180,3 @@ class Runner(Protocol):
 
     def stop(self) -> None: ...
     def close(self) -> None: ...
-
-
-class Engine(Protocol):
-    """What the jobs call; the real one imports torch on first use (`session.segment.engine`)."""
-
-    def load(self, model: ModelInfo, device: str) -> Any: ...
-    def devices(self) -> tuple[str, ...]: ...
-    def machine(self, evaluator: Any) -> Mapping[str, str]:
-        """All that the time of a run depends on, but for the image."""
-        ...
-
-    def cache(self, budget_bytes: int) -> Any: ...
-    def clean(self, image: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]: ...
-    def intensities(self, cache: Any, request: PlaneRequest, image: NDArray[Any]) -> NormStats:
-        """The range of intensities of a plane: given, or measured once."""
-        ...
-
-    def range_notes(self, image: NDArray[Any], stats: NormStats) -> tuple[str, ...]: ...
-    def decide_scale(
-        self,
-        evaluator: Any,
-        image: NDArray[Any],
-        stats: NormStats,
-        pixel_size: float | None,
-        should_stop: ShouldStop,
-    ) -> ScaleChoice: ...
-    def predict(
-        self,
-        evaluator: Any,
-        request: PredictRequest,
-        cache: Any,
-        should_stop: ShouldStop,
-        current_view: Callable[[], Region | None],
-    ) -> Iterator[PredictEvent]: ...
-    def give_back(self) -> None:
-        """Return freed memory to the system."""
-        ...
-
-    def store(self, shape: tuple[int, int], outputs: int) -> Maps: ...
-    def range_told(self, image: NDArray[Any], stats: NormStats) -> tuple[Interval, tuple[str, ...]]: ...
-    def invalid(self, image: NDArray[Any], stats: NormStats) -> NDArray[np.bool_] | None: ...
-    def decode(self, kept: Kept, model: ModelInfo, level: int, rule: Rule) -> NDArray[Any]: ...
-    def uncertainty(
-        self, kept: Kept, model: ModelInfo, level: int, threshold: float
-    ) -> NDArray[np.float32]: ...
-    def depth(self, kept: Kept, model: ModelInfo, level: int) -> NDArray[np.uint8]: ...
-    def window(
-        self,
-        cache: Any,
-        request: PickRequest,
-        evaluator: Any,
-        kept: Kept | None,
-        region: Region,
-        read: Callable[[], tuple[NDArray[Any], tuple[str, ...]]],
-    ) -> Any:
-        """A part of the plane with its maps, kept or computed; `read` gives the plane, checked."""
-        ...
-
-    def pick(self, window: Any, request: PickRequest, region: Region) -> NDArray[np.uint32]: ...
-    def places(self, doubt: NDArray[np.float32], diameter: float) -> tuple[Spot, ...]: ...
-    def mask(self, maps: NDArray[np.float32], model: ModelInfo, threshold: float) -> NDArray[np.bool_]: ...
-    def time_levels(self, evaluator: Any, should_stop: ShouldStop) -> Iterator[Mapping[int, float]]: ...

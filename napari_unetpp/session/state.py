@@ -1,4 +1,4 @@
-"""The one mutable thing: what the user wants at the moment. Set on the GUI thread only."""
+"""What the user has set. The only mutable value of the session; set on the window's thread only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_unetpp.session.values import Contrast, Interval, ResultKind, Rule
 
 @dataclass
 class SessionState:
-    """Intent of the user; every field announces its change as ``state.events.FIELD``.
+    """What the user has set; every field announces its change as ``state.events.FIELD``.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class SessionState:
     uncertainty, depth : bool
         Whether the uncertainty of the result, and how deep Auto went, are shown.
     labels_as : LabelsAs
-        What the labels of the chosen image say.
+        What the labels of the chosen image mean.
     background : int
         ``sparse``: the label value that stands for background.
     budget : int
@@ -66,5 +66,5 @@ class SessionState:
 
     @property
     def rule(self) -> Rule:
-        """The part of the intent that needs no network, frozen."""
+        """The part that needs no network, frozen."""
         return Rule(self.kind, self.threshold, self.min_size, self.split)

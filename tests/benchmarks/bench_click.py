@@ -18,10 +18,11 @@ import numpy as np
 from napari_unetpp._types import Region, ScaleChoice
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import find_model
+from napari_unetpp.session.events import Picked
 from napari_unetpp.session.segment import work
-from napari_unetpp.session.segment.cache import Workshop
-from napari_unetpp.session.segment.engine import TorchEngine
-from napari_unetpp.session.values import Click, Picked, PickRequest, Plane, Rule
+from napari_unetpp.session.segment.cache import WorkerCache
+from napari_unetpp.session.segment.resolve import SegmentRequest
+from napari_unetpp.session.values import Click, Plane, Rule
 
 SAMPLE = Path(__file__).parents[2] / "napari_unetpp" / "samples" / "dense_fluorescence.png"
 
@@ -36,7 +37,7 @@ def main() -> None:
     sample = np.asarray(read_image(SAMPLE))
     times = -(-args.side // min(sample.shape[:2]))
     image = np.tile(sample, (times, times))[: args.side, : args.side]
-    model, workshop, rng = find_model(args.model), Workshop(TorchEngine()), np.random.default_rng(0)
+    model, cache, rng = find_model(args.model), WorkerCache(), np.random.default_rng(0)
     plane = Plane("plane", "image", "sample", image)
     rule = Rule(threshold=model.decode.threshold, min_size=model.decode.min_size)
     bright = np.argwhere(image > np.percentile(image, 92))
@@ -44,8 +45,8 @@ def main() -> None:
     def seconds(level: int) -> float:
         y, x = (int(at) for at in bright[rng.integers(len(bright))])
         click = Click(Region(y, x, y + 1, x + 1))
-        request = PickRequest(plane, model, "auto", level, rule, ScaleChoice(1.0, "given"), None, click)
-        (event,) = work.pick(workshop, request, lambda: False)
+        request = SegmentRequest(plane, model, "auto", level, rule, ScaleChoice(1.0, "given"), None)
+        (event,) = work.pick(cache, request, click, lambda: False)
         assert isinstance(event, Picked)
         return event.seconds
 
@@ -53,7 +54,7 @@ def main() -> None:
     for level in model.net.levels:
         seconds(level)
         result[f"L{level}"] = float(np.median([seconds(level) for _ in range(args.repeats)]))
-    result["device"] = workshop.evaluator(model, "auto").choice.label
+    result["device"] = cache.loaded(model, "auto").choice.label
     print(json.dumps(result, indent=1))
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n")

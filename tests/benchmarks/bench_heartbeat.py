@@ -110,9 +110,9 @@ def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, obj
     spin(lambda: False, 1.0)
     next_door = subprocess.Popen([sys.executable, "-c", NEIGHBOUR], stdout=subprocess.PIPE, text=True)
     heart = Heartbeat()
-    cycle = dock.controller.cycle
+    runs = dock.controller.runs
     heart.enter("getting ready")
-    spin(lambda: not cycle._warming, 300)
+    spin(lambda: not runs.warming, 300)
     heart.enter("idle")
     spin(lambda: False, 1.0)
     dock.controller.state.level = level
@@ -120,27 +120,27 @@ def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, obj
     dock.form.head.segment_button.click()
     spin(lambda: False, 0.3)
     heart.enter("predicting")
-    finding = lambda: "finding" in dock.form.head.progress_bar.format() or not cycle.running  # noqa: E731
+    finding = lambda: "finding" in dock.form.head.progress_bar.format() or not runs.running  # noqa: E731
     complete = spin(finding, seconds)
     heart.enter("finding objects and painting")
-    spin(lambda: not cycle.running, seconds)
-    finished = not cycle.running
+    spin(lambda: not runs.running, seconds)
+    finished = not runs.running
     if finished:
         heart.enter("sliding")
         dock.form.head.levels.slider.setValue(1)
-        spin(lambda: not cycle.running, seconds)
+        spin(lambda: not runs.running, seconds)
         heart.enter("threshold")
         dock.form.result.threshold_slider.setValue(dock.form.result.threshold_slider.value() - 0.05)
-        spin(lambda: not cycle.running, seconds)
+        spin(lambda: not runs.running, seconds)
     if finished and budget:
-        learning = dock.correcting.learning
+        learning = dock.correcting.finetuning
         heart.enter("correct")  # makes the corrections layer
         dock.form.correct.correct_button.click()
         dock.correcting.view.signals.labels_as_chosen.emit("reviewed")
         spin(lambda: False, 0.5)
         heart.enter("stroke on a reviewed plane")  # and the counting once the brush has rested
-        dock.correcting.corrector.approve()
-        dock.correcting.corrector.vouch(dock.correcting.corrector.gather())
+        dock.correcting.editor.mark_reviewed()
+        dock.correcting.editor.mark_certain(dock.correcting.editor.usable())
         viewer.layers["cells corrections"].paint((side // 2, side // 2), 40_000)
         spin(lambda: False, 1.0)
         heart.enter("fine-tuning begins")

@@ -59,11 +59,11 @@ class Window:
             return bool(done)
 
         self.dock._layers.paint = noted  # type: ignore[method-assign]
-        self.spin(lambda: self.controller.cycle.is_ready)
+        self.spin(lambda: self.controller.runs.ready)
         self.controller.state.model = next(
-            key for key, info in self.controller._models.items() if info.name == model
+            key for key, info in self.controller.context.models.items() if info.name == model
         )
-        self.spin(lambda: self.controller.cycle.is_ready)
+        self.spin(lambda: self.controller.runs.ready)
         if self.controller.model.sampling.kind == "object":
             self.controller.state.scale = 1.0  # else the search for it would be measured, too
         self.rest()
@@ -155,7 +155,7 @@ def levels(side: int, repeats: int) -> dict[str, Any]:
         result[f"L{level}"] = {"first": median(first), "all": median(whole), "pause": round(window.pause, 1)}
         if computed:
             result[f"L{level}"] |= {"computed": median(computed), "decoded": median(decoded)}
-    evaluator = window.controller.cycle.workshop.evaluator(window.controller.model, "auto")
+    evaluator = window.controller.context.cache.evaluator(window.controller.model, "auto")
     result["device"] = evaluator.choice.label
     window.close()
     return result
@@ -194,20 +194,20 @@ def slider(side: int, repeats: int) -> dict[str, Any]:
     from napari_unetpp._types import ScaleChoice
     from napari_unetpp.files.models.model_list import find_model
     from napari_unetpp.session.segment import work
-    from napari_unetpp.session.segment.cache import Workshop
-    from napari_unetpp.session.segment.engine import TorchEngine
-    from napari_unetpp.session.values import Plane, Rule, ShowRequest
+    from napari_unetpp.session.segment.cache import WorkerCache
+    from napari_unetpp.session.segment.resolve import SegmentRequest
+    from napari_unetpp.session.values import Plane, Rule
 
-    workshop, model = Workshop(TorchEngine()), find_model("nuclei")
+    cache, model = WorkerCache(), find_model("nuclei")
     plane = Plane("key", "image", "image", tiled(side))
     result: dict[str, Any] = {"side": side}
     for kind in ("mask", "labels"):
         rule = Rule(kind, model.decode.threshold, model.decode.min_size, True)
-        request = ShowRequest(plane, model, "auto", 4, rule, ScaleChoice(1.0, "given"), None)
+        request = SegmentRequest(plane, model, "auto", 4, rule, ScaleChoice(1.0, "given"), None)
 
-        def show(level: int, request: ShowRequest = request) -> float:
+        def show(level: int, request: SegmentRequest = request) -> float:
             start = time.perf_counter()
-            list(work.show(workshop, replace(request, level=level), lambda: False))
+            list(work.show(cache, replace(request, level=level), lambda: False))
             return 1000 * (time.perf_counter() - start)
 
         for level in (4, 3, 2, 1):
@@ -236,7 +236,7 @@ def film(frames: np.ndarray, model: str, level: int, rate: float) -> dict[str, A
         final = any(event[3] and event[1][0] == at for event in window.painted)
         if n >= warm:
             in_step += final
-            shown = window.controller.cycle.shown
+            shown = window.controller.runs.shown
             seen += [shown.level] if final and shown is not None else []
     played = count / (time.perf_counter() - start)
     window.rest()

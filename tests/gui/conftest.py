@@ -115,14 +115,19 @@ def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
         docks.append(dock)
         viewer.window.add_dock_widget(dock, name="UNet++")
         dock.start()
-        qtbot.waitUntil(lambda: not dock.controller.cycle._warming, timeout=TIMEOUT)
+        qtbot.waitUntil(lambda: not dock.controller.runs.warming, timeout=TIMEOUT)
         return dock
 
     yield make
     for dock in docks:
         dock.close_session()
         correcting = dock.correcting
-        for runner in (dock._runner, correcting.learn_runner, correcting.file_runner, dock.features.runner):
+        for runner in (
+            dock._runner,
+            correcting.finetune_runner,
+            correcting.file_runner,
+            dock.features.runner,
+        ):
             runner._executor.shutdown(wait=True)
         with suppress(LookupError, AttributeError, RuntimeError):  # the test closed one
             viewer.window.remove_dock_widget(dock)

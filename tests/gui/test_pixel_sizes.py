@@ -117,7 +117,7 @@ def test_planes_of_a_film_have_names_and_columns_of_their_own(
     dock.controller.state.threshold, dock.controller.state.min_size = 0.01, 0
     for t, z in ((0, 2), (1, 2), (1, 3)):
         viewer.dims.set_point([0, 1], [t, z])
-        qtbot.waitUntil(lambda: [s.index for s in dock.controller.presenter.plane().position] == [t, z])  # noqa: B023
+        qtbot.waitUntil(lambda: [s.index for s in dock.controller.context.plane().position] == [t, z])  # noqa: B023
         dock.form.head.segment_button.click()
         wait(dock)
         (row,) = saved(dock, qtbot, tmp_path, monkeypatch)
@@ -143,4 +143,4 @@ def test_axes_without_a_label_have_a_name_too(
 ) -> None:
     viewer.add_image(np.zeros(shape), name="stack", **({"axis_labels": labels} if labels else {}))
     dock = open_dock()
-    assert [step.axis for step in dock.controller.presenter.plane().position] == names
+    assert [step.axis for step in dock.controller.context.plane().position] == names

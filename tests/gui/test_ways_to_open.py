@@ -46,7 +46,7 @@ def docked(viewer: Any, only_tiny_model: Any, plugin: str) -> Iterator[Callable[
     yield find
     for dock in found:
         dock.close_session()
-        for runner in (dock._runner, dock.correcting.learn_runner, dock.correcting.file_runner):
+        for runner in (dock._runner, dock.correcting.finetune_runner, dock.correcting.file_runner):
             runner._executor.shutdown(wait=True)
 
 
@@ -86,7 +86,7 @@ def test_opened_and_used(
     dock = docked()
     if not dock._started:
         dock.start()
-    qtbot.waitUntil(lambda: not dock.controller.cycle._warming, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: not dock.controller.runs.warming, timeout=TIMEOUT)
     assert dock.controller.state.image == cells.unique_id
     dock.controller.state.threshold = 0.3
     dock.form.correct.correct_button.click()
@@ -110,11 +110,11 @@ def test_in_a_window_of_another_program(only_tiny_model: Any, image: np.ndarray,
     dock = UnetppDock(viewer)
     qtbot.addWidget(dock)
     dock.start()
-    qtbot.waitUntil(lambda: not dock.controller.cycle._warming, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: not dock.controller.runs.warming, timeout=TIMEOUT)
     dock.form.head.segment_button.click()
     qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
     assert "cells prediction" in viewer.layers
     assert dock.findChild(QShortcut).parent() is dock
     dock.close_session()
-    for runner in (dock._runner, dock.correcting.learn_runner, dock.correcting.file_runner):
+    for runner in (dock._runner, dock.correcting.finetune_runner, dock.correcting.file_runner):
         runner._executor.shutdown(wait=True)

@@ -9,11 +9,21 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
-from stand_ins import FakeEngine, FakeLayers, HandRunner, Sitting, model_info
+from stand_ins import (
+    REPLACED,
+    FakeCache,
+    FakeEngine,
+    FakeLayers,
+    HandRunner,
+    Sitting,
+    choose_engine,
+    model_info,
+)
 
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.ports import View, ViewSignals
-from napari_unetpp.session.segment.cache import Workshop
+from napari_unetpp.session.segment import engine as session_engine
+from napari_unetpp.session.segment import work
 from napari_unetpp.session.values import Settings
 
 
@@ -36,14 +46,24 @@ def view() -> Any:
     return mock
 
 
+@pytest.fixture(autouse=True)
+def stand_ins_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine of a `FakeCache` is its stand-in."""
+    for name in REPLACED:
+        monkeypatch.setattr(session_engine, name, choose_engine(name))
+
+
 @pytest.fixture
-def sitting(view: Any, blobs: np.ndarray) -> Sitting:
+def sitting(view: Any, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Sitting:
     """A started sitting on one image; jobs run inline."""
     layers, runner, engine = FakeLayers(), HandRunner(), FakeEngine()
+    monkeypatch.setattr(session_engine, "range_notes", lambda *args: engine.range_notes(*args))
+    monkeypatch.setattr(session_engine, "devices", lambda: ("cpu",))
+    monkeypatch.setattr(work, "give_back", lambda: setattr(engine, "gave_back", engine.gave_back + 1))
     layers.arrays["cells"] = blobs
     models = [model_info(), replace(model_info("other"), recommended_level=2)]
     controller = Controller(
-        view, layers, runner, Workshop(engine), models=lambda: models, settings=Settings()
+        view, layers, runner, FakeCache(engine), list_models=lambda: models, settings=Settings()
     )
     controller.start()
     return Sitting(controller, view, layers, runner, engine)

@@ -29,8 +29,10 @@ from napari_unetpp.engine.decode.window import Window
 from napari_unetpp.engine.input.normalise import NormStats
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.ports import LayerSignals
-from napari_unetpp.session.segment.engine import TorchEngine
-from napari_unetpp.session.values import ImageChoice, PixelSize, Plane
+from napari_unetpp.session.segment import engine
+from napari_unetpp.session.segment.cache import WorkerCache
+from napari_unetpp.session.segment.speeds import Speeds
+from napari_unetpp.session.values import ImageChoice, PixelSize, Plane, model_key
 
 FLOPS = 10**9
 """What the stand-in of the engine says it executed."""
@@ -39,7 +41,7 @@ COUNT = count()
 """Each stand-in is a machine of its own: none knows the speed of another."""
 
 
-class FakeEngine(TorchEngine):
+class FakeEngine:
     """Maps are the image itself, minus a bit per level; decoding is the real one."""
 
     def __init__(self) -> None:
@@ -57,27 +59,15 @@ class FakeEngine(TorchEngine):
     def load(self, model: ModelInfo, device: str) -> Any:
         self.loaded.append((model.name, device))
         choice = SimpleNamespace(device="cpu", dtype="float32", note="")
-        return SimpleNamespace(info=model, version=f"{model.name} {device}", choice=choice)
-
-    def devices(self) -> tuple[str, ...]:
-        return ("cpu",)
-
-    def give_back(self) -> None:
-        self.gave_back += 1
-
-    def machine(self, evaluator: Any) -> Mapping[str, str]:
-        return self.computer
-
-    def cache(self, budget_bytes: int) -> Any:
-        return None
+        return SimpleNamespace(info=model, version=f"{model.name} {device}", choice=choice, engine=self)
 
     def predict(
-        self, evaluator: Any, request: Any, cache: Any, should_stop: Any, current_view: Any
+        self, cache: Any, request: Any, image: Any, known: tuple[int, ...], should_stop: Any
     ) -> Iterator[Any]:
         self.predicted.append((request.level, request.scale))
         self.ranges.append(request.range)
-        self.current_view = current_view
-        image = request.image.astype(np.float32)
+        self.current_view = lambda: cache.visible.of(request.plane.key)
+        image = image.astype(np.float32)
         image = image.mean(axis=-1) if image.ndim == 3 else image
         regions = [
             Region(y, x, min(y + self.tile, image.shape[0]), min(x + self.tile, image.shape[1]))
@@ -85,21 +75,20 @@ class FakeEngine(TorchEngine):
             for x in range(0, image.shape[1], self.tile)
         ]
         levels = (1, AUTO) if request.level == AUTO else tuple(range(1, request.level + 1))
-        yield PredictStarted(request.generation, image.shape, levels, len(regions))
+        levels = tuple(level for level in levels if level not in known)
+        yield PredictStarted(0, image.shape, levels, len(regions))
         done, total = 0, len(regions) * len(levels)
         for region in regions:
             if should_stop():
-                yield PredictDone(request.generation, request.level, 0.1, 0, 0, True)
+                yield PredictDone(0, request.level, 0.1, 0, 0, True)
                 return
             for level in levels:
                 done += 1
                 part = np.clip(np.nan_to_num(image[region.slices]) - 0.01 * (4 - level), 0, 1)
                 maps = np.stack([part, part])
                 depth = None if level != AUTO else np.where(part > 0.5, 4, 1).astype(np.uint8)
-                yield TileDone(request.generation, level, region, maps, done, total, depth)
-        yield PredictDone(
-            request.generation, request.level, 0.1, 10, 0, False, flops=FLOPS, known_level=self.known_level
-        )
+                yield TileDone(0, level, region, maps, done, total, depth)
+        yield PredictDone(0, request.level, 0.1, 10, 0, False, flops=FLOPS, known_level=self.known_level)
 
     def intensities(self, cache: Any, request: Any, image: np.ndarray) -> NormStats:
         return NormStats(*(request.range or (0.0, 1.0)))
@@ -108,22 +97,54 @@ class FakeEngine(TorchEngine):
         return ("much of it is below the range",) if stats.low > 0.5 else ()
 
     def decide_scale(
-        self, evaluator: Any, image: Any, stats: NormStats, pixel_size: Any, should_stop: Any
+        self, model: Any, image: Any, stats: NormStats, pixel_size: Any, should_stop: Any
     ) -> ScaleChoice:
         self.searches.append((stats.low, stats.high))
         return self.found
 
-    def window(
-        self, cache: Any, request: Any, evaluator: Any, kept: Any, region: Region, read: Any
-    ) -> Window:
-        self.windows.append((region, kept is not None))
-        if kept is not None:
-            return super().window(cache, request, evaluator, kept, region, read)
+    def window(self, cache: Any, request: Any, cached: Any, region: Region) -> Window:
+        self.windows.append((region, cached is not None))
+        if cached is not None:
+            return REAL["window"](cache, request, cached, region)
         part = request.plane.data[region.slices].astype(np.float32)
         return Window(np.stack([part, part]), region, region, Grids(request.plane.shape, request.plane.shape))
 
-    def time_levels(self, evaluator: Any, should_stop: Any) -> Iterator[Mapping[int, float]]:
+    def time_levels(self, model: Any, should_stop: Any) -> Iterator[Mapping[int, float]]:
         yield {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}
+
+
+REPLACED = ("predict", "intensities", "decide_scale", "window", "time_levels")
+REAL = {name: getattr(engine, name) for name in REPLACED}
+
+
+class FakeCache(WorkerCache):
+    """A cache whose models are stand-ins."""
+
+    def __init__(self, fake: FakeEngine) -> None:
+        super().__init__()
+        self.engine = fake
+
+    def loaded(self, model: ModelInfo, device: str) -> Any:
+        key = (model_key(model), device)
+        if key not in self._models:
+            self._models[key] = self.engine.load(model, device)
+        return self._models[key]
+
+    def speeds(self, model: ModelInfo, device: str) -> Speeds:
+        key = (model_key(model), device)
+        if key not in self._speeds:
+            self._speeds[key] = Speeds(self.engine.computer)
+        return self._speeds[key]
+
+
+def choose_engine(name: str) -> Callable[..., Any]:
+    """The function of the stand-in, where it is given a stand-in of cache or model; else the real one."""
+
+    def chosen(first: Any, *rest: Any) -> Any:
+        fake = getattr(first, "engine", None)
+        return getattr(fake, name)(first, *rest) if fake is not None else REAL[name](first, *rest)
+
+    return chosen
 
 
 class FakeLayers:

@@ -10,8 +10,8 @@ from qtpy.QtGui import QColor, QFont, QPalette
 
 from napari_unetpp._types import AUTO
 from napari_unetpp.files.models.card_text import level_name
-from napari_unetpp.session.display.level_costs import ChartPoint
-from napari_unetpp.session.messages import cost_text
+from napari_unetpp.session.display.costs import ChartPoint
+from napari_unetpp.session.messages.common import cost_text
 
 ACCENT = "#4c9be8"
 STAR = "#f2b705"

@@ -12,8 +12,8 @@ from napari_unetpp._types import FinetuneProgress
 from napari_unetpp.gui.dock.form import DockForm
 from napari_unetpp.gui.dock.forms.correct import TIPS
 from napari_unetpp.gui.dock.forms.fields import select, set_checked, show_fraction
-from napari_unetpp.session.correct.planes import Mode
-from napari_unetpp.session.display.finetuning_table import ScoreRow
+from napari_unetpp.session.correct.planes import LabelMode
+from napari_unetpp.session.messages.correcting import ScoreRow
 from napari_unetpp.session.values import Tone
 
 SUGGESTED = "QPushButton { border: 2px solid #4c9be8; font-weight: bold; }"
@@ -32,7 +32,7 @@ class CorrectDockView(QWidget):
     def set_click_tool(self, on: bool) -> None:
         set_checked(self.form.result.click_tool_button, on)
 
-    def set_mode(self, mode: Mode, hint: str) -> None:
+    def set_mode(self, mode: LabelMode, hint: str) -> None:
         form = self.form.correct
         select(form.labels_as_combo, mode.labels_as)
         form.labels_as_combo.setToolTip(TIPS[mode.labels_as])
@@ -42,7 +42,7 @@ class CorrectDockView(QWidget):
         form.regions_button.setVisible(mode.labels_as == "reviewed")
         form.hint_label.show_text(hint, faint=True)
 
-    def set_lessons(self, text: str, *, can_forget: bool) -> None:
+    def set_correction_count(self, text: str, *, can_forget: bool) -> None:
         self.form.correct.lessons_label.setText(text)
         self.form.correct.forget_button.setVisible(can_forget)
 
@@ -50,11 +50,11 @@ class CorrectDockView(QWidget):
         self._busy = busy
         self._allow_stop()
 
-    def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
-        self._learning = learning
+    def set_finetuning(self, running: bool, fraction: float | None, text: str) -> None:
+        self._learning = running
         form = self.form.correct
-        form.finetune_button.setEnabled(not learning)
-        form.training_bar.setVisible(learning)
+        form.finetune_button.setEnabled(not running)
+        form.training_bar.setVisible(running)
         show_fraction(form.training_bar, fraction, text)
         self._allow_stop()
 
@@ -64,17 +64,17 @@ class CorrectDockView(QWidget):
         if not points:
             self.form.show_correct()
 
-    def set_scores(self, rows: Sequence[ScoreRow], verdict: str, tone: Tone) -> None:
-        self.form.correct.verdict_label.show_or_hide(verdict, tone)
+    def set_scores(self, rows: Sequence[ScoreRow], summary: str, tone: Tone) -> None:
+        self.form.correct.verdict_label.show_or_hide(summary, tone)
         self.form.correct.scores_table.setVisible(bool(rows))
         self.form.correct.scores_table.set_rows(rows)
 
-    def set_undecided(self, undecided: bool, *, keep: bool | None) -> None:
+    def set_decision(self, pending: bool, *, suggested: bool | None) -> None:
         form = self.form.correct
-        for button, suggested in ((form.keep_button, True), (form.discard_button, False)):
-            button.setVisible(undecided)
-            button.setStyleSheet(SUGGESTED if undecided and keep is suggested else "")
-        if undecided:
+        for button, keeps in ((form.keep_button, True), (form.discard_button, False)):
+            button.setVisible(pending)
+            button.setStyleSheet(SUGGESTED if pending and suggested is keeps else "")
+        if pending:
             self.form.show_correct()
 
     def ask_folder(self, suggestion: Path) -> Path | None:

@@ -22,12 +22,11 @@ from napari_unetpp.gui.tools.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Sho
 from napari_unetpp.gui.viewer_memory import memory_of
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
-from napari_unetpp.session.correct.controller import CorrectController
-from napari_unetpp.session.correct.trainer import TorchTrainer
+from napari_unetpp.session.correct.work import TorchTrainer
+from napari_unetpp.session.correct.workflow import CorrectionWorkflow
 from napari_unetpp.session.display.object_features import ObjectFeatures
 from napari_unetpp.session.ports import ViewSignals
-from napari_unetpp.session.segment.cache import Workshop
-from napari_unetpp.session.segment.engine import TorchEngine
+from napari_unetpp.session.segment.cache import WorkerCache
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -68,7 +67,7 @@ class UnetppDock(DockView):
         self._autosave.setInterval(AUTOSAVE_MS)
         self._autosave.timeout.connect(self.correcting.autosave)
         self._rested = qdebounced(self.correcting.autosave, AUTOSAVE_REST_MS, parent=self)
-        self.correcting.sheets.signals.painted.connect(lambda _image: self._rested())
+        self.correcting.corrections.signals.painted.connect(lambda _image: self._rested())
         self._started = self._docked = False
         session = self.correcting, self.controller, self.features, self._shortcuts
         self._on_destroyed: Any = self.destroyed.connect(lambda: _close(*session))
@@ -81,20 +80,20 @@ class UnetppDock(DockView):
             self,
             layers,
             self._runner,
-            Workshop(TorchEngine(), budget_gb=settings.memory_budget_gb),
-            models=list_models,
+            WorkerCache(budget_gb=settings.memory_budget_gb),
+            list_models=list_models,
             settings=settings,
         )
-        sheets = NapariCorrections(viewer, layers, self)
-        self.features = ObjectFeatures(self.controller, layers, sheets, ThreadRunner(self))
-        self.correcting = CorrectController(
+        corrections = NapariCorrections(viewer, layers, self)
+        self.features = ObjectFeatures(self.controller, layers, corrections, ThreadRunner(self))
+        self.correcting = CorrectionWorkflow(
             self.controller,
-            sheets=sheets,
+            corrections=corrections,
             other_images=NapariOtherImages(viewer),
             trainer=TorchTrainer(),
-            learn_runner=ThreadRunner(self),
+            finetune_runner=ThreadRunner(self),
             file_runner=ThreadRunner(self),
-            lessons=memory_of(viewer).lessons,
+            store=memory_of(viewer).store,
         )
 
     def sizeHint(self) -> QSize:
@@ -142,7 +141,7 @@ class UnetppDock(DockView):
 
 
 def _close(
-    correcting: CorrectController, controller: Controller, features: ObjectFeatures, shortcuts: Shortcuts
+    correcting: CorrectionWorkflow, controller: Controller, features: ObjectFeatures, shortcuts: Shortcuts
 ) -> None:
     features.close()
     correcting.close()

@@ -18,9 +18,9 @@ from napari_unetpp.gui.dock.charts import chart_tip
 from napari_unetpp.gui.dock.correct_view import CorrectDockView
 from napari_unetpp.gui.dock.forms.fields import select, set_checked, show_fraction, show_number
 from napari_unetpp.gui.dock.forms.head import DEVICE_TIP
-from napari_unetpp.session.display.image_description import ScaleShown
-from napari_unetpp.session.display.level_costs import ChartPoint
-from napari_unetpp.session.messages import restriction
+from napari_unetpp.session.display.costs import ChartPoint
+from napari_unetpp.session.messages.image import ScaleShown
+from napari_unetpp.session.messages.models import restriction
 from napari_unetpp.session.values import Contrast, ImageChoice, Interval, Rule, Tone, model_key
 
 LABELS_AND_TABLE = "Label image and CSV (*.tif)"
@@ -54,7 +54,7 @@ class DockView(CorrectDockView):
         _fill(self.form.head.device_combo, devices, current)
         self.form.head.device_note.show_or_hide(note, "warning")
 
-    def set_held(self, text: str) -> None:
+    def set_memory_use(self, text: str) -> None:
         self.form.head.device_combo.setToolTip(f"{DEVICE_TIP}\n{text}")
 
     def set_levels(self, levels: Sequence[int], current: int) -> None:

@@ -16,13 +16,13 @@ from napari_unetpp.gui.grids import TRANSFORMS, Grid
 from napari_unetpp.gui.layers.strokes import Strokes
 from napari_unetpp.gui.planes import LazyPlane, PlaneIndex, shown_axes
 from napari_unetpp.session.correct.merge import inside_outlines
-from napari_unetpp.session.correct.planes import Drawn, Sense
+from napari_unetpp.session.correct.planes import CorrectedPlane, LabelEncoding
 
 MARK = "napari_unetpp_corrections"
 CERTAIN, PLANES, LEVEL = "napari_unetpp_certain", "napari_unetpp_planes", "napari_unetpp_level"
 """Where a layer keeps what is known about it while no dock is open."""
 
-STROKES_ONLY = Sense(strokes=True)
+STROKES_ONLY = LabelEncoding(strokes=True)
 """Of a plane that was painted on before there was a result for it."""
 
 
@@ -82,14 +82,14 @@ class CorrectionsLayer:
         self.version = 0
         self.base = np.zeros(layer.data.shape, layer.data.dtype)
         self.strokes = Strokes(layer, np.zeros(layer.data.shape, bool))
-        self.known: dict[PlaneIndex, Sense] = {}
+        self.known: dict[PlaneIndex, LabelEncoding] = {}
         self.asked: set[PlaneIndex] = set()
-        self.cache: dict[PlaneIndex, Drawn | None] = {}
+        self.cache: dict[PlaneIndex, CorrectedPlane | None] = {}
         self._pixels: dict[PlaneIndex, ReadOnce] = {}
         self._lengths = (0, 0)
 
     def set_plane(
-        self, index: PlaneIndex, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense
+        self, index: PlaneIndex, labels: NDArray[Any], certain: NDArray[np.bool_], encoding: LabelEncoding
     ) -> None:
         """Start anew from these labels of a plane. The layer's own pixels are written by the painter."""
         self.version = index.version
@@ -98,7 +98,7 @@ class CorrectionsLayer:
         index.view(self.base)[...] = labels
         index.view(self.strokes.final)[...] = certain
         plane = index.canonical
-        self.known[plane] = sense
+        self.known[plane] = encoding
         self.cache.pop(plane, None)
 
     def decide(self, index: PlaneIndex, inside: NDArray[np.bool_] | None) -> None:
@@ -120,12 +120,12 @@ class CorrectionsLayer:
         self.layer = layer
         self._lengths = (0, 0)
 
-    def snapshot(self, index: PlaneIndex, outlines: tuple[Outline, ...]) -> Drawn:
+    def snapshot(self, index: PlaneIndex, outlines: tuple[Outline, ...]) -> CorrectedPlane:
         """Labels of a plane and what of them the user decided."""
         labels = np.array(index.view(self.layer.data))
         certain = self.strokes.touched(index) | (labels != index.view(self.base))
         plane = index.canonical
-        return Drawn(
+        return CorrectedPlane(
             key=plane,
             image=self.image,
             name=self._plane_name(index),
@@ -133,11 +133,11 @@ class CorrectionsLayer:
             labels=labels,
             certain=certain,
             inside=inside_outlines(outlines, (labels.shape[0], labels.shape[1])),
-            sense=self.known.get(plane, STROKES_ONLY),
+            encoding=self.known.get(plane, STROKES_ONLY),
             outlines=outlines,
         )
 
-    def corrected(self, outlines: Callable[[PlaneIndex], tuple[Outline, ...]]) -> list[Drawn]:
+    def corrected(self, outlines: Callable[[PlaneIndex], tuple[Outline, ...]]) -> list[CorrectedPlane]:
         """Planes with corrections or regions, and those the user asked to correct.
 
         `outlines` gives the regions that are drawn on a plane.
@@ -173,17 +173,19 @@ class CorrectionsLayer:
             index.view(certain)[...] |= index.view(self.layer.data) != index.view(self.base)
         self.layer.metadata[CERTAIN] = certain
         self.layer.metadata[LEVEL] = self.level
-        self.layer.metadata[PLANES] = [(i.point, sense, i in self.asked) for i, sense in self.known.items()]
+        self.layer.metadata[PLANES] = [
+            (i.point, encoding, i in self.asked) for i, encoding in self.known.items()
+        ]
 
     def restore(self) -> None:
         """Continue from the metadata of the layer."""
         self.base = np.array(self.layer.data)
         self.strokes.final = self.layer.metadata.pop(CERTAIN)
-        for point, sense, asked in self.layer.metadata.pop(PLANES):
+        for point, encoding, asked in self.layer.metadata.pop(PLANES):
             index = PlaneIndex(self.image, self.version, point, transposed=False, level=self.level)
             if point.count(None) != 2:  # an older version saved what was no plane
                 continue
-            self.known[index] = sense
+            self.known[index] = encoding
             if asked:
                 self.asked.add(index)
 

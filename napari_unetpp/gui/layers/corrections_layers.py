@@ -22,8 +22,8 @@ from napari_unetpp.gui.layers.strokes import planes_of
 from napari_unetpp.gui.planes import PlaneIndex, index_of
 from napari_unetpp.gui.tools.features_table import fit_columns_to_few_rows
 from napari_unetpp.gui.tools.regions import Regions
-from napari_unetpp.session.correct.planes import Drawn, Sense
-from napari_unetpp.session.correct.ports import SheetSignals
+from napari_unetpp.session.correct.planes import CorrectedPlane, LabelEncoding
+from napari_unetpp.session.correct.ports import CorrectionsSignals
 from napari_unetpp.session.values import Plane
 
 REST_MS = 250
@@ -31,11 +31,11 @@ REST_MS = 250
 
 
 class NapariCorrections(QObject):
-    """`Sheets` by layers of a napari viewer."""
+    """`CorrectionsLayers` by layers of a napari viewer."""
 
     def __init__(self, viewer: Any, layers: NapariLayers, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.signals = SheetSignals()
+        self.signals = CorrectionsSignals()
         self._viewer, self._layers = viewer, layers
         self._open = OpenCorrections(viewer, layers, self._on_paint, self._on_refresh)
         self._painter = Painter(self)
@@ -60,7 +60,7 @@ class NapariCorrections(QObject):
         """Whether the image has a corrections layer."""
         return self._open.get(image) is not None
 
-    def drawn(self, plane: Plane) -> Drawn | None:
+    def corrected(self, plane: Plane) -> CorrectedPlane | None:
         """What the layer holds for a plane that was put or painted on."""
         ours = self._open.get(plane.image)
         index = index_of(plane)
@@ -73,7 +73,7 @@ class NapariCorrections(QObject):
         ours, index = self._open.get(plane.image), index_of(plane)
         return None if ours is None or ours.level != index.level else index.view(ours.layer.data)
 
-    def all(self) -> list[Drawn]:
+    def all(self) -> list[CorrectedPlane]:
         """Planes with corrections or regions, and those the user asked to correct."""
         return [drawn for ours in self._open for drawn in self._of(ours)]
 
@@ -82,13 +82,19 @@ class NapariCorrections(QObject):
         ours = self._open.get(image)
         return int(ours.layer.selected_label) if ours is not None else 0
 
-    def _of(self, ours: CorrectionsLayer) -> list[Drawn]:
+    def _of(self, ours: CorrectionsLayer) -> list[CorrectedPlane]:
         return ours.corrected(lambda index: self._regions.outlines(ours.image, index))
 
     # ------------------------------------------------------------------ writing
 
     def put(
-        self, plane: Plane, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense, *, label: int
+        self,
+        plane: Plane,
+        labels: NDArray[Any],
+        certain: NDArray[np.bool_],
+        encoding: LabelEncoding,
+        *,
+        label: int,
     ) -> None:
         """Set the labels of a plane; the pixels of `certain` count as decided by the user.
 
@@ -107,11 +113,11 @@ class NapariCorrections(QObject):
             reached = ours.strokes.on_plane(index)
             if wide != ours.layer.data.dtype or (reached and not ours.drop_history()):
                 self._open.replace(ours, wide)
-        ours.set_plane(index, labels, certain, sense)
-        set_colours(ours.layer, classes=not sense.objects)
+        ours.set_plane(index, labels, certain, encoding)
+        set_colours(ours.layer, classes=not encoding.objects)
         self._painter.paint(ours.layer, index, Region(0, 0, *plane.shape), labels, final=False)
         ours.layer.selected_label = label
-        self._layers.lock(plane.image, hide=not sense.strokes)
+        self._layers.lock(plane.image, hide=not encoding.strokes)
         self.signals.held.emit(plane.image)
 
     def set_features(self, plane: Plane, columns: Mapping[str, NDArray[Any]]) -> None:
@@ -121,8 +127,8 @@ class NapariCorrections(QObject):
             fit_columns_to_few_rows(self._viewer)
             ours.layer.features = dict(columns)
 
-    def ask(self, plane: Plane) -> None:
-        """The user wants to correct this plane."""
+    def begin(self, plane: Plane) -> None:
+        """The user corrects this plane."""
         ours = self._open.get(plane.image)
         if ours is not None:
             index = index_of(plane).canonical
@@ -130,12 +136,12 @@ class NapariCorrections(QObject):
             ours.asked.add(index)
             ours.cache.pop(index, None)
 
-    def decide(self, drawn: Drawn) -> None:
+    def mark_certain(self, plane: CorrectedPlane) -> None:
         """All that was reviewed of a plane was decided by the user."""
-        ours = self._open.get(drawn.image)
+        ours = self._open.get(plane.image)
         if ours is not None:
-            assert isinstance(drawn.key, PlaneIndex)
-            ours.decide(drawn.key.canonical, drawn.inside)
+            assert isinstance(plane.key, PlaneIndex)
+            ours.decide(plane.key.canonical, plane.inside)
 
     def write(self, plane: Plane, region: Region, values: NDArray[Any]) -> None:
         """Change labels (h, w) of a plane as one stroke, which undo takes back."""
@@ -150,7 +156,7 @@ class NapariCorrections(QObject):
         at = index.pixel(rows + region.y0, columns + region.x0)
         layer.data_setitem(tuple(np.broadcast_to(one, rows.shape) for one in at), values[changed])
 
-    def choose(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
+    def select(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
         """Select the layer, its tool and its label."""
         ours = self._open.get(image)
         if ours is None:
@@ -171,7 +177,7 @@ class NapariCorrections(QObject):
         if image is not None:
             self._regions.draw(image, index_of(plane), outlines)
 
-    def drop(self, image: Hashable) -> list[Drawn]:
+    def drop(self, image: Hashable) -> list[CorrectedPlane]:
         """Delete the layers with corrections and regions of an image; gives what they held."""
         ours = self._open.get(image)
         if ours is None:
@@ -246,7 +252,7 @@ class NapariCorrections(QObject):
         self._open.release(ours)
         self.signals.closed.emit(drawn)
 
-    def _keepable(self, ours: CorrectionsLayer) -> list[Drawn]:
+    def _keepable(self, ours: CorrectionsLayer) -> list[CorrectedPlane]:
         """What a layer holds, without the rest of the stack."""
         drawn = self._of(ours)
         if isinstance(ours.source, np.ndarray):

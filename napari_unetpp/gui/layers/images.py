@@ -14,7 +14,7 @@ from napari_unetpp._types import UnetppError
 from napari_unetpp.gui.compat import camera_of
 from napari_unetpp.gui.throttle import Throttle
 from napari_unetpp.gui.viewer_memory import memory_of
-from napari_unetpp.session.display.playback_depth import PLAYING
+from napari_unetpp.session.display.playback import PLAYING
 from napari_unetpp.session.ports import LayerSignals
 
 DISPLAYED_MS = 30

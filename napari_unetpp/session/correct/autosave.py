@@ -1,4 +1,4 @@
-"""The controller's part for keeping corrections safe: saved beside the work, offered back after a crash."""
+"""Saves corrections while the user works, and offers them again after a crash."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from napari_unetpp._types import LabelledPlane, ModelInfo
-from napari_unetpp.session import messages
+from napari_unetpp.session.context import Context
 from napari_unetpp.session.correct import autosave_folder, work
 from napari_unetpp.session.correct.autosave_folder import Left
-from napari_unetpp.session.correct.corrections import Corrector
+from napari_unetpp.session.correct.editor import CorrectionEditor
 from napari_unetpp.session.correct.ports import Trainer
-from napari_unetpp.session.ports import Runner, View
-from napari_unetpp.session.values import Autosaved, CorrectionsSaved, Event, Restored
+from napari_unetpp.session.events import Autosaved, CorrectionsSaved, Ready, Restored
+from napari_unetpp.session.messages import common, correcting
+from napari_unetpp.session.ports import Runner
 
 REMEDY = "close other programs, then save the corrections"
 
@@ -25,59 +26,58 @@ class Autosave:
 
     Parameters
     ----------
-    model : callable
-        Gives the chosen model.
-    place : callable
-        Opens planes that were read as corrected images; gives those that it could not open, by their name,
+    open_planes : callable
+        Opens planes that were read as corrected images; gives those that could not be opened, by their name,
         and why.
     """
 
     def __init__(
         self,
-        view: View,
-        corrector: Corrector,
+        context: Context,
+        editor: CorrectionEditor,
         file_runner: Runner,
         trainer: Trainer,
         *,
-        model: Callable[[], ModelInfo | None],
-        place: Callable[[Sequence[LabelledPlane]], Mapping[str, str]],
+        open_planes: Callable[[Sequence[LabelledPlane]], Mapping[str, str]],
     ) -> None:
-        self.view, self.corrector, self.file_runner, self.trainer = view, corrector, file_runner, trainer
-        self._model, self._place = model, place
-        self._folder = autosave_folder.SittingFolder(autosave_folder.sittings_folder())
-        self._saved = 0
+        self.context, self.view, self.jobs, self.editor = context, context.view, context.jobs, editor
+        self.file_runner, self.trainer, self._open_planes = file_runner, trainer, open_planes
+        self.saved = 0  # revision that is on disk
+        self._folder = autosave_folder.SessionFolder(autosave_folder.sessions_folder())
         self._left: list[Left] = []
         self._restoring: Left | None = None
-        self._placed: set[tuple[Path, str]] = set()  # planes that are in a layer
-        self._taken: dict[Path, int] = {}  # folders of which all planes are, and the revision that has them
-        self._closed = False
+        self._opened: set[tuple[Path, str]] = set()  # planes of crashed sessions that are in a layer
+        self._to_delete: dict[Path, int] = {}  # folders whose planes all are, and the revision with them
+        self.jobs.on(Autosaved, self._on_autosaved)
+        self.jobs.on(CorrectionsSaved, self._on_corrections_saved)
+        self.jobs.on(Restored, self._on_restored)
 
-    def now(self, then: Callable[[], None] | None = None) -> None:
+    def now(self, then: Callable[[], None] = lambda: None) -> None:
         """Save what changed since the last time; `then` is called once it is on disk, or could not be."""
-        lessons = self.corrector.drawn()
-        revision = self.corrector.revision
-        nothing = not lessons and not self._folder.made and not self._taken
-        if nothing or revision == self._saved:
-            if then is not None:
-                then()
+        planes = self.editor.edited()
+        revision = self.editor.revision
+        nothing_written = not self._folder.made and not self._to_delete
+        if revision == self.saved or (not planes and nothing_written):
+            then()
             return
-        job = partial(work.autosave, self.trainer, self._folder, lessons, self._model(), revision)
-        self.file_runner.submit(job, self._on_event, partial(self._on_end, then))
+        job = partial(work.autosave, self.trainer, self._folder, planes, self.context.model, revision)
+        self.jobs.submit(self.file_runner, job, lambda _error: then(), remedy=REMEDY)
 
     def save(self, folder: Path, model: ModelInfo) -> None:
         """Write all corrections into a folder that the user chose."""
-        job = partial(work.save_corrections, self.trainer, folder, self.corrector.gather(), model)
-        self.file_runner.submit(job, self._on_event, partial(self._on_end, None))
+        job = partial(work.save_corrections, self.trainer, folder, self.editor.usable(), model)
+        self.jobs.submit(self.file_runner, job, lambda _error: None, remedy=REMEDY)
 
-    def look(self) -> None:
-        """Look for what another sitting left, and offer it."""
-        self._left = autosave_folder.left_behind(autosave_folder.sittings_folder())
+    def find(self) -> None:
+        """Find what crashed sessions left, and offer it. The controller has been started."""
+        self.jobs.on(Ready, self.offer)  # again: the controller's message replaces the offer
+        self._left = autosave_folder.left_behind(autosave_folder.sessions_folder())
         self.offer()
 
     def offer(self, _ready: object = None) -> None:
-        """Offer what was found and not yet answered."""
+        """Offer what was found and is not answered yet."""
         if self._left and self._restoring is None:
-            self._tell("The last sitting did not end orderly.")
+            self._show("The last session did not end properly.")
 
     def answer(self, action: str) -> None:
         """The user took an offer."""
@@ -87,7 +87,7 @@ class Autosave:
         if action == "1":
             self._restoring = left
             job = partial(work.restore, self.trainer, left.save)
-            self.file_runner.submit(job, self._on_event, self._on_restore_end)
+            self.jobs.submit(self.file_runner, job, self._on_restore_end, remedy=None)
         else:
             self._left.remove(left)
             autosave_folder.remove(left.folder)
@@ -95,59 +95,49 @@ class Autosave:
             self.offer()
 
     def close(self) -> None:
-        """An orderly end."""
-        self._closed = True
+        """The session ends properly: delete its folder."""
         self._folder.close()
 
     # ----------------------------------------------------------- what happened
 
-    def _on_event(self, event: Event) -> None:
-        if self._closed:
-            return
-        if isinstance(event, Autosaved):
-            self._saved = event.revision
-            for folder in [one for one, revision in self._taken.items() if revision <= event.revision]:
-                del self._taken[folder]
-                autosave_folder.remove(folder)
-        elif isinstance(event, CorrectionsSaved):
-            planes = f"{event.planes} image{'' if event.planes == 1 else 's'}"
-            self.view.set_message(f"Saved the corrections of {planes} in {event.folder}")
-        elif isinstance(event, Restored) and self._restoring is not None:
-            self._take_back(self._restoring, event)
+    def _on_autosaved(self, event: Autosaved) -> None:
+        self.saved = event.revision
+        for folder in [one for one, revision in self._to_delete.items() if revision <= event.revision]:
+            del self._to_delete[folder]
+            autosave_folder.remove(folder)
 
-    def _take_back(self, left: Left, event: Restored) -> None:
+    def _on_corrections_saved(self, event: CorrectionsSaved) -> None:
+        planes = common.counted(event.planes, "image")
+        self.view.set_message(f"Saved the corrections of {planes} in {event.folder}")
+
+    def _on_restored(self, event: Restored) -> None:
         """Open what was read and is not open yet; only if that is all of it, the copy may go."""
-        fresh = [plane for plane in event.planes if (left.folder, plane.name) not in self._placed]
-        failed = self._place(fresh)
-        self._placed |= {(left.folder, plane.name) for plane in fresh if plane.name not in failed}
+        left = self._restoring
+        if left is None:
+            return
+        fresh = [plane for plane in event.planes if (left.folder, plane.name) not in self._opened]
+        failed = self._open_planes(fresh)
+        self._opened |= {(left.folder, plane.name) for plane in fresh if plane.name not in failed}
         self._restoring = None
-        why = (*failed.values(), *event.problems)
-        if not why:
+        problems = (*failed.values(), *event.problems)
+        if not problems:
             self._left.remove(left)
-            self._taken[left.folder] = self.corrector.revision
-        self._tell(messages.restored(len(fresh) - len(failed), why))
+            self._to_delete[left.folder] = self.editor.revision
+        self._show(correcting.restored(len(fresh) - len(failed), problems))
         self.now()
 
     def _on_restore_end(self, error: BaseException | None) -> None:
-        if self._closed or error is None:
+        if error is None:
             return
         left, self._restoring = self._restoring, None
         if left is not None and not left.save.exists():  # another window was faster
             self._left.remove(left)
-            self._tell("The corrections are no longer there: another window has restored or deleted them.")
+            self._show("The corrections are no longer there: another window has restored or deleted them.")
         else:
-            self._tell(messages.restored(0, (messages.error(error, REMEDY),)))
+            self._show(correcting.restored(0, (common.error(error, REMEDY),)))
 
-    def _on_end(self, then: Callable[[], None] | None, error: BaseException | None) -> None:
-        if self._closed:
-            return
-        if error is not None:
-            self.view.set_message(messages.error(error, REMEDY), "error")
-        if then is not None:
-            then()
-
-    def _tell(self, text: str) -> None:
-        """Say something, and offer what is left to restore."""
+    def _show(self, text: str) -> None:
+        """Show a text, and offer what is left to restore."""
         if not self._left:
             self.view.set_message(text)
             return

@@ -1,7 +1,7 @@
-"""The folder in which a sitting keeps its corrections, so that a crash loses none.
+"""The folder in which a session keeps its corrections, so that a crash loses none.
 
-A sitting holds the lock of its folder as long as its process lives; the system lets go of it however the
-process ends. So a folder with corrections and a free lock was left by a sitting that did not end orderly.
+A session holds the lock of its folder as long as its process lives; the system releases it however the
+process ends. So a folder with corrections and a free lock was left by a crash.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ LOCK = "lock"
 SAVE = "save-"
 
 
-def sittings_folder() -> Path:
-    """Where sittings keep their corrections (environment variable UNETPP_SITTINGS overrides)."""
+def sessions_folder() -> Path:
+    """Where sessions keep their corrections (environment variable UNETPP_SITTINGS overrides)."""
     own = os.environ.get("UNETPP_SITTINGS")
     return Path(own) if own else Path(platformdirs.user_data_dir("napari-unetpp", False)) / "sittings"
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a sitting left. `time` is when it was last saved, in local time."""
+    """What a crashed session left. `time` is when it was last saved, in local time."""
 
     folder: Path
     save: Path
     time: str
 
 
-class SittingFolder:
-    """The folder of this sitting; made by the first write.
+class SessionFolder:
+    """The folder of this session; made by the first write.
 
     Parameters
     ----------
     root : Path
-        Folder of all sittings.
+        Folder of all sessions.
     """
 
     def __init__(self, root: Path) -> None:
@@ -76,13 +76,13 @@ class SittingFolder:
         return self.path is not None
 
     def clear(self) -> None:
-        """Nothing of what was written is wanted any more."""
+        """Delete what was written: nothing of it is wanted any more."""
         if self.path is not None:
             for old in _saves(self.path):
                 shutil.rmtree(old, ignore_errors=True)
 
     def close(self) -> None:
-        """An orderly end: nothing stays."""
+        """The session ends properly: delete the folder."""
         self._closed = True
         self._remove()
 
@@ -103,7 +103,7 @@ class SittingFolder:
 
 
 def left_behind(root: Path) -> list[Left]:
-    """Corrections of sittings that did not end orderly, the latest first."""
+    """Corrections of crashed sessions, the latest first."""
     found = []
     for folder in sorted(root.glob("*"), reverse=True):
         saves = _saves(folder)
@@ -114,12 +114,12 @@ def left_behind(root: Path) -> list[Left]:
 
 
 def _saves(folder: Path) -> list[Path]:
-    """Complete saves of a sitting, the latest last."""
+    """Complete saves of a session, the latest last."""
     return sorted(folder.glob(f"{SAVE}*"), key=lambda path: (len(path.name), path.name))
 
 
 def remove(folder: Path) -> None:
-    """Delete what a sitting left."""
+    """Delete what a crashed session left."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

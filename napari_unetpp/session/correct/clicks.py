@@ -1,114 +1,132 @@
-"""The controller's part for the click tool: a click adds an object, Shift and a click takes one away."""
+"""The click tool: a click adds an object, Shift and a click remove one."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from functools import partial
 
-from napari_unetpp._types import UnetppError
-from napari_unetpp.session import messages
-from napari_unetpp.session.controller import Controller
-from napari_unetpp.session.correct.corrections import Corrector
+import numpy as np
+
+from napari_unetpp._types import Region
+from napari_unetpp.session.context import Context
+from napari_unetpp.session.correct.editor import CorrectionEditor
+from napari_unetpp.session.correct.merge import IGNORE_LABEL, free_label, separate
+from napari_unetpp.session.events import Picked, ScaleFound
+from napari_unetpp.session.messages import correcting
+from napari_unetpp.session.messages.common import Advice
 from napari_unetpp.session.segment import work
-from napari_unetpp.session.segment.resolve import pick_request
-from napari_unetpp.session.values import Click, Event, Phase, Picked, Plane, Scaled
+from napari_unetpp.session.segment.runs import Runs
+from napari_unetpp.session.values import Click, Plane
 
 
 class Clicks:
-    """Turns clicks into corrections, one after the other.
+    """Turns clicks into corrections, one after the other."""
 
-    Parameters
-    ----------
-    controller : Controller
-    corrector : Corrector
-    """
-
-    def __init__(self, controller: Controller, corrector: Corrector) -> None:
-        self.controller, self.corrector = controller, corrector
-        self.view, self.layers, self.state = controller.view, controller.layers, controller.state
-        self._waiting = 0
-
-    def connect(self) -> None:
-        """Listen."""
+    def __init__(self, context: Context, runs: Runs, editor: CorrectionEditor) -> None:
+        self.context, self.runs, self.editor = context, runs, editor
+        self.view, self.layers, self.state = context.view, context.layers, context.state
+        self.waiting = 0
         self.view.signals.click_tool_toggled.connect(self._on_toggled)
-        signals = self.layers.signals
-        signals.clicked.connect(self._on_clicked)
-        signals.click_tool_ended.connect(self.end)
+        self.layers.signals.clicked.connect(self._on_clicked)
+        self.layers.signals.click_tool_ended.connect(self.end)
         self.state.events.image.connect(self.end)
+        context.jobs.on(ScaleFound, self._on_scale)
+        context.jobs.on(Picked, self._on_picked)
 
     def end(self, _value: object = None) -> None:
         """Put the tool away."""
-        self.controller.cycle.end_remark()
+        self.runs.end_hint()
         self.layers.set_click_tool(None)
         self.view.set_click_tool(False)
+
+    def add(self, found: Picked) -> int:
+        """Draw the objects at a click, where nothing is marked yet; returns their number."""
+        plane, model = found.request.plane, found.request.model
+        corrected = self.editor.open(plane)
+        encoding = corrected.encoding
+        values = np.array(corrected.labels[found.region.slices])
+        objects = model.task == "instances" and encoding.objects
+        number, count = free_label(corrected.labels), 0
+        for label in np.setdiff1d(np.unique(found.labels), [0]):
+            own = found.labels == label
+            free = own & (values == 0)
+            if 2 * np.count_nonzero(free) <= np.count_nonzero(own):
+                continue
+            number += objects and number in (self.state.background * encoding.strokes, IGNORE_LABEL)
+            values = values.astype(np.promote_types(values.dtype, np.min_scalar_type(number)))
+            values[free] = number if objects else max(1, int(label))
+            number, count = number + objects, count + 1
+        if count:
+            self.editor.store.set_preprocessing(plane.image, found.request.preprocessing)
+            self.editor.corrections.write(plane, found.region, values)
+        return count
+
+    def remove(self, plane: Plane, region: Region) -> int:
+        """Remove the objects that have a pixel in `region`; returns their number."""
+        corrected = self.editor.open(plane)
+        no_objects = [IGNORE_LABEL, corrected.encoding.background]
+        if corrected.encoding.strokes and self.state.labels_as == "sparse":
+            no_objects.append(self.state.background)
+        parts = np.where(np.isin(corrected.labels, no_objects), 0, corrected.labels)
+        if not corrected.encoding.objects:
+            parts = separate(parts)
+        gone = np.setdiff1d(np.unique(parts[region.slices]), [0])
+        if gone.size:
+            labels = np.where(np.isin(parts, gone), 0, corrected.labels)
+            self.editor.corrections.write(plane, Region(0, 0, *plane.shape), labels)
+        return int(gone.size)
 
     # ----------------------------------------------------------- what happened
 
     def _on_toggled(self, on: bool) -> None:
-        if not on:
-            self.end()
-            return
         plane = None
-        with self.controller.telling():
-            plane = self.controller.presenter.plane()
-        if plane is None or self.controller.model is None:
+        if on:
+            with self.context.reporting():
+                plane = self.context.plane()
+        if plane is None or self.context.model is None:
             self.end()
             return
         self.layers.set_click_tool(plane.image)
         self.view.set_click_tool(True)
-        self.controller.cycle.remark(messages.CLICK)
+        self.runs.show_hint(correcting.CLICK)
 
     def _on_clicked(self, image: Hashable, click: Click) -> None:
         if image != self.state.image:
             return
-        with self.controller.telling():
-            plane = self.controller.presenter.plane()
-            if click.remove:
-                self._tell_removed(self.corrector.remove(plane, click.region))
-            else:
+        with self.context.reporting():
+            plane = self.context.plane()
+            if not click.remove:
                 self._pick(plane, click)
-
-    def _tell_removed(self, count: int) -> None:
-        if not count:
-            raise messages.Advice("There is no object here to take away.")
-        self.view.set_message(messages.taken(count))
+            elif count := self.remove(plane, click.region):
+                self.view.set_message(correcting.removed(count))
+            else:
+                raise Advice("There is no object here to take away.")
 
     def _pick(self, plane: Plane, click: Click) -> None:
-        model = self.controller.model
-        if model is None:
-            raise UnetppError(messages.NO_MODEL)
-        if self.controller.busy:
-            raise messages.Advice(
-                "The image is being segmented: click again when that has ended, or press Stop."
-            )
-        request = pick_request(self.state, plane, model, self.controller.scales, click)
-        self._waiting += 1
-        self.view.set_progress(None, messages.PICKING)
-        job = partial(work.pick, self.controller.cycle.workshop, request)
-        self.controller.runner.submit(job, self._on_event, self._on_end)
+        request = replace(self.context.request(plane), generation=self.runs.generation)
+        if self.runs.busy:
+            raise Advice("The image is being segmented: click again when that has ended, or press Stop.")
+        self.waiting += 1
+        self.view.set_progress(None, correcting.PICKING)
+        job = partial(work.pick, self.context.cache, request, click)
+        self.context.submit(job, self._on_end, remedy="choose a shallower depth")
 
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, Phase):
-            self.view.set_progress(None, event.text)
-        elif isinstance(event, Scaled):
-            self.view.set_progress(None, messages.PICKING)
-            self.controller.cycle.scaled.emit(event)
-        elif isinstance(event, Picked):
-            self._add(event)
+    def _on_scale(self, _event: ScaleFound) -> None:
+        if self.waiting:
+            self.view.set_progress(None, correcting.PICKING)
 
-    def _add(self, event: Picked) -> None:
-        with self.controller.telling():
-            if self.controller.presenter.plane().key != event.request.plane.key:
+    def _on_picked(self, event: Picked) -> None:
+        with self.context.reporting():
+            if self.context.plane().key != event.request.plane.key:
                 return
             if not event.labels.any():
-                raise messages.Advice(messages.nothing_there(event.request.click.is_point))
-            added = self.corrector.add(event)
+                raise Advice(correcting.nothing_there(event.click.is_point))
+            added = self.add(event)
             self.view.set_can_save(True)
-            self.view.set_message(messages.added(added, event.seconds, event.request.level))
+            self.view.set_message(correcting.added(added, event.seconds, event.request.level))
 
-    def _on_end(self, error: BaseException | None) -> None:
-        self._waiting -= 1
-        if not self._waiting and not self.controller.busy:
+    def _on_end(self, _error: BaseException | None) -> None:
+        self.waiting -= 1
+        if not self.waiting and not self.runs.busy:
             self.view.set_progress(0.0, "")
-        if error is not None:
-            self.view.set_message(messages.error(error, "choose a shallower depth"), "error")

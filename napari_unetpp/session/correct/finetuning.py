@@ -1,53 +1,55 @@
-"""The controller's part for fine-tuning: runs it, shows how it goes, keeps or discards what it gave."""
+"""Runs fine-tunings, shows their progress, keeps or discards the new model."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from psygnal import Signal
 
-from napari_unetpp._types import (
-    FinetuneDone,
-    FinetuneProgress,
-    FinetuneStarted,
-    ModelInfo,
-    UnetppError,
-)
-from napari_unetpp.session import messages
+from napari_unetpp._types import FinetuneDone, FinetuneProgress, FinetuneStarted, ModelInfo, UnetppError
+from napari_unetpp.session.context import Context
 from napari_unetpp.session.correct import work
+from napari_unetpp.session.correct.planes import CorrectedPlane
 from napari_unetpp.session.correct.ports import Trainer
-from napari_unetpp.session.correct.work import LearnRequest
-from napari_unetpp.session.display.finetuning_table import score_rows, started, verdict
-from napari_unetpp.session.ports import Runner, View
-from napari_unetpp.session.values import Event, ModelKept
+from napari_unetpp.session.events import ModelKept
+from napari_unetpp.session.messages import correcting
+from napari_unetpp.session.ports import Runner
 
 REMEDY = "close other programs, or correct a smaller image"
 
 
-class Learning:
+class FineTuning:
     """At most one fine-tuning at a time, in a thread of its own: segmenting goes on with the old model.
 
     Attributes
     ----------
+    done : FinetuneDone or None
+        A new model that the user has neither kept nor discarded.
     kept : Signal
         A new model is in the list of models.
     """
 
     kept = Signal(ModelInfo)
 
-    def __init__(self, view: View, learn_runner: Runner, file_runner: Runner, trainer: Trainer) -> None:
-        self.view, self.trainer = view, trainer
-        self.learn_runner, self.file_runner = learn_runner, file_runner
-        self.request: LearnRequest | None = None
+    def __init__(
+        self, context: Context, finetune_runner: Runner, file_runner: Runner, trainer: Trainer
+    ) -> None:
+        self.view, self.jobs, self.trainer = context.view, context.jobs, trainer
+        self.finetune_runner, self.file_runner = finetune_runner, file_runner
         self.done: FinetuneDone | None = None
+        self._seconds: float | None = None  # of the run in progress
         self._points: list[FinetuneProgress] = []
         self._keeping = False
-        self._closed = False
+        self.jobs.on(FinetuneStarted, self._on_started)
+        self.jobs.on(FinetuneProgress, self._on_progress)
+        self.jobs.on(FinetuneDone, self._on_done)
+        self.jobs.on(ModelKept, self._on_model_kept)
 
     @property
     def busy(self) -> bool:
         """Whether a fine-tuning is in progress."""
-        return self.request is not None
+        return self._seconds is not None
 
     def check(self) -> None:
         """UnetppError says why no fine-tuning can begin now."""
@@ -56,81 +58,69 @@ class Learning:
         if self.done is not None:
             raise UnetppError("Keep or discard the new model first.")
 
-    def start(self, request: LearnRequest) -> None:
-        """Begin; the lessons are already on disk."""
-        if self._closed or self.busy:
+    def start(self, model: ModelInfo, planes: Sequence[CorrectedPlane], seconds: float, device: str) -> None:
+        """Begin; the corrections are already on disk."""
+        if self.jobs.closed or self.busy:
             return
-        self.request = request
+        self._seconds = seconds
         self._points.clear()
         self.view.set_curve(())
         self.view.set_scores((), "", "info")
-        self.view.set_learning(True, None, "getting ready")
-        job = partial(work.learn, self.trainer, request)
-        self.learn_runner.submit(job, self._on_event, self._on_end)
+        self.view.set_finetuning(True, None, "getting ready")
+        job = partial(work.finetune, self.trainer, model, planes, seconds, device)
+        self.jobs.submit(self.finetune_runner, job, self._on_end, remedy=REMEDY)
 
     def stop(self) -> None:
-        """End early; what was learnt so far is judged and offered."""
+        """End early; the best so far is scored and offered."""
         if self.busy:
-            self.view.set_learning(True, None, "stopping")
-            self.learn_runner.stop()
+            self.view.set_finetuning(True, None, "stopping")
+            self.finetune_runner.stop()
 
     def keep(self) -> None:
         """Put the new model into the list."""
         if self.done is not None and not self._keeping:
             self._keeping = True
             job = partial(work.keep, self.trainer, self.done)
-            self.file_runner.submit(job, self._on_event, self._on_kept)
+            self.jobs.submit(self.file_runner, job, self._on_keep_end, remedy=REMEDY)
 
     def discard(self) -> None:
         """Leave everything as it was."""
         if self.done is not None and not self._keeping:
-            self._settle()
+            self._clear()
             self.view.set_message("Discarded: the model is as it was.")
 
-    def close(self) -> None:
-        """The sitting ends."""
-        self._closed = True
+    # ----------------------------------------------------------- what happened
 
-    def _on_event(self, event: Event) -> None:
-        if self._closed:
-            return
-        if isinstance(event, FinetuneStarted):
-            self.view.set_message(started(event))
-            self.view.set_learning(True, 0.0, "learning")
-        elif isinstance(event, FinetuneProgress):
-            self._points.append(event)
-            self.view.set_curve(tuple(self._points))
-            assert self.request is not None
-            text = messages.learning(event.seconds, event.fraction, self.request.seconds)
-            self.view.set_learning(True, event.fraction, text)
-        elif isinstance(event, FinetuneDone):
-            self._judge(event)
-        elif isinstance(event, ModelKept):
-            self._settle()
-            self.kept.emit(event.info)
+    def _on_started(self, event: FinetuneStarted) -> None:
+        self.view.set_message(correcting.started(event))
+        self.view.set_finetuning(True, 0.0, "learning")
 
-    def _judge(self, done: FinetuneDone) -> None:
+    def _on_progress(self, event: FinetuneProgress) -> None:
+        self._points.append(event)
+        self.view.set_curve(tuple(self._points))
+        text = correcting.finetuning(event.seconds, event.fraction, self._seconds or 0.0)
+        self.view.set_finetuning(True, event.fraction, text)
+
+    def _on_done(self, done: FinetuneDone) -> None:
         self.done = done
-        text, tone = verdict(done)
-        self.view.set_scores(score_rows(done), text, tone)
-        self.view.set_undecided(True, keep=done.better)
+        text, tone = correcting.summary(done)
+        self.view.set_scores(correcting.score_rows(done), text, tone)
+        self.view.set_decision(True, suggested=done.better)
         self.view.set_message("Fine-tuning has ended: keep or discard the new model.")
 
-    def _settle(self) -> None:
+    def _on_model_kept(self, event: ModelKept) -> None:
+        self._clear()
+        self.kept.emit(event.info)
+
+    def _clear(self) -> None:
         self.done = None
         self.view.set_message("")
         self.view.set_scores((), "", "info")
-        self.view.set_undecided(False, keep=None)
+        self.view.set_decision(False, suggested=None)
 
-    def _on_end(self, error: BaseException | None) -> None:
-        if self._closed:
-            return
-        self.request = None
-        self.view.set_learning(False, 0.0, "")
-        if error is not None:
-            self.view.set_message(messages.error(error, REMEDY), "error")
+    def _on_end(self, _error: BaseException | None) -> None:
+        self._seconds = None
+        self.view.set_finetuning(False, 0.0, "")
 
-    def _on_kept(self, error: BaseException | None) -> None:
+    def _on_keep_end(self, _error: BaseException | None) -> None:
         self._keeping = False
-        if error is not None and not self._closed:
-            self.view.set_message(messages.error(error, REMEDY), "error")

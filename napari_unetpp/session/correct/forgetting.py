@@ -1,16 +1,15 @@
-"""The controller's part for corrections that are not wanted any more, and can be brought back."""
+"""Forgets corrections that the user does not want any more, and brings them back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 
 from psygnal import Signal
 
-from napari_unetpp.session import messages
-from napari_unetpp.session.correct.planes import Drawn, Lessons
-from napari_unetpp.session.correct.ports import Sheets
-from napari_unetpp.session.ports import Layers, View
-from napari_unetpp.session.state import SessionState
+from napari_unetpp.session.context import Context
+from napari_unetpp.session.correct.editor import CorrectionEditor
+from napari_unetpp.session.correct.planes import CorrectedPlane
+from napari_unetpp.session.messages import correcting
 
 NAME = "forget"
 """Of the actions of the offers."""
@@ -19,49 +18,29 @@ NAME = "forget"
 class Forgetting:
     """Forgets the corrections of an image, of closed images, or all of them.
 
-    Parameters
-    ----------
-    view, layers, sheets
-        The ports; see `session.ports`.
-    tell : callable
-        Counts the corrections anew.
-    reopen : callable
-        Puts remembered corrections of what is shown into a layer.
-
     Attributes
     ----------
-    forgotten : list of Drawn
+    forgotten : list of CorrectedPlane
         What was forgotten last, and can be brought back.
     changed : Signal
-        Something was forgotten, or brought back: what is saved is out of date.
+        Corrections were forgotten or brought back: what is saved is out of date.
     """
 
     changed = Signal()
 
-    def __init__(
-        self,
-        view: View,
-        layers: Layers,
-        sheets: Sheets,
-        state: SessionState,
-        lessons: Lessons,
-        tell: Callable[[], None],
-        reopen: Callable[[], None],
-    ) -> None:
-        self.view, self.layers, self.sheets = view, layers, sheets
-        self.state, self.lessons = state, lessons
-        self._tell, self._reopen = tell, reopen
-        self.forgotten: list[Drawn] = []
-        sheets.signals.deleted.connect(self._on_deleted)
+    def __init__(self, context: Context, editor: CorrectionEditor) -> None:
+        self.view, self.layers, self.state = context.view, context.layers, context.state
+        self.editor, self.corrections, self.store = editor, editor.corrections, editor.store
+        self.forgotten: list[CorrectedPlane] = []
+        self.corrections.signals.deleted.connect(self._on_deleted)
 
     def ask(self) -> None:
         """Offer what can be forgotten."""
-        groups = self._groups()
-        offers = [(messages.FORGET[name], f"{NAME}:{name}") for name, images in groups.items() if images]
-        back = [(messages.BRING_BACK, f"{NAME}:back")] if self.forgotten else []
-        self.view.set_message(
-            messages.FORGET_WHAT if offers else messages.FORGOTTEN, "info", [*offers, *back]
-        )
+        offers = [
+            (correcting.FORGET[name], f"{NAME}:{name}") for name, images in self._groups().items() if images
+        ]
+        text = correcting.FORGET_WHAT if offers else correcting.FORGOTTEN
+        self.view.set_message(text, "info", [*offers, *([self._back()] if self.forgotten else [])])
 
     def answer(self, what: str) -> None:
         """The user took an offer."""
@@ -72,17 +51,17 @@ class Forgetting:
 
     def bring_back(self) -> None:
         """What was forgotten last counts again."""
-        self.lessons.shelve(self.forgotten)
-        self.forgotten = []
-        self._reopen()
-        self._tell()
+        self.store.add(self.forgotten)
+        self._set([])
+        self.editor.reopen()
+        self.editor.show_count()
         self.changed.emit()
-        self.view.set_message(messages.BROUGHT_BACK)
+        self.view.set_message(correcting.BROUGHT_BACK)
 
     def _groups(self) -> dict[str, tuple[Hashable, ...]]:
         """Images with corrections: the chosen one, those that are closed, all."""
         open_ = [choice.key for choice in self.layers.images()]
-        images = [*dict.fromkeys((*filter(self.sheets.has, open_), *self.lessons.shelved()))]
+        images = [*dict.fromkeys((*filter(self.corrections.has, open_), *self.store.closed_images()))]
         groups = {
             "image": tuple(image for image in images if image == self.state.image),
             "closed": tuple(image for image in images if image not in open_),
@@ -91,22 +70,28 @@ class Forgetting:
         return {name: found for name, found in groups.items() if name == "all" or len(found) < len(images)}
 
     def _forget(self, images: tuple[Hashable, ...]) -> None:
-        self.forgotten = [
-            one for image in images for one in (*self.sheets.drop(image), *self.lessons.drop(image))
-        ]
-        self._tell()
+        self._set(
+            [one for image in images for one in (*self.corrections.drop(image), *self.store.drop(image))]
+        )
+        self.editor.show_count()
         self.changed.emit()
-        self._tell_forgotten()
+        self._show_forgotten()
 
     def _on_deleted(self, image: Hashable) -> None:
         """The user deleted the layer with the corrections of an open image."""
-        dropped = self.lessons.drop(image)
-        self.forgotten = dropped or self.forgotten
-        self._tell()
+        dropped = self.store.drop(image)
+        self._set(dropped or self.forgotten)
+        self.editor.show_count()
         self.changed.emit()
         if dropped:
-            self._tell_forgotten()
+            self._show_forgotten()
 
-    def _tell_forgotten(self) -> None:
-        planes = len(self.forgotten)
-        self.view.set_message(messages.forgotten(planes), "info", [(messages.BRING_BACK, f"{NAME}:back")])
+    def _set(self, forgotten: list[CorrectedPlane]) -> None:
+        self.forgotten = forgotten
+        self.editor.can_bring_back = bool(forgotten)
+
+    def _show_forgotten(self) -> None:
+        self.view.set_message(correcting.forgotten(len(self.forgotten)), "info", [self._back()])
+
+    def _back(self) -> tuple[str, str]:
+        return correcting.BRING_BACK, f"{NAME}:back"

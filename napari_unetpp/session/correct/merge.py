@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Outline
-from napari_unetpp.session.display.rectangles import small_dtype
+from napari_unetpp.session.segment.objects import small_dtype
 
-IGNORE = 65535
+IGNORE_LABEL = 65535
 """Label that counts nowhere; the largest that fits into 16 bits."""
 
 FEW = 12
@@ -49,17 +49,16 @@ def merge(prediction: Ints, corrected: Ints, certain: Mask, *, objects: bool) ->
         return small_dtype(prediction)
     if certain.all():
         return small_dtype(np.array(corrected))
-    users = np.setdiff1d(_numbers(corrected[certain]), [0, IGNORE])
+    users = np.setdiff1d(_numbers(corrected[certain]), [0, IGNORE_LABEL])
     involved = np.setdiff1d(_numbers(prediction[certain | _holds(corrected, users)]), [0])
-    involved = np.intersect1d(
-        involved, _numbers(prediction[~certain])
-    )  # all pixels of the others are decided
+    # all pixels of the others are decided
+    involved = np.intersect1d(involved, _numbers(prediction[~certain]))
     merged, top = _renumbered(prediction, users)
     boxes = _boxes(prediction, involved.tolist())
     for number in involved.tolist():
         box = boxes[number]
         own = prediction[box] == number
-        top = _settle(merged[box], own, corrected[box], certain[box], users, top)
+        top = _number_undecided(merged[box], own, corrected[box], certain[box], users, top)
     merged[certain] = corrected[certain]
     return small_dtype(merged.view(np.uint32))
 
@@ -68,7 +67,7 @@ def _renumbered(prediction: Ints, users: NDArray[Any]) -> tuple[NDArray[np.int32
     """The prediction without the numbers that the user gave, and the highest number in use."""
     top = int(max(prediction.max(initial=0), users.max(initial=0)))
     new = np.arange(top + 1, dtype=np.int32)
-    for number in np.intersect1d(np.append(users, IGNORE), _numbers(prediction)).tolist():
+    for number in np.intersect1d(np.append(users, IGNORE_LABEL), _numbers(prediction)).tolist():
         top = _next(top)
         new[number] = top
     return new[prediction], top
@@ -76,7 +75,7 @@ def _renumbered(prediction: Ints, users: NDArray[Any]) -> tuple[NDArray[np.int32
 
 def _numbers(labels: Ints) -> NDArray[Any]:
     """Numbers that there are; counting takes a tenth of the time of sorting."""
-    if labels.size and int(labels.max()) > labels.size + IGNORE:
+    if labels.size and int(labels.max()) > labels.size + IGNORE_LABEL:
         return np.unique(labels)
     return np.flatnonzero(np.bincount(labels.ravel()))
 
@@ -112,10 +111,10 @@ def _boxes(labels: Ints, numbers: Sequence[int]) -> dict[int, tuple[slice, slice
 
 
 def _next(top: int) -> int:
-    return top + 1 + (top + 1 == IGNORE)
+    return top + 1 + (top + 1 == IGNORE_LABEL)
 
 
-def _settle(
+def _number_undecided(
     merged: NDArray[np.int32],
     own: Mask,
     corrected: Ints,
@@ -128,9 +127,9 @@ def _settle(
     count = int(free.sum())
     if not count:
         return top
-    heir, share = _commonest(corrected[free])
-    if heir in users and 2 * share > count:
-        merged[free] = heir
+    drawn, share = _commonest(corrected[free])  # the user's object that extends below the undecided pixels
+    if drawn in users and 2 * share > count:
+        merged[free] = drawn
         return top
     decided, share = _commonest(corrected[own & certain])
     if 2 * share > int(own.sum()):
@@ -179,7 +178,7 @@ def separate(labels: Ints) -> Ints:
 
 def free_label(labels: Ints) -> int:
     """A number that no object has yet."""
-    known = labels[labels != IGNORE]
+    known = labels[labels != IGNORE_LABEL]
     return _next(int(known.max(initial=0)))
 
 

@@ -1,4 +1,4 @@
-"""What correcting and learning need from the outside; see `session.ports` for the rest."""
+"""What correcting and fine-tuning need from the outside; see `session.ports` for the rest."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from napari_unetpp._types import (
     Region,
     ShouldStop,
 )
-from napari_unetpp.session.correct.planes import Drawn, Mode, Sense
-from napari_unetpp.session.display.finetuning_table import ScoreRow
+from napari_unetpp.session.correct.planes import CorrectedPlane, LabelEncoding, LabelMode
+from napari_unetpp.session.messages.correcting import ScoreRow
 from napari_unetpp.session.values import Plane, Tone
 
 
@@ -49,22 +49,22 @@ class CorrectView(Protocol):
 
     def open_correct(self) -> None: ...
     def set_click_tool(self, on: bool) -> None: ...
-    def set_mode(self, mode: Mode, hint: str) -> None: ...
-    def set_lessons(self, text: str, *, can_forget: bool) -> None: ...
-    def set_learning(self, learning: bool, fraction: float | None, text: str) -> None:
+    def set_mode(self, mode: LabelMode, hint: str) -> None: ...
+    def set_correction_count(self, text: str, *, can_forget: bool) -> None: ...
+    def set_finetuning(self, running: bool, fraction: float | None, text: str) -> None:
         """Whether fine-tuning runs, and how far it is; a fraction of None: end unknown."""
         ...
 
     def set_curve(self, points: Sequence[FinetuneProgress]) -> None: ...
-    def set_scores(self, rows: Sequence[ScoreRow], verdict: str, tone: Tone) -> None: ...
-    def set_undecided(self, undecided: bool, *, keep: bool | None) -> None:
+    def set_scores(self, rows: Sequence[ScoreRow], summary: str, tone: Tone) -> None: ...
+    def set_decision(self, pending: bool, *, suggested: bool | None) -> None:
         """Whether a new model waits for Keep or Discard, and whether to keep it is suggested."""
         ...
 
     def ask_folder(self, suggestion: Path) -> Path | None: ...
 
 
-class SheetSignals:
+class CorrectionsSignals:
     """What happens to the corrections layers."""
 
     held = Signal(object)
@@ -74,16 +74,16 @@ class SheetSignals:
     """Key of the image: something was painted, undone or drawn."""
 
     closed = Signal(object)
-    """List of `Drawn`: the layer that held them is gone."""
+    """List of `CorrectedPlane`: the layer that held them is gone."""
 
     deleted = Signal(object)
-    """Key of an open image: the user deleted its layer, so what `closed` told is not wanted."""
+    """Key of an open image: the user deleted its layer, so the planes that `closed` gave are not wanted."""
 
 
-class Sheets(Protocol):
-    """The corrections layers."""
+class CorrectionsLayers(Protocol):
+    """The corrections layers, one for each corrected image."""
 
-    signals: SheetSignals
+    signals: CorrectionsSignals
 
     def has(self, image: Hashable) -> bool: ...
     def labels(self, plane: Plane) -> NDArray[Any] | None:
@@ -94,29 +94,35 @@ class Sheets(Protocol):
         """Give the corrections layer the features of the objects of this plane, one row for each number."""
         ...
 
-    def drawn(self, plane: Plane) -> Drawn | None:
-        """What the corrections layer holds for a plane that it was given or that was painted on."""
+    def corrected(self, plane: Plane) -> CorrectedPlane | None:
+        """What the layer holds for a plane that it was given or that was painted on."""
         ...
 
-    def all(self) -> list[Drawn]:
-        """Planes with corrections or regions, and those the user asked to correct."""
+    def all(self) -> list[CorrectedPlane]:
+        """Planes with corrections or regions, and those on which correcting was begun."""
         ...
 
     def put(
-        self, plane: Plane, labels: NDArray[Any], certain: NDArray[np.bool_], sense: Sense, *, label: int
+        self,
+        plane: Plane,
+        labels: NDArray[Any],
+        certain: NDArray[np.bool_],
+        encoding: LabelEncoding,
+        *,
+        label: int,
     ) -> None:
-        """Hold these labels for a plane, as if `certain` had been decided; undo does not reach back.
+        """Hold these labels for a plane, with the `certain` pixels decided; undo does not reach back.
 
         `label` is what the brush paints next.
         """
         ...
 
-    def ask(self, plane: Plane) -> None:
-        """The user wants to correct this plane, so it is one of `all` whatever is painted."""
+    def begin(self, plane: Plane) -> None:
+        """The user corrects this plane, so it is one of `all` whatever is painted."""
         ...
 
-    def decide(self, drawn: Drawn) -> None:
-        """All that was reviewed of a plane was decided by the user."""
+    def mark_certain(self, plane: CorrectedPlane) -> None:
+        """Every pixel of a plane, or of its reviewed regions, was decided by the user."""
         ...
 
     def write(self, plane: Plane, region: Region, values: NDArray[Any]) -> None:
@@ -127,7 +133,7 @@ class Sheets(Protocol):
         """The label that the brush paints; 0 where there is no layer."""
         ...
 
-    def choose(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
+    def select(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
         """Select the layer, its tool and its label."""
         ...
 
@@ -135,12 +141,12 @@ class Sheets(Protocol):
         """Make or select the layer in which reviewed regions are drawn."""
         ...
 
-    def drop(self, image: Hashable) -> list[Drawn]:
-        """Delete the layers with corrections and regions of an image; gives what they held."""
-        ...
-
     def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:
         """Draw reviewed regions of a plane, as if the user did."""
+        ...
+
+    def drop(self, image: Hashable) -> list[CorrectedPlane]:
+        """Delete the layers with corrections and regions of an image; returns what they held."""
         ...
 
     def close(self) -> None: ...
@@ -157,7 +163,7 @@ class OtherImages(Protocol):
 
 
 class Trainer(Protocol):
-    """Learns, and keeps what it learnt; the real one (`session.correct.trainer`) imports torch late."""
+    """Fine-tunes and keeps new models; the real one (`session.correct.work`) imports torch on first use."""
 
     def finetune(self, request: FinetuneRequest, should_stop: ShouldStop) -> Iterator[FinetuneEvent]: ...
     def keep(self, done: FinetuneDone) -> ModelInfo:
@@ -169,5 +175,5 @@ class Trainer(Protocol):
         ...
 
     def read(self, folder: Path, on_problem: Callable[[str], None]) -> tuple[LabelledPlane, ...]:
-        """Read such a folder; planes that cannot be read are told and left out."""
+        """Read such a folder; planes that cannot be read are reported and left out."""
         ...

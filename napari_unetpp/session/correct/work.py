@@ -1,41 +1,84 @@
-"""Fine-tuning and the files of corrections, as generators of frozen events (see `session.segment.work`)."""
+"""Fine-tuning and the files of corrections as generators of frozen events (see `session.segment.work`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, ShouldStop, UnetppError
+from napari_unetpp._types import (
+    FinetuneDone,
+    FinetuneEvent,
+    FinetuneRequest,
+    LabelledPlane,
+    ModelInfo,
+    ShouldStop,
+    UnetppError,
+)
 from napari_unetpp.engine.memory import give_back
-from napari_unetpp.session.correct.autosave_folder import SittingFolder
-from napari_unetpp.session.correct.planes import Lesson, further_classes, labelled_planes
+from napari_unetpp.session.correct.autosave_folder import SessionFolder
+from napari_unetpp.session.correct.planes import CorrectedPlane, labelled_planes
 from napari_unetpp.session.correct.ports import Trainer
-from napari_unetpp.session.values import Autosaved, CorrectionsSaved, Event, ModelKept, Restored
+from napari_unetpp.session.events import Autosaved, CorrectionsSaved, Event, ModelKept, Restored
+
+FURTHER_CLASSES = 8
+"""How many classes one fine-tuning may add: a larger label value is probably a mistake."""
 
 
-@dataclass(frozen=True, eq=False)
-class LearnRequest:
-    """Fine-tune `model` on `lessons`, `seconds` long."""
+class TorchTrainer:
+    """`Trainer` by `napari_unetpp.train` and `napari_unetpp.files`; torch is imported by its first use."""
 
-    model: ModelInfo
-    lessons: tuple[Lesson, ...]
-    seconds: float
-    device: str
+    def finetune(self, request: FinetuneRequest, should_stop: ShouldStop) -> Iterator[FinetuneEvent]:
+        """Fine-tune a copy of the model on corrections."""
+        from napari_unetpp.train.finetune.run import finetune
+
+        return finetune(request, should_stop)
+
+    def keep(self, done: FinetuneDone) -> ModelInfo:
+        """Write the new model into the user's folder, under a name that is free."""
+        from napari_unetpp.files.models.model_file import save_model
+        from napari_unetpp.files.models.model_list import SUFFIX, register
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"new{SUFFIX}"
+            save_model(path, done.tensors, done.info, half=True)
+            return register(path)
+
+    def save(self, folder: Path, planes: tuple[LabelledPlane, ...], model: ModelInfo | None) -> None:
+        """Write corrections as a folder that the command line reads."""
+        from napari_unetpp.files.labels.corrections_folder import save_corrections
+
+        save_corrections(folder, planes, model, overwrite=False)
+
+    def read(self, folder: Path, on_problem: Callable[[str], None]) -> tuple[LabelledPlane, ...]:
+        """Read such a folder; planes that cannot be read are reported and left out."""
+        from napari_unetpp.files.labels.corrections_folder import read_corrections
+
+        return read_corrections(folder, on_problem=on_problem)
 
 
-def learn(trainer: Trainer, request: LearnRequest, should_stop: ShouldStop) -> Iterator[Event]:
-    """Fine-tune; ends with `FinetuneDone`, also when stopped."""
-    planes = labelled_planes(request.lessons, request.model.task)
-    wanted = FinetuneRequest(
-        model=request.model,
-        planes=planes,
-        seconds=request.seconds,
-        device=request.device,
-        classes=further_classes(request.model, planes),
+_fits: type[Trainer] = TorchTrainer  # checked by mypy
+
+
+def finetune(
+    trainer: Trainer,
+    model: ModelInfo,
+    planes: Sequence[CorrectedPlane],
+    seconds: float,
+    device: str,
+    should_stop: ShouldStop,
+) -> Iterator[Event]:
+    """Fine-tune `model` on `planes`, `seconds` long; ends with `FinetuneDone`, also when stopped."""
+    labelled = labelled_planes(planes, model.task)
+    request = FinetuneRequest(
+        model=model,
+        planes=labelled,
+        seconds=seconds,
+        device=device,
+        classes=further_classes(model, labelled),
     )
     try:
-        yield from trainer.finetune(wanted, should_stop)
+        yield from trainer.finetune(request, should_stop)
     finally:
         give_back()
 
@@ -53,40 +96,44 @@ def keep(trainer: Trainer, done: FinetuneDone, should_stop: ShouldStop) -> Itera
 
 def autosave(
     trainer: Trainer,
-    folder: SittingFolder,
-    lessons: Sequence[Lesson],
+    folder: SessionFolder,
+    planes: Sequence[CorrectedPlane],
     model: ModelInfo | None,
     revision: int,
     should_stop: ShouldStop,
 ) -> Iterator[Event]:
-    """Write the corrections of the sitting; where all were forgotten, what was written goes."""
+    """Write the corrections of the session; where all were forgotten, delete what was written."""
     del should_stop
-    planes = labelled_planes(lessons)
+    labelled = labelled_planes(planes)
     try:
-        if not planes:
-            folder.clear()
+        if labelled:
+            folder.write(lambda path: trainer.save(path, labelled, model))
         else:
-            folder.write(lambda path: trainer.save(path, planes, model))
+            folder.clear()
     except OSError as error:
         raise UnetppError(f"The corrections could not be saved automatically: {error}.") from error
     yield Autosaved(revision)
 
 
 def save_corrections(
-    trainer: Trainer, folder: Path, lessons: Sequence[Lesson], model: ModelInfo, should_stop: ShouldStop
+    trainer: Trainer,
+    folder: Path,
+    planes: Sequence[CorrectedPlane],
+    model: ModelInfo,
+    should_stop: ShouldStop,
 ) -> Iterator[Event]:
-    """Write them where the user wants them; nothing is overwritten."""
+    """Write them into a folder of the user; nothing is overwritten."""
     del should_stop
-    planes = labelled_planes(lessons, model.task)
+    labelled = labelled_planes(planes, model.task)
     try:
-        trainer.save(folder, planes, model)
+        trainer.save(folder, labelled, model)
     except OSError as error:
         raise UnetppError(f"{folder} could not be written: {error}. Choose another folder.") from error
-    yield CorrectionsSaved(folder, len(planes))
+    yield CorrectionsSaved(folder, len(labelled))
 
 
 def restore(trainer: Trainer, folder: Path, should_stop: ShouldStop) -> Iterator[Event]:
-    """Read what a sitting left that did not end orderly."""
+    """Read the corrections that a crash left."""
     del should_stop
     problems: list[str] = []
     try:
@@ -94,3 +141,31 @@ def restore(trainer: Trainer, folder: Path, should_stop: ShouldStop) -> Iterator
     except OSError as error:
         raise UnetppError(f"{folder} could not be read: {error}.") from error
     yield Restored(folder, planes, tuple(problems))
+
+
+def further_classes(model: ModelInfo, planes: Sequence[LabelledPlane]) -> tuple[str, ...]:
+    """Names for label values that a semantic model has no class for yet.
+
+    Raises
+    ------
+    UnetppError
+        A value is so large that it is probably a mistake.
+    """
+    if model.task != "semantic":
+        return ()
+    known = len(model.classes)
+    top = max((_top_class(plane) for plane in planes), default=0)
+    if top > known + FURTHER_CLASSES:
+        listed = ", ".join(f"{number} {name}" for number, name in enumerate(model.classes, 1))
+        raise UnetppError(
+            f"Label {top} is none of the classes of this model ({listed}). Paint with these numbers; the"
+            f" next ones, up to {known + FURTHER_CLASSES}, stand for new classes."
+        )
+    return tuple(f"class {number}" for number in range(known + 1, top + 1))
+
+
+def _top_class(plane: LabelledPlane) -> int:
+    counts = plane.labels if plane.background is None else plane.labels[plane.labels != plane.background]
+    if plane.labels_as == "corrections" and plane.certain is not None:
+        counts = plane.labels[plane.certain]
+    return int(counts.max(initial=0))

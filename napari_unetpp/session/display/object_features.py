@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from napari_unetpp._types import ShouldStop, UnetppError
 from napari_unetpp.files.objects.table import by_number, object_table
 from napari_unetpp.session.controller import Controller
-from napari_unetpp.session.correct.merge import IGNORE
-from napari_unetpp.session.correct.ports import Sheets
+from napari_unetpp.session.correct.merge import IGNORE_LABEL
+from napari_unetpp.session.correct.ports import CorrectionsLayers
+from napari_unetpp.session.events import Event, ObjectFeaturesMeasured
 from napari_unetpp.session.ports import Layers, Runner
-from napari_unetpp.session.segment.cache import Pixels
-from napari_unetpp.session.values import Event, Featured, Plane
+from napari_unetpp.session.segment.cache import PlanePixels
+from napari_unetpp.session.values import Plane
 
 LARGEST = 64_000_000
 """Pixels of a plane above which nothing is measured until Save: it would take seconds and gigabytes."""
@@ -32,22 +33,24 @@ class ObjectFeatures:
     Parameters
     ----------
     controller : Controller
-    layers, sheets
+    layers, corrections
         The ports; see `session.ports` and `session.correct.ports`.
     runner : Runner
         Of its own: no run, and nothing that is saved, waits for it or is stopped by it.
     """
 
-    def __init__(self, controller: Controller, layers: Layers, sheets: Sheets, runner: Runner) -> None:
-        self.controller, self.layers, self.sheets, self.runner = controller, layers, sheets, runner
+    def __init__(
+        self, controller: Controller, layers: Layers, corrections: CorrectionsLayers, runner: Runner
+    ) -> None:
+        self.controller, self.layers, self.corrections, self.runner = controller, layers, corrections, runner
         self._closed = False
 
     def connect(self) -> None:
         """Listen."""
         self.controller.idle.connect(lambda: self.update())
         self.layers.signals.rested.connect(lambda: self.update())
-        self.sheets.signals.held.connect(self.update)
-        self.sheets.signals.painted.connect(self.update)
+        self.corrections.signals.held.connect(self.update)
+        self.corrections.signals.painted.connect(self.update)
 
     def close(self) -> None:
         """Measure no more."""
@@ -60,40 +63,41 @@ class ObjectFeatures:
 
         During a run, and while a stack plays, everything would be out of date at once.
         """
-        image = self.controller.state.image if image is None else image
-        if self._closed or image is None or self.controller.busy or self.controller.following.pace.plays:
+        controller = self.controller
+        image = controller.state.image if image is None else image
+        if self._closed or image is None or controller.busy or controller.playback.speed.playing:
             return
         try:
             plane = self.layers.read(image)
-        except UnetppError:  # whoever wants to segment it is told
+        except UnetppError:  # shown where the user asks for a segmentation
             return
-        result, corrections = self.layers.result(plane), self.sheets.labels(plane)
+        result, corrections = self.layers.result(plane), self.corrections.labels(plane)
         shown: Shown = {}
         if result is not None and result.size <= LARGEST:
             shown["result"] = result
         if corrections is not None and corrections.size <= LARGEST:
             shown["corrections"] = corrections
         if shown:
-            pixels = self.controller.cycle.workshop.pixels(plane)  # read for the run already
+            pixels = controller.context.cache.pixels(plane)  # read for the run already
             self.runner.submit(partial(measure, plane, pixels, shown), self._on_event, self._on_end)
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, Featured) and not self._closed:
-            target = self.layers if event.layer == "result" else self.sheets
+        if isinstance(event, ObjectFeaturesMeasured) and not self._closed:
+            target = self.layers if event.layer == "result" else self.corrections
             target.set_features(event.plane, event.columns)
 
     def _on_end(self, error: BaseException | None) -> None:
-        """Features are an extra: whatever went wrong, the labels are there, and Save says what it is."""
+        """An error is not shown: the labels are there without features, and Save measures them again."""
 
 
-def measure(plane: Plane, pixels: Pixels, shown: Shown, should_stop: ShouldStop) -> Iterator[Event]:
-    """Work: the features of what our layers show for a plane."""
+def measure(plane: Plane, pixels: PlanePixels, shown: Shown, should_stop: ShouldStop) -> Iterator[Event]:
+    """Measure the objects of what our layers show for a plane."""
     if should_stop():
         return
     image, _ = pixels.read()
     for layer, labels in shown.items():
         table = object_table(
-            np.where(labels == IGNORE, 0, labels) if layer == "corrections" else labels,
+            np.where(labels == IGNORE_LABEL, 0, labels) if layer == "corrections" else labels,
             image,
             pixel_area=plane.pixel.area,
             position={step.axis: step.index for step in plane.position},
@@ -101,4 +105,4 @@ def measure(plane: Plane, pixels: Pixels, shown: Shown, should_stop: ShouldStop)
         )
         if should_stop():  # a newer one is on its way
             return
-        yield Featured(plane, layer, by_number(table))
+        yield ObjectFeaturesMeasured(plane, layer, by_number(table))

@@ -1,155 +1,196 @@
-"""The controller's part for planes that come and go: a slice, a stack that plays, a view that moves."""
+"""Segments the plane that is displayed now: after a step, while a stack plays, when the view moves."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 
-from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.session.display.level_costs import ChartPoint
-from napari_unetpp.session.display.playback_depth import Pace
-from napari_unetpp.session.display.readout import Presenter, auto_scale
-from napari_unetpp.session.ports import Layers, View
-from napari_unetpp.session.segment.runs import Cycle
-from napari_unetpp.session.values import Plane, ShowRequest
+from napari_unetpp._types import UnetppError
+from napari_unetpp.session.context import Context
+from napari_unetpp.session.display.costs import ChartPoint
+from napari_unetpp.session.display.readout import Readout, auto_scale
+from napari_unetpp.session.segment.resolve import SegmentRequest
+from napari_unetpp.session.segment.runs import Runs
+
+PLAYING = 1.0
+"""Seconds: planes that follow each other faster than this are played."""
+
+SHARE = 0.8
+"""Of the time between two planes, what the network and everything else of a run may take."""
 
 FLICKER = 0.1
-"""A plane that takes the network less than these seconds is shown when it is finished: what comes before
-would only flicker, and cost the window time."""
+"""Seconds: a plane that takes the network less is shown when it is finished. Tiles shown before would only
+flicker, and cost the window time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the controller lends.
+class PlaybackSpeed:
+    """Measures how fast planes follow each other, and picks the depth that keeps up.
 
-    Attributes
+    Parameters
     ----------
-    model : callable
-        Gives the chosen model.
-    request : callable
-        Gives the request for a plane as everything is set; UnetppError where there is no model.
-    reconsider : callable
-        Runs what is wanted otherwise than it is shown.
-    telling : callable
-        Gives a context in which errors go to the message line.
+    clock : callable
+        Gives seconds.
     """
 
-    model: Callable[[], ModelInfo | None]
-    request: Callable[[Plane], ShowRequest]
-    reconsider: Callable[[], None]
-    telling: Callable[[], AbstractContextManager[None]]
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = -PLAYING
+        self._interval: float | None = None
+        self._overhead = 0.0
+
+    def step(self) -> None:
+        """Another plane is displayed."""
+        now = self._clock()
+        passed, self._last = now - self._last, now
+        if passed >= PLAYING:
+            self._interval = None
+        elif self._interval is None:
+            self._interval = passed
+        else:
+            self._interval += 0.5 * (passed - self._interval)
+
+    def add_overhead(self, seconds: float) -> None:
+        """A plane took so many seconds more than the network was expected to."""
+        self._overhead += 0.5 * (max(0.0, seconds) - self._overhead)
+
+    @property
+    def playing(self) -> bool:
+        """Whether planes follow each other."""
+        return self._interval is not None and self._clock() - self._last < PLAYING
+
+    def level(self, chosen: int, points: Sequence[ChartPoint], megapixels: float) -> int:
+        """The deepest level up to `chosen` that keeps up, else the shallowest; `chosen` while nothing plays.
+
+        Parameters
+        ----------
+        points : sequence of ChartPoint
+            What each level costs.
+        megapixels : float
+            Of the working grid.
+        """
+        if not self.playing or self._interval is None:
+            return chosen
+        allowed = SHARE * self._interval - self._overhead
+        limit = next(point.seconds for point in points if point.level == chosen)
+        cheaper = [point for point in points if point.level == chosen or point.seconds < limit]
+        fast = [point for point in cheaper if point.seconds * megapixels <= allowed]
+        if fast:
+            return max(fast, key=lambda point: point.seconds).level
+        return min(points, key=lambda point: point.seconds).level
 
 
-class Following:
-    """Segments what is displayed now, if that is wanted, as deep as keeps up with a stack that plays."""
+class Playback:
+    """Segments what is displayed, if Live is on, as deep as keeps up with a stack that plays.
 
-    def __init__(
-        self, view: View, layers: Layers, presenter: Presenter, cycle: Cycle, wishes: Wishes
-    ) -> None:
-        self.view, self.layers, self.presenter, self.cycle = view, layers, presenter, cycle
-        self.pace = Pace()
-        self._state, self._wishes = presenter.state, wishes
-        self._missed = False
+    Parameters
+    ----------
+    update : callable
+        Runs what is set differently from what is shown.
+    """
+
+    def __init__(self, context: Context, runs: Runs, readout: Readout, update: Callable[[], None]) -> None:
+        self.context, self.runs, self.readout, self._update = context, runs, readout, update
+        self.speed = PlaybackSpeed()
+        self._missed = False  # a plane came while another was segmented
         self._stopped: int | None = None  # generation of the run that the user stopped
-        self._left: ShowRequest | None = None
+        self._last: SegmentRequest | None = None  # what was shown before the view left every plane
 
     def connect(self) -> None:
-        """Listen."""
-        self.layers.signals.plane_changed.connect(self._on_plane)
-        self.layers.signals.rested.connect(self._on_rested)
-        self.layers.signals.view_moved.connect(self._on_view)
-        self.cycle.finished.connect(self._on_finished)
+        """Listen to the layers, after those who keep the layers themselves up to date."""
+        signals = self.context.layers.signals
+        signals.plane_changed.connect(self._on_plane)
+        signals.rested.connect(self._on_rested)
+        signals.view_moved.connect(self._on_view)
+        self.runs.finished.connect(self._on_finished)
 
     def catch_up(self) -> bool:
-        """Go on with the plane that came while another was segmented; False where none did."""
+        """Segment the plane that came while another was segmented; False where none did."""
         if self._missed:
-            self._take(self.cycle.shown)
+            self._take(self.runs.shown)
             return True
         return False
 
     def stop(self) -> None:
-        """What runs is being stopped: no plane that came meanwhile follows it."""
-        running, self._missed = self.cycle.running, False
+        """The user stops the run: no plane that came meanwhile follows it."""
+        running, self._missed = self.runs.running, False
         self._stopped = running.generation if running is not None else None
 
     def forget(self) -> None:
-        """Nothing is gone on with when the view comes back to a plane."""
-        self._left = None
+        """Segment nothing by itself when the view comes back to a plane."""
+        self._last = None
 
     # ----------------------------------------------------------------- reactions
 
     def _on_plane(self, image: Hashable) -> None:
         """The data or the displayed plane of an image changed."""
-        if image != self._state.image:
+        if image != self.context.state.image:
             return
-        before, had = self.presenter.shown, self.cycle.running or self.cycle.shown or self._left
-        self.presenter.describe(self._wishes.model())
-        if self.presenter.shown == before:
+        before, last = self.readout.shown, self.runs.running or self.runs.shown or self._last
+        self.readout.describe()
+        if self.readout.shown == before:
             return
-        self.pace.step()
-        if self.cycle.running is not None and self._state.live and self.pace.plays:
-            # what runs is finished: else nothing would ever be seen
-            self._missed = self.cycle.running.generation != self._stopped
+        self.speed.step()
+        if self.runs.running is not None and self.context.state.live and self.speed.playing:
+            # the run is not interrupted: otherwise no plane would ever be finished
+            self._missed = self.runs.running.generation != self._stopped
             return
-        self._take(had)
+        self._take(last)
 
     def _on_rested(self) -> None:
-        """No plane has followed for a while: the chosen depth is due."""
-        self.presenter.tell_costs(self._wishes.model())
-        if not self._state.live:
+        """No plane has followed for a while: segment at the chosen level."""
+        self.readout.show_costs()
+        if not self.context.state.live:
             return
         if self._missed:
-            self._take(self.cycle.running)
+            self._take(self.runs.running)
         else:
-            self._wishes.reconsider()
+            self._update()
 
     def _on_view(self) -> None:
-        """Panned or zoomed: what runs does next what is visible now."""
-        if self.cycle.running is not None:
+        """Panned or zoomed: the run goes on with what is visible now."""
+        if self.runs.running is not None:
             with suppress(UnetppError):
-                self.cycle.workshop.gaze.turn_to(self.presenter.plane())
+                self.context.cache.visible.set(self.context.plane())
 
-    def _on_finished(self, shown: ShowRequest) -> None:
-        """How long a played plane took tells how much comes on top of the network."""
-        if self.pace.plays:
+    def _on_finished(self, shown: SegmentRequest) -> None:
+        """What a played plane took longer than the network is overhead."""
+        if self.speed.playing:
             seconds = {point.level: point.seconds for point in self._points(shown)}
-            self.pace.took(self.cycle.elapsed - seconds[shown.level] * _megapixels(shown))
+            self.speed.add_overhead(self.runs.elapsed - seconds[shown.level] * _megapixels(shown))
 
     # ------------------------------------------------------------------- helpers
 
-    def _take(self, had: ShowRequest | None) -> None:
+    def _take(self, last: SegmentRequest | None) -> None:
         """Another plane is displayed: what was shown is not of it."""
         self._missed = False
-        there = self.presenter.shown is not None
-        self._left = None if there else had  # the view may come back to a plane
-        self.cycle.abandon()
-        if had is not None and there:
-            if self._state.live:
-                self._keep_up()
+        there = self.readout.shown is not None
+        self._last = None if there else last  # the view may come back to a plane
+        self.runs.abandon()
+        if last is not None and there:
+            if self.context.state.live:
+                self._segment()
             else:
-                self.view.set_message("This plane is not segmented yet: press Segment.")
+                self.context.view.set_message("This plane is not segmented yet: press Segment.")
 
-    def _keep_up(self) -> None:
-        """Segment the displayed plane, less deeply while a stack plays faster than the chosen depth is."""
-        with self._wishes.telling():
-            plane = self.presenter.plane()
-            request = self._wishes.request(plane)
+    def _segment(self) -> None:
+        """Segment the displayed plane, at a shallower level while a stack plays too fast."""
+        with self.context.reporting():
+            request = self.context.request(self.context.plane())
             megapixels, points = _megapixels(request), self._points(request)
-            level = self.pace.level(request.level, points, megapixels)
+            level = self.speed.level(request.level, points, megapixels)
             seconds = {point.level: point.seconds for point in points}
-            self.presenter.tell_pace(request.model, level)
+            self.readout.show_costs(level)
             preview = seconds[level] * megapixels > FLICKER
-            self.cycle.show(replace(request, level=level, preview=preview))
+            self.runs.show(replace(request, level=level, preview=preview))
 
-    def _points(self, request: ShowRequest) -> Sequence[ChartPoint]:
-        """What each depth of the model costs."""
-        return self.presenter.costs.points(request.model, request.device)
+    def _points(self, request: SegmentRequest) -> Sequence[ChartPoint]:
+        return self.readout.costs.points(request.model, request.device)
 
 
-def _megapixels(request: ShowRequest) -> float:
+def _megapixels(request: SegmentRequest) -> float:
     """Of the working grid."""
     height, width = request.plane.shape
-    choice = request.choice
-    scale = choice.scale if choice is not None else auto_scale(request.model, request.plane)
+    scale = request.scale if request.choice is not None else auto_scale(request.model, request.plane)
     return height * width * scale**2 / 1e6

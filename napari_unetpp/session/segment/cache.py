@@ -1,65 +1,38 @@
-"""What the worker keeps between jobs: models, cached nodes, maps and decoded results.
+"""What the worker keeps between jobs: models, nodes, maps, decoded results, the pixels of the last plane.
 
-Touched by the worker thread only, but for `Gaze` and `Scales`, so nothing here is locked.
+Used by the worker only, but for `VisiblePart`, `Scales` and `pixels`, so nothing here is locked.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo, Region
-from napari_unetpp.session.ports import Engine
-from napari_unetpp.session.segment.plane_result import Kept
+from napari_unetpp.engine.input.normalise import clean_plane
+from napari_unetpp.session.events import MemoryUse
+from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.scales import Scales
-from napari_unetpp.session.segment.speeds import Speeds
-from napari_unetpp.session.values import Held, Interval, Plane, model_key
+from napari_unetpp.session.segment.speeds import Speeds, machine
+from napari_unetpp.session.values import Interval, Plane, Rule, levels_of, model_key
+
+if TYPE_CHECKING:
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
+    from napari_unetpp.engine.loaded_model import LoadedModel
+    from napari_unetpp.engine.node_cache import NodeCache
 
 GIGABYTE = 1 << 30
 MAPS_SHARE = 0.25
 """Part of the memory budget for maps and decoded results; the nodes get the rest."""
 
 
-class Gaze:
-    """Set on the GUI thread, read by the worker between two nodes: one assignment, so nothing is locked."""
-
-    def __init__(self) -> None:
-        self._seen: tuple[Hashable, Region | None] = (None, None)
-
-    def turn_to(self, plane: Plane) -> None:
-        """Remember what is displayed now."""
-        self._seen = (plane.key, plane.viewport)
-
-    def on(self, plane: Hashable) -> Region | None:
-        """The visible part of the plane with this key; None where it is not known."""
-        seen, region = self._seen
-        return region if seen == plane else None
-
-
-Known = tuple[NDArray[Any], tuple[str, ...]]
-
-
-class Pixels:
-    """A plane, checked and read at most once, when it is first asked for."""
-
-    def __init__(self, clean: Callable[[NDArray[Any]], Known], plane: Plane):
-        self._clean, self._plane = clean, plane
-        self._known: Known | None = None
-
-    def read(self) -> Known:
-        """The pixels, and what is to be said of them."""
-        if self._known is None:
-            self._known = self._clean(np.asarray(self._plane.data))
-        return self._known
-
-
 @dataclass(frozen=True, slots=True)
-class MapsKey:
+class _Key:
     """What makes maps valid: the plane, the weights, the working scale, the range of intensities."""
 
     plane: Hashable
@@ -68,103 +41,176 @@ class MapsKey:
     range: Interval | None
 
 
-class Workshop:
-    """Models, caches and results of a sitting.
+@dataclass
+class CachedPlane:
+    """The maps of one plane, and what was decoded from them.
+
+    Attributes
+    ----------
+    maps : PlaneResult
+        Of all levels that were computed.
+    peaks : dict
+        Highest foreground probability per level.
+    share : float or None
+        FLOPs executed by Auto, as a share of those of the deepest level.
+    shown : integer ndarray of shape (Y, X), or None
+        Objects that were shown last; one of `decoded`, as long as that holds them.
+    """
+
+    maps: PlaneResult
+    decoded: OrderedDict[tuple[int, Rule], NDArray[Any]] = field(default_factory=OrderedDict)
+    peaks: dict[int, float] = field(default_factory=dict)
+    share: float | None = None
+    shown: NDArray[Any] | None = None
+
+    def levels(self) -> tuple[int, ...]:
+        """Levels whose maps are complete."""
+        return tuple(level for level in levels_of(self.maps.info) if self.maps.store.complete(level))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.maps.store.nbytes + sum(array.nbytes for array in self.decoded.values())
+
+
+class PlanePixels:
+    """The checked pixels of a plane, and notes about them: read once, when they are first needed.
+
+    Reading may mean a download or a decoding.
+    """
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self._checked: tuple[NDArray[Any], tuple[str, ...]] | None = None
+
+    def read(self) -> tuple[NDArray[Any], tuple[str, ...]]:
+        """Pixels and notes; UnetppError says why the plane cannot be segmented."""
+        if self._checked is None:
+            self._checked = clean_plane(np.asarray(self._plane.data))
+        return self._checked
+
+
+class VisiblePart:
+    """The part of a plane that is visible.
+
+    Set on the window's thread, read by the worker between two nodes: one assignment, so no lock is needed.
+    """
+
+    def __init__(self) -> None:
+        self._seen: tuple[Hashable, Region | None] = (None, None)
+
+    def set(self, plane: Plane) -> None:
+        """Remember what is displayed now."""
+        self._seen = (plane.key, plane.viewport)
+
+    def of(self, plane: Hashable) -> Region | None:
+        """The visible part of the plane with this key; None where it is not known."""
+        seen, region = self._seen
+        return region if seen == plane else None
+
+
+class WorkerCache:
+    """Models, caches and results of one dock.
 
     Parameters
     ----------
-    engine : Engine
     budget_gb : float
         Memory for cached nodes, maps and results together.
 
     Attributes
     ----------
-    gaze : Gaze
-        What the user looks at while a plane is predicted.
+    visible : VisiblePart
     scales : Scales
         The scale of each image.
     """
 
-    def __init__(self, engine: Engine, *, budget_gb: float = 2.0) -> None:
-        self.engine = engine
-        self.gaze = Gaze()
+    def __init__(self, *, budget_gb: float = 2.0) -> None:
+        self.visible = VisiblePart()
         self.scales = Scales()
         self._budget = int(budget_gb * GIGABYTE)
-        self._nodes: Any = None
-        self._evaluators: OrderedDict[tuple[str, str], Any] = OrderedDict()
-        self._kept: OrderedDict[MapsKey, Kept] = OrderedDict()
-        self._pixels: tuple[Hashable, Pixels | None] = (None, None)
+        self._nodes: NodeCache | None = None
+        self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
+        self._planes: OrderedDict[_Key, CachedPlane] = OrderedDict()
         self._speeds: dict[tuple[str, str], Speeds] = {}
+        self._pixels: tuple[Hashable, PlanePixels] | None = None
 
     @property
-    def nodes(self) -> Any:
-        """The node cache; made on first use because its module may import torch."""
+    def nodes(self) -> NodeCache:
+        """The node cache; made on first use because its budget is the worker's."""
         if self._nodes is None:
-            self._nodes = self.engine.cache(int(self._budget * (1 - MAPS_SHARE)))
+            from napari_unetpp.engine.node_cache import NodeCache
+
+            self._nodes = NodeCache(int(self._budget * (1 - MAPS_SHARE)))
         return self._nodes
 
-    def evaluator(self, model: ModelInfo, device: str) -> Any:
+    def loaded(self, model: ModelInfo, device: str) -> LoadedModel:
         """The loaded model; two are kept, so that going back to the last one costs nothing."""
         key = (model_key(model), device)
-        if key not in self._evaluators:
-            self._evaluators[key] = self.engine.load(model, device)
-            while len(self._evaluators) > 2:
-                self._evaluators.popitem(last=False)
-        self._evaluators.move_to_end(key)
-        return self._evaluators[key]
+        if key not in self._models:
+            from napari_unetpp.engine.loaded_model import LoadedModel
+
+            self._models[key] = LoadedModel.load(model, device=device)
+            while len(self._models) > 2:
+                self._models.popitem(last=False)
+        self._models.move_to_end(key)
+        return self._models[key]
 
     def speeds(self, model: ModelInfo, device: str) -> Speeds:
         """What runs of a model on a device took."""
         key = (model_key(model), device)
         if key not in self._speeds:
-            self._speeds[key] = Speeds(self.engine.machine(self.evaluator(model, device)))
+            self._speeds[key] = Speeds(machine(self.loaded(model, device)))
         return self._speeds[key]
 
-    def pixels(self, plane: Plane) -> Pixels:
-        """The pixels of a plane; those of the last one are kept, for another depth or the next click."""
-        key, pixels = self._pixels
-        if pixels is None or key != plane.key:
-            pixels = Pixels(self.engine.clean, plane)
-            self._pixels = plane.key, pixels
+    def pixels(self, plane: Plane) -> PlanePixels:
+        """The pixels of a plane; those of the last plane are kept. Any thread may ask."""
+        last = self._pixels
+        if last is not None and last[0] == plane.key:
+            return last[1]
+        pixels = PlanePixels(plane)
+        self._pixels = plane.key, pixels
         return pixels
 
-    def find(self, key: MapsKey) -> Kept | None:
-        """Maps kept for `key`."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
+    def read(self, plane: Plane) -> tuple[NDArray[Any], tuple[str, ...]]:
+        """The checked pixels of a plane, and notes about them."""
+        return self.pixels(plane).read()
 
-    def keep(self, key: MapsKey, kept: Kept) -> None:
-        """Keep maps, at the price of those used longest ago."""
-        self._kept[key] = kept
-        self._kept.move_to_end(key)
+    def find(self, request: SegmentRequest) -> CachedPlane | None:
+        """The cached maps for a request whose scale is known."""
+        key = self._key(request)
+        if key in self._planes:
+            self._planes.move_to_end(key)
+        return self._planes.get(key)
+
+    def store(self, request: SegmentRequest, cached: CachedPlane) -> None:
+        """Keep maps; those used longest ago make room."""
+        key = self._key(request)
+        self._planes[key] = cached
+        self._planes.move_to_end(key)
         self.trim()
 
-    def shown(self, plane: Hashable) -> NDArray[Any] | None:
-        """Objects of a plane that were shown last, by whichever model; None where none are kept."""
-        found = (kept.shown for key, kept in reversed(self._kept.items()) if key.plane == plane)
+    def last_objects(self, plane: Plane) -> NDArray[Any] | None:
+        """Objects of a plane that were shown last, by whichever model; None where none are cached."""
+        found = (cached.shown for key, cached in reversed(self._planes.items()) if key.plane == plane.key)
         return next((labels for labels in found if labels is not None), None)
 
     def trim(self) -> None:
         """Drop what was used longest ago until the budget holds; the newest plane always stays."""
         limit = self._budget * MAPS_SHARE
-        total = sum(kept.nbytes for kept in self._kept.values())
-        while total > limit and len(self._kept) > 1:
-            _, dropped = self._kept.popitem(last=False)
+        total = sum(cached.nbytes for cached in self._planes.values())
+        while total > limit and len(self._planes) > 1:
+            _, dropped = self._planes.popitem(last=False)
             total -= dropped.nbytes
-        newest = next(reversed(self._kept.values()), None)
+        newest = next(reversed(self._planes.values()), None)
         while newest and total > limit and len(newest.decoded) > 1:
             total -= newest.decoded.popitem(last=False)[1].nbytes
 
     @property
-    def held(self) -> Held:
-        """What is held at the moment."""
-        maps = sum(kept.nbytes for kept in self._kept.values())
-        return Held(0 if self._nodes is None else self._nodes.nbytes, maps)
+    def memory_use(self) -> MemoryUse:
+        """Bytes held at the moment."""
+        maps = sum(cached.nbytes for cached in self._planes.values())
+        return MemoryUse(0 if self._nodes is None else self._nodes.nbytes, maps)
 
-    def clear(self) -> None:
-        """Let go of everything."""
-        self._evaluators.clear()
-        self._kept.clear()
-        self._pixels = (None, None)
-        self._nodes = None
+    def _key(self, request: SegmentRequest) -> _Key:
+        version = self.loaded(request.model, request.device).version
+        return _Key(request.plane.key, version, request.scale, request.range)

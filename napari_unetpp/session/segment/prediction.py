@@ -1,156 +1,165 @@
-"""The part of `jobs.show` that needs the network: predict, collect maps, preview tiles."""
+"""The part of a run that needs the network: find the scale, predict, collect maps, preview tiles."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import (
     AUTO,
-    ModelInfo,
     PredictDone,
-    PredictRequest,
     PredictStarted,
     Preview,
     Region,
+    ScaleChoice,
     ShouldStop,
     TileDone,
 )
 from napari_unetpp.engine import tiles
+from napari_unetpp.engine.decode import labelling
 from napari_unetpp.net import graph
-from napari_unetpp.session.display import rectangles
-from napari_unetpp.session.segment.cache import MapsKey, Pixels, Workshop
-from napari_unetpp.session.segment.plane_result import Kept
-from napari_unetpp.session.values import (
-    Event,
-    Interval,
-    Paint,
-    Phase,
-    Progress,
-    ShowRequest,
-    Speed,
-    Stopped,
-    model_key,
-)
+from napari_unetpp.session.events import Event, Paint, Phase, Progress, ScaleFound, Speed, Stopped
+from napari_unetpp.session.segment import engine
+from napari_unetpp.session.segment.cache import CachedPlane, WorkerCache
+from napari_unetpp.session.segment.resolve import SegmentRequest, is_searched
+from napari_unetpp.session.values import model_key
+
+SEARCHING = "looking for the object size"
+
+
+def with_scale(
+    cache: WorkerCache, request: SegmentRequest, should_stop: ShouldStop
+) -> Generator[Event, None, SegmentRequest | None]:
+    """The request with a scale, which is searched for where it is not known; None when stopped."""
+    if request.choice is not None:
+        return request
+    known = cache.scales.find(request.plane, request.model)
+    if known is None:
+        if is_searched(request.model):
+            yield Phase(request.generation, SEARCHING)
+        found = _decide_scale(cache, request, should_stop)
+        if should_stop():
+            return None
+        cache.scales.store(request.plane, request.model, found, request.range)
+    choice = known or found
+    yield ScaleFound(request.plane, choice, searched=known is None)
+    return replace(request, choice=choice)
+
+
+def _decide_scale(cache: WorkerCache, request: SegmentRequest, should_stop: ShouldStop) -> ScaleChoice:
+    image, _ = cache.read(request.plane)
+    model = cache.loaded(request.model, request.device)
+    stats = engine.intensities(cache, request, image)
+    return engine.decide_scale(model, image, stats, request.plane.pixel.side, should_stop)
 
 
 def predict_plane(
-    workshop: Workshop, request: ShowRequest, key: MapsKey, pixels: Pixels, should_stop: ShouldStop
-) -> Generator[Event, None, Kept | None]:
-    """Compute what is missing for the request; returns the maps, or None when stopped."""
-    image, notes = pixels.read()
-    evaluator = workshop.evaluator(request.model, request.device)
-    stats = workshop.engine.intensities(workshop.nodes, request, image)
-    notes = (*notes, *workshop.engine.range_notes(image, stats))
-    told: Interval = (stats.low, stats.high)
-    if request.range is None:
-        told, more = workshop.engine.range_told(image, stats)
-        notes = (*notes, *more)
-    asked = PredictRequest(
-        image=image,
-        plane=key.plane,
-        level=request.level,
-        scale=key.scale,
-        viewport=request.plane.viewport,
-        preview=request.preview,
-        generation=request.generation,
-        range=key.range,
-    )
-    run = _Run(workshop, request, key, notes, told, workshop.engine.invalid(image, stats))
-    view = partial(workshop.gaze.on, key.plane)
-    for event in workshop.engine.predict(evaluator, asked, workshop.nodes, should_stop, view):
-        yield from run.take(event)
-    return run.kept if run.finished else None
-
-
-def foreground(model: ModelInfo) -> slice:
-    """Channels of the maps that are foreground classes."""
-    if model.task == "instances":
-        return slice(0, 1)
-    return slice(0 if len(model.outputs) == 1 else 1, None)
+    cache: WorkerCache, request: SegmentRequest, cached: CachedPlane | None, should_stop: ShouldStop
+) -> Generator[Event, None, CachedPlane | None]:
+    """Compute the maps that `cached` lacks; returns all of them, or None when stopped."""
+    image, notes = cache.read(request.plane)
+    known = cached.levels() if cached is not None else ()
+    run = _Run(cache, request, cached)
+    for event in engine.predict(cache, request, image, known, should_stop):
+        match event:
+            case PredictStarted():
+                if run.cached is None:
+                    run.cached = CachedPlane(engine.empty_maps(cache, request, event.shape, notes))
+                run.total = event.tiles
+                yield Phase(request.generation, "segmenting")
+            case Preview():
+                yield from run.preview(event)
+            case TileDone():
+                yield from run.collect(event)
+            case PredictDone():
+                yield from run.end(event)
+    return run.cached if run.finished else None
 
 
 class _Run:
-    """One pass of the network over a plane: turns engine events into events of the sitting."""
+    """One pass of the network over a plane: turns events of the engine into events for the window."""
 
-    def __init__(
-        self,
-        workshop: Workshop,
-        request: ShowRequest,
-        key: MapsKey,
-        notes: tuple[str, ...],
-        range_: Interval,
-        invalid: NDArray[np.bool_] | None,
-    ) -> None:
-        self.workshop, self.request, self.key = workshop, request, key
-        self.notes, self.range, self.invalid = notes, range_, invalid
-        self.kept: Kept | None = None
+    def __init__(self, cache: WorkerCache, request: SegmentRequest, cached: CachedPlane | None) -> None:
+        self.cache, self.request, self.cached = cache, request, cached
         self.finished = False
-        self.shape = (0, 0)
         self.done = self.total = 0
-        self.previewed: set[Region] = set()
-        self.looked_at: list[Region] = []
+        self.painted: set[Region] = set()
+        self.previewed: list[Region] = []
 
-    def take(self, event: object) -> Generator[Event, None, None]:
-        """Handle one event of the engine."""
-        if isinstance(event, PredictStarted):
-            self._begin(event)
-            yield Phase(self.request.generation, "segmenting")
-        elif isinstance(event, Preview):
-            if self.request.preview:
-                self.looked_at.append(event.region)
-                yield self._preview(event)
-        elif isinstance(event, TileDone):
-            yield from self._tile(event)
-        elif isinstance(event, PredictDone):
-            yield from self._end(event)
+    def preview(self, event: Preview) -> Generator[Event, None, None]:
+        """A part of a tile at level 1, before the tile is done."""
+        if self.request.preview:
+            self.previewed.append(event.region)
+            yield self._foreground(event)
 
-    def _begin(self, event: PredictStarted) -> None:
-        self.shape = event.shape
-        self.total = event.tiles
-        self.kept = self.workshop.find(self.key)
-        if self.kept is None:
-            store = self.workshop.engine.store(event.shape, len(self.request.model.outputs))
-            shape = self.request.plane.shape
-            self.kept = Kept(store, shape, self.key.scale, self.range, self.invalid, self.notes)
-
-    def _tile(self, event: TileDone) -> Generator[Event, None, None]:
-        assert self.kept is not None
-        self.kept.store.add(event)
-        top = float(event.maps[foreground(self.request.model)].sum(axis=0).max(initial=0.0))
-        self.kept.peaks[event.level] = max(top, self.kept.peaks.get(event.level, 0.0))
+    def collect(self, event: TileDone) -> Generator[Event, None, None]:
+        """A tile at one level; shown at the requested level, or where nothing is shown yet."""
+        assert self.cached is not None
+        self.cached.maps.store.add(event)
+        whole = labelling.foreground(event.maps, self.request.model).sum(axis=0)
+        peaks = self.cached.peaks
+        peaks[event.level] = max(float(whole.max(initial=0.0)), peaks.get(event.level, 0.0))
         asked = event.level == self.request.level
-        seen = event.region in self.previewed or any(event.region.overlaps(part) for part in self.looked_at)
-        if self.request.preview and (asked or not seen):
-            self.previewed.add(event.region)
-            yield self._preview(event)
+        if self.request.preview and (asked or not self._is_painted(event.region)):
+            self.painted.add(event.region)
+            yield self._foreground(event)
         self.done += asked
-        fraction = event.done / max(1, event.total)
-        yield Progress(self.request.generation, self.done, self.total, fraction)
+        yield Progress(self.request.generation, self.done, self.total, event.done / max(1, event.total))
 
-    def _preview(self, event: TileDone | Preview) -> Paint:
-        """Foreground in one colour: objects are told apart once the whole plane is there."""
-        model, threshold = self.request.model, self.request.rule.threshold
-        found = self.workshop.engine.mask(event.maps, model, threshold)
-        region, values = rectangles.to_image_grid(found, event.region, self.shape, self.request.plane.shape)
-        return Paint(self.request.generation, self.request.plane, region, values, final=False)
-
-    def _end(self, event: PredictDone) -> Generator[Event, None, None]:
+    def end(self, event: PredictDone) -> Generator[Event, None, None]:
+        """All tiles are there, or the run was stopped."""
         if event.stopped:
             yield Stopped(self.request.generation, self.done, self.total)
             return
-        assert self.kept is not None
-        self.workshop.keep(self.key, self.kept)
+        assert self.cached is not None
+        self.cache.store(self.request, self.cached)
         self.finished = True
+        config, shape = self.request.model.net, self.cached.maps.store.shape
         if event.level == AUTO and event.nodes_reused == 0:
-            config = self.request.model.net
-            padded = tiles.padded_shape(self.shape, config.multiple)
-            self.kept.share = event.flops / graph.flops(config.depth, config, *padded)
+            padded = tiles.padded_shape(shape, config.multiple)
+            self.cached.share = event.flops / graph.flops(config.depth, config, *padded)
         model, device = self.request.model, self.request.device
-        speeds = self.workshop.speeds(model, device)
-        megapixels = self.shape[0] * self.shape[1] / 1e6
-        if speeds.took(event.level, event.seconds, megapixels, event.known_level):
+        speeds = self.cache.speeds(model, device)
+        if speeds.add(event.level, event.seconds, shape[0] * shape[1] / 1e6, event.known_level):
             yield Speed(model_key(model), device, speeds.levels, real=True)
+
+    def _is_painted(self, region: Region) -> bool:
+        return region in self.painted or any(region.overlaps(part) for part in self.previewed)
+
+    def _foreground(self, event: TileDone | Preview) -> Paint:
+        """Foreground in one colour: objects are told apart once the whole plane is there."""
+        request = self.request
+        assert self.cached is not None
+        found = labelling.mask(event.maps, request.model, request.decode)
+        shape = self.cached.maps.store.shape
+        region, values = to_image_grid(found, event.region, shape, request.plane.shape)
+        return Paint(request.generation, request.plane, region, values, final=False)
+
+
+def to_image_grid(
+    mask: NDArray[np.bool_], region: Region, working: tuple[int, int], shape: tuple[int, int]
+) -> tuple[Region, NDArray[np.uint16]]:
+    """A mask for `region` of the working grid as nearest neighbours on the grid of the image."""
+    if working == shape:
+        return region, mask.astype(np.uint16)
+    rows = _nearest(region.y0, region.y1, working[0], shape[0])
+    columns = _nearest(region.x0, region.x1, working[1], shape[1])
+    if not rows.size or not columns.size:
+        return Region(0, 0, 0, 0), np.zeros((0, 0), np.uint16)
+    values = mask[np.ix_(rows - region.y0, columns - region.x0)].astype(np.uint16)
+    y0, x0 = _first(region.y0, working[0], shape[0]), _first(region.x0, working[1], shape[1])
+    return Region(y0, x0, y0 + rows.size, x0 + columns.size), values
+
+
+def _first(start: int, working: int, size: int) -> int:
+    """First image row whose centre lies at or after working row `start`."""
+    return max(0, int(np.ceil(start * size / working - 0.5)))
+
+
+def _nearest(start: int, stop: int, working: int, size: int) -> NDArray[np.intp]:
+    """Working rows in ``[start, stop)`` for the image rows whose centres lie there."""
+    image = np.arange(_first(start, working, size), _first(stop, working, size) if stop < working else size)
+    return np.clip(((image + 0.5) * working / size).astype(np.intp), start, stop - 1)

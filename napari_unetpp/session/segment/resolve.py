@@ -1,38 +1,106 @@
-"""From what the user wants to frozen requests: pure functions of the state, the plane and what is known."""
+"""From the state, the displayed plane and the model to one frozen request: pure functions."""
 
 from __future__ import annotations
 
-from napari_unetpp._types import ModelInfo, ScaleChoice, UnetppError
+from dataclasses import dataclass, replace
+
+from napari_unetpp._types import DecodeRule, ModelInfo, ScaleChoice, UnetppError
 from napari_unetpp.session.segment.scales import Scales, within_limits
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Click, Interval, PickRequest, Plane, ShowRequest
+from napari_unetpp.session.values import Interval, Plane, Preprocessing, Rule
 
 
-def show_request(state: SessionState, plane: Plane, model: ModelInfo, scales: Scales) -> ShowRequest:
-    """Show the plane as everything is set; UnetppError says which setting makes no sense."""
-    choice, limits = choice_of(state, plane, model, scales), range_of(state, plane)
-    return ShowRequest(plane, model, state.device, state.level, state.rule, choice, limits)
+@dataclass(frozen=True, eq=False)
+class SegmentRequest:
+    """Show `level` of `plane`: from cached maps where they exist, else by the network.
+
+    Attributes
+    ----------
+    choice : ScaleChoice or None
+        The scale; None: still to be searched for.
+    range : (float, float) or None
+        Intensities that become 0 and 1; None: measured.
+    generation : int
+        Number of the run; answers to older ones are dropped.
+    preview : bool
+        Paint tiles as they come. Without, the run is short and its progress is not shown.
+    """
+
+    plane: Plane
+    model: ModelInfo
+    device: str
+    level: int
+    rule: Rule
+    choice: ScaleChoice | None
+    range: Interval | None
+    generation: int = 0
+    preview: bool = True
+
+    @property
+    def scale(self) -> float:
+        """Working grid = grid of the plane times this; read it only where the scale is known."""
+        assert self.choice is not None
+        return self.choice.scale
+
+    @property
+    def objects(self) -> bool:
+        """Whether the numbers of the result tell objects apart; else they are classes."""
+        return self.rule.kind == "labels" and self.model.task == "instances"
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How the plane is brought to the network."""
+        return Preprocessing(self.choice.scale if self.choice else None, self.range)
+
+    @property
+    def options(self) -> tuple[int, Preprocessing, Rule]:
+        """What can be set differently for the same plane and model."""
+        return self.level, self.preprocessing, self.rule
+
+    @property
+    def decode(self) -> DecodeRule:
+        """The rule of the model with the user's threshold, splitting, and minimum size (working grid)."""
+        own, size = self.model.decode, self.rule.min_size
+        min_size = own.min_size if size is None else working_min_size(size, self.scale)
+        return replace(own, threshold=self.rule.threshold, min_size=min_size, split=self.rule.split)
+
+    @property
+    def diameter(self) -> float:
+        """Of a typical object, in px of the image; a twentieth of the longer side where no rule gives it."""
+        rule = self.model.sampling
+        return rule.value / self.scale if rule.kind == "object" else max(self.plane.shape) / 20
 
 
-def pick_request(
-    state: SessionState, plane: Plane, model: ModelInfo, scales: Scales, click: Click
-) -> PickRequest:
-    """Find what was clicked at, as everything is set; UnetppError says which setting makes no sense."""
-    choice, limits = choice_of(state, plane, model, scales), range_of(state, plane)
-    return PickRequest(plane, model, state.device, state.level, state.rule, choice, limits, click)
+def resolve(state: SessionState, plane: Plane, model: ModelInfo, scales: Scales) -> SegmentRequest:
+    """The request for a plane as everything is set.
+
+    Raises
+    ------
+    UnetppError
+        A setting makes no sense.
+    """
+    return SegmentRequest(
+        plane,
+        model,
+        state.device,
+        state.level,
+        state.rule,
+        choice_of(state, plane, model, scales),
+        range_of(state, plane),
+    )
 
 
 def choice_of(state: SessionState, plane: Plane, model: ModelInfo, scales: Scales) -> ScaleChoice | None:
-    """The scale that the user gave, the pixel size gives, or that was chosen for the image before.
+    """The scale that the user or the pixel size gives, or that was found for the image before.
 
-    None: it is still to be looked for.
+    None: it is still to be searched for.
     """
     if state.scale is not None:
         return ScaleChoice(within_limits(state.scale * plane.factor), "given")
     if model.sampling.kind == "pixel":
         from napari_unetpp.engine.input.scale import given_scale
 
-        return given_scale(model, plane.data, pixel_size=plane.pixel_size)
+        return given_scale(model, plane.data, pixel_size=plane.pixel.side)
     return scales.find(plane, model)
 
 
@@ -52,3 +120,19 @@ def range_of(state: SessionState, plane: Plane) -> Interval | None:
             f"Contrast: the first number ({low:g}) must be below the second ({high:g}). Nothing is segmented."
         )
     return low, high
+
+
+def working_min_size(pixels: int, scale: float) -> int:
+    """A minimum size in pixels of the image, in pixels of the working grid, which decoding counts in."""
+    return round(pixels * scale**2)
+
+
+def in_pixels(rule: Rule, model: ModelInfo, scale: float) -> Rule:
+    """The rule with its minimum size in pixels of the image, also where it is the model's own."""
+    own = round(model.decode.min_size / scale**2)
+    return replace(rule, min_size=own) if rule.min_size is None else rule
+
+
+def is_searched(model: ModelInfo) -> bool:
+    """Whether the scale of an image is searched for where nobody gives the size of its objects."""
+    return model.sampling.kind == "object" and model.task == "instances"

@@ -60,7 +60,7 @@ def test_every_plane_of_a_dragged_slider_gets_its_turn(
     assert sum(bool(plane.any()) for plane in mask) >= 2, "another one than the first, while it moved"
 
     def rested() -> bool:
-        shown = dock.controller.cycle.shown
+        shown = dock.controller.runs.shown
         return shown is not None and shown.level == 4 and shown.plane.key.point[0] == len(stack) - 1
 
     qtbot.waitUntil(rested, timeout=20_000)

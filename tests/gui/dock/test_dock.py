@@ -284,18 +284,18 @@ def test_every_value_that_a_control_allows_is_legal(
     wait(dock)
     tones: list[tuple[str, str]] = []
     wishes: list[Any] = []
-    tell, show = dock.set_message, dock.controller.cycle.show
+    tell, show = dock.set_message, dock.controller.runs.show
 
     def telling(text: str, tone: Any = "info", *offers: Any) -> None:
         tones.append((tone, text))
         tell(text, tone, *offers)
 
     def showing(request: Any) -> None:
-        wishes.append(request.wish)
+        wishes.append(request.options)
         show(request)
 
     monkeypatch.setattr(dock, "set_message", telling)
-    monkeypatch.setattr(dock.controller.cycle, "show", showing)
+    monkeypatch.setattr(dock.controller.runs, "show", showing)
     result, level = form.result, form.head.levels.slider
     for widget in (result.threshold_slider, result.min_size_spin, fold.scale_spin, level):
         for value in (widget.minimum(), widget.maximum(), widget.value()):

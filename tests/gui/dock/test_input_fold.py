@@ -13,7 +13,7 @@ from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE, ScaleChoice
 from napari_unetpp.engine.input.sampling import working_shape
 from napari_unetpp.gui.dock.forms.fields import show_number
 from napari_unetpp.gui.dock.forms.input import ScaleSpin
-from napari_unetpp.session.segment.engine import TorchEngine
+from napari_unetpp.session.segment import engine
 
 NAMES = ("contrast_combo", "contrast_low_spin", "contrast_high_spin", "scale_spin", "scale_note")
 
@@ -91,7 +91,7 @@ def test_leaving_automatic_as_it_is_changes_nothing(qtbot: Any, spin: ScaleSpin)
 def dock(viewer: Any, image: np.ndarray, open_dock: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A dock whose engine finds 0.5."""
     choices = [ScaleChoice(0.5, "objects of about 40 px")]
-    monkeypatch.setattr(TorchEngine, "decide_scale", lambda *_: choices[0])
+    monkeypatch.setattr(engine, "decide_scale", lambda *_: choices[0])
     viewer.add_image(image, name="cells")
     dock = open_dock()
     dock.choices = choices
@@ -163,7 +163,7 @@ def test_nothing_jumps(dock: Any, viewer: Any, wait: Any, qtbot: Any) -> None:
         assert dock.form.input.contrast_row.low.isVisibleTo(dock.form) == (contrast == "given")
         assert places(dock) == before, contrast
     dock.choices[0] = ScaleChoice(1.0, "not sure", weak=True)
-    dock.controller.scales._found.clear()
+    dock.controller.context.cache.scales._found.clear()
     segment(dock, wait)
     qtbot.wait(50)
     assert (
@@ -175,8 +175,8 @@ def test_nothing_jumps(dock: Any, viewer: Any, wait: Any, qtbot: Any) -> None:
 
 def test_numbers_reach_the_request_and_what_is_used_is_shown(dock: Any, wait: Any) -> None:
     segment(dock, wait)
-    assert dock.controller.cycle.shown.range is None
-    used = dock.controller.cycle.range
+    assert dock.controller.runs.shown.range is None
+    used = dock.controller.runs.range
     assert f"intensities {used[0]:.4g} to {used[1]:.4g}" in dock.form.input.contrast_note.text()
     choose(dock, "given")
     wait(dock)
@@ -185,12 +185,12 @@ def test_numbers_reach_the_request_and_what_is_used_is_shown(dock: Any, wait: An
     fold.contrast_row.low.setValue(20)
     fold.contrast_row.high.setValue(120)
     wait(dock)
-    assert dock.controller.cycle.shown.range == (20, 120)
-    shown = dock.controller.cycle.shown
+    assert dock.controller.runs.shown.range == (20, 120)
+    shown = dock.controller.runs.shown
     fold.contrast_row.high.setValue(10)
     wait(dock)
     assert "must be below" in dock.form.head.message_label.text()
-    assert dock.controller.cycle.shown is shown, "nothing was run"
+    assert dock.controller.runs.shown is shown, "nothing was run"
 
 
 def test_as_displayed_follows_the_limits_after_a_rest(dock: Any, viewer: Any, wait: Any, qtbot: Any) -> None:
@@ -198,12 +198,12 @@ def test_as_displayed_follows_the_limits_after_a_rest(dock: Any, viewer: Any, wa
     layer.contrast_limits = (0, 150)
     choose(dock, "displayed")
     segment(dock, wait)
-    assert dock.controller.cycle.shown.range == (0, 150)
+    assert dock.controller.runs.shown.range == (0, 150)
     heard: list[Any] = []
     dock._layers.signals.limits_changed.connect(heard.append)
     for high in (140, 130, 120):
         layer.contrast_limits = (0, high)
-    qtbot.waitUntil(lambda: dock.controller.cycle.shown.range == (0, 120), timeout=60_000)
+    qtbot.waitUntil(lambda: dock.controller.runs.shown.range == (0, 120), timeout=60_000)
     wait(dock)
     assert len(heard) == 1, "a drag is one change"
 

@@ -20,9 +20,9 @@ from napari_unetpp._types import FinetuneDone, FinetuneProgress, FinetuneStarted
 from napari_unetpp.files.labels.corrections_folder import read_corrections, save_corrections
 from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.samples import FOLDER
-from napari_unetpp.session.correct.autosave_folder import SittingFolder, left_behind
-from napari_unetpp.session.correct.merge import IGNORE
-from napari_unetpp.session.correct.trainer import TorchTrainer
+from napari_unetpp.session.correct.autosave_folder import SessionFolder, left_behind
+from napari_unetpp.session.correct.merge import IGNORE_LABEL
+from napari_unetpp.session.correct.work import TorchTrainer
 
 NAMES = (
     "correct_button",
@@ -85,19 +85,19 @@ def corrected(viewer: Any, photo: np.ndarray, open_dock: Any, wait: Any, qtbot: 
     viewer.layers["cells corrections"].paint((80, 100), 40000)
     label = dock.form.correct.lessons_label
     qtbot.waitUntil(lambda: label.text() == "1 correction, 1 image", timeout=LONG)
-    dock.correcting.learning.trainer = Teacher()
+    dock.correcting.finetuning.trainer = Teacher()
     return dock
 
 
 def begin(dock: Any, qtbot: Any) -> Any:
     dock.form.correct.finetune_button.click()
-    qtbot.waitUntil(lambda: bool(dock.correcting.learning._points), timeout=LONG)
+    qtbot.waitUntil(lambda: bool(dock.correcting.finetuning._points), timeout=LONG)
     return dock.form.correct
 
 
 def end(dock: Any, qtbot: Any) -> None:
-    dock.correcting.learning.trainer.go.set()
-    qtbot.waitUntil(lambda: dock.correcting.learning.done is not None, timeout=LONG)
+    dock.correcting.finetuning.trainer.go.set()
+    qtbot.waitUntil(lambda: dock.correcting.finetuning.done is not None, timeout=LONG)
 
 
 def test_all_widgets_have_their_names(viewer: Any, open_dock: Any) -> None:
@@ -161,7 +161,7 @@ def test_keep(viewer: Any, corrected: Any, qtbot: Any, wait: Any) -> None:
 
 def test_discard(viewer: Any, corrected: Any, qtbot: Any) -> None:
     before = viewer.layers["cells corrections"].data.copy()
-    corrected.correcting.learning.trainer.better = False
+    corrected.correcting.finetuning.trainer.better = False
     fold = begin(corrected, qtbot)
     end(corrected, qtbot)
     assert "Not better" in fold.verdict_label.text()
@@ -176,7 +176,7 @@ def test_discard(viewer: Any, corrected: Any, qtbot: Any) -> None:
 def test_stop(corrected: Any, qtbot: Any) -> None:
     fold = begin(corrected, qtbot)
     corrected.form.head.stop_button.click()
-    qtbot.waitUntil(lambda: corrected.correcting.learning.done is not None, timeout=LONG)
+    qtbot.waitUntil(lambda: corrected.correcting.finetuning.done is not None, timeout=LONG)
     assert "stopped early" in fold.verdict_label.text()
     qtbot.waitUntil(lambda: not corrected.form.head.stop_button.isEnabled(), timeout=LONG)
 
@@ -187,9 +187,11 @@ def test_the_window_lives_while_learning(viewer: Any, corrected: Any, qtbot: Any
     wait(corrected)
     assert "L4" in corrected.form.head.message_label.text()
     viewer.layers["cells corrections"].paint((10, 10), 40001)
-    assert len(corrected.correcting.corrector.gather()[0].drawn.certain.nonzero()[0]) > 1
+    assert len(corrected.correcting.editor.usable()[0].certain.nonzero()[0]) > 1
     end(corrected, qtbot)
-    assert corrected.correcting.learning.trainer.requests[0].planes[0].labels.max() == 40000  # as it was then
+    assert (
+        corrected.correcting.finetuning.trainer.requests[0].planes[0].labels.max() == 40000
+    )  # as it was then
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ def test_dock_closed_while_learning(viewer: Any, corrected: Any, qtbot: Any, sit
     assert any(sittings_folder.glob("*/save-*"))
     viewer.window.remove_dock_widget(corrected)
     qtbot.wait(50)
-    corrected.correcting.learn_runner._executor.shutdown(wait=True)
+    corrected.correcting.finetune_runner._executor.shutdown(wait=True)
     corrected.correcting.file_runner._executor.shutdown(wait=True)
     assert not any(sittings_folder.iterdir())
     assert viewer.layers["cells corrections"].data[80, 100] == 40000
@@ -250,7 +252,7 @@ until(lambda: "cells corrections" in viewer.layers)
 viewer.layers["cells corrections"].paint((80, 100), 40000)
 until(lambda: dock.form.correct.lessons_label.text() == "1 correction, 1 image")
 dock._autosave.timeout.emit()  # two minutes have passed
-until(lambda: dock.correcting.autosaving._saved)
+until(lambda: dock.correcting.autosaving.saved)
 print("saved", flush=True)
 until(lambda: False)
 """
@@ -299,7 +301,7 @@ def left(photo: np.ndarray, sittings_folder: Path) -> Path:
         regions=(region,),
         ignored=ignored,
     )
-    folder = SittingFolder(sittings_folder)
+    folder = SessionFolder(sittings_folder)
     folder.write(lambda path: save_corrections(path, [plane], None))
     assert folder.path is not None and folder._lock is not None
     folder._lock.close()
@@ -324,10 +326,10 @@ def test_restoring_in_3d_fails_loses_nothing_and_works_in_2d(
     qtbot.waitUntil(lambda: "Restored 1 corrected image." in message.text(), timeout=LONG)
     labels = viewer.layers["cells corrections"].data
     assert labels.shape == photo.shape and labels[21, 21] == 7
-    assert (labels == IGNORE).sum() == 9, "what lies outside of the region is not ignored by itself"
+    assert (labels == IGNORE_LABEL).sum() == 9, "what lies outside of the region is not ignored by itself"
     assert dock.controller.state.labels_as == "reviewed"
-    (lesson,) = dock.correcting.corrector.gather()
-    assert lesson.drawn.inside.sum() == 41 * 51
+    (lesson,) = dock.correcting.editor.usable()
+    assert lesson.inside.sum() == 41 * 51
     regions = viewer.layers["cells regions"]
     np.testing.assert_array_equal(regions.data[0], [[10, 10], [10, 60], [50, 60], [50, 10]])
     qtbot.waitUntil(lambda: not left.exists(), timeout=LONG)

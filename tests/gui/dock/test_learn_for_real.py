@@ -34,13 +34,13 @@ def test_the_loop(
     fold.budget_spin.setValue(6)
     painted = layer.data.copy()
     fold.finetune_button.click()
-    qtbot.waitUntil(lambda: dock.correcting.learning.busy, timeout=LONG)
+    qtbot.waitUntil(lambda: dock.correcting.finetuning.busy, timeout=LONG)
     qtbot.waitUntil(
-        lambda: not dock.correcting.learning.busy and fold.finetune_button.isEnabled(), timeout=LONG
+        lambda: not dock.correcting.finetuning.busy and fold.finetune_button.isEnabled(), timeout=LONG
     )
-    assert dock.correcting.learning.done is not None, dock.form.head.message_label.text()
-    done = dock.correcting.learning.done
-    assert done.steps > 0 and dock.correcting.learning._points
+    assert dock.correcting.finetuning.done is not None, dock.form.head.message_label.text()
+    done = dock.correcting.finetuning.done
+    assert done.steps > 0 and dock.correcting.finetuning._points
     assert fold.scores_table.rowCount() == (0 if done.better is None else 4)
     fold.keep_button.click()
     qtbot.waitUntil(lambda: len(list_models()) == 2, timeout=LONG)
@@ -49,5 +49,5 @@ def test_the_loop(
     kept = dock.controller.model
     assert dock.form.head.model_combo.currentText().startswith(kept.name)
     assert kept.provenance
-    certain = dock.correcting.sheets.drawn(dock.controller.presenter.plane()).certain
+    certain = dock.correcting.corrections.corrected(dock.controller.context.plane()).certain
     assert np.array_equal(viewer.layers["cells corrections"].data[certain], painted[certain])

@@ -94,7 +94,7 @@ def test_in_a_small_window_the_main_things_stay_in_sight(
         qtbot.waitUntil(lambda w=widget: in_sight(w))
     dock.set_curve(())
     dock.set_scores((), "Better at L2.", "info")
-    dock.set_undecided(True, keep=True)
+    dock.set_decision(True, suggested=True)
     for widget in (*main, form.correct.keep_button, form.correct.discard_button):
         qtbot.waitUntil(lambda w=widget: in_sight(w))
     form.correct_fold.button.setChecked(False)

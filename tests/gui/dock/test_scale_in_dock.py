@@ -14,7 +14,7 @@ from skimage.transform import downscale_local_mean, rescale
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.gui.samples import FOLDER
-from napari_unetpp.session.segment.engine import TorchEngine
+from napari_unetpp.session.segment import engine
 
 pytestmark = pytest.mark.skipif(not (SHIPPED / "nuclei.safetensors").exists(), reason="no model is shipped")
 
@@ -22,20 +22,20 @@ pytestmark = pytest.mark.skipif(not (SHIPPED / "nuclei.safetensors").exists(), r
 @pytest.fixture(autouse=True)
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """The speed is not measured, which takes long."""
-    monkeypatch.setattr(TorchEngine, "time_levels", lambda *_: iter(()))
+    monkeypatch.setattr(engine, "time_levels", lambda *_: iter(()))
 
 
 @pytest.fixture
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the searches for the scale found; they are the real ones."""
     found: list[Any] = []
-    search = TorchEngine.decide_scale
+    search = engine.decide_scale
 
     def counted(*args: Any) -> Any:
         found.append(search(*args))
         return found[-1]
 
-    monkeypatch.setattr(TorchEngine, "decide_scale", counted)
+    monkeypatch.setattr(engine, "decide_scale", counted)
     return found
 
 
@@ -63,7 +63,7 @@ def segment(dock: Any, wait: Any) -> np.ndarray:
 
 
 def labels(dock: Any) -> np.ndarray:
-    result = dock._layers.result(dock.controller.presenter.plane())
+    result = dock._layers.result(dock.controller.context.plane())
     return np.array(result)
 
 
@@ -90,7 +90,7 @@ def test_magnified_nuclei_are_found_and_the_reason_is_told(
     told = re.search(r"objects of about (\d+) px", dock.form.head.image_note.text())
     assert told and 3 * 24 / 1.5 < int(told[1]) < 3 * 24 * 1.5
     assert f"auto: ×\u00a0{choice.scale:.2f}, {told[0]}" in dock.form.input.scale_note.text()
-    assert dock.controller.cycle.shown.choice.scale == choice.scale
+    assert dock.controller.runs.shown.choice.scale == choice.scale
     for level in (1, 3):
         dock.form.head.levels.slider.setValue(level)
         wait(dock)
@@ -120,11 +120,11 @@ def test_a_click_before_segment_looks_first(
     qtbot.waitUntil(lambda: bool(sheet.data[y, x]), timeout=60_000)
     clicked = sheet.data > 0
     (choice,) = searches
-    (lesson,) = dock.correcting.corrector.gather()
+    (lesson,) = dock.correcting.editor.usable()
     plane = lesson.labelled("cells")
     assert plane.scale == choice.scale and plane.range is None
     found = segment(dock, wait)
-    assert len(searches) == 1 and dock.controller.cycle.shown.choice.scale == choice.scale
+    assert len(searches) == 1 and dock.controller.runs.shown.choice.scale == choice.scale
     same = found == found[y, x]
     assert np.sum(same & clicked) > 0.8 * np.sum(same | clicked), "the nucleus that Segment finds, too"
 
@@ -139,8 +139,8 @@ def test_another_level_of_a_pyramid_takes_over_the_choice(
         dock._layers.open.hold_level(layer.unique_id, level)
         dock._layers.signals.plane_changed.emit(layer.unique_id)
         found[level] = count(segment(dock, wait))
-        assert dock.controller.cycle.shown.plane.level == level
-        scale = dock.controller.cycle.shown.choice.scale
+        assert dock.controller.runs.shown.plane.level == level
+        scale = dock.controller.runs.shown.choice.scale
         assert scale == pytest.approx(searches[0].scale * (1 if level else 0.5))
         assert f"×\u00a0{scale:.2f}" in dock.form.head.image_note.text()
     assert len(searches) == 1
@@ -163,7 +163,7 @@ def test_narrower_limits_show_the_network_dim_nuclei(
     bright = count(wide[:, : nuclei.shape[1]])
     assert bright > 20 and count(wide[right]) < 0.3 * bright
     layer.contrast_limits = (1200, 1200 + (12000 - 1200) // 20)
-    qtbot.waitUntil(lambda: dock.controller.cycle.shown.range == tuple(layer.contrast_limits), timeout=60_000)
+    qtbot.waitUntil(lambda: dock.controller.runs.shown.range == tuple(layer.contrast_limits), timeout=60_000)
     wait(dock)
     assert abs(count(labels(dock)[right]) - bright) <= 0.25 * bright
     assert "intensities 1200 to 1740" in dock.form.input.contrast_note.text()

@@ -64,7 +64,7 @@ def test_next_brings_a_place_to_the_middle(
     wait(dock)
     camera = getattr(viewer, "scene", viewer).camera
     camera.zoom, camera.center = 0.5, (0, 0)
-    seen, visited = [], dock.controller.doubts._visited
+    seen, visited = [], dock.controller.overlays._visited
     for count in (1, 2):
         dock.form.result.next_button.click()
         qtbot.waitUntil(lambda n=count: [len(spots) for spots in visited.values()] == [n], timeout=20_000)

@@ -12,7 +12,7 @@ from qtpy.QtCore import QPoint, Qt
 from napari_unetpp.gui.dock.charts import SpeedQualityChart
 from napari_unetpp.gui.dock.level_slider import LevelSlider
 from napari_unetpp.gui.worker import ThreadRunner
-from napari_unetpp.session.display.level_costs import ChartPoint
+from napari_unetpp.session.display.costs import ChartPoint
 
 
 def test_names_under_the_stops_can_be_clicked(qtbot: Any) -> None:

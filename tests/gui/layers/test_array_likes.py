@@ -85,7 +85,7 @@ def test_any_array_any_way_round(
     dock.form.head.segment_button.click()
     wait(dock)
     assert "L1" in dock.form.head.message_label.text()
-    plane = dock.controller.presenter.plane()
+    plane = dock.controller.context.plane()
     at = int(viewer.dims.current_step[order[0]])
     expected = np.take(stack, at, order[0])
     expected = expected.T if order[1] > order[2] else expected
@@ -108,7 +108,7 @@ def test_pixels_that_cannot_be_read_are_told_in_words(
 
 @pytest.mark.parametrize("error", [AttributeError("no 'swapaxes'"), KeyError(), AssertionError()])
 def test_no_message_is_the_name_of_an_exception_alone(error: Exception) -> None:
-    from napari_unetpp.session import messages
+    from napari_unetpp.session.messages import common as messages
 
     text = messages.error(error, "")
     assert text.startswith("This failed") and "report" in text

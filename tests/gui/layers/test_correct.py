@@ -9,8 +9,10 @@ import pytest
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 
+from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.gui.samples import FOLDER
-from napari_unetpp.session.correct.merge import IGNORE
+from napari_unetpp.session.correct.merge import IGNORE_LABEL
+from napari_unetpp.session.segment.cache import WorkerCache
 
 SPOT = np.s_[40:52, 60:72]
 
@@ -37,17 +39,23 @@ def sitting(viewer: Any, photo: np.ndarray, open_dock: Any, wait: Any) -> Any:
 
 def predict(dock: Any, objects: dict[int, Any]) -> None:
     """From now on the decoded result is this, whatever the network says; the rest of the path is real."""
-    engine = dock.controller.cycle.workshop.engine
+    cache = dock.controller.context.cache
 
-    def decode(kept: Any, *_rest: Any) -> np.ndarray:
-        labels = np.zeros(kept.shape, np.uint32)
-        for number, where in objects.items():
-            labels[where] = number
-        return labels
+    class MadeUp(PlaneResult):
+        def labels(self) -> np.ndarray:
+            labels = np.zeros(self.shape, np.uint32)
+            for number, where in objects.items():
+                labels[where] = number
+            return labels
 
-    engine.decode = decode
-    for kept in dock.controller.cycle.workshop._kept.values():
-        kept.decoded.clear()
+    def store(request: Any, cached: Any) -> None:
+        cached.maps = MadeUp(**vars(cached.maps))
+        WorkerCache.store(cache, request, cached)
+
+    cache.store = store
+    for cached in cache._planes.values():
+        cached.maps = MadeUp(**vars(cached.maps))
+        cached.decoded.clear()
 
 
 def sheet(viewer: Any) -> Labels:
@@ -60,7 +68,7 @@ def again(dock: Any, wait: Any) -> None:
 
 
 def drawn(dock: Any) -> Any:
-    return dock.correcting.sheets.drawn(dock.controller.presenter.plane())
+    return dock.correcting.corrections.corrected(dock.controller.context.plane())
 
 
 def test_correct_copies_the_result_into_a_layer_of_its_own(viewer: Any, sitting: Any) -> None:
@@ -254,16 +262,16 @@ def test_layers_of_others_are_left_alone(viewer: Any, photo: np.ndarray, open_do
 def test_ignore_brush(viewer: Any, sitting: Any, wait: Any) -> None:
     sitting.form.correct.ignore_button.click()
     layer = sheet(viewer)
-    assert layer.selected_label == IGNORE
+    assert layer.selected_label == IGNORE_LABEL
     layer.paint((80, 100), layer.selected_label)
     again(sitting, wait)
-    assert sitting.correcting.corrector.gather() == ()  # nothing but ignored pixels teaches nothing
+    assert sitting.correcting.editor.usable() == ()  # nothing but ignored pixels teaches nothing
     sheet(viewer).fill((45, 65), 0)
-    (lesson,) = sitting.correcting.corrector.gather()
+    (lesson,) = sitting.correcting.editor.usable()
     plane = lesson.labelled("cells")
     assert plane.ignore[80, 100] and not plane.certain[80, 100] and plane.labels[80, 100] == 0
     assert plane.certain[45, 65]
-    assert not sitting.controller.corrected(sitting.controller.presenter.plane())[80, 100]
+    assert not sitting.controller.corrected(sitting.controller.context.plane())[80, 100]
 
 
 def test_strokes_only(viewer: Any, sitting: Any, wait: Any) -> None:
@@ -276,18 +284,18 @@ def test_strokes_only(viewer: Any, sitting: Any, wait: Any) -> None:
     assert prediction.visible and not prediction.editable
     sheet(viewer).paint((15, 15), 2)  # over the prediction, with its own number: counts nevertheless
     again(sitting, wait)
-    saved = sitting.controller.corrected(sitting.controller.presenter.plane())
+    saved = sitting.controller.corrected(sitting.controller.context.plane())
     assert not saved[SPOT].any() and saved[15, 15] == 2
-    plane = sitting.correcting.corrector.gather()[0].labelled("cells")
+    plane = sitting.correcting.editor.usable()[0].labelled("cells")
     assert plane.labels_as == "sparse" and plane.background == 1
     assert plane.labels[15, 15] == 2 and set(np.unique(plane.labels)) == {0, 1, 2}
     fold.background_spin.setValue(4)
-    assert sitting.correcting.corrector.gather()[0].labelled("cells").background == 4
+    assert sitting.correcting.editor.usable()[0].labelled("cells").background == 4
     fold.background_spin.setValue(1)
     choose("reviewed")
     assert fold.background_spin.isHidden() and not fold.regions_button.isHidden()
     assert not prediction.visible
-    labels = sitting.correcting.corrector.gather()[0].labelled("cells").labels
+    labels = sitting.correcting.editor.usable()[0].labelled("cells").labels
     assert not labels[SPOT].any() and (labels[10:20, 10:20] == 2).all()
 
 
@@ -297,11 +305,11 @@ def test_regions(viewer: Any, sitting: Any, qtbot: Any) -> None:
     shapes = viewer.layers["cells regions"]
     assert shapes.mode == "add_rectangle"
     shapes.add_rectangles([[30, 50], [30, 80], [60, 80], [60, 50]])
-    (lesson,) = sitting.correcting.corrector.gather()
+    (lesson,) = sitting.correcting.editor.usable()
     plane = lesson.labelled("cells")
     assert not plane.ignore[45, 65] and plane.ignore[15, 15]
     viewer.layers.remove(shapes)
-    gather = sitting.correcting.corrector.gather
+    gather = sitting.correcting.editor.usable
     qtbot.waitUntil(
         lambda: gather()[0].labelled("cells").ignore is None
     )  # once nothing else is deleted with it
@@ -313,10 +321,10 @@ def test_layers_deleted_with_their_image_are_remembered(viewer: Any, sitting: An
     assert viewer.layers["cells prediction"].visible and viewer.layers["cells prediction"].editable
     viewer.layers.remove("cells")
     qtbot.wait(20)
-    (lesson,) = sitting.correcting.corrector.gather()
-    assert lesson.drawn.certain[80, 100]
+    (lesson,) = sitting.correcting.editor.usable()
+    assert lesson.certain[80, 100]
     assert "1 correction, 1 image" in sitting.form.correct.lessons_label.text()
-    assert np.asarray(lesson.drawn.pixels).shape == (96, 128)
+    assert np.asarray(lesson.pixels).shape == (96, 128)
 
 
 def test_more_strokes_than_napari_remembers(viewer: Any, sitting: Any) -> None:
@@ -385,7 +393,7 @@ def test_painted_before_it_was_segmented(
     dock.form.head.live_checkbox.setChecked(False)
     viewer.dims.set_point(0, 1)
     sheet(viewer).paint((1, 80, 100), 1)
-    assert dock.correcting.corrector.gather()[0].drawn.certain[80, 100]
+    assert dock.correcting.editor.usable()[0].certain[80, 100]
     qtbot.waitUntil(lambda: "not segmented yet" in dock.form.head.message_label.text(), timeout=60_000)
     again(dock, wait)
     assert sheet(viewer).data[1, 80, 100] == 1 and sheet(viewer).data[1, 45, 65] == 2

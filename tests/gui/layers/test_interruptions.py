@@ -77,7 +77,7 @@ def test_slider_moved(viewer: Any, running: Any, wait: Any) -> None:
     running.form.head.levels.slider.setValue(1)
     wait(running)
     assert "L1" in running.form.head.message_label.text()
-    assert running.controller.cycle.shown.level == 1
+    assert running.controller.runs.shown.level == 1
 
 
 def test_stopped(running: Any, wait: Any) -> None:
@@ -135,11 +135,11 @@ def test_stop_while_the_slider_went_deeper_begins_nothing(
     dock.controller.state.level, dock.controller.state.scale = 1, 1.0
     dock.form.head.segment_button.click()
     wait(dock)
-    begun = dock.controller.cycle._generation
+    begun = dock.controller.runs.generation
     dock.form.head.levels.slider.setValue(4)
     for _ in range(3):
         dock.form.head.stop_button.click()
         wait(dock)
     settle(dock, qtbot)
-    assert dock.controller.cycle._generation == begun + 1 and not dock.controller.busy
+    assert dock.controller.runs.generation == begun + 1 and not dock.controller.busy
     assert "Stopped" in dock.form.head.message_label.text()

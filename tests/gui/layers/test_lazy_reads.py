@@ -85,7 +85,7 @@ def test_one_read_for_clicks(viewer: Any, stack: Counting, open_dock: Any, qtbot
     stack.reads.clear()
     for y in (14, 38):
         dock._layers.signals.clicked.emit(dock.controller.state.image, Click(Region(y, 14, y + 1, 15)))
-        qtbot.waitUntil(lambda: not dock.correcting.clicks._waiting, timeout=60_000)
+        qtbot.waitUntil(lambda: not dock.correcting.clicks.waiting, timeout=60_000)
     assert len(stack.reads) == 1, "\n----\n".join(stack.reads[1:])
 
 
@@ -101,8 +101,8 @@ def test_one_read_for_all_autosaves(
     saving = dock.correcting.autosaving
     for label in (40000, 40001):
         viewer.layers["cells corrections"].paint((1, 50, 50), label)
-        dock.correcting.corrector.on_mode()  # what follows when the brush has rested
+        dock.correcting.editor.on_mode()  # what follows when the brush has rested
         dock.correcting.autosave()
-        wanted = dock.correcting.corrector.revision
-        qtbot.waitUntil(lambda wanted=wanted: saving._saved == wanted, timeout=60_000)
+        wanted = dock.correcting.editor.revision
+        qtbot.waitUntil(lambda wanted=wanted: saving.saved == wanted, timeout=60_000)
     assert len(stack.reads) == 1, "\n----\n".join(stack.reads[1:])

@@ -16,7 +16,7 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.gui import planes
 from napari_unetpp.gui.compat import camera_of
 from napari_unetpp.gui.samples import FOLDER
-from napari_unetpp.session.segment.engine import TorchEngine
+from napari_unetpp.session.segment import engine
 
 SECOND = 1000
 
@@ -30,7 +30,7 @@ def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
 @pytest.fixture(autouse=True)
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
     """The speed is not measured, which takes long beside a canvas that is drawn without a GPU."""
-    monkeypatch.setattr(TorchEngine, "time_levels", lambda *_: iter(()))
+    monkeypatch.setattr(engine, "time_levels", lambda *_: iter(()))
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def segment(qtbot: Any) -> Callable[[Any], Any]:
         qtbot.wait(2 * SETTLED)
         dock.form.head.segment_button.click()
         qtbot.waitUntil(lambda: not dock.controller.busy, timeout=180 * SECOND)
-        return dock.controller.cycle.shown
+        return dock.controller.runs.shown
 
     return press
 
@@ -91,7 +91,7 @@ def corrections(viewer: Any) -> Any:
 
 def level_shown(dock: Any) -> int | None:
     """The level of the result that is shown."""
-    shown = dock.controller.cycle.shown
+    shown = dock.controller.runs.shown
     return None if shown is None else shown.plane.key.level
 
 
@@ -358,7 +358,7 @@ def test_micrometres_are_those_of_the_level(
     dock.controller.state.threshold, dock.controller.state.min_size = 0.3, 0
     look(image, 1)
     plane = segment(dock).plane
-    assert plane.pixel_size == pytest.approx(1.0, rel=0.01)
+    assert plane.pixel.side == pytest.approx(1.0, rel=0.01)
     assert "1 µm/px" in dock.form.head.image_note.text()
     prediction(viewer).data[:] = 0
     prediction(viewer).data[10:20, 10:15] = 1
@@ -428,16 +428,16 @@ def test_a_corrected_image_stays_at_its_level(
     viewer: Any, photo: np.ndarray, corrected: Any, look: Any, segment: Any, wait: Any, qtbot: Any
 ) -> None:
     image, layer, before = viewer.layers["cells"], corrections(viewer), prediction(viewer).data
-    shown = corrected.controller.cycle.shown
+    shown = corrected.controller.runs.shown
     np.testing.assert_allclose(layer.translate, (30.25, 4.25), atol=0.01)
     for level in (0, 2):
         look(image, level)
         qtbot.wait(4 * SETTLED)
-        assert corrected.controller.cycle.shown is shown and not corrected.controller.busy
+        assert corrected.controller.runs.shown is shown and not corrected.controller.busy
         assert prediction(viewer).data is before and "Y 93, X 131" in corrected.form.head.image_note.text()
     assert segment(corrected).plane.key == shown.plane.key, "asked for, too"
     assert corrections(viewer) is layer and layer.data[40, 50] == 77
-    (lesson,) = corrected.correcting.corrector.gather()
+    (lesson,) = corrected.correcting.editor.usable()
     lesson = lesson.labelled("cells")
     np.testing.assert_array_equal(lesson.image, image.data[1])
     assert lesson.labels[40, 50] == 77 and lesson.certain[40, 50]
@@ -460,9 +460,9 @@ def test_a_later_dock_goes_on_at_the_level(viewer: Any, corrected: Any, open_doc
     look(viewer.layers["cells"], 0)
     corrected.close_session()
     later = open_dock()
-    plane = later.controller.presenter.plane()
+    plane = later.controller.context.plane()
     assert plane.key.level == 1
-    drawn = later.correcting.sheets.drawn(plane)
+    drawn = later.correcting.corrections.corrected(plane)
     assert drawn.labels[40, 50] == 77 and drawn.certain[40, 50]
     look(viewer.layers["cells"], 1)
     later.controller.segment()
@@ -476,7 +476,7 @@ def test_reviewed_regions_are_of_the_level(viewer: Any, corrected: Any) -> None:
     shapes = viewer.layers["cells regions"]
     np.testing.assert_allclose(shapes.translate, (30.25, 4.25), atol=0.01)
     shapes.add_rectangles([[10, 20], [10, 60], [50, 60], [50, 20]])
-    drawn = corrected.correcting.sheets.drawn(corrected.controller.presenter.plane())
+    drawn = corrected.correcting.corrections.corrected(corrected.controller.context.plane())
     assert drawn.inside[30, 40] and not drawn.inside[5:9].any() and drawn.inside.shape == (93, 131)
 
 
@@ -504,7 +504,7 @@ def test_data_that_is_replaced_by_fewer_levels(
     qtbot.waitUntil(lambda: level_shown(corrected) == 0, timeout=180 * SECOND)
     assert prediction(viewer).data.shape == photo.shape
     assert corrected.form.correct.lessons_label.text() == "1 correction, 1 image"
-    (lesson,) = corrected.correcting.corrector.gather()
+    (lesson,) = corrected.correcting.editor.usable()
     np.testing.assert_array_equal(lesson.labelled("old").image, pyramid(photo)[1])
 
 

@@ -150,7 +150,7 @@ def test_planes_of_a_stack(viewer: Any, dock_opener: Any, qtbot: Any) -> None:
     dock.controller.state.level = 1
     for plane in (0, 1):
         viewer.dims.set_current_step(0, plane)
-        qtbot.waitUntil(lambda plane=plane: dock.controller.presenter.plane().key.point[0] == plane)
+        qtbot.waitUntil(lambda plane=plane: dock.controller.context.plane().key.point[0] == plane)
         dock.form.head.segment_button.click()
         qtbot.waitUntil(lambda: not dock.controller.busy, timeout=60_000)
     layer = result(viewer)

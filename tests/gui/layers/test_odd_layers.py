@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from napari.utils.key_bindings import KeymapHandler
 
-from napari_unetpp.session.correct.merge import IGNORE
+from napari_unetpp.session.correct.merge import IGNORE_LABEL
 
 
 def text(dock: Any) -> str:
@@ -107,7 +107,7 @@ def test_the_prediction_layer_was_deleted(
     key = dock.controller.state.image
     if "click" in then:
         dock.controller.layers.signals.clicked.emit(key, Click(Region(12, 12, 13, 13), then != "click"))
-        qtbot.waitUntil(lambda: dock.correcting.clicks._waiting == 0, timeout=60_000)
+        qtbot.waitUntil(lambda: dock.correcting.clicks.waiting == 0, timeout=60_000)
         expected = ("object", "nothing", "no object")
         assert any(words in text(dock) for words in expected)
     elif then == "correct":
@@ -126,7 +126,7 @@ def test_the_prediction_layer_was_deleted(
 def test_corrections_can_be_saved_without_the_prediction(viewer: Any, corrected: Any) -> None:
     viewer.layers["cells corrections"].paint((30, 50), 9)
     viewer.layers.remove("cells prediction")
-    plane = corrected.controller.presenter.plane()
+    plane = corrected.controller.context.plane()
     assert corrected.controller.corrected(plane)[30, 50] == 9
 
 
@@ -137,11 +137,11 @@ def test_the_key_for_a_new_object_leaves_out_the_label_that_is_ignored(viewer: A
     layer.paint((30, 50), 9)
     corrected.form.correct.ignore_button.click()
     layer.paint((60, 50), layer.selected_label)
-    assert layer.data[60, 50] == layer.selected_label == IGNORE
+    assert layer.data[60, 50] == layer.selected_label == IGNORE_LABEL
     keys = KeymapHandler()
     keys.keymap_providers = [layer]
     keys.press_key("M")
-    top = int(layer.data[layer.data != IGNORE].max())
+    top = int(layer.data[layer.data != IGNORE_LABEL].max())
     assert layer.selected_label == top + 1
     layer.paint((70, 50), layer.selected_label)
     keys.press_key("M")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unetpp.session.display import image_description
+from napari_unetpp.session.messages import image as image_messages
 from napari_unetpp.session.values import Plane, Step
 
 
@@ -48,7 +48,7 @@ def test_an_image_of_one_plane_says_nothing_of_planes(viewer: Any, image: np.nda
 )
 def test_which_axis_holds_channels(position: tuple[Step, ...], found: Any) -> None:
     plane = Plane("key", "image", "cells", np.zeros((4, 4)), position=position)
-    assert image_description.channel_axis(plane) == found
+    assert image_messages.channel_axis(plane) == found
 
 
 @pytest.mark.parametrize("labels", [None, ("c", "y", "x")])

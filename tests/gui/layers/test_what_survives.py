@@ -31,7 +31,7 @@ def follow(dock: Any, action: str) -> None:
 
 def reviewed(dock: Any) -> int:
     """Pixels that the displayed plane teaches as reviewed."""
-    (lesson,) = dock.correcting.corrector.gather()
+    (lesson,) = dock.correcting.editor.usable()
     labelled = lesson.labelled("it")
     assert labelled.labels_as == "reviewed"
     return int(labelled.labels.size if labelled.ignore is None else (~labelled.ignore).sum())
@@ -80,7 +80,7 @@ def test_reviewed_regions_outlive(
         else:
             for name in ("cells regions", "cells", "cells prediction", "cells corrections"):
                 viewer.layers.remove(name)
-        qtbot.waitUntil(lambda: not dock.correcting.sheets._deleted)
+        qtbot.waitUntil(lambda: not dock.correcting.corrections._deleted)
         assert reviewed(dock) == before
 
 
@@ -104,8 +104,8 @@ def test_another_viewer_knows_nothing_of_them(
 
     dock = correct()
     other = make_napari_viewer()
-    assert memory_of(viewer).lessons is dock.correcting.corrector.lessons
-    assert memory_of(other).lessons is not memory_of(viewer).lessons
+    assert memory_of(viewer).store is dock.correcting.editor.store
+    assert memory_of(other).store is not memory_of(viewer).store
 
 
 def test_data_that_were_replaced_while_no_dock_was_open_are_other_data(
@@ -123,7 +123,7 @@ def test_data_that_were_replaced_while_no_dock_was_open_are_other_data(
     again.controller.state.threshold, again.controller.state.min_size = 0.3, 0
     again.form.correct.correct_button.click()
     wait(again)
-    drawn = again.correcting.sheets.drawn(again.controller.presenter.plane())
+    drawn = again.correcting.corrections.corrected(again.controller.context.plane())
     assert not drawn.certain.any()
 
 
@@ -136,7 +136,7 @@ def test_deleting_the_corrections_layer_starts_over(viewer: Any, correct: Any, w
     dock.form.correct.correct_button.click()
     wait(dock)
     assert viewer.layers["cells corrections"].data[40, 60] != 9
-    assert not dock.correcting.sheets.drawn(dock.controller.presenter.plane()).certain.any()
+    assert not dock.correcting.corrections.corrected(dock.controller.context.plane()).certain.any()
 
 
 def test_what_was_deleted_can_be_brought_back(viewer: Any, correct: Any, wait: Any, qtbot: Any) -> None:

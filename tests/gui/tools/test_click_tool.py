@@ -39,7 +39,7 @@ def sheet(viewer: Any) -> Labels:
 def test_click_shift_click_box_and_undo(viewer: Any, dock: Any, qtbot: Any) -> None:
     (first, second, *_) = spots(dock, viewer, qtbot)
     viewer.layers.remove("cells prediction")  # as if nothing had been segmented
-    dock.controller.cycle.abandon()
+    dock.controller.runs.abandon()
     dock.form.result.click_tool_button.click()
     assert camera_of(viewer).mouse_pan is False
     hand = Hand(viewer)

@@ -23,7 +23,7 @@ from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, connec
 from napari_unetpp.gui.dock.training_chart import TrainingChart
 from napari_unetpp.gui.dock.widgets import Note, line
 from napari_unetpp.gui.tools.shortcuts import CORRECT
-from napari_unetpp.session.display.finetuning_table import ScoreRow
+from napari_unetpp.session.messages.correcting import ScoreRow
 from napari_unetpp.session.ports import ViewSignals
 
 TIPS = {

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE
 from napari_unetpp.gui.dock.forms.fields import Field, Form, button, make_widget, show_number
 from napari_unetpp.gui.dock.widgets import Note
-from napari_unetpp.session.display.image_description import times
+from napari_unetpp.session.messages.image import times
 from napari_unetpp.session.ports import ViewSignals
 
 DISPLAYED = 1

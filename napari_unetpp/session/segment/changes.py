@@ -1,0 +1,172 @@
+"""What a change of a setting does: the view follows, and a run begins where the result would be another."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from functools import partial
+from typing import Any
+
+from napari_unetpp.session.context import Context
+from napari_unetpp.session.display.playback import Playback
+from napari_unetpp.session.display.readout import Readout
+from napari_unetpp.session.messages import common, results
+from napari_unetpp.session.segment.runs import Runs
+from napari_unetpp.session.values import Contrast, Interval, Settings, levels_of
+
+RULE = ("kind", "threshold", "min_size", "split")
+SIGNALS = {
+    "image": "chosen",
+    "model": "chosen",
+    "device": "chosen",
+    "kind": "chosen",
+    "level": "changed",
+    "threshold": "changed",
+    "min_size": "changed",
+    "contrast": "chosen",
+    "range": "changed",
+    "live": "toggled",
+    "split": "toggled",
+    "uncertainty": "toggled",
+    "depth": "toggled",
+}
+"""Fields of the state, and how the view's signals for them end."""
+
+
+class Changes:
+    """Sets the state as the view says, and reacts to what changed in it.
+
+    Parameters
+    ----------
+    context, runs, readout
+    settings : Settings
+    """
+
+    def __init__(self, context: Context, runs: Runs, readout: Readout, settings: Settings) -> None:
+        self.context, self.runs, self.readout, self.settings = context, runs, readout, settings
+        self.view, self.layers, self.state = context.view, context.layers, context.state
+        self.playback = Playback(context, runs, readout, self.update)
+
+    def connect(self) -> None:
+        """Listen to the view, the layers and the state."""
+        self.playback.connect()
+        signals, events = self.view.signals, self.state.events
+        for name, change in SIGNALS.items():
+            getattr(signals, f"{name}_{change}").connect(partial(self.set_state, name))
+        for name in SIGNALS.keys() - {"depth", "uncertainty"}:  # `Overlays` reacts to these
+            reaction = self._on_rule if name in RULE else getattr(self, f"_on_{name}")
+            getattr(events, name).connect(reaction)
+        events.scale.connect(self._on_scale)
+        signals.scale_changed.connect(self._on_view_scale)
+
+    def set_state(self, name: str, value: Any) -> None:
+        """Set a field of the state as the view says."""
+        if not self.context.jobs.closed:
+            setattr(self.state, name, value)
+
+    def update(self, *, repeat: bool = False) -> None:
+        """Where what is set differs from what is shown or running: run, or say what it takes.
+
+        `repeat` shows the outcome again where nothing differs: the line may show an error of a moment ago.
+        """
+        last, model = self.runs.running or self.runs.shown, self.context.model
+        if last is None or model is None:
+            return
+        with self.context.reporting():
+            wanted = self.context.request(self.context.plane())
+            if wanted.options == self.runs.given_up or (wanted.options == last.options and not repeat):
+                self.runs.end_hint()
+                return
+            computed = wanted.level in self.runs.levels
+            cached = computed and wanted.preprocessing == last.preprocessing
+            if cached or self.state.live or self.runs.busy:
+                self.runs.show(wanted)
+            else:
+                point = self.readout.costs.point(model, self.state.device, self.state.level)
+                self.runs.show_hint(results.not_computed(point, level_is=computed))
+
+    def take_limits(self) -> None:
+        """As displayed means: when Segment is pressed, and while Live is on."""
+        limits = self.layers.limits(self.state.image)
+        if self.state.contrast == "displayed" and limits is not None:
+            with self.state.events.range.blocked():  # the user did not set it
+                self.state.range = limits
+
+    def forget(self) -> None:
+        """Nothing is shown, and nothing is segmented by itself."""
+        self.runs.abandon()
+        self.playback.forget()
+
+    def show_next_step(self) -> None:
+        """Say what comes next, once the worker is ready and as long as nothing is shown."""
+        if self.runs.ready and self.runs.running is None and self.runs.shown is None:
+            waiting = common.NO_IMAGE if self.state.image is None else ""
+            told, offers = self.readout.channels() or (common.READY, [])
+            self.view.set_message(told if self.readout.shown is not None else waiting, "info", offers)
+
+    # ------------------------------------------------------ the state changed
+
+    def _on_image(self, _key: Hashable | None = None) -> None:
+        self.forget()
+        self.readout.show_circle(False)
+        self.view.set_images(self.layers.images(), self.state.image)
+        self.readout.describe()
+        self.show_next_step()
+
+    def _on_model(self, _key: str | None = None) -> None:
+        model = self.context.model
+        if model is None:
+            return
+        self.forget()
+        self.state.threshold, self.state.min_size, self.state.scale = model.decode.threshold, None, None
+        levels = levels_of(model)
+        default = self.settings.default_level
+        self.state.level = default if default in levels else model.recommended_level
+        self.view.set_models(list(self.context.models.values()), self.state.model)
+        self.view.set_levels(levels, self.state.level)
+        self._on_rule()
+        self.readout.describe()
+        self.readout.show_costs()
+        self.runs.warm(model, self.state.device)
+
+    def _on_device(self, _name: str) -> None:
+        self.forget()
+        self.readout.show_costs()
+        if self.context.model is not None:
+            self.runs.warm(self.context.model, self.state.device)
+
+    def _on_level(self, level: int) -> None:
+        if self.context.model is not None:
+            self.view.set_levels(levels_of(self.context.model), level)
+            self.readout.show_costs()
+            self.update()
+
+    def _on_live(self, live: bool) -> None:
+        self.view.set_live(live)
+        if live:
+            self.take_limits()
+        self.update()
+
+    def _on_view_scale(self, scale: float | None) -> None:
+        """The spin box counts pixels of the displayed level, the state those of the full image."""
+        self.set_state("scale", None if scale is None else scale / self.readout.factor)
+
+    def _on_scale(self, _scale: float | None) -> None:
+        self.readout.describe()
+        self.update()
+
+    def _on_contrast(self, contrast: Contrast) -> None:
+        used = self.runs.range or self.layers.limits(self.state.image)
+        if contrast == "given" and used is not None:  # begin with what is seen
+            self.state.range = used
+        self.take_limits()
+        self.readout.describe()
+        self.update()
+
+    def _on_range(self, _range: Interval) -> None:
+        self.readout.describe()
+        self.update(repeat=True)
+
+    def _on_rule(self, _value: Any = None) -> None:
+        self.readout.show_rule()
+        if self.runs.running is None and self.runs.shown is not None:
+            self.update()  # during a run the new rule is applied when it ends

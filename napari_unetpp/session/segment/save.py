@@ -1,0 +1,107 @@
+"""Writes a result with its table of objects, or as a file for another program."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import ShouldStop, UnetppError
+from napari_unetpp.files.objects import also, table
+from napari_unetpp.files.objects.planes import ObjectPlane, Subject
+from napari_unetpp.session.events import Event, Saved
+from napari_unetpp.session.messages import saving
+from napari_unetpp.session.values import Plane, ResultKind
+
+
+@dataclass(frozen=True, eq=False)
+class SaveRequest:
+    """Write labels and the table of objects beside each other, under a name that is free.
+
+    Attributes
+    ----------
+    path : Path
+        With the suffix of a format for another program (see `files.objects.also`), that is written instead.
+    labels : integer ndarray of shape (Y, X)
+    kind : "labels" or "mask"
+    plane : Plane
+    classes : tuple of str
+        Names of the model's classes.
+    instances : bool
+        Whether labels are objects of the first class; else they are numbers of classes.
+    """
+
+    path: Path
+    labels: NDArray[Any]
+    kind: ResultKind
+    plane: Plane
+    classes: tuple[str, ...] = ()
+    instances: bool = True
+
+
+def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
+    """Write the files of a request; nothing is ever overwritten."""
+    del should_stop  # short, and half a pair of files helps nobody
+    for_others = request.path.suffix.lower() in map(also.suffix_of, also.FORMATS)
+    try:
+        paths = _save_for_others(request) if for_others else _save_labels(request)
+    except OSError as error:
+        raise UnetppError(saving.not_written(request.path, error)) from error
+    missing = request.plane.pixel.missing
+    yield Saved(paths, (saving.no_area(missing),) if missing else ())
+
+
+def free_path(wanted: Path) -> Path:
+    """`wanted`, numbered before its suffix until it does not exist."""
+    numbered = (wanted.with_name(f"{wanted.stem}_{number}{wanted.suffix}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([wanted], numbered) if not path.exists())
+
+
+def free_paths(wanted: Path) -> tuple[Path, Path]:
+    """Label image and CSV for `wanted`, numbered until neither exists.
+
+    ``cells_labels.tif`` gives ``cells_labels.tif`` and ``cells_labels.csv``, then ``cells_labels_2.tif``...
+    """
+    stem = wanted.with_suffix("") if wanted.suffix.lower() in (".tif", ".tiff", ".csv") else wanted
+    number = 1
+    while True:
+        name = stem.name if number == 1 else f"{stem.name}_{number}"
+        pair = stem.with_name(f"{name}.tif"), stem.with_name(f"{name}.csv")
+        if not any(path.exists() for path in pair):
+            return pair
+        number += 1
+
+
+def _save_labels(request: SaveRequest) -> tuple[Path, ...]:
+    from napari_unetpp.files.images.pixel_size import PixelSpacing
+    from napari_unetpp.files.results.result_file import About, write_labels, write_mask
+
+    write = write_mask if request.kind == "mask" else write_labels
+    side = request.plane.pixel.side
+    about = About(PixelSpacing(side, side) if side else None)
+    image_path, table_path = free_paths(request.path)
+    write(image_path, request.labels if request.kind == "labels" else request.labels > 0, about=about)
+    table.write_csv(table_path, _measured(request, _position(request.plane)))
+    return image_path, table_path
+
+
+def _save_for_others(request: SaveRequest) -> tuple[Path, ...]:
+    path = free_path(request.path)
+    plane = ObjectPlane(request.labels, _position(request.plane), _measured(request, {}))
+    subject = Subject(request.plane.name, request.classes, request.instances)
+    also.write_also(path, also.format_of(path), [plane], subject)
+    return (path,)
+
+
+def _position(plane: Plane) -> dict[str, int]:
+    return {step.axis: step.index for step in plane.position}
+
+
+def _measured(request: SaveRequest, position: Mapping[str, int]) -> dict[str, NDArray[Any]]:
+    image, area = np.asarray(request.plane.data), request.plane.pixel.area
+    return table.object_table(request.labels, image, pixel_area=area, position=position)

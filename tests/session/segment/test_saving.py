@@ -1,0 +1,52 @@
+"""What Save writes: names of files, numbers of the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_unetpp._types import Kind, UnetppError, never_stop
+from napari_unetpp.files.images.pixel_size import read_pixel_size
+from napari_unetpp.session.messages import saving
+from napari_unetpp.session.segment.save import SaveRequest, save
+from napari_unetpp.session.values import PixelSize, Plane, Step
+
+
+@pytest.mark.parametrize(
+    ("position", "name"),
+    [
+        ((), "a film_labels.tif"),
+        ((Step("t", 3, 9),), "a film_t003_labels.tif"),
+        ((Step("t", 3, 9), Step("z", 0, 2)), "a film_t003_z000_labels.tif"),
+        ((Step("axis0", 12, 20), Step("time (s)", 1, 2)), "a film_axis0_012_time _s_001_labels.tif"),
+    ],
+)
+def test_each_plane_is_saved_under_a_name_of_its_own(position: tuple[Step, ...], name: str) -> None:
+    plane = Plane("key", "image", "a film", np.zeros((2, 2)), position=position)
+    assert saving.file_suggestion(plane, "labels").name == name
+
+
+@pytest.mark.parametrize("name", ["x" * 400, "ß" * 300, "細胞" * 200, "a" * 300 + "_007"])
+def test_the_file_name_made_from_a_long_layer_name_fits(name: str, tmp_path: Path) -> None:
+    stem = saving.file_stem(name)
+    assert len(stem.encode()) <= 130 and stem.endswith(name[-1])
+    (tmp_path / f"{stem}_t003_z012_labels_2.tif").touch()
+
+
+def test_a_file_name_that_is_too_long_is_refused_in_words(tmp_path: Path) -> None:
+    """It was a raw OSError with a traceback."""
+    plane = Plane("key", "image", "cells", np.zeros((4, 4)))
+    path = tmp_path / f"{'x' * 300}.tif"
+    with pytest.raises(UnetppError, match=r"too long.*choose a shorter one"):
+        list(save(SaveRequest(path, np.ones((4, 4), np.uint16), "labels", plane), never_stop))
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["labels", "mask"])
+def test_the_size_of_the_pixels_goes_into_the_file(kind: Kind, tmp_path: Path) -> None:
+    plane = Plane("key", "image", "cells", np.zeros((4, 4)), pixel=PixelSize(0.25, 0.0625))
+    list(save(SaveRequest(tmp_path / "a.tif", np.ones((4, 4), np.uint16), kind, plane), never_stop))
+    size = read_pixel_size(tmp_path / "a.tif")
+    assert size is not None and (size.y, size.x) == (0.25, 0.25)
