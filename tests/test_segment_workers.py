@@ -21,6 +21,7 @@ pytest.importorskip("distributed")
 import distributed
 
 from napari_unetpp import cli
+from napari_unetpp._types import UnetppError
 from napari_unetpp.commands import segment as segment_command
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.volumes.cluster import workers as cluster_workers
@@ -139,6 +140,7 @@ def test_tiles_of_a_large_plane_are_spread(
     )
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_a_stop_in_the_middle_is_gone_on_with(
     run: Run, stack: Path, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +178,7 @@ def folder(tmp_path: Path, stack: Path) -> Path:
     return made
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_images_of_a_folder_are_spread(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,15 +246,32 @@ def test_ctrl_c_on_a_terminal(run: Run, tmp_path: Path) -> None:
 
 
 def test_results_that_exist_are_refused_with_workers_too(
-    run: Run, folder: Path, cluster: Any, tmp_path: Path
+    run: Run, folder: Path, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "image 1_labels.tif").write_bytes(b"the user's own")
+    """The last one, which is looked at when all others are done."""
+    monkeypatch.setattr(cluster_workers, "AHEAD", 1)
+    theirs = tmp_path / "out" / "image 2_labels.tif"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"the user's own")
     where = ("--scheduler", cluster.scheduler_address)
     status, told, err = run(*sorted(folder.glob("*.png")), "--out", tmp_path / "out", *where)
-    assert status == 1 and "image 1_labels.tif exists already" in err and "2 of 4 failed" in err
-    assert (tmp_path / "out" / "image 1_labels.tif").read_bytes() == b"the user's own"
+    assert status == 1 and "image 2_labels.tif exists already" in err and "2 of 4 failed" in err
+    assert theirs.read_bytes() == b"the user's own"
     assert len(told.splitlines()) == 2
+
+
+def test_workers_that_are_lost_are_said_for_every_image(
+    run: Run, folder: Path, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(self: Any, running: Any) -> Any:
+        raise UnetppError(cluster_workers.LOST)
+
+    monkeypatch.setattr(cluster_workers.Workers, "_ready", lost)
+    where = ("--scheduler", cluster.scheduler_address)
+    status, _, err = run(*sorted(folder.glob("image*.png")), "--out", tmp_path / "out", *where)
+    assert status == 1 and "3 of 3 failed" in err
+    assert err.count("the connection to the scheduler was lost") == 1
+    assert err.count("the workers were lost before") == 2
 
 
 # ------------------------------------------------------------ what can be wrong

@@ -49,17 +49,20 @@ class FilesElsewhere:
 
     def result(self, number: int) -> Done:
         """What was done with an image; waits for it, and raises what went wrong."""
-        while number not in self._found:
-            (_, sent, _), found = next(self._running)
-            done = self._number_of[sent]
-            if not isinstance(found, Exception):
-                found = _named_as(found, self._outputs[done], sent)
-            self._found[done] = found
-            self._on_done(len(self._found))
-        found = self._found[number]
+        while number not in self._found and (next_one := next(self._running, None)):
+            self._keep(*next_one)
+        found = self._found.get(number, UnetppError("it was not done: the workers were lost before."))
         if isinstance(found, Exception):
             raise found
         return found
+
+    def _keep(self, job: tuple[str, Output, Options], found: Done | Exception) -> None:
+        _, sent, _ = job
+        number = self._number_of[sent]
+        if not isinstance(found, Exception):
+            found = _named_as(found, self._outputs[number], sent)
+        self._found[number] = found
+        self._on_done(len(self._found))
 
     def _jobs(self, model: str) -> Iterator[tuple[str, Output, Options]]:
         """All images that may be written; of the others the problem is kept."""

@@ -90,7 +90,8 @@ class Workers:
                 for future in self._ready(running):
                     yield running.pop(future), _outcome(future)
         finally:
-            with suppress(OSError):  # the scheduler has gone
+            # The scheduler has gone, or the client was closed before, after which nobody works for it either.
+            with suppress(OSError, RuntimeError):
                 self._client.cancel(list(running))
 
     def series(self, request: SeriesRequest, image: ImageAddress) -> SeriesElsewhere:

@@ -25,7 +25,7 @@ A_PIXEL = 27
 A_PIECE = 600_000_000
 """Bytes for finding objects in a piece of a plane that is done in parts."""
 
-A_LARGE_PIXEL = 0.4
+A_LARGE_PIXEL = 0.45
 """Bytes for each pixel of such a plane: the list of what may become objects."""
 
 

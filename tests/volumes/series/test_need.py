@@ -24,7 +24,8 @@ def request_of(side: int, level: int, planes: int = 1) -> SeriesRequest:
 
 
 @pytest.mark.parametrize(
-    ("side", "level", "measured"), [(4096, 1, 0.91), (7168, 1, 1.83), (2560, 4, 1.33), (8448, 1, 0.86)]
+    ("side", "level", "measured"),
+    [(4096, 1, 0.91), (7168, 1, 1.83), (2560, 4, 1.33), (8448, 1, 0.86), (16384, 1, 1.01), (32768, 1, 1.33)],
 )
 def test_memory(side: int, level: int, measured: float) -> None:
     assert measured <= memory_bytes(request_of(side, level)) / 1e9 < 1.3 * measured
