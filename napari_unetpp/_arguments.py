@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
-from typing import TypeVar
 
 from napari_unetpp._types import LARGEST_SCALE, LEVELS, SMALLEST_SCALE, SUPERVISIONS
+from napari_unetpp.commands.argument_types import (
+    count,
+    file_path,
+    finite,
+    folder_path,
+    formats,
+    index,
+    level,
+    model_path,
+    names,
+    positive,
+    scale,
+    seed,
+    share,
+    shares,
+    side,
+    some_name,
+    some_path,
+    values,
+)
 from napari_unetpp.commands.cluster_arguments import add_cluster_arguments
 from napari_unetpp.commands.stack_arguments import add_stack_arguments
-from napari_unetpp.files.objects.also import FORMATS
 from napari_unetpp.net.baselines import BASELINES
-
-T = TypeVar("T")
 
 KINDS = ("labels", "mask", "probability")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -53,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _info(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="name or file")
+    parser.add_argument("model", metavar="MODEL", type=some_name, help="name or file")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -62,11 +75,13 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         "inputs",
         metavar="INPUT",
         nargs="+",
-        type=Path,
+        type=some_path,
         help="images (PNG, JPEG, TIFF, OME-Zarr), folders of images, or patterns such as '*.tif'",
     )
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for STEM_KIND.tif")
-    parser.add_argument("--model", default="nuclei", help="name or file (default: nuclei)")
+    parser.add_argument(
+        "--out", metavar="DIR", type=folder_path, required=True, help="folder for STEM_KIND.tif"
+    )
+    parser.add_argument("--model", type=some_name, default="nuclei", help="name or file (default: nuclei)")
     parser.add_argument(
         "--level", type=level, default="auto", help="depth: 1, 2, 3, 4 or auto (as deep as each place needs)"
     )
@@ -89,7 +104,9 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         default=(),
         help="also outlines for other programs: rois (ImageJ), geojson (QuPath), coco",
     )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="also write what was done with each image")
+    parser.add_argument(
+        "--json", metavar="FILE", type=file_path, help="also write what was done with each image"
+    )
     add_stack_arguments(parser)
     add_cluster_arguments(parser, count)
     parser.add_argument(
@@ -104,20 +121,20 @@ def _segment(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", metavar="FOLDER", type=Path, help="holds images/ and labels/ with equal stems"
+        "folder", metavar="FOLDER", type=some_path, help="holds images/ and labels/ with equal stems"
     )
-    parser.add_argument("--model", required=True, help="name or file")
+    parser.add_argument("--model", type=some_name, required=True, help="name or file")
     _foreground(parser)
     _size(parser)
     _device(parser)
-    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the scores as JSON")
+    parser.add_argument("--json", metavar="FILE", type=file_path, help="also write the scores as JSON")
 
 
 def _calibrate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", metavar="FOLDER", type=Path, help="holds images/ and labels/ with equal stems"
+        "folder", metavar="FOLDER", type=some_path, help="holds images/ and labels/ with equal stems"
     )
-    parser.add_argument("--model", required=True, help="name or file")
+    parser.add_argument("--model", type=some_name, required=True, help="name or file")
     parser.add_argument("--out", metavar="FILE", type=model_path, required=True, help="NAME.safetensors")
     parser.add_argument(
         "--held-out",
@@ -126,10 +143,11 @@ def _calibrate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tolerance",
-        type=positive,
+        type=share,
         default=0.003,
         help="Dice that Auto may lose against the deepest level (default: 0.003)",
     )
+    _device(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
 
 
@@ -138,7 +156,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "folders",
         metavar="FOLDER",
         nargs="+",
-        type=Path,
+        type=some_path,
         help="holds images/ and labels/ with equal stems; several: data sets that are learned together",
     )
     parser.add_argument(
@@ -153,7 +171,10 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="how often each FOLDER is shown, in their order (default: by its images)",
     )
     parser.add_argument(
-        "--val", metavar="FOLDER", type=Path, help="held-out images of one FOLDER (default: 10 %% of each)"
+        "--val",
+        metavar="FOLDER",
+        type=some_path,
+        help="held-out images of one FOLDER (default: 10 %% of each)",
     )
     parser.add_argument(
         "--arch", default="unetpp", choices=tuple(BASELINES), help="architecture (default: unetpp)"
@@ -163,7 +184,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         choices=SUPERVISIONS,
         help="heads that are trained: of all levels (deep, the default), or the last one alone",
     )
-    parser.add_argument("--from", dest="start", metavar="MODEL", help="start from this model")
+    parser.add_argument("--from", dest="start", metavar="MODEL", type=some_name, help="start from this model")
     parser.add_argument(
         "--maps",
         metavar="NAME,...",
@@ -186,7 +207,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=count, help="length of the training")
     parser.add_argument(
         "--frame",
-        type=count,
+        type=side,
         metavar="PX",
         help="whole frames of a camera: the longer side of the lit part becomes PX (default: as they are)",
     )
@@ -197,7 +218,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="typical diameter of objects as the network sees them (default: that of --from, or measured)",
     )
     parser.add_argument(
-        "--patch", type=count, metavar="PX", help="side of the training patches (default: 256, or the frame)"
+        "--patch", type=side, metavar="PX", help="side of the training patches (default: 256, or the frame)"
     )
     parser.add_argument("--batch", type=count, metavar="N", help="patches in one step")
     parser.add_argument("--rate", type=positive, help="peak learning rate (default: 0.0015)")
@@ -213,12 +234,12 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     _foreground(parser)
     _device(parser)
-    parser.add_argument("--seed", type=whole, default=0, help="seed of all randomness (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of all randomness (default: 0)")
     parser.add_argument(
         "--json",
         dest="json_path",
         metavar="FILE",
-        type=Path,
+        type=file_path,
         help="also write the log as JSON lines, one object a report, the scores last",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
@@ -239,6 +260,8 @@ def problem_of(args: argparse.Namespace) -> str | None:
         return train_problem(args)
     if args.command in ("segment", "evaluate", "finetune") and (problem := size_problem(args)):
         return problem
+    if args.command == "segment" and args.json is not None and args.json == args.out:
+        return f"--json and --out are both {args.out}; expected a file and a folder"
     if args.command == "segment" and args.table and args.kind != "labels":
         return "--table lists objects: it goes with --kind labels"
     if args.command == "segment" and (args.stitch or args.track) and args.kind != "labels":
@@ -275,10 +298,10 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder",
         metavar="FOLDER",
-        type=Path,
+        type=some_path,
         help="images/ and labels/ with equal stems, optionally certain/, ignore/ and session.json",
     )
-    parser.add_argument("--model", required=True, help="model to start from: name or file")
+    parser.add_argument("--model", type=some_name, required=True, help="model to start from: name or file")
     parser.add_argument("--out", metavar="FILE", type=model_path, required=True, help="NAME.safetensors")
     parser.add_argument("--seconds", type=positive, help="time budget (default: 60, unless --steps is given)")
     parser.add_argument("--steps", type=count, help="length in steps: the same steps give the same weights")
@@ -287,23 +310,25 @@ def _finetune(parser: argparse.ArgumentParser) -> None:
         choices=("corrections", "reviewed", "sparse"),
         help="what the labels say (default: as saved; with certain/ corrections, else reviewed)",
     )
-    parser.add_argument("--background", type=whole, metavar="V", help="sparse: the label value of background")
+    parser.add_argument("--background", type=index, metavar="V", help="sparse: the label value of background")
     parser.add_argument(
         "--add-classes", metavar="NAME,...", type=names, default=(), help="classes that a semantic model gets"
     )
     _foreground(parser)
     _size(parser)
     _device(parser)
-    parser.add_argument("--seed", type=whole, default=0, help="seed of all randomness (default: 0)")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="also write scores and history as JSON")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of all randomness (default: 0)")
+    parser.add_argument(
+        "--json", metavar="FILE", type=file_path, help="also write scores and history as JSON"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a model that exists")
 
 
 def _export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="name or file")
+    parser.add_argument("model", metavar="MODEL", type=some_name, help="name or file")
     parser.add_argument("--format", choices=("onnx", "bioimageio"), required=True, help="what to write")
-    parser.add_argument("--level", type=whole, choices=LEVELS, help="depth (default: the recommended one)")
-    parser.add_argument("--out", metavar="PATH", type=Path, required=True, help="NAME.onnx or NAME.zip")
+    parser.add_argument("--level", type=index, choices=LEVELS, help="depth (default: the recommended one)")
+    parser.add_argument("--out", metavar="PATH", type=some_path, required=True, help="NAME.onnx or NAME.zip")
     parser.add_argument(
         "--author",
         dest="authors",
@@ -315,7 +340,7 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sample",
         metavar="IMAGE",
-        type=Path,
+        type=some_path,
         help="image to check the export with, shown by a package (default: one of ours)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
@@ -323,21 +348,21 @@ def _export(parser: argparse.ArgumentParser) -> None:
 
 def _import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "package", metavar="PACKAGE", type=Path, help="a package that export wrote, or NAME.safetensors"
+        "package", metavar="PACKAGE", type=some_path, help="a package that export wrote, or NAME.safetensors"
     )
 
 
 def _benchmark(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="nuclei", help="name or file (default: nuclei)")
+    parser.add_argument("--model", type=some_name, default="nuclei", help="name or file (default: nuclei)")
     _device(parser)
-    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures as JSON")
+    parser.add_argument("--json", metavar="FILE", type=file_path, help="also write the figures as JSON")
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         metavar="DIR",
-        type=Path,
+        type=folder_path,
         help="write pictures there and close (default without a screen: demo)",
     )
 
@@ -377,90 +402,3 @@ def _foreground(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--foreground", metavar="V,...", type=values, help="label values that are foreground; the rest is not"
     )
-
-
-# ------------------------------------- types: what was given, and what was expected
-
-
-def _parsed(text: str, read: Callable[[str], T], expected: str, holds: Callable[[T], bool]) -> T:
-    """A value read from a text; what is wrong with it in words."""
-    try:
-        value = read(text)
-        good = holds(value)
-    except ValueError:
-        good = False
-    if not good:
-        raise argparse.ArgumentTypeError(f"{text!r} was given; expected {expected}")
-    return value
-
-
-def positive(text: str) -> float:
-    """A finite number above 0."""
-    return _parsed(text, float, "a number above 0", lambda value: 0 < value < math.inf)
-
-
-def finite(text: str) -> float:
-    """A finite number."""
-    return _parsed(text, float, "a number", math.isfinite)
-
-
-def whole(text: str) -> int:
-    """A whole number."""
-    return _parsed(text, int, "a whole number", lambda _: True)
-
-
-def count(text: str) -> int:
-    """A whole number from 1."""
-    return _parsed(text, int, "a whole number from 1", lambda value: value >= 1)
-
-
-def index(text: str) -> int:
-    """A whole number from 0."""
-    return _parsed(text, int, "a whole number from 0", lambda value: value >= 0)
-
-
-def shares(text: str) -> tuple[float, ...]:
-    """Positive numbers with commas between them."""
-    return tuple(positive(value) for value in text.split(","))
-
-
-def scale(text: str) -> float | str:
-    """``auto`` or a scale that can be worked at."""
-    expected = f"auto or a number from {SMALLEST_SCALE} to {LARGEST_SCALE}"
-    if text == "auto":
-        return text
-    return _parsed(text, float, expected, lambda value: SMALLEST_SCALE <= value <= LARGEST_SCALE)
-
-
-def level(text: str) -> int | str:
-    """``auto`` or one of the levels."""
-    expected = f"auto or a level from {LEVELS[0]} to {LEVELS[-1]}"
-    return text if text == "auto" else _parsed(text, int, expected, lambda value: value in LEVELS)
-
-
-def values(text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between them."""
-    return tuple(whole(value) for value in text.split(","))
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Names with commas between them."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def formats(text: str) -> tuple[str, ...]:
-    """Formats for other programs with commas between them, each once."""
-    found = names(text)
-    unknown = [name for name in found if name not in FORMATS]
-    if unknown or not found:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected some of {','.join(FORMATS)}")
-    return tuple(dict.fromkeys(found))
-
-
-def model_path(text: str) -> Path:
-    """A file name that ends in ``.safetensors``."""
-    return _parsed(text, Path, "a file name that ends in .safetensors", _is_model)
-
-
-def _is_model(path: Path) -> bool:
-    return path.suffix == ".safetensors"

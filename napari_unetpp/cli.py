@@ -24,6 +24,7 @@ from napari_unetpp.commands.report import console, progress, say, sentence, size
 from napari_unetpp.commands.segment import run_segment
 from napari_unetpp.files.models import card_text, model_list
 from napari_unetpp.files.models.model_card import card_to_json
+from napari_unetpp.files.notes import counted
 
 DEFAULT_SECONDS = 60.0
 
@@ -117,7 +118,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         on_problem=report,
         on_note=lambda note: say(f"note: {note}"),
     )
-    tell(f"{result['model']} on {args.folder}: {result['images']} images, {result['device']}")
+    tell(f"{result['model']} on {args.folder}: {counted(result['images'], 'image')}, {result['device']}")
     lowest, median, highest = (f"{value:.3g}" for value in result["scales"].values())
     tell(f"scale {median}" + (f" (median; {lowest} to {highest})" if lowest != highest else ""))
     tell(card_text.levels_text(result["levels"]))
@@ -132,12 +133,19 @@ def run_evaluate(args: argparse.Namespace) -> int:
 def run_calibrate(args: argparse.Namespace) -> int:
     """Give a model the rule by which Auto stops."""
     from napari_unetpp.train.choose.auto import calibrate_folder
+    from napari_unetpp.train.parent import check_target
 
-    if args.out.exists() and not args.overwrite:
-        raise UnetppError(f"{args.out} exists; add --overwrite to replace it, or choose another name.")
     info = model_list.find_model(args.model)
+    check_target(args.out, info, overwrite=args.overwrite)
     rule = calibrate_folder(
-        info, args.folder, args.out, held_out=args.held_out, tolerance=args.tolerance, log=say
+        info,
+        args.folder,
+        args.out,
+        held_out=args.held_out,
+        tolerance=args.tolerance,
+        device=args.device,
+        precision=args.precision,
+        log=say,
     )
     tell(f"Auto {card_text.stopping_text(rule)}")
     return 0
@@ -173,14 +181,19 @@ def run_finetune(args: argparse.Namespace) -> int:
     from napari_unetpp.train.finetune import report, result
     from napari_unetpp.train.finetune.planes import map_label_values, with_options
     from napari_unetpp.train.finetune.run import finetune
+    from napari_unetpp.train.parent import check_target
     from napari_unetpp.train.precision import check_precision
 
     check_precision(args.precision)
     parent = model_list.find_model(args.model)
-    result.check_target(args.out, parent, overwrite=args.overwrite)
+    check_target(args.out, parent, overwrite=args.overwrite)
     size = size_options(args, parent)
     notes = Notes()
     planes = read_corrections(args.folder, labels_as=args.labels_as, background=args.background, notes=notes)
+    if args.background is not None and not any(plane.labels_as == "sparse" for plane in planes):
+        raise UsageError(
+            "--background names a value of sparse labels; these are not: give --labels-as sparse."
+        )
     planes = map_label_values(planes, parent.task, args.foreground, notes)
     for note in notes.lines():
         say(f"note: {note}")

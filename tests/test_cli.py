@@ -267,7 +267,7 @@ def test_contradicting_sizes_are_usage_errors(
     [
         ("--scale 2", "scale 2: given"),
         ("--diameter 40", "scale 0.5: objects of 40 px"),
-        ("--range -5 300", "scale 1: not sure of any scale: 1 kept; give the diameter of an object"),
+        ("--range -5 300", "scale 1: nothing is seen: 1 kept"),
     ],
 )
 def test_segment_says_the_scale_and_why(

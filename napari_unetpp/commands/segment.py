@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from napari_unetpp._types import ModelInfo, UsageError
 from napari_unetpp.commands.report import progress, say, sentence, size_options, tell, write_json
+from napari_unetpp.engine.level import resolve_level
 from napari_unetpp.files.labels.folders import named_once
 from napari_unetpp.files.models import model_list
 from napari_unetpp.files.results import outputs
@@ -46,6 +48,7 @@ def run_segment(args: argparse.Namespace) -> int:
 
     info = model_list.find_model(args.model)
     size = size_options(args, info)
+    _check_model(args, info)
     options = Options(
         args.kind,
         args.level,
@@ -96,6 +99,16 @@ def run_segment(args: argparse.Namespace) -> int:
     if failures:
         say(f"{failures} of {len(plan) + len(found.problems)} failed")
     return 1 if failures else 0
+
+
+def _check_model(args: argparse.Namespace, info: ModelInfo) -> None:
+    """Raise UsageError for what this model cannot do, whatever the image."""
+    resolve_level(info, args.level)
+    if info.task != "instances" and (args.stitch or args.track):
+        raise UsageError(
+            f"--stitch and --track link objects, but {info.name!r} does not tell objects "
+            "apart. Leave them out, or choose a model of instances."
+        )
 
 
 def _begin(plan: Sequence[outputs.Output], options: Any, args: argparse.Namespace, stack: ExitStack) -> Work:
@@ -217,4 +230,6 @@ def _stack_options(args: argparse.Namespace) -> Any:
     from napari_unetpp.volumes.selection import SelectionRequest
 
     wanted = SelectionRequest(args.axes, args.channel, args.combine, args.t, args.z, args.project)
-    return StackOptions(wanted, args.region, args.stitch, args.track, args.skip_existing)
+    return StackOptions(
+        wanted, args.region, args.stitch, args.track, args.skip_existing, args.directions, args.spacing
+    )

@@ -17,6 +17,7 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
+from napari_unetpp.files.notes import counted
 from napari_unetpp.files.objects import table
 from napari_unetpp.files.objects.also import write_also
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
@@ -80,6 +81,8 @@ def segment_file(
 ) -> Done:
     """Segment one image and write its results; `on_tile` is told how many tiles are done, of how many."""
     from napari_unetpp.engine.collect import predict_maps
+    from napari_unetpp.engine.level import resolve_level, shallower
+    from napari_unetpp.engine.memory import enough_memory
 
     def on_event(event: PredictEvent) -> None:
         if isinstance(event, TileDone):
@@ -90,9 +93,10 @@ def segment_file(
     image = read_image(output.source, series=options.series, note=told.append)
     size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
-    found = predict_maps(
-        image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
-    )
+    with enough_memory("the network ran", shallower(model.info, resolve_level(model.info, options.level))):
+        found = predict_maps(
+            image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
+        )
     facts = _facts(found, model)
     try:
         result: NDArray[Any] = getattr(found, options.kind)()
@@ -176,5 +180,5 @@ def _amount(result: NDArray[Any], kind: Kind, areas: NDArray[np.int64] | None) -
     if kind == "probability":
         return " x ".join(str(n) for n in result.shape) + " px"
     if areas is not None:
-        return f"{areas.size} object{'' if areas.size == 1 else 's'}"
+        return counted(areas.size, "object")
     return f"{100 * float((result > 0).mean()):.1f} % foreground"

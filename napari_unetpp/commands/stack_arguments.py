@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.volumes.selection import ALL, Span, parse_span
+from napari_unetpp.commands.argument_types import axes, names, region, share, spacing, span
+from napari_unetpp.volumes.selection import ALL
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,12 +14,13 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--axes",
         metavar="AXES",
+        type=axes,
         help="a letter of TCZYXS for each axis (default: as the file says, or guessed)",
     )
     group.add_argument(
         "--channel",
         metavar="N|NAME[,...]",
-        type=channels,
+        type=names,
         default=(),
         help="which channel, from 0 or by name (default: the first); several: see --combine",
     )
@@ -43,41 +44,29 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--stitch",
         metavar="IOU",
-        type=overlap,
+        type=share,
         help="link objects through depth from this overlap of planes, such as 0.3 (default: off)",
     )
     group.add_argument(
         "--track",
         metavar="IOU",
-        type=overlap,
+        type=share,
         help="link objects over time from this overlap, such as 0.3; also STEM_tracks.csv (default: off)",
+    )
+    group.add_argument(
+        "--directions",
+        metavar="N",
+        type=int,
+        choices=(1, 3),
+        default=1,
+        help="3: the mean of planes cut along Z, Y and X; distances must be known (default: 1, along Z)",
+    )
+    group.add_argument(
+        "--spacing",
+        metavar="Z,Y,X",
+        type=spacing,
+        help="micrometres between planes, rows and columns (default: as the file says)",
     )
     group.add_argument(
         "--region", metavar="Y0:Y1,X0:X1", type=region, help="segment these rows and columns only"
     )
-
-
-def overlap(text: str) -> float:
-    """A number above 0 and at most 1."""
-    if not 0 < float(text) <= 1:
-        raise ValueError(text)
-    return float(text)
-
-
-def span(text: str) -> Span:
-    """``A:B``, ``A:``, ``:B`` or one number."""
-    try:
-        return parse_span(text)
-    except UnetppError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def region(text: str) -> Region:
-    """``Y0:Y1,X0:X1``."""
-    (y0, y1), (x0, x1) = ((int(end) for end in side.split(":")) for side in text.split(","))
-    return Region(y0, x0, y1, x1)
-
-
-def channels(text: str) -> tuple[str, ...]:
-    """Numbers or names with commas between them."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -29,6 +29,7 @@ def facts_of(request: SeriesRequest, options: Options) -> dict[str, Any]:
         "device": model.choice.device,
         "precision": model.choice.dtype,
         "read_as": str(request.selection),
+        **({} if request.directions == 1 else {"directions": request.directions}),
         **{name: overlap for name, overlap in links.items() if overlap is not None},
         **({} if region is None else {"rows": [region.y0, region.y1], "columns": [region.x0, region.x1]}),
     }

@@ -111,6 +111,7 @@ class _Writing:
         if len(self.store.shape) == 3:  # probabilities of classes
             axes, shape = f"{axes[:-2]}CYX", (*shape[:-2], *self.store.shape)
         spacing = self.chosen.axes.spacing[0] if "Z" in axes else None
+        interval = self.chosen.axes.interval if "T" in axes else None
         write_stack(
             self.output.target,
             planes,
@@ -119,6 +120,7 @@ class _Writing:
             self.store.dtype,
             self.about,
             spacing=spacing,
+            interval=interval,
             overwrite=self.overwrite,
             tile=tile,
         )

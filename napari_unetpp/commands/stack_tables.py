@@ -28,7 +28,7 @@ Table = dict[str, NDArray[Any]]
 MOVED = {"centroid_y": 0, "y0": 0, "y1": 0, "centroid_x": 1, "x0": 1, "x1": 1}
 """Columns that are places, and along which axis."""
 
-PLANES = ("frame", "plane")
+PLANES = ("frame", "time_s", "plane")
 """Columns that say which plane an object is on."""
 
 
@@ -150,7 +150,11 @@ class Measured:
 
     def _rows(self, position: Position, labels: NDArray[Any]) -> Table:
         size = self.image.pixel_size
-        where = {"frame": position.t} if self.selection.axes.size("T") > 1 else {}
+        where: dict[str, float] = {}
+        if self.selection.axes.size("T") > 1:
+            where["frame"] = position.t
+            seconds = self.image.seconds(position.t)
+            where |= {} if seconds is None else {"time_s": seconds}
         if position.z is not None and self.selection.axes.size("Z") > 1:
             where["plane"] = position.z
         rows = objects.object_table(

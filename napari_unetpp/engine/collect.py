@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import (
-    AUTO,
-    ModelInfo,
     PredictDone,
     PredictEvent,
     PredictRequest,
@@ -34,13 +32,12 @@ from napari_unetpp.engine.input.normalise import (
     range_to_tell,
     with_range,
 )
-from napari_unetpp.engine.input.scale import check_range, decide_scale, scale_number
+from napari_unetpp.engine.input.scale import check_range, decide_scale, diameter_notes, scale_number
+from napari_unetpp.engine.level import Auto, resolve_level
 from napari_unetpp.engine.loaded_model import LoadedModel
-from napari_unetpp.engine.memory import enough_memory, give_back, is_out_of_memory
+from napari_unetpp.engine.memory import give_back, is_out_of_memory
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.engine.tiles import SMALL_CELL
-
-Auto = Literal["auto"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,8 @@ def predict_maps(
     request = PredictRequest(plane, None, chosen, scale=decided.scale, all_levels=all_levels, range=limits)
     stats = NormStats(*limits)
     told = limits if range else range_to_tell(plane, stats)
-    notes = (*notes, *range_notes(plane, stats), *((NOISE,) if told != limits else ()))
+    notes = (*notes, *range_notes(plane, stats, given=range is not None))
+    notes = (*notes, *diameter_notes(plane.shape, diameter), *((NOISE,) if told != limits else ()))
     try:
         store, flops = _maps(model, request, None, should_stop, on_event)
     except (MemoryError, RuntimeError) as error:
@@ -111,8 +109,7 @@ def predict_maps(
             raise
         give_back()
         notes = (*notes, "memory did not suffice for the usual tiles: smaller ones were used")
-        with enough_memory("the network ran on small tiles", shallower(info, chosen)):
-            store, flops = _maps(model, request, SMALL_CELL, should_stop, on_event)
+        store, flops = _maps(model, request, SMALL_CELL, should_stop, on_event)
     shape = (plane.shape[0], plane.shape[1])
     invalid = invalid_pixels(plane, stats)
     return PlaneResult(
@@ -142,27 +139,6 @@ def _maps(
     if store is None or not store.complete(request.level):
         raise UnetppError("the prediction was stopped before it was complete.")
     return store, flops
-
-
-def shallower(info: ModelInfo, level: int) -> str:
-    """What to do where not even small tiles of a level fit into memory."""
-    deepest = info.net.depth if level == AUTO else level
-    offer = f", or a shallower level (--level {deepest - 1})" if deepest > 1 else ""
-    return f"crop the image, or choose a smaller --scale{offer}"
-
-
-def resolve_level(info: ModelInfo, level: int | Auto) -> int:
-    """The level to use, or an error that names the ones there are.
-
-    "auto" is `AUTO` where the model has a stopping rule, else its recommended level.
-    """
-    if level == "auto" or (level == AUTO and info.stopping):
-        return AUTO if info.stopping else info.recommended_level
-    if level not in info.net.levels:
-        levels = info.net.levels
-        has = f"levels 1 to {levels[-1]}" if len(levels) > 1 else f"level {levels[0]} only"
-        raise UnetppError(f"level {level!r} was given; {info.name!r} has {has}, or use 'auto'.")
-    return int(level)
 
 
 def read_as(

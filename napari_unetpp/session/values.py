@@ -55,6 +55,8 @@ class PixelSize:
     ----------
     side : float or None
         Micrometres; None unless pixels are square.
+    sides : (float, float) or None
+        Height and width in micrometres, of a pixel with right angles.
     area : float or None
         Square micrometres, of a pixel of any shape.
     missing : str
@@ -62,6 +64,7 @@ class PixelSize:
     """
 
     side: float | None = None
+    sides: tuple[float, float] | None = None
     area: float | None = None
     missing: str = ""
 

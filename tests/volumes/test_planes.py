@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import tifffile
+import xarray
+import zarr
 from PIL import Image as Picture
 
 from napari_unetpp._types import Region, UnetppError
@@ -47,12 +49,10 @@ def held_by(kind, array, folder, request):
     if kind == "dask":
         return pytest.importorskip("dask.array").from_array(array, chunks=(1, 1, 2, 16, 16))
     if kind == "xarray":
-        return pytest.importorskip("xarray").DataArray(array)
+        return xarray.DataArray(array)
     if kind == "zarr":
-        zarr = pytest.importorskip("zarr")
         return zarr.array(array, chunks=(1, 1, 2, 16, 16))
     if kind == "TIFF through zarr":
-        zarr = pytest.importorskip("zarr")
         tifffile.imwrite(folder / "a.tif", array, ome=True, metadata={"axes": "TCZYX"})
         store = tifffile.imread(folder / "a.tif", aszarr=True)
         request.addfinalizer(store.close)

@@ -12,6 +12,7 @@ from superqt.utils import qdebounced
 
 from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.compat import main_window, unwrapped
+from napari_unetpp.gui.dock.file_note import FileNote
 from napari_unetpp.gui.dock.form import DockForm
 from napari_unetpp.gui.dock.view import DockView
 from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
@@ -69,7 +70,7 @@ class UnetppDock(DockView):
         self._rested = qdebounced(self.correcting.autosave, AUTOSAVE_REST_MS, parent=self)
         self.correcting.corrections.signals.painted.connect(lambda _image: self._rested())
         self._started = self._docked = False
-        session = self.correcting, self.controller, self.features, self._shortcuts
+        session = self.correcting, self.controller, self.features, self._shortcuts, self.file_note
         self._on_destroyed: Any = self.destroyed.connect(lambda: _close(*session))
 
     def _make_session(self, viewer: Viewer) -> None:
@@ -84,6 +85,9 @@ class UnetppDock(DockView):
             list_models=list_models,
             settings=settings,
         )
+        note = self.form.head.file_note
+        self.file_note = FileNote(viewer, layers.open, note, self.signals.image_chosen.emit, self)
+        self.controller.state.events.image.connect(self.file_note.check)
         corrections = NapariCorrections(viewer, layers, self)
         self.features = ObjectFeatures(self.controller, layers, corrections, ThreadRunner(self))
         self.correcting = CorrectionWorkflow(
@@ -137,12 +141,17 @@ class UnetppDock(DockView):
         with suppress(RuntimeError):
             self._autosave.stop()
             self._rested.cancel()
-        _close(self.correcting, self.controller, self.features, self._shortcuts)
+        _close(self.correcting, self.controller, self.features, self._shortcuts, self.file_note)
 
 
 def _close(
-    correcting: CorrectionWorkflow, controller: Controller, features: ObjectFeatures, shortcuts: Shortcuts
+    correcting: CorrectionWorkflow,
+    controller: Controller,
+    features: ObjectFeatures,
+    shortcuts: Shortcuts,
+    file_note: FileNote,
 ) -> None:
+    file_note.close()
     features.close()
     correcting.close()
     controller.close()

@@ -17,7 +17,7 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.data.frames import mirrored_frames
 from napari_unetpp.train.data.patches import PatchSource
 from napari_unetpp.train.encoder_weights import check_start, start_encoder
-from napari_unetpp.train.parent import start_from
+from napari_unetpp.train.parent import check_parent, start_from
 from napari_unetpp.train.precision import training_format
 from napari_unetpp.train.schedule import validation_megapixels
 from napari_unetpp.train.scratch.cards import first_card, full_card, wiring
@@ -73,6 +73,8 @@ class Plan:
 def make_plan(request: TrainRequest, log: Callable[[str], None], should_stop: ShouldStop) -> Plan:
     """Check the request, read the images, and make the card."""
     parent = None if request.start is None else find_model(request.start)
+    if parent is not None:
+        check_parent(request.out, parent)
     card = first_card(request, parent)
     if parent is None:
         check_start(card.net)

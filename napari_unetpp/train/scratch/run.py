@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, never_stop
+from napari_unetpp.engine.memory import enough_memory
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.averaging import measure_batch_norms
 from napari_unetpp.train.precision import check_precision
@@ -61,7 +62,8 @@ def _train_together(
     path = checkpoint_path(request.out)
     _check_checkpoint(path, resume=request.resume)
     replaces = request.out.exists()  # what appears later is not ours to replace
-    plan = make_plan(request, log, should_stop)
+    with enough_memory("reading the labelled images", "close other programs, or give fewer or smaller ones"):
+        plan = make_plan(request, log, should_stop)
     checkpoint = load_checkpoint(path, plan.settings()) if request.resume else None
     loop = make_loop(plan, checkpoint, ranks)
     ranks.agree(loop.step)  # all have read the checkpoint: from now on the first one may replace it
@@ -74,7 +76,8 @@ def _train_together(
         _follow(loop, should_stop)
         return plan.info
     monitor = Monitor(plan, loop, path, checkpoint, log)
-    best = _train(loop, monitor, should_stop)
+    with enough_memory("training", "give a smaller --batch or --patch, or close other programs"):
+        best = _train(loop, monitor, should_stop)
     if not warned and (few := too_few_steps(loop.step)):
         log(few)
     log(f"measuring the statistics of the averaged weights of step {best.step}")

@@ -11,8 +11,10 @@ from napari_unetpp.engine.decode.map_store import MAP_DTYPE
 from napari_unetpp.engine.input.sampling import working_shape
 from napari_unetpp.engine.tiles import CELL
 from napari_unetpp.net import graph
+from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.series.plane import SeriesRequest
+from napari_unetpp.volumes.series.three_sides import working_depth
 
 # Measured with tests/benchmarks/bench_stacks.py on dense nuclei: see tests/volumes/series/test_need.py.
 
@@ -53,6 +55,10 @@ def disk_bytes(request: SeriesRequest) -> int:
         working = math.prod(working_shape(request.selection.plane_shape, request.reading.scale.scale))
         outputs = len(request.evaluator.info.outputs)
         total += working * (outputs * np.dtype(MAP_DTYPE).itemsize + 4)
+    if request.directions == DIRECTIONS:  # a frame on the working grid, and its maps, in float32
+        working = math.prod(working_shape(request.selection.plane_shape, request.reading.scale.scale))
+        channels = request.evaluator.info.net.in_channels
+        total += working_depth(request) * working * (channels + len(request.evaluator.info.outputs)) * 4
     return total
 
 

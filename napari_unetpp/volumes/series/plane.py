@@ -92,6 +92,8 @@ class SeriesRequest:
         Scale and range of intensities of all planes.
     kind : Kind
         ``"labels"`` (uint32), ``"mask"`` (bool) or ``"probability"`` (float32, with an axis C in front).
+    directions : {1, 3}
+        Along how many axes a stack is cut into planes for the network.
     """
 
     array: Any
@@ -100,6 +102,7 @@ class SeriesRequest:
     level: int
     reading: Reading
     kind: Kind = "labels"
+    directions: int = 1
 
     @property
     def plane_shape(self) -> tuple[int, ...]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_unetpp._types import ShouldStop, UnetppError, never_stop
-from napari_unetpp.engine.collect import shallower
 from napari_unetpp.engine.decode.plane_result import PlaneResult
+from napari_unetpp.engine.level import shallower
 from napari_unetpp.engine.memory import give_back, is_out_of_memory
+from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.selection import Position
 from napari_unetpp.volumes.series.plane import (
@@ -25,6 +26,7 @@ from napari_unetpp.volumes.series.plane import (
     predict_plane,
 )
 from napari_unetpp.volumes.series.store import PlaneStore
+from napari_unetpp.volumes.series.three_sides import ThreeSides
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def segment_series(
         Gets each plane when it is done.
     should_stop : callable
     elsewhere : Elsewhere, optional
-        Who computes planes, and tiles of large ones; None: this process. The result is the same.
+        Who computes planes, and tiles of large ones; None: this process, as for three
+        directions. The result is the same.
 
     Yields
     ------
@@ -83,6 +86,9 @@ def segment_series(
         A plane cannot be read, segmented or kept: the message says which one, and how to go on.
     """
     lacking = {n: at for n, at in enumerate(request.selection.positions()) if not store.has(n)}
+    if request.directions == DIRECTIONS:
+        yield from _from_three_sides(request, lacking, store, should_stop)
+        return
     if elsewhere is not None and _pixels(request) <= LARGE:
         yield from _spread(request, lacking, store, should_stop, elsewhere)
         return
@@ -90,6 +96,19 @@ def segment_series(
         with _told_where(request, store, number, position):
             yield from _plane(request, number, position, store, should_stop, elsewhere)
         yield SeriesProgress(number, store.count, 1, 1)
+
+
+def _from_three_sides(
+    request: SeriesRequest, lacking: Mapping[int, Position], store: PlaneStore, should_stop: ShouldStop
+) -> Iterator[SeriesProgress]:
+    """Planes whose maps are the mean of three directions, in this process: each needs its whole frame."""
+    with tempfile.TemporaryDirectory(dir=store.folder, prefix="sides-") as folder:
+        sides = ThreeSides(request, Path(folder))
+        for number, position in lacking.items():
+            with _told_where(request, store, number, position):
+                found = yield from _told(sides.plane(position, should_stop), number, store.count)
+                store.write(number, getattr(found, request.kind)())
+            yield SeriesProgress(number, store.count, 1, 1)
 
 
 def _spread(

@@ -42,6 +42,7 @@ class Head(Form):
 
     image_combo: QComboBox
     image_note: Note
+    file_note: Note
     model_combo: QComboBox
     model_note: Note
     device_combo: QComboBox
@@ -57,6 +58,7 @@ class Head(Form):
     FIELDS = (
         picker("image", "Image layer to segment", "&Image"),
         Field("image_note", Note, options={"lines": 2}),
+        Field("file_note", Note, shown=False),
         picker("model", "What the network was trained to find", "&Model"),
         Field("model_note", Note, caption="", shown=False),
         picker("device", DEVICE_TIP, "&Device"),
