@@ -26,6 +26,7 @@ from napari_unetpp.commands.argument_types import (
     some_path,
     values,
 )
+from napari_unetpp.commands.cluster_arguments import add_cluster_arguments
 from napari_unetpp.commands.stack_arguments import add_stack_arguments
 from napari_unetpp.net.baselines import BASELINES
 
@@ -107,6 +108,7 @@ def _segment(parser: argparse.ArgumentParser) -> None:
         "--json", metavar="FILE", type=file_path, help="also write what was done with each image"
     )
     add_stack_arguments(parser)
+    add_cluster_arguments(parser, count)
     parser.add_argument(
         "--recursive", action="store_true", help="also the images in subfolders, into equal subfolders of DIR"
     )

@@ -169,7 +169,8 @@ def run_train(args: argparse.Namespace) -> int:
         except TrainingStopped as stopped:
             say(str(stopped))
             return 1
-    tell(card_text.card_text(info))
+    if info.path is not None:  # else another process of this training has written the model
+        tell(card_text.card_text(info))
     return 0
 
 

@@ -81,6 +81,8 @@ def segment_file(
 ) -> Done:
     """Segment one image and write its results; `on_tile` is told how many tiles are done, of how many."""
     from napari_unetpp.engine.collect import predict_maps
+    from napari_unetpp.engine.level import resolve_level, shallower
+    from napari_unetpp.engine.memory import enough_memory
 
     def on_event(event: PredictEvent) -> None:
         if isinstance(event, TileDone):
@@ -91,9 +93,10 @@ def segment_file(
     image = read_image(output.source, series=options.series, note=told.append)
     size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
-    found = predict_maps(
-        image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
-    )
+    with enough_memory("the network ran", shallower(model.info, resolve_level(model.info, options.level))):
+        found = predict_maps(
+            image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
+        )
     facts = _facts(found, model)
     try:
         result: NDArray[Any] = getattr(found, options.kind)()

@@ -15,6 +15,7 @@ from napari_unetpp.commands.stack_input import mark_of, opened
 from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.notes import Note
 from napari_unetpp.files.results.outputs import Output
+from napari_unetpp.volumes.cluster.jobs import ImageAddress
 from napari_unetpp.volumes.inputs.source import LARGE, ImageSource, is_stack
 from napari_unetpp.volumes.ome_zarr import load_zarr
 from napari_unetpp.volumes.selection import Selection, SelectionRequest, select
@@ -22,6 +23,7 @@ from napari_unetpp.volumes.selection import Selection, SelectionRequest, select
 if TYPE_CHECKING:
     from napari_unetpp.commands.segment_image import Done, Options
     from napari_unetpp.engine.loaded_model import LoadedModel
+    from napari_unetpp.volumes.cluster.workers import Workers
     from napari_unetpp.volumes.series.plane import SeriesRequest
     from napari_unetpp.volumes.series.run import SeriesProgress
     from napari_unetpp.volumes.series.store import PlaneStore
@@ -79,6 +81,7 @@ def segment_stack(
     options: Options,
     on_progress: Callable[[SeriesProgress], None],
     say: Note,
+    workers: Workers | None = None,
 ) -> Done:
     """Segment all planes that were asked for and write their results.
 
@@ -88,6 +91,8 @@ def segment_stack(
         Told after every tile and plane.
     say : callable
         Told how the image is read, what it needs, and where an earlier run is gone on with.
+    workers : Workers, optional
+        Other processes that do the planes, and the tiles of large ones.
     """
     from napari_unetpp.commands.stack_report import facts_of, report
     from napari_unetpp.commands.stack_results import finish
@@ -109,7 +114,8 @@ def segment_stack(
         notes += series_notes(image.array, chosen, range=given[0], diameter=given[1])
         mark = mark_of(output.source)
         request, store = _begin(output, image, chosen, model, options, mark, say)
-        for event in segment_series(request, store):
+        others = None if workers is None else workers.series(request, _address(output, options, mark))
+        for event in segment_series(request, store, elsewhere=others):
             if event.note:
                 notes.append(event.note)
             on_progress(event)
@@ -140,6 +146,13 @@ def finish_stack(output: Output, model: LoadedModel, options: Options) -> tuple[
                 pass
         write_beside(missing, measured, options, overwrite=False)
     return missing.files[1:]
+
+
+def _address(output: Output, options: Options, mark: list[list[int]]) -> ImageAddress:
+    """Where other processes find the image."""
+    stack = options.stack
+    path = output.source.resolve()
+    return ImageAddress(path, options.series, stack.selection.axes, stack.region, str(mark))
 
 
 def as_far_as_measured(output: Output, chosen: Selection) -> Output:
