@@ -17,7 +17,8 @@ from PIL import Image
 
 from napari_unetpp import api, cli
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.commands import segment_image, segment_stack
+from napari_unetpp.commands.segment import image as segment_image
+from napari_unetpp.commands.segment import stack as segment_stack
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.files.results import result_file as result_files
@@ -492,14 +493,14 @@ def test_a_plane_that_does_not_fit_into_memory(
     kind: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Real dense nuclei, tile by tile and piece by piece; the file is read in parts, too."""
-    from napari_unetpp.commands import stack_results
+    from napari_unetpp.commands.segment import stack_results, stack_tables
     from napari_unetpp.volumes.inputs import tiff_stack
 
     image = NUCLEI[:150, :170]
     tifffile.imwrite(tmp_path / "a.tif", image, compression="zlib", tile=(64, 64))
     assert run(tmp_path / "a.tif", "--out", tmp_path / "whole", "--kind", kind)[0] == 0
     whole = tifffile.imread(tmp_path / f"whole/a_{kind}.tif")
-    for module in (source, series_run, stack_results, segment_stack, tiff_stack):
+    for module in (source, series_run, stack_results, stack_tables, tiff_stack):
         monkeypatch.setattr(module, "LARGE", 1000)
     monkeypatch.setattr(stack_results, "TILE", 64)
     monkeypatch.setattr(series_run, "USUAL", PartSizes(piece=64))

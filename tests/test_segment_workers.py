@@ -22,7 +22,7 @@ import distributed
 
 from napari_unetpp import cli
 from napari_unetpp._types import UnetppError
-from napari_unetpp.commands import segment as segment_command
+from napari_unetpp.commands.segment import run as segment_command
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.volumes.cluster import workers as cluster_workers
 from napari_unetpp.volumes.series import plane
@@ -185,7 +185,7 @@ def test_images_of_a_folder_are_spread(
     """By workers of its own; a bad image is reported and the rest go on, in the order of the folder."""
     logs = [tmp_path / f"{name}.json" for name in ("one", "two")]
     assert run(folder, "--out", tmp_path / "one", "--table", "--json", logs[0])[0] == 1
-    monkeypatch.setattr("napari_unetpp.commands.segment_image.segment_file", None)  # not in this process
+    monkeypatch.setattr("napari_unetpp.commands.segment.image.segment_file", None)  # not in this process
     status, told, err = run(folder, "--out", tmp_path / "two", "--table", "--json", logs[1], "--workers", 2)
     assert status == 1 and "1 of 5 failed" in err and "broken.png" in err, err
     assert [line.split("/")[-1].split(":")[0] for line in told.splitlines()] == [
@@ -321,7 +321,7 @@ def test_an_image_that_workers_cannot_read(
     run: Run, stack: Path, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a machine without the same disk."""
-    from napari_unetpp.commands import segment_stack
+    from napari_unetpp.commands.segment import stack as segment_stack
 
     elsewhere = segment_stack.ImageAddress(tmp_path / "not here.tif")
     monkeypatch.setattr(segment_stack, "_address", lambda *_: elsewhere)

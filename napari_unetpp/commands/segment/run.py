@@ -44,7 +44,7 @@ class Work:
 
 def run_segment(args: argparse.Namespace) -> int:
     """Segment images, one after the other; a bad one is reported and the rest go on."""
-    from napari_unetpp.commands.segment_image import Options
+    from napari_unetpp.commands.segment.values import Options
 
     info = model_list.find_model(args.model)
     size = size_options(args, info)
@@ -115,8 +115,8 @@ def _begin(plan: Sequence[outputs.Output], options: Any, args: argparse.Namespac
     """Load the model, and give it to other processes where these are to do the work."""
     if not (args.workers or args.scheduler):
         return Work(_loaded(args))
-    from napari_unetpp.commands.segment_elsewhere import FilesElsewhere, checker
-    from napari_unetpp.commands.segment_stack import goes_by_planes
+    from napari_unetpp.commands.segment.elsewhere import FilesElsewhere, checker
+    from napari_unetpp.commands.segment.stack import goes_by_planes
     from napari_unetpp.volumes.cluster.workers import connected
 
     ready = connected(args.scheduler, args.workers, lambda: _loaded(args), say)
@@ -189,8 +189,8 @@ def _segment_one(
 
 def _segmented(output: outputs.Output, work: Work, options: Any, show: Callable[[float, str], None]) -> Any:
     """One image, whole or plane by plane; `show` is told which part of it is done, and what that is."""
-    from napari_unetpp.commands.segment_image import segment_file
-    from napari_unetpp.commands.segment_stack import goes_by_planes, segment_stack
+    from napari_unetpp.commands.segment.image import segment_file
+    from napari_unetpp.commands.segment.stack import goes_by_planes, segment_stack
 
     name = output.source.name
     if not goes_by_planes(output.source, options):
@@ -216,8 +216,8 @@ def _segmented(output: outputs.Output, work: Work, options: Any, show: Callable[
 
 def _finish(output: outputs.Output, model: Any, options: Any) -> tuple[Path, ...]:
     """Write what is missing beside a result that was there already; the files that were missing."""
-    from napari_unetpp.commands.segment_image import finish
-    from napari_unetpp.commands.segment_stack import finish_stack, goes_by_planes
+    from napari_unetpp.commands.segment.image import finish
+    from napari_unetpp.commands.segment.stack import finish_stack, goes_by_planes
 
     if goes_by_planes(output.source, options):
         return finish_stack(output, model, options)
@@ -226,7 +226,7 @@ def _finish(output: outputs.Output, model: Any, options: Any) -> tuple[Path, ...
 
 def _stack_options(args: argparse.Namespace) -> Any:
     """What was asked of stacks."""
-    from napari_unetpp.commands.segment_stack import StackOptions
+    from napari_unetpp.commands.segment.values import StackOptions
     from napari_unetpp.volumes.selection import SelectionRequest
 
     wanted = SelectionRequest(args.axes, args.channel, args.combine, args.t, args.z, args.project)

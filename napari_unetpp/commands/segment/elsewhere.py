@@ -11,7 +11,7 @@ from napari_unetpp.files.results.outputs import Output, check_output
 from napari_unetpp.files.results.result_file import is_result
 
 if TYPE_CHECKING:
-    from napari_unetpp.commands.segment_image import Done, Options
+    from napari_unetpp.commands.segment.values import Done, Options
     from napari_unetpp.volumes.cluster.workers import Workers
 
 
@@ -95,7 +95,7 @@ def segment_image_on_worker(model: str, output: Output, options: Options) -> Don
 
     What another worker has written of it before it was lost is replaced.
     """
-    from napari_unetpp.commands.segment_image import segment_file
+    from napari_unetpp.commands.segment.image import segment_file
     from napari_unetpp.volumes.cluster.on_worker import model_called
 
     options = replace(options, overwrite=options.overwrite or is_result(output.target))
