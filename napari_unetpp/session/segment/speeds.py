@@ -35,7 +35,7 @@ class Speeds:
     Attributes
     ----------
     warm : bool
-        Whether a run, or the trial, has ended in this process. The calls before that load libraries and choose
+        Whether a run, or the trial, has ended in this process. Calls before that load libraries and choose
         kernels, so their times are shown, but not kept for other sessions, and the next run replaces them.
     """
 
