@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QVBoxLayout
@@ -135,7 +136,7 @@ class UnetppDock(DockView):
     def close_session(self) -> None:
         """Stop the worker and let go of the viewer."""
         if self._on_destroyed is not None:
-            with suppress(RuntimeError):  # the Qt half may be gone
+            if isalive(self):  # the Qt half may be gone
                 self.destroyed.disconnect(self._on_destroyed)  # Qt would keep the whole session alive
             self._on_destroyed = None
         with suppress(RuntimeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -72,7 +73,7 @@ class DockForm(QWidget):
         return area
 
     def _on_grown(self) -> None:
-        if self._growing.isActive():
+        if isalive(self._bar) and self._growing.isActive():  # it also says so while all is being deleted
             self._scroll_to_correct()
 
     def _scroll_to_correct(self) -> None:
