@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from napari_unetpp.gui.dock.view import DockView
 from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
 from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.layers.other_images import NapariOtherImages
+from napari_unetpp.gui.layers.stack_layers import NapariStacks
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.tools.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
 from napari_unetpp.gui.viewer_memory import memory_of
@@ -29,6 +31,7 @@ from napari_unetpp.session.correct.workflow import CorrectionWorkflow
 from napari_unetpp.session.display.object_features import ObjectFeatures
 from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.segment.cache import WorkerCache
+from napari_unetpp.session.stacks.stacks import Stacks
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -71,8 +74,15 @@ class UnetppDock(DockView):
         self._rested = qdebounced(self.correcting.autosave, AUTOSAVE_REST_MS, parent=self)
         self.correcting.corrections.signals.painted.connect(lambda _image: self._rested())
         self._started = self._docked = False
-        session = self.correcting, self.controller, self.features, self._shortcuts, self.file_note
-        self._on_destroyed: Any = self.destroyed.connect(lambda: _close(*session))
+        parts = self._parts = (
+            self.file_note,
+            self.features,
+            self.correcting,
+            self.stacks,
+            self.controller,
+            self._shortcuts,
+        )
+        self._on_destroyed: Any = self.destroyed.connect(lambda: _close(parts))
 
     def _make_session(self, viewer: Viewer) -> None:
         settings = read_settings()
@@ -91,6 +101,7 @@ class UnetppDock(DockView):
         self.controller.state.events.image.connect(self.file_note.check)
         corrections = NapariCorrections(viewer, layers, self)
         self.features = ObjectFeatures(self.controller, layers, corrections, ThreadRunner(self))
+        self.stacks = Stacks(self.controller, NapariStacks(viewer, layers, self), ThreadRunner(self))
         self.correcting = CorrectionWorkflow(
             self.controller,
             corrections=corrections,
@@ -115,6 +126,7 @@ class UnetppDock(DockView):
         """Fill the pickers; the worker starts to load torch."""
         self._started = True
         self._runner.submit(import_ahead, lambda _event: None, lambda _error: None)
+        self.stacks.connect()
         self.controller.start()
         self.correcting.start()
         self.features.connect()
@@ -142,18 +154,9 @@ class UnetppDock(DockView):
         with suppress(RuntimeError):
             self._autosave.stop()
             self._rested.cancel()
-        _close(self.correcting, self.controller, self.features, self._shortcuts, self.file_note)
+        _close(self._parts)
 
 
-def _close(
-    correcting: CorrectionWorkflow,
-    controller: Controller,
-    features: ObjectFeatures,
-    shortcuts: Shortcuts,
-    file_note: FileNote,
-) -> None:
-    file_note.close()
-    features.close()
-    correcting.close()
-    controller.close()
-    shortcuts.close()
+def _close(parts: Iterable[Any]) -> None:
+    for part in parts:
+        part.close()

@@ -168,7 +168,7 @@ class Playback:
         there = self.readout.shown is not None
         self._last = None if there else last  # the view may come back to a plane
         self.runs.abandon()
-        if last is not None and there:
+        if last is not None and there and self.context.state.planes == "plane":
             if self.context.state.live:
                 self._segment()
             else:
