@@ -140,9 +140,9 @@ def run_train(args: argparse.Namespace) -> int:
         raise UnetppError(
             f"{args.out} exists already. Choose another --out, or give --resume or --overwrite."
         )
+    from napari_unetpp.train.scratch.processes.signals import stopped_by_signals
     from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
     from napari_unetpp.train.scratch.run import train_model
-    from napari_unetpp.train.scratch.signals import stopped_by_signals
 
     names = {field.name for field in dataclasses.fields(TrainRequest)}
     given = {name: value for name, value in vars(args).items() if name in names and value is not None}

@@ -24,7 +24,7 @@ from napari_unetpp.train.scratch.cards import first_card, full_card, wiring
 from napari_unetpp.train.scratch.checkpoint import Checkpoint
 from napari_unetpp.train.scratch.data_sets import DataSets, count_of, read_data_sets
 from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingOptions
-from napari_unetpp.train.scratch.ranks import ALONE, Ranks
+from napari_unetpp.train.scratch.processes.ranks import ALONE, Ranks
 from napari_unetpp.train.scratch.request import TrainRequest
 
 DEFAULT_MINUTES = 60.0

@@ -15,7 +15,7 @@ from napari_unetpp.train.scratch.checkpoint import checkpoint_path, load_checkpo
 from napari_unetpp.train.scratch.loop import TrainingLoop
 from napari_unetpp.train.scratch.monitor import Monitor
 from napari_unetpp.train.scratch.plan import make_loop, make_plan
-from napari_unetpp.train.scratch.ranks import Ranks, joined
+from napari_unetpp.train.scratch.processes.ranks import Ranks, joined
 from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
 from napari_unetpp.train.scratch.result import write_result
 from napari_unetpp.train.scratch.validation import BestAverage

@@ -24,7 +24,7 @@ from napari_unetpp.train.data.patches import PatchSource
 from napari_unetpp.train.data.samples import load_sample
 from napari_unetpp.train.loss import Batch
 from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingOptions
-from napari_unetpp.train.scratch.ranks import joined
+from napari_unetpp.train.scratch.processes.ranks import joined
 
 NET = NetConfig(outputs=2, widths=(4, 8, 8, 16, 16))
 NUCLEI = ModelInfo("", "instances", ("nucleus",), ("foreground", "edge_distance"), NET)
