@@ -14,7 +14,7 @@ from PIL import Image
 
 from napari_unetpp import api, cli
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.commands import segment_image
+from napari_unetpp.commands.segment import image as segment_image
 from napari_unetpp.files.images.pixel_size import read_pixel_size
 from napari_unetpp.files.models.model_list import SHIPPED
 

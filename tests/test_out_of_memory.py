@@ -99,6 +99,35 @@ def test_a_network_that_runs_out_of_memory_says_so_in_python(
         segment(image, "tiny", level=1, scale=1.0)
 
 
+def test_without_memory_for_the_usual_tiles_smaller_ones_are_used(
+    tiny_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same result, and a note; where that does not help either, a shallower level is offered."""
+    from napari_unetpp import UnetppError, segment
+    from napari_unetpp.engine import collect
+    from napari_unetpp.engine.loaded_model import LoadedModel
+
+    image = np.random.default_rng(0).integers(0, 255, (200, 240), np.uint8)
+    whole = segment(image, "tiny", level=2, scale=1.0)
+    real, sides = LoadedModel.stream, []
+
+    def scarce(self: LoadedModel, x: Any, *rest: Any, **options: Any) -> Any:
+        sides.append(max(x.shape[-2:]))
+        if sides[-1] > largest:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
+        return real(self, x, *rest, **options)
+
+    monkeypatch.setattr(LoadedModel, "stream", scarce)
+    monkeypatch.setattr(collect, "SMALL_CELL", 64)
+    largest = 150
+    found = segment(image, "tiny", level=2, scale=1.0)
+    np.testing.assert_array_equal(found.labels, whole.labels)
+    assert len(sides) > 5 and any("smaller ones were used" in note for note in found.notes)
+    largest = 20
+    with pytest.raises(UnetppError, match=r"shallower level \(--level 1\)"):
+        segment(image, "tiny", level=2, scale=1.0)
+
+
 @pytest.fixture
 def labelled(tmp_path: Path) -> Path:
     """Two images with labels, ``large`` and ``small``."""

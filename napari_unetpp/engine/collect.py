@@ -35,7 +35,9 @@ from napari_unetpp.engine.input.normalise import (
 from napari_unetpp.engine.input.scale import check_range, decide_scale, diameter_notes, scale_number
 from napari_unetpp.engine.level import Auto, resolve_level
 from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.engine.memory import give_back, is_out_of_memory
 from napari_unetpp.engine.predict import predict
+from napari_unetpp.engine.tiles import SMALL_CELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +102,43 @@ def predict_maps(
     told = limits if range else range_to_tell(plane, stats)
     notes = (*notes, *range_notes(plane, stats, given=range is not None))
     notes = (*notes, *diameter_notes(plane.shape, diameter), *((NOISE,) if told != limits else ()))
+    try:
+        store, flops = _maps(model, request, None, should_stop, on_event)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        give_back()
+        notes = (*notes, "memory did not suffice for the usual tiles: smaller ones were used")
+        store, flops = _maps(model, request, SMALL_CELL, should_stop, on_event)
+    shape = (plane.shape[0], plane.shape[1])
+    invalid = invalid_pixels(plane, stats)
+    return PlaneResult(
+        store, info, chosen, shape, info.decode, invalid, notes, flops=flops, scale=decided, range=told
+    )
+
+
+def _maps(
+    model: LoadedModel,
+    request: PredictRequest,
+    cell: int | None,
+    should_stop: ShouldStop,
+    on_event: Callable[[PredictEvent], None] | None,
+) -> tuple[MapStore, int]:
+    """All maps of a plane, and the FLOPs that they took; `cell`: see `engine.predict.predict`."""
     store: MapStore | None = None
     flops = 0
-    for event in predict(model, request, should_stop=should_stop):
+    for event in predict(model, request, should_stop=should_stop, cell=cell):
         if isinstance(event, PredictStarted):
-            store = MapStore(event.shape, len(info.outputs))
+            store = MapStore(event.shape, len(model.info.outputs))
         elif isinstance(event, TileDone) and store is not None:
             store.add(event)
         elif isinstance(event, PredictDone):
             flops = event.flops
         if on_event is not None:
             on_event(event)
-    if store is None or not store.complete(chosen):
+    if store is None or not store.complete(request.level):
         raise UnetppError("the prediction was stopped before it was complete.")
-    shape = (plane.shape[0], plane.shape[1])
-    invalid = invalid_pixels(plane, stats)
-    return PlaneResult(
-        store, info, chosen, shape, info.decode, invalid, notes, flops=flops, scale=decided, range=told
-    )
+    return store, flops
 
 
 def read_as(

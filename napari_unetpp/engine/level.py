@@ -21,3 +21,10 @@ def resolve_level(info: ModelInfo, level: int | Auto) -> int:
         has = f"levels 1 to {levels[-1]}" if len(levels) > 1 else f"level {levels[0]} only"
         raise UsageError(f"level {level!r} was given; {info.name!r} has {has}, or use 'auto'.")
     return int(level)
+
+
+def shallower(info: ModelInfo, level: int) -> str:
+    """What to do where not even small tiles of a level fit into memory."""
+    deepest = info.net.depth if level == AUTO else level
+    offer = f", or a shallower level (--level {deepest - 1})" if deepest > 1 else ""
+    return f"crop the image, or choose a smaller --scale{offer}"

@@ -10,11 +10,16 @@ from qtpy.QtGui import QColor, QFont, QPalette
 
 from napari_unetpp._types import AUTO
 from napari_unetpp.files.models.card_text import level_name
+from napari_unetpp.gui.dock.label_sides import offset, sides
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.messages.common import cost_text
 
 ACCENT = "#4c9be8"
 STAR = "#f2b705"
+NO_SCORES = "this model carries no scores"
+
+PADDING = 4.0
+"""Empty px that Qt leaves around the text of a label."""
 
 
 class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
@@ -40,7 +45,7 @@ class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self.hideButtons()
         self.setStyleSheet("background: transparent")
         plot = self.getPlotItem()
-        plot.layout.setContentsMargins(0, 4, 8, 4)  # pyqtgraph draws the label 5 px below its axis
+        plot.layout.setContentsMargins(0, 4, 8, 7)  # pyqtgraph draws the label 5 px below its axis
         for side in ("left", "bottom"):
             plot.getAxis(side).setStyle(tickLength=-3, tickTextOffset=3, autoExpandTextSpace=False)
             plot.getAxis(side).enableAutoSIPrefix(False)
@@ -91,7 +96,7 @@ class SpeedQualityChart(Chart):
             "Quality against speed, per depth",
             height=136,
             axis_width=44,
-            axis_height=38,
+            axis_height=35,
         )
         plot = self.getPlotItem()
         self._line = plot.plot([], [])
@@ -100,6 +105,7 @@ class SpeedQualityChart(Chart):
         plot.addItem(self._dots)
         self._factor = 1000.0  # of seconds, for the axis
         self._texts: list[pg.TextItem] = []
+        plot.getViewBox().sigResized.connect(lambda _view: self._place_labels())
 
     def set_points(self, points: Sequence[ChartPoint], current: int) -> None:
         """Draw the levels; those without a score are left out. What is drawn already is not drawn again."""
@@ -126,6 +132,7 @@ class SpeedQualityChart(Chart):
             self._label(level_name(point.level), point, ink, bold=point.level == current)
         if scored:
             self._range(scored)
+            self._place_labels()
         else:
             self._empty(ink)
 
@@ -161,13 +168,26 @@ class SpeedQualityChart(Chart):
         }
 
     def _label(self, text: str, point: ChartPoint, ink: QColor, *, bold: bool) -> None:
-        item = pg.TextItem(text, color=ink if bold else _faint(ink, 190), anchor=(0.5, 1.35))
+        item = pg.TextItem(text, color=ink if bold else _faint(ink, 190))
         font = self.small_font()
         font.setBold(bold)
         item.setFont(font)
         item.setPos(self._factor * point.seconds, point.quality)
         self.getPlotItem().addItem(item, ignoreBounds=True)
         self._texts.append(item)
+
+    def _place_labels(self) -> None:
+        """Put each label on a side of its dot where it covers nothing."""
+        view = self.getPlotItem().getViewBox()
+        labels = [text for text in self._texts if text.textItem.toPlainText() != NO_SCORES]
+        points = [view.mapFromView(text.pos()) for text in labels]
+        rects = [text.textItem.boundingRect() for text in labels]
+        sizes = [(rect.width() - 2 * PADDING, rect.height() - 2 * PADDING) for rect in rects]
+        chosen = sides([(point.x(), point.y()) for point in points], sizes)
+        for text, size, side in zip(labels, sizes, chosen, strict=True):
+            away = offset(size, side)
+            full = size[0] + 2 * PADDING, size[1] + 2 * PADDING
+            text.setAnchor(pg.Point(0.5 - away[0] / full[0], 0.5 - away[1] / full[1]))
 
     def _range(self, scored: Sequence[ChartPoint]) -> None:
         times = [self._factor * point.seconds for point in scored]
@@ -179,7 +199,7 @@ class SpeedQualityChart(Chart):
     def _empty(self, ink: QColor) -> None:
         self.setXRange(0, 1, padding=0)
         self.setYRange(0, 1, padding=0)
-        item = pg.TextItem("this model carries no scores", color=_faint(ink, 190), anchor=(0.5, 0.5))
+        item = pg.TextItem(NO_SCORES, color=_faint(ink, 190), anchor=(0.5, 0.5))
         item.setPos(0.5, 0.5)
         self.getPlotItem().addItem(item, ignoreBounds=True)
         self._texts.append(item)

@@ -16,6 +16,7 @@ from napari_unetpp.gui.compat import main_window, unwrapped
 from napari_unetpp.gui.dock.file_note import FileNote
 from napari_unetpp.gui.dock.form import DockForm
 from napari_unetpp.gui.dock.view import DockView
+from napari_unetpp.gui.dock.widgets import is_alive
 from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
 from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.layers.other_images import NapariOtherImages
@@ -147,7 +148,7 @@ class UnetppDock(DockView):
     def close_session(self) -> None:
         """Stop the worker and let go of the viewer."""
         if self._on_destroyed is not None:
-            with suppress(RuntimeError):  # the Qt half may be gone
+            if is_alive(self):  # the Qt half may be gone
                 self.destroyed.disconnect(self._on_destroyed)  # Qt would keep the whole session alive
             self._on_destroyed = None
         with suppress(RuntimeError):

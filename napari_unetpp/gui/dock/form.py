@@ -10,7 +10,7 @@ from napari_unetpp.gui.dock.forms.correct import CorrectForm
 from napari_unetpp.gui.dock.forms.head import Head
 from napari_unetpp.gui.dock.forms.input import InputForm
 from napari_unetpp.gui.dock.forms.result import ResultForm
-from napari_unetpp.gui.dock.widgets import Fold
+from napari_unetpp.gui.dock.widgets import Fold, is_alive
 from napari_unetpp.session.ports import ViewSignals
 
 SCROLL_BAR = 8
@@ -72,7 +72,7 @@ class DockForm(QWidget):
         return area
 
     def _on_grown(self) -> None:
-        if self._growing.isActive():
+        if is_alive(self._bar) and self._growing.isActive():  # it also says so while all is being deleted
             self._scroll_to_correct()
 
     def _scroll_to_correct(self) -> None:

@@ -9,12 +9,16 @@ import numpy as np
 from napari.layers import Image, Shapes
 
 from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.gui.compat import camera_of
 from napari_unetpp.gui.planes import PlaneIndex, grid_under, index_of
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import Plane
 
 NAME = "object size"
 COLOUR = "#ffd000"
+
+LARGE_ENOUGH = 100.0
+"""Screen px that the circle measures at first, at least: its handles hide a smaller one."""
 
 
 class Circle:
@@ -26,9 +30,10 @@ class Circle:
         self._layer: Shapes | None = None
         self._plane: PlaneIndex | None = None
         self._before: Any = None
+        self._zoom: tuple[float, float] | None = None  # of the camera, before and because of the circle
 
     def show(self, image: Image, plane: Plane, diameter: float) -> None:
-        """Draw the circle in the middle of what is visible."""
+        """Draw the circle in the middle of what is visible; zoom in where it would be too small to see."""
         self.hide()
         displayed = [axis - (self._viewer.dims.ndim - image.ndim) for axis in self._viewer.dims.displayed]
         if displayed != [image.ndim - 2, image.ndim - 1]:
@@ -36,6 +41,7 @@ class Circle:
         self._before = self._viewer.layers.selection.active
         self._plane = index_of(plane)
         transforms = grid_under(image, self._plane).transforms
+        self._zoom_in(diameter * abs(float(transforms["scale"][-1])))
         view = plane.viewport or Region(0, 0, *plane.shape)
         centre = np.array([(view.y0 + view.y1) / 2, (view.x0 + view.x1) / 2])
         corners = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]]) * diameter / 2 + centre
@@ -66,6 +72,7 @@ class Circle:
             if self._before in self._viewer.layers:
                 self._viewer.layers.selection.active = self._before
         self._before = None
+        self._zoom_back()
 
     def close(self) -> None:
         """Let go of the viewer."""
@@ -84,6 +91,22 @@ class Circle:
         if self._layer is not None and plane is not None and plane.image == image and plane.level != level:
             self.hide()
             self._signals.circle_removed.emit()
+
+    def _zoom_in(self, size: float) -> None:
+        """Show `size`, in units of the world, large enough."""
+        camera = camera_of(self._viewer)
+        wanted = LARGE_ENOUGH / max(size, 1e-9)
+        if camera.zoom < wanted:
+            before = camera.zoom
+            camera.zoom = wanted
+            self._zoom = before, camera.zoom
+
+    def _zoom_back(self) -> None:
+        """As before the circle, unless the user has zoomed since."""
+        zoom, self._zoom = self._zoom, None
+        camera = camera_of(self._viewer)
+        if zoom is not None and camera.zoom == zoom[1]:
+            camera.zoom = zoom[0]
 
     def _on_data(self, _event: Any = None) -> None:
         if self._layer is None or not self._layer.data:

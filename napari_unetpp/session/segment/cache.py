@@ -53,15 +53,12 @@ class CachedPlane:
         Highest foreground probability per level.
     share : float or None
         FLOPs executed by Auto, as a share of those of the deepest level.
-    shown : integer ndarray of shape (Y, X), or None
-        Objects that were shown last; one of `decoded`, as long as that holds them.
     """
 
     maps: PlaneResult
     decoded: OrderedDict[tuple[int, Rule], NDArray[Any]] = field(default_factory=OrderedDict)
     peaks: dict[int, float] = field(default_factory=dict)
     share: float | None = None
-    shown: NDArray[Any] | None = None
 
     def levels(self) -> tuple[int, ...]:
         """Levels whose maps are complete."""
@@ -131,6 +128,7 @@ class WorkerCache:
         self._nodes: NodeCache | None = None
         self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
         self._planes: OrderedDict[_Key, CachedPlane] = OrderedDict()
+        self._objects: dict[Hashable, NDArray[Any]] = {}  # shown last, by plane
         self._speeds: dict[tuple[str, str], Speeds] = {}
         self._pixels: tuple[Hashable, PlanePixels] | None = None
 
@@ -189,10 +187,13 @@ class WorkerCache:
         self._planes.move_to_end(key)
         self.trim()
 
+    def keep_objects(self, plane: Plane, labels: NDArray[Any]) -> None:
+        """Remember the objects of a plane that are shown, as long as any maps of it are kept."""
+        self._objects[plane.key] = labels
+
     def last_objects(self, plane: Plane) -> NDArray[Any] | None:
-        """Objects of a plane that were shown last, by whichever model; None where none are cached."""
-        found = (cached.shown for key, cached in reversed(self._planes.items()) if key.plane == plane.key)
-        return next((labels for labels in found if labels is not None), None)
+        """Objects of a plane that were shown last, by whichever model; None where none are remembered."""
+        return self._objects.get(plane.key)
 
     def trim(self) -> None:
         """Drop what was used longest ago until the budget holds; the newest plane always stays."""
@@ -201,6 +202,8 @@ class WorkerCache:
         while total > limit and len(self._planes) > 1:
             _, dropped = self._planes.popitem(last=False)
             total -= dropped.nbytes
+        kept = {key.plane for key in self._planes}
+        self._objects = {plane: labels for plane, labels in self._objects.items() if plane in kept}
         newest = next(reversed(self._planes.values()), None)
         while newest and total > limit and len(newest.decoded) > 1:
             total -= newest.decoded.popitem(last=False)[1].nbytes

@@ -35,13 +35,14 @@ class Speeds:
     Attributes
     ----------
     warm : bool
-        Whether the levels were timed in this process. The calls before that load libraries and choose
-        kernels, so their times are not added.
+        Whether a run, or the trial, has ended in this process. Calls before that load libraries and choose
+        kernels, so their times are shown, but not kept for other sessions, and the next run replaces them.
     """
 
     def __init__(self, machine: Mapping[str, str]) -> None:
         self._machine = machine
         self._record = from_text(recall(FILE, machine))
+        self._cold: set[int] = set()  # levels that are known from the first run alone
         self.warm = False
 
     @property
@@ -51,13 +52,18 @@ class Speeds:
 
     def add(self, level: int, seconds: float, megapixels: float, known: int | None) -> bool:
         """Add a run to the record (see `add_run`); False where it says nothing."""
-        if not self.warm or megapixels < SMALLEST:
+        cold, self.warm = not self.warm or known in self._cold, True
+        if megapixels < SMALLEST or (cold and level in self._record):
             return False
-        record = add_run(self._record, level, seconds / megapixels, known)
-        if record is self._record:
+        replaced = self._cold & {level}
+        before = {other: runs for other, runs in self._record.items() if other not in replaced}
+        record = add_run(before, level, seconds / megapixels, known)
+        if record is before:
             return False
         self._record = record
-        remember(FILE, self._machine, to_text(record))
+        self._cold = (self._cold | {level}) if cold else (self._cold - {level})
+        kept = {other: runs for other, runs in record.items() if other not in self._cold}
+        remember(FILE, self._machine, to_text(kept))
         return True
 
 

@@ -82,7 +82,8 @@ def show(cache: WorkerCache, request: SegmentRequest, should_stop: ShouldStop) -
         request = replace(request, rule=replace(request.rule, kind="mask"))
         result = _decoded(cache, cached, request)
         yield Reduced(request.generation, "mask")
-    cached.shown = result if request.objects else cached.shown
+    if request.objects:
+        cache.keep_objects(request.plane, result)
     for region in blocks(request.plane.shape):
         if should_stop():
             yield Stopped(request.generation, 0, 0)

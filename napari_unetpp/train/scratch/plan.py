@@ -24,6 +24,7 @@ from napari_unetpp.train.scratch.cards import first_card, full_card, wiring
 from napari_unetpp.train.scratch.checkpoint import Checkpoint
 from napari_unetpp.train.scratch.data_sets import DataSets, count_of, read_data_sets
 from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingOptions
+from napari_unetpp.train.scratch.processes.ranks import ALONE, Ranks
 from napari_unetpp.train.scratch.request import TrainRequest
 
 DEFAULT_MINUTES = 60.0
@@ -81,16 +82,16 @@ def make_plan(request: TrainRequest, log: Callable[[str], None], should_stop: Sh
     return Plan(request, parent, full_card(card, request, parent, data), data)
 
 
-def make_loop(plan: Plan, checkpoint: Checkpoint | None) -> TrainingLoop:
+def make_loop(plan: Plan, checkpoint: Checkpoint | None, ranks: Ranks = ALONE) -> TrainingLoop:
     """The training loop of a plan, from the beginning or from a checkpoint."""
-    device, dtype = _device(plan.request, checkpoint)
+    device, dtype = ranks.agree(_device(plan.request, checkpoint))
     torch.manual_seed(plan.request.seed)  # initial weights
     net = UNetPlusPlus(plan.info.net)
     if plan.parent is not None:
         start_from(net, plan.info, plan.parent)
     elif plan.info.net.encoder:
         start_encoder(net)
-    loop = TrainingLoop(net, _patches(plan, device), plan.info, _options(plan, device, dtype))
+    loop = TrainingLoop(net, _patches(plan, device), plan.info, _options(plan, device, dtype), ranks)
     if checkpoint is not None:
         loop.restore(checkpoint)
     return loop

@@ -85,6 +85,7 @@ def _provenance(plan: Plan, loop: TrainingLoop, best_step: int) -> dict[str, Any
     """Where the model comes from."""
     request, parent = plan.request, plan.parent
     before = parent.provenance.get("megapixels_in_all", 0.0) if parent else 0.0
+    times = f"{loop.ranks.size} x " if loop.ranks.size > 1 else ""
     found = {
         "data": [_data_text(request, plan.data, n) for n in range(len(plan.data.names))],
         "steps": loop.step,
@@ -95,7 +96,7 @@ def _provenance(plan: Plan, loop: TrainingLoop, best_step: int) -> dict[str, Any
         "seed": request.seed,
         "parent": parent.sha256 if parent else None,
         "created": time.strftime("%Y-%m-%d"),
-        "device": f"{loop.options.device} {loop.options.dtype}",
+        "device": f"{times}{loop.options.device} {loop.options.dtype}",
         "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
         "settings": given_values(request),
     }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,9 @@ from napari_unetpp.volumes.inputs.source import ImageSource
 from napari_unetpp.volumes.metadata import axes_of_array
 from napari_unetpp.volumes.selection import SelectionRequest, select
 from napari_unetpp.volumes.series.numbering import check_links, numbered
-from napari_unetpp.volumes.series.plane import SeriesRequest, predict_plane
+from napari_unetpp.volumes.series.plane import SeriesRequest, end_of, predict_plane
 from napari_unetpp.volumes.series.reading import read_series_as
 from napari_unetpp.volumes.series.three_sides import ThreeSides, check_directions
-
-T = TypeVar("T")
 
 
 def segment_array(
@@ -99,19 +97,10 @@ def _results(request: SeriesRequest) -> Iterator[PlaneResult]:
     with tempfile.TemporaryDirectory() as folder:
         sides = ThreeSides(request, Path(folder)) if request.directions == DIRECTIONS else None
         for position in request.selection.positions():
-            yield _end_of(predict_plane(request, position) if sides is None else sides.plane(position))
+            yield end_of(predict_plane(request, position) if sides is None else sides.plane(position))
 
 
 def _each(maps: PlaneResult) -> tuple[NDArray[Any], ...]:
     """All results of one plane."""
     found = (maps.labels(), maps.mask(), maps.probability(), maps.uncertainty(), maps.depth(), maps.notes)
     return found  # type: ignore[return-value]
-
-
-def _end_of(steps: Generator[Any, None, T]) -> T:
-    """What a generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]

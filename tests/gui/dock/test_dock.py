@@ -13,6 +13,8 @@ import pytest
 from napari.layers import Labels, Shapes
 from qtpy.QtWidgets import QComboBox, QWidget
 
+from napari_unetpp.gui.compat import camera_of
+
 NAMES = (
     "image_combo",
     "model_combo",
@@ -215,6 +217,27 @@ def test_a_labels_layer_is_refused_as_image(viewer: Any, image: np.ndarray, open
     dock = open_dock()
     dock.controller.state.image = labels.unique_id
     assert "labels layer, not an image" in dock.form.head.image_note.text()
+
+
+@pytest.mark.parametrize(("zoom", "pixel"), [(0.3, 1.0), (0.3, 0.25), (50.0, 1.0)])
+def test_circle_can_be_seen(
+    viewer: Any, image: np.ndarray, open_dock: Any, zoom: float, pixel: float
+) -> None:
+    """It was the size of its own handles on an image that is seen whole."""
+    viewer.add_image(image, name="cells", scale=(pixel, pixel))
+    dock, camera = open_dock(), camera_of(viewer)
+    camera.zoom = zoom
+    dock.form.input.circle_button.click()
+    circle = viewer.layers["object size"]
+    model = dock.controller.model
+    assert np.ptp(np.asarray(circle.data[0]), axis=0) == pytest.approx(model.sampling.value)
+    assert model.sampling.value * pixel * camera.zoom >= 99
+    dock.form.input.circle_button.click()
+    assert camera.zoom == pytest.approx(zoom), "nothing but the circle has changed it"
+    dock.form.input.circle_button.click()
+    camera.zoom = 60
+    dock.form.input.circle_button.click()
+    assert camera.zoom == 60, "the user has"
 
 
 def test_circle_is_drawn_and_removed(viewer: Any, image: np.ndarray, open_dock: Any) -> None:

@@ -94,3 +94,19 @@ def test_unchanged_objects_keep_their_colour_over_the_slider_and_the_threshold()
         same, total, before = same + sum(a == b for a, b in pairs), total + len(pairs), now
     assert total > 60 and same >= 0.95 * total, (same, total)
     assert (before == first).all(), "going back brings back the numbers"
+
+
+def test_another_model_continues_the_numbers_also_where_memory_holds_one_result_only(
+    sitting: Any, view: Any
+) -> None:
+    """Keep gives another model; on a large plane the maps of the former one make room for its maps."""
+    cache = sitting.controller.context.cache
+    cache._budget = 1
+    view.signals.segment_pressed.emit()
+    before = sitting.layers.result(sitting.layers.read("cells")).copy()
+    numbers = np.array([0, 9, 7, 5, 3], before.dtype)
+    cache.keep_objects(sitting.layers.read("cells"), numbers[before])
+    view.signals.model_chosen.emit("other")
+    view.signals.segment_pressed.emit()
+    assert len(cache._planes) == 1
+    assert np.array_equal(sitting.layers.result(sitting.layers.read("cells")), numbers[before])

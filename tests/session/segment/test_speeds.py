@@ -112,14 +112,29 @@ def test_the_words_say_which_it_is() -> None:
 # ------------------------------------------------------------------------ a sitting
 
 
-def test_runs_before_the_trial_and_of_small_planes_teach_nothing() -> None:
-    """The first calls load and choose kernels: once the readout said 39 s/MPx where 6 were needed."""
+def test_runs_of_small_planes_teach_nothing() -> None:
     speeds = Speeds(HERE)
-    assert not speeds.add(4, 99.0, 1.0, 0)
+    assert not speeds.add(4, 99.0, 0.01, 0) and speeds.levels == {}
+    assert speeds.add(4, 2.0, 0.5, 0) and speeds.levels == {4: 4.0}
+
+
+def test_the_first_run_is_shown_until_the_next_one() -> None:
+    """It loads and chooses kernels: once the readout said 39 s/MPx where 6 were needed."""
+    speeds = Speeds(HERE)
+    assert speeds.add(2, 39.0, 1.0, 0) and speeds.levels == {2: 39.0}
+    assert Speeds(HERE).levels == {}, "not kept for other sessions"
+    assert speeds.add(4, 3.0, 1.0, 2) and speeds.levels == {2: 39.0, 4: 42.0}
+    assert speeds.add(2, 6.0, 1.0, 0) and speeds.levels[2] == 6.0
+    assert speeds.add(4, 3.0, 1.0, 2) and speeds.levels == {2: 6.0, 4: 9.0}
+    assert Speeds(HERE).levels == {2: 6.0, 4: 9.0}
+
+
+def test_a_first_run_does_not_replace_what_is_known() -> None:
+    speeds = Speeds(HERE)
     speeds.warm = True
-    assert not speeds.add(4, 99.0, 0.01, 0)
-    assert speeds.add(4, 2.0, 0.5, 0)
-    assert speeds.levels == {4: 4.0}
+    speeds.add(4, 6.0, 1.0, 0)
+    again = Speeds(HERE)
+    assert not again.add(4, 39.0, 1.0, 0) and again.levels == {4: 6.0}
 
 
 def test_the_record_is_kept_for_this_machine_alone() -> None:

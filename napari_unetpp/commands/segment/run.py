@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,31 @@ from napari_unetpp.files.results.inputs import find_inputs
 from napari_unetpp.files.results.summary import update_summary
 
 
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What all images are segmented with.
+
+    Attributes
+    ----------
+    model : LoadedModel
+    workers : Workers or None
+        Other processes that do the work; None: this one does.
+    files : FilesElsewhere or None
+        The images that they do as wholes.
+    """
+
+    model: Any
+    workers: Any = None
+    files: Any = None
+
+    def has_whole(self, number: int) -> bool:
+        """Whether other processes do the image with this number as a whole."""
+        return self.files is not None and self.files.has(number)
+
+
 def run_segment(args: argparse.Namespace) -> int:
     """Segment images, one after the other; a bad one is reported and the rest go on."""
-    from napari_unetpp.commands.segment_image import Options
+    from napari_unetpp.commands.segment.values import Options
 
     info = model_list.find_model(args.model)
     size = size_options(args, info)
@@ -47,22 +72,24 @@ def run_segment(args: argparse.Namespace) -> int:
         also=args.also,
         tracks=args.track is not None,
     )
-    model = None
     entries: list[dict[str, Any]] = []
-    try:
-        for number, output in enumerate(plan):
-            done = output.done() if args.skip_existing else None
-            if done is not None:
-                entries.append(_skipped(done))
-                continue
-            model = model or _loaded(args)
-            entries.append(_segment_one(number, plan, model, options, args))
-    finally:  # also what was done before Ctrl-C
-        if args.json:
-            write_json(args.json, entries)
-        if args.table:
-            for note in update_summary(args.out, [output.there() or output for output in plan]):
-                say(f"note: {note}")
+    with ExitStack() as stack:
+        work: Work | None = None
+        try:
+            for number, output in enumerate(plan):
+                ours = work is not None and work.has_whole(number)  # then it was not there at first
+                done = output.done() if args.skip_existing and not ours else None
+                if done is not None:
+                    entries.append(_skipped(done))
+                    continue
+                work = work or _begin(plan, options, args, stack)
+                entries.append(_segment_one(number, plan, work, options, args))
+        finally:  # also what was done before Ctrl-C
+            if args.json:
+                write_json(args.json, entries)
+            if args.table:
+                for note in update_summary(args.out, [output.there() or output for output in plan]):
+                    say(f"note: {note}")
     if plan:
         progress(len(plan), len(plan))
     skipped = sum("skipped" in entry for entry in entries)
@@ -82,6 +109,26 @@ def _check_model(args: argparse.Namespace, info: ModelInfo) -> None:
             f"--stitch and --track link objects, but {info.name!r} does not tell objects "
             "apart. Leave them out, or choose a model of instances."
         )
+
+
+def _begin(plan: Sequence[outputs.Output], options: Any, args: argparse.Namespace, stack: ExitStack) -> Work:
+    """Load the model, and give it to other processes where these are to do the work."""
+    if not (args.workers or args.scheduler):
+        return Work(_loaded(args))
+    from napari_unetpp.commands.segment.elsewhere import FilesElsewhere, checker
+    from napari_unetpp.commands.segment.stack import goes_by_planes
+    from napari_unetpp.volumes.cluster.workers import connected
+
+    ready = connected(args.scheduler, args.workers, lambda: _loaded(args), say)
+    workers, model = stack.enter_context(ready)
+    wholes = {
+        number: output
+        for number, output in enumerate(plan)
+        if not (args.skip_existing and output.there()) and not goes_by_planes(output.source, options)
+    }
+    check = checker(plan, overwrite=args.overwrite, resume=args.skip_existing)
+    show = partial(progress, total=len(plan), what="images")
+    return Work(model, workers, FilesElsewhere(workers, wholes, check, options, show))
 
 
 def _loaded(args: argparse.Namespace) -> Any:
@@ -106,21 +153,27 @@ def _skipped(output: outputs.Output) -> dict[str, Any]:
 
 
 def _segment_one(
-    number: int, plan: Sequence[outputs.Output], model: Any, options: Any, args: argparse.Namespace
+    number: int, plan: Sequence[outputs.Output], work: Work, options: Any, args: argparse.Namespace
 ) -> dict[str, Any]:
     """Segment the image with this number; what is told of it with ``--json`` comes back."""
     output = plan[number]
     name = output.source.name
     progress(number, len(plan), name)
     try:
-        there = output.there() if args.skip_existing else None
+        whole = work.has_whole(number)
+        there = output.there() if args.skip_existing and not whole else None
         if there is not None:
-            for path in _finish(there, model, options):
+            for path in _finish(there, work.model, options):
                 tell(f"{path}: made of {there.target}, which was there already")
             return _skipped(there)
-        sources = [each.source for each in plan]
-        outputs.check_output(output, sources, overwrite=args.overwrite, resume=args.skip_existing)
-        done = _segmented(output, model, options, lambda part, what: progress(number + part, len(plan), what))
+        if whole:
+            done = work.files.result(number)
+        else:
+            sources = [each.source for each in plan]
+            outputs.check_output(output, sources, overwrite=args.overwrite, resume=args.skip_existing)
+            done = _segmented(
+                output, work, options, lambda part, what: progress(number + part, len(plan), what)
+            )
     except Exception as error:  # the rest go on
         if args.debug:
             raise
@@ -134,15 +187,18 @@ def _segment_one(
     return entry
 
 
-def _segmented(output: outputs.Output, model: Any, options: Any, show: Callable[[float, str], None]) -> Any:
+def _segmented(output: outputs.Output, work: Work, options: Any, show: Callable[[float, str], None]) -> Any:
     """One image, whole or plane by plane; `show` is told which part of it is done, and what that is."""
-    from napari_unetpp.commands.segment_image import segment_file
-    from napari_unetpp.commands.segment_stack import goes_by_planes, segment_stack
+    from napari_unetpp.commands.segment.image import segment_file
+    from napari_unetpp.commands.segment.stack import goes_by_planes, segment_stack
 
     name = output.source.name
     if not goes_by_planes(output.source, options):
         return segment_file(
-            output, model, options, lambda tile, tiles: show(tile / tiles, f"{name}, tile {tile} of {tiles}")
+            output,
+            work.model,
+            options,
+            lambda tile, tiles: show(tile / tiles, f"{name}, tile {tile} of {tiles}"),
         )
 
     def on_progress(event: Any) -> None:
@@ -151,7 +207,7 @@ def _segmented(output: outputs.Output, model: Any, options: Any, show: Callable[
         show(part, f"{name}, plane {event.plane + 1} of {event.planes}{tile}")
 
     try:
-        return segment_stack(output, model, options, on_progress, say)
+        return segment_stack(output, work.model, options, on_progress, say, work.workers)
     except KeyboardInterrupt:
         if output.partial.exists():
             say(f"what was done of {output.source} is kept in {output.partial}; --skip-existing goes on")
@@ -160,8 +216,8 @@ def _segmented(output: outputs.Output, model: Any, options: Any, show: Callable[
 
 def _finish(output: outputs.Output, model: Any, options: Any) -> tuple[Path, ...]:
     """Write what is missing beside a result that was there already; the files that were missing."""
-    from napari_unetpp.commands.segment_image import finish
-    from napari_unetpp.commands.segment_stack import finish_stack, goes_by_planes
+    from napari_unetpp.commands.segment.image import finish
+    from napari_unetpp.commands.segment.stack import finish_stack, goes_by_planes
 
     if goes_by_planes(output.source, options):
         return finish_stack(output, model, options)
@@ -170,7 +226,7 @@ def _finish(output: outputs.Output, model: Any, options: Any) -> tuple[Path, ...
 
 def _stack_options(args: argparse.Namespace) -> Any:
     """What was asked of stacks."""
-    from napari_unetpp.commands.segment_stack import StackOptions
+    from napari_unetpp.commands.segment.values import StackOptions
     from napari_unetpp.volumes.selection import SelectionRequest
 
     wanted = SelectionRequest(args.axes, args.channel, args.combine, args.t, args.z, args.project)

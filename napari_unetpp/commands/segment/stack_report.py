@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_unetpp._types import AUTO
-from napari_unetpp.commands.segment_image import Done, Options
-from napari_unetpp.commands.stack_tables import Measured
+from napari_unetpp.commands.segment.stack_tables import Measured
+from napari_unetpp.commands.segment.values import Done, Options
 from napari_unetpp.files.models import card_text
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.session.segment.objects import size_note

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +15,13 @@ from napari_unetpp.files.objects import table as objects
 from napari_unetpp.files.objects.planes import ObjectPlane
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.session.segment.objects import areas, median_diameter
-from napari_unetpp.volumes.inputs.source import ImageSource
+from napari_unetpp.volumes.inputs.source import LARGE, ImageSource
 from napari_unetpp.volumes.planes import read_plane
 from napari_unetpp.volumes.selection import Position, Selection
 from napari_unetpp.volumes.tracks import TrackRows
 
 if TYPE_CHECKING:
-    from napari_unetpp.commands.segment_image import Options
+    from napari_unetpp.commands.segment.values import Options
 
 Table = dict[str, NDArray[Any]]
 
@@ -168,3 +168,9 @@ class Measured:
             name: values + self._origin[MOVED[name]] if name in MOVED else values
             for name, values in rows.items()
         }
+
+
+def as_far_as_measured(output: Output, chosen: Selection) -> Output:
+    """The same without table and outlines where planes are too large to be measured in memory."""
+    height, width = chosen.plane_shape
+    return replace(output, table=None, also=()) if height * width > LARGE else output

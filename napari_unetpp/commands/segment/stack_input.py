@@ -16,7 +16,7 @@ from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.volumes.inputs.source import ImageSource, open_image
 
 if TYPE_CHECKING:
-    from napari_unetpp.commands.segment_image import Options
+    from napari_unetpp.commands.segment.values import Options
 
 
 BESIDE = (".tif", ".csv", ".json", ".geojson", ".zip")

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unetpp._types import Region, ScaleChoice, UnetppError
-from napari_unetpp.commands.stack_input import mark_of, opened
+from napari_unetpp._types import ScaleChoice, UnetppError
+from napari_unetpp.commands.segment.stack_input import mark_of, opened
+from napari_unetpp.commands.segment.stack_tables import as_far_as_measured
+from napari_unetpp.commands.segment.values import Done, Options
 from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.notes import Note
 from napari_unetpp.files.results.outputs import Output
-from napari_unetpp.volumes.inputs.source import LARGE, ImageSource, is_stack
+from napari_unetpp.volumes.cluster.jobs import ImageAddress
+from napari_unetpp.volumes.inputs.source import ImageSource, is_stack
 from napari_unetpp.volumes.ome_zarr import load_zarr
-from napari_unetpp.volumes.selection import Selection, SelectionRequest, select
+from napari_unetpp.volumes.selection import Selection, select
 
 if TYPE_CHECKING:
-    from napari_unetpp.commands.segment_image import Done, Options
+    from napari_unetpp.commands.segment.values import Done, Options
     from napari_unetpp.engine.loaded_model import LoadedModel
+    from napari_unetpp.volumes.cluster.workers import Workers
     from napari_unetpp.volumes.series.plane import SeriesRequest
     from napari_unetpp.volumes.series.run import SeriesProgress
     from napari_unetpp.volumes.series.store import PlaneStore
@@ -31,41 +34,6 @@ LARGEST_TIFF = 4_000_000_000
 
 BYTES = {"labels": 4, "mask": 1, "probability": 4}
 """Of a pixel of each kind of result."""
-
-
-@dataclass(frozen=True, slots=True)
-class StackOptions:
-    """What was asked of stacks.
-
-    Attributes
-    ----------
-    selection : SelectionRequest
-    region : Region or None
-        Rows and columns to segment.
-    stitch, track : float or None
-        Overlap from which objects are linked through depth, and over time.
-    resume : bool
-        Go on with what an interrupted run has left.
-    directions : {1, 3}
-        Along how many axes a stack is cut into planes.
-    spacing : (float, float, float) or None
-        Micrometres between planes, rows and columns, instead of what the file says.
-    """
-
-    selection: SelectionRequest = field(default_factory=SelectionRequest)
-    region: Region | None = None
-    stitch: float | None = None
-    track: float | None = None
-    resume: bool = False
-    directions: int = 1
-    spacing: tuple[float, float, float] | None = None
-
-    @property
-    def asked(self) -> bool:
-        """Whether something was asked that only stacks have, or parts of a plane."""
-        alone = self.selection == SelectionRequest()
-        others = (self.region, self.stitch, self.track, self.spacing)
-        return not alone or self.directions != 1 or any(x is not None for x in others)
 
 
 def goes_by_planes(path: Path, options: Options) -> bool:
@@ -79,6 +47,7 @@ def segment_stack(
     options: Options,
     on_progress: Callable[[SeriesProgress], None],
     say: Note,
+    workers: Workers | None = None,
 ) -> Done:
     """Segment all planes that were asked for and write their results.
 
@@ -88,9 +57,11 @@ def segment_stack(
         Told after every tile and plane.
     say : callable
         Told how the image is read, what it needs, and where an earlier run is gone on with.
+    workers : Workers, optional
+        Other processes that do the planes, and the tiles of large ones.
     """
-    from napari_unetpp.commands.stack_report import facts_of, report
-    from napari_unetpp.commands.stack_results import finish
+    from napari_unetpp.commands.segment.stack_report import facts_of, report
+    from napari_unetpp.commands.segment.stack_results import finish
     from napari_unetpp.volumes.series.reading import series_notes
     from napari_unetpp.volumes.series.run import segment_series
     from napari_unetpp.volumes.series.store import remove
@@ -109,7 +80,8 @@ def segment_stack(
         notes += series_notes(image.array, chosen, range=given[0], diameter=given[1])
         mark = mark_of(output.source)
         request, store = _begin(output, image, chosen, model, options, mark, say)
-        for event in segment_series(request, store):
+        others = None if workers is None else workers.series(request, _address(output, options, mark))
+        for event in segment_series(request, store, elsewhere=others):
             if event.note:
                 notes.append(event.note)
             on_progress(event)
@@ -126,8 +98,8 @@ def segment_stack(
 
 def finish_stack(output: Output, model: LoadedModel, options: Options) -> tuple[Path, ...]:
     """Write what is missing beside a result that an earlier run has written; the files that were missing."""
-    from napari_unetpp.commands.stack_beside import read_result, write_beside
-    from napari_unetpp.commands.stack_tables import Measured
+    from napari_unetpp.commands.segment.stack_beside import read_result, write_beside
+    from napari_unetpp.commands.segment.stack_tables import Measured
 
     with opened(output, options) as image:
         chosen = _chosen(image, model, options)
@@ -142,10 +114,11 @@ def finish_stack(output: Output, model: LoadedModel, options: Options) -> tuple[
     return missing.files[1:]
 
 
-def as_far_as_measured(output: Output, chosen: Selection) -> Output:
-    """The same without table and outlines where planes are too large to be measured in memory."""
-    height, width = chosen.plane_shape
-    return replace(output, table=None, also=()) if height * width > LARGE else output
+def _address(output: Output, options: Options, mark: list[list[int]]) -> ImageAddress:
+    """Where other processes find the image."""
+    stack = options.stack
+    path = output.source.resolve()
+    return ImageAddress(path, options.series, stack.selection.axes, stack.region, str(mark))
 
 
 def _chosen(image: ImageSource, model: LoadedModel, options: Options) -> Selection:
