@@ -127,7 +127,7 @@ def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
             correcting.finetune_runner,
             correcting.file_runner,
             dock.features.runner,
-            dock.stacks.runner,
+            dock.stacks.runs.runner,
         ):
             runner._executor.shutdown(wait=True)
         with suppress(LookupError, AttributeError, RuntimeError):  # the test closed one

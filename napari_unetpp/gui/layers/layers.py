@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.compat import camera_of, visible_corners
-from napari_unetpp.gui.layers.axes_of_layer import axes_of
+from napari_unetpp.gui.layer_axes import axes_of
 from napari_unetpp.gui.layers.images import OpenImages
 from napari_unetpp.gui.layers.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.layers.results import Results

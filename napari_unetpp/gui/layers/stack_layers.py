@@ -16,15 +16,17 @@ from superqt.utils import qthrottled
 
 from napari_unetpp._types import Region
 from napari_unetpp.gui.grids import Grid, grid_of, pixel_size
-from napari_unetpp.gui.layers.axes_of_layer import full_array
+from napari_unetpp.gui.layer_axes import full_array
 from napari_unetpp.gui.layers.class_colours import set_colours
 from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.layers.painter import REFRESH_MS, Painter
 from napari_unetpp.gui.planes import PlaneIndex, index_of
+from napari_unetpp.gui.tools.areas import drawn_area, user_shapes, visible_area
 from napari_unetpp.gui.tools.features_table import fit_columns_to_few_rows
+from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.session.stacks.stored import StoredLabels
-from napari_unetpp.session.stacks.values import StackSource
-from napari_unetpp.session.values import Plane
+from napari_unetpp.session.stacks.values import VIEW, Area, StackSource
+from napari_unetpp.session.values import ImageChoice, Plane
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.ome_zarr import LabelsZarr
 from napari_unetpp.volumes.selection import Position
@@ -42,11 +44,12 @@ MOST_AXES = 4
 
 @dataclass(frozen=True, eq=False)
 class _Stack:
-    """A layer of all planes, how its axes are read, and of which data of the image it is."""
+    """A layer of ours: how its axes are read, of which data of the image it is, and what it holds."""
 
     layer: Labels
     axes: Axes
     version: int
+    what: str = "all planes"
 
 
 class NapariStacks:
@@ -86,23 +89,38 @@ class NapariStacks:
         world = layer.data_to_world(point)
         dims.set_point(axis + dims.ndim - layer.ndim, world[axis])
 
-    def begin(self, image: Hashable, axes: Axes, *, classes: bool) -> None:
-        """Make our layer of all planes, or empty it."""
+    def areas(self) -> list[ImageChoice]:
+        """Shapes layers of the user, the topmost first."""
+        return user_shapes(self._viewer)
+
+    def area(self, image: Hashable, axes: Axes, region: Hashable) -> Area:
+        """What of an image the view shows, or a Shapes layer covers."""
         layer = self._layers.open.get(image)
-        data = _blank(axes)
-        stack = self._stacks.get(image)
-        if stack is not None and stack.layer in self._viewer.layers and not stack.layer.multiscale:
+        if region == VIEW:
+            return visible_area(self._viewer, layer, axes)
+        return drawn_area(self._viewer, layer, axes, self._layers.open.get(region))
+
+    def begin(self, request: StackRequest) -> None:
+        """Make our layer for a request, or empty it; a region does not replace all planes."""
+        image, axes = request.source.image, request.selection.axes
+        layer, stack = self._layers.open.get(image), self._stacks.get(image)
+        data, what = _blank(axes), "all planes" if request.area is None else "region"
+        usable = stack is not None and stack.layer in self._viewer.layers and not stack.layer.multiscale
+        if stack is not None and usable and stack.what == what:
             ours = stack.layer
             ours.data = data
         else:
-            ours = self._add(layer, Labels, data, "all planes", MARK)
+            if stack is not None and usable:
+                stack.layer.visible = False
+            ours = self._add(layer, Labels, data, what, MARK)
         ours.editable = False  # corrections have a layer of their own
         _grid(layer).place(ours)
-        set_colours(ours, classes=classes)
-        self._stacks[image] = _Stack(ours, axes, self._layers.open.version(image))
+        set_colours(ours, classes=not request.objects)
+        self._stacks[image] = _Stack(ours, axes, self._layers.open.version(image), what)
 
-    def begin_stored(self, image: Hashable, axes: Axes, labels: LabelsZarr, *, classes: bool) -> None:
+    def begin_stored(self, request: StackRequest, labels: LabelsZarr) -> None:
         """Make our layer of labels on disk anew: napari takes no other levels into one."""
+        image, axes = request.source.image, request.selection.axes
         layer = self._layers.open.get(image)
         names = "".join(axis["name"].upper() for axis in labels.group.attrs["multiscales"][0]["axes"])
         levels = [StoredLabels(level, names, axes) for level in labels.levels]
@@ -113,7 +131,7 @@ class NapariStacks:
         data = levels if labels.complete and len(levels) > 1 else levels[0]
         ours = self._add(layer, Labels, data, "all planes", MARK)
         ours.editable = False
-        set_colours(ours, classes=classes)
+        set_colours(ours, classes=not request.objects)
         self._stacks[image] = _Stack(ours, axes, self._layers.open.version(image))
 
     def refresh(self, image: Hashable) -> bool:
@@ -126,7 +144,7 @@ class NapariStacks:
 
     def fits(self, size: int) -> bool:
         """Whether so many bytes of labels fit into memory, and leave half of what is free."""
-        return size <= min(MAX_BYTES, psutil.virtual_memory().available // 2)
+        return bool(size <= min(MAX_BYTES, psutil.virtual_memory().available // 2))
 
     def paint(self, image: Hashable, position: Position, region: Region, values: NDArray[np.uint32]) -> bool:
         """Write a rectangle of a plane; False when the image or our layer was closed or replaced."""

@@ -58,7 +58,7 @@ class ObjectFeatures:
     def connect(self) -> None:
         """Listen."""
         self.controller.idle.connect(lambda: self.update())
-        self.stacks.ended.connect(lambda: self.update())
+        self.stacks.runs.ended.connect(lambda: self.update())
         self.layers.signals.rested.connect(lambda: self.update())
         self.corrections.signals.held.connect(self.update)
         self.corrections.signals.painted.connect(self.update)
@@ -92,7 +92,7 @@ class ObjectFeatures:
         }
         if shown:
             pixels = controller.context.cache.pixels(plane)  # read for the run already
-            job = partial(measure, plane, pixels, shown, position_of(plane, self.stacks.axes(plane)))
+            job = partial(measure, plane, pixels, shown, position_of(plane, self.stacks.reading.axes(plane)))
             self.runner.submit(job, self._on_event, self._on_end)
 
     def _on_event(self, event: Event) -> None:

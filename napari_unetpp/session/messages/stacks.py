@@ -88,7 +88,8 @@ def done(event: StackDone, request: StackRequest, layer: str, scale: float | Non
     linked = _linked(request)
     at = "" if scale is None else f", {times(scale)}"
     line = f"{planes}{objects}{linked}, {level_name(request.level)}{at}, {seconds_text(event.seconds)}"
-    return f"{line}. They are in ‘{layer}’." if event.planes else line
+    where = "" if request.area is None else f" within {request.area.name}"
+    return f"{line}{where}. They are in ‘{layer}’." if event.planes else line
 
 
 NO_TRACKS = "napari shows no tracks of images of five axes; the numbers are linked nevertheless."

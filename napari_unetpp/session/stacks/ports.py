@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region
-from napari_unetpp.session.stacks.values import StackSource
-from napari_unetpp.session.values import Plane
+from napari_unetpp.session.stacks.request import StackRequest
+from napari_unetpp.session.stacks.values import Area, StackSource
+from napari_unetpp.session.values import ImageChoice, Plane
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.selection import Position
 
@@ -29,11 +30,19 @@ class StackLayers(Protocol):
         """Display another plane along an axis of the image."""
         ...
 
-    def begin(self, image: Hashable, axes: Axes, *, classes: bool) -> None:
-        """Make our layer of all planes, or empty it; `classes`: its numbers are classes, not objects."""
+    def areas(self) -> list[ImageChoice]:
+        """Shapes layers of the user, that say what is segmented."""
         ...
 
-    def begin_stored(self, image: Hashable, axes: Axes, labels: LabelsZarr, *, classes: bool) -> None:
+    def area(self, image: Hashable, axes: Axes, region: Hashable) -> Area:
+        """What of an image the view shows (`VIEW`), or a Shapes layer covers; UnetppError: nothing."""
+        ...
+
+    def begin(self, request: StackRequest) -> None:
+        """Make our layer for a request, or empty it."""
+        ...
+
+    def begin_stored(self, request: StackRequest, labels: LabelsZarr) -> None:
         """The same for labels on disk: one level while they are written, all when they are complete."""
         ...
 

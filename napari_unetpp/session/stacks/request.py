@@ -7,10 +7,9 @@ from pathlib import Path
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.segment.resolve import working_min_size
-from napari_unetpp.session.stacks.values import StackSource, selection_of
+from napari_unetpp.session.stacks.values import Area, StackSource
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Interval, Rule
-from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.linking import IOU
 from napari_unetpp.volumes.selection import Selection
 
@@ -31,6 +30,8 @@ class StackRequest:
         Intersection over union from which objects are linked through depth, and over time.
     target : Path or None
         The OME-Zarr that the labels are written to; None: they are kept in memory.
+    area : Area or None
+        The part of each plane that is segmented; None: all of it.
     """
 
     run: int
@@ -45,6 +46,7 @@ class StackRequest:
     stitch: float | None = None
     track: float | None = None
     target: Path | None = None
+    area: Area | None = None
 
     @property
     def objects(self) -> bool:
@@ -62,15 +64,14 @@ class StackRequest:
 def resolve_stack(
     state: SessionState,
     source: StackSource,
-    axes: Axes,
-    channel: int,
+    selection: Selection,
     model: ModelInfo,
     range: Interval | None,
     run: int,
     target: Path | None = None,
+    area: Area | None = None,
 ) -> StackRequest:
     """The request for all planes as everything is set."""
-    selection = selection_of(axes, channel, inputs=model.net.in_channels)
     stitch, track = links(state, selection, model)
     return StackRequest(
         run,
@@ -85,6 +86,7 @@ def resolve_stack(
         IOU if stitch else None,
         IOU if track else None,
         target,
+        area,
     )
 
 

@@ -201,7 +201,7 @@ def test_a_plane_of_the_stack_alone_has_the_range_of_the_stack(
     wait(opened)
     corrections = viewer.layers["cells corrections"].data[0]
     np.testing.assert_array_equal(corrections > 0, viewer.layers["cells all planes"].data[0] > 0)
-    assert opened.controller.runs.range == opened.stacks._readings[1].range
+    assert opened.controller.runs.range == opened.stacks.runs._readings[1].range
 
 
 def test_stop_keeps_what_is_done(viewer: Any, dock: Any, qtbot: Any) -> None:
