@@ -35,6 +35,11 @@ MARK = "napari_unetpp_stack"
 """Key of the metadata of our layers of all planes: of which image."""
 
 TRACKS = "napari_unetpp_tracks"
+"""The same of our tracks."""
+
+HOLDS = "napari_unetpp_holds"
+"""Key of the metadata that says what a layer of ours holds."""
+
 MAX_BYTES = 8 << 30
 """Of labels in memory."""
 
@@ -44,12 +49,11 @@ MOST_AXES = 4
 
 @dataclass(frozen=True, eq=False)
 class _Stack:
-    """A layer of ours: how its axes are read, of which data of the image it is, and what it holds."""
+    """A layer of ours, how its axes are read, and of which data of the image it is."""
 
     layer: Labels
     axes: Axes
     version: int
-    what: str = "all planes"
 
 
 class NapariStacks:
@@ -66,6 +70,7 @@ class NapariStacks:
         self._viewer, self._layers = viewer, layers
         self._stacks: dict[Hashable, _Stack] = {}
         self._painter = Painter(parent)
+        layers.open.signals.closed.connect(self._forget)
         self._refresh_later = qthrottled(self._refresh_stored, REFRESH_MS, leading=False, parent=parent)
 
     def source(self, image: Hashable) -> StackSource:
@@ -103,20 +108,19 @@ class NapariStacks:
     def begin(self, request: StackRequest) -> None:
         """Make our layer for a request, or empty it; a region does not replace all planes."""
         image, axes = request.source.image, request.selection.axes
-        layer, stack = self._layers.open.get(image), self._stacks.get(image)
+        layer, before = self._layers.open.get(image), self._stacks.get(image)
         data, what = _blank(axes), "all planes" if request.area is None else "region"
-        usable = stack is not None and stack.layer in self._viewer.layers and not stack.layer.multiscale
-        if stack is not None and usable and stack.what == what:
-            ours = stack.layer
+        ours = self._find(layer, what)
+        if ours is not None:
             ours.data = data
         else:
-            if stack is not None and usable:
-                stack.layer.visible = False
             ours = self._add(layer, Labels, data, what, MARK)
+        if before is not None and before.layer is not ours and before.layer in self._viewer.layers:
+            before.layer.visible = False
         ours.editable = False  # corrections have a layer of their own
         _grid(layer).place(ours)
         set_colours(ours, classes=not request.objects)
-        self._stacks[image] = _Stack(ours, axes, self._layers.open.version(image), what)
+        self._stacks[image] = _Stack(ours, axes, self._layers.open.version(image))
 
     def begin_stored(self, request: StackRequest, labels: LabelsZarr) -> None:
         """Make our layer of labels on disk anew: napari takes no other levels into one."""
@@ -229,15 +233,29 @@ class NapariStacks:
         there = stack.layer in self._viewer.layers and self._layers.open.find(image) is not None
         return there and stack.version == self._layers.open.version(image)
 
+    def _forget(self, image: Hashable) -> None:
+        """The image was closed; its layers are the user's now."""
+        stack = self._stacks.pop(image, None)
+        if stack is not None:
+            self._layers.mark.leave(stack.layer)
+
     def _refresh_stored(self) -> None:
         for stack in self._stacks.values():
             if isinstance(stack.layer.data, StoredLabels) and stack.layer in self._viewer.layers:
                 stack.layer.refresh()
 
+    def _find(self, image: Image, what: str) -> Labels | None:
+        """The layer that was made for this before, also by an earlier dock; not one of labels on disk."""
+        for layer in self._viewer.layers:
+            ours = layer.metadata.get(MARK) == _key(image) and layer.metadata.get(HOLDS) == what
+            if ours and isinstance(layer, Labels) and isinstance(layer.data, np.ndarray):
+                return layer
+        return None
+
     def _add(self, image: Image, kind: Callable[..., Any], data: Any, what: str, mark: str) -> Any:
         """Add a layer over an image; what was selected stays selected."""
         selected = self._viewer.layers.selection.active
-        name, metadata = f"{image.name} {what}", {mark: _key(image)}
+        name, metadata = f"{image.name} {what}", {mark: _key(image), HOLDS: what}
         made = kind(data, name=name, metadata=metadata, **_grid(image).transforms)
         self._viewer.add_layer(made)
         self._viewer.layers.selection.active = selected

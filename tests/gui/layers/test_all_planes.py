@@ -398,3 +398,24 @@ def test_labels_that_do_not_fit_into_memory_are_an_ome_zarr_on_disk(
     np.testing.assert_array_equal(layer.data[0][2], expected[2])
     assert layer.get_value(np.argwhere(expected == expected[2].max())[0], world=False)
     assert not list(tmp_path.glob("unetpp-*")), "what was needed in between is gone"
+
+
+def test_a_film_in_colour(viewer: Any, dock: Any, all_planes: Any) -> None:
+    grey = stack_of(3)
+    viewer.add_image(np.stack([grey, grey // 2, grey // 4], axis=-1), name="video", rgb=True)
+    opened = dock()
+    assert "T 3, Y 96, X 96, RGB (guessed from the shape)" in note(opened)
+    all_planes(opened)
+    labels = viewer.layers["video all planes"].data
+    assert labels.shape == (3, SIDE, SIDE) and labels.any(axis=(1, 2)).all()
+
+
+def test_a_dock_that_was_closed_and_opened_again_uses_the_same_layer(
+    viewer: Any, dock: Any, all_planes: Any
+) -> None:
+    viewer.add_image(stack_of(2), name="cells", axis_labels=tuple("zyx"))
+    first = dock()
+    all_planes(first)
+    first.close_session()
+    all_planes(dock())
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells all planes"]
