@@ -191,13 +191,15 @@ def _guess(letters: str, shape: tuple[int, ...], *, last_may_be_channels: bool) 
 
 
 def _guess_leading(found: list[str], shape: tuple[int, ...]) -> None:
-    """Time, channel, depth: the shortest axis is channels if it is short; of colour images none is."""
+    """Time, channel, depth: the shortest axis is channels if it is short, the others are time and depth."""
     left = [n for n, name in enumerate(found) if name == UNKNOWN and shape[n] > 1]
     found[:] = [UNUSED if name == UNKNOWN and shape[n] == 1 else name for n, name in enumerate(found)]
     if len(left) > 3:
         return
     shortest = min(left, key=lambda n: (shape[n], n != left[len(left) // 2]), default=None)
-    if shortest is not None and not {"C", "S"} & set(found) and (shape[shortest] <= FEW or len(left) == 3):
+    # pixels of colour images have their channels already
+    few = shortest is not None and shape[shortest] <= FEW and "S" not in found
+    if shortest is not None and "C" not in found and (few or len(left) == 3):
         found[shortest] = "C"
         left.remove(shortest)
     free = [letter for letter in "TZ" if letter not in found]
