@@ -54,6 +54,7 @@ class Stacks:
         self._alone: Hashable | None = None  # key of the plane that is shown by itself
         self._image: Hashable | None = None  # that was described last
         self._run = 0
+        self._closed = False
 
     def connect(self) -> None:
         """Listen."""
@@ -75,9 +76,11 @@ class Stacks:
             signal.connect(reaction)
 
     def close(self) -> None:
-        """Stop."""
-        self.runs.close()
-        self.layers.close()
+        """Stop, once."""
+        if not self._closed:
+            self._closed = True
+            self.runs.close()
+            self.layers.close()
 
     @property
     def running(self) -> StackRequest | None:
