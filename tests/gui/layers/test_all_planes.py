@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image
 
 from napari_unetpp import cli
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
 
 NUCLEI = np.asarray(Image.open(SHIPPED.parent / "samples" / "dense_fluorescence.png"))
@@ -419,3 +420,30 @@ def test_a_dock_that_was_closed_and_opened_again_uses_the_same_layer(
     first.close_session()
     all_planes(dock())
     assert [layer.name for layer in viewer.layers] == ["cells", "cells all planes"]
+
+
+def test_a_real_film_of_yeast(
+    viewer: Any, dock: Any, all_planes: Any, wait: Any, data_root: Path, tmp_path: Path
+) -> None:
+    """Ten frames, each cell with one number; as the command line has it."""
+    paths = sorted((data_root / "yeast_phase").glob("*/images/*.png"), key=lambda path: path.name)
+    frames = np.stack([np.asarray(read_image(path))[40:240, 40:240] for path in paths])
+    path, out = tmp_path / "yeast.tif", tmp_path / "out"
+    tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "TYX"})
+    options = ["--model", "cells-phase", "--level", "2", "--scale", "2", "--track", "0.3", "--device", "cpu"]
+    assert cli.main(["segment", str(path), "--out", str(out), *options]) == 0
+    expected = tifffile.imread(out / "yeast_labels.tif")
+
+    viewer.open(str(path), plugin="napari")
+    opened = dock()
+    combo = opened.form.head.model_combo
+    names = [combo.itemText(row) for row in range(combo.count())]
+    choose(combo, combo.itemData(next(n for n, name in enumerate(names) if name.startswith("cells-phase"))))
+    opened.controller.state.level, opened.controller.state.scale = 2, 2.0
+    opened.controller.state.track = True
+    assert "T 10, Y 200, X 200; at T" in note(opened)
+    all_planes(opened)
+    np.testing.assert_array_equal(viewer.layers["yeast all planes"].data, expected)
+    tracks = viewer.layers["yeast tracks"].data
+    lengths = np.bincount(tracks[:, 0].astype(int))
+    assert np.count_nonzero(lengths >= 5) >= 10, "most cells are followed through half of the film"
