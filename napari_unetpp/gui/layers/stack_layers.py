@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import psutil
 from napari.layers import Image, Labels, Layer, Tracks
-from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 from superqt.utils import qthrottled
@@ -23,8 +23,8 @@ from napari_unetpp.gui.layers.painter import REFRESH_MS, Painter
 from napari_unetpp.gui.planes import PlaneIndex, index_of
 from napari_unetpp.gui.tools.areas import drawn_area, user_shapes, visible_area
 from napari_unetpp.gui.tools.features_table import fit_columns_to_few_rows
+from napari_unetpp.session.stacks.labels import StoredLabels, blank_labels, labels_at
 from napari_unetpp.session.stacks.request import StackRequest
-from napari_unetpp.session.stacks.stored import StoredLabels
 from napari_unetpp.session.stacks.values import VIEW, Area, StackSource
 from napari_unetpp.session.values import ImageChoice, Plane
 from napari_unetpp.volumes.axes import Axes
@@ -40,6 +40,7 @@ TRACKS = "napari_unetpp_tracks"
 HOLDS = "napari_unetpp_holds"
 """Key of the metadata that says what a layer of ours holds."""
 
+ALL = "all planes"
 MAX_BYTES = 8 << 30
 """Of labels in memory."""
 
@@ -109,7 +110,7 @@ class NapariStacks:
         """Make our layer for a request, or empty it; a region does not replace all planes."""
         image, axes = request.source.image, request.selection.axes
         layer, before = self._layers.open.get(image), self._stacks.get(image)
-        data, what = _blank(axes), "all planes" if request.area is None else "region"
+        data, what = blank_labels(axes), ALL if request.area is None else "region"
         ours = self._find(layer, what)
         if ours is not None:
             ours.data = data
@@ -130,10 +131,12 @@ class NapariStacks:
         levels = [StoredLabels(level, names, axes) for level in labels.levels]
         before = self._stacks.pop(image, None)
         if before is not None and before.layer in self._viewer.layers:
-            self._layers.mark.leave(before.layer)
-            self._viewer.layers.remove(before.layer)
+            before.layer.visible = False
+            if before.layer.metadata.get(HOLDS) == ALL:
+                self._layers.mark.leave(before.layer)
+                self._viewer.layers.remove(before.layer)
         data = levels if labels.complete and len(levels) > 1 else levels[0]
-        ours = self._add(layer, Labels, data, "all planes", MARK)
+        ours = self._add(layer, Labels, data, ALL, MARK)
         ours.editable = False
         set_colours(ours, classes=not request.objects)
         self._stacks[image] = _Stack(ours, axes, self._layers.open.version(image))
@@ -190,14 +193,7 @@ class NapariStacks:
         """Gives the labels (Y, X) of planes of our layer as it is now, also to a worker."""
         stack = self._stacks[image]
         data = stack.layer.data[0] if stack.layer.multiscale else stack.layer.data
-        names = stack.axes.names.replace("S", "")
-
-        def read(position: Position) -> NDArray[Any]:
-            at = {"T": position.t, "Z": position.z or 0, "Y": slice(None), "X": slice(None)}
-            plane = np.asarray(data[tuple(at.get(name, 0) for name in names)])
-            return plane.T if names.index("Y") > names.index("X") else plane
-
-        return read
+        return partial(labels_at, data, stack.axes)
 
     def displayed(self, plane: Plane) -> NDArray[Any] | None:
         """What our layer shows for this plane, if it is of the same pixels."""
@@ -272,15 +268,6 @@ class NapariStacks:
             at["C"] = int(np.clip(np.round(shown[axis]), 0, stack.layer.data.shape[axis] - 1))
         point = tuple(at.get(name, 0) for name in names)
         return PlaneIndex(image, stack.version, point, names.index("Y") > names.index("X"))
-
-
-def _blank(axes: Axes) -> NDArray[np.uint32]:
-    """Labels of all planes (0), of which every channel shows the same ones: they are in memory once."""
-    lengths = [(name, n) for name, n in zip(axes.names, axes.shape, strict=True) if name != "S"]
-    single = tuple(1 if name == "C" else n for name, n in lengths)
-    labels = np.zeros(single, np.uint32)
-    strides = [0 if name == "C" else step for (name, _), step in zip(lengths, labels.strides, strict=True)]
-    return as_strided(labels, tuple(n for _, n in lengths), strides)
 
 
 def _grid(image: Image) -> Grid:

@@ -275,6 +275,7 @@ def test_an_ome_zarr_that_is_opened_as_a_layer_for_each_channel(
     depth, height, width = levels[0].shape[1:]
     assert f"Z {depth}, Y {height}, X {width}; at Z" in note(opened)
     assert shown(opened, "channel_combo", "planes_combo") == [False, True]
+    assert "channels" not in opened.form.head.message_label.text(), "the file says that they are depth"
     all_planes(opened)
     layer = viewer.layers["DAPI all planes"]
     assert expected.any()
@@ -427,7 +428,7 @@ def test_a_real_film_of_yeast(
 ) -> None:
     """Ten frames, each cell with one number; as the command line has it."""
     paths = sorted((data_root / "yeast_phase").glob("*/images/*.png"), key=lambda path: path.name)
-    frames = np.stack([np.asarray(read_image(path))[40:240, 40:240] for path in paths])
+    frames = np.stack([np.asarray(read_image(path))[100:220, 60:180] for path in paths])
     path, out = tmp_path / "yeast.tif", tmp_path / "out"
     tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "TYX"})
     options = ["--model", "cells-phase", "--level", "2", "--scale", "2", "--track", "0.3", "--device", "cpu"]
@@ -441,9 +442,9 @@ def test_a_real_film_of_yeast(
     choose(combo, combo.itemData(next(n for n, name in enumerate(names) if name.startswith("cells-phase"))))
     opened.controller.state.level, opened.controller.state.scale = 2, 2.0
     opened.controller.state.track = True
-    assert "T 10, Y 200, X 200; at T" in note(opened)
+    assert "T 10, Y 120, X 120; at T" in note(opened)
     all_planes(opened)
     np.testing.assert_array_equal(viewer.layers["yeast all planes"].data, expected)
     tracks = viewer.layers["yeast tracks"].data
     lengths = np.bincount(tracks[:, 0].astype(int))
-    assert np.count_nonzero(lengths >= 5) >= 10, "most cells are followed through half of the film"
+    assert np.count_nonzero(lengths >= 5) >= 5, "most cells are followed through half of the film"

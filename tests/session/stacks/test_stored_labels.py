@@ -1,4 +1,4 @@
-"""Labels on disk look like an array with the axes of the image."""
+"""Labels in memory and on disk look like an array with the axes of the image."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unetpp.session.stacks.stored import StoredLabels
+from napari_unetpp.session.stacks.labels import StoredLabels, blank_labels, labels_at
 from napari_unetpp.volumes.axes import axes_from_letters
+from napari_unetpp.volumes.selection import Position
 
 LABELS = np.arange(2 * 3 * 4 * 5, dtype=np.uint32).reshape(2, 3, 4, 5)
 
@@ -35,3 +36,12 @@ def test_an_axis_of_one_entry_is_not_stored() -> None:
     stored = StoredLabels(LABELS[0], "ZYX", axes_from_letters("TZYX", (1, 3, 4, 5), "test"))
     np.testing.assert_array_equal(stored[0, 2], LABELS[0, 2])
     assert stored[:, 2].shape == (1, 4, 5)
+
+
+def test_channels_share_one_copy_in_memory() -> None:
+    axes = axes_from_letters("TCXY", (2, 3, 5, 4), "test")
+    labels = blank_labels(axes)
+    labels[1, 2, 0, 3] = 7
+    assert labels.shape == (2, 3, 5, 4) and (labels[1, :, 0, 3] == 7).all() and labels[0].max() == 0
+    assert labels_at(labels, axes, Position(1, 0)).shape == (4, 5), "rows come first"
+    assert labels_at(labels, axes, Position(1, 0))[3, 0] == 7

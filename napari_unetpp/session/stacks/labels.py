@@ -1,4 +1,4 @@
-"""Labels of all planes on disk, looked at as an array with the axes of the image."""
+"""Labels of all planes, in memory or on disk, as an array with the axes of the image (colour left out)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,27 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from napari_unetpp.volumes.axes import Axes
+from napari_unetpp.volumes.selection import Position
+
+
+def blank_labels(axes: Axes) -> NDArray[np.uint32]:
+    """Labels of all planes (0), of which every channel shows the same ones: they are in memory once."""
+    lengths = [(name, n) for name, n in zip(axes.names, axes.shape, strict=True) if name != "S"]
+    labels = np.zeros([1 if name == "C" else n for name, n in lengths], np.uint32)
+    strides = [0 if name == "C" else step for (name, _), step in zip(lengths, labels.strides, strict=True)]
+    return as_strided(labels, tuple(n for _, n in lengths), strides)
+
+
+def labels_at(labels: Any, axes: Axes, position: Position) -> NDArray[Any]:
+    """One plane (Y, X) of such an array."""
+    names = axes.names.replace("S", "")
+    at = {"T": position.t, "Z": position.z or 0, "Y": slice(None), "X": slice(None)}
+    plane = np.asarray(labels[tuple(at.get(name, 0) for name in names)])
+    return plane.T if names.index("Y") > names.index("X") else plane
 
 
 class StoredLabels:
