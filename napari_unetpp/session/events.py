@@ -201,6 +201,15 @@ class Picked:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """What a corrections layer is to hold for a new result: labels and certain pixels, of shape (Y, X)."""
+
+    number: int
+    labels: NDArray[Any]
+    certain: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """Files that were written, and notes about them."""
@@ -254,6 +263,7 @@ Event = (
     | DepthMap
     | ObjectFeaturesMeasured
     | Picked
+    | Merged
     | FileEvent
     | FinetuneEvent
 )

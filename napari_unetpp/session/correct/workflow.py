@@ -30,8 +30,8 @@ class CorrectionWorkflow:
     controller : Controller
     corrections, other_images, trainer
         The ports; see `session.correct.ports`.
-    finetune_runner, file_runner
-        Runners for fine-tuning and for files.
+    finetune_runner, file_runner, merge_runner
+        Runners for fine-tuning, for files, and for merging results with corrections.
     store : CorrectionStore, optional
         What an earlier dock of the same viewer has left.
     """
@@ -45,6 +45,7 @@ class CorrectionWorkflow:
         trainer: Trainer,
         finetune_runner: Runner,
         file_runner: Runner,
+        merge_runner: Runner,
         store: CorrectionStore | None = None,
     ) -> None:
         context, runs = controller.context, controller.runs
@@ -52,8 +53,9 @@ class CorrectionWorkflow:
         self.view, self.layers, self.state = context.view, context.layers, context.state
         self.corrections, self.other_images = corrections, other_images
         self.finetune_runner, self.file_runner = finetune_runner, file_runner
+        self.merge_runner = merge_runner
         store = CorrectionStore() if store is None else store
-        self.editor = CorrectionEditor(context, runs, corrections, controller.segment, store)
+        self.editor = CorrectionEditor(context, runs, corrections, controller.segment, store, merge_runner)
         self.forgetting = forgetting.Forgetting(context, self.editor)
         self.finetuning = FineTuning(context, finetune_runner, file_runner, trainer)
         self.clicks = Clicks(context, runs, self.editor)
@@ -78,6 +80,7 @@ class CorrectionWorkflow:
             self._closed = self.context.jobs.closed = True
             self.finetune_runner.close()
             self.file_runner.close()
+            self.merge_runner.close()
             self.autosaving.close()
             self.corrections.close()
 

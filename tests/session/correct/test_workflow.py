@@ -252,6 +252,7 @@ def test_a_new_dock_goes_on_with_what_the_last_one_knew(session: CorrectSession)
         trainer=session.trainer,
         finetune_runner=HandRunner(),
         file_runner=HandRunner(),
+        merge_runner=HandRunner(),
         store=known,
     )
     (plane,) = again.editor.usable()
