@@ -71,6 +71,7 @@ class Autosave:
     def find(self) -> None:
         """Find what crashed sessions left, and offer it. The controller has been started."""
         self.jobs.on(Ready, self.offer)  # again: the controller's message replaces the offer
+        self.context.state.events.image.connect(self.offer)
         self._left = autosave_folder.left_behind(autosave_folder.sessions_folder())
         self.offer()
 

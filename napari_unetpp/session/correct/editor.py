@@ -47,6 +47,8 @@ class CorrectionEditor:
         Goes up whenever a correction or its meaning changed.
     can_bring_back : bool
         Whether there are forgotten corrections.
+    end_message : callable
+        Shows what holds, in place of what was said of the corrections.
     """
 
     def __init__(
@@ -62,6 +64,8 @@ class CorrectionEditor:
         self.view, self.layers, self.state = context.view, context.layers, context.state
         self.revision = 0
         self.can_bring_back = False
+        self.end_message: Callable[[], None] = lambda: None
+        self._told: int | None = None  # changes of the layers when something was said of them
         self.merging = Merging(context, merge_runner, corrections, self._hold)
         self._segment = segment
         self._wanted: tuple[Hashable, str] | None = None  # plane to open once it is segmented, and the tool
@@ -180,6 +184,15 @@ class CorrectionEditor:
             self._recode()
         self.show_count()
 
+    def told(self) -> None:
+        """Something was said of the corrections: it ends with the next change of them."""
+        self._told = self.corrections.changes
+
+    def _end_told(self, changes: int) -> None:
+        if self._told is not None and changes > self._told:
+            self._told = None
+            self.end_message()
+
     def show_count(self) -> None:
         """Something was corrected, or means something else: show how much there is."""
         self.revision += 1
@@ -206,6 +219,7 @@ class CorrectionEditor:
     def _on_painted(self, image: Hashable) -> None:
         if self.store.mode(image) is None:
             self.store.set_mode(image, LabelMode(self.state.labels_as, self.state.background))
+        self._end_told(self.corrections.changes)
         self.show_count()
 
     def _on_closed(self, planes: list[CorrectedPlane]) -> None:
@@ -217,6 +231,7 @@ class CorrectionEditor:
     def _begin(self, plane: Plane, tool: str) -> None:
         self.corrections.begin(plane)
         self.corrections.select(plane.image, tool=tool)
+        self._end_told(self.corrections.changes + 1)
         self.on_mode()
 
     def _recode(self) -> None:

@@ -64,6 +64,7 @@ class CorrectionWorkflow:
         self._closed = False
         controller.corrected = self.editor.corrected
         controller.overlays.certain = self.editor.certain
+        self.editor.end_message = controller.changes.say_what_holds
 
     # ------------------------------------------------------------------- life
 
@@ -105,6 +106,7 @@ class CorrectionWorkflow:
             (signals.stop_pressed, self._on_stop),
             (signals.offer_taken, self._on_offer),
             (state.image, self._on_image),
+            (state.model, self.finetuning.on_model),
             (state.labels_as, self.editor.on_mode),
             (state.background, self.editor.on_mode),
             (self.layers.signals.tool_picked, self._on_tool),
@@ -118,7 +120,11 @@ class CorrectionWorkflow:
         def act() -> None:
             if not self._closed:
                 with self.context.reporting():
-                    action()
+                    try:
+                        action()
+                    except common.Advice:  # it says what to correct first
+                        self.editor.told()
+                        raise
 
         return act
 
