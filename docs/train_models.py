@@ -25,13 +25,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from napari_unetpp._arguments import DEVICES, model_path, positive
 from napari_unetpp._types import UnetppError
+from napari_unetpp.commands.argument_types import model_path, positive
+from napari_unetpp.commands.shared_arguments import DEVICES
 from napari_unetpp.files.models.card_text import card_text
 from napari_unetpp.net.baselines import BASELINES
+from napari_unetpp.train.scratch.processes.signals import stopped_by_signals
 from napari_unetpp.train.scratch.request import TrainRequest
 from napari_unetpp.train.scratch.run import train_model
-from napari_unetpp.train.scratch.signals import stopped_by_signals
 
 NUCLEI = (
     "2018 Data Science Bowl, stage 1, fixed (BBBC038v1), CC0; Caicedo et al., Nature Methods 2019",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_unetpp._types import ModelInfo, Segmentation, UnetppError
     from napari_unetpp.api import evaluate, finetune, list_models, load_model, segment
     from napari_unetpp.files.objects.public import measure_objects, save_objects
+    from napari_unetpp.volumes.inputs.source import open_image
 
 try:
     __version__ = version("napari-unetpp")
@@ -29,6 +30,7 @@ __all__ = [
     "list_models",
     "load_model",
     "measure_objects",
+    "open_image",
     "save_objects",
     "segment",
 ]
@@ -36,6 +38,7 @@ __all__ = [
 _ELSEWHERE = {
     **dict.fromkeys(("ModelInfo", "Segmentation", "UnetppError"), "napari_unetpp._types"),
     **dict.fromkeys(("measure_objects", "save_objects"), "napari_unetpp.files.objects.public"),
+    "open_image": "napari_unetpp.volumes.inputs.source",
 }
 """Where names are that are not in `api`."""
 

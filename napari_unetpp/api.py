@@ -20,20 +20,18 @@ from napari_unetpp._types import (
     Segmentation,
     UnetppError,
 )
-from napari_unetpp.engine.memory import enough_memory
+from napari_unetpp.engine.memory import SMALLER, enough_memory
 from napari_unetpp.files.models.model_list import find_model, list_models
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.decode.plane_result import PlaneResult
     from napari_unetpp.engine.loaded_model import LoadedModel
+    from napari_unetpp.volumes.inputs.source import ImageSource
 
 __all__ = ["evaluate", "finetune", "list_models", "load_model", "segment"]
 
 Image = NDArray[Any]
 Auto = Literal["auto"]
-
-SMALLER = "crop the image, choose a smaller scale, or close other programs"
-"""What helps where memory runs out: smaller pieces were tried before."""
 
 
 def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> LoadedModel:
@@ -56,7 +54,7 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
 
 
 def segment(
-    image: Image,
+    image: Image | ImageSource,
     model: str | Path | LoadedModel,
     *,
     level: int | Auto = "auto",
@@ -74,14 +72,16 @@ def segment(
     project: Literal["max", "mean"] | None = None,
     stitch: float | None = None,
     track: float | None = None,
+    directions: Literal[1, 3] = 1,
+    spacing: tuple[float, float, float] | None = None,
 ) -> Segmentation:
     """Segment one plane; or a stack, a film or an image of several channels, plane by plane.
 
     Parameters
     ----------
-    image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4), or array-like with more axes
-        Any real dtype. More axes need one of the options from `axes` on; the array may then be lazy (dask,
-        zarr, xarray, a memory map).
+    image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4), array-like with more axes, or ImageSource
+        Any real dtype. What `open_image` gives is read as the file says. Arrays of more axes need one of the
+        options from `axes` on; they may be lazy (dask, zarr, xarray, a memory map).
     model : str, Path or LoadedModel
         Name, file, or what `load_model` returned (saves loading it again).
     level : int or "auto"
@@ -112,6 +112,11 @@ def segment(
     stitch, track : float, optional
         Intersection over union from which objects of neighbouring planes, and of neighbouring frames, get one
         number, such as 0.3. None: the numbers of each plane begin anew.
+    directions : {1, 3}
+        3: the network sees a stack from three sides, cut into planes along Z, Y and X, and what it finds is
+        averaged. The distances must be known, and are evened out.
+    spacing : (float, float, float), optional
+        Micrometres between planes, rows and columns.
 
     Returns
     -------
@@ -130,9 +135,12 @@ def segment(
     >>> result.labels.max()  # doctest: +SKIP
     """
     from napari_unetpp.engine.collect import predict_maps
+    from napari_unetpp.engine.level import resolve_level, shallower
+    from napari_unetpp.volumes.inputs.source import ImageSource
 
     loaded = _loaded(model, device, precision)
-    if any(option is not None for option in (axes, channel, z, t, project, stitch, track)):
+    asked = (axes, channel, z, t, project, stitch, track, spacing)
+    if isinstance(image, ImageSource) or directions != 1 or any(option is not None for option in asked):
         from napari_unetpp.volumes.selection import ALL, SelectionRequest
         from napari_unetpp.volumes.series.in_memory import segment_array
 
@@ -143,13 +151,15 @@ def segment(
             SelectionRequest(axes, channels, combine, t or ALL, z or ALL, project),
             stitch=stitch,
             track=track,
+            directions=directions,
+            spacing=spacing,
             level=level,
             scale=scale,
             diameter=diameter,
             pixel_size=pixel_size,
             range=range,
         )
-    with enough_memory("the network ran", SMALLER):
+    with enough_memory("the network ran", shallower(loaded.info, resolve_level(loaded.info, level))):
         found = predict_maps(
             image, loaded, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
         )
@@ -312,6 +322,7 @@ def finetune(
     from napari_unetpp.train.finetune import result
     from napari_unetpp.train.finetune import run as learning
     from napari_unetpp.train.finetune.planes import map_label_values, with_options
+    from napari_unetpp.train.parent import check_target
 
     planes = _labelled_planes(images, labels, certain, ignore, labels_as=labels_as, background=background)
     parent, notes = _card(model), Notes()
@@ -319,7 +330,7 @@ def finetune(
     planes = with_options(planes, parent, scale=scale, diameter=diameter, range=range)
     target = None if out is None else Path(out)
     if target is not None:
-        result.check_target(target, parent, overwrite=overwrite)
+        check_target(target, parent, overwrite=overwrite)
     request = FinetuneRequest(
         parent,
         planes,

@@ -28,6 +28,7 @@ from napari_unetpp._types import (
     SamplingRule,
     UnetppError,
 )
+from napari_unetpp.commands import train as train_command
 from napari_unetpp.engine.input.sampling import resample
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
@@ -120,7 +121,7 @@ def test_an_unexpected_error_is_a_sentence_too(run: Run, monkeypatch: pytest.Mon
     def broken(args: object) -> int:
         raise RuntimeError("a bug")
 
-    monkeypatch.setitem(cli.COMMANDS, "models", broken)
+    monkeypatch.setitem(cli.COMMANDS, "models", cli.Command("", broken))
     status, _, err = run("models")
     assert status == 1 and "unexpected RuntimeError: a bug (--debug shows where)" in err
 
@@ -129,7 +130,7 @@ def test_a_missing_package_is_named_with_its_cure(run: Run, monkeypatch: pytest.
     def broken(args: object) -> int:
         raise ModuleNotFoundError("No module named 'monai'", name="monai.losses")
 
-    monkeypatch.setitem(cli.COMMANDS, "models", broken)
+    monkeypatch.setitem(cli.COMMANDS, "models", cli.Command("", broken))
     status, _, err = run("models")
     assert status == 1 and "pip install 'napari-unetpp[train]'" in err
 
@@ -267,7 +268,7 @@ def test_contradicting_sizes_are_usage_errors(
     [
         ("--scale 2", "scale 2: given"),
         ("--diameter 40", "scale 0.5: objects of 40 px"),
-        ("--range -5 300", "scale 1: not sure of any scale: 1 kept; give the diameter of an object"),
+        ("--range -5 300", "scale 1: nothing is seen: 1 kept"),
     ],
 )
 def test_segment_says_the_scale_and_why(
@@ -485,14 +486,14 @@ def test_train_that_is_interrupted_says_how_to_go_on(
     run: Run, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step in progress is finished, and its state lies beside the model to be."""
-    say = cli.say
+    say = train_command.say
 
     def interrupted(text: str) -> None:
         say(text)
         if text.startswith("training on"):
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(cli, "say", interrupted)
+    monkeypatch.setattr(train_command, "say", interrupted)
     for kind in ("images", "labels"):
         (tmp_path / kind).mkdir()
     for pair in read_pairs(data_root / "nuclei_dsb2018" / "train")[:40:10]:
@@ -505,7 +506,7 @@ def test_train_that_is_interrupted_says_how_to_go_on(
     last = err.strip().splitlines()[-1]
     assert last.startswith("stopped at step 0, after 0% of the training") and "--resume" in last
     assert (tmp_path / "m.checkpoint.safetensors").exists()
-    monkeypatch.setattr(cli, "say", say)
+    monkeypatch.setattr(train_command, "say", say)
     status, out, err = run(*arguments, *length, "--resume")
     assert status == 0 and "resumed at step 0" in err and "edge_distance" in out
     assert not (tmp_path / "m.checkpoint.safetensors").exists()
@@ -553,12 +554,12 @@ def test_demo_without_a_screen_runs_itself_under_xvfb(run: Run, monkeypatch: pyt
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    monkeypatch.setattr(cli.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     status, _, err = run("demo")
     assert status == 1 and "apt-get install xvfb" in err
     called: list[list[str]] = []
-    monkeypatch.setattr(cli.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(cli.subprocess, "call", lambda command: called.append(command) or 0)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(subprocess, "call", lambda command: called.append(command) or 0)
     assert run("demo", "--out", "pictures")[0] == 0
     assert called[0][0] == "/usr/bin/xvfb-run" and called[0][-3:] == ["demo", "--out", "pictures"]
 

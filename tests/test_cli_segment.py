@@ -14,7 +14,7 @@ from PIL import Image
 
 from napari_unetpp import api, cli
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.commands import segment_image
+from napari_unetpp.commands.segment import image as segment_image
 from napari_unetpp.files.images.pixel_size import read_pixel_size
 from napari_unetpp.files.models.model_list import SHIPPED
 
@@ -310,3 +310,33 @@ def test_small_things_beside_the_size_that_the_scale_fits_are_named(run: Run, tm
     (entry,) = json.loads(log.read_text())
     assert 8 < entry["median_diameter_px"] < 17
     assert any("the scale fits objects of about 44 px: they may be specks" in n for n in entry["notes"])
+
+
+@pytest.mark.parametrize("planes", [1, 5])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("--range 0 60000", "next to nothing is seen: the image has intensities from"),
+        ("--diameter 300", "objects of 300 px do not fit into an image of 64 x 48 px"),
+        ("--scale 1", ""),
+    ],
+)
+def test_what_is_given_and_fits_no_image_gets_a_note(
+    planes: int, options: str, expected: str, run: Run, tiny_model: ModelInfo, tmp_path: Path
+) -> None:
+    """It gave 0 objects without a word."""
+    image = np.asarray(Image.open(SAMPLE))[:48, :64]
+    tifffile.imwrite(tmp_path / "a.tif", image if planes == 1 else np.stack([image] * planes))
+    command = ("segment", tmp_path / "a.tif", "--out", tmp_path / "out", "--model", "tiny", "--level", 1)
+    status, _, err = run(*command, *options.split())
+    assert status == 0 and expected in err
+    assert bool(expected) == (("note:" in err and "px: check" in err) or "Choose a narrower" in err)
+
+
+def test_of_noise_no_diameter_is_asked_for(run: Run, tmp_path: Path) -> None:
+    """There is no object whose diameter could be given."""
+    noise = np.random.default_rng(0).normal(100, 3, (200, 220)).round().astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", noise)
+    status, out, err = run("segment", tmp_path / "a.tif", "--out", tmp_path / "out", "--level", 1)
+    assert status == 0 and "nothing but noise" in err
+    assert "scale 1: nothing is seen: 1 kept" in out and "give the diameter" not in out + err

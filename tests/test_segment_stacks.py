@@ -12,17 +12,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 from PIL import Image
 
 from napari_unetpp import api, cli
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.commands import segment_image, segment_stack
+from napari_unetpp.commands.segment import image as segment_image
+from napari_unetpp.commands.segment import stack as segment_stack
+from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.files.results import result_file as result_files
+from napari_unetpp.volumes import scratch
 from napari_unetpp.volumes.inputs import source
 from napari_unetpp.volumes.metadata import axes_of_ome_zarr
 from napari_unetpp.volumes.series import run as series_run
 from napari_unetpp.volumes.series import store as series_store
+from napari_unetpp.volumes.series.plane import PartSizes
 
 Run = Callable[..., tuple[int, str, str]]
 NUCLEI = np.asarray(Image.open(SHIPPED.parent / "samples" / "dense_fluorescence.png"))
@@ -441,6 +446,33 @@ def test_without_memory_for_a_plane_it_is_done_in_parts(
     assert found.max() == whole.max()
 
 
+def test_without_memory_for_the_usual_tiles_smaller_ones_are_used(
+    run: Run, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where that does not help either, a shallower level is offered."""
+    assert run(stack, "--out", tmp_path / "whole", "--channel", 1, "--z", 0, "--level", 2)[0] == 0
+    limit, real = 96, LoadedModel.stream
+
+    def scarce(self: LoadedModel, x: torch.Tensor, *rest: object, **options: object) -> object:
+        if max(x.shape[-2:]) > limit:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+        return real(self, x, *rest, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LoadedModel, "stream", scarce)
+    monkeypatch.setattr(series_run, "SMALL", PartSizes(tile=16, piece=64))
+    limit = 95
+    options = ("--channel", 1, "--z", 0, "--t", 0, "--level", 2)
+    status, _, err = run(stack, "--out", tmp_path / "out", *options)
+    assert status == 0 and "plane 1 does not fit into memory and is done in parts" in err
+    assert "memory does not suffice for the usual tiles of plane 1: smaller ones are used" in err
+    found, whole = (tifffile.imread(tmp_path / name / "cells_labels.tif") for name in ("out", "whole"))
+    np.testing.assert_array_equal(found > 0, whole[0] > 0)
+    limit = 10
+    status, _, err = run(stack, "--out", tmp_path / "none", *options)
+    assert status == 1 and "not enough memory, not even for small tiles" in err
+    assert "shallower level (--level 1)" in err and "Stopped at plane 1 of 1" in err
+
+
 def test_tables_that_are_missing_are_made_of_labels_that_are_there(
     run: Run, stack: Path, tmp_path: Path
 ) -> None:
@@ -461,18 +493,17 @@ def test_a_plane_that_does_not_fit_into_memory(
     kind: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Real dense nuclei, tile by tile and piece by piece; the file is read in parts, too."""
-    from napari_unetpp.commands import stack_results
+    from napari_unetpp.commands.segment import stack_results, stack_tables
     from napari_unetpp.volumes.inputs import tiff_stack
-    from napari_unetpp.volumes.stitching import stitch
 
     image = NUCLEI[:150, :170]
     tifffile.imwrite(tmp_path / "a.tif", image, compression="zlib", tile=(64, 64))
     assert run(tmp_path / "a.tif", "--out", tmp_path / "whole", "--kind", kind)[0] == 0
     whole = tifffile.imread(tmp_path / f"whole/a_{kind}.tif")
-    for module in (source, series_run, stack_results, segment_stack, tiff_stack):
+    for module in (source, series_run, stack_results, stack_tables, tiff_stack):
         monkeypatch.setattr(module, "LARGE", 1000)
     monkeypatch.setattr(stack_results, "TILE", 64)
-    monkeypatch.setattr(stitch.pieces_of, "__defaults__", (64,))
+    monkeypatch.setattr(series_run, "USUAL", PartSizes(piece=64))
     monkeypatch.setattr(segment_image, "segment_file", None)
     log = tmp_path / "log.json"
     table = ("--table",) if kind == "labels" else ()
@@ -487,6 +518,23 @@ def test_a_plane_that_does_not_fit_into_memory(
         assert "no table" in err and not (tmp_path / "a_objects.csv").exists()
     else:
         np.testing.assert_allclose(found, whole, atol=1e-3)
+
+
+def test_a_full_disk_in_the_middle_of_a_large_plane(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", NUCLEI[:150, :170], compression="zlib", tile=(64, 64))
+    for module in (source, series_run):
+        monkeypatch.setattr(module, "LARGE", 1000)
+    full = failing(open, 3, OSError(28, "No space left on device"))
+    monkeypatch.setattr(scratch, "open", full, raising=False)
+    status, _, err = run(tmp_path / "a.tif", "--out", tmp_path)
+    assert status == 1 and "No space left on device. Check that the disk has room" in err
+    assert "Stopped at plane 1 of 1" in err and "give --skip-existing to go on" in err
+    assert not list((tmp_path / "a_labels.partial").glob("plane-*")), "what is of no use is removed"
+    monkeypatch.delattr(scratch, "open")
+    assert run(tmp_path / "a.tif", "--out", tmp_path, "--skip-existing")[0] == 0
+    assert tifffile.imread(tmp_path / "a_labels.tif").max() > 5
 
 
 # ------------------------------------------------------------ Python

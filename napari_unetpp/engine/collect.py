@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import (
-    AUTO,
-    ModelInfo,
     PredictDone,
     PredictEvent,
     PredictRequest,
@@ -34,11 +32,12 @@ from napari_unetpp.engine.input.normalise import (
     range_to_tell,
     with_range,
 )
-from napari_unetpp.engine.input.scale import check_range, decide_scale, scale_number
+from napari_unetpp.engine.input.scale import check_range, decide_scale, diameter_notes, scale_number
+from napari_unetpp.engine.level import Auto, resolve_level
 from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.engine.memory import give_back, is_out_of_memory
 from napari_unetpp.engine.predict import predict
-
-Auto = Literal["auto"]
+from napari_unetpp.engine.tiles import SMALL_CELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +100,16 @@ def predict_maps(
     request = PredictRequest(plane, None, chosen, scale=decided.scale, all_levels=all_levels, range=limits)
     stats = NormStats(*limits)
     told = limits if range else range_to_tell(plane, stats)
-    notes = (*notes, *range_notes(plane, stats), *((NOISE,) if told != limits else ()))
-    store: MapStore | None = None
-    flops = 0
-    for event in predict(model, request, should_stop=should_stop):
-        if isinstance(event, PredictStarted):
-            store = MapStore(event.shape, len(info.outputs))
-        elif isinstance(event, TileDone) and store is not None:
-            store.add(event)
-        elif isinstance(event, PredictDone):
-            flops = event.flops
-        if on_event is not None:
-            on_event(event)
-    if store is None or not store.complete(chosen):
-        raise UnetppError("the prediction was stopped before it was complete.")
+    notes = (*notes, *range_notes(plane, stats, given=range is not None))
+    notes = (*notes, *diameter_notes(plane.shape, diameter), *((NOISE,) if told != limits else ()))
+    try:
+        store, flops = _maps(model, request, None, should_stop, on_event)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        give_back()
+        notes = (*notes, "memory did not suffice for the usual tiles: smaller ones were used")
+        store, flops = _maps(model, request, SMALL_CELL, should_stop, on_event)
     shape = (plane.shape[0], plane.shape[1])
     invalid = invalid_pixels(plane, stats)
     return PlaneResult(
@@ -122,18 +117,28 @@ def predict_maps(
     )
 
 
-def resolve_level(info: ModelInfo, level: int | Auto) -> int:
-    """The level to use, or an error that names the ones there are.
-
-    "auto" is `AUTO` where the model has a stopping rule, else its recommended level.
-    """
-    if level == "auto" or (level == AUTO and info.stopping):
-        return AUTO if info.stopping else info.recommended_level
-    if level not in info.net.levels:
-        levels = info.net.levels
-        has = f"levels 1 to {levels[-1]}" if len(levels) > 1 else f"level {levels[0]} only"
-        raise UnetppError(f"level {level!r} was given; {info.name!r} has {has}, or use 'auto'.")
-    return int(level)
+def _maps(
+    model: LoadedModel,
+    request: PredictRequest,
+    cell: int | None,
+    should_stop: ShouldStop,
+    on_event: Callable[[PredictEvent], None] | None,
+) -> tuple[MapStore, int]:
+    """All maps of a plane, and the FLOPs that they took; `cell`: see `engine.predict.predict`."""
+    store: MapStore | None = None
+    flops = 0
+    for event in predict(model, request, should_stop=should_stop, cell=cell):
+        if isinstance(event, PredictStarted):
+            store = MapStore(event.shape, len(model.info.outputs))
+        elif isinstance(event, TileDone) and store is not None:
+            store.add(event)
+        elif isinstance(event, PredictDone):
+            flops = event.flops
+        if on_event is not None:
+            on_event(event)
+    if store is None or not store.complete(request.level):
+        raise UnetppError("the prediction was stopped before it was complete.")
+    return store, flops
 
 
 def read_as(

@@ -9,6 +9,9 @@ from contextlib import contextmanager, suppress
 
 from napari_unetpp._types import UnetppError
 
+SMALLER = "crop the image, choose a smaller scale, or close other programs"
+"""What helps where memory runs out: smaller pieces were tried before."""
+
 
 def give_back() -> None:
     """Return free memory to the system, where the C library can be asked to (glibc: most of Linux).

@@ -9,7 +9,7 @@ tiles that are visible then come next.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,8 +31,9 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.auto.auto_tile import AutoTile, TileAtLevel
-from napari_unetpp.engine.input.normalise import measure, with_range
+from napari_unetpp.engine.input.normalise import NormStats, measure, with_range
 from napari_unetpp.engine.input.plane import PlaneReader
+from napari_unetpp.engine.input.sampling import working_shape
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.node_cache import NodeCache, TileKey
 from napari_unetpp.net import graph
@@ -47,6 +48,10 @@ def predict(
     cache: NodeCache | None = None,
     should_stop: ShouldStop = never_stop,
     current_view: Callable[[], Region | None] | None = None,
+    *,
+    cell: int | None = None,
+    only: Collection[Region] | None = None,
+    stats: NormStats | None = None,
 ) -> Iterator[PredictEvent]:
     """Predict one plane.
 
@@ -61,6 +66,12 @@ def predict(
     current_view : callable, optional
         Gives the part (input grid) that is visible now, None where that is not known; asked before every
         node. A tile that went out of view gives way to one that came into it.
+    cell : int, optional
+        Longest side of a tile, px; None: as is usual.
+    only : collection of Region, optional
+        The tiles to do, by the regions (working grid) that `tile_regions` gives; None: all of them.
+    stats : NormStats, optional
+        How intensities are read, where that was measured before; None: by the range of the request.
 
     Yields
     ------
@@ -68,7 +79,15 @@ def predict(
         `PredictStarted`, then a `TileDone` per tile and level, and `PredictDone` last, always. A `Preview` of
         level 1 may come before a tile is done.
     """
-    return _Prediction(model, request, cache, should_stop, current_view).run()
+    return _Prediction(model, request, cache, should_stop, current_view, cell, only, stats).run()
+
+
+def tile_regions(
+    request: PredictRequest, config: NetConfig, *, cell: int | None = None
+) -> tuple[tuple[int, int], tuple[Region, ...]]:
+    """The working grid of a request, and the region of each tile of it, as `predict` takes them."""
+    shape = working_shape((request.image.shape[0], request.image.shape[1]), request.scale)
+    return shape, tiles.cells(tiles.padded_shape(shape, config.multiple), config, cell)
 
 
 def requested_levels(request: PredictRequest, config: NetConfig) -> tuple[int, ...]:
@@ -102,6 +121,9 @@ class _Prediction:
         cache: NodeCache | None,
         should_stop: ShouldStop,
         current_view: Callable[[], Region | None] | None,
+        cell: int | None,
+        only: Collection[Region] | None,
+        stats: NormStats | None,
     ) -> None:
         levels = model.info.net.levels
         if request.level not in levels and not (request.level == AUTO and model.info.stopping):
@@ -111,6 +133,7 @@ class _Prediction:
         self.cache = NodeCache(0) if cache is None or request.plane is None else cache
         self.should_stop = should_stop
         self.current_view = current_view
+        self.cell, self.only, self.stats = cell, only, stats
         self.levels = requested_levels(request, model.info.net)
         self.deepest = model.info.net.depth if request.level == AUTO else request.level
         self.done = self.computed = self.reused = self.flops = 0
@@ -119,7 +142,7 @@ class _Prediction:
     def run(self) -> Iterator[PredictEvent]:
         start = time.perf_counter()
         self._prepare()
-        tile_count = len(self.plan.live) + len(self.plan.batch)
+        tile_count = len(self.left)
         self.total = tile_count * len(self.levels)
         yield PredictStarted(self.request.generation, self.shape, self.levels, tile_count)
         finished = yield from self._all_tiles()
@@ -133,7 +156,9 @@ class _Prediction:
 
     def _prepare(self) -> None:
         request, info = self.request, self.model.info
-        if request.range is not None:
+        if self.stats is not None:
+            stats = self.stats
+        elif request.range is not None:
             stats = with_range(request.image, *request.range)
         else:
             rule = info.normalisation
@@ -149,11 +174,11 @@ class _Prediction:
             viewport=view,
             budget=self.cache.budget_bytes,
             itemsize=self.model.itemsize,
+            longest=self.cell,
         )
         self.cache.touch(self._key(tile) for tile in self.plan.live)
-        self.left: dict[tiles.Tile, tuple[int, ...]] = dict.fromkeys(
-            (*self.plan.live, *self.plan.batch), self.levels
-        )
+        asked = [t for t in (*self.plan.live, *self.plan.batch) if self.only is None or t.core in self.only]
+        self.left: dict[tiles.Tile, tuple[int, ...]] = dict.fromkeys(asked, self.levels)
         self.unseen = {tile for tile in self.left if tile.live or self._has_preview(tile)}
 
     # ------------------------------------------------------------------- order

@@ -30,6 +30,8 @@ WHOLE_PIXELS = 1_500_000
 CELL = 768
 """Longest side of a cell: 1.7 times its pixels are computed at level 4, about 1 GB in float32."""
 
+SMALL_CELL = 256
+"""The same where memory does not suffice: 3.5 times its pixels at level 4, a quarter of the memory."""
 
 STRIPE_PIXELS = 250_000
 """About so many pixels are shown first: a tenth of a second or two at level 1 on two cores."""
@@ -85,11 +87,11 @@ def split(length: int, longest: int, multiple: int) -> tuple[tuple[int, int], ..
     return tuple((start, min(start + step, length)) for start in range(0, length, step))
 
 
-def cells(padded: tuple[int, int], config: NetConfig) -> tuple[Region, ...]:
-    """The grid of cells of a plane; one cell if the plane is small."""
-    if padded[0] * padded[1] <= WHOLE_PIXELS:
+def cells(padded: tuple[int, int], config: NetConfig, longest: int | None = None) -> tuple[Region, ...]:
+    """The grid of cells of a plane: as is usual, or of at most so many px a side."""
+    if longest is None and padded[0] * padded[1] <= WHOLE_PIXELS:
         return (Region.whole(padded),)
-    rows, columns = (split(side, CELL, config.multiple) for side in padded)
+    rows, columns = (split(side, longest or CELL, config.multiple) for side in padded)
     return tuple(Region(y0, x0, y1, x1) for y0, y1 in rows for x0, x1 in columns)
 
 
@@ -109,6 +111,7 @@ def plan(
     viewport: Region | None = None,
     budget: int = 0,
     itemsize: int = 4,
+    longest: int | None = None,
 ) -> TilePlan:
     """Decide the tiles of a request.
 
@@ -124,10 +127,12 @@ def plan(
         Bytes of the node cache; 0: no live tiles.
     itemsize : int
         Bytes of one value in the node cache.
+    longest : int, optional
+        Side of a tile without its halo; None: as is usual. The maps do not depend on it.
     """
     padded = padded_shape(shape, config.multiple)
     view = Region.whole(shape) if viewport is None else viewport
-    ordered = sorted(cells(padded, config), key=lambda cell: distance(cell, view))
+    ordered = sorted(cells(padded, config, longest), key=lambda cell: distance(cell, view))
     deepest = graph.aligned_halo(config.depth, config)
     asked = graph.aligned_halo(level, config)
     live: list[Tile] = []

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.engine.collect import resolve_level
 from napari_unetpp.engine.device import DeviceChoice
+from napari_unetpp.engine.level import resolve_level
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.exports import onnx_file
 from napari_unetpp.exports.package import check_package, write_package

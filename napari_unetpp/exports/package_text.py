@@ -7,6 +7,7 @@ import re
 from napari_unetpp import __version__
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.models.card_text import score_set_text, seeds_text
+from napari_unetpp.files.notes import counted
 from napari_unetpp.net import graph
 from napari_unetpp.net.exported import activation_of
 
@@ -156,5 +157,5 @@ def _validation(info: ModelInfo) -> str:
     if scores is None:
         return "Not measured."
     kind = "test" if info.test else "held-out training"
-    where = f"On {kind} data ({scores.data}, {scores.images} images), by napari-unetpp"
+    where = f"On {kind} data ({scores.data}, {counted(scores.images, 'image')}), by napari-unetpp"
     return f"{where}:\n\n```\n{score_set_text(scores)}\n```"

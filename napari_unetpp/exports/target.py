@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp._types import ModelInfo, UnetppError, UsageError
 
 ExportFormat = Literal["onnx", "bioimageio"]
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "bioimageio": ".zip"}
@@ -21,13 +21,13 @@ def check_export_target(path: Path, kind: ExportFormat, info: ModelInfo, *, over
     """Raise UnetppError unless a file of this name can be written, here and on other systems."""
     suffix = SUFFIXES[kind]
     if path.suffix.lower() != suffix:
-        raise UnetppError(
+        raise UsageError(
             f"{str(path)!r} was given for an export as {kind}; expected a name ending in {suffix}."
         )
     name = path.name
     odd = [c for c in name if c in REFUSED or not c.isprintable()]
     if odd or name.startswith((".", "-", " ")) or name.split(".")[0].strip().lower() in DEVICES:
-        raise UnetppError(
+        raise UsageError(
             f"the file name {name!r} was given, which other systems cannot have or hide. Use letters, "
             "digits, spaces, dots, - and _, and begin with a letter or a digit."
         )

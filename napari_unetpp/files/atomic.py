@@ -49,6 +49,8 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, overwri
         else:
             _rename_to_free(temporary, path)
     except OSError as error:
+        if (wrong := _wrong_kind(path)) is not None:
+            raise UnetppError(wrong) from error
         raise UnetppError(
             f"{path} could not be written: {error.strerror or error}. What was there before is unchanged. "
             "Check that the folder may be written to and that the disk has room."
@@ -69,6 +71,14 @@ def _rename_to_free(temporary: Path, path: Path) -> None:
             os.replace(temporary, path)
     except FileExistsError as error:
         raise _is_there(path) from error
+
+
+def _wrong_kind(path: Path) -> str | None:
+    """Why nothing can be written there, where a folder is in the place of a file, or a file of a folder."""
+    if os.path.isdir(path):
+        return f"{path} is a folder; expected the name of a file."
+    file = next((part for part in path.parents if os.path.isfile(part)), None)
+    return None if file is None else f"{path} cannot be written: {file} is a file; expected a folder."
 
 
 def _is_there(path: Path) -> FileIsThere:

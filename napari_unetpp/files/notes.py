@@ -10,6 +10,11 @@ Note = Callable[[str], None]
 """Called with half a sentence, without the path, on how one file was handled specially."""
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: ``1 image``, ``2 images``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def no_note(text: str) -> None:
     """Ignore a note."""
 

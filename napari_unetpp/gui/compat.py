@@ -6,6 +6,7 @@ or False, and the caller does without.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,15 @@ def visible_corners(viewer: Any) -> NDArray[np.float64]:
     size = np.asarray(canvas.size if canvas is not None else viewer._canvas_size, float)
     centre, half = np.asarray(camera.center, float)[-2:], size / 2 / camera.zoom
     return np.stack([centre - half, centre + half])
+
+
+def read_from(path: str) -> AbstractContextManager[object]:
+    """Layers that are made meanwhile have this file as their source, where this napari can be told so."""
+    try:
+        from napari.layers._source import layer_source
+    except ImportError:
+        return nullcontext()
+    return layer_source(path=path)  # type: ignore[no-any-return]
 
 
 # ----------------------------------------------------------------- the settings

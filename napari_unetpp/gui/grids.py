@@ -108,8 +108,10 @@ def pixel_size(grid: Grid, displayed: Sequence[int]) -> PixelSize:
         return PixelSize(missing=f"the unit of the image is {units[axes[0]]}, not a length")
     sides = length * sides
     area = float(np.sqrt(np.linalg.det(sides.T @ sides)))
-    side = float(np.linalg.norm(sides[:, 0])) if _is_square(sides, grid, displayed) else None
-    return PixelSize(side=side, area=area)
+    height, width = (float(length) for length in np.linalg.norm(sides, axis=0))
+    upright = abs(sides[:, 0] @ sides[:, 1]) <= SQUARE * height * width
+    square = upright and _are_equal(height, width, grid, displayed)
+    return PixelSize(side=height if square else None, sides=(height, width) if upright else None, area=area)
 
 
 def _sides(grid: Grid, displayed: Sequence[int]) -> NDArray[np.float64]:
@@ -127,12 +129,10 @@ def _micrometres(grid: Grid, axis: int) -> float | None:
         return None
 
 
-def _is_square(sides: NDArray[np.float64], grid: Grid, displayed: Sequence[int]) -> bool:
-    first, second = np.linalg.norm(sides, axis=0)
+def _are_equal(height: float, width: float, grid: Grid, displayed: Sequence[int]) -> bool:
     # the sides of a level are whole numbers of pixels, which stretches it a little
     rounded = 1 / min(grid.shape[axis] for axis in displayed) if max(grid.factors) > 1 else 0
-    equal = abs(first - second) <= (SQUARE + rounded) * max(first, second)
-    return bool(equal and abs(sides[:, 0] @ sides[:, 1]) <= SQUARE * first * second)
+    return abs(height - width) <= (SQUARE + rounded) * max(height, width)
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -187,7 +187,7 @@ def _position(
         label = next((one for one in (own[axis], viewers[axis]) if _is_name(one)), "")
         unique = label and label not in names.values()
         names[axis] = label if unique else UNLABELLED if len(hidden) == 1 else f"axis{axis}"
-    return tuple(Step(names[axis], point[axis] or 0, shape[axis]) for axis in hidden)
+    return tuple(Step(names[axis], point[axis] or 0, shape[axis], axis) for axis in hidden)
 
 
 def _is_name(label: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from napari_unetpp._types import ModelInfo, UnetppError
@@ -32,6 +32,8 @@ class Context:
     jobs : Jobs
     models : dict
         The models to choose from, by their key.
+    as_series : callable
+        Gives a request for a plane of a series what holds for all its planes.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Context:
         self.view, self.layers, self.runner, self.cache, self.state = view, layers, runner, cache, state
         self.jobs = Jobs(view)
         self.models: dict[str, ModelInfo] = {}
+        self.as_series: Callable[[SegmentRequest], SegmentRequest] = lambda request: request
 
     @property
     def model(self) -> ModelInfo | None:
@@ -60,7 +63,7 @@ class Context:
 
     def request(self, plane: Plane) -> SegmentRequest:
         """The request for a plane as everything is set; UnetppError says why there is none."""
-        return resolve(self.state, plane, self.needed_model(), self.cache.scales)
+        return self.as_series(resolve(self.state, plane, self.needed_model(), self.cache.scales))
 
     def submit(self, job: Job, then: Then, *, remedy: str) -> None:
         """Run a job of segmenting; the one before it is asked to stop."""

@@ -51,6 +51,8 @@ class Controller:
         May also be set by a program: the view follows.
     corrected : callable
         Gives the corrected labels of a plane, None where there are none.
+    segment_all : callable
+        Segments all planes of the image where the user wants that; says whether it does.
     idle : Signal
         Emitted when a run has ended.
     """
@@ -76,6 +78,7 @@ class Controller:
         self.changes = Changes(self.context, self.runs, self.readout, settings)
         self.playback = self.changes.playback
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
+        self.segment_all: Callable[[], bool] = lambda: False
         self._list_models = list_models
         self._closed = False
 
@@ -120,7 +123,7 @@ class Controller:
         signals, layers, runs, jobs = self.view.signals, self.layers.signals, self.runs, self.context.jobs
         self.changes.connect()
         for signal, reaction in (
-            (signals.segment_pressed, self.segment),
+            (signals.segment_pressed, self._on_view_segment),
             (signals.stop_pressed, self.stop),
             (signals.save_pressed, self.save),
             (signals.offer_taken, self._on_view_offer),
@@ -177,6 +180,10 @@ class Controller:
         self.context.cache.scales.copy(str(model.provenance.get("parent")), model)
         self.state.model = model_key(model)
         self.state.scale = scale
+
+    def _on_view_segment(self) -> None:
+        if not self.segment_all():
+            self.segment()
 
     def _on_view_offer(self, action: str) -> None:
         name, _, value = action.partition(":")

@@ -20,6 +20,7 @@ from napari_unetpp._types import (
     Spot,
 )
 from napari_unetpp.session.segment.resolve import SegmentRequest
+from napari_unetpp.session.stacks.events import StackEvent
 from napari_unetpp.session.values import Click, Interval, Plane, ResultKind
 
 
@@ -266,6 +267,7 @@ Event = (
     | Merged
     | FileEvent
     | FinetuneEvent
+    | StackEvent
 )
 Job = Callable[[ShouldStop], Iterator[Event]]
 """Work for a runner: given the flag, a generator of events."""

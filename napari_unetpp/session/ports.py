@@ -18,6 +18,7 @@ from napari_unetpp.session.correct.ports import CorrectSignals, CorrectView
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.events import Event, Job
 from napari_unetpp.session.messages.image import ScaleShown
+from napari_unetpp.session.stacks.values import StackShown
 from napari_unetpp.session.values import Contrast, ImageChoice, Interval, Plane, Rule, Tone
 
 
@@ -43,6 +44,13 @@ class ViewSignals(CorrectSignals):
     depth_toggled = Signal(bool)
     next_pressed = Signal()
     save_pressed = Signal()
+    axis_chosen = Signal(int, str)
+    """Number of an axis of the image, and the letter that the user gives it."""
+
+    channel_chosen = Signal(int)
+    planes_chosen = Signal(str)
+    stitch_toggled = Signal(bool)
+    track_toggled = Signal(bool)
     offer_taken = Signal(str)
 
 
@@ -53,6 +61,7 @@ class View(CorrectView, Protocol):
 
     def set_images(self, images: Sequence[ImageChoice], current: Hashable | None) -> None: ...
     def set_image_note(self, text: str, tone: Tone) -> None: ...
+    def set_stack(self, shown: StackShown) -> None: ...
     def set_models(self, models: Sequence[ModelInfo], current: str | None) -> None: ...
     def set_devices(self, devices: Sequence[tuple[str, str]], current: str, note: str) -> None: ...
     def set_memory_use(self, text: str) -> None: ...

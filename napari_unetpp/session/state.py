@@ -9,7 +9,7 @@ from typing import ClassVar
 from psygnal import SignalGroupDescriptor
 
 from napari_unetpp._types import LabelsAs
-from napari_unetpp.session.values import Contrast, Interval, ResultKind, Rule
+from napari_unetpp.session.values import Contrast, Interval, ResultKind, Rule, Scope
 
 
 @dataclass
@@ -32,6 +32,10 @@ class SessionState:
         Which intensities become 0 and 1: measured ones, the layer's contrast limits, or two numbers.
     range : (float, float)
         The two numbers; those of the layer when Segment was pressed last while `contrast` is "displayed".
+    planes : {"plane", "all"}
+        What Segment segments: the displayed plane, or every plane of the image.
+    stitch, track : bool
+        Whether objects of all planes are linked through depth, and over time.
     live : bool
         Whether moving the slider or the displayed plane segments again.
     uncertainty, depth : bool
@@ -50,6 +54,9 @@ class SessionState:
     model: str | None = None
     device: str = "auto"
     level: int = 4
+    planes: Scope = "plane"
+    stitch: bool = True
+    track: bool = False
     live: bool = True
     kind: ResultKind = "labels"
     threshold: float = 0.5

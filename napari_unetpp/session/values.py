@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_unetpp._types import AUTO, ModelInfo, Region
+from napari_unetpp.volumes.axes import Axes
 
 ResultKind = Literal["labels", "mask"]
 Contrast = Literal["auto", "displayed", "given"]
 """Which intensities become 0 and 1: measured ones, the layer's contrast limits, or two numbers."""
+
+Scope = Literal["plane", "all"]
+"""What Segment segments: the displayed plane, or every plane of the image."""
 
 Interval = tuple[float, float]
 Tone = Literal["info", "warning", "error"]
@@ -55,6 +59,8 @@ class PixelSize:
     ----------
     side : float or None
         Micrometres; None unless pixels are square.
+    sides : (float, float) or None
+        Height and width in micrometres, of a pixel with right angles.
     area : float or None
         Square micrometres, of a pixel of any shape.
     missing : str
@@ -62,17 +68,22 @@ class PixelSize:
     """
 
     side: float | None = None
+    sides: tuple[float, float] | None = None
     area: float | None = None
     missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A position along an axis that is not displayed: the plane `index`, from 0, of `count` planes."""
+    """A position along an axis that is not displayed: the plane `index`, from 0, of `count` planes.
+
+    `number` is that of the axis in the array of the layer.
+    """
 
     axis: str
     index: int
     count: int
+    number: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +111,8 @@ class Plane:
         How many pixels of the full image a pixel spans.
     version : int
         Counts how often the data of the layer were replaced.
+    axes : Axes or None
+        Of the whole layer at full resolution, as it says itself or as its shape lets guess.
     """
 
     key: Hashable
@@ -114,6 +127,7 @@ class Plane:
     level: int | None = None
     factor: float = 1.0
     version: int = 0
+    axes: Axes | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

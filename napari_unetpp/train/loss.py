@@ -38,6 +38,12 @@ class Batch:
     certain: Tensor
     soft: Tensor | None = None
 
+    def patches(self, start: int, stop: int) -> Batch:
+        """The same with some of the patches."""
+        some = slice(start, stop)
+        soft = None if self.soft is None else self.soft[some]
+        return Batch(self.image[some], self.target[some], self.certain[some], soft)
+
     def output(self, n: int) -> Batch:
         """The same with one output alone."""
         one = slice(n, n + 1)

@@ -1,8 +1,9 @@
-"""The weights of the model that training or fine-tuning starts from, and new classes in its heads."""
+"""The model that training or fine-tuning starts from: its weights, new classes, its file left alone."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,19 @@ def load_network(info: ModelInfo) -> UNetPlusPlus:
     net = UNetPlusPlus(info.net, norm=any(".norm." in name for name in tensors))
     net.load_state_dict(tensors)
     return net
+
+
+def check_target(out: Path, parent: ModelInfo, *, overwrite: bool) -> None:
+    """Raise UnetppError where the new model may not be written: onto its parent, or onto another file."""
+    check_parent(out, parent)
+    if out.exists() and not overwrite:
+        raise UnetppError(f"{out} exists already. Choose another --out, or allow overwriting (--overwrite).")
+
+
+def check_parent(out: Path, parent: ModelInfo) -> None:
+    """Raise UnetppError where the new model would be written onto its parent."""
+    if parent.path is not None and out.resolve() == parent.path.resolve():
+        raise UnetppError(f"{out} is the model to start from and is never written to. Choose another --out.")
 
 
 @torch.no_grad()

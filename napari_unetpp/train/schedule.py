@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, inf, pi
 
+from napari_unetpp.files.notes import counted
+
 WARM_UP = 0.03
 FINAL_RATE = 0.01
 
@@ -23,7 +25,7 @@ def too_few_steps(steps: float) -> str | None:
     if steps >= FEWEST_STEPS:
         return None
     return (
-        f"warning: {steps:.0f} step{'' if round(steps) == 1 else 's'} in all, fewer than {FEWEST_STEPS}, are "
+        f"warning: {counted(round(steps), 'step')} in all, fewer than {FEWEST_STEPS}, are "
         "far too few to learn from. Give more --minutes, --epochs or --megapixels."
     )
 

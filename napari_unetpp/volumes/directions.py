@@ -1,7 +1,7 @@
 """Stacks seen from three sides (2.5D): a network for planes, and the mean of what it finds in each direction.
 
 A plane of a stack shows nothing of the planes above and below it. Planes cut in the two other directions do.
-That makes sense where the stack is isotropic: objects must look alike from all sides.
+Objects must look alike from all sides for that: the stack is brought to equal distances before.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ Maps = NDArray[np.float32]
 
 DIRECTIONS = 3
 
-UNEVEN = 1.25
-"""Distances between planes and pixels may differ by this factor in a stack that counts as isotropic."""
+SQUARE = 1.02
+"""Rows and columns may differ by this factor in pixels that count as square."""
+
+SLAB = 32_000_000
+"""Bytes of maps of neighbouring planes that are added at a time: on disk, planes along X lie scattered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,11 @@ def mean_of_directions(
     Parameters
     ----------
     stack : array-like of shape (Z, Y, X) or (Z, Y, X, C)
-        Read plane by plane. Planes along Y and X go through all planes along Z: a stack on disk is better
-        cut into cubes than into planes.
+        Read in slabs of a few planes. Those along Y and X go through all planes along Z.
     predict_plane : callable
         Gives the maps (K, h, w), float32, of a plane (h, w) or (h, w, C).
     out : array-like of float32, shape (K, Z, Y, X)
-        Written plane by plane, in memory or on disk. Complete after the last event only.
+        Written in slabs, in memory or on disk. Complete when the generator has ended without a stop.
     should_stop : callable
         Asked before every plane.
 
@@ -62,26 +64,47 @@ def mean_of_directions(
     share = np.float32(1 / DIRECTIONS)
     done = 0
     for direction, length in enumerate(lengths):
-        for n in range(length):
-            if should_stop():
-                return
+        for slab in _slabs(length, out.shape[0] * np.prod(lengths) // length * 4):
             cut: list[Any] = [slice(None)] * DIRECTIONS
-            cut[direction] = n
-            maps = predict_plane(np.asarray(stack[tuple(cut)])) * share
+            cut[direction] = slab
+            planes = np.moveaxis(np.asarray(stack[tuple(cut)]), direction, 0)
+            found = []
+            for plane in planes:
+                if should_stop():
+                    return
+                found.append(predict_plane(plane) * share)
+                done += 1
+                yield DirectionPlaneDone(direction, done, sum(lengths))
+            maps = np.stack(found, axis=1 + direction)
             there = (slice(None), *cut)
             out[there] = maps if direction == 0 else np.asarray(out[there]) + maps
-            done += 1
-            yield DirectionPlaneDone(direction, done, sum(lengths))
 
 
-def check_isotropic(axes: Axes) -> None:
-    """Raise UnetppError for an image that cannot be seen from three sides; unknown distances are believed."""
+def stretch_of(axes: Axes) -> float:
+    """How many times as far apart planes are as pixels.
+
+    Raises
+    ------
+    UnetppError
+        The image has no depth, nobody says the distances, or pixels are not square.
+    """
+    asked = "three directions were asked for, but"
     if axes.size("Z") == 1:
-        raise UnetppError(f"three directions were asked for, but the image has no depth: {axes}.")
+        raise UnetppError(f"{asked} the image has no depth: {axes}.")
     z, y, x = axes.spacing
-    if z is None or y is None or x is None or max(z, y, x) <= UNEVEN * min(z, y, x):
-        return
-    raise UnetppError(
-        f"three directions were asked for, but planes are {z:.3g} µm apart and pixels {y:.3g} x {x:.3g} µm; "
-        "expected equal distances. Segment plane by plane and link the planes, or resample the stack first."
-    )
+    if not (z and y and x):
+        raise UnetppError(
+            f"{asked} nothing says how far apart planes and pixels are, and objects must look alike from all "
+            "sides. Give the distances with --spacing Z,Y,X in micrometres (Python: spacing=(z, y, x)); "
+            "1,1,1 where they are equal."
+        )
+    if max(y, x) > SQUARE * min(y, x):
+        raise UnetppError(f"{asked} pixels are {y:.3g} x {x:.3g} µm; expected square ones. Resample first.")
+    return 2 * z / (y + x)
+
+
+def _slabs(length: int, plane_bytes: int) -> Iterator[slice]:
+    """Neighbouring planes that are done together."""
+    count = max(1, int(SLAB // max(plane_bytes, 1)))
+    for start in range(0, length, count):
+        yield slice(start, min(start + count, length))

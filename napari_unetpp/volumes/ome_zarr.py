@@ -1,5 +1,8 @@
 """Labels as OME-Zarr (format 0.4), written part by part: a ``labels`` group with coarser and coarser levels.
 
+The zarr itself is an image, too, with the pixels of the labels: readers open images, and look for labels in
+them.
+
 ::
 
     NAME.ome.zarr/
@@ -116,9 +119,10 @@ def create_labels(path: str | Path, axes: Axes) -> LabelsZarr:
         raise UnetppError(
             f"{path} could not be made: {error}. Check that its folder may be written to."
         ) from error
+    shapes = level_shapes(axes.shape)
+    root.attrs["multiscales"] = [_multiscale(axes, len(shapes), f"labels/{OBJECTS}/")]
     root.create_group("labels").attrs["labels"] = [OBJECTS]
     group = root["labels"].create_group(OBJECTS)
-    shapes = level_shapes(axes.shape)
     levels = tuple(_create(group, str(n), shape) for n, shape in enumerate(shapes))
     group.attrs["multiscales"] = [_multiscale(axes, len(shapes))]
     group.attrs["image-label"] = {"version": VERSION}
@@ -167,8 +171,8 @@ def _create(group: Any, name: str, shape: tuple[int, ...]) -> Any:
     )
 
 
-def _multiscale(axes: Axes, levels: int) -> dict[str, Any]:
-    """What the format says of axes and levels."""
+def _multiscale(axes: Axes, levels: int, folder: str = "") -> dict[str, Any]:
+    """What the format says of axes and levels, which lie in a folder of the group."""
     steps = dict(zip("ZYX", axes.spacing, strict=True)) | {"T": axes.interval, "C": None}
     described = [
         {"name": name.lower(), "type": KINDS[name], **({"unit": _unit(name)} if steps[name] else {})}
@@ -178,7 +182,7 @@ def _multiscale(axes: Axes, levels: int) -> dict[str, Any]:
         [(steps[name] or 1.0) * (2**n if name in "YX" else 1) for name in axes.names] for n in range(levels)
     ]
     datasets = [
-        {"path": str(n), "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+        {"path": f"{folder}{n}", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
         for n, scale in enumerate(scales)
     ]
     return {"version": VERSION, "name": OBJECTS, "axes": described, "datasets": datasets}

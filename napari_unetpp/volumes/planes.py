@@ -19,6 +19,9 @@ from napari_unetpp.volumes.selection import Position, Selection
 
 Image = NDArray[Any]
 
+BAND = 512
+"""Rows of a lazy plane that are read at a time, where only some of them are wanted."""
+
 
 def read_plane(array: Any, selection: Selection, position: Position, region: Region | None = None) -> Image:
     """One plane of an image, or a part of one.
@@ -66,15 +69,24 @@ class LazyPlane:
 
     def __init__(self, array: Any, selection: Selection, position: Position) -> None:
         self._read = partial(read_plane, array, selection, position)
+        self._sides = selection.plane_shape
         first = self[0:1, 0:1]
         self.shape = (*selection.plane_shape, *first.shape[2:])
         self.dtype = first.dtype
 
     def __getitem__(self, where: tuple[slice, slice]) -> Image:
-        """Rows and columns; their ends are given and lie within the plane."""
-        rows, columns = where
-        region = Region(rows.start, columns.start, rows.stop, columns.stop)
-        return clean_plane(self._read(region))[0]
+        """Rows and columns; of every so many rows of a plane, bands are read and thrown away again."""
+        (y0, y1, down), (x0, x1, right) = (
+            side.indices(length) for side, length in zip(where, self._sides, strict=True)
+        )
+        if down == right == 1:
+            return clean_plane(self._read(Region(y0, x0, y1, x1)))[0]
+        band = max(1, BAND // down) * down
+        parts = []
+        for start in range(y0, y1, band):
+            part = clean_plane(self._read(Region(start, x0, min(start + band, y1), x1)))[0]
+            parts.append(np.ascontiguousarray(part[::down, ::right]))
+        return np.concatenate(parts)
 
 
 def iterate_planes(array: Any, selection: Selection) -> Iterator[tuple[Position, Image]]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
+from napari_unetpp.files.images.pixel_size import read_pixel_size
 from napari_unetpp.gui.grids import grid_of, pixel_size
 
 UM = ("um", "um")
@@ -36,6 +37,10 @@ def test_the_area_of_a_pixel_is_that_of_its_sides_in_the_world(
     found = pixel_size(grid_of(Image(np.zeros((8, 9)), **options), 0, (0, 1)), (0, 1))
     assert found.area == pytest.approx(area) and found.missing == ""
     assert found.side == (None if side is None else pytest.approx(side))
+    assert (found.sides is None) == ("shear" in options)
+    if found.sides is not None:
+        height, width = found.sides
+        assert height * width == pytest.approx(area) and (side is None or height == pytest.approx(side))
 
 
 @pytest.mark.parametrize(
@@ -76,11 +81,11 @@ def saved(dock: Any, qtbot: Any, tmp_path: Path, monkeypatch: Any) -> list[dict[
 
 
 @pytest.mark.parametrize(
-    ("options", "area"),
+    ("options", "area", "sides"),
     [
-        ({"scale": (0.5, 0.25), "units": UM}, 0.125),
-        ({"affine": np.diag([-0.5, 0.5, 1]), "units": UM}, 0.25),
-        ({"scale": (0.5, 0.25)}, None),
+        ({"scale": (0.5, 0.25), "units": UM}, 0.125, (0.5, 0.25)),
+        ({"affine": np.diag([-0.5, 0.5, 1]), "units": UM}, 0.25, (0.5, 0.5)),
+        ({"scale": (0.5, 0.25)}, None, None),
     ],
 )
 def test_the_table_of_the_dock(
@@ -93,7 +98,9 @@ def test_the_table_of_the_dock(
     monkeypatch: Any,
     options: dict[str, Any],
     area: float | None,
+    sides: tuple[float, float] | None,
 ) -> None:
+    """Areas in the table, height and width of a pixel in the TIFF."""
     viewer.add_image(image, name="cells", **options)
     dock = open_dock()
     dock.controller.state.threshold, dock.controller.state.min_size = 0.01, 0
@@ -106,6 +113,9 @@ def test_the_table_of_the_dock(
     assert ("area_um2" in row, told) == (area is not None, area is None)
     if area is not None:
         assert float(row["area_um2"]) == pytest.approx(image.size * area)
+    (path,) = tmp_path.glob("*.tif")
+    size = read_pixel_size(path)
+    assert (None if size is None else (size.y, size.x)) == (sides and pytest.approx(sides))
 
 
 def test_planes_of_a_film_have_names_and_columns_of_their_own(

@@ -57,7 +57,7 @@ def stand_ins_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 def sitting(view: Any, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Sitting:
     """A started sitting on one image; jobs run inline."""
     layers, runner, engine = FakeLayers(), HandRunner(), FakeEngine()
-    monkeypatch.setattr(session_engine, "range_notes", lambda *args: engine.range_notes(*args))
+    monkeypatch.setattr(session_engine, "range_notes", lambda *args, **how: engine.range_notes(*args, **how))
     monkeypatch.setattr(session_engine, "devices", lambda: ("cpu",))
     monkeypatch.setattr(work, "give_back", lambda: setattr(engine, "gave_back", engine.gave_back + 1))
     layers.arrays["cells"] = blobs

@@ -93,7 +93,7 @@ class FakeEngine:
     def intensities(self, cache: Any, request: Any, image: np.ndarray) -> NormStats:
         return NormStats(*(request.range or (0.0, 1.0)))
 
-    def range_notes(self, image: np.ndarray, stats: NormStats) -> tuple[str, ...]:
+    def range_notes(self, image: np.ndarray, stats: NormStats, *, given: bool) -> tuple[str, ...]:
         return ("much of it is below the range",) if stats.low > 0.5 else ()
 
     def decide_scale(

@@ -5,8 +5,9 @@ import pytest
 from scipy import ndimage
 
 from napari_unetpp._types import UnetppError
+from napari_unetpp.volumes import directions
 from napari_unetpp.volumes.axes import Axes
-from napari_unetpp.volumes.directions import check_isotropic, mean_of_directions
+from napari_unetpp.volumes.directions import mean_of_directions, stretch_of
 
 STACK = np.random.default_rng(0).random((5, 7, 9)).astype(np.float32)
 
@@ -50,13 +51,30 @@ def test_stop():
     assert len(list(events)) == 1
 
 
-@pytest.mark.parametrize("spacing", [(None, None, None), (0.5, 0.5, 0.5), (0.55, 0.5, 0.5), (None, 1, 1)])
-def test_isotropic(spacing):
-    check_isotropic(Axes("ZYX", STACK.shape, spacing=spacing))
+def test_slabs_change_nothing(monkeypatch):
+    out, slabs = (np.zeros((2, *STACK.shape), np.float32) for _ in range(2))
+    list(mean_of_directions(STACK, blurred, out))
+    monkeypatch.setattr(directions, "SLAB", 1000)
+    list(mean_of_directions(STACK, blurred, slabs))
+    np.testing.assert_array_equal(slabs, out)
 
 
-def test_not_isotropic():
-    with pytest.raises(UnetppError, match=r"planes are 2 µm apart and pixels 0\.25 x 0\.25 µm"):
-        check_isotropic(Axes("ZYX", STACK.shape, spacing=(2, 0.25, 0.25)))
-    with pytest.raises(UnetppError, match="no depth"):
-        check_isotropic(Axes("YX", (7, 9)))
+@pytest.mark.parametrize(
+    ("spacing", "stretch"), [((0.5, 0.5, 0.5), 1), ((2, 0.25, 0.25), 8), ((1, 4, 4), 0.25)]
+)
+def test_stretch(spacing, stretch):
+    assert stretch_of(Axes("ZYX", STACK.shape, spacing=spacing)) == pytest.approx(stretch)
+
+
+@pytest.mark.parametrize(
+    ("axes", "problem"),
+    [
+        (Axes("YX", (7, 9)), "no depth"),
+        (Axes("ZYX", STACK.shape), "nothing says how far apart .* --spacing Z,Y,X"),
+        (Axes("ZYX", STACK.shape, spacing=(None, 1, 1)), "nothing says how far apart"),
+        (Axes("ZYX", STACK.shape, spacing=(1, 1, 2)), "pixels are 1 x 2 µm"),
+    ],
+)
+def test_what_cannot_be_seen_from_three_sides(axes, problem):
+    with pytest.raises(UnetppError, match=problem):
+        stretch_of(axes)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
+import xarray
 
 from napari_unetpp.volumes.metadata import axes_of_array, axes_of_ome_zarr, axes_of_tiff
 
@@ -103,8 +104,9 @@ def test_arrays():
 
 
 def test_xarray():
-    xr = pytest.importorskip("xarray")
-    array = xr.DataArray(np.zeros((5, 2, 16, 20)), dims=("T", "C", "Y", "X"), coords={"C": ["DAPI", "GFP"]})
+    array = xarray.DataArray(
+        np.zeros((5, 2, 16, 20)), dims=("T", "C", "Y", "X"), coords={"C": ["DAPI", "GFP"]}
+    )
     axes = axes_of_array(array)
     assert axes.names == "TCYX" and axes.channels == ("DAPI", "GFP")
-    assert axes_of_array(xr.DataArray(np.zeros((5, 16, 20)))).names == "ZYX"
+    assert axes_of_array(xarray.DataArray(np.zeros((5, 16, 20)))).names == "ZYX"

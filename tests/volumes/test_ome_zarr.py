@@ -10,6 +10,7 @@ import pytest
 from napari_unetpp._types import UnetppError
 from napari_unetpp.volumes import ome_zarr
 from napari_unetpp.volumes.axes import Axes
+from napari_unetpp.volumes.inputs.source import open_image
 from napari_unetpp.volumes.metadata import axes_of_ome_zarr
 from napari_unetpp.volumes.ome_zarr import create_labels, level_shapes, open_labels
 
@@ -19,7 +20,6 @@ AXES = Axes("ZYX", LABELS.shape, "OME metadata", spacing=(2.0, 0.25, 0.25))
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    pytest.importorskip("zarr", minversion="3")
     monkeypatch.setattr(ome_zarr, "CHUNK", 32)
     monkeypatch.setattr(ome_zarr, "SMALLEST", 40)
 
@@ -50,6 +50,16 @@ def test_what_the_format_says(small_chunks, tmp_path):
     assert (folder / "objects/0/2/4/3").is_file(), "chunks lie in nested folders"
     axes = axes_of_ome_zarr(said, (3, 65, 49), level=1)
     assert axes.names == "ZYX" and axes.spacing == (2.0, 0.5, 0.5)
+
+
+def test_readers_of_images_find_the_same_pixels(small_chunks, tmp_path):
+    """Without an image at the top napari-ome-zarr 0.10 opens nothing of a zarr with labels."""
+    list(written(tmp_path / "a.ome.zarr").write_coarser())
+    with open_image(tmp_path / "a.ome.zarr") as image:
+        assert image.axes.names == "ZYX" and image.axes.spacing == AXES.spacing
+        np.testing.assert_array_equal(image.array[:], LABELS)
+    said = json.loads((tmp_path / "a.ome.zarr/.zattrs").read_text())["multiscales"][0]
+    assert [level["path"] for level in said["datasets"]] == [f"labels/objects/{n}" for n in range(3)]
 
 
 def test_go_on_after_an_interruption(small_chunks, tmp_path):

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import tifffile
+import xarray
+import zarr
 from PIL import Image as Picture
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.engine.input.normalise import measure
+from napari_unetpp.volumes import planes
 from napari_unetpp.volumes.axes import Axes, axes_from_shape
 from napari_unetpp.volumes.planes import iterate_planes, read_plane
 from napari_unetpp.volumes.selection import Position, SelectionRequest, select
@@ -46,12 +49,10 @@ def held_by(kind, array, folder, request):
     if kind == "dask":
         return pytest.importorskip("dask.array").from_array(array, chunks=(1, 1, 2, 16, 16))
     if kind == "xarray":
-        return pytest.importorskip("xarray").DataArray(array)
+        return xarray.DataArray(array)
     if kind == "zarr":
-        zarr = pytest.importorskip("zarr")
         return zarr.array(array, chunks=(1, 1, 2, 16, 16))
     if kind == "TIFF through zarr":
-        zarr = pytest.importorskip("zarr")
         tifffile.imwrite(folder / "a.tif", array, ome=True, metadata={"axes": "TCZYX"})
         store = tifffile.imread(folder / "a.tif", aszarr=True)
         request.addfinalizer(store.close)
@@ -167,3 +168,22 @@ def test_booleans_and_floats():
     assert series_range(stack, select(Axes("ZYX", stack.shape))).high >= 1
     floats = np.where(stack, np.nan, 5.0)
     assert np.isfinite(series_range(floats, select(Axes("ZYX", stack.shape))).high)
+
+
+def test_every_so_many_pixels_of_a_lazy_plane_are_read_in_bands(monkeypatch):
+    """It read all of the plane into memory: 3 GB for 16,384 x 16,384 px."""
+    array, read = np.arange(70 * 90).reshape(70, 90), []
+
+    class Recorded:
+        shape, dtype = array.shape, array.dtype
+
+        def __getitem__(self, index):
+            read.append(array[index].size)
+            return array[index]
+
+    monkeypatch.setattr(planes, "BAND", 16)
+    plane = planes.LazyPlane(Recorded(), select(Axes("YX", array.shape)), Position(0, 0))
+    np.testing.assert_array_equal(plane[::3, ::5], array[::3, ::5])
+    np.testing.assert_array_equal(plane[7:60:4, 5:80:2], array[7:60:4, 5:80:2])
+    assert max(read) <= 16 * 90
+    np.testing.assert_array_equal(plane[5:40, 3:9], array[5:40, 3:9])

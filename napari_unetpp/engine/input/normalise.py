@@ -181,10 +181,19 @@ NOISE = (
 
 def range_to_tell(image: Image, stats: NormStats) -> tuple[float, float]:
     """A measured range; of noise, whose range is far wider than its intensities, the ends of these."""
+    low, high = _extremes(image)
+    return (low, high) if low < high and shows_nothing(image, stats) else (stats.low, stats.high)
+
+
+def shows_nothing(image: Image, stats: NormStats) -> bool:
+    """Whether nothing can be seen: intensities all equal, or far closer together than the range is wide."""
+    low, high = _extremes(image)
+    return stats.high - stats.low > UNSTRETCHED * (high - low)
+
+
+def _extremes(image: Image) -> tuple[float, float]:
     sample = _sample(image)
-    low, high = (float(sample.min()), float(sample.max())) if sample.size else (0.0, 0.0)
-    unstretched = low < high and stats.high - stats.low > UNSTRETCHED * (high - low)
-    return (low, high) if unstretched else (stats.low, stats.high)
+    return (float(sample.min()), float(sample.max())) if sample.size else (0.0, 0.0)
 
 
 def intensities_outside(image: Image, stats: NormStats) -> tuple[float, float] | None:
@@ -196,14 +205,24 @@ def intensities_outside(image: Image, stats: NormStats) -> tuple[float, float] |
     return (low, high) if high < stats.low or low > stats.high else None
 
 
-def range_notes(image: Image, stats: NormStats) -> tuple[str, ...]:
-    """What is worth saying of a range: what lies outside it, or hardly shows in it."""
+def range_notes(image: Image, stats: NormStats, *, given: bool = False) -> tuple[str, ...]:
+    """What is worth saying of a range: what lies outside it, or hardly shows in it.
+
+    `given`: it was not measured, so that it may be far too wide.
+    """
     outside = intensities_outside(image, stats)
     if outside is not None:
         return (
             f"nothing is seen: the image has intensities from {outside[0]:.4g} to {outside[1]:.4g}, and the "
             f"range is {stats.low:.4g} to {stats.high:.4g}. Choose another one (--range LOW HIGH; in the dock"
             " Contrast), or have it measured",
+        )
+    low, high = _extremes(image)
+    if given and low < high and shows_nothing(image, stats):
+        return (
+            f"next to nothing is seen: the image has intensities from {low:.4g} to {high:.4g}, a small part "
+            f"of the range {stats.low:.4g} to {stats.high:.4g}. Choose a narrower one (--range LOW HIGH; in "
+            "the dock Contrast), or have it measured",
         )
     sample = _sample(image)
     below = float((sample < stats.low).mean()) if sample.size else 0.0

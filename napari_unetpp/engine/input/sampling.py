@@ -59,6 +59,18 @@ def resample(image: Any, scale: float, region: Region | None = None) -> NDArray[
     return columns.mixed(rows.mixed(pixels, 0), 1)
 
 
+def line_weights(image: int, length: int) -> NDArray[np.float32]:
+    """How much each of `image` lines counts in each of `length` lines of a working grid: (length, image).
+
+    The same interpolation and smoothing as in `resample`, along one axis.
+    """
+    lines = _lines(0, length, length, image)
+    each = np.eye(image, dtype=np.float32)
+    if lines.sigma:
+        each = ndimage.gaussian_filter1d(each, lines.sigma, axis=0, mode="nearest", truncate=CUT)
+    return lines.mixed(each, 0)
+
+
 @dataclass(frozen=True, eq=False)
 class _Lines:
     """Rows or columns of the working grid, and the lines of the image between which each lies.

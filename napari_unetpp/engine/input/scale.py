@@ -77,6 +77,17 @@ def check_range(given: tuple[float, float] | None) -> tuple[float, float] | None
     return float(low), float(high)
 
 
+def diameter_notes(shape: tuple[int, ...], diameter: float | None) -> tuple[str, ...]:
+    """What is worth saying of a given diameter (px) for a plane of shape (Y, X[, C])."""
+    height, width = shape[:2]
+    if diameter is None or diameter <= max(height, width):
+        return ()
+    return (
+        f"objects of {diameter:g} px do not fit into an image of {width} x {height} px: check --diameter, "
+        "which counts pixels of the image",
+    )
+
+
 def given_scale(
     info: ModelInfo,
     plane: NDArray[Any],

@@ -33,7 +33,13 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine.decode import labelling
-from napari_unetpp.engine.input.normalise import NormStats, intensities_outside, pixel_noise, to_input
+from napari_unetpp.engine.input.normalise import (
+    NormStats,
+    intensities_outside,
+    pixel_noise,
+    shows_nothing,
+    to_input,
+)
 from napari_unetpp.engine.input.sampling import resample, working_shape
 from napari_unetpp.engine.input.scale_sample import THUMBNAIL, sample, sample_pixels, thumbnail
 from napari_unetpp.engine.input.specks import without_specks
@@ -42,6 +48,7 @@ from napari_unetpp.engine.tiles import padded_shape
 if TYPE_CHECKING:
     from napari_unetpp.engine.loaded_model import LoadedModel
 
+EMPTY = "nothing is seen: 1 kept"
 UNSURE = "not sure of any scale: 1 kept; give the diameter of an object"
 
 FIRST = (0.25, 0.5, 1.0)
@@ -119,8 +126,9 @@ def search_scale(
         1 where the evidence is weak, or when stopped. The same plane and model give the same scale.
     """
     if intensities_outside(plane, stats):
-        return choose((), model.info.sampling.value, ScaleSearch())
-    return _Search(model, plane, stats, should_stop).run()
+        return ScaleChoice(1.0, EMPTY, weak=True)
+    found = _Search(model, plane, stats, should_stop).run()
+    return replace(found, reason=EMPTY) if found.weak and shows_nothing(plane, stats) else found
 
 
 # ------------------------------------------------------------------ the decision

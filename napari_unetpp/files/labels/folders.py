@@ -14,6 +14,7 @@ from napari_unetpp.files.formats.kinds import image_format
 from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES, read_array
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.files.notes import Note, no_note
+from napari_unetpp.files.results.result_file import is_result
 
 NAMED_AT_MOST = 5
 
@@ -29,8 +30,8 @@ class Pair:
 
 
 def stem_of(path: Path) -> str:
-    """File name without its suffix; ``.ome`` belongs to the suffix."""
-    return path.stem.removesuffix(".ome")
+    """File name without its suffix; ``.ome``, and ``.nii`` before ``.gz``, belong to the suffix."""
+    return path.stem.removesuffix(".ome").removesuffix(".nii")
 
 
 def named_once(path: Path, sentence: str) -> str:
@@ -48,7 +49,7 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def read_pairs(folder: str | Path) -> list[Pair]:
-    """Pairs of a folder, by stem.
+    """Pairs of a folder, by stem. Results of ours in `images/` that have no labels are left out.
 
     Raises
     ------
@@ -64,6 +65,9 @@ def read_pairs(folder: str | Path) -> list[Pair]:
             )
     images, labels = _by_stem(folder / "images"), _by_stem(folder / "labels")
     ignore = _by_stem(folder / "ignore") if (folder / "ignore").is_dir() else {}
+    for stem in images.keys() - labels.keys():  # that somebody had segmented into this folder
+        if is_result(images[stem]):
+            del images[stem]
     lonely = [
         _sentence("without labels", images.keys() - labels.keys()),
         _sentence("labels without an image", labels.keys() - images.keys()),

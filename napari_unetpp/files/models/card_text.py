@@ -14,6 +14,7 @@ from napari_unetpp._types import (
     ScoreSet,
     StoppingRule,
 )
+from napari_unetpp.files.notes import counted
 from napari_unetpp.net import graph
 
 SCORE_COLUMNS = ("level", "dice", "iou", "ap50", "parameters", "s/MPx")
@@ -57,7 +58,7 @@ def card_text(info: ModelInfo) -> str:
         if scores is None:
             lines.append(f"  scores on {what}: not measured")
         else:
-            lines += ["", f"  scores on {what} ({scores.data}, {scores.images} images)"]
+            lines += ["", f"  scores on {what} ({scores.data}, {counted(scores.images, 'image')})"]
             lines += [f"    {line}" for line in score_set_text(scores).splitlines()]
     lines += [*_stored(info), "", "  provenance"]
     lines += [line for key, value in info.provenance.items() for line in _told(key, value)]
@@ -93,7 +94,7 @@ def _range_text(rule: Normalisation) -> str:
 
 def seeds_text(rule: DecodeRule) -> str:
     """Where objects come from, in a line."""
-    peaks = [f"{rule.prominence:g}"] if rule.prominence else []
+    peaks = [f"{rule.prominence:.2g}"] if rule.prominence else []
     peaks += [f"{rule.prominence_share:.0%} of their height"] if rule.prominence_share else []
     text = f"seeds from {rule.seeds} at {rule.seed_threshold:g}"
     return f"{text} (peaks of {' and '.join(peaks)})" if peaks else text

@@ -45,7 +45,7 @@ def object_table(
     image: NDArray[Any] | None = None,
     *,
     pixel_area: float | None = None,
-    position: Mapping[str, int] = MappingProxyType({}),
+    position: Mapping[str, float] = MappingProxyType({}),
     channels: Sequence[str] = (),
     shapes: bool = True,
 ) -> dict[str, NDArray[Any]]:
@@ -59,8 +59,8 @@ def object_table(
         Adds the mean and the maximum of every channel.
     pixel_area : float, optional
         Square micrometres per pixel; adds area and diameter in micrometres.
-    position : mapping of str to int, optional
-        Which plane of a stack this is: a column for each axis, before all others.
+    position : mapping of str to int or float, optional
+        Which plane of a stack this is, and when: a column for each, before all others.
     channels : sequence of str, optional
         Names of the C channels; without them they are numbered from 0.
     shapes : bool

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_unetpp._types import UnetppError
+from napari_unetpp.files.formats.dicom_folder import dicom_files, is_dicom_series
 from napari_unetpp.files.formats.kinds import is_zarr
+from napari_unetpp.files.formats.stack_kinds import STACK_SUFFIXES
 from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES
 from napari_unetpp.files.labels.folders import list_images
 from napari_unetpp.files.results.result_file import is_result
+
+KNOWN_SUFFIXES = (*IMAGE_SUFFIXES, *STACK_SUFFIXES)
 
 PARTIAL = ".partial"
 """The suffix of the folder beside a result in which its planes are kept until all are there."""
@@ -65,13 +69,15 @@ def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
 
 
 def _meant(path: Path, *, recursive: bool) -> Iterator[Source]:
+    if not path.exists() and path.parts[:1] in (("http:",), ("https:",)):
+        raise UnetppError(f"{path} is an address; only files are read. Download the image first.")
     if path.exists() or not glob.has_magic(str(path)):
         yield from _images(path, recursive=recursive)
         return
     matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-    matches = [p for p in matches if p.is_dir() or p.suffix.lower() in IMAGE_SUFFIXES]
+    matches = [p for p in matches if p.is_dir() or p.name.lower().endswith(KNOWN_SUFFIXES)]
     if not matches:
-        raise UnetppError(f"no image or folder matches {path} ({', '.join(IMAGE_SUFFIXES)}).")
+        raise UnetppError(f"no image or folder matches {path} ({', '.join(KNOWN_SUFFIXES)}).")
     for match in matches:
         yield from _images(match, recursive=recursive)
 
@@ -80,15 +86,34 @@ def _images(path: Path, *, recursive: bool) -> list[Source]:
     if not path.is_dir() or is_zarr(path):
         return [Source(path)]
     folders = _folders(path) if recursive else [path]
-    images = [
-        Source(image, folder.relative_to(path))
-        for folder in folders
-        for image in sorted([*list_images(folder), *_zarrs(folder)])
-    ]
+    images = [source for folder in folders for source in _directly_in(folder, path)]
     if not images:
         deeper = "" if recursive else " directly in it; --recursive looks into its subfolders"
-        raise UnetppError(f"folder {path} holds no images (PNG, JPEG, TIFF, zarr){deeper}.")
+        kinds = "PNG, JPEG, TIFF, zarr, DICOM, NIfTI, video, files of microscopes"
+        raise UnetppError(f"folder {path} holds no images ({kinds}){deeper}.")
     return images
+
+
+def _directly_in(folder: Path, top: Path) -> list[Source]:
+    """Images directly in a folder; the DICOM files of a series are one image together, the folder."""
+    images = [*list_images(folder), *_zarrs(folder)]
+    dicoms = dicom_files(folder, (*IMAGE_SUFFIXES, ".json", ".csv", ".txt"))
+    series = is_dicom_series(dicoms)
+    images += [] if series else dicoms
+    images += [path for path in _with_packages(folder) if path not in dicoms]
+    sources = [Source(image, folder.relative_to(top)) for image in sorted(images)]
+    if not series:
+        return sources
+    return [Source(folder, Path() if folder == top else folder.parent.relative_to(top)), *sources]
+
+
+def _with_packages(folder: Path) -> list[Path]:
+    """Files directly in a folder that are read by packages of their own, by their suffix."""
+    return [
+        path
+        for path in folder.iterdir()
+        if path.name.lower().endswith(STACK_SUFFIXES) and path.name[0] != "." and path.is_file()
+    ]
 
 
 def _zarrs(folder: Path) -> list[Path]:

@@ -100,6 +100,7 @@ def write_stack(
     about: About,
     *,
     spacing: float | None = None,
+    interval: float | None = None,
     overwrite: bool,
     tile: tuple[int, int] | None = None,
 ) -> None:
@@ -114,6 +115,8 @@ def write_stack(
         A letter of TZCYX for each axis.
     spacing : float, optional
         Micrometres between planes.
+    interval : float, optional
+        Seconds between frames.
     tile : (int, int), optional
         Rows and columns of a tile; None: planes are stored in strips.
     """
@@ -121,6 +124,8 @@ def write_stack(
     metadata = {"axes": axes, "UUID": str(name), **_described(about)}
     if spacing:
         metadata |= {"PhysicalSizeZ": spacing, "PhysicalSizeZUnit": "µm"}
+    if interval:
+        metadata |= {"TimeIncrement": interval, "TimeIncrementUnit": "s"}
 
     def write(file: BinaryIO) -> None:
         tifffile.imwrite(

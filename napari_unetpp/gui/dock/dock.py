@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QVBoxLayout
@@ -13,11 +13,14 @@ from superqt.utils import qdebounced
 
 from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.compat import main_window, unwrapped
+from napari_unetpp.gui.dock.file_note import FileNote
 from napari_unetpp.gui.dock.form import DockForm
 from napari_unetpp.gui.dock.view import DockView
+from napari_unetpp.gui.dock.widgets import is_alive
 from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
 from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.layers.other_images import NapariOtherImages
+from napari_unetpp.gui.layers.stack_layers import NapariStacks
 from napari_unetpp.gui.settings import read_settings
 from napari_unetpp.gui.tools.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
 from napari_unetpp.gui.viewer_memory import memory_of
@@ -28,6 +31,7 @@ from napari_unetpp.session.correct.workflow import CorrectionWorkflow
 from napari_unetpp.session.display.object_features import ObjectFeatures
 from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.segment.cache import WorkerCache
+from napari_unetpp.session.stacks.stacks import Stacks
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -70,8 +74,15 @@ class UnetppDock(DockView):
         self._rested = qdebounced(self.correcting.autosave, AUTOSAVE_REST_MS, parent=self)
         self.correcting.corrections.signals.painted.connect(lambda _image: self._rested())
         self._started = self._docked = False
-        session = self.correcting, self.controller, self.features, self._shortcuts
-        self._on_destroyed: Any = self.destroyed.connect(lambda: _close(*session))
+        parts = self._parts = (
+            self.file_note,
+            self.features,
+            self.correcting,
+            self.stacks,
+            self.controller,
+            self._shortcuts,
+        )
+        self._on_destroyed: Any = self.destroyed.connect(lambda: _close(parts))
 
     def _make_session(self, viewer: Viewer) -> None:
         settings = read_settings()
@@ -85,8 +96,12 @@ class UnetppDock(DockView):
             list_models=list_models,
             settings=settings,
         )
+        note = self.form.head.file_note
+        self.file_note = FileNote(viewer, layers.open, note, self.signals.image_chosen.emit, self)
+        self.controller.state.events.image.connect(self.file_note.check)
         corrections = NapariCorrections(viewer, layers, self)
         self.features = ObjectFeatures(self.controller, layers, corrections, ThreadRunner(self))
+        self.stacks = Stacks(self.controller, NapariStacks(viewer, layers, self), ThreadRunner(self))
         self.correcting = CorrectionWorkflow(
             self.controller,
             corrections=corrections,
@@ -112,6 +127,7 @@ class UnetppDock(DockView):
         """Fill the pickers; the worker starts to load torch."""
         self._started = True
         self._runner.submit(import_ahead, lambda _event: None, lambda _error: None)
+        self.stacks.connect()
         self.controller.start()
         self.correcting.start()
         self.features.connect()
@@ -133,19 +149,15 @@ class UnetppDock(DockView):
     def close_session(self) -> None:
         """Stop the worker and let go of the viewer."""
         if self._on_destroyed is not None:
-            if isalive(self):  # the Qt half may be gone
+            if is_alive(self):  # the Qt half may be gone
                 self.destroyed.disconnect(self._on_destroyed)  # Qt would keep the whole session alive
             self._on_destroyed = None
         with suppress(RuntimeError):
             self._autosave.stop()
             self._rested.cancel()
-        _close(self.correcting, self.controller, self.features, self._shortcuts)
+        _close(self._parts)
 
 
-def _close(
-    correcting: CorrectionWorkflow, controller: Controller, features: ObjectFeatures, shortcuts: Shortcuts
-) -> None:
-    features.close()
-    correcting.close()
-    controller.close()
-    shortcuts.close()
+def _close(parts: Iterable[Any]) -> None:
+    for part in parts:
+        part.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from qtpy.compat import isalive
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -11,7 +10,7 @@ from napari_unetpp.gui.dock.forms.correct import CorrectForm
 from napari_unetpp.gui.dock.forms.head import Head
 from napari_unetpp.gui.dock.forms.input import InputForm
 from napari_unetpp.gui.dock.forms.result import ResultForm
-from napari_unetpp.gui.dock.widgets import Fold
+from napari_unetpp.gui.dock.widgets import Fold, is_alive
 from napari_unetpp.session.ports import ViewSignals
 
 SCROLL_BAR = 8
@@ -73,7 +72,7 @@ class DockForm(QWidget):
         return area
 
     def _on_grown(self) -> None:
-        if isalive(self._bar) and self._growing.isActive():  # it also says so while all is being deleted
+        if is_alive(self._bar) and self._growing.isActive():  # it also says so while all is being deleted
             self._scroll_to_correct()
 
     def _scroll_to_correct(self) -> None:

@@ -21,6 +21,7 @@ from napari_unetpp.gui.dock.forms.head import DEVICE_TIP
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.messages.image import ScaleShown
 from napari_unetpp.session.messages.models import restriction
+from napari_unetpp.session.stacks.values import StackShown
 from napari_unetpp.session.values import Contrast, ImageChoice, Interval, Rule, Tone, model_key
 
 LABELS_AND_TABLE = "Label image and CSV (*.tif)"
@@ -39,6 +40,9 @@ class DockView(CorrectDockView):
 
     def set_image_note(self, text: str, tone: Tone) -> None:
         self.form.head.image_note.show_text(text, tone, faint=True)
+
+    def set_stack(self, shown: StackShown) -> None:
+        self.form.head.set_stack(shown)
 
     def set_models(self, models: Sequence[ModelInfo], current: str | None) -> None:
         combo = self.form.head.model_combo

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QIcon, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
@@ -62,6 +63,11 @@ class Fold(QCollapsible):
         holder.setVisible(opened)
         holder.setMaximumHeight(UNLIMITED)
         self.setText(f"{'▾' if opened else '▸'}  {self._title}")
+
+
+def is_alive(widget: QWidget) -> bool:
+    """Whether the Qt half of a widget still exists."""
+    return bool(isalive(widget))  # type: ignore[no-untyped-call]
 
 
 def _invisible() -> QIcon:

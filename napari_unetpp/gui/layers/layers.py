@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from qtpy.QtCore import QObject
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.compat import camera_of, visible_corners
+from napari_unetpp.gui.layers.axes_of_layer import axes_of
 from napari_unetpp.gui.layers.images import OpenImages
 from napari_unetpp.gui.layers.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.layers.results import Results
@@ -20,6 +22,7 @@ from napari_unetpp.gui.tools.circle import Circle
 from napari_unetpp.gui.tools.click_tool import ClickTool
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import ImageChoice, Interval, Plane
+from napari_unetpp.volumes.axes import Axes
 
 LARGE_ENOUGH = 60.0
 """Screen px that an object measures at least when the view goes to it."""
@@ -41,6 +44,7 @@ class NapariLayers(QObject):
         self._results = Results(viewer, self.signals.tool_picked.emit, self)
         self._circle = Circle(viewer, self.signals)
         self._uncertainty, self._depth = Overlay(viewer, UNCERTAINTY), Overlay(viewer, DEPTH)
+        self._axes: dict[Hashable, tuple[int, tuple[str, ...], Axes]] = {}
         self._click_tool = ClickTool(viewer, self.signals, self.read)
         self.open = OpenImages(viewer, self.signals, self._is_overlay, self)
         self.open.signals.list_changed.connect(self._on_list_changed)
@@ -65,7 +69,18 @@ class NapariLayers(QObject):
         """The displayed plane of an image."""
         layer = self.open.get(image)
         corners = visible_corners(self._viewer) if layer.multiscale else None
-        return plane_of(layer, self._viewer.dims, self.open.version(image), self.open.level(layer), corners)
+        version = self.open.version(image)
+        plane = plane_of(layer, self._viewer.dims, version, self.open.level(layer), corners)
+        return replace(plane, axes=self.axes(layer, version))
+
+    def axes(self, layer: Image, version: int) -> Axes:
+        """How the axes of a layer are read; the last answer for each image is kept."""
+        key = layer.unique_id
+        known = self._axes.get(key)
+        labels = tuple(getattr(layer, "axis_labels", ()))
+        if known is None or known[:2] != (version, labels):
+            known = self._axes[key] = (version, labels, axes_of(layer))
+        return known[2]
 
     def limits(self, image: Hashable) -> Interval | None:
         """The contrast limits of an image; None for colour, which is displayed without."""
@@ -115,6 +130,10 @@ class NapariLayers(QObject):
         """Give our result layer the features of the objects of a plane, one row for each number."""
         if self._viewer is not None:
             self._results.set_features(index_of(plane), columns)
+
+    def show_result(self, image: Hashable, *, shown: bool) -> None:
+        """Show or hide our result layer, unless another one is corrected in its place."""
+        self._results.show(image, shown=shown)
 
     def lock(self, image: Hashable, *, hide: bool) -> None:
         """Lock our result layer while another one is corrected, and hide it if asked."""

@@ -85,6 +85,12 @@ class Results:
             layer.features = dict(columns)
             self._mark.watch(layer, index)
 
+    def show(self, image: Hashable, *, shown: bool) -> None:
+        """Show or hide the layer of an image; while it is locked it stays as it is."""
+        layer = self.layer(image)
+        if layer is not None and layer.editable and layer.visible != shown:
+            layer.visible = shown
+
     def lock(self, image: Hashable, *, hide: bool) -> None:
         """Lock the layer while another one is corrected, and hide it if asked; once for all calls."""
         layer = self.layer(image)

@@ -170,7 +170,7 @@ class Playback:
         self.runs.abandon()
         if not there:
             self.context.view.set_message("")  # beside the image stands why it cannot be segmented
-        elif last is not None:
+        elif last is not None and self.context.state.planes == "plane":
             if self.context.state.live:
                 self._segment()
             else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+
+from psygnal import Signal
 
 from napari_unetpp._types import ModelInfo, ScaleChoice, UnetppError
 from napari_unetpp.session.context import Context
@@ -24,7 +26,12 @@ class Readout:
     factor : float
         How many pixels of the full image a pixel of that plane spans.
     costs : Costs
+    reading : callable
+        Says how an image of several planes is read; empty for one plane.
     """
+
+    described = Signal(object)
+    """The plane that was described; None where there is none to segment."""
 
     def __init__(self, context: Context) -> None:
         self.context, self.view, self.layers, self.state = (
@@ -34,6 +41,7 @@ class Readout:
             context.state,
         )
         self.costs = Costs()
+        self.reading: Callable[[Plane], str] = lambda _plane: ""
         self.shown: Hashable | None = None
         self.factor = 1.0
         self._scale = 1.0
@@ -64,17 +72,20 @@ class Readout:
         except UnetppError as error:
             self.view.set_image_note(str(error), "warning")
             self.view.set_can_segment(False)
+            self.described.emit(None)
             return
         self.shown, self.factor = plane.key, plane.factor
         self.view.set_can_segment(model is not None)
         choice = None if model is None else self._choice(plane, model)
-        self.view.set_image_note(image.plane_text(plane, choice), "info")
+        note = self.reading(plane) or image.plane_text(plane, choice)
+        self.view.set_image_note(note, "info")
         self.view.set_contrast(self.state.contrast, self.state.range, image.COLOUR if plane.rgb else "")
         if model is not None:
             given = self.state.scale is not None
             self.view.set_scale(image.scale_shown(given, choice, model))
             self._scale = choice.scale if choice is not None else auto_scale(model, plane)
             self.show_rule()
+        self.described.emit(plane)
 
     def show_rule(self) -> None:
         """Show how maps become the result; the model's own minimum size in pixels of the image."""

@@ -48,7 +48,10 @@ class ScaleShown:
 
 
 def plane_text(plane: Plane, choice: ScaleChoice | None) -> str:
-    """How an image is read: ``read as: Y 520, X 696, grey; × 0.35, objects of about 58 px``."""
+    """How an image is read: ``read as: Y 520, X 696, grey; × 0.35, objects of about 58 px``.
+
+    An image of several planes is told by `session.messages.stacks`.
+    """
     height, width = plane.shape
     kind = "colour" if plane.rgb else "grey"
     size = f" · {plane.pixel.side:.3g} µm/px" if plane.pixel.side else ""

@@ -108,7 +108,7 @@ def empty_maps(
         request.plane.shape,
         request.decode,
         invalid_pixels(image, stats),
-        (*notes, *range_notes(image, stats), *noise),
+        (*notes, *range_notes(image, stats, given=request.range is not None), *noise),
         scale=request.choice,
         range=shown,
     )

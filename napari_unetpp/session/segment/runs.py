@@ -79,6 +79,7 @@ class Runs:
         self._timed: set[tuple[str, str]] = set()
         self._outcome = NOTHING
         self._hinted = False
+        self._stack_runs = False  # all planes are being segmented, by another runner
         self.on_answer(Phase, self._on_phase)
         self.on_answer(Progress, self._on_progress)
         self.on_answer(Paint, self._on_paint)
@@ -150,9 +151,19 @@ class Runs:
         self.levels = ()
         self._outcome, self._hinted = NOTHING, False
         self.view.set_range_used(results.range_text(None))
-        self.view.set_busy(False)
         self.view.set_can_save(False)
-        if not self.warming:
+        self._show_rest()
+
+    def set_busy_with_stack(self, busy: bool) -> None:
+        """All planes are being segmented, or no longer: meanwhile Stop and the bar are theirs."""
+        self._stack_runs = busy
+        if self.running is None:
+            self._show_rest()
+
+    def _show_rest(self) -> None:
+        """No run is in progress."""
+        self.view.set_busy(self._stack_runs)
+        if not self.warming and not self._stack_runs:
             self.view.set_progress(0.0, "")
 
     # ---------------------------------------------------------------- messages
@@ -225,15 +236,14 @@ class Runs:
     def _on_other_end(self, _error: BaseException | None) -> None:
         self.warming = False
         if self.running is None:
-            self.view.set_progress(0.0, "")
+            self._show_rest()
 
     def _on_end(self, generation: int, error: BaseException | None) -> None:
         if generation != self.generation:
             return
         self.given_up = self.running.options if self.running is not None else None
         self.running = None
-        self.view.set_busy(False)
-        self.view.set_progress(0.0, "")
+        self._show_rest()
         self.view.set_can_save(self.shown is not None)
         self.idle.emit()
         if self.running is None and self.shown is not None and error is None:

@@ -82,8 +82,8 @@ def _save_labels(request: SaveRequest) -> tuple[Path, ...]:
     from napari_unetpp.files.results.result_file import About, write_labels, write_mask
 
     write = write_mask if request.kind == "mask" else write_labels
-    side = request.plane.pixel.side
-    about = About(PixelSpacing(side, side) if side else None)
+    sides = request.plane.pixel.sides
+    about = About(PixelSpacing(*sides) if sides else None)
     image_path, table_path = free_paths(request.path)
     write(image_path, request.labels if request.kind == "labels" else request.labels > 0, about=about)
     table.write_csv(table_path, _measured(request, _position(request.plane)))

@@ -14,10 +14,11 @@ from napari_unetpp._types import AUTO, LevelScores, ModelInfo, StoppingRule, Une
 from napari_unetpp.engine.auto import squares, stopping
 from napari_unetpp.engine.auto.node_plan import NodePlan
 from napari_unetpp.engine.decode import labelling
+from napari_unetpp.engine.device import choose_device
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_tensors, save_model
-from napari_unetpp.files.notes import Notes
+from napari_unetpp.files.notes import Notes, counted
 from napari_unetpp.net import graph
 from napari_unetpp.train.choose.levels import LEVEL_MARGIN, Predicted, mean_dice, pooled_ap50, predict_samples
 from napari_unetpp.train.data.held_out import split_samples
@@ -107,6 +108,8 @@ def calibrate_folder(
     *,
     held_out: bool = False,
     tolerance: float = TOLERANCE,
+    device: str = "auto",
+    precision: str = "auto",
     log: Callable[[str], None],
 ) -> StoppingRule:
     """Write a copy of a model with the stopping rule that a folder of labelled images gives.
@@ -115,6 +118,8 @@ def calibrate_folder(
     ----------
     held_out : bool
         Use only what training holds out of `folder`.
+    device, precision
+        As in `engine.device.choose_device`: the rule is measured as the model is used.
 
     Raises
     ------
@@ -122,6 +127,9 @@ def calibrate_folder(
         Where no rule is within the tolerance.
     """
     assert info.path is not None, "a model of the list has a file"
+    choice = choose_device(device, precision)
+    if choice.note:
+        log(f"note: {choice.note}")
     pairs, notes = read_pairs(folder), Notes()
     foreground = foreground_of_folder(pairs, info.task, None, notes)
     samples = [load_sample(pair, info, foreground, notes=notes) for pair in pairs]
@@ -129,13 +137,21 @@ def calibrate_folder(
         log(f"note: {line}")
     if held_out:
         _, samples = split_samples(samples)
-    log(f"measuring all levels on {len(samples)} images")
-    predicted = predict_samples(load_network(info), samples, info)
+        if not samples:
+            raise UnetppError(
+                f"training holds no image of {folder} out: it has too few. Leave --held-out away, and give "
+                "images that the model was not trained on."
+            )
+    if not any(sample.labels.any() for sample in samples):
+        raise UnetppError(f"no label image in {folder} has any foreground, so there is nothing to measure.")
+    log(f"measuring all levels on {counted(len(samples), 'image')}, {choice.label}")
+    net = load_network(info)
+    predicted = predict_samples(net, samples, info, device=choice.device, dtype=choice.torch_dtype)
     rule = choose_stopping(predicted, info, tolerance=tolerance)
     if rule is None:
         raise UnetppError(
             f"no stopping rule keeps {info.name!r} within {tolerance:g} Dice of its deepest level for less "
-            f"than {LARGEST_SHARE:.0%} of its work on {len(samples)} images of {folder}; raise "
+            f"than {LARGEST_SHARE:.0%} of its work on {counted(len(samples), 'image')} of {folder}; raise "
             "--tolerance, or give more images."
         )
     save_model(out, read_tensors(info.path), replace(info, stopping=rule), half=True)

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, ModelInfo, PredictRequest, UnetppError
-from napari_unetpp.engine.collect import Auto, Reading, predict_maps, read_as
+from napari_unetpp.engine.collect import Reading, predict_maps, read_as
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.input.normalise import clean_plane
-from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
+from napari_unetpp.engine.input.scale import check_range, check_size, diameter_notes, scale_number
+from napari_unetpp.engine.level import Auto
 from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.engine.memory import SMALLER, enough_memory
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, named_once
@@ -63,14 +65,18 @@ def evaluate_pairs(
     levels = (*info.net.levels, AUTO) if info.stopping else info.net.levels
     tallies = {level: _Tally() for level in levels}
     scored: list[tuple[Pair, Reading]] = []
+    nothing = True
     check_size(info, scale=scale_number(scale), diameter=diameter)
     check_range(range)
     notes = notes or Notes()
-    foreground = foreground_of_folder(pairs, info.task, foreground, notes)
+    asked, foreground = foreground, foreground_of_folder(pairs, info.task, foreground, notes)
     read = partial(read_as, model=model, scale=scale, diameter=diameter, range=range)
     for done, pair in enumerate(pairs, start=1):
         try:
-            scored.append((pair, _score(model, pair, foreground, tallies, read, notes)))
+            with enough_memory(f"scoring {pair.image}", SMALLER):
+                reading, has_truth = _score(model, pair, foreground, tallies, read, diameter, notes)
+            scored.append((pair, reading))
+            nothing = nothing and not has_truth
         except UnetppError as error:
             if on_problem is None:
                 raise
@@ -79,7 +85,11 @@ def evaluate_pairs(
             progress(done, len(pairs))
     if not scored:
         raise UnetppError(f"none of the {len(pairs)} images could be scored.")
-    seconds = seconds_per_megapixel(model, scored)
+    if nothing and asked is not None:
+        values = ", ".join(map(str, asked))
+        notes.add("labels", f"no label image has any foreground of the values {values}")
+    with enough_memory("measuring the speed", SMALLER):
+        seconds = seconds_per_megapixel(model, scored)
     scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in info.net.levels}
     auto = _auto_summary(tallies[AUTO], info, seconds[AUTO]) if info.stopping else None
     return {
@@ -114,12 +124,18 @@ def _score(
     foreground: Sequence[int] | None,
     tallies: Mapping[int, _Tally],
     read: Callable[[NDArray[Any]], Reading],
+    diameter: float | None,
     notes: Notes,
-) -> Reading:
-    """Add the scores of one image; returns the scale and range with which all levels read it."""
+) -> tuple[Reading, bool]:
+    """Add the scores of one image.
+
+    Returns the scale and range with which all levels read it, and whether its labels have any foreground.
+    """
     info = model.info
     image = read_image(pair.image, note=notes.of(pair.image))
     truth = read_pair_truth(pair, image.shape[:2], info.task, foreground, notes)
+    for text in diameter_notes(image.shape, diameter):
+        notes.add(pair.image.name, text)
     reading = read(clean_plane(image)[0])
     predicted = partial(predict_maps, image, model, scale=reading.scale.scale, range=reading.range)
     deepest = predicted(level=info.net.depth, all_levels=True)
@@ -136,7 +152,7 @@ def _score(
             tally.matches = None
         if tally.matches is not None:
             tally.matches += match_objects(maps.labels(), truth.labels, truth.ignore)
-    return reading
+    return reading, bool(truth.labels.any())
 
 
 def _overlap(maps: PlaneResult, truth: Truth, *, merge: bool) -> tuple[float, float]:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import LevelScores, ModelInfo, ScoreSet
 from napari_unetpp.engine.decode import labelling
+from napari_unetpp.engine.device import prepare
 from napari_unetpp.engine.input.sampling import resample, resample_labels
 from napari_unetpp.engine.input.scale import choose_scale
+from napari_unetpp.engine.memory import enough_memory
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.scores import Matches, class_dice_iou, dice_iou, match_objects
@@ -55,15 +57,18 @@ def predict_samples(
     info: ModelInfo,
     *,
     device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
 ) -> list[Predicted]:
-    """Maps of all levels for every sample, each image in one piece."""
-    folded = net.folded().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    """Maps of all levels for every sample, each image in one piece; the network computes in `dtype`."""
+    folded = prepare(net, device, dtype)
     out = []
     for sample in samples:
-        x = torch.from_numpy(sample.image.astype(np.float32)).to(device)[None]
+        x = torch.from_numpy(sample.image.astype(np.float32)).to(device, dtype)[None]
         x = x.expand(-1, info.net.in_channels, -1, -1).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            heads = [labelling.activate(h, info)[0] for h in folded.all_heads(x)]
+        height, width = sample.labels.shape
+        doing = f"all levels of an image of {width} x {height} px were computed in one piece"
+        with enough_memory(doing, "crop the labelled images"), torch.inference_mode():
+            heads = [labelling.activate(h.float(), info)[0] for h in folded.all_heads(x)]
         out.append(Predicted(sample, net.levels, torch.stack(heads).half().cpu().numpy()))
     return out
 

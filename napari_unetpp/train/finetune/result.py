@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, ScoreSet, UnetppError
+from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, ScoreSet, UnetppError, UsageError
 from napari_unetpp.files.models.model_file import save_finished_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import recommend_level
 from napari_unetpp.train.finetune.examples import Example
+from napari_unetpp.train.parent import check_parent
 
 THRESHOLD = 0.5
 """Neither cross-entropy nor soft Dice prefers another one, whatever the share of foreground."""
@@ -44,12 +45,12 @@ def with_classes(info: ModelInfo, classes: Sequence[str]) -> ModelInfo:
     if not classes:
         return info
     if info.task == "instances":
-        raise UnetppError(
+        raise UsageError(
             f"{info.name!r} tells objects of one class apart; classes can be added to semantic models only."
         )
     names = (*info.classes, *classes)
     if len(set(names)) < len(names) or "background" in names:
-        raise UnetppError(f"classes {', '.join(names)}: every class needs a name of its own.")
+        raise UsageError(f"classes {', '.join(names)}: every class needs a name of its own.")
     outputs = ("background", *names)
     return replace(info, classes=names, outputs=outputs, net=replace(info.net, outputs=len(outputs)))
 
@@ -116,19 +117,6 @@ def check_examples(examples: Sequence[Example]) -> None:
     ):
         if not any((example.certain & ((example.labels > 0) == wanted)).any() for example in examples):
             raise UnetppError(f"no pixel is labelled as {name}, so there is nothing to tell apart. {cure}.")
-
-
-def check_target(out: Path, parent: ModelInfo, *, overwrite: bool) -> None:
-    """Raise UnetppError where the new model may not be written: onto its parent, or onto another file."""
-    check_parent(out, parent)
-    if out.exists() and not overwrite:
-        raise UnetppError(f"{out} exists already. Choose another --out, or allow overwriting (--overwrite).")
-
-
-def check_parent(out: Path, parent: ModelInfo) -> None:
-    """Raise UnetppError where the new model would be written onto its parent."""
-    if parent.path is not None and out.resolve() == parent.path.resolve():
-        raise UnetppError(f"{out} is the model to start from and is never written to. Choose another --out.")
 
 
 def write(done: FinetuneDone, out: Path, parent: ModelInfo, *, overwrite: bool) -> FinetuneDone:

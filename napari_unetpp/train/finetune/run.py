@@ -20,10 +20,12 @@ from napari_unetpp._types import (
     ScoreSet,
     ShouldStop,
     UnetppError,
+    UsageError,
     never_stop,
 )
 from napari_unetpp.engine.device import choose_device
 from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.engine.memory import SMALLER, enough_memory
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.averaging import measure_batch_norms
 from napari_unetpp.train.choose.levels import mean_over_levels, recommend_level
@@ -98,10 +100,12 @@ class _Run:
 
     def run(self) -> Iterator[FinetuneEvent]:
         """All events."""
-        self._prepare()
+        with enough_memory("preparing the labelled images", SMALLER):
+            self._prepare()
         yield FinetuneStarted(len(self.request.planes), self.held.description, tuple(self.notes))
-        yield from self._learn()
-        yield self._finish()
+        with enough_memory("learning", SMALLER):
+            yield from self._learn()
+            yield self._finish()
 
     # ------------------------------------------------------------ preparation
 
@@ -116,7 +120,7 @@ class _Run:
             self.dtype = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
         if request.model.net.arch != "unetpp":
             arch = request.model.net.arch
-            raise UnetppError(f"{request.model.name!r} is a {arch}; only unetpp models can be fine-tuned.")
+            raise UsageError(f"{request.model.name!r} is a {arch}; only unetpp models can be fine-tuned.")
         net = load_network(request.model)
         self.info = result.card(result.with_classes(request.model, request.classes), request.name)
         extend_heads(net, self.info)

@@ -13,6 +13,7 @@ from napari_unetpp._types import (
     Normalisation,
     SamplingRule,
     UnetppError,
+    UsageError,
 )
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.train.data.samples import Sample, typical_diameter
@@ -38,7 +39,7 @@ def first_card(request: TrainRequest, parent: ModelInfo | None) -> ModelInfo:
     """
     task = parent.task if request.task is None and parent is not None else request.task
     if task is None:
-        raise UnetppError("--task is required when training from scratch: instances or semantic.")
+        raise UsageError("--task is required when training from scratch: instances or semantic.")
     net = _network(request, parent)
     if parent is not None and parent.task == task:
         info = replace(parent, validation=None, test=None, stopping=None, path=None, sha256=None)
@@ -48,7 +49,7 @@ def first_card(request: TrainRequest, parent: ModelInfo | None) -> ModelInfo:
     if request.frame is not None:
         info = replace(info, sampling=SamplingRule("frame", request.frame))
     if request.diameter is not None and info.sampling.kind != "object":
-        raise UnetppError(
+        raise UsageError(
             f"a diameter of {request.diameter:g} px was given, but the model goes by {info.sampling.kind}, "
             "not by the size of objects; leave --diameter out."
         )
@@ -57,14 +58,14 @@ def first_card(request: TrainRequest, parent: ModelInfo | None) -> ModelInfo:
 
 def _network(request: TrainRequest, parent: ModelInfo | None) -> NetConfig:
     if request.arch not in BASELINES:
-        raise UnetppError(f"--arch {request.arch} was given; expected one of {', '.join(BASELINES)}.")
+        raise UsageError(f"--arch {request.arch} was given; expected one of {', '.join(BASELINES)}.")
     net = replace(BASELINES[request.arch](), supervision=request.supervision)
     if parent is None:
         return net
     if request.arch != "unetpp" and wiring(net) != wiring(parent.net):
-        raise UnetppError(f"--arch {request.arch} was given, but {parent.name} is a {wiring(parent.net)}.")
+        raise UsageError(f"--arch {request.arch} was given, but {parent.name} is a {wiring(parent.net)}.")
     if request.supervision == "last" and len(parent.net.levels) > 1:
-        raise UnetppError(f"--supervision last was given, but {parent.name} has a head for every level.")
+        raise UsageError(f"--supervision last was given, but {parent.name} has a head for every level.")
     return parent.net
 
 
@@ -72,12 +73,10 @@ def _with_maps(info: ModelInfo, maps: Sequence[str]) -> ModelInfo:
     """The card with the separating outputs that will be learned."""
     if info.task != "instances":
         if maps:
-            raise UnetppError(
-                f"--maps {','.join(maps)} was given, but only instance models separate objects."
-            )
+            raise UsageError(f"--maps {','.join(maps)} was given, but only instance models separate objects.")
         return info
     if set(maps) - SEPARATING_MAPS.keys() or len(set(maps)) < len(maps):
-        raise UnetppError(
+        raise UsageError(
             f"--maps {','.join(maps)} was given; expected one or more of {', '.join(SEPARATING_MAPS)}."
         )
     before = info.outputs[1:]

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError
+from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, UsageError
 from napari_unetpp.files.labels.folders import read_pairs
-from napari_unetpp.files.notes import Notes
+from napari_unetpp.files.notes import Notes, counted
 from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import foreground_of_folder
 from napari_unetpp.train.data.samples import Sample, load_sample
@@ -55,10 +55,10 @@ def read_data_sets(
         else:
             apart = _read(request.val, number, request, info, log, should_stop)
         train, held = [*train, *learned], [*held, *apart]
-        images = "1 image" if len(learned) == 1 else f"{len(learned)} images"
-        log(f"{folder_name(folder)}: {images} to learn from, {len(apart)} held out")
+        log(f"{folder_name(folder)}: {counted(len(learned), 'image')} to learn from, {len(apart)} held out")
     if not any(s.labels.any() for s in (*train, *held)):
-        hint = "255 means: ignore; is it foreground, give --foreground 255" if info.task == "semantic" else ""
+        asked = info.task == "semantic" and request.foreground is None
+        hint = "255 means: ignore; is it foreground, give --foreground 255" if asked else ""
         raise UnetppError(
             f"no label image in {', '.join(map(str, request.folders))} has any foreground, so there is "
             f"nothing to learn.{f' In them {hint}.' if hint else ''}"
@@ -93,12 +93,12 @@ def check_folders(request: TrainRequest) -> None:
     """Raise UnetppError where folders do not fit together with their shares, credits or held-out folder."""
     count = len(request.folders)
     if len({folder.resolve() for folder in request.folders}) < count:
-        raise UnetppError("a folder was given twice; name each data set once, and weigh it by its share.")
+        raise UsageError("a folder was given twice; name each data set once, and weigh it by its share.")
     for what, values in (("share", request.shares or ()), ("credit", request.credits)):
         if values and len(values) != count:
-            raise UnetppError(f"{len(values)} {what}(s) were given for {count} folder(s); expected one each.")
+            raise UsageError(f"{len(values)} {what}(s) were given for {count} folder(s); expected one each.")
     if request.val is not None and count > 1:
-        raise UnetppError(
+        raise UsageError(
             f"held-out images were given for {count} folders; give them for a single one, or none: a tenth "
             "of each folder is held out then."
         )

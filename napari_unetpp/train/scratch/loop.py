@@ -16,9 +16,10 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import schedule
 from napari_unetpp.train.averaging import WeightAverage
 from napari_unetpp.train.data.patches import PatchSource
-from napari_unetpp.train.loss import DeepSupervisionLoss
+from napari_unetpp.train.loss import Batch, DeepSupervisionLoss
 from napari_unetpp.train.optimiser import adamw
 from napari_unetpp.train.scratch.checkpoint import Checkpoint
+from napari_unetpp.train.scratch.processes.ranks import ALONE, Ranks
 
 Why = Literal["validate", "save", "stopped", "end"]
 
@@ -107,15 +108,23 @@ class TrainingLoop:
     info : ModelInfo
         What is to be learned.
     options : TrainingOptions
+    ranks : Ranks
+        The processes that train together: each has a loop of the same source, weights and options.
     """
 
     def __init__(
-        self, net: UNetPlusPlus, source: PatchSource, info: ModelInfo, options: TrainingOptions
+        self,
+        net: UNetPlusPlus,
+        source: PatchSource,
+        info: ModelInfo,
+        options: TrainingOptions,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.options = options
+        self.options, self.ranks = options, ranks
         self.source = source
         self.net = net.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.net)
+        self.heads = ranks.heads(self.net)
         self.loss = DeepSupervisionLoss(info)
         self.optimiser = adamw(self.net, options.rate)
         self.step, self.pixels, self.seconds = 0, 0, 0.0
@@ -137,12 +146,13 @@ class TrainingLoop:
         """Train until the end of the run, or until told to stop; the last event says which."""
         saved = self.seconds
         while self.progress < 1:
-            if should_stop():
+            if self.ranks.any(should_stop()):
                 yield self._event("stopped")
                 return
             before, begun = self.megapixels, time.monotonic()
             self._one_step(self._stage())
-            self.seconds += time.monotonic() - begun  # without what the caller does at events
+            done = time.monotonic() - begun  # without what the caller does at events
+            self.seconds = self.ranks.mean(self.seconds + done)  # one clock decides for all
             due = self.seconds - saved >= self.options.save_seconds
             validation = self._validation_is_due(before, saving=due)
             if (due or validation) and self.progress < 1:
@@ -165,20 +175,27 @@ class TrainingLoop:
             group["lr"] = rate
         self.net.train()
         self.optimiser.zero_grad(set_to_none=True)
-        dtype = getattr(torch, self.options.dtype)
-        with torch.autocast(self.options.device, dtype, enabled=dtype != torch.float32):
-            heads = self.net.all_heads(batch.image, stage.level)
-        loss = self.loss(heads, batch)
-        loss.backward()
+        loss = self._gradients(batch, stage.level)
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimiser.step()
         self.average.update_parameters(self.net)
         self.step += 1
         self.pixels += stage.pixels
-        self.loss_sum += loss.detach()  # read at events only, so that the CPU waits for a GPU rarely
+        self.loss_sum += loss  # read at events only, so that the CPU waits for a GPU rarely
         self.loss_count += 1
 
+    def _gradients(self, batch: Batch, level: int) -> Tensor:
+        """Add the gradients of a batch to those of the weights; its loss, here of our own part of it."""
+        part = self.ranks.part(batch)
+        dtype = getattr(torch, self.options.dtype)
+        with torch.autocast(self.options.device, dtype, enabled=dtype != torch.float32):
+            heads = self.heads(part.image, level)
+        loss: Tensor = self.loss(heads, part)
+        loss.backward()
+        return loss.detach()
+
     def _event(self, why: Why) -> TrainingProgress:
+        self.loss_sum.fill_(self.ranks.mean(float(self.loss_sum)))
         loss = float(self.loss_sum) / self.loss_count if self.loss_count else float("nan")
         if self.loss_count and not abs(loss) < inf:
             raise UnetppError(

@@ -17,13 +17,14 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.data.frames import mirrored_frames
 from napari_unetpp.train.data.patches import PatchSource
 from napari_unetpp.train.encoder_weights import check_start, start_encoder
-from napari_unetpp.train.parent import start_from
+from napari_unetpp.train.parent import check_parent, start_from
 from napari_unetpp.train.precision import training_format
 from napari_unetpp.train.schedule import validation_megapixels
 from napari_unetpp.train.scratch.cards import first_card, full_card, wiring
 from napari_unetpp.train.scratch.checkpoint import Checkpoint
 from napari_unetpp.train.scratch.data_sets import DataSets, count_of, read_data_sets
 from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingOptions
+from napari_unetpp.train.scratch.processes.ranks import ALONE, Ranks
 from napari_unetpp.train.scratch.request import TrainRequest
 
 DEFAULT_MINUTES = 60.0
@@ -72,6 +73,8 @@ class Plan:
 def make_plan(request: TrainRequest, log: Callable[[str], None], should_stop: ShouldStop) -> Plan:
     """Check the request, read the images, and make the card."""
     parent = None if request.start is None else find_model(request.start)
+    if parent is not None:
+        check_parent(request.out, parent)
     card = first_card(request, parent)
     if parent is None:
         check_start(card.net)
@@ -79,16 +82,16 @@ def make_plan(request: TrainRequest, log: Callable[[str], None], should_stop: Sh
     return Plan(request, parent, full_card(card, request, parent, data), data)
 
 
-def make_loop(plan: Plan, checkpoint: Checkpoint | None) -> TrainingLoop:
+def make_loop(plan: Plan, checkpoint: Checkpoint | None, ranks: Ranks = ALONE) -> TrainingLoop:
     """The training loop of a plan, from the beginning or from a checkpoint."""
-    device, dtype = _device(plan.request, checkpoint)
+    device, dtype = ranks.agree(_device(plan.request, checkpoint))
     torch.manual_seed(plan.request.seed)  # initial weights
     net = UNetPlusPlus(plan.info.net)
     if plan.parent is not None:
         start_from(net, plan.info, plan.parent)
     elif plan.info.net.encoder:
         start_encoder(net)
-    loop = TrainingLoop(net, _patches(plan, device), plan.info, _options(plan, device, dtype))
+    loop = TrainingLoop(net, _patches(plan, device), plan.info, _options(plan, device, dtype), ranks)
     if checkpoint is not None:
         loop.restore(checkpoint)
     return loop

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.models.model_file import save_finished_model
+from napari_unetpp.files.notes import counted
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.auto import choose_stopping
 from napari_unetpp.train.choose.decode_rule import choose_decode
@@ -73,7 +74,7 @@ def _choose(
 def held_out_text(data: DataSets, held: Sequence[Sample], info: ModelInfo) -> str:
     """What the scores were measured on; `held` are the held-out images at the model's size."""
     counts = [(count_of(held, n), name) for n, name in enumerate(data.held_from)]
-    text = ", ".join(f"{_images(count)} held out of {name}" for count, name in counts if count)
+    text = ", ".join(f"{counted(count, 'image')} held out of {name}" for count, name in counts if count)
     resized = sum(a is not b for a, b in zip(held, data.held, strict=True))
     if resized:
         text += f"; {resized} of them brought to objects of about {info.sampling.value:g} px"
@@ -84,6 +85,7 @@ def _provenance(plan: Plan, loop: TrainingLoop, best_step: int) -> dict[str, Any
     """Where the model comes from."""
     request, parent = plan.request, plan.parent
     before = parent.provenance.get("megapixels_in_all", 0.0) if parent else 0.0
+    times = f"{loop.ranks.size} x " if loop.ranks.size > 1 else ""
     found = {
         "data": [_data_text(request, plan.data, n) for n in range(len(plan.data.names))],
         "steps": loop.step,
@@ -94,7 +96,7 @@ def _provenance(plan: Plan, loop: TrainingLoop, best_step: int) -> dict[str, Any
         "seed": request.seed,
         "parent": parent.sha256 if parent else None,
         "created": time.strftime("%Y-%m-%d"),
-        "device": f"{loop.options.device} {loop.options.dtype}",
+        "device": f"{times}{loop.options.device} {loop.options.dtype}",
         "versions": {name: version(name) for name in ("torch", "monai", "numpy")},
         "settings": given_values(request),
     }
@@ -104,11 +106,7 @@ def _provenance(plan: Plan, loop: TrainingLoop, best_step: int) -> dict[str, Any
 
 def _data_text(request: TrainRequest, data: DataSets, folder: int) -> str:
     """A data set in one line: name, images, share, credit."""
-    text = f"{data.names[folder]}: {_images(count_of(data.train, folder))}"
+    text = f"{data.names[folder]}: {counted(count_of(data.train, folder), 'image')}"
     if request.shares is not None:
         text += f", share {request.shares[folder] / sum(request.shares):.3g}"
     return f"{text}. {request.credits[folder]}" if request.credits else text
-
-
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"

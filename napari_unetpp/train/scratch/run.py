@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, never_stop
+from napari_unetpp.engine.memory import enough_memory
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.averaging import measure_batch_norms
 from napari_unetpp.train.precision import check_precision
@@ -14,6 +15,7 @@ from napari_unetpp.train.scratch.checkpoint import checkpoint_path, load_checkpo
 from napari_unetpp.train.scratch.loop import TrainingLoop
 from napari_unetpp.train.scratch.monitor import Monitor
 from napari_unetpp.train.scratch.plan import make_loop, make_plan
+from napari_unetpp.train.scratch.processes.ranks import Ranks, joined
 from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
 from napari_unetpp.train.scratch.result import write_result
 from napari_unetpp.train.scratch.validation import BestAverage
@@ -26,6 +28,9 @@ def train_model(
     request: TrainRequest, log: Callable[[str], None], should_stop: ShouldStop = never_stop
 ) -> ModelInfo:
     """Train, choose thresholds, seeds and level on held-out images, and write the model file.
+
+    Of several processes that ``torchrun`` has started, the first one logs, validates and writes; the others
+    return the card as far as it is known before, without a `path`.
 
     Parameters
     ----------
@@ -43,19 +48,36 @@ def train_model(
         After `should_stop`.
     """
     check_precision(request.precision)
+    with joined(batch=request.batch, device=request.device) as ranks:
+        return _train_together(request, log if ranks.first else _not_told, should_stop, ranks)
+
+
+def _not_told(line: str) -> None:
+    """The first process says it."""
+
+
+def _train_together(
+    request: TrainRequest, log: Callable[[str], None], should_stop: ShouldStop, ranks: Ranks
+) -> ModelInfo:
     path = checkpoint_path(request.out)
     _check_checkpoint(path, resume=request.resume)
     replaces = request.out.exists()  # what appears later is not ours to replace
-    plan = make_plan(request, log, should_stop)
+    with enough_memory("reading the labelled images", "close other programs, or give fewer or smaller ones"):
+        plan = make_plan(request, log, should_stop)
     checkpoint = load_checkpoint(path, plan.settings()) if request.resume else None
-    loop = make_loop(plan, checkpoint)
+    loop = make_loop(plan, checkpoint, ranks)
+    ranks.agree(loop.step)  # all have read the checkpoint: from now on the first one may replace it
     log(_about(loop))
     if warned := too_few_steps(loop.options.steps_planned):
         log(warned)
     if checkpoint is not None:
         log(f"resumed at step {loop.step}, {loop.megapixels:.1f} megapixels, {loop.seconds / 60:.1f} min")
+    if not ranks.first:
+        _follow(loop, should_stop)
+        return plan.info
     monitor = Monitor(plan, loop, path, checkpoint, log)
-    best = _train(loop, monitor, should_stop)
+    with enough_memory("training", "give a smaller --batch or --patch, or close other programs"):
+        best = _train(loop, monitor, should_stop)
     if not warned and (few := too_few_steps(loop.step)):
         log(few)
     log(f"measuring the statistics of the averaged weights of step {best.step}")
@@ -70,8 +92,9 @@ def train_model(
 def _about(loop: TrainingLoop) -> str:
     o = loop.options
     patches = "1 patch" if o.batch == 1 else f"{o.batch} patches"
+    together = f"{loop.ranks.size} processes " if loop.ranks.size > 1 else ""
     return (
-        f"training on {o.device} in {o.dtype}, {patches} of {o.patch} px a step; "
+        f"training {together}on {o.device} in {o.dtype}, {patches} of {o.patch} px a step; "
         f"a line follows every {o.save_seconds / 60:.0f} minutes"
     )
 
@@ -82,6 +105,13 @@ def _check_checkpoint(path: Path, *, resume: bool) -> None:
         raise UnetppError(f"{path} is left from an unfinished training; add --resume to go on, or delete it.")
     if resume and not path.exists():
         raise UnetppError(f"there is no checkpoint {path} to go on from; leave --resume out to start anew.")
+
+
+def _follow(loop: TrainingLoop, should_stop: ShouldStop) -> None:
+    """Run the loop to its end beside that of the first process, which handles the events."""
+    for event in loop.run(should_stop):
+        if event.why == "stopped":
+            raise TrainingStopped(f"process {loop.ranks.rank} has stopped, too.")
 
 
 def _train(loop: TrainingLoop, monitor: Monitor, should_stop: ShouldStop) -> BestAverage:

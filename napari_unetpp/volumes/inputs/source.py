@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.files.formats.kinds import image_format, is_zarr
@@ -17,6 +19,7 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.notes import Note, no_note
 from napari_unetpp.volumes.axes import Axes, axes_from_shape
+from napari_unetpp.volumes.inputs.other_formats import format_of, open_other
 from napari_unetpp.volumes.inputs.tiff_stack import TiffStack
 from napari_unetpp.volumes.inputs.zarr_image import open_zarr
 from napari_unetpp.volumes.metadata import axes_of_tiff
@@ -36,11 +39,20 @@ class ImageSource:
     axes : Axes
         As the file says, or as its shape lets guess.
     pixel_size : PixelSpacing or None
+    times : ndarray of float, or None
+        Seconds of each frame, where the file says them one by one.
     """
 
     array: Any
     axes: Axes
     pixel_size: PixelSpacing | None = None
+    times: NDArray[np.float64] | None = None
+
+    def seconds(self, frame: int) -> float | None:
+        """When a frame was taken, in seconds from the first; None where nobody says."""
+        if self.times is not None:
+            return float(self.times[frame])
+        return None if self.axes.interval is None else frame * self.axes.interval
 
     def cropped(self, region: Region) -> ImageSource:
         """The same without the rows and columns outside of a region."""
@@ -78,15 +90,18 @@ class Cropped:
 
 @contextmanager
 def open_image(
-    path: Path, *, series: int | None = None, axes: str | None = None, note: Note = no_note
+    path: str | Path, *, series: int | None = None, axes: str | None = None, note: Note = no_note
 ) -> Iterator[ImageSource]:
-    """Open an image: OME-Zarr, zarr, TIFF of any kind, PNG or JPEG; it is closed in the end.
+    """Open an image: OME-Zarr, zarr, TIFF of any kind, PNG, JPEG, or what `other_formats` reads.
+
+    It is closed in the end. Only what is asked for is read.
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
+        A file, a zarr, or the folder of a DICOM series.
     series : int, optional
-        Which image of a TIFF or of a zarr that holds several, from 0; None: of a TIFF the largest.
+        Which image of a file or folder that holds several, from 0; None: of a TIFF the largest.
     axes : str, optional
         A letter for each axis, where the file says something that cannot be.
     note : callable, optional
@@ -96,10 +111,19 @@ def open_image(
     ------
     UnetppError
         Missing, unreadable, or a package is missing that the format needs.
+
+    Examples
+    --------
+    >>> with open_image("cells.czi") as image:  # doctest: +SKIP
+    ...     found = segment(image, "nuclei", channel="DAPI")
     """
+    path = Path(path)
     if is_zarr(path):
         array, found = open_zarr(path, series=series, note=note)
         yield ImageSource(array, found, _size_of(found))
+    elif (kind := format_of(path)) is not None:
+        with open_other(path, kind, series=series, note=note) as (array, found, times):
+            yield ImageSource(array, found, _size_of(found), times)
     elif is_stack(path, series):
         number = _largest(path) if series is None else series
         with TiffStack(path, number, axes) as stack:
@@ -113,7 +137,12 @@ def open_image(
 
 
 def is_stack(path: Path, series: int | None = None) -> bool:
-    """Whether a file holds more than one plane or channel, or a plane so large that it is read in parts."""
+    """Whether an image is read plane by plane or in parts.
+
+    So are files of more than one plane or channel, large planes, and all formats but PNG, JPEG and TIFF.
+    """
+    if is_zarr(path) or format_of(path) is not None:
+        return True
     try:
         if image_format(path) != "TIFF":
             return False

@@ -173,8 +173,9 @@ class TiffStack:
     def _pages_from(self) -> int:
         """How many of the leading axes count pages; the others lie within a page."""
         pages = 1 if self._mapped is not None else len(self._series.pages)
-        for count in range(self.ndim - 1):
-            if math.prod(self.shape[:count]) == pages and self._fits(count):
+        for count in reversed(range(self.ndim - 1)):  # an axis of length 1 counts pages, too
+            leads = "S" not in self.axes.names[:count]
+            if leads and math.prod(self.shape[:count]) == pages and self._fits(count):
                 return count
         raise UnetppError(
             f"{self._file.filename} has {pages} pages, which do not fit its shape {self.shape}. Save it anew "

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Segmentation
-from napari_unetpp.engine.collect import resolve_level
 from napari_unetpp.engine.decode.plane_result import PlaneResult
+from napari_unetpp.engine.level import resolve_level
 from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.volumes.directions import DIRECTIONS
+from napari_unetpp.volumes.inputs.source import ImageSource
 from napari_unetpp.volumes.metadata import axes_of_array
 from napari_unetpp.volumes.selection import SelectionRequest, select
 from napari_unetpp.volumes.series.numbering import check_links, numbered
-from napari_unetpp.volumes.series.plane import SeriesRequest, predict_plane
+from napari_unetpp.volumes.series.plane import SeriesRequest, end_of, predict_plane
 from napari_unetpp.volumes.series.reading import read_series_as
-
-T = TypeVar("T")
+from napari_unetpp.volumes.series.three_sides import ThreeSides, check_directions
 
 
 def segment_array(
@@ -30,6 +32,8 @@ def segment_array(
     *,
     stitch: float | None = None,
     track: float | None = None,
+    directions: int = 1,
+    spacing: tuple[float, float, float] | None = None,
     level: int | Literal["auto"] = "auto",
     **size: Any,
 ) -> Segmentation:
@@ -37,12 +41,16 @@ def segment_array(
 
     Parameters
     ----------
-    array : array-like
+    array : array-like or ImageSource
         In memory or lazy; read plane by plane.
     evaluator : LoadedModel
     wanted : SelectionRequest
     stitch, track : float, optional
         Overlap from which objects are linked through depth, and over time.
+    directions : {1, 3}
+        3: the mean of planes cut along Z, Y and X; the distances must be known.
+    spacing : (float, float, float), optional
+        Micrometres between planes, rows and columns.
     level, size
         As `engine.collect.predict_maps` takes them.
 
@@ -51,13 +59,19 @@ def segment_array(
     Segmentation
         Of shape (T, Z, Y, X), without T or Z where there is but one; an axis of classes comes first.
     """
-    chosen = select(axes_of_array(array), wanted, inputs=evaluator.info.net.in_channels)
+    if isinstance(array, ImageSource):
+        array, axes = array.array, array.axes
+    else:
+        axes = axes_of_array(array)
+    axes = axes if spacing is None else replace(axes, spacing=spacing)
+    chosen = select(axes, wanted, inputs=evaluator.info.net.in_channels)
+    check_directions(directions, chosen)
     if stitch is not None or track is not None:
         check_links(chosen, stitch=stitch, track=track)
     depth = resolve_level(evaluator.info, level)
     reading = read_series_as(array, chosen, evaluator, **size)
-    request = SeriesRequest(array, chosen, evaluator, depth, reading)
-    planes = [_each(_end_of(predict_plane(request, position))) for position in chosen.positions()]
+    request = SeriesRequest(array, chosen, evaluator, depth, reading, directions=directions)
+    planes = [_each(found) for found in _results(request)]
     labels, masks, probabilities, uncertainties, depths, notes = zip(*planes, strict=True)
     shape = chosen.stack_shape
     with tempfile.TemporaryDirectory() as folder:
@@ -79,16 +93,14 @@ def segment_array(
     )
 
 
+def _results(request: SeriesRequest) -> Iterator[PlaneResult]:
+    with tempfile.TemporaryDirectory() as folder:
+        sides = ThreeSides(request, Path(folder)) if request.directions == DIRECTIONS else None
+        for position in request.selection.positions():
+            yield end_of(predict_plane(request, position) if sides is None else sides.plane(position))
+
+
 def _each(maps: PlaneResult) -> tuple[NDArray[Any], ...]:
     """All results of one plane."""
     found = (maps.labels(), maps.mask(), maps.probability(), maps.uncertainty(), maps.depth(), maps.notes)
     return found  # type: ignore[return-value]
-
-
-def _end_of(steps: Generator[Any, None, T]) -> T:
-    """What a generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]

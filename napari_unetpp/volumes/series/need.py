@@ -6,22 +6,45 @@ import math
 
 import numpy as np
 
+from napari_unetpp._types import AUTO
 from napari_unetpp.engine.decode.map_store import MAP_DTYPE
 from napari_unetpp.engine.input.sampling import working_shape
+from napari_unetpp.engine.tiles import CELL
+from napari_unetpp.net import graph
+from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.series.plane import SeriesRequest
+from napari_unetpp.volumes.series.three_sides import working_depth
 
-BASE = 1_000_000_000
-"""Bytes of the process with a model and a tile under way."""
+# Measured with tests/benchmarks/bench_stacks.py on dense nuclei: see tests/volumes/series/test_need.py.
 
-A_PIXEL = 40
+BASE = 300_000_000
+"""Bytes of the process with a model, without the nodes of a tile."""
+
+A_PIXEL = 27
 """Bytes for each pixel of a plane in memory: itself, its maps, numbers and labels."""
+
+A_PIECE = 600_000_000
+"""Bytes for finding objects in a piece of a plane that is done in parts."""
+
+A_LARGE_PIXEL = 0.45
+"""Bytes for each pixel of such a plane: the list of what may become objects."""
 
 
 def memory_bytes(request: SeriesRequest) -> int:
     """Peak of the process."""
     pixels = math.prod(request.selection.plane_shape)
-    return BASE + (A_PIXEL * pixels if pixels <= LARGE else 0)
+    if pixels <= LARGE:
+        return round(BASE + _tile_bytes(request) + A_PIXEL * pixels)
+    return round(BASE + max(_tile_bytes(request), A_PIECE) + A_LARGE_PIXEL * pixels)
+
+
+def _tile_bytes(request: SeriesRequest) -> int:
+    """All nodes of a tile; of these not all are kept at a time, but their inputs are copied."""
+    net = request.evaluator.info.net
+    level = net.depth if request.level == AUTO else request.level
+    side = CELL + 2 * graph.aligned_halo(level, net)
+    return graph.cached_bytes(level, net, side, side, request.evaluator.itemsize)
 
 
 def disk_bytes(request: SeriesRequest) -> int:
@@ -32,6 +55,10 @@ def disk_bytes(request: SeriesRequest) -> int:
         working = math.prod(working_shape(request.selection.plane_shape, request.reading.scale.scale))
         outputs = len(request.evaluator.info.outputs)
         total += working * (outputs * np.dtype(MAP_DTYPE).itemsize + 4)
+    if request.directions == DIRECTIONS:  # a frame on the working grid, and its maps, in float32
+        working = math.prod(working_shape(request.selection.plane_shape, request.reading.scale.scale))
+        channels = request.evaluator.info.net.in_channels
+        total += working_depth(request) * working * (channels + len(request.evaluator.info.outputs)) * 4
     return total
 
 

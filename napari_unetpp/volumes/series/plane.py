@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,21 +26,55 @@ from napari_unetpp.engine.decode.labelling import reaches
 from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.decode.window import Window
-from napari_unetpp.engine.input.normalise import NormStats, clean_plane
+from napari_unetpp.engine.input.normalise import NormStats, clean_plane, with_range
 from napari_unetpp.engine.loaded_model import LoadedModel
-from napari_unetpp.engine.predict import predict
+from napari_unetpp.engine.predict import predict, tile_regions
+from napari_unetpp.engine.tiles import SMALL_CELL
 from napari_unetpp.volumes.planes import LazyPlane, read_plane
 from napari_unetpp.volumes.scratch import MapFile, ScratchArray
 from napari_unetpp.volumes.selection import Position, Selection
 from napari_unetpp.volumes.stitching.labels import image_labels
 from napari_unetpp.volumes.stitching.seams import Stitched
-from napari_unetpp.volumes.stitching.stitch import pieces_of, stitch
+from napari_unetpp.volumes.stitching.stitch import SIDE, pieces_of, stitch
 
+T = TypeVar("T")
 Result = NDArray[Any]
 Tiles = tuple[int, int]
 """Steps done, and steps in all."""
 
 STOPPED = UnetppError("the prediction was stopped before it was complete.")
+
+
+@dataclass(frozen=True, slots=True)
+class PartSizes:
+    """How large the parts of a plane are that does not fit into memory.
+
+    Attributes
+    ----------
+    tile : int or None
+        Longest side of what the network sees at a time, without its halo, px; None: as is usual.
+    piece : int
+        Side of what objects are found in at a time, px.
+    """
+
+    tile: int | None = None
+    piece: int = SIDE
+
+
+USUAL = PartSizes()
+SMALL = PartSizes(SMALL_CELL, 512)
+
+
+class Elsewhere(Protocol):
+    """Other processes that do the work of one series."""
+
+    def planes(self, positions: Mapping[int, Position]) -> Iterator[tuple[int, Result | Exception]]:
+        """Results of the planes with these numbers, in the order in which they are ready; or what failed."""
+
+    def tiles(
+        self, position: Position, stats: NormStats, regions: Sequence[Region], cell: int | None
+    ) -> Iterator[tuple[Region, NDArray[np.floating]]]:
+        """The same of tiles of one plane, as `predict_tiles` gives them; raises what failed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +92,8 @@ class SeriesRequest:
         Scale and range of intensities of all planes.
     kind : Kind
         ``"labels"`` (uint32), ``"mask"`` (bool) or ``"probability"`` (float32, with an axis C in front).
+    directions : {1, 3}
+        Along how many axes a stack is cut into planes for the network.
     """
 
     array: Any
@@ -66,6 +102,7 @@ class SeriesRequest:
     level: int
     reading: Reading
     kind: Kind = "labels"
+    directions: int = 1
 
     @property
     def plane_shape(self) -> tuple[int, ...]:
@@ -119,12 +156,23 @@ def predict_plane(
     )
 
 
+def end_of(steps: Generator[Any, None, T]) -> T:
+    """What a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
 def predict_large_plane(
     request: SeriesRequest,
     position: Position,
     folder: Path,
     out: Any,
     should_stop: ShouldStop = never_stop,
+    sizes: PartSizes = USUAL,
+    elsewhere: Elsewhere | None = None,
 ) -> Iterator[Tiles]:
     """The result of one plane in parts; in memory are a tile and a piece at a time.
 
@@ -136,30 +184,70 @@ def predict_large_plane(
         For what does not fit into memory while the run lasts; the caller removes it.
     out : array-like of shape (Y, X), or (C, Y, X) for probabilities
         Written part by part.
+    sizes : PartSizes
+        The result does not depend on them.
+    elsewhere : Elsewhere, optional
+        Who runs the network on tiles; None: this process.
 
     Yields
     ------
     (int, int)
         Steps done, and steps in all: tiles of the network, then pieces whose objects are found.
     """
-    plane = LazyPlane(request.array, request.selection, position)
-    maps: MapFile | None = None
-    tiles = 0
-    for event in predict(request.evaluator, _prediction(request, plane), should_stop=should_stop):
-        if isinstance(event, PredictStarted):
-            working, tiles = event.shape, event.tiles
-            maps = MapFile(folder / "maps", working, len(request.evaluator.info.outputs))
-        elif isinstance(event, TileDone) and maps is not None:
-            maps.write(event.region, event.maps)
-            yield event.done, event.total
-    if maps is None or should_stop():
+    plane: Any = LazyPlane(request.array, request.selection, position)
+    asked, info = _prediction(request, plane), request.evaluator.info
+    stats = with_range(plane, *request.reading.range)
+    working, regions = tile_regions(asked, info.net, cell=sizes.tile)
+    maps = MapFile(folder / "maps", working, len(info.outputs))
+    if elsewhere is None:
+        found = predict_tiles(request, position, stats, cell=sizes.tile, should_stop=should_stop)
+    else:
+        found = elsewhere.tiles(position, stats, regions, sizes.tile)
+    done = 0
+    for region, values in found:
+        maps.write(region, values)
+        done += 1
+        yield done, len(regions)
+        if should_stop():
+            break
+    if done < len(regions):
         raise STOPPED
-    parts = _parts(request, maps.read, working, folder, should_stop)
-    for region, result in parts:
+    for region, result in _parts(request, maps.read, working, folder, sizes.piece, should_stop):
         if plane.dtype.kind == "f":
             result = np.where(_valid(plane[region.slices]), result, np.zeros((), result.dtype))
         out[region.slices] = result
-        yield tiles, tiles
+        yield done, done
+
+
+def predict_tiles(
+    request: SeriesRequest,
+    position: Position,
+    stats: NormStats,
+    only: Collection[Region] | None = None,
+    *,
+    cell: int | None = None,
+    should_stop: ShouldStop = never_stop,
+) -> Iterator[tuple[Region, NDArray[np.float32]]]:
+    """Tiles of one plane, of which only what they need is read.
+
+    Parameters
+    ----------
+    stats : NormStats
+        Measured on the whole plane.
+    only, cell
+        As `engine.predict.predict` takes them.
+
+    Yields
+    ------
+    (Region, ndarray of float32, shape (K, h, w))
+        A region of the working grid, and its maps.
+    """
+    plane = LazyPlane(request.array, request.selection, position)
+    asked = _prediction(request, plane)
+    events = predict(request.evaluator, asked, should_stop=should_stop, cell=cell, only=only, stats=stats)
+    for event in events:
+        if isinstance(event, TileDone):
+            yield event.region, event.maps
 
 
 def _prediction(request: SeriesRequest, plane: Any) -> PredictRequest:
@@ -172,19 +260,21 @@ def _parts(
     read_maps: Callable[[Region], NDArray[np.float32]],
     working: tuple[int, int],
     folder: Path,
+    side: int,
     should_stop: ShouldStop,
 ) -> Iterator[tuple[Region, Result]]:
     """Parts of the image and their results, from maps on the working grid."""
     info, shape = request.evaluator.info, request.selection.plane_shape
     if request.kind == "labels":
         numbers = ScratchArray(folder / "numbers", working, np.int32)
-        *_, last = None, *stitch(read_maps, working, info, numbers, should_stop=should_stop)
+        *_, last = None, *stitch(read_maps, working, info, numbers, side=side, should_stop=should_stop)
         if not isinstance(last, Stitched):
             raise STOPPED
-        yield from image_labels(read_maps, numbers, last.kept(info.decode.min_size), info, shape)
+        kept = last.kept(info.decode.min_size)
+        yield from image_labels(read_maps, numbers, kept, info, shape, side=side)
         return
     grids = Grids(working, shape)
-    for region in pieces_of(shape):
+    for region in pieces_of(shape, side):
         part = grids.under(region)
         window = Window(read_maps(part), part, region, grids)
         probability = window.probability(info)

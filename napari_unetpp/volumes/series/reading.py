@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo, Region, ShouldStop, never_stop
+from napari_unetpp._types import ModelInfo, Region, ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine.collect import Reading
-from napari_unetpp.engine.input.normalise import NormStats, clean_plane
-from napari_unetpp.engine.input.scale import check_range, given_scale, scale_number
+from napari_unetpp.engine.input.normalise import NormStats, clean_plane, range_notes
+from napari_unetpp.engine.input.scale import check_range, diameter_notes, given_scale, scale_number
 from napari_unetpp.engine.input.scale_search import search_scale
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.volumes.planes import read_plane
@@ -51,6 +52,19 @@ def read_series_as(
     )
     decided = given or search_scale(evaluator, _shows_most(array, selection, stats), stats, should_stop)
     return Reading(decided, (stats.low, stats.high))
+
+
+def series_notes(
+    array: Any, selection: Selection, *, range: tuple[float, float] | None, diameter: float | None
+) -> tuple[str, ...]:
+    """What is worth saying of a range and a diameter that were given: by the plane that shows most."""
+    notes = diameter_notes(selection.plane_shape, diameter)
+    if range is None:
+        return notes
+    stats = NormStats(*range)
+    with suppress(UnetppError):  # a damaged plane is reported when its turn comes, after those before it
+        notes = (*range_notes(_shows_most(array, selection, stats), stats, given=True), *notes)
+    return notes
 
 
 def _first(array: Any, selection: Selection, info: ModelInfo) -> NDArray[Any]:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_unetpp._types import ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine.decode.plane_result import PlaneResult
+from napari_unetpp.engine.level import shallower
 from napari_unetpp.engine.memory import give_back, is_out_of_memory
+from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.selection import Position
-from napari_unetpp.volumes.series.plane import SeriesRequest, Tiles, predict_large_plane, predict_plane
+from napari_unetpp.volumes.series.plane import (
+    SMALL,
+    STOPPED,
+    USUAL,
+    Elsewhere,
+    SeriesRequest,
+    Tiles,
+    predict_large_plane,
+    predict_plane,
+)
 from napari_unetpp.volumes.series.store import PlaneStore
+from napari_unetpp.volumes.series.three_sides import ThreeSides
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +50,18 @@ class SeriesProgress:
     note: str = ""
 
 
+NO_ROOM = "plane {} does not fit into memory and is done in parts"
+
+
 class SeriesStopped(UnetppError):
     """Something went wrong in the middle; what was done is kept."""
 
 
 def segment_series(
-    request: SeriesRequest, store: PlaneStore, should_stop: ShouldStop = never_stop
+    request: SeriesRequest,
+    store: PlaneStore,
+    should_stop: ShouldStop = never_stop,
+    elsewhere: Elsewhere | None = None,
 ) -> Iterator[SeriesProgress]:
     """Segment all planes that the store lacks.
 
@@ -52,6 +71,9 @@ def segment_series(
     store : PlaneStore
         Gets each plane when it is done.
     should_stop : callable
+    elsewhere : Elsewhere, optional
+        Who computes planes, and tiles of large ones; None: this process, as for three
+        directions. The result is the same.
 
     Yields
     ------
@@ -63,14 +85,68 @@ def segment_series(
     SeriesStopped
         A plane cannot be read, segmented or kept: the message says which one, and how to go on.
     """
-    for number, position in enumerate(request.selection.positions()):
-        if store.has(number):
-            continue
-        try:
-            yield from _plane(request, number, position, store, should_stop)
-        except Exception as error:
-            raise SeriesStopped(f"{_reason(error)} {where_stopped(store, number, position)}") from error
+    lacking = {n: at for n, at in enumerate(request.selection.positions()) if not store.has(n)}
+    if request.directions == DIRECTIONS:
+        yield from _from_three_sides(request, lacking, store, should_stop)
+        return
+    if elsewhere is not None and _pixels(request) <= LARGE:
+        yield from _spread(request, lacking, store, should_stop, elsewhere)
+        return
+    for number, position in lacking.items():
+        with _told_where(request, store, number, position):
+            yield from _plane(request, number, position, store, should_stop, elsewhere)
         yield SeriesProgress(number, store.count, 1, 1)
+
+
+def _from_three_sides(
+    request: SeriesRequest, lacking: Mapping[int, Position], store: PlaneStore, should_stop: ShouldStop
+) -> Iterator[SeriesProgress]:
+    """Planes whose maps are the mean of three directions, in this process: each needs its whole frame."""
+    with tempfile.TemporaryDirectory(dir=store.folder, prefix="sides-") as folder:
+        sides = ThreeSides(request, Path(folder))
+        for number, position in lacking.items():
+            with _told_where(request, store, number, position):
+                found = yield from _told(sides.plane(position, should_stop), number, store.count)
+                store.write(number, getattr(found, request.kind)())
+            yield SeriesProgress(number, store.count, 1, 1)
+
+
+def _spread(
+    request: SeriesRequest,
+    lacking: Mapping[int, Position],
+    store: PlaneStore,
+    should_stop: ShouldStop,
+    elsewhere: Elsewhere,
+) -> Iterator[SeriesProgress]:
+    """Planes in the order in which other processes have done them; the progress counts those that are."""
+    done = store.count - len(lacking)
+    for number, found in elsewhere.planes(lacking):
+        with _told_where(request, store, number, lacking[number]):
+            if isinstance(found, Exception):
+                if not is_out_of_memory(found):
+                    raise found
+                yield SeriesProgress(done, store.count, 0, 1, NO_ROOM.format(number + 1))
+                yield from _in_parts(request, number, lacking[number], store, should_stop, elsewhere)
+            else:
+                store.write(number, found)
+            if should_stop():
+                raise STOPPED
+        done += 1
+        yield SeriesProgress(done - 1, store.count, 1, 1)
+
+
+def _pixels(request: SeriesRequest) -> int:
+    height, width = request.selection.plane_shape
+    return height * width
+
+
+@contextmanager
+def _told_where(request: SeriesRequest, store: PlaneStore, number: int, position: Position) -> Iterator[None]:
+    """What goes wrong inside is said with the plane, and how to go on."""
+    try:
+        yield
+    except Exception as error:
+        raise SeriesStopped(f"{_reason(error, request)} {where_stopped(store, number, position)}") from error
 
 
 def where_stopped(store: PlaneStore, number: int, position: Position) -> str:
@@ -80,18 +156,23 @@ def where_stopped(store: PlaneStore, number: int, position: Position) -> str:
     return f"Stopped at plane {number + 1} of {store.count} (T {position.t}{depth}). {kept}"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, request: SeriesRequest) -> str:
     if is_out_of_memory(error):
-        return "There is not enough memory: close other programs, or choose a smaller --scale or --level."
+        remedy = shallower(request.evaluator.info, request.level)
+        return f"There is not enough memory, not even for small tiles: {remedy}."
     return str(error) if isinstance(error, UnetppError) else f"{type(error).__name__}: {error}."
 
 
 def _plane(
-    request: SeriesRequest, number: int, position: Position, store: PlaneStore, should_stop: ShouldStop
+    request: SeriesRequest,
+    number: int,
+    position: Position,
+    store: PlaneStore,
+    should_stop: ShouldStop,
+    elsewhere: Elsewhere | None,
 ) -> Iterator[SeriesProgress]:
     """One plane: in memory, or in parts where it is large or memory does not suffice."""
-    height, width = request.selection.plane_shape
-    if height * width <= LARGE:
+    if _pixels(request) <= LARGE:
         try:
             maps = predict_plane(request, position, should_stop)
             found = yield from _told(maps, number, store.count)
@@ -101,13 +182,35 @@ def _plane(
             if not is_out_of_memory(error):
                 raise
         give_back()
-        note = f"plane {number + 1} does not fit into memory and is done in parts"
+        yield SeriesProgress(number, store.count, 0, 1, NO_ROOM.format(number + 1))
+    yield from _in_parts(request, number, position, store, should_stop, elsewhere)
+
+
+def _in_parts(
+    request: SeriesRequest,
+    number: int,
+    position: Position,
+    store: PlaneStore,
+    should_stop: ShouldStop,
+    elsewhere: Elsewhere | None,
+) -> Iterator[SeriesProgress]:
+    """One plane in parts, in smaller ones where memory does not suffice."""
+    for sizes in (USUAL, SMALL):
+        try:
+            with tempfile.TemporaryDirectory(dir=store.folder, prefix="plane-") as folder:
+                out = store.begin_large(number)
+                for done, total in predict_large_plane(
+                    request, position, Path(folder), out, should_stop, sizes, elsewhere
+                ):
+                    yield SeriesProgress(number, store.count, done, total)
+            store.end_large(number)
+            return
+        except Exception as error:
+            if sizes is SMALL or not is_out_of_memory(error):
+                raise
+        give_back()
+        note = f"memory does not suffice for the usual tiles of plane {number + 1}: smaller ones are used"
         yield SeriesProgress(number, store.count, 0, 1, note)
-    with tempfile.TemporaryDirectory(dir=store.folder, prefix="plane-") as folder:
-        out = store.begin_large(number)
-        for done, total in predict_large_plane(request, position, Path(folder), out, should_stop):
-            yield SeriesProgress(number, store.count, done, total)
-    store.end_large(number)
 
 
 def _told(

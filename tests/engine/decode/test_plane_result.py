@@ -7,10 +7,11 @@ import pytest
 from untrained import collect
 
 from napari_unetpp._types import DecodeRule, ModelInfo, NetConfig, Region, TileDone, UnetppError
-from napari_unetpp.engine.collect import predict_maps, resolve_level
+from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.decode import labelling, plane_result
 from napari_unetpp.engine.decode.map_store import MAP_DTYPE, MapStore
 from napari_unetpp.engine.decode.plane_result import PlaneResult
+from napari_unetpp.engine.level import resolve_level
 
 INFO = ModelInfo(
     "test",

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray
+import zarr
 
 
 class OnFile:
@@ -43,14 +45,12 @@ def dask(data: np.ndarray, _folder: Path) -> Any:
     return pytest.importorskip("dask.array").from_array(data, chunks=(1, 40, 50))
 
 
-def xarray(data: np.ndarray, _folder: Path) -> Any:
-    return pytest.importorskip("xarray").DataArray(data, dims=("z", "y", "x"))
+def data_array(data: np.ndarray, _folder: Path) -> Any:
+    return xarray.DataArray(data, dims=("z", "y", "x"))
 
 
-def zarr(data: np.ndarray, folder: Path) -> Any:
-    array = pytest.importorskip("zarr").create_array(
-        folder / "stack.zarr", shape=data.shape, dtype=data.dtype, chunks=(1, 40, 50)
-    )
+def zarr_array(data: np.ndarray, folder: Path) -> Any:
+    array = zarr.create_array(folder / "stack.zarr", shape=data.shape, dtype=data.dtype, chunks=(1, 40, 50))
     array[:] = data
     return array
 
@@ -62,7 +62,7 @@ def sliced(data: np.ndarray, folder: Path) -> Any:
 @pytest.mark.parametrize(
     ("make", "order"),
     [
-        *((make, (0, 2, 1)) for make in (plain, on_file, memmap, dask, xarray, zarr, sliced)),
+        *((make, (0, 2, 1)) for make in (plain, on_file, memmap, dask, data_array, zarr_array, sliced)),
         (on_file, (0, 1, 2)),
         (on_file, (2, 0, 1)),
     ],

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from skimage.transform import downscale_local_mean
 
 from napari_unetpp._types import Region
@@ -265,7 +266,6 @@ def test_only_the_visible_plane_of_the_visible_level_is_read(
 
 
 def as_zarr(levels: list[np.ndarray]) -> list[Any]:
-    zarr = pytest.importorskip("zarr")
     return [zarr.array(level) for level in levels]
 
 

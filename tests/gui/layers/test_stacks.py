@@ -23,9 +23,9 @@ def test_a_stack_says_which_plane_and_how_many(
     )
     viewer.dims.set_point([0, 1], [1, 3])
     dock = open_dock()
-    assert "t 1 (plane 2 of 2), z 3 (plane 4 of 6)" in note(dock)
+    assert "T 2, Z 6, Y 96, X 128; at T 1, Z 3" in note(dock)
     viewer.dims.set_point(1, 5)
-    qtbot.waitUntil(lambda: "z 5 (plane 6 of 6)" in note(dock))
+    qtbot.waitUntil(lambda: "at T 1, Z 5" in note(dock))
 
 
 def test_an_image_of_one_plane_says_nothing_of_planes(viewer: Any, image: np.ndarray, open_dock: Any) -> None:

@@ -174,6 +174,14 @@ def test_a_range_that_holds_nothing_of_the_image_gives_nothing_and_says_so(sitti
     assert "from 0 to 0.9, and the range is 1000 to 2000" in sitting.message
 
 
+def test_a_range_that_is_far_too_wide_is_noted(sitting: Sitting) -> None:
+    sitting.engine.range_notes = range_notes
+    sitting.view.signals.contrast_chosen.emit("given")
+    sitting.view.signals.range_changed.emit((0.0, 60_000.0))
+    press(sitting)
+    assert "next to nothing is seen: the image has intensities from 0 to 0.9" in sitting.message
+
+
 def test_a_frozen_request_does_not_follow_the_limits(sitting: Sitting) -> None:
     sitting.view.signals.contrast_chosen.emit("displayed")
     sitting.runner.inline = False

@@ -294,7 +294,7 @@ def test_offer_lowers_the_threshold(sitting: Any) -> None:
 
 
 def test_what_the_range_gives_to_note_is_in_the_message_at_every_depth(sitting: Any) -> None:
-    sitting.engine.range_notes = lambda image, stats: ("much of it is dim",)
+    sitting.engine.range_notes = lambda image, stats, given: ("much of it is dim",)
     sitting.view.signals.segment_pressed.emit()
     assert sitting.message.startswith("4 objects") and sitting.message.endswith("\nmuch of it is dim")
     sitting.view.signals.level_changed.emit(1)

@@ -45,8 +45,8 @@ def test_a_file_name_that_is_too_long_is_refused_in_words(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", ["labels", "mask"])
-def test_the_size_of_the_pixels_goes_into_the_file(kind: Kind, tmp_path: Path) -> None:
-    plane = Plane("key", "image", "cells", np.zeros((4, 4)), pixel=PixelSize(0.25, 0.0625))
+def test_both_sides_of_a_pixel_go_into_the_file(kind: Kind, tmp_path: Path) -> None:
+    plane = Plane("key", "image", "cells", np.zeros((4, 4)), pixel=PixelSize(sides=(0.25, 0.5)))
     list(save(SaveRequest(tmp_path / "a.tif", np.ones((4, 4), np.uint16), kind, plane), never_stop))
     size = read_pixel_size(tmp_path / "a.tif")
-    assert size is not None and (size.y, size.x) == (0.25, 0.25)
+    assert size is not None and (size.y, size.x) == (0.25, 0.5)

@@ -108,6 +108,25 @@ def test_the_engine_does_what_was_calibrated(
         assert tile.flops == pytest.approx(flops - head, rel=0.02)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_held_out_images_are_predicted_as_the_engine_does(
+    nuclei: LoadedModel, predicted: list[Predicted], dtype: str
+) -> None:
+    """In any number format; it was float32 always."""
+    info, sample = nuclei.info, predicted[0].sample
+    tensors = read_tensors(Path(str(info.path)))
+    model = LoadedModel(info, tensors, DeviceChoice("cpu", dtype))
+    net = UNetPlusPlus(info.net)
+    net.load_state_dict(tensors)
+    (found,) = predict_samples(net, [sample], info, dtype=model.choice.torch_dtype)
+    image = np.repeat(sample.image.astype(np.float32), 3 // len(sample.image), axis=0)
+    for level in info.net.levels:
+        expected = model.image_maps(image, level).astype(np.float16)
+        np.testing.assert_array_equal(found.maps[level - 1], expected)
+    same = np.array_equal(found.maps, predicted[0].maps)
+    assert same == (dtype == "float32")
+
+
 def test_networks_without_all_heads_have_no_rule(predicted: list[Predicted], nuclei: LoadedModel) -> None:
     last = replace(nuclei.info, net=replace(nuclei.info.net, supervision="last"))
     assert auto.choose_stopping(predicted, last) is None
@@ -137,8 +156,9 @@ def test_calibrate_from_the_command_line(
             shutil.copy(path, folder / kind / path.name)
     out = tmp_path / "with auto.safetensors"
     arguments = ["calibrate", str(folder), "--model", "tiny", "--out", str(out), "--tolerance", "0.5"]
-    assert cli.main(arguments) == 0
-    assert "Auto stops where at most" in capsys.readouterr().out
+    assert cli.main([*arguments, "--device", "cpu", "--precision", "bfloat16"]) == 0
+    told = capsys.readouterr()
+    assert "Auto stops where at most" in told.out and "on 2 images, cpu bfloat16" in told.err
     stopping = read_info(out).stopping
     assert stopping is not None and stopping.tolerance == 0.5
     before = read_tensors(Path(str(tiny_model.path)))

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from napari_unetpp.train.scratch.signals import STOPPING, stopped_by_signals
+from napari_unetpp.train.scratch.processes.signals import STOPPING, stopped_by_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

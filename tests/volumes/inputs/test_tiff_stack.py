@@ -5,6 +5,7 @@ import pytest
 import tifffile
 
 from napari_unetpp._types import UnetppError
+from napari_unetpp.volumes.inputs import tiff_stack
 from napari_unetpp.volumes.inputs.tiff_stack import TiffStack
 from napari_unetpp.volumes.planes import iterate_planes
 from napari_unetpp.volumes.selection import SelectionRequest, select
@@ -85,3 +86,20 @@ def test_what_is_no_tiff(tmp_path):
     tifffile.imwrite(tmp_path / "b.tif", FILM[0, 0, 0])
     with pytest.raises(UnetppError, match=r"series 1 was asked for.* has 1"):
         TiffStack(tmp_path / "b.tif", series=1)
+
+
+def test_of_a_large_plane_only_tiles_are_read_whatever_axes_of_length_1_it_has(tmp_path, monkeypatch):
+    """It was decoded whole and kept: 1 GB for 32,768 x 32,768 px."""
+    monkeypatch.setattr(tiff_stack, "LARGE", 1000)
+    image = np.arange(96 * 80, dtype=np.uint16).reshape(96, 80)
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        image[None],
+        tile=(32, 32),
+        compression="zlib",
+        photometric="minisblack",
+        metadata={"axes": "ZYX"},
+    )
+    with TiffStack(tmp_path / "a.tif") as stack:
+        monkeypatch.setattr(tifffile.TiffPage, "asarray", None)
+        np.testing.assert_array_equal(stack[0, 10:50, 20:70], image[10:50, 20:70])

@@ -100,9 +100,12 @@ def button(
     return Field(name, PushButton, tip, beside=beside, stretch=stretch, shown=shown, options=options, qt=qt)
 
 
-def checkbox(name: str, text: str, tip: str, *, beside: bool = False, stretch: int = 0) -> Field:
+def checkbox(
+    name: str, text: str, tip: str, *, beside: bool = False, stretch: int = 0, shown: bool = True
+) -> Field:
     """A box to check."""
-    return Field(f"{name}_checkbox", CheckBox, tip, beside=beside, stretch=stretch, options={"text": text})
+    name, options = f"{name}_checkbox", {"text": text}
+    return Field(name, CheckBox, tip, beside=beside, stretch=stretch, shown=shown, options=options)
 
 
 class Form(QWidget):

@@ -6,10 +6,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar, QPushButton, QScrollArea
 
 from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, checkbox
+from napari_unetpp.gui.dock.forms.planes import AxesRow, show_channels, show_link, show_planes
 from napari_unetpp.gui.dock.level_slider import LevelSlider
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.tools.shortcuts import SEGMENT
 from napari_unetpp.session.ports import ViewSignals
+from napari_unetpp.session.stacks.values import StackShown
 
 DEVICE_TIP = "Where the network is computed"
 
@@ -42,6 +44,13 @@ class Head(Form):
 
     image_combo: QComboBox
     image_note: Note
+    file_note: Note
+    axes_row: AxesRow
+    channel_combo: QComboBox
+    planes_combo: QComboBox
+    stitch_checkbox: QCheckBox
+    track_checkbox: QCheckBox
+    planes_note: Note
     model_combo: QComboBox
     model_note: Note
     device_combo: QComboBox
@@ -57,12 +66,46 @@ class Head(Form):
     FIELDS = (
         picker("image", "Image layer to segment", "&Image"),
         Field("image_note", Note, options={"lines": 2}),
+        Field("file_note", Note, shown=False),
+        Field("axes_row", AxesRow, caption="Axes", shown=False),
+        Field(
+            "channel_combo",
+            QComboBox,
+            "Which channel is displayed and segmented",
+            caption="C&hannel",
+            spoken="Channel",
+            shown=False,
+        ),
         picker("model", "What the network was trained to find", "&Model"),
         Field("model_note", Note, caption="", shown=False),
         picker("device", DEVICE_TIP, "&Device"),
         Field("device_note", Note, caption="", shown=False),
         Field("levels", LevelSlider, caption="De&pth"),
         Field("level_readout", Note),
+        Field(
+            "planes_combo",
+            QComboBox,
+            "What Segment segments: the displayed plane, or all planes with one range and one scale",
+            caption="&Planes",
+            spoken="Planes",
+            shown=False,
+            stretch=1,
+        ),
+        checkbox(
+            "stitch",
+            "link Z",
+            "Objects that overlap in neighbouring planes of depth get one number",
+            beside=True,
+            shown=False,
+        ),
+        checkbox(
+            "track",
+            "link T",
+            "Objects that overlap in successive frames get one number; shown as tracks, too",
+            beside=True,
+            shown=False,
+        ),
+        Field("planes_note", Note, shown=False, options={"lines": 2}),
         button(
             "segment", f"Segment  ({SEGMENT})", f"Segment the displayed plane at the chosen depth ({SEGMENT})"
         ),
@@ -89,6 +132,21 @@ class Head(Form):
         super().__init__(signals)
         self.message_label = self.message_area.label
         self.message_label.linkActivated.connect(lambda action: signals.offer_taken.emit(action))
+        self.axes_row.chosen.connect(signals.axis_chosen.emit)
+        for name in ("axes_row", "channel_combo", "planes_combo"):
+            self.captions[name].hide()
         self.levels.level_changed.connect(lambda level: signals.level_changed.emit(level))
         self.grid.setContentsMargins(8, 8, 8, 4)
         self.grid.setAlignment(self.captions["levels"], Qt.AlignmentFlag.AlignTop)
+
+    def set_stack(self, shown: StackShown) -> None:
+        """Show the pickers of an image of several planes; hidden for others."""
+        self.axes_row.set_axes(shown.axes)
+        for widget in (self.axes_row, self.captions["axes_row"]):
+            widget.setVisible(bool(shown.axes))
+        show_channels(self.channel_combo, self.captions["channel_combo"], shown)
+        show_planes(self.planes_combo, self.captions["planes_combo"], shown)
+        show_link(self.stitch_checkbox, shown.stitch)
+        show_link(self.track_checkbox, shown.track)
+        self.planes_note.show_text(shown.note, faint=True)
+        self.planes_note.setVisible(bool(shown.note))

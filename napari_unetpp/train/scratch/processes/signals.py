@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,15 +19,19 @@ STOPPING = "stopping after this step, whose state will be saved; Ctrl-C again en
 def stopped_by_signals(say: Callable[[str], None]) -> Iterator[ShouldStop]:
     """A `should_stop` that the first signal makes true; a second one interrupts at once.
 
-    `say` receives a line at the first signal. Only for the main thread, where Python handles signals. The
-    handlers that were there before are restored afterwards.
+    `say` receives a line at the first signal. Under ``torchrun`` the first process alone says it, and further
+    signals are let pass: torchrun adds its own, and ends its processes after half a minute. Only for the main
+    thread, where Python handles signals. The handlers that were there before are restored afterwards.
     """
     received: list[int] = []
+    rank = os.environ.get("RANK")
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        if received:
+        if received and rank is None:
             raise KeyboardInterrupt
         received.append(number)
+        if len(received) > 1 or rank not in (None, "0"):
+            return
         with suppress(RuntimeError):  # a line was just being written
             say(STOPPING)
 

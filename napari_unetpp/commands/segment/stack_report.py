@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_unetpp._types import AUTO
-from napari_unetpp.commands.segment_image import Done, Options
-from napari_unetpp.commands.stack_tables import Measured
+from napari_unetpp.commands.segment.stack_tables import Measured
+from napari_unetpp.commands.segment.values import Done, Options
 from napari_unetpp.files.models import card_text
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.session.segment.objects import size_note
@@ -29,6 +29,7 @@ def facts_of(request: SeriesRequest, options: Options) -> dict[str, Any]:
         "device": model.choice.device,
         "precision": model.choice.dtype,
         "read_as": str(request.selection),
+        **({} if request.directions == 1 else {"directions": request.directions}),
         **{name: overlap for name, overlap in links.items() if overlap is not None},
         **({} if region is None else {"rows": [region.y0, region.y1], "columns": [region.x0, region.x1]}),
     }

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
-from napari_unetpp.commands.segment_stack import StackOptions
+from napari_unetpp.commands.segment.values import Done, Options
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
+from napari_unetpp.files.notes import counted
 from napari_unetpp.files.objects import table
 from napari_unetpp.files.objects.also import write_also
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
@@ -35,51 +35,13 @@ WRITERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What was asked for all images alike.
-
-    Attributes
-    ----------
-    kind : Kind
-    level : int or "auto"
-    size : mapping
-        Scale, diameter and range, as `predict_maps` takes them.
-    overwrite : bool
-    series : int or None
-        Which image of a file that holds several; None: the largest.
-    classes : tuple of str
-        Names of the model's classes.
-    instances : bool
-        Whether labels tell objects apart; else they are classes.
-    stack : StackOptions
-        What only stacks have, or parts of a plane.
-    """
-
-    kind: Kind
-    level: int | Literal["auto"]
-    size: Mapping[str, Any]
-    overwrite: bool
-    series: int | None = None
-    classes: tuple[str, ...] = ()
-    instances: bool = True
-    stack: StackOptions = field(default_factory=StackOptions)
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """One image: a line for people, notes, and the same as plain values (``--json``)."""
-
-    line: str
-    notes: tuple[str, ...]
-    entry: dict[str, Any]
-
-
 def segment_file(
     output: Output, model: LoadedModel, options: Options, on_tile: Callable[[int, int], None]
 ) -> Done:
     """Segment one image and write its results; `on_tile` is told how many tiles are done, of how many."""
     from napari_unetpp.engine.collect import predict_maps
+    from napari_unetpp.engine.level import resolve_level, shallower
+    from napari_unetpp.engine.memory import enough_memory
 
     def on_event(event: PredictEvent) -> None:
         if isinstance(event, TileDone):
@@ -90,9 +52,10 @@ def segment_file(
     image = read_image(output.source, series=options.series, note=told.append)
     size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
-    found = predict_maps(
-        image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
-    )
+    with enough_memory("the network ran", shallower(model.info, resolve_level(model.info, options.level))):
+        found = predict_maps(
+            image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
+        )
     facts = _facts(found, model)
     try:
         result: NDArray[Any] = getattr(found, options.kind)()
@@ -176,5 +139,5 @@ def _amount(result: NDArray[Any], kind: Kind, areas: NDArray[np.int64] | None) -
     if kind == "probability":
         return " x ".join(str(n) for n in result.shape) + " px"
     if areas is not None:
-        return f"{areas.size} object{'' if areas.size == 1 else 's'}"
+        return counted(areas.size, "object")
     return f"{100 * float((result > 0).mean()):.1f} % foreground"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +15,20 @@ from napari_unetpp.files.objects import table as objects
 from napari_unetpp.files.objects.planes import ObjectPlane
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.session.segment.objects import areas, median_diameter
-from napari_unetpp.volumes.inputs.source import ImageSource
+from napari_unetpp.volumes.inputs.source import LARGE, ImageSource
 from napari_unetpp.volumes.planes import read_plane
 from napari_unetpp.volumes.selection import Position, Selection
 from napari_unetpp.volumes.tracks import TrackRows
 
 if TYPE_CHECKING:
-    from napari_unetpp.commands.segment_image import Options
+    from napari_unetpp.commands.segment.values import Options
 
 Table = dict[str, NDArray[Any]]
 
 MOVED = {"centroid_y": 0, "y0": 0, "y1": 0, "centroid_x": 1, "x0": 1, "x1": 1}
 """Columns that are places, and along which axis."""
 
-PLANES = ("frame", "plane")
+PLANES = ("frame", "time_s", "plane")
 """Columns that say which plane an object is on."""
 
 
@@ -150,7 +150,11 @@ class Measured:
 
     def _rows(self, position: Position, labels: NDArray[Any]) -> Table:
         size = self.image.pixel_size
-        where = {"frame": position.t} if self.selection.axes.size("T") > 1 else {}
+        where: dict[str, float] = {}
+        if self.selection.axes.size("T") > 1:
+            where["frame"] = position.t
+            seconds = self.image.seconds(position.t)
+            where |= {} if seconds is None else {"time_s": seconds}
         if position.z is not None and self.selection.axes.size("Z") > 1:
             where["plane"] = position.z
         rows = objects.object_table(
@@ -164,3 +168,9 @@ class Measured:
             name: values + self._origin[MOVED[name]] if name in MOVED else values
             for name, values in rows.items()
         }
+
+
+def as_far_as_measured(output: Output, chosen: Selection) -> Output:
+    """The same without table and outlines where planes are too large to be measured in memory."""
+    height, width = chosen.plane_shape
+    return replace(output, table=None, also=()) if height * width > LARGE else output

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unetpp._types import Region, ScaleChoice, UnetppError
+from napari_unetpp._types import ScaleChoice, UnetppError
+from napari_unetpp.commands.segment.stack_input import mark_of, opened
+from napari_unetpp.commands.segment.stack_tables import as_far_as_measured
+from napari_unetpp.commands.segment.values import Done, Options
 from napari_unetpp.files.formats.kinds import is_zarr
-from napari_unetpp.files.notes import Note, no_note
+from napari_unetpp.files.notes import Note
 from napari_unetpp.files.results.outputs import Output
-from napari_unetpp.volumes.inputs.source import LARGE, ImageSource, is_stack, open_image
+from napari_unetpp.volumes.cluster.jobs import ImageAddress
+from napari_unetpp.volumes.inputs.source import ImageSource, is_stack
 from napari_unetpp.volumes.ome_zarr import load_zarr
-from napari_unetpp.volumes.selection import Selection, SelectionRequest, select
+from napari_unetpp.volumes.selection import Selection, select
 
 if TYPE_CHECKING:
-    from napari_unetpp.commands.segment_image import Done, Options
+    from napari_unetpp.commands.segment.values import Done, Options
     from napari_unetpp.engine.loaded_model import LoadedModel
+    from napari_unetpp.volumes.cluster.workers import Workers
     from napari_unetpp.volumes.series.plane import SeriesRequest
     from napari_unetpp.volumes.series.run import SeriesProgress
     from napari_unetpp.volumes.series.store import PlaneStore
@@ -33,37 +36,9 @@ BYTES = {"labels": 4, "mask": 1, "probability": 4}
 """Of a pixel of each kind of result."""
 
 
-@dataclass(frozen=True, slots=True)
-class StackOptions:
-    """What was asked of stacks.
-
-    Attributes
-    ----------
-    selection : SelectionRequest
-    region : Region or None
-        Rows and columns to segment.
-    stitch, track : float or None
-        Overlap from which objects are linked through depth, and over time.
-    resume : bool
-        Go on with what an interrupted run has left.
-    """
-
-    selection: SelectionRequest = field(default_factory=SelectionRequest)
-    region: Region | None = None
-    stitch: float | None = None
-    track: float | None = None
-    resume: bool = False
-
-    @property
-    def asked(self) -> bool:
-        """Whether something was asked that only stacks have, or parts of a plane."""
-        alone = self.selection == SelectionRequest()
-        return not alone or any(x is not None for x in (self.region, self.stitch, self.track))
-
-
 def goes_by_planes(path: Path, options: Options) -> bool:
     """Whether an image is read plane by plane, not as one picture."""
-    return options.stack.asked or is_zarr(path) or is_stack(path, options.series)
+    return options.stack.asked or is_stack(path, options.series)
 
 
 def segment_stack(
@@ -72,6 +47,7 @@ def segment_stack(
     options: Options,
     on_progress: Callable[[SeriesProgress], None],
     say: Note,
+    workers: Workers | None = None,
 ) -> Done:
     """Segment all planes that were asked for and write their results.
 
@@ -81,9 +57,12 @@ def segment_stack(
         Told after every tile and plane.
     say : callable
         Told how the image is read, what it needs, and where an earlier run is gone on with.
+    workers : Workers, optional
+        Other processes that do the planes, and the tiles of large ones.
     """
-    from napari_unetpp.commands.stack_report import facts_of, report
-    from napari_unetpp.commands.stack_results import finish
+    from napari_unetpp.commands.segment.stack_report import facts_of, report
+    from napari_unetpp.commands.segment.stack_results import finish
+    from napari_unetpp.volumes.series.reading import series_notes
     from napari_unetpp.volumes.series.run import segment_series
     from napari_unetpp.volumes.series.store import remove
 
@@ -91,15 +70,18 @@ def segment_stack(
     notes: list[str] = []
     if options.overwrite:
         remove(output.partial)
-    with _opened(output, options, notes.append) as image:
+    with opened(output, options, notes.append) as image:
         chosen = _chosen(image, model, options)
         say(f"{output.source}: {chosen}")
         if _needs_zarr(output, chosen, options):
             load_zarr()  # now, not after hours of work
             output = output.as_zarr()
+        given = options.size["range"], options.size["diameter"]
+        notes += series_notes(image.array, chosen, range=given[0], diameter=given[1])
         mark = mark_of(output.source)
         request, store = _begin(output, image, chosen, model, options, mark, say)
-        for event in segment_series(request, store):
+        others = None if workers is None else workers.series(request, _address(output, options, mark))
+        for event in segment_series(request, store, elsewhere=others):
             if event.note:
                 notes.append(event.note)
             on_progress(event)
@@ -116,10 +98,10 @@ def segment_stack(
 
 def finish_stack(output: Output, model: LoadedModel, options: Options) -> tuple[Path, ...]:
     """Write what is missing beside a result that an earlier run has written; the files that were missing."""
-    from napari_unetpp.commands.stack_beside import read_result, write_beside
-    from napari_unetpp.commands.stack_tables import Measured
+    from napari_unetpp.commands.segment.stack_beside import read_result, write_beside
+    from napari_unetpp.commands.segment.stack_tables import Measured
 
-    with _opened(output, options) as image:
+    with opened(output, options) as image:
         chosen = _chosen(image, model, options)
         missing = as_far_as_measured(output.missing, chosen)
         if missing.files == (output.target,):
@@ -132,44 +114,21 @@ def finish_stack(output: Output, model: LoadedModel, options: Options) -> tuple[
     return missing.files[1:]
 
 
-def mark_of(path: Path) -> list[list[int]]:
-    """What changes when a file, or the metadata of a zarr, is written anew: sizes and times."""
-    files = [path / name for name in ("zarr.json", ".zattrs", ".zarray")] if path.is_dir() else [path]
-    return [[s.st_size, s.st_mtime_ns] for s in (file.stat() for file in files if file.exists())]
-
-
-@contextmanager
-def _opened(output: Output, options: Options, note: Note = no_note) -> Iterator[ImageSource]:
-    """The image, or the region of it that was asked for."""
-    axes = options.stack.selection.axes
-    with open_image(output.source, series=options.series, axes=axes, note=note) as image:
-        yield _cropped(image, options.stack.region)
-
-
-def as_far_as_measured(output: Output, chosen: Selection) -> Output:
-    """The same without table and outlines where planes are too large to be measured in memory."""
-    height, width = chosen.plane_shape
-    return replace(output, table=None, also=()) if height * width > LARGE else output
-
-
-def _cropped(image: ImageSource, region: Region | None) -> ImageSource:
-    if region is None:
-        return image
-    height, width = image.axes.size("Y"), image.axes.size("X")
-    if not (0 <= region.y0 < region.y1 <= height and 0 <= region.x0 < region.x1 <= width):
-        raise UnetppError(
-            f"--region {region.y0}:{region.y1},{region.x0}:{region.x1} was given; expected rows within "
-            f"0:{height} and columns within 0:{width}. The image was read as {image.axes}."
-        )
-    return image.cropped(region)
+def _address(output: Output, options: Options, mark: list[list[int]]) -> ImageAddress:
+    """Where other processes find the image."""
+    stack = options.stack
+    path = output.source.resolve()
+    return ImageAddress(path, options.series, stack.selection.axes, stack.region, str(mark))
 
 
 def _chosen(image: ImageSource, model: LoadedModel, options: Options) -> Selection:
     """What is segmented; what cannot be done with it is refused before any work."""
     from napari_unetpp.volumes.series.numbering import check_links
+    from napari_unetpp.volumes.series.three_sides import check_directions
 
     stack = options.stack
     chosen = select(image.axes, stack.selection, inputs=model.info.net.in_channels)
+    check_directions(stack.directions, chosen)
     if stack.stitch is not None or stack.track is not None:
         if model.info.task != "instances":
             raise UnetppError(
@@ -194,7 +153,8 @@ def _begin(
     say: Note,
 ) -> tuple[SeriesRequest, PlaneStore]:
     """What is to be done, and where planes are kept; what an earlier run has decided is used again."""
-    from napari_unetpp.engine.collect import Reading, resolve_level
+    from napari_unetpp.engine.collect import Reading
+    from napari_unetpp.engine.level import resolve_level
     from napari_unetpp.volumes.series.need import need_text
     from napari_unetpp.volumes.series.plane import SeriesRequest
     from napari_unetpp.volumes.series.reading import read_series_as
@@ -212,6 +172,8 @@ def _begin(
         "kind": options.kind,
         "size": {name: list(v) if isinstance(v, tuple) else v for name, v in options.size.items()},
         "precision": model.choice.label,
+        "directions": options.stack.directions,
+        "spacing": list(image.axes.spacing) if options.stack.directions > 1 else None,
     }
     before = read_about(output.partial) if options.stack.resume else None
     if before is not None and all(before.get(key) == value for key, value in asked.items()):
@@ -222,7 +184,8 @@ def _begin(
         known = read_series_as(image.array, chosen, model, pixel_size=side, **options.size)
     low, high = known.range
     decided = {"scale": known.scale.scale, "reason": known.scale.reason, "low": low, "high": high}
-    request = SeriesRequest(image.array, chosen, model, level, known, options.kind)
+    directions = options.stack.directions
+    request = SeriesRequest(image.array, chosen, model, level, known, options.kind, directions)
     shape, dtype = request.plane_shape, request.dtype
     store = PlaneStore(output.partial, {**asked, "reading": decided}, shape, dtype, chosen.count)
     say(f"{output.source}: {need_text(request)}")

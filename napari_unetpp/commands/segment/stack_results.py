@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.commands.segment_stack import as_far_as_measured
-from napari_unetpp.commands.stack_beside import write_beside
-from napari_unetpp.commands.stack_tables import Measured
+from napari_unetpp.commands.segment.stack_beside import write_beside
+from napari_unetpp.commands.segment.stack_tables import Measured, as_far_as_measured
 from napari_unetpp.files.notes import Note
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.result_file import About, is_result, write_stack
@@ -26,7 +25,7 @@ from napari_unetpp.volumes.series.numbering import numbered
 from napari_unetpp.volumes.series.store import PlaneStore
 
 if TYPE_CHECKING:
-    from napari_unetpp.commands.segment_image import Options
+    from napari_unetpp.commands.segment.values import Options
 
 TILE = 512
 """Rows that are written at a time, and the side of a tile, of results of large planes, px."""
@@ -111,6 +110,7 @@ class _Writing:
         if len(self.store.shape) == 3:  # probabilities of classes
             axes, shape = f"{axes[:-2]}CYX", (*shape[:-2], *self.store.shape)
         spacing = self.chosen.axes.spacing[0] if "Z" in axes else None
+        interval = self.chosen.axes.interval if "T" in axes else None
         write_stack(
             self.output.target,
             planes,
@@ -119,6 +119,7 @@ class _Writing:
             self.store.dtype,
             self.about,
             spacing=spacing,
+            interval=interval,
             overwrite=self.overwrite,
             tile=tile,
         )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.commands.stack_tables import Measured
+from napari_unetpp.commands.segment.stack_tables import Measured
 from napari_unetpp.files.objects.also import write_also
 from napari_unetpp.files.objects.planes import Subject
 from napari_unetpp.files.results.outputs import Output
@@ -20,7 +20,7 @@ from napari_unetpp.volumes.ome_zarr import open_labels
 from napari_unetpp.volumes.selection import Selection
 
 if TYPE_CHECKING:
-    from napari_unetpp.commands.segment_image import Options
+    from napari_unetpp.commands.segment.values import Options
 
 
 def write_beside(output: Output, measured: Measured, options: Options, *, overwrite: bool) -> None:

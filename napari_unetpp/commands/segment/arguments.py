@@ -1,0 +1,166 @@
+"""The arguments of ``segment``."""
+
+from __future__ import annotations
+
+import argparse
+
+from napari_unetpp.commands.argument_types import (
+    axes,
+    count,
+    file_path,
+    folder_path,
+    formats,
+    index,
+    level,
+    names,
+    region,
+    share,
+    some_name,
+    some_path,
+    spacing,
+    span,
+)
+from napari_unetpp.commands.shared_arguments import add_device, add_size, size_problem
+from napari_unetpp.volumes.selection import ALL
+
+KINDS = ("labels", "mask", "probability")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``segment``."""
+    parser.add_argument(
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        type=some_path,
+        help="images (PNG, JPEG, TIFF, OME-Zarr), folders of images, or patterns such as '*.tif'",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", type=folder_path, required=True, help="folder for STEM_KIND.tif"
+    )
+    parser.add_argument("--model", type=some_name, default="nuclei", help="name or file (default: nuclei)")
+    parser.add_argument(
+        "--level", type=level, default="auto", help="depth: 1, 2, 3, 4 or auto (as deep as each place needs)"
+    )
+    parser.add_argument("--kind", choices=KINDS, default="labels", help="what to write (default: labels)")
+    parser.add_argument(
+        "--series",
+        metavar="N",
+        type=index,
+        help="which image of a TIFF that holds several, from 0 (default: the largest that is no preview)",
+    )
+    parser.add_argument(
+        "--table",
+        action="store_true",
+        help="also STEM_objects.csv: size, place and intensity of each object; summary.csv: a row an image",
+    )
+    parser.add_argument(
+        "--also",
+        metavar="FORMAT,...",
+        type=formats,
+        default=(),
+        help="also outlines for other programs: rois (ImageJ), geojson (QuPath), coco",
+    )
+    parser.add_argument(
+        "--json", metavar="FILE", type=file_path, help="also write what was done with each image"
+    )
+    _add_stack_arguments(parser)
+    _add_cluster_arguments(parser)
+    parser.add_argument(
+        "--recursive", action="store_true", help="also the images in subfolders, into equal subfolders of DIR"
+    )
+    add_size(parser)
+    add_device(parser)
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--skip-existing", action="store_true", help="do only what is missing: go on")
+    existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
+
+
+def _add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is segmented of stacks, films and images of several channels; parts of a plane."""
+    group = parser.add_argument_group("stacks, films, channels, parts of an image")
+    group.add_argument(
+        "--axes",
+        metavar="AXES",
+        type=axes,
+        help="a letter of TCZYXS for each axis (default: as the file says, or guessed)",
+    )
+    group.add_argument(
+        "--channel",
+        metavar="N|NAME[,...]",
+        type=names,
+        default=(),
+        help="which channel, from 0 or by name (default: the first); several: see --combine",
+    )
+    group.add_argument(
+        "--combine",
+        choices=("inputs", "mean"),
+        default="inputs",
+        help="several channels are the inputs of the model (default), or their mean is segmented",
+    )
+    for axis, what in (("z", "planes of depth"), ("t", "frames")):
+        group.add_argument(
+            f"--{axis}",
+            metavar="A:B",
+            type=span,
+            default=ALL,
+            help=f"which {what}, from 0, the end excluded; one number: that alone (default: all)",
+        )
+    group.add_argument(
+        "--project", choices=("max", "mean"), help="segment the projection along depth, not every plane"
+    )
+    group.add_argument(
+        "--stitch",
+        metavar="IOU",
+        type=share,
+        help="link objects through depth from this overlap of planes, such as 0.3 (default: off)",
+    )
+    group.add_argument(
+        "--track",
+        metavar="IOU",
+        type=share,
+        help="link objects over time from this overlap, such as 0.3; also STEM_tracks.csv (default: off)",
+    )
+    group.add_argument(
+        "--directions",
+        metavar="N",
+        type=int,
+        choices=(1, 3),
+        default=1,
+        help="3: the mean of planes cut along Z, Y and X; distances must be known (default: 1, along Z)",
+    )
+    group.add_argument(
+        "--spacing",
+        metavar="Z,Y,X",
+        type=spacing,
+        help="micrometres between planes, rows and columns (default: as the file says)",
+    )
+    group.add_argument(
+        "--region", metavar="Y0:Y1,X0:X1", type=region, help="segment these rows and columns only"
+    )
+
+
+def _add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
+    """Several worker processes, of this machine or of a cluster."""
+    group = parser.add_argument_group("several processes or machines (needs the package distributed)")
+    workers = group.add_mutually_exclusive_group()
+    workers.add_argument("--workers", metavar="N", type=count, help="so many processes on this machine")
+    workers.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="the workers of a running scheduler of dask.distributed, such as tcp://HOST:8786",
+    )
+
+
+def segment_problem(args: argparse.Namespace) -> str | None:
+    """What is wrong with the arguments of ``segment`` together; None: nothing."""
+    if args.json is not None and args.json == args.out:
+        return f"--json and --out are both {args.out}; expected a file and a folder"
+    if args.kind != "labels":
+        if args.table:
+            return "--table lists objects: it goes with --kind labels"
+        if args.stitch or args.track:
+            return "--stitch and --track link objects: they go with --kind labels"
+        if args.also:
+            return "--also writes outlines of objects: it goes with --kind labels"
+    return size_problem(args)

@@ -1,0 +1,235 @@
+"""``napari-unetpp segment``: all images that are meant, one after the other."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from napari_unetpp._types import ModelInfo, UsageError
+from napari_unetpp.commands.report import progress, say, sentence, size_options, tell, write_json
+from napari_unetpp.engine.level import resolve_level
+from napari_unetpp.files.labels.folders import named_once
+from napari_unetpp.files.models import model_list
+from napari_unetpp.files.results import outputs
+from napari_unetpp.files.results.inputs import find_inputs
+from napari_unetpp.files.results.summary import update_summary
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What all images are segmented with.
+
+    Attributes
+    ----------
+    model : LoadedModel
+    workers : Workers or None
+        Other processes that do the work; None: this one does.
+    files : FilesElsewhere or None
+        The images that they do as wholes.
+    """
+
+    model: Any
+    workers: Any = None
+    files: Any = None
+
+    def has_whole(self, number: int) -> bool:
+        """Whether other processes do the image with this number as a whole."""
+        return self.files is not None and self.files.has(number)
+
+
+def run_segment(args: argparse.Namespace) -> int:
+    """Segment images, one after the other; a bad one is reported and the rest go on."""
+    from napari_unetpp.commands.segment.values import Options
+
+    info = model_list.find_model(args.model)
+    size = size_options(args, info)
+    _check_model(args, info)
+    options = Options(
+        args.kind,
+        args.level,
+        size,
+        args.overwrite,
+        args.series,
+        info.classes,
+        info.task == "instances",
+        _stack_options(args),
+    )
+    found = find_inputs(args.inputs, recursive=args.recursive)
+    for problem in found.problems:
+        say(f"error: {problem}")
+    if found.results:
+        say(f"note: {_left_out(found.results)}")
+    plan = outputs.plan_outputs(
+        found.sources,
+        args.out,
+        args.kind,
+        table=args.table,
+        also=args.also,
+        tracks=args.track is not None,
+    )
+    entries: list[dict[str, Any]] = []
+    with ExitStack() as stack:
+        work: Work | None = None
+        try:
+            for number, output in enumerate(plan):
+                ours = work is not None and work.has_whole(number)  # then it was not there at first
+                done = output.done() if args.skip_existing and not ours else None
+                if done is not None:
+                    entries.append(_skipped(done))
+                    continue
+                work = work or _begin(plan, options, args, stack)
+                entries.append(_segment_one(number, plan, work, options, args))
+        finally:  # also what was done before Ctrl-C
+            if args.json:
+                write_json(args.json, entries)
+            if args.table:
+                for note in update_summary(args.out, [output.there() or output for output in plan]):
+                    say(f"note: {note}")
+    if plan:
+        progress(len(plan), len(plan))
+    skipped = sum("skipped" in entry for entry in entries)
+    if skipped:
+        say(f"{skipped} of {len(plan)} were there already")
+    failures = len(found.problems) + sum("error" in entry for entry in entries)
+    if failures:
+        say(f"{failures} of {len(plan) + len(found.problems)} failed")
+    return 1 if failures else 0
+
+
+def _check_model(args: argparse.Namespace, info: ModelInfo) -> None:
+    """Raise UsageError for what this model cannot do, whatever the image."""
+    resolve_level(info, args.level)
+    if info.task != "instances" and (args.stitch or args.track):
+        raise UsageError(
+            f"--stitch and --track link objects, but {info.name!r} does not tell objects "
+            "apart. Leave them out, or choose a model of instances."
+        )
+
+
+def _begin(plan: Sequence[outputs.Output], options: Any, args: argparse.Namespace, stack: ExitStack) -> Work:
+    """Load the model, and give it to other processes where these are to do the work."""
+    if not (args.workers or args.scheduler):
+        return Work(_loaded(args))
+    from napari_unetpp.commands.segment.elsewhere import FilesElsewhere, checker
+    from napari_unetpp.commands.segment.stack import goes_by_planes
+    from napari_unetpp.volumes.cluster.workers import connected
+
+    ready = connected(args.scheduler, args.workers, lambda: _loaded(args), say)
+    workers, model = stack.enter_context(ready)
+    wholes = {
+        number: output
+        for number, output in enumerate(plan)
+        if not (args.skip_existing and output.there()) and not goes_by_planes(output.source, options)
+    }
+    check = checker(plan, overwrite=args.overwrite, resume=args.skip_existing)
+    show = partial(progress, total=len(plan), what="images")
+    return Work(model, workers, FilesElsewhere(workers, wholes, check, options, show))
+
+
+def _loaded(args: argparse.Namespace) -> Any:
+    """The model on its device; what there is to know of the device is said once."""
+    from napari_unetpp import api
+
+    model = api.load_model(args.model, device=args.device, precision=args.precision)
+    if model.choice.note:
+        say(f"note: {model.choice.note}")
+    return model
+
+
+def _left_out(results: Sequence[Path]) -> str:
+    if len(results) == 1:
+        return f"{results[0]} is a result of napari-unetpp and is left out"
+    return f"{len(results)} results of napari-unetpp are left out, among them {results[0]}"
+
+
+def _skipped(output: outputs.Output) -> dict[str, Any]:
+    files = [str(path) for path in output.files]
+    return {"input": str(output.source), "outputs": files, "skipped": True}
+
+
+def _segment_one(
+    number: int, plan: Sequence[outputs.Output], work: Work, options: Any, args: argparse.Namespace
+) -> dict[str, Any]:
+    """Segment the image with this number; what is told of it with ``--json`` comes back."""
+    output = plan[number]
+    name = output.source.name
+    progress(number, len(plan), name)
+    try:
+        whole = work.has_whole(number)
+        there = output.there() if args.skip_existing and not whole else None
+        if there is not None:
+            for path in _finish(there, work.model, options):
+                tell(f"{path}: made of {there.target}, which was there already")
+            return _skipped(there)
+        if whole:
+            done = work.files.result(number)
+        else:
+            sources = [each.source for each in plan]
+            outputs.check_output(output, sources, overwrite=args.overwrite, resume=args.skip_existing)
+            done = _segmented(
+                output, work, options, lambda part, what: progress(number + part, len(plan), what)
+            )
+    except Exception as error:  # the rest go on
+        if args.debug:
+            raise
+        problem = sentence(error)
+        say(f"error: {named_once(output.source, problem)}")
+        return {"input": str(output.source), "error": problem}
+    for note in done.notes:
+        say(f"note: {output.source}: {note}")
+    tell(done.line)
+    entry: dict[str, Any] = done.entry
+    return entry
+
+
+def _segmented(output: outputs.Output, work: Work, options: Any, show: Callable[[float, str], None]) -> Any:
+    """One image, whole or plane by plane; `show` is told which part of it is done, and what that is."""
+    from napari_unetpp.commands.segment.image import segment_file
+    from napari_unetpp.commands.segment.stack import goes_by_planes, segment_stack
+
+    name = output.source.name
+    if not goes_by_planes(output.source, options):
+        return segment_file(
+            output,
+            work.model,
+            options,
+            lambda tile, tiles: show(tile / tiles, f"{name}, tile {tile} of {tiles}"),
+        )
+
+    def on_progress(event: Any) -> None:
+        tile = f", tile {event.tile} of {event.tiles}"
+        part = (event.plane + event.tile / event.tiles) / event.planes
+        show(part, f"{name}, plane {event.plane + 1} of {event.planes}{tile}")
+
+    try:
+        return segment_stack(output, work.model, options, on_progress, say, work.workers)
+    except KeyboardInterrupt:
+        if output.partial.exists():
+            say(f"what was done of {output.source} is kept in {output.partial}; --skip-existing goes on")
+        raise
+
+
+def _finish(output: outputs.Output, model: Any, options: Any) -> tuple[Path, ...]:
+    """Write what is missing beside a result that was there already; the files that were missing."""
+    from napari_unetpp.commands.segment.image import finish
+    from napari_unetpp.commands.segment.stack import finish_stack, goes_by_planes
+
+    if goes_by_planes(output.source, options):
+        return finish_stack(output, model, options)
+    return finish(output, options)
+
+
+def _stack_options(args: argparse.Namespace) -> Any:
+    """What was asked of stacks."""
+    from napari_unetpp.commands.segment.values import StackOptions
+    from napari_unetpp.volumes.selection import SelectionRequest
+
+    wanted = SelectionRequest(args.axes, args.channel, args.combine, args.t, args.z, args.project)
+    return StackOptions(
+        wanted, args.region, args.stitch, args.track, args.skip_existing, args.directions, args.spacing
+    )

@@ -1,0 +1,85 @@
+"""What ``segment`` was asked for, and what it did with an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from napari_unetpp._types import Kind, Region
+from napari_unetpp.volumes.selection import SelectionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """What was asked of stacks.
+
+    Attributes
+    ----------
+    selection : SelectionRequest
+    region : Region or None
+        Rows and columns to segment.
+    stitch, track : float or None
+        Overlap from which objects are linked through depth, and over time.
+    resume : bool
+        Go on with what an interrupted run has left.
+    directions : {1, 3}
+        Along how many axes a stack is cut into planes.
+    spacing : (float, float, float) or None
+        Micrometres between planes, rows and columns, instead of what the file says.
+    """
+
+    selection: SelectionRequest = field(default_factory=SelectionRequest)
+    region: Region | None = None
+    stitch: float | None = None
+    track: float | None = None
+    resume: bool = False
+    directions: int = 1
+    spacing: tuple[float, float, float] | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether something was asked that only stacks have, or parts of a plane."""
+        alone = self.selection == SelectionRequest()
+        others = (self.region, self.stitch, self.track, self.spacing)
+        return not alone or self.directions != 1 or any(x is not None for x in others)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for all images alike.
+
+    Attributes
+    ----------
+    kind : Kind
+    level : int or "auto"
+    size : mapping
+        Scale, diameter and range, as `predict_maps` takes them.
+    overwrite : bool
+    series : int or None
+        Which image of a file that holds several; None: the largest.
+    classes : tuple of str
+        Names of the model's classes.
+    instances : bool
+        Whether labels tell objects apart; else they are classes.
+    stack : StackOptions
+        What only stacks have, or parts of a plane.
+    """
+
+    kind: Kind
+    level: int | Literal["auto"]
+    size: Mapping[str, Any]
+    overwrite: bool
+    series: int | None = None
+    classes: tuple[str, ...] = ()
+    instances: bool = True
+    stack: StackOptions = field(default_factory=StackOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One image: a line for people, notes, and the same as plain values (``--json``)."""
+
+    line: str
+    notes: tuple[str, ...]
+    entry: dict[str, Any]

@@ -1,0 +1,30 @@
+"""Which level of a model is meant."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from napari_unetpp._types import AUTO, ModelInfo, UsageError
+
+Auto = Literal["auto"]
+
+
+def resolve_level(info: ModelInfo, level: int | Auto) -> int:
+    """The level to use, or an error that names the ones there are.
+
+    "auto" is `AUTO` where the model has a stopping rule, else its recommended level.
+    """
+    if level == "auto" or (level == AUTO and info.stopping):
+        return AUTO if info.stopping else info.recommended_level
+    if level not in info.net.levels:
+        levels = info.net.levels
+        has = f"levels 1 to {levels[-1]}" if len(levels) > 1 else f"level {levels[0]} only"
+        raise UsageError(f"level {level!r} was given; {info.name!r} has {has}, or use 'auto'.")
+    return int(level)
+
+
+def shallower(info: ModelInfo, level: int) -> str:
+    """What to do where not even small tiles of a level fit into memory."""
+    deepest = info.net.depth if level == AUTO else level
+    offer = f", or a shallower level (--level {deepest - 1})" if deepest > 1 else ""
+    return f"crop the image, or choose a smaller --scale{offer}"

@@ -1,0 +1,91 @@
+"""What the dock says of all planes of an image: what a run needs, how far it is, what it gave."""
+
+from __future__ import annotations
+
+from napari_unetpp.files.models.card_text import level_name
+from napari_unetpp.session.messages.common import counted, seconds_text
+from napari_unetpp.session.messages.image import times
+from napari_unetpp.session.stacks.events import StackDone, StackProgress
+from napari_unetpp.session.stacks.request import StackRequest
+from napari_unetpp.session.values import Plane
+from napari_unetpp.volumes.selection import Selection
+
+BUSY = "All planes are being segmented: press Stop first."
+LABEL_BYTES = 4
+"""Of a pixel of the layer."""
+
+A_PIXEL = 40
+"""Bytes for each pixel of the plane under way: itself, its maps, numbers and labels."""
+
+
+def reading(plane: Plane, selection: Selection) -> str:
+    """How an image of several planes is read: ``T 20, C 2, Y 96, X 128; segmenting C 1 (DAPI); at T 3``."""
+    letters = selection.axes.names
+    at = [f"{letters[one.number]} {one.index}" for one in plane.position if letters[one.number] in "TZ"]
+    level = "" if not plane.level else f"; level {plane.level}"
+    return f"{selection}{'; at ' if at else ''}{', '.join(at)}{level}"
+
+
+def need(selection: Selection) -> str:
+    """What a run makes, and how much memory it takes beyond what is taken now."""
+    return f"{planes_text(selection)}; about {size_text(memory_bytes(selection))} of memory"
+
+
+def planes_text(selection: Selection) -> str:
+    """``31 planes of 1024 × 1024 px``."""
+    height, width = selection.plane_shape
+    return f"{counted(selection.count, 'plane')} of {height} × {width} px"
+
+
+def memory_bytes(selection: Selection) -> int:
+    """For the labels of all planes, and for the plane under way."""
+    height, width = selection.plane_shape
+    return height * width * (LABEL_BYTES * selection.count + A_PIXEL)
+
+
+def size_text(count: float) -> str:
+    """Bytes, short: ``130 MB``, ``2.4 GB``."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, count / 1e6):.0f} MB"
+
+
+def progress(event: StackProgress, elapsed: float) -> str:
+    """``plane 12 of 31, 40 s left``."""
+    text = f"plane {event.plane + 1} of {event.planes}"
+    done = event.plane + event.fraction
+    if elapsed < 2 or event.plane < 1:
+        return text
+    return f"{text}, {seconds_text(elapsed * (event.planes - done) / done)} left"
+
+
+def done(event: StackDone, request: StackRequest, layer: str, scale: float | None) -> str:
+    """What came of a run: ``31 planes, 2310 objects, L3, × 0.35, 12 s``."""
+    planes = counted(event.of, "plane")
+    if event.planes < event.of:
+        planes = f"Stopped: {event.planes} of {planes} done"
+    objects = "" if event.objects is None else f", {counted(event.objects, 'object')}"
+    linked = _linked(request)
+    at = "" if scale is None else f", {times(scale)}"
+    line = f"{planes}{objects}{linked}, {level_name(request.level)}{at}, {seconds_text(event.seconds)}"
+    return f"{line}. They are in ‘{layer}’." if event.planes else line
+
+
+NO_TRACKS = "napari shows no tracks of images of five axes; the numbers are linked nevertheless."
+
+
+def _linked(request: StackRequest) -> str:
+    if request.objects and request.selection.count > 1:
+        through = [
+            word for word, iou in (("depth", request.stitch), ("time", request.track)) if iou is not None
+        ]
+        return f" linked through {' and '.join(through)}" if through else ", numbered anew in each plane"
+    return ""
+
+
+def shown(layer: str, request: StackRequest) -> str:
+    """Which layer holds the planes, and how they were made."""
+    return f"‘{layer}’: {counted(request.selection.count, 'plane')}, {level_name(request.level)}"
+
+
+def shown_alone(plane_layer: str) -> str:
+    """The displayed plane is shown as it is set now, not as in the layer of all planes."""
+    return f"This plane alone is shown, in ‘{plane_layer}’. Segment does all planes so."

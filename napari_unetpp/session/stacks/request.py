@@ -1,0 +1,94 @@
+"""What is segmented when all planes of an image are: one frozen request, by a pure function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from napari_unetpp._types import ModelInfo
+from napari_unetpp.session.segment.resolve import working_min_size
+from napari_unetpp.session.stacks.values import StackSource, selection_of
+from napari_unetpp.session.state import SessionState
+from napari_unetpp.session.values import Interval, Rule
+from napari_unetpp.volumes.axes import Axes
+from napari_unetpp.volumes.linking import IOU
+from napari_unetpp.volumes.selection import Selection
+
+
+@dataclass(frozen=True, eq=False)
+class StackRequest:
+    """Segment all planes of a channel of an image, with one range of intensities and one scale.
+
+    Attributes
+    ----------
+    run : int
+        Its number: answers to older runs are dropped.
+    scale : float or None
+        None: decided by the model, or searched for.
+    range : (float, float) or None
+        Intensities that become 0 and 1; None: measured on a sample of the planes.
+    stitch, track : float or None
+        Intersection over union from which objects are linked through depth, and over time.
+    """
+
+    run: int
+    source: StackSource
+    selection: Selection
+    model: ModelInfo
+    device: str
+    level: int
+    rule: Rule
+    scale: float | None
+    range: Interval | None
+    stitch: float | None = None
+    track: float | None = None
+
+    @property
+    def objects(self) -> bool:
+        """Whether the numbers of the result tell objects apart; else they are classes."""
+        return self.rule.kind == "labels" and self.model.task == "instances"
+
+    def model_at(self, scale: float) -> ModelInfo:
+        """The model with the user's threshold, splitting and minimum size (px of the working grid)."""
+        own, size = self.model.decode, self.rule.min_size
+        least = own.min_size if size is None else working_min_size(size, scale)
+        decode = replace(own, threshold=self.rule.threshold, min_size=least, split=self.rule.split)
+        return replace(self.model, decode=decode)
+
+
+def resolve_stack(
+    state: SessionState,
+    source: StackSource,
+    axes: Axes,
+    channel: int,
+    model: ModelInfo,
+    range: Interval | None,
+    run: int,
+) -> StackRequest:
+    """The request for all planes as everything is set."""
+    selection = selection_of(axes, channel, inputs=model.net.in_channels)
+    stitch, track = links(state, selection, model)
+    return StackRequest(
+        run,
+        source,
+        selection,
+        model,
+        state.device,
+        state.level,
+        state.rule,
+        state.scale,
+        range,
+        IOU if stitch else None,
+        IOU if track else None,
+    )
+
+
+def links(state: SessionState, selection: Selection, model: ModelInfo) -> tuple[bool | None, bool | None]:
+    """Whether objects are linked through depth and over time; None where there is nothing to link.
+
+    A stack over time is followed only where its planes are linked.
+    """
+    if model.task != "instances" or state.kind != "labels":
+        return None, None
+    stitch = state.stitch if selection.depth > 1 else None
+    track = state.track if selection.frames > 1 and stitch is not False else None
+    return stitch, track

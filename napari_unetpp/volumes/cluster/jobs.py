@@ -1,0 +1,105 @@
+"""Work that is sent to other processes: small values that say what to do, and the functions that do it.
+
+What imports torch is imported inside the functions: the scheduler reads the jobs, too, and needs none of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from napari_unetpp._types import Kind, Region, ScaleChoice
+from napari_unetpp.volumes.selection import Position, Selection
+
+if TYPE_CHECKING:
+    from napari_unetpp.engine.input.normalise import NormStats
+    from napari_unetpp.volumes.series.plane import SeriesRequest
+
+PACKAGE = "napari-unetpp"
+"""The name under which pip knows this package; all processes need the same version."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageAddress:
+    """Where a process finds an image.
+
+    Attributes
+    ----------
+    path : Path
+        The same for all processes.
+    series, axes
+        As `volumes.inputs.source.open_image` takes them.
+    region : Region or None
+        Rows and columns that the image is cut to.
+    mark : str
+        Changes when the file does, so that no process goes on with the old one.
+    """
+
+    path: Path
+    series: int | None = None
+    axes: str | None = None
+    region: Region | None = None
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesJob:
+    """What `volumes.series.plane.SeriesRequest` says, without open files and without the model.
+
+    Attributes
+    ----------
+    image : ImageAddress
+    model : str
+        The name under which the process was given the model (`volumes.cluster.on_worker`).
+    selection, level, scale, range, kind
+        As in the request.
+    """
+
+    image: ImageAddress
+    model: str
+    selection: Selection
+    level: int
+    scale: ScaleChoice
+    range: tuple[float, float]
+    kind: Kind
+
+
+def series_job(request: SeriesRequest, image: ImageAddress, model: str) -> SeriesJob:
+    """The job of a request."""
+    reading = request.reading
+    return SeriesJob(
+        image, model, request.selection, request.level, reading.scale, reading.range, request.kind
+    )
+
+
+def plane_result(job: SeriesJob, position: Position) -> NDArray[Any]:
+    """The result of one plane."""
+    from napari_unetpp.volumes.series.plane import end_of, predict_plane
+
+    maps = end_of(predict_plane(_request(job), position))
+    found: NDArray[Any] = getattr(maps, job.kind)()
+    return found
+
+
+def tile_maps(
+    job: SeriesJob, position: Position, stats: NormStats, region: Region, cell: int | None
+) -> tuple[Region, NDArray[Any]]:
+    """One tile of a plane: its region of the working grid, and its maps as they are stored."""
+    from napari_unetpp.engine.decode.map_store import MAP_DTYPE
+    from napari_unetpp.volumes.series.plane import predict_tiles
+
+    ((found, maps),) = predict_tiles(_request(job), position, stats, (region,), cell=cell)
+    return found, maps.astype(MAP_DTYPE)
+
+
+def _request(job: SeriesJob) -> SeriesRequest:
+    from napari_unetpp.engine.collect import Reading
+    from napari_unetpp.volumes.cluster.on_worker import model_called, opened
+    from napari_unetpp.volumes.series.plane import SeriesRequest
+
+    reading = Reading(job.scale, job.range)
+    array = opened(job.image).array
+    return SeriesRequest(array, job.selection, model_called(job.model), job.level, reading, job.kind)
