@@ -124,6 +124,8 @@ class Autosave:
         if not problems:
             self._left.remove(left)
             self._to_delete[left.folder] = self.editor.revision
+        if len(fresh) > len(failed):
+            self.view.open_correct()
         self._show(correcting.restored(len(fresh) - len(failed), problems))
         self.now()
 
