@@ -7,4 +7,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 require_libraries screen
 make_environment all,test
-exec "$PY" -m pytest "$@"
+# Two processes at once, each with its own screen; the tests of a file stay together.
+exec "$PY" -m pytest -n 2 --dist loadfile "$@"

@@ -72,7 +72,7 @@ class DockForm(QWidget):
         return area
 
     def _on_grown(self) -> None:
-        if is_alive(self._bar) and self._growing.isActive():  # it also says so while all is being deleted
+        if is_alive(self._growing) and self._growing.isActive():  # all may be being deleted
             self._scroll_to_correct()
 
     def _scroll_to_correct(self) -> None:

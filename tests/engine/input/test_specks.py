@@ -27,7 +27,7 @@ def nuclei():
 @pytest.mark.parametrize("places", [[], [(100, 100)], [(20, 30), (100, 140), (77, 5)]])
 def test_noise_with_specks_has_no_object_size(nuclei, side, places):
     result = segment(with_specks(noise(side), places), nuclei, level=2)
-    assert result.scale == 1.0 and result.scale_reason.startswith("not sure")
+    assert result.scale == 1.0 and result.scale_reason.startswith(("not sure", "nothing is seen"))
 
 
 def test_a_speck_on_black_has_no_object_size(nuclei):

@@ -114,7 +114,7 @@ def test_names_as_long_as_the_disk_takes_are_written_and_longer_ones_refused(tmp
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("mine")
-    with pytest.raises(UnetppError, match="could not be written") as caught:
+    with pytest.raises(UnetppError, match="is a file; expected a folder") as caught:
         write_atomically(tmp_path / "a" / "b.tif", lambda file: file.write(b"x"), overwrite=False)
     assert not isinstance(caught.value, FileIsThere)
 
