@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QIcon, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
@@ -65,8 +65,8 @@ class Fold(QCollapsible):
         self.setText(f"{'▾' if opened else '▸'}  {self._title}")
 
 
-def is_alive(widget: QWidget) -> bool:
-    """Whether the Qt half of a widget still exists."""
+def is_alive(widget: QObject) -> bool:
+    """Whether the Qt half of a widget, or of a timer, still exists."""
     return bool(isalive(widget))  # type: ignore[no-untyped-call]
 
 
