@@ -86,7 +86,8 @@ class ThreadRunner(QObject):
         """Stop, deliver nothing more, let the thread end by itself."""
         self._closed = True
         self.stop()
-        self._again.stop()
+        with suppress(RuntimeError):  # the Qt half may be gone
+            self._again.stop()
         self._deliveries.clear()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
