@@ -234,6 +234,6 @@ class Controller:
 
     def _on_idle(self) -> None:
         if not self.playback.catch_up() and self.runs.shown is not None and not self.playback.speed.playing:
-            self.changes.update()
+            self.changes.update(changed=False)
         if not self.busy:
             self.idle.emit()

@@ -202,6 +202,15 @@ class Picked:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """What a corrections layer is to hold for a new result: labels and certain pixels, of shape (Y, X)."""
+
+    number: int
+    labels: NDArray[Any]
+    certain: NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """Files that were written, and notes about them."""
@@ -255,6 +264,7 @@ Event = (
     | DepthMap
     | ObjectFeaturesMeasured
     | Picked
+    | Merged
     | FileEvent
     | FinetuneEvent
     | StackEvent

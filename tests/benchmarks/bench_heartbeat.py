@@ -84,7 +84,43 @@ while True:
 """
 
 
-def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, object]:
+def decide_half(dock, side: int) -> None:
+    """Count the left half as decided by the user, as after a review of a region."""
+    from dataclasses import replace
+
+    plane = dock.controller.context.plane()
+    editor = dock.correcting.editor
+    editor.correct()
+    corrected = editor.corrections.corrected(plane)
+    inside = np.zeros(plane.shape, bool)
+    inside[:, : side // 2] = True
+    result = dock.controller.layers.result(plane)
+    labels = np.where(inside, corrected.labels, result)
+    editor.corrections.put(plane, labels, inside & (labels > 0), corrected.encoding, label=1)
+    editor.corrections.mark_certain(replace(corrected, inside=inside))
+
+
+def napari_alone(viewer, side: int, spin) -> dict[str, object]:
+    """The pause when napari adds an empty labels layer, without anything of ours; twice."""
+    pauses = []
+    for _ in range(2):
+        heart = Heartbeat()
+        heart.enter("layer")
+        viewer.add_layer(napari_labels(side))
+        spin(lambda: False, 0.5)
+        pauses.append(heart.report([])["layer"])
+        heart._timer.stop()
+    viewer.close()
+    return {"side": side, "napari alone": pauses[0], "napari alone, a second layer": pauses[1]}
+
+
+def napari_labels(side: int):
+    from napari.layers import Labels
+
+    return Labels(np.zeros((side, side), np.uint16))
+
+
+def measure(side: int, level: int, seconds: float, budget: int, *, bare: bool) -> dict[str, object]:
     """One image of `side` x `side`: warm up, press Segment, slide, correct, learn for `budget` seconds."""
     import napari
     from qtpy.QtWidgets import QApplication
@@ -97,8 +133,11 @@ def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, obj
     image = (spots + rng.integers(0, 60, (side, side))).astype(np.uint8)
     viewer = napari.Viewer()
     viewer.add_image(image, name="cells", contrast_limits=(0, 255))
-    dock = UnetppDock(viewer)
-    viewer.window.add_dock_widget(dock, name="UNet++")
+    if bare:
+        import pandas  # noqa: F401  # as the dock's worker does ahead
+    dock = None if bare else UnetppDock(viewer)
+    if dock is not None:
+        viewer.window.add_dock_widget(dock, name="UNet++")
 
     def spin(condition, limit: float) -> bool:
         end = time.monotonic() + limit
@@ -108,6 +147,8 @@ def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, obj
         return bool(condition())
 
     spin(lambda: False, 1.0)
+    if bare:
+        return napari_alone(viewer, side, spin)
     next_door = subprocess.Popen([sys.executable, "-c", NEIGHBOUR], stdout=subprocess.PIPE, text=True)
     heart = Heartbeat()
     runs = dock.controller.runs
@@ -143,6 +184,12 @@ def measure(side: int, level: int, seconds: float, budget: int) -> dict[str, obj
         dock.correcting.editor.mark_certain(dock.correcting.editor.usable())
         viewer.layers["cells corrections"].paint((side // 2, side // 2), 40_000)
         spin(lambda: False, 1.0)
+        decide_half(dock, side)
+        for tick in range(3):
+            heart.enter(f"threshold with half the plane decided, tick {tick + 1}")
+            dock.form.result.threshold_slider.setValue(dock.form.result.threshold_slider.value() - 0.02)
+            spin(lambda: not runs.running, seconds)
+            spin(lambda: False, 1.0)
         heart.enter("fine-tuning begins")
         dock.form.correct.budget_spin.setValue(budget)
         dock.form.correct.finetune_button.click()
@@ -165,9 +212,13 @@ def main() -> None:
     parser.add_argument("--level", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=300, help="longest wait per phase")
     parser.add_argument("--finetune", type=int, default=20, help="seconds of fine-tuning; 0: none")
+    parser.add_argument("--bare", action="store_true", help="what napari takes for a labels layer, alone")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    results = [measure(side, options.level, options.seconds, options.finetune) for side in options.sides]
+    results = [
+        measure(side, options.level, options.seconds, options.finetune, bare=options.bare)
+        for side in options.sides
+    ]
     report = {"machine": platform.processor() or platform.machine(), "results": results}
     print(json.dumps(report, indent=1))
     if options.json:

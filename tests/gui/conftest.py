@@ -126,6 +126,7 @@ def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
             dock._runner,
             correcting.finetune_runner,
             correcting.file_runner,
+            correcting.merge_runner,
             dock.features.runner,
             dock.stacks.runs.runner,
         ):
@@ -141,6 +142,7 @@ def wait(qtbot: Any) -> Callable[[Any], None]:
     """Waits until the dock has nothing to do."""
 
     def until_idle(dock: Any) -> None:
-        qtbot.waitUntil(lambda: not dock.controller.busy, timeout=TIMEOUT)
+        merging = dock.correcting.editor.merging
+        qtbot.waitUntil(lambda: not dock.controller.busy and not merging.busy, timeout=TIMEOUT)
 
     return until_idle

@@ -34,6 +34,7 @@ class FakeCorrections:
 
     def __init__(self) -> None:
         self.signals = CorrectionsSignals()
+        self.changes = 0
         self.held: dict[Hashable, CorrectedPlane] = {}
         self.asked: set[Hashable] = set()
         self.brush: dict[Hashable, int] = {}
@@ -44,6 +45,10 @@ class FakeCorrections:
 
     def corrected(self, plane: Plane) -> CorrectedPlane | None:
         return self.held.get(plane.key)
+
+    def labels(self, plane: Plane) -> Any:
+        held = self.held.get(plane.key)
+        return None if held is None else held.labels
 
     def all(self) -> list[CorrectedPlane]:
         return [d for key, d in self.held.items() if d.certain.any() or key in self.asked]
@@ -59,6 +64,7 @@ class FakeCorrections:
 
     def mark_certain(self, drawn: CorrectedPlane) -> None:
         inside = np.ones(drawn.certain.shape, bool) if drawn.inside is None else drawn.inside
+        self.changes += 1
         self.held[drawn.key] = replace(drawn, certain=drawn.certain | inside)
 
     def write(self, plane: Plane, region: Region, values: Any) -> None:
@@ -99,6 +105,7 @@ class FakeCorrections:
         certain = drawn.certain.copy()
         certain[where] = True
         self.held[key] = replace(drawn, certain=certain)
+        self.changes += 1
         self.signals.painted.emit(drawn.image)
 
     def remove(self, image: Hashable) -> None:
@@ -187,6 +194,7 @@ class CorrectSession:
     trainer: FakeTrainer
     finetune_runner: HandRunner
     file_runner: HandRunner
+    merge_runner: HandRunner
 
     @property
     def view(self) -> Any:
@@ -211,7 +219,7 @@ class CorrectSession:
 
 def begin(sitting: Sitting) -> CorrectSession:
     corrections, other_images, trainer = FakeCorrections(), FakeOtherImages(sitting.layers), FakeTrainer()
-    finetune_runner, file_runner = HandRunner(), HandRunner()
+    finetune_runner, file_runner, merge_runner = HandRunner(), HandRunner(), HandRunner()
     workflow = CorrectionWorkflow(
         sitting.controller,
         corrections=corrections,
@@ -219,6 +227,8 @@ def begin(sitting: Sitting) -> CorrectSession:
         trainer=trainer,
         finetune_runner=finetune_runner,
         file_runner=file_runner,
+        merge_runner=merge_runner,
     )
     workflow.start()
-    return CorrectSession(sitting, workflow, corrections, other_images, trainer, finetune_runner, file_runner)
+    runners = finetune_runner, file_runner, merge_runner
+    return CorrectSession(sitting, workflow, corrections, other_images, trainer, *runners)

@@ -109,6 +109,7 @@ class UnetppDock(DockView):
             trainer=TorchTrainer(),
             finetune_runner=ThreadRunner(self),
             file_runner=ThreadRunner(self),
+            merge_runner=ThreadRunner(self),
             store=memory_of(viewer).store,
         )
 

@@ -72,7 +72,8 @@ class DockForm(QWidget):
         return area
 
     def _on_grown(self) -> None:
-        if is_alive(self._growing) and self._growing.isActive():  # all may be being deleted
+        alive = is_alive(self._growing) and is_alive(self._bar)  # all may be being deleted, in either order
+        if alive and self._growing.isActive():
             self._scroll_to_correct()
 
     def _scroll_to_correct(self) -> None:

@@ -16,7 +16,7 @@ from napari_unetpp.session.values import Tone
 
 HEADING = """
 QPushButton { border: none; background: transparent; font-weight: bold; text-align: left; padding: 1px 4px; }
-QLabel { font-weight: normal; }
+QLabel, QToolButton { font-weight: normal; font-size: 8pt; padding: 0px 2px; }
 """
 UNLIMITED = 16_777_215
 """Qt's QWIDGETSIZE_MAX, which PySide6 does not export."""
@@ -66,7 +66,7 @@ class Fold(QCollapsible):
 
 
 def is_alive(widget: QObject) -> bool:
-    """Whether the Qt half of a widget still exists."""
+    """Whether the Qt half of a widget, or of a timer, still exists."""
     return bool(isalive(widget))  # type: ignore[no-untyped-call]
 
 
@@ -149,7 +149,11 @@ class Note(QLabel):
         return super().minimumSizeHint().expandedTo(QSize(0, self._room()))
 
     def _room(self) -> int:
-        return 0 if self._grows else self._full.sizeHint().height()
+        return 0 if self._grows else self.room()
+
+    def room(self) -> int:
+        """Height of so many lines."""
+        return self._full.sizeHint().height()
 
 
 def line(alpha: int = 60) -> QFrame:

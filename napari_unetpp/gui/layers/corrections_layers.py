@@ -36,6 +36,7 @@ class NapariCorrections(QObject):
     def __init__(self, viewer: Any, layers: NapariLayers, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.signals = CorrectionsSignals()
+        self.changes = 0
         self._viewer, self._layers = viewer, layers
         self._open = OpenCorrections(viewer, layers, self._on_paint, self._on_refresh)
         self._painter = Painter(self)
@@ -141,6 +142,7 @@ class NapariCorrections(QObject):
         ours = self._open.get(plane.image)
         if ours is not None:
             assert isinstance(plane.key, PlaneIndex)
+            self.changes += 1
             ours.decide(plane.key.canonical, plane.inside)
 
     def write(self, plane: Plane, region: Region, values: NDArray[Any]) -> None:
@@ -260,6 +262,7 @@ class NapariCorrections(QObject):
         return drawn
 
     def _note_change(self, image: Hashable) -> None:
+        self.changes += 1
         self._changed.add(image)
         self._rest()
 

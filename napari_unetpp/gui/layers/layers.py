@@ -17,7 +17,7 @@ from napari_unetpp.gui.layer_axes import axes_of
 from napari_unetpp.gui.layers.images import OpenImages
 from napari_unetpp.gui.layers.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.layers.results import Results
-from napari_unetpp.gui.planes import grid_under, index_of, plane_of
+from napari_unetpp.gui.planes import grid_under, index_of, plane_of, shown_axes
 from napari_unetpp.gui.tools.circle import Circle
 from napari_unetpp.gui.tools.click_tool import ClickTool
 from napari_unetpp.gui.tools.object_mark import ObjectMark
@@ -193,7 +193,7 @@ class NapariLayers(QObject):
         grid = grid_under(image, index)
         here, beside = (grid.to_world(index.pixel(y, at)) for at in (x, x + 1))
         size = diameter * float(np.linalg.norm(np.subtract(beside, here)))
-        camera.center = tuple(here[axis] for axis in self._viewer.dims.displayed)
+        camera.center = tuple(here[axis] for axis in shown_axes(self._viewer.dims, image.ndim))
         camera.zoom = max(camera.zoom, LARGE_ENOUGH / max(size, 1e-9))
 
     def close(self) -> None:

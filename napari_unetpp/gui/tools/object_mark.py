@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_unetpp.files.objects.outlines import Ring, object_outlines
 from napari_unetpp.gui.compat import camera_of, visible_corners
 from napari_unetpp.gui.grids import TRANSFORMS
-from napari_unetpp.gui.planes import PlaneIndex
+from napari_unetpp.gui.planes import PlaneIndex, shown_axes
 
 NAME = "selected object"
 COLOUR = "#ffd000"
@@ -128,7 +128,7 @@ class ObjectMark:
         return outline
 
     def _bring_into_view(self, layer: Labels, middle: NDArray[np.float64]) -> None:
-        point = np.asarray(layer.data_to_world(middle))[list(self._viewer.dims.displayed)]
+        point = np.asarray(layer.data_to_world(middle))[list(shown_axes(self._viewer.dims, layer.ndim))]
         low, high = visible_corners(self._viewer)
         if ((point < low) | (point > high)).any():
             camera_of(self._viewer).center = tuple(point)

@@ -100,6 +100,7 @@ class Clicks:
                 self._pick(plane, click)
             elif count := self.remove(plane, click.region):
                 self.view.set_message(correcting.removed(count))
+                self.editor.told()
             else:
                 raise Advice("There is no object here to take away.")
 
@@ -125,6 +126,7 @@ class Clicks:
             added = self.add(event)
             self.view.set_can_save(True)
             self.view.set_message(correcting.added(added, event.seconds, event.request.level))
+            self.editor.told()
 
     def _on_end(self, _error: BaseException | None) -> None:
         self.waiting -= 1

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_unetpp.session.context import Context
 from napari_unetpp.session.correct.merge import IGNORE_LABEL, Ints, Mask, free_label, merge
+from napari_unetpp.session.correct.merging import Merging
 from napari_unetpp.session.correct.planes import (
     CorrectedPlane,
     LabelEncoding,
@@ -18,6 +19,7 @@ from napari_unetpp.session.correct.planes import (
 from napari_unetpp.session.correct.ports import CorrectionsLayers
 from napari_unetpp.session.correct.store import CorrectionStore
 from napari_unetpp.session.messages import correcting
+from napari_unetpp.session.ports import Runner
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.runs import Runs
 from napari_unetpp.session.values import Plane
@@ -36,6 +38,8 @@ class CorrectionEditor:
         Segments the displayed plane.
     store : CorrectionStore
         Also holds what another dock of this viewer has left.
+    merge_runner : Runner
+        Merges results with corrections.
 
     Attributes
     ----------
@@ -43,6 +47,8 @@ class CorrectionEditor:
         Goes up whenever a correction or its meaning changed.
     can_bring_back : bool
         Whether there are forgotten corrections.
+    end_message : callable
+        Shows what holds, in place of what was said of the corrections.
     """
 
     def __init__(
@@ -52,11 +58,15 @@ class CorrectionEditor:
         corrections: CorrectionsLayers,
         segment: Callable[[], None],
         store: CorrectionStore,
+        merge_runner: Runner,
     ) -> None:
         self.context, self.runs, self.corrections, self.store = context, runs, corrections, store
         self.view, self.layers, self.state = context.view, context.layers, context.state
         self.revision = 0
         self.can_bring_back = False
+        self.end_message: Callable[[], None] = lambda: None
+        self._told: int | None = None  # changes of the layers when something was said of them
+        self.merging = Merging(context, merge_runner, corrections, self._hold)
         self._segment = segment
         self._wanted: tuple[Hashable, str] | None = None  # plane to open once it is segmented, and the tool
         runs.finished.connect(self._on_finished)
@@ -112,6 +122,7 @@ class CorrectionEditor:
 
     def usable(self) -> tuple[CorrectedPlane, ...]:
         """All corrected planes of the session that fine-tuning can learn from."""
+        self.merging.finish()
         return self.store.usable(self.corrections.all())
 
     def edited(self) -> tuple[CorrectedPlane, ...]:
@@ -133,6 +144,7 @@ class CorrectionEditor:
 
     def corrected(self, plane: Plane) -> Ints | None:
         """The corrected labels of a plane, without those that are ignored; None: not corrected."""
+        self.merging.finish()
         corrected, result = self.corrections.corrected(plane), self.layers.result(plane)
         if corrected is None:
             return None
@@ -172,6 +184,15 @@ class CorrectionEditor:
             self._recode()
         self.show_count()
 
+    def told(self) -> None:
+        """Something was said of the corrections: it ends with the next change of them."""
+        self._told = self.corrections.changes
+
+    def _end_told(self, changes: int) -> None:
+        if self._told is not None and changes > self._told:
+            self._told = None
+            self.end_message()
+
     def show_count(self) -> None:
         """Something was corrected, or means something else: show how much there is."""
         self.revision += 1
@@ -198,6 +219,7 @@ class CorrectionEditor:
     def _on_painted(self, image: Hashable) -> None:
         if self.store.mode(image) is None:
             self.store.set_mode(image, LabelMode(self.state.labels_as, self.state.background))
+        self._end_told(self.corrections.changes)
         self.show_count()
 
     def _on_closed(self, planes: list[CorrectedPlane]) -> None:
@@ -209,6 +231,7 @@ class CorrectionEditor:
     def _begin(self, plane: Plane, tool: str) -> None:
         self.corrections.begin(plane)
         self.corrections.select(plane.image, tool=tool)
+        self._end_told(self.corrections.changes + 1)
         self.on_mode()
 
     def _recode(self) -> None:
@@ -216,6 +239,7 @@ class CorrectionEditor:
         shown = self.runs.shown
         if shown is None or shown.plane.image != self.state.image or self.runs.busy:
             return  # the next result does it
+        self.merging.finish()  # what the labels meant before must be known
         corrected, sparse = self.corrections.corrected(shown.plane), self.state.labels_as == "sparse"
         if corrected is None:
             return
@@ -233,12 +257,19 @@ class CorrectionEditor:
         result = self.layers.result(plane)
         if result is None:
             return
-        before = self.corrections.corrected(plane)
-        corrected = before or self.store.take(plane.key)
-        labels, certain = encoded(result, corrected, encoding)
         self.store.set_preprocessing(plane.image, shown.preprocessing)
+        if self.corrections.corrected(plane) is not None:
+            self.merging.start(plane, np.array(result), encoding)
+            return
+        kept = self.store.take(plane.key)
+        self._hold(plane, *encoded(result, kept, encoding), encoding, begun=False)
+        if kept is not None and kept.outlines:
+            self.corrections.draw_regions(plane, kept.outlines)
+
+    def _hold(
+        self, plane: Plane, labels: Ints, certain: Mask, encoding: LabelEncoding, *, begun: bool = True
+    ) -> None:
+        """Put labels into the layer of a plane; `begun`: it has had corrections before."""
         selected = self.corrections.selected(plane.image)
-        label = next_label(selected, labels, certain, encoding, begun=before is not None)
+        label = next_label(selected, labels, certain, encoding, begun=begun)
         self.corrections.put(plane, labels, certain, encoding, label=label)
-        if before is None and corrected is not None and corrected.outlines:
-            self.corrections.draw_regions(plane, corrected.outlines)

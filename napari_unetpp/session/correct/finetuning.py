@@ -76,6 +76,11 @@ class FineTuning:
             self.view.set_finetuning(True, None, "stopping")
             self.finetune_runner.stop()
 
+    def on_model(self, _key: str | None = None) -> None:
+        """Another model is chosen: what came of the last fine-tuning ends, unless it is to be decided."""
+        if self.done is None and not self.busy:
+            self.view.set_scores((), "", "info")
+
     def keep(self) -> None:
         """Put the new model into the list."""
         if self.done is not None and not self._keeping:

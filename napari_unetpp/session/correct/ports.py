@@ -84,6 +84,8 @@ class CorrectionsLayers(Protocol):
     """The corrections layers, one for each corrected image."""
 
     signals: CorrectionsSignals
+    changes: int
+    """Counts what was painted, undone, drawn or decided in any layer, as soon as it is."""
 
     def has(self, image: Hashable) -> bool: ...
     def labels(self, plane: Plane) -> NDArray[Any] | None:

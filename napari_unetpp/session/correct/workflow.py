@@ -9,13 +9,13 @@ from pathlib import Path
 from napari_unetpp._types import LabelledPlane, ModelInfo, UnetppError
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct import forgetting
-from napari_unetpp.session.correct.autosave import Autosave
 from napari_unetpp.session.correct.clicks import Clicks
 from napari_unetpp.session.correct.editor import CorrectionEditor
 from napari_unetpp.session.correct.finetuning import FineTuning
 from napari_unetpp.session.correct.merge import IGNORE_LABEL
 from napari_unetpp.session.correct.planes import corrected_plane
 from napari_unetpp.session.correct.ports import CorrectionsLayers, OtherImages, Trainer
+from napari_unetpp.session.correct.saving.autosave import Autosave
 from napari_unetpp.session.correct.store import CorrectionStore
 from napari_unetpp.session.messages import common, correcting
 from napari_unetpp.session.ports import Runner
@@ -30,8 +30,8 @@ class CorrectionWorkflow:
     controller : Controller
     corrections, other_images, trainer
         The ports; see `session.correct.ports`.
-    finetune_runner, file_runner
-        Runners for fine-tuning and for files.
+    finetune_runner, file_runner, merge_runner
+        Runners for fine-tuning, for files, and for merging results with corrections.
     store : CorrectionStore, optional
         What an earlier dock of the same viewer has left.
     """
@@ -45,6 +45,7 @@ class CorrectionWorkflow:
         trainer: Trainer,
         finetune_runner: Runner,
         file_runner: Runner,
+        merge_runner: Runner,
         store: CorrectionStore | None = None,
     ) -> None:
         context, runs = controller.context, controller.runs
@@ -52,8 +53,9 @@ class CorrectionWorkflow:
         self.view, self.layers, self.state = context.view, context.layers, context.state
         self.corrections, self.other_images = corrections, other_images
         self.finetune_runner, self.file_runner = finetune_runner, file_runner
+        self.merge_runner = merge_runner
         store = CorrectionStore() if store is None else store
-        self.editor = CorrectionEditor(context, runs, corrections, controller.segment, store)
+        self.editor = CorrectionEditor(context, runs, corrections, controller.segment, store, merge_runner)
         self.forgetting = forgetting.Forgetting(context, self.editor)
         self.finetuning = FineTuning(context, finetune_runner, file_runner, trainer)
         self.clicks = Clicks(context, runs, self.editor)
@@ -62,6 +64,7 @@ class CorrectionWorkflow:
         self._closed = False
         controller.corrected = self.editor.corrected
         controller.overlays.certain = self.editor.certain
+        self.editor.end_message = controller.changes.say_what_holds
 
     # ------------------------------------------------------------------- life
 
@@ -78,6 +81,7 @@ class CorrectionWorkflow:
             self._closed = self.context.jobs.closed = True
             self.finetune_runner.close()
             self.file_runner.close()
+            self.merge_runner.close()
             self.autosaving.close()
             self.corrections.close()
 
@@ -102,6 +106,7 @@ class CorrectionWorkflow:
             (signals.stop_pressed, self._on_stop),
             (signals.offer_taken, self._on_offer),
             (state.image, self._on_image),
+            (state.model, self.finetuning.on_model),
             (state.labels_as, self.editor.on_mode),
             (state.background, self.editor.on_mode),
             (self.layers.signals.tool_picked, self._on_tool),
@@ -115,7 +120,11 @@ class CorrectionWorkflow:
         def act() -> None:
             if not self._closed:
                 with self.context.reporting():
-                    action()
+                    try:
+                        action()
+                    except common.Advice:  # it says what to correct first
+                        self.editor.told()
+                        raise
 
         return act
 

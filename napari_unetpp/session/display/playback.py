@@ -168,7 +168,9 @@ class Playback:
         there = self.readout.shown is not None
         self._last = None if there else last  # the view may come back to a plane
         self.runs.abandon()
-        if last is not None and there and self.context.state.planes == "plane":
+        if not there:
+            self.context.view.set_message("")  # beside the image stands why it cannot be segmented
+        elif last is not None and self.context.state.planes == "plane":
             if self.context.state.live:
                 self._segment()
             else:

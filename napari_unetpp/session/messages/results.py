@@ -99,7 +99,7 @@ def progress(done: int, total: int, fraction: float, elapsed: float) -> str:
 
 def stopped(done: int, total: int, shown: int | None) -> str:
     """What a stopped run leaves; `shown` is the level of the result that is still shown, if any is."""
-    text = f"Stopped after {done} of {total} tiles." if total else "Stopped."
+    text = f"Stopped after {done} of {counted(total, 'tile')}." if total else "Stopped."
     return text if shown is None else f"{text} The result of {level_name(shown)} is still shown."
 
 

@@ -44,7 +44,7 @@ class Changes:
     def __init__(self, context: Context, runs: Runs, readout: Readout, settings: Settings) -> None:
         self.context, self.runs, self.readout, self.settings = context, runs, readout, settings
         self.view, self.layers, self.state = context.view, context.layers, context.state
-        self.playback = Playback(context, runs, readout, self.update)
+        self.playback = Playback(context, runs, readout, partial(self.update, changed=False))
 
     def connect(self) -> None:
         """Listen to the view, the layers and the state."""
@@ -63,18 +63,20 @@ class Changes:
         if not self.context.jobs.closed:
             setattr(self.state, name, value)
 
-    def update(self, *, repeat: bool = False) -> None:
+    def update(self, *, changed: bool = True) -> None:
         """Where what is set differs from what is shown or running: run, or say what it takes.
 
-        `repeat` shows the outcome again where nothing differs: the line may show an error of a moment ago.
+        `changed`: the user has set something, which ends what was said before.
         """
         last, model = self.runs.running or self.runs.shown, self.context.model
         if last is None or model is None:
+            if changed:
+                self.say_what_holds()
             return
         with self.context.reporting():
             wanted = self.context.request(self.context.plane())
-            if wanted.options == self.runs.given_up or (wanted.options == last.options and not repeat):
-                self.runs.end_hint()
+            if wanted.options in (self.runs.given_up, last.options):
+                self.say_what_holds() if changed else self.runs.end_hint()
                 return
             computed = wanted.level in self.runs.levels
             cached = computed and wanted.preprocessing == last.preprocessing
@@ -95,6 +97,15 @@ class Changes:
         """Nothing is shown, and nothing is segmented by itself."""
         self.runs.abandon()
         self.playback.forget()
+        self.view.set_message("")
+
+    def say_what_holds(self) -> None:
+        """What was said before has ended: say what is shown, or what comes next."""
+        if self.runs.shown is not None:
+            self.runs.show_outcome()
+        else:
+            self.view.set_message("")
+            self.show_next_step()
 
     def show_next_step(self) -> None:
         """Say what comes next, once the worker is ready and as long as nothing is shown."""
@@ -164,7 +175,7 @@ class Changes:
 
     def _on_range(self, _range: Interval) -> None:
         self.readout.describe()
-        self.update(repeat=True)
+        self.update()
 
     def _on_rule(self, _value: Any = None) -> None:
         self.readout.show_rule()

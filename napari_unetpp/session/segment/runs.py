@@ -124,7 +124,9 @@ class Runs:
         self._reduced = False
         self._began = time.perf_counter()
         self._short = not request.preview
-        if not same:
+        if same:
+            self.show_outcome()  # an error or advice of before holds no longer
+        else:
             self.view.set_message("")
         self.view.set_busy(True)
         self.view.set_progress(0.0, "" if self.ready else common.GETTING_READY)
@@ -174,15 +176,19 @@ class Runs:
     # ---------------------------------------------------------------- messages
 
     def show_hint(self, text: str) -> None:
-        """Show a text until `end_hint`, which shows the outcome of the last run again."""
+        """Show a text until `end_hint` or `show_outcome`."""
         self._hinted = True
         self.view.set_message(text)
 
     def end_hint(self) -> None:
         """The hint does not hold any more."""
         if self._hinted:
-            self._hinted = False
-            self.view.set_message(*self._outcome)
+            self.show_outcome()
+
+    def show_outcome(self) -> None:
+        """Show the outcome of the last run again, whatever was said since."""
+        self._hinted = False
+        self.view.set_message(*self._outcome)
 
     # ----------------------------------------------------------------- answers
 

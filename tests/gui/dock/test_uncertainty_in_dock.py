@@ -52,12 +52,15 @@ def test_a_removed_overlay_comes_back(viewer: Any, dock: Any, qtbot: Any, wait: 
     qtbot.waitUntil(lambda: "cells uncertainty" in viewer.layers, timeout=20_000)
 
 
+@pytest.mark.parametrize("beside_a_stack", [False, True])
 def test_next_brings_a_place_to_the_middle(
-    viewer: Any, dock_opener: Callable[[], Any], wait: Any, qtbot: Any
+    viewer: Any, dock_opener: Callable[[], Any], wait: Any, qtbot: Any, beside_a_stack: bool
 ) -> None:
     """With the shipped model: the untrained one is equally unsure everywhere."""
     ((data, options, _),) = samples.dense_fluorescence()
-    viewer.add_image(data, **options, scale=(0.5, 0.5))
+    if beside_a_stack:  # the viewer has more axes than the image: once an IndexError
+        viewer.add_image(np.zeros((3, 8, 8), np.uint8), name="stack")
+    viewer.add_image(np.asarray(data)[:256, :320], **options, scale=(0.5, 0.5))
     dock = dock_opener()
     dock.controller.state.level = 1
     dock.form.head.segment_button.click()

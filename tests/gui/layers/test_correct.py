@@ -279,6 +279,7 @@ def test_strokes_only(viewer: Any, sitting: Any, wait: Any) -> None:
     choose = sitting.correcting.view.signals.labels_as_chosen.emit
     sheet(viewer).fill((45, 65), 0)
     choose("sparse")
+    wait(sitting)
     assert not fold.background_spin.isHidden() and fold.regions_button.isHidden()
     assert set(np.unique(sheet(viewer).data)) == {0, 1}  # what was erased is a stroke on background now
     assert prediction.visible and not prediction.editable
@@ -293,6 +294,7 @@ def test_strokes_only(viewer: Any, sitting: Any, wait: Any) -> None:
     assert sitting.correcting.editor.usable()[0].labelled("cells").background == 4
     fold.background_spin.setValue(1)
     choose("reviewed")
+    wait(sitting)
     assert fold.background_spin.isHidden() and not fold.regions_button.isHidden()
     assert not prediction.visible
     labels = sitting.correcting.editor.usable()[0].labelled("cells").labels

@@ -14,6 +14,7 @@ from napari.layers import Labels
 from skimage.measure import regionprops
 
 from napari_unetpp.gui import samples
+from napari_unetpp.gui.compat import camera_of
 
 NAME = "selected object"
 
@@ -273,3 +274,17 @@ def test_save_offers_other_programs_and_replaces_nothing(
     assert areas == held(layer)
     assert {f["properties"]["classification"]["name"] for f in found} == {"nucleus"}
     assert len(zipfile.ZipFile(tmp_path / "cells_rois.zip").namelist()) == len(areas)
+
+
+def test_an_object_out_of_sight_is_brought_into_view_beside_a_stack(
+    viewer: Any, dock: Any, qtbot: Any
+) -> None:
+    """The viewer has more axes than the result then: once an IndexError."""
+    viewer.add_image(np.zeros((3, 8, 8), np.uint8), name="stack")
+    camera = camera_of(viewer)
+    camera.zoom, camera.center = 50, (-500, -500)
+    layer = result(viewer)
+    layer.selected_label = int(layer.data.max())
+    middle = np.argwhere(layer.data == layer.selected_label).mean(axis=0)
+    world = layer.data_to_world(middle)
+    np.testing.assert_allclose(tuple(camera.center)[-2:], world[-2:], atol=5)

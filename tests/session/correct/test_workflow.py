@@ -12,8 +12,8 @@ from stand_ins import HandRunner, Sitting
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.labels.corrections_folder import read_corrections
-from napari_unetpp.session.correct.autosave_folder import SessionFolder, left_behind
 from napari_unetpp.session.correct.merge import IGNORE_LABEL
+from napari_unetpp.session.correct.saving.autosave_folder import SessionFolder, left_behind
 from napari_unetpp.session.correct.workflow import CorrectionWorkflow
 from napari_unetpp.session.events import Ready
 
@@ -252,6 +252,7 @@ def test_a_new_dock_goes_on_with_what_the_last_one_knew(session: CorrectSession)
         trainer=session.trainer,
         finetune_runner=HandRunner(),
         file_runner=HandRunner(),
+        merge_runner=HandRunner(),
         store=known,
     )
     (plane,) = again.editor.usable()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar, QPushButton, QScrollArea
 
 from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, checkbox
@@ -12,6 +12,9 @@ from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.tools.shortcuts import SEGMENT
 from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.stacks.values import StackShown
+
+LINKS = 2
+"""A line of links is so many px higher than others."""
 
 DEVICE_TIP = "Where the network is computed"
 
@@ -30,8 +33,17 @@ class MessageArea(QScrollArea):
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(self.label)
-        self.setFixedHeight(self.label.minimumSizeHint().height())
+        self._fit()
         self.label.show_all()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Another font needs other room."""
+        super().changeEvent(event)
+        if event is not None and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
+
+    def _fit(self) -> None:
+        self.setFixedHeight(self.label.room() + LINKS)
 
 
 def picker(name: str, tip: str, caption: str) -> Field:

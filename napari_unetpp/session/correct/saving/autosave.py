@@ -8,10 +8,11 @@ from pathlib import Path
 
 from napari_unetpp._types import LabelledPlane, ModelInfo
 from napari_unetpp.session.context import Context
-from napari_unetpp.session.correct import autosave_folder, work
-from napari_unetpp.session.correct.autosave_folder import Left
+from napari_unetpp.session.correct import work
 from napari_unetpp.session.correct.editor import CorrectionEditor
 from napari_unetpp.session.correct.ports import Trainer
+from napari_unetpp.session.correct.saving import autosave_folder
+from napari_unetpp.session.correct.saving.autosave_folder import Left
 from napari_unetpp.session.events import Autosaved, CorrectionsSaved, Ready, Restored
 from napari_unetpp.session.messages import common, correcting
 from napari_unetpp.session.ports import Runner
@@ -71,6 +72,7 @@ class Autosave:
     def find(self) -> None:
         """Find what crashed sessions left, and offer it. The controller has been started."""
         self.jobs.on(Ready, self.offer)  # again: the controller's message replaces the offer
+        self.context.state.events.image.connect(self.offer)
         self._left = autosave_folder.left_behind(autosave_folder.sessions_folder())
         self.offer()
 
@@ -123,6 +125,8 @@ class Autosave:
         if not problems:
             self._left.remove(left)
             self._to_delete[left.folder] = self.editor.revision
+        if len(fresh) > len(failed):
+            self.view.open_correct()
         self._show(correcting.restored(len(fresh) - len(failed), problems))
         self.now()
 
