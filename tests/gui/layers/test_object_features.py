@@ -151,7 +151,7 @@ def test_planes_of_a_stack(viewer: Any, dock_opener: Any, qtbot: Any) -> None:
     dock.controller.state.level = 1
     for plane in (0, 1):
         viewer.dims.set_current_step(0, plane)
-        qtbot.waitUntil(lambda plane=plane: dock.controller.context.plane().key.point[0] == plane)
+        qtbot.waitUntil(lambda plane=plane: dock.controller.readout.shown.point[0] == plane)
         dock.form.head.segment_button.click()
         qtbot.waitUntil(lambda: not dock.controller.busy, timeout=60_000)
     layer = result(viewer)
@@ -160,6 +160,7 @@ def test_planes_of_a_stack(viewer: Any, dock_opener: Any, qtbot: Any) -> None:
         numbers, areas = np.unique(layer.data[plane], return_counts=True)
         expected = dict(zip(numbers.tolist(), areas.tolist(), strict=True))
         expected.pop(0)
+        assert expected
         qtbot.waitUntil(lambda e=expected: measured(layer) == e, timeout=20_000)
         assert set(layer.features["frame"].dropna()) <= {plane}
 
