@@ -51,8 +51,8 @@ class Controller:
         May also be set by a program: the view follows.
     corrected : callable
         Gives the corrected labels of a plane, None where there are none.
-    segment_all : callable
-        Segments all planes of the image where the user wants that; says whether it does.
+    segment_all, save_all : callable
+        Segments or saves all planes of the image where the user wants that; says whether it does.
     idle : Signal
         Emitted when a run has ended.
     """
@@ -79,6 +79,7 @@ class Controller:
         self.playback = self.changes.playback
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self.segment_all: Callable[[], bool] = lambda: False
+        self.save_all: Callable[[], bool] = lambda: False
         self._list_models = list_models
         self._closed = False
 
@@ -159,6 +160,8 @@ class Controller:
 
     def save(self) -> None:
         """Write what our layer shows, and its table of objects."""
+        if self.save_all():
+            return
         with self.context.reporting():
             plane = self.context.plane()
             labels = self.corrected(plane)

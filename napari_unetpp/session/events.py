@@ -184,10 +184,10 @@ class DepthMap:
 
 @dataclass(frozen=True, eq=False)
 class ObjectFeaturesMeasured:
-    """Features of the objects of a plane, in our result layer or in the corrections; row 0: background."""
+    """Features of the objects of a plane in one of our layers; row 0: background."""
 
     plane: Plane
-    layer: Literal["result", "corrections"]
+    layer: Literal["result", "corrections", "stack"]
     columns: Mapping[str, NDArray[Any]]
 
 

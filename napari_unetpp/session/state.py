@@ -34,6 +34,8 @@ class SessionState:
         The two numbers; those of the layer when Segment was pressed last while `contrast` is "displayed".
     planes : {"plane", "all"}
         What Segment segments: the displayed plane, or every plane of the image.
+    region : hashable or None
+        What of each plane is segmented: None: all; the view; the key of a layer of shapes.
     stitch, track : bool
         Whether objects of all planes are linked through depth, and over time.
     live : bool
@@ -55,6 +57,7 @@ class SessionState:
     device: str = "auto"
     level: int = 4
     planes: Scope = "plane"
+    region: Hashable | None = None
     stitch: bool = True
     track: bool = False
     live: bool = True

@@ -197,7 +197,9 @@ def _guess_leading(found: list[str], shape: tuple[int, ...]) -> None:
     if len(left) > 3:
         return
     shortest = min(left, key=lambda n: (shape[n], n != left[len(left) // 2]), default=None)
-    if shortest is not None and "C" not in found and (shape[shortest] <= FEW or len(left) == 3):
+    # pixels of colour images have their channels already
+    few = shortest is not None and shape[shortest] <= FEW and "S" not in found
+    if shortest is not None and "C" not in found and (few or len(left) == 3):
         found[shortest] = "C"
         left.remove(shortest)
     free = [letter for letter in "TZ" if letter not in found]

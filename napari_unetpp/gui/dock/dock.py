@@ -100,8 +100,8 @@ class UnetppDock(DockView):
         self.file_note = FileNote(viewer, layers.open, note, self.signals.image_chosen.emit, self)
         self.controller.state.events.image.connect(self.file_note.check)
         corrections = NapariCorrections(viewer, layers, self)
-        self.features = ObjectFeatures(self.controller, layers, corrections, ThreadRunner(self))
         self.stacks = Stacks(self.controller, NapariStacks(viewer, layers, self), ThreadRunner(self))
+        self.features = ObjectFeatures(self.controller, layers, corrections, self.stacks, ThreadRunner(self))
         self.correcting = CorrectionWorkflow(
             self.controller,
             corrections=corrections,

@@ -21,7 +21,7 @@ from napari_unetpp.gui.dock.forms.head import DEVICE_TIP
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.messages.image import ScaleShown
 from napari_unetpp.session.messages.models import restriction
-from napari_unetpp.session.stacks.values import StackShown
+from napari_unetpp.session.stacks.values import VIEW, StackShown
 from napari_unetpp.session.values import Contrast, ImageChoice, Interval, Rule, Tone, model_key
 
 LABELS_AND_TABLE = "Label image and CSV (*.tif)"
@@ -40,6 +40,10 @@ class DockView(CorrectDockView):
 
     def set_image_note(self, text: str, tone: Tone) -> None:
         self.form.head.image_note.show_text(text, tone, faint=True)
+
+    def set_regions(self, choices: Sequence[ImageChoice], current: Hashable | None) -> None:
+        shapes = [(one.key, one.name) for one in choices]
+        _fill(self.form.input.region_combo, [(None, "whole image"), (VIEW, "the view"), *shapes], current)
 
     def set_stack(self, shown: StackShown) -> None:
         self.form.head.set_stack(shown)
@@ -142,6 +146,13 @@ class DockView(CorrectDockView):
         if not chosen or kind not in OUTLINES:
             return Path(chosen) if chosen else None
         return named_for(Path(chosen), OUTLINES[kind])
+
+    def ask_zarr(self, suggestion: Path, size: str) -> Path | None:
+        title = f"Where to keep {size} of labels, which do not fit into memory"
+        chosen, _ = QFileDialog.getSaveFileName(self, title, str(suggestion), "OME-Zarr (*.zarr)")
+        if not chosen:
+            return None
+        return Path(chosen if chosen.endswith(".zarr") else f"{chosen}.ome.zarr")
 
 
 def _fill(combo: QComboBox, entries: Sequence[tuple[Any, str]], current: Any) -> None:

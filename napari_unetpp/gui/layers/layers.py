@@ -13,13 +13,14 @@ from qtpy.QtCore import QObject
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.gui.compat import camera_of, visible_corners
-from napari_unetpp.gui.layers.axes_of_layer import axes_of
+from napari_unetpp.gui.layer_axes import axes_of
 from napari_unetpp.gui.layers.images import OpenImages
 from napari_unetpp.gui.layers.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.layers.results import Results
 from napari_unetpp.gui.planes import grid_under, index_of, plane_of, shown_axes
 from napari_unetpp.gui.tools.circle import Circle
 from napari_unetpp.gui.tools.click_tool import ClickTool
+from napari_unetpp.gui.tools.object_mark import ObjectMark
 from napari_unetpp.session.ports import LayerSignals
 from napari_unetpp.session.values import ImageChoice, Interval, Plane
 from napari_unetpp.volumes.axes import Axes
@@ -50,6 +51,11 @@ class NapariLayers(QObject):
         self.open.signals.list_changed.connect(self._on_list_changed)
         self.open.signals.closed.connect(self._results.forget)
         self.open.signals.displayed.connect(self._circle.check_level)
+
+    @property
+    def mark(self) -> ObjectMark:
+        """Marks the selected object of a layer of ours."""
+        return self._results.mark
 
     # ------------------------------------------------------------------ reading
 

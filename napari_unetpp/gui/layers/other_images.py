@@ -13,7 +13,12 @@ from napari_unetpp._types import UnetppError
 from napari_unetpp.files.images.image_file import IMAGE_SUFFIXES
 from napari_unetpp.gui.layers.corrections_layer import MARK as CORRECTIONS
 from napari_unetpp.gui.layers.results import MARK as RESULT
+from napari_unetpp.gui.layers.stack_layers import MARK as STACK
+from napari_unetpp.gui.layers.stack_layers import TRACKS
 from napari_unetpp.gui.tools.regions import MARK as REGIONS
+
+MARKS = (RESULT, CORRECTIONS, REGIONS, STACK, TRACKS)
+"""Keys of the metadata of layers that we made."""
 
 
 class NapariOtherImages:
@@ -76,4 +81,4 @@ class NapariOtherImages:
 
 def _is_of(layer: Layer, image: Layer) -> bool:
     """Whether we made a layer for an image; other values of its metadata may be of any kind."""
-    return str(image.unique_id) in [layer.metadata.get(mark) for mark in (RESULT, CORRECTIONS, REGIONS)]
+    return str(image.unique_id) in [layer.metadata.get(mark) for mark in MARKS]

@@ -30,6 +30,11 @@ class Results:
     ----------
     tool_picked : callable
         Told the image and the tool when a paint tool was picked on a result.
+
+    Attributes
+    ----------
+    mark : ObjectMark
+        Marks the selected object, also of the layers of all planes.
     """
 
     def __init__(self, viewer: Any, tool_picked: Callable[[Hashable, str], None], parent: QObject) -> None:
@@ -39,7 +44,7 @@ class Results:
         self._levels: dict[Hashable, int] = {}  # of the image, that a layer is of
         self._locked: dict[Hashable, tuple[Labels, bool]] = {}
         self._painter = Painter(parent)
-        self._mark = ObjectMark(viewer)
+        self.mark = ObjectMark(viewer)
 
     def prepare(self, image: Image, index: PlaneIndex, *, classes: bool) -> None:
         """Find the layer of an image, or make it; its transforms follow the image's.
@@ -83,7 +88,7 @@ class Results:
         if layer is not None:
             fit_columns_to_few_rows(self._viewer)
             layer.features = dict(columns)
-            self._mark.watch(layer, index)
+            self.mark.watch(layer, index)
 
     def show(self, image: Hashable, *, shown: bool) -> None:
         """Show or hide the layer of an image; while it is locked it stays as it is."""
@@ -111,7 +116,7 @@ class Results:
         for image in gone:
             layer = self._layers.pop(image)
             layer.events.mode.disconnect(self._on_mode)
-            self._mark.leave(layer)
+            self.mark.leave(layer)
             self._locked.pop(image, None)
         return gone
 
@@ -119,12 +124,12 @@ class Results:
         """The image was closed; its layer is the user's now."""
         layer = self._layers.pop(image, None)
         if layer is not None:
-            self._mark.leave(layer)
+            self.mark.leave(layer)
 
     def close(self) -> None:
         """Let go of the layers; they stay."""
         self._painter.close()
-        self._mark.close()
+        self.mark.close()
         for layer in self._layers.values():
             layer.events.mode.disconnect(self._on_mode)
         self._layers.clear()

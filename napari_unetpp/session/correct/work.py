@@ -16,9 +16,9 @@ from napari_unetpp._types import (
     UnetppError,
 )
 from napari_unetpp.engine.memory import give_back
-from napari_unetpp.session.correct.autosave_folder import SessionFolder
 from napari_unetpp.session.correct.planes import CorrectedPlane, labelled_planes
 from napari_unetpp.session.correct.ports import Trainer
+from napari_unetpp.session.correct.saving.autosave_folder import SessionFolder
 from napari_unetpp.session.events import Autosaved, CorrectionsSaved, Event, ModelKept, Restored
 
 FURTHER_CLASSES = 8

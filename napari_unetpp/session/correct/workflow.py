@@ -9,13 +9,13 @@ from pathlib import Path
 from napari_unetpp._types import LabelledPlane, ModelInfo, UnetppError
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct import forgetting
-from napari_unetpp.session.correct.autosave import Autosave
 from napari_unetpp.session.correct.clicks import Clicks
 from napari_unetpp.session.correct.editor import CorrectionEditor
 from napari_unetpp.session.correct.finetuning import FineTuning
 from napari_unetpp.session.correct.merge import IGNORE_LABEL
 from napari_unetpp.session.correct.planes import corrected_plane
 from napari_unetpp.session.correct.ports import CorrectionsLayers, OtherImages, Trainer
+from napari_unetpp.session.correct.saving.autosave import Autosave
 from napari_unetpp.session.correct.store import CorrectionStore
 from napari_unetpp.session.messages import common, correcting
 from napari_unetpp.session.ports import Runner

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -17,13 +17,15 @@ from napari_unetpp.session.correct.ports import CorrectionsLayers
 from napari_unetpp.session.events import Event, ObjectFeaturesMeasured
 from napari_unetpp.session.ports import Layers, Runner
 from napari_unetpp.session.segment.cache import PlanePixels
+from napari_unetpp.session.stacks.stacks import Stacks
+from napari_unetpp.session.stacks.values import position_of
 from napari_unetpp.session.values import Plane
 
 LARGEST = 64_000_000
 """Pixels of a plane above which nothing is measured until Save: it would take seconds and gigabytes."""
 
 
-Shown = dict[Literal["result", "corrections"], NDArray[Any]]
+Shown = dict[Literal["result", "corrections", "stack"], NDArray[Any]]
 """What our layers show for a plane: labels of shape (Y, X)."""
 
 
@@ -35,19 +37,28 @@ class ObjectFeatures:
     controller : Controller
     layers, corrections
         The ports; see `session.ports` and `session.correct.ports`.
+    stacks : Stacks
+        How images are read, and the layers of all their planes.
     runner : Runner
         Of its own: no run, and nothing that is saved, waits for it or is stopped by it.
     """
 
     def __init__(
-        self, controller: Controller, layers: Layers, corrections: CorrectionsLayers, runner: Runner
+        self,
+        controller: Controller,
+        layers: Layers,
+        corrections: CorrectionsLayers,
+        stacks: Stacks,
+        runner: Runner,
     ) -> None:
-        self.controller, self.layers, self.corrections, self.runner = controller, layers, corrections, runner
+        self.controller, self.layers, self.runner = controller, layers, runner
+        self.corrections, self.stacks = corrections, stacks
         self._closed = False
 
     def connect(self) -> None:
         """Listen."""
         self.controller.idle.connect(lambda: self.update())
+        self.stacks.runs.ended.connect(lambda: self.update())
         self.layers.signals.rested.connect(lambda: self.update())
         self.corrections.signals.held.connect(self.update)
         self.corrections.signals.painted.connect(self.update)
@@ -71,27 +82,36 @@ class ObjectFeatures:
             plane = self.layers.read(image)
         except UnetppError:  # shown where the user asks for a segmentation
             return
-        result, corrections = self.layers.result(plane), self.corrections.labels(plane)
-        shown: Shown = {}
-        if result is not None and result.size <= LARGEST:
-            shown["result"] = result
-        if corrections is not None and corrections.size <= LARGEST:
-            shown["corrections"] = corrections
+        found: dict[Any, NDArray[Any] | None] = {
+            "result": self.layers.result(plane),
+            "corrections": self.corrections.labels(plane),
+            "stack": self.stacks.layers.displayed(plane),
+        }
+        shown: Shown = {
+            layer: labels for layer, labels in found.items() if labels is not None and labels.size <= LARGEST
+        }
         if shown:
             pixels = controller.context.cache.pixels(plane)  # read for the run already
-            self.runner.submit(partial(measure, plane, pixels, shown), self._on_event, self._on_end)
+            job = partial(measure, plane, pixels, shown, position_of(plane, self.stacks.reading.axes(plane)))
+            self.runner.submit(job, self._on_event, self._on_end)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, ObjectFeaturesMeasured) and not self._closed:
-            target = self.layers if event.layer == "result" else self.corrections
-            target.set_features(event.plane, event.columns)
+            targets: dict[str, Any] = {
+                "result": self.layers,
+                "corrections": self.corrections,
+                "stack": self.stacks.layers,
+            }
+            targets[event.layer].set_features(event.plane, event.columns)
 
     def _on_end(self, error: BaseException | None) -> None:
         """An error is not shown: the labels are there without features, and Save measures them again."""
 
 
-def measure(plane: Plane, pixels: PlanePixels, shown: Shown, should_stop: ShouldStop) -> Iterator[Event]:
-    """Measure the objects of what our layers show for a plane."""
+def measure(
+    plane: Plane, pixels: PlanePixels, shown: Shown, position: Mapping[str, int], should_stop: ShouldStop
+) -> Iterator[Event]:
+    """Measure the objects of what our layers show for a plane; `position` becomes columns of its own."""
     if should_stop():
         return
     image, _ = pixels.read()
@@ -100,7 +120,7 @@ def measure(plane: Plane, pixels: PlanePixels, shown: Shown, should_stop: Should
             np.where(labels == IGNORE_LABEL, 0, labels) if layer == "corrections" else labels,
             image,
             pixel_area=plane.pixel.area,
-            position={step.axis: step.index for step in plane.position},
+            position=position,
             shapes=False,
         )
         if should_stop():  # a newer one is on its way

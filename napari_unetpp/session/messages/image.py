@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_unetpp._types import ModelInfo, ScaleChoice
 from napari_unetpp.session.segment.resolve import is_searched
 from napari_unetpp.session.values import Plane, Step, Tone
+from napari_unetpp.volumes.axes import GUESSED
 
 COLOUR = "a colour image is displayed as it is, without contrast limits: its range is measured"
 TO_BE_SEARCHED = "auto: Segment looks for the object size"
@@ -68,14 +69,23 @@ def _place(plane: Plane) -> str:
 def channel_axis(plane: Plane) -> tuple[Step, bool] | None:
     """The axis that holds channels, and whether its label says so; else its few planes may be channels.
 
-    None where there is no such axis. A stack of up to four planes is rare, and an image with its channels
-    first is not.
+    None where there is no such axis. Where the image says what its axes are, it is believed. Else: a stack of
+    up to four planes is rare, and an image with its channels first is not.
     """
+    if plane.axes is not None and plane.axes.source != GUESSED:
+        names = plane.axes.names
+        named = (step for step in plane.position if names[step.number] == "C" and step.count > 1)
+        return next(((_as_channels(step), True) for step in named), None)
     for step in plane.position:
         if step.axis.lower() in CHANNELS and step.count > 1:
             return step, True
     few = [step for step in plane.position if step.axis == UNLABELLED and 1 < step.count <= MOST_CHANNELS]
     return (few[0], False) if few else None
+
+
+def _as_channels(step: Step) -> Step:
+    """The same with a name that says what it is."""
+    return step if step.axis.lower() in CHANNELS else replace(step, axis="C")
 
 
 def about_channels(step: Step, *, sure: bool) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from napari_unetpp.files.models.card_text import level_name
 from napari_unetpp.session.messages.common import counted, seconds_text
 from napari_unetpp.session.messages.image import times
+from napari_unetpp.session.messages.saving import file_stem
 from napari_unetpp.session.stacks.events import StackDone, StackProgress
 from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.session.values import Plane
 from napari_unetpp.volumes.selection import Selection
 
 BUSY = "All planes are being segmented: press Stop first."
+NOT_ASKED = "Nothing is segmented: the labels of all planes do not fit into memory and need a place on disk."
 LABEL_BYTES = 4
 """Of a pixel of the layer."""
 
@@ -26,9 +30,16 @@ def reading(plane: Plane, selection: Selection) -> str:
     return f"{selection}{'; at ' if at else ''}{', '.join(at)}{level}"
 
 
-def need(selection: Selection) -> str:
-    """What a run makes, and how much memory it takes beyond what is taken now."""
-    return f"{planes_text(selection)}; about {size_text(memory_bytes(selection))} of memory"
+def file_suggestion(plane: Plane, made: StackRequest) -> Path:
+    """Where all planes would be saved: beside the image if that is known."""
+    return (plane.folder or Path.home()) / f"{file_stem(plane.name)}_{made.rule.kind}.tif"
+
+
+def need(selection: Selection, *, fits: bool) -> str:
+    """What a run makes, and what it takes beyond what is taken now; `fits`: the labels fit into memory."""
+    labels = "" if fits else f", {size_text(label_bytes(selection))} of disk"
+    memory = memory_bytes(selection) - (0 if fits else label_bytes(selection))
+    return f"{planes_text(selection)}; about {size_text(memory)} of memory{labels}"
 
 
 def planes_text(selection: Selection) -> str:
@@ -40,7 +51,18 @@ def planes_text(selection: Selection) -> str:
 def memory_bytes(selection: Selection) -> int:
     """For the labels of all planes, and for the plane under way."""
     height, width = selection.plane_shape
-    return height * width * (LABEL_BYTES * selection.count + A_PIXEL)
+    return label_bytes(selection) + A_PIXEL * height * width
+
+
+def label_bytes(selection: Selection) -> int:
+    """For the labels of all planes."""
+    height, width = selection.plane_shape
+    return LABEL_BYTES * selection.count * height * width
+
+
+def zarr_suggestion(plane: Plane) -> Path:
+    """Where labels that do not fit into memory would be kept: beside the image if that is known."""
+    return (plane.folder or Path.home()) / f"{file_stem(plane.name)}_labels.ome.zarr"
 
 
 def size_text(count: float) -> str:
@@ -66,7 +88,8 @@ def done(event: StackDone, request: StackRequest, layer: str, scale: float | Non
     linked = _linked(request)
     at = "" if scale is None else f", {times(scale)}"
     line = f"{planes}{objects}{linked}, {level_name(request.level)}{at}, {seconds_text(event.seconds)}"
-    return f"{line}. They are in ‘{layer}’." if event.planes else line
+    where = "" if request.area is None else f" within {request.area.name}"
+    return f"{line}{where}. They are in ‘{layer}’." if event.planes else line
 
 
 NO_TRACKS = "napari shows no tracks of images of five axes; the numbers are linked nevertheless."

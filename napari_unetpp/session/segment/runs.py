@@ -80,6 +80,7 @@ class Runs:
         self._outcome = NOTHING
         self._hinted = False
         self._stack_runs = False  # all planes are being segmented, by another runner
+        self._stack_shown = False  # their labels are shown, and can be saved
         self.on_answer(Phase, self._on_phase)
         self.on_answer(Progress, self._on_progress)
         self.on_answer(Paint, self._on_paint)
@@ -151,14 +152,20 @@ class Runs:
         self.levels = ()
         self._outcome, self._hinted = NOTHING, False
         self.view.set_range_used(results.range_text(None))
-        self.view.set_can_save(False)
+        self._show_can_save()
         self._show_rest()
 
-    def set_busy_with_stack(self, busy: bool) -> None:
-        """All planes are being segmented, or no longer: meanwhile Stop and the bar are theirs."""
-        self._stack_runs = busy
+    def set_stack(self, *, runs: bool, shown: bool) -> None:
+        """Whether all planes are being segmented (Stop and the bar are theirs), and are what is shown."""
+        changed = runs != self._stack_runs
+        self._stack_runs, self._stack_shown = runs, shown
         if self.running is None:
-            self._show_rest()
+            self._show_can_save()
+            if changed:
+                self._show_rest()
+
+    def _show_can_save(self) -> None:
+        self.view.set_can_save(self.shown is not None or self._stack_shown)
 
     def _show_rest(self) -> None:
         """No run is in progress."""
@@ -244,7 +251,7 @@ class Runs:
         self.given_up = self.running.options if self.running is not None else None
         self.running = None
         self._show_rest()
-        self.view.set_can_save(self.shown is not None)
+        self._show_can_save()
         self.idle.emit()
         if self.running is None and self.shown is not None and error is None:
             measure = (model_key(self.shown.model), self.shown.device) not in self._timed

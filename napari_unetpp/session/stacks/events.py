@@ -13,6 +13,7 @@ from napari_unetpp.volumes.selection import Position
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.collect import Reading
+    from napari_unetpp.volumes.ome_zarr import LabelsZarr
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,22 @@ class StackRead:
 
     run: int
     reading: Reading
+
+
+@dataclass(frozen=True, eq=False)
+class StackStored:
+    """The labels of all planes are on disk and are written from now on; at the end with coarser levels."""
+
+    run: int
+    labels: LabelsZarr
+
+
+@dataclass(frozen=True, slots=True)
+class StackWritten:
+    """A plane was written to them."""
+
+    run: int
+    position: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +83,4 @@ class StackDone:
     tracks: NDArray[Any] | None = None
 
 
-StackEvent = StackRead | StackProgress | StackPainted | StackDone
+StackEvent = StackRead | StackStored | StackWritten | StackProgress | StackPainted | StackDone

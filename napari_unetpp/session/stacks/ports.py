@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region
-from napari_unetpp.session.stacks.values import StackSource
+from napari_unetpp.session.stacks.request import StackRequest
+from napari_unetpp.session.stacks.values import Area, StackSource
+from napari_unetpp.session.values import ImageChoice, Plane
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.selection import Position
+
+if TYPE_CHECKING:
+    from napari_unetpp.volumes.ome_zarr import LabelsZarr
 
 
 class StackLayers(Protocol):
@@ -25,8 +30,28 @@ class StackLayers(Protocol):
         """Display another plane along an axis of the image."""
         ...
 
-    def begin(self, image: Hashable, axes: Axes, *, classes: bool) -> None:
-        """Make our layer of all planes, or empty it; `classes`: its numbers are classes, not objects."""
+    def areas(self) -> list[ImageChoice]:
+        """Shapes layers of the user, that say what is segmented."""
+        ...
+
+    def area(self, image: Hashable, axes: Axes, region: Hashable) -> Area:
+        """What of an image the view shows (`VIEW`), or a Shapes layer covers; UnetppError: nothing."""
+        ...
+
+    def begin(self, request: StackRequest) -> None:
+        """Make our layer for a request, or empty it."""
+        ...
+
+    def begin_stored(self, request: StackRequest, labels: LabelsZarr) -> None:
+        """The same for labels on disk: one level while they are written, all when they are complete."""
+        ...
+
+    def refresh(self, image: Hashable) -> bool:
+        """Labels on disk were written; False when the image or our layer was closed or replaced."""
+        ...
+
+    def fits(self, size: int) -> bool:
+        """Whether so many bytes of labels fit into memory."""
         ...
 
     def paint(self, image: Hashable, position: Position, region: Region, values: NDArray[np.uint32]) -> bool:
@@ -42,6 +67,18 @@ class StackLayers(Protocol):
 
         False where napari cannot show them over this image.
         """
+        ...
+
+    def reader(self, image: Hashable) -> Callable[[Position], NDArray[Any]]:
+        """Gives the labels (Y, X) of planes of our layer, also to a worker."""
+        ...
+
+    def displayed(self, plane: Plane) -> NDArray[Any] | None:
+        """What our layer of all planes shows for this plane; None where it is hidden or there is none."""
+        ...
+
+    def set_features(self, plane: Plane, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Give it the features of the objects of this plane, one row for each number."""
         ...
 
     def name(self, image: Hashable) -> str | None:

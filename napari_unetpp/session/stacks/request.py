@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.segment.resolve import working_min_size
-from napari_unetpp.session.stacks.values import StackSource, selection_of
+from napari_unetpp.session.stacks.values import Area, StackSource
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Interval, Rule
-from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.linking import IOU
 from napari_unetpp.volumes.selection import Selection
 
@@ -28,6 +28,10 @@ class StackRequest:
         Intensities that become 0 and 1; None: measured on a sample of the planes.
     stitch, track : float or None
         Intersection over union from which objects are linked through depth, and over time.
+    target : Path or None
+        The OME-Zarr that the labels are written to; None: they are kept in memory.
+    area : Area or None
+        The part of each plane that is segmented; None: all of it.
     """
 
     run: int
@@ -41,6 +45,8 @@ class StackRequest:
     range: Interval | None
     stitch: float | None = None
     track: float | None = None
+    target: Path | None = None
+    area: Area | None = None
 
     @property
     def objects(self) -> bool:
@@ -58,14 +64,14 @@ class StackRequest:
 def resolve_stack(
     state: SessionState,
     source: StackSource,
-    axes: Axes,
-    channel: int,
+    selection: Selection,
     model: ModelInfo,
     range: Interval | None,
     run: int,
+    target: Path | None = None,
+    area: Area | None = None,
 ) -> StackRequest:
     """The request for all planes as everything is set."""
-    selection = selection_of(axes, channel, inputs=model.net.in_channels)
     stitch, track = links(state, selection, model)
     return StackRequest(
         run,
@@ -79,6 +85,8 @@ def resolve_stack(
         range,
         IOU if stitch else None,
         IOU if track else None,
+        target,
+        area,
     )
 
 

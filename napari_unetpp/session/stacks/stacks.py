@@ -1,40 +1,37 @@
-"""All planes of an image: how its axes are read, and the run that segments one plane after the other."""
+"""All planes of an image, or a region: what the user asks for, and which of our layers is shown."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.messages import stacks as messages
-from napari_unetpp.session.messages.common import GETTING_READY, REMOVED, Advice
+from napari_unetpp.session.messages.common import GETTING_READY, Advice
 from napari_unetpp.session.ports import Runner
 from napari_unetpp.session.segment.resolve import SegmentRequest, range_of
 from napari_unetpp.session.segment.runs import REMEDY
 from napari_unetpp.session.stacks import values
-from napari_unetpp.session.stacks.events import StackDone, StackPainted, StackProgress, StackRead
 from napari_unetpp.session.stacks.ports import StackLayers
+from napari_unetpp.session.stacks.reading import AxesReading
 from napari_unetpp.session.stacks.request import StackRequest, links, resolve_stack
+from napari_unetpp.session.stacks.runs import StackRuns
+from napari_unetpp.session.stacks.save import SaveStackRequest, save_stack
 from napari_unetpp.session.stacks.values import StackShown
-from napari_unetpp.session.stacks.work import segment_stack
 from napari_unetpp.session.values import Plane, Scope
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.selection import Selection
-
-if TYPE_CHECKING:
-    from napari_unetpp.engine.collect import Reading
 
 SETTINGS = ("level", "threshold", "min_size", "split", "kind", "scale", "contrast", "range")
 """Fields of the state with which the displayed plane may look otherwise than in the layer of all planes."""
 
 
 class Stacks:
-    """Shows how the axes of the chosen image are read, and segments all its planes when asked.
+    """Segments all planes of the chosen image, or a region, when asked, and shows how it is read.
 
     Parameters
     ----------
@@ -45,93 +42,64 @@ class Stacks:
 
     Attributes
     ----------
-    running : StackRequest or None
-        The run in progress.
-    done : dict
-        For each image, what our layer of all its planes was made by.
+    reading : AxesReading
+    runs : StackRuns
     """
 
     def __init__(self, controller: Controller, layers: StackLayers, runner: Runner) -> None:
-        self.controller, self.layers, self.runner = controller, layers, runner
+        self.controller, self.layers = controller, layers
         self.context, self.view, self.state = controller.context, controller.view, controller.state
-        self.running: StackRequest | None = None
-        self.done: dict[Hashable, StackRequest] = {}
-        self._axes: dict[tuple[Hashable, int], Axes] = {}  # of images and versions, corrected by the user
-        self._readings: dict[int, Reading] = {}  # of runs
+        self.reading = AxesReading(controller.context, controller.readout, layers)
+        self.runs = StackRuns(controller.context, layers, runner)
         self._alone: Hashable | None = None  # key of the plane that is shown by itself
+        self._image: Hashable | None = None  # that was described last
         self._run = 0
-        self._began = 0.0
+        self._closed = False
 
     def connect(self) -> None:
         """Listen."""
         controller, signals, events = self.controller, self.view.signals, self.state.events
-        controller.readout.reading, controller.segment_all = self.reading, self.segment
-        self.context.as_series = self.as_series
+        controller.segment_all, controller.save_all = self.segment, self.save
+        self.reading.connect()
+        self.runs.connect()
         for signal, reaction in (
-            (signals.axis_chosen, self._on_axis),
-            (signals.channel_chosen, self._on_channel),
             (signals.planes_chosen, self._on_scope),
-            (signals.stitch_toggled, partial(self._on_link, "stitch")),
-            (signals.track_toggled, partial(self._on_link, "track")),
-            (signals.stop_pressed, self.runner.stop),
+            (signals.region_chosen, partial(self._on_choice, "region")),
+            (signals.stitch_toggled, partial(self._on_choice, "stitch")),
+            (signals.track_toggled, partial(self._on_choice, "track")),
             (controller.readout.described, self.show),
             (controller.runs.finished, self._on_plane_shown),
+            (self.runs.opened, self._show_stack),
+            (self.runs.ended, self._refresh),
             *((getattr(events, name), self._on_setting) for name in SETTINGS),
         ):
             signal.connect(reaction)
-        for event, listener in (
-            (StackRead, self._on_read),
-            (StackProgress, self._on_progress),
-            (StackPainted, self._on_painted),
-            (StackDone, self._on_done),
-        ):
-            self.context.jobs.on(event, partial(self._tell, listener))
 
     def close(self) -> None:
-        """Stop."""
-        self.running = None
-        self.runner.close()
-        self.layers.close()
+        """Stop, once."""
+        if not self._closed:
+            self._closed = True
+            self.runs.close()
+            self.layers.close()
 
-    # ------------------------------------------------------------------ reading
+    @property
+    def running(self) -> StackRequest | None:
+        """The run in progress."""
+        return self.runs.running
 
-    def axes(self, plane: Plane) -> Axes | None:
-        """How an image is read, after the user's corrections; None where that is not known."""
-        return self._axes.get((plane.image, plane.version), plane.axes)
-
-    def reading(self, plane: Plane) -> str:
-        """The same in a sentence; empty for an image of one plane, and where the view is turned."""
-        axes = self.axes(plane)
-        if axes is None or not values.correctable(axes) or values.is_turned(plane, axes):
-            return ""
-        return messages.reading(plane, values.selection_of(axes, values.displayed_channel(plane, axes)))
-
-    def as_series(self, request: SegmentRequest) -> SegmentRequest:
-        """A request for one plane of a series, with the range and the scale of the series.
-
-        So the plane alone looks as it does among the others. What the user set comes first.
-        """
-        made = self.done.get(request.plane.image)
-        if self.state.planes != "all" or made is None or made.run not in self._readings:
-            return request
-        if made.model is not request.model or made.source.version != request.plane.version:
-            return request
-        reading = self._readings[made.run]
-        scale = replace(reading.scale, scale=reading.scale.scale * request.plane.factor)
-        return replace(
-            request,
-            choice=request.choice if self.state.scale is not None else scale,
-            range=request.range or reading.range,
-        )
+    # ----------------------------------------------------------- what is shown
 
     def show(self, plane: Plane | None) -> None:
         """Show how the displayed image is read, and what can be done with its planes."""
-        axes = None if plane is None else self.axes(plane)
+        self._show_regions(plane)
+        if plane is not None and plane.key != self._alone and self.state.planes == "all":
+            self._show_stack(plane.image)
+        saves = plane is not None and self._saves(plane)
+        self.controller.runs.set_stack(runs=self.running is not None, shown=saves)
+        axes = None if plane is None else self.reading.axes(plane)
         if plane is None or axes is None or not values.correctable(axes):
             self.view.set_stack(StackShown())
             return
-        if self._alone is not None and plane.key != self._alone and self.state.planes == "all":
-            self._show_stack(plane.image)
         selection = values.selection_of(axes, values.displayed_channel(plane, axes))
         model = self.context.model
         stitch, track = (None, None) if model is None else links(self.state, selection, model)
@@ -149,12 +117,21 @@ class Stacks:
             )
         )
 
+    def _show_regions(self, plane: Plane | None) -> None:
+        """What of the image may be segmented; another image begins with the whole."""
+        choices = [] if plane is None else self.layers.areas()
+        image = None if plane is None else plane.image
+        if image != self._image or self.state.region not in (None, values.VIEW, *(c.key for c in choices)):
+            self.state.region = None
+        self._image = image
+        self.view.set_regions(choices, self.state.region)
+
     def _note(self, plane: Plane, selection: Selection) -> str:
-        made, layer = self.done.get(plane.image), self.layers.name(plane.image)
+        made, layer = self.runs.done.get(plane.image), self.layers.name(plane.image)
         if self.running is not None and self.running.source.image == plane.image:
             return messages.planes_text(selection)
         if made is None or layer is None:
-            return messages.need(selection)
+            return messages.need(selection, fits=self.layers.fits(messages.label_bytes(selection)))
         if self._alone == plane.key:
             return messages.shown_alone(f"{plane.name} prediction")
         return messages.shown(layer, made)
@@ -162,120 +139,86 @@ class Stacks:
     # ---------------------------------------------------- what the user asks for
 
     def segment(self) -> bool:
-        """Segment all planes; False where the displayed one alone is wanted."""
+        """Segment all planes, or a region; False where the whole displayed plane is wanted."""
         with self.context.reporting():
             plane = self.context.plane()
-            axes = self.axes(plane)
-            if self.state.planes != "all" or axes is None or values.planes_of(axes) == 1:
+            axes = self.reading.axes(plane)
+            every = self.state.planes == "all" and axes is not None and values.planes_of(axes) > 1
+            if axes is None or not (every or self.state.region is not None):
                 return False
             if self.running is not None:
                 raise Advice(messages.BUSY)
             self.controller.changes.take_limits()
-            self._run += 1
-            self._start(
-                resolve_stack(
-                    self.state,
-                    self.layers.source(plane.image),
-                    axes,
-                    values.displayed_channel(plane, axes),
-                    self.context.needed_model(),
-                    range_of(self.state, plane),
-                    self._run,
-                )
-            )
+            self._start(self._request(plane, axes, every=every))
         return True
 
+    def _request(self, plane: Plane, axes: Axes, *, every: bool) -> StackRequest:
+        self._run += 1
+        source, region = self.layers.source(plane.image), self.state.region
+        model = self.context.needed_model()
+        area = None if region is None else self.layers.area(plane.image, axes, region)
+        at = None if every else values.displayed_position(plane, axes)
+        channel, contrast = values.displayed_channel(plane, axes), range_of(self.state, plane)
+        selection = values.selection_of(axes, channel, inputs=model.net.in_channels, at=at)
+        target = None if area is not None else self._target(plane, selection)
+        return resolve_stack(self.state, source, selection, model, contrast, self._run, target, area)
+
+    def _target(self, plane: Plane, selection: Selection) -> Path | None:
+        """Where labels are kept that do not fit into memory: the user is asked. None: they fit."""
+        size = messages.label_bytes(selection)
+        if self.layers.fits(size):
+            return None
+        path = self.view.ask_zarr(messages.zarr_suggestion(plane), messages.size_text(size))
+        if path is None:
+            raise Advice(messages.NOT_ASKED)
+        return path
+
     def _start(self, request: StackRequest) -> None:
-        runs, image = self.controller.runs, request.source.image
-        runs.abandon()
-        self.layers.begin(image, request.selection.axes, classes=not request.objects)
-        self.done.pop(image, None)
-        self.running, self._began = request, time.perf_counter()
-        self._show_stack(image)
-        runs.set_busy_with_stack(True)
+        plane_runs = self.controller.runs
+        plane_runs.abandon()
+        self.runs.start(request)
+        self._show_stack(request.source.image)
         self.view.set_message("")
-        self.view.set_progress(None, "" if runs.ready else GETTING_READY)
-        job = partial(segment_stack, self.context.cache, request)
-        self.context.jobs.submit(self.runner, job, partial(self._on_end, request.run), remedy=REMEDY)
+        self.view.set_progress(None, "" if plane_runs.ready else GETTING_READY)
         self._refresh()
 
-    def _on_axis(self, number: int, letter: str) -> None:
+    def save(self) -> bool:
+        """Write all planes; False where those are not what is shown."""
         with self.context.reporting():
             plane = self.context.plane()
-            axes = self.axes(plane)
-            if axes is not None:
-                self._axes[plane.image, plane.version] = values.corrected(axes, number, letter)
-                self.controller.readout.describe()
+            if not self._saves(plane):
+                return False
+            made = self.runs.done[plane.image]
+            path = self.view.ask_path(messages.file_suggestion(plane, made))
+            if path is not None:
+                job = partial(save_stack, SaveStackRequest(path, made, self.layers.reader(plane.image)))
+                self.context.jobs.submit(self.runs.runner, job, lambda _error: None, remedy=REMEDY)
+        return True
 
-    def _on_channel(self, channel: int) -> None:
-        with self.context.reporting():
-            plane = self.context.plane()
-            axes = self.axes(plane)
-            if axes is not None and "C" in axes.names:
-                self.layers.go_to(plane.image, axes.names.index("C"), channel)
+    def _saves(self, plane: Plane) -> bool:
+        """Whether the labels of all planes, or of a region, are what is shown."""
+        made = self.runs.done.get(plane.image)
+        if made is None or self.layers.name(plane.image) is None or self._alone is not None:
+            return False
+        meant = self.state.planes == "all" or made.area is not None
+        return meant and made.source.version == plane.version and self.running is None
 
     def _on_scope(self, scope: Scope) -> None:
         self.state.planes = scope
-        if scope == "all" and self.state.image in self.done:
+        if scope == "all" and self.state.image in self.runs.done:
             self._show_stack(self.state.image)
         self._refresh()
 
-    def _on_link(self, name: str, on: bool) -> None:
-        setattr(self.state, name, on)
-        self._refresh()
-
-    # ------------------------------------------------------------------ answers
-
-    def _tell(self, listener: Callable[[Any, StackRequest], None], event: Any) -> None:
-        """Hand an event of the run in progress on; answers to older ones are dropped."""
-        if self.running is not None and event.run == self.running.run:
-            listener(event, self.running)
-
-    def _on_read(self, event: StackRead, request: StackRequest) -> None:
-        self._readings = {made.run: self._readings[made.run] for made in self.done.values()}
-        self._readings[request.run] = event.reading
-
-    def _on_progress(self, event: StackProgress, _request: StackRequest) -> None:
-        if event.plane == 0 and event.fraction == 0 and event.note:
-            self.view.set_progress(None, event.note)
-            return
-        fraction = (event.plane + event.fraction) / event.planes
-        text = messages.progress(event, time.perf_counter() - self._began)
-        self.view.set_progress(fraction, text)
-
-    def _on_painted(self, event: StackPainted, request: StackRequest) -> None:
-        if not self.layers.paint(request.source.image, event.position, event.region, event.values):
-            self.runner.stop()
-            self._ended()
-            self.view.set_message(REMOVED)
-
-    def _on_done(self, event: StackDone, request: StackRequest) -> None:
-        image = request.source.image
-        reading = self._readings.get(request.run)
-        if event.planes and reading is not None:
-            self.done[image] = request
-        layer, scale = self.layers.name(image), None if reading is None else reading.scale.scale
-        text = messages.done(event, request, layer or "", scale)
-        tracks = event.tracks
-        if tracks is not None and len(tracks) and not self.layers.show_tracks(image, tracks):
-            text = f"{text} {messages.NO_TRACKS}"
-        self.view.set_message(text)
-
-    def _on_end(self, run: int, _error: BaseException | None) -> None:
-        if self.running is not None and self.running.run == run:
-            self._ended()
-
-    def _ended(self) -> None:
-        self.running = None
-        self.controller.runs.set_busy_with_stack(False)
+    def _on_choice(self, name: str, value: Any) -> None:
+        setattr(self.state, name, value)
         self._refresh()
 
     # ------------------------------------------------- the displayed plane alone
 
     def _on_setting(self, _value: Any) -> None:
         """A setting changed: it is tried on the displayed plane, where Live is on and no plane is shown."""
-        made, runs = self.done.get(self.state.image), self.controller.runs
-        if self.state.planes != "all" or made is None or self.running is not None:
+        made, runs = self.runs.done.get(self.state.image), self.controller.runs
+        if self.state.planes != "all" or made is None or made.area is not None or self.running is not None:
             return
         nothing_shown = runs.running is None and runs.shown is None
         if nothing_shown and self.state.live and made.model is self.context.model:

@@ -6,12 +6,19 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import Region
 from napari_unetpp.session.values import PixelSize, Plane, Scope
 from napari_unetpp.volumes.axes import Axes
-from napari_unetpp.volumes.selection import Selection, SelectionRequest, channel_name, select
+from napari_unetpp.volumes.selection import ALL, Position, Selection, SelectionRequest, channel_name, select
 
 BY_USER = "the user"
 """The source of axes that were corrected in the dock."""
+
+VIEW = "view"
+"""The region that is visible."""
 
 NAMED = "TZC"
 """Letters to choose from for an axis that is not displayed."""
@@ -55,6 +62,25 @@ class StackShown:
     stitch: bool | None = None
     track: bool | None = None
     note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """The part of each plane that is segmented.
+
+    Attributes
+    ----------
+    name : str
+        Where it comes from, in words.
+    region : Region
+        Rows and columns.
+    inside : ndarray of bool of the shape of `region`, or None
+        Which pixels belong to it; None: all of the rectangle.
+    """
+
+    name: str
+    region: Region
+    inside: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +132,33 @@ def channel_names(axes: Axes) -> tuple[str, ...]:
     return tuple(channel_name(axes, number) for number in range(count)) if count > 1 else ()
 
 
-def selection_of(axes: Axes, channel: int, *, inputs: int = 3) -> Selection:
-    """All planes of a channel."""
-    return select(axes, SelectionRequest(channels=(channel,)), inputs=inputs)
+def displayed_position(plane: Plane, axes: Axes) -> Position:
+    """Frame and depth of the displayed plane."""
+    at = {axes.names[step.number]: step.index for step in plane.position}
+    return Position(at.get("T", 0), at.get("Z", 0))
+
+
+def selection_of(axes: Axes, channel: int, *, inputs: int = 3, at: Position | None = None) -> Selection:
+    """All planes of a channel, or the one at a position."""
+    t, z = (ALL, ALL) if at is None else ((at.t, at.t + 1), (at.z or 0, (at.z or 0) + 1))
+    return select(axes, SelectionRequest(channels=(channel,), t=t, z=z), inputs=inputs)
 
 
 def planes_of(axes: Axes) -> int:
     """Planes of one channel, through depth and time."""
     return axes.size("T") * axes.size("Z")
+
+
+WORDS = {"T": "frame", "Z": "plane", "C": "channel"}
+"""Columns of tables that say which plane an object is on."""
+
+
+def position_of(plane: Plane, axes: Axes | None) -> dict[str, int]:
+    """Which plane it is, as the columns of a table say it; axes that nobody knows have their own names."""
+    if axes is None:
+        return {step.axis: step.index for step in plane.position}
+    shown = ((axes.names[step.number], step) for step in plane.position if step.count > 1)
+    return {WORDS.get(letter, step.axis): step.index for letter, step in shown}
 
 
 def is_turned(plane: Plane, axes: Axes) -> bool:

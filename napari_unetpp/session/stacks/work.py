@@ -6,13 +6,14 @@ import copy
 import tempfile
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ShouldStop, UnetppError
+from napari_unetpp._types import Region, ShouldStop, UnetppError
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.segment.work import blocks
 from napari_unetpp.session.stacks.events import (
@@ -21,11 +22,15 @@ from napari_unetpp.session.stacks.events import (
     StackPainted,
     StackProgress,
     StackRead,
+    StackStored,
+    StackWritten,
 )
 from napari_unetpp.session.stacks.request import StackRequest
-from napari_unetpp.volumes.selection import Position
+from napari_unetpp.volumes.inputs.source import Cropped
+from napari_unetpp.volumes.selection import Position, Selection
 
 if TYPE_CHECKING:
+    from napari_unetpp.volumes.ome_zarr import LabelsZarr
     from napari_unetpp.volumes.series.plane import SeriesRequest
     from napari_unetpp.volumes.series.store import PlaneStore
 
@@ -43,10 +48,33 @@ def segment_stack(cache: WorkerCache, request: StackRequest, should_stop: Should
     if series is None:
         yield StackDone(request.run, 0, request.selection.count, time.perf_counter() - start)
         return
-    with tempfile.TemporaryDirectory(prefix="unetpp-") as folder:
-        run = _Run(request, series, Path(folder))
+    stored = None if request.target is None else _created(request.target, request.selection)
+    if stored is not None:
+        yield StackStored(request.run, stored)
+    beside = None if request.target is None else request.target.parent
+    with tempfile.TemporaryDirectory(prefix="unetpp-", dir=beside) as folder:
+        run = _Run(request, series, Path(folder), stored)
         yield from run.planes(should_stop)
+        if stored is not None and run.done == run.selection.count:
+            yield from _coarser(request.run, stored, should_stop)
         yield run.end(time.perf_counter() - start)
+
+
+def _created(path: Path, selection: Selection) -> LabelsZarr:
+    """An empty OME-Zarr for the labels."""
+    from napari_unetpp.volumes.ome_zarr import create_labels
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    axes = replace(selection.axes, names=selection.stack_axes, shape=selection.stack_shape, channels=())
+    return create_labels(path, axes)
+
+
+def _coarser(run: int, stored: LabelsZarr, should_stop: ShouldStop) -> Iterator[StackEvent]:
+    """Make the coarser levels, and hand all of them over."""
+    for done, total in stored.write_coarser(should_stop):
+        yield StackProgress(run, 0, 1, done / total, "making coarser levels")
+    if stored.complete:
+        yield StackStored(run, stored)
 
 
 def _series(
@@ -57,6 +85,8 @@ def _series(
     from napari_unetpp.volumes.series.reading import read_series_as
 
     array, selection = request.source.array, request.selection
+    if request.area is not None:
+        array, selection = _cropped(array, selection, request.area.region)
     yield StackProgress(request.run, 0, selection.count, 0.0, "looking at a sample of the planes")
     evaluator = copy.copy(cache.loaded(request.model, request.device))
     reading = read_series_as(
@@ -75,16 +105,25 @@ def _series(
     return SeriesRequest(array, selection, evaluator, request.level, reading, request.rule.kind)
 
 
+def _cropped(array: Any, selection: Selection, region: Region) -> tuple[Cropped, Selection]:
+    """Some rows and columns of an image, and the same planes of them."""
+    axes, lengths = selection.axes, {"Y": region.shape[0], "X": region.shape[1]}
+    shape = tuple(lengths.get(name, n) for name, n in zip(axes.names, axes.shape, strict=True))
+    return Cropped(array, axes, region), replace(selection, axes=replace(axes, shape=shape))
+
+
 class _Run:
     """The planes of a run: segmented, numbered through depth and time, handed over."""
 
-    def __init__(self, request: StackRequest, series: SeriesRequest, folder: Path) -> None:
+    def __init__(
+        self, request: StackRequest, series: SeriesRequest, folder: Path, stored: LabelsZarr | None
+    ) -> None:
         from napari_unetpp.volumes.series.numbering import numbered
         from napari_unetpp.volumes.series.store import PlaneStore
         from napari_unetpp.volumes.tracks import TrackRows
 
-        self.request, self.series = request, series
-        selection = self.selection = request.selection
+        self.request, self.series, self.stored = request, series, stored
+        selection = self.selection = series.selection
         shape, dtype = series.plane_shape, series.dtype
         self.store: PlaneStore = PlaneStore(folder / "planes", {}, shape, dtype, selection.count)
         self.tracks = TrackRows(deep=selection.depth > 1)
@@ -122,11 +161,29 @@ class _Run:
         group = self.selection.depth if whole_frames else 1
         for _ in range(self.done, there // group * group):
             labels = np.asarray(next(self._numbered), np.uint32)
+            if self.request.area is not None and self.request.area.inside is not None:
+                labels = np.where(self.request.area.inside, labels, np.uint32(0))
             position = self._positions[self.done]
             self._count(labels, position)
-            for region in blocks(self.selection.plane_shape):
-                yield StackPainted(self.request.run, position, region, labels[region.slices])
+            if self.stored is not None:
+                self.stored.write((*self._leading(self.done), slice(None), slice(None)), labels)
+                yield StackWritten(self.request.run, position)
+            else:
+                yield from self._painted(position, labels)
             self.done += 1
+
+    def _painted(self, position: Position, labels: NDArray[Any]) -> Iterator[StackEvent]:
+        """A plane in rectangles on the grid of the image; what is outside of the area is left out."""
+        area = self.request.area
+        y0, x0 = (0, 0) if area is None else (area.region.y0, area.region.x0)
+        for part in blocks(self.selection.plane_shape):
+            there = Region(part.y0 + y0, part.x0 + x0, part.y1 + y0, part.x1 + x0)
+            yield StackPainted(self.request.run, position, there, labels[part.slices])
+
+    def _leading(self, number: int) -> tuple[int, ...]:
+        """Frame and depth of a plane in the result on disk, as far as it has these axes."""
+        leading = self.selection.stack_shape[:-2]
+        return tuple(int(n) for n in np.unravel_index(number, leading)) if leading else ()
 
     def _count(self, labels: NDArray[Any], position: Position) -> None:
         """Count the objects: linked ones once."""

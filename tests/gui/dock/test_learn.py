@@ -20,8 +20,8 @@ from napari_unetpp._types import FinetuneDone, FinetuneProgress, FinetuneStarted
 from napari_unetpp.files.labels.corrections_folder import read_corrections, save_corrections
 from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.samples import FOLDER
-from napari_unetpp.session.correct.autosave_folder import SessionFolder, left_behind
 from napari_unetpp.session.correct.merge import IGNORE_LABEL
+from napari_unetpp.session.correct.saving.autosave_folder import SessionFolder, left_behind
 from napari_unetpp.session.correct.work import TorchTrainer
 
 NAMES = (

@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image
 
 from napari_unetpp import cli
+from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
 
 NUCLEI = np.asarray(Image.open(SHIPPED.parent / "samples" / "dense_fluorescence.png"))
@@ -201,7 +202,7 @@ def test_a_plane_of_the_stack_alone_has_the_range_of_the_stack(
     wait(opened)
     corrections = viewer.layers["cells corrections"].data[0]
     np.testing.assert_array_equal(corrections > 0, viewer.layers["cells all planes"].data[0] > 0)
-    assert opened.controller.runs.range == opened.stacks._readings[1].range
+    assert opened.controller.runs.range == opened.stacks.runs._readings[1].range
 
 
 def test_stop_keeps_what_is_done(viewer: Any, dock: Any, qtbot: Any) -> None:
@@ -274,8 +275,176 @@ def test_an_ome_zarr_that_is_opened_as_a_layer_for_each_channel(
     depth, height, width = levels[0].shape[1:]
     assert f"Z {depth}, Y {height}, X {width}; at Z" in note(opened)
     assert shown(opened, "channel_combo", "planes_combo") == [False, True]
+    assert "channels" not in opened.form.head.message_label.text(), "the file says that they are depth"
     all_planes(opened)
     layer = viewer.layers["DAPI all planes"]
     assert expected.any()
     np.testing.assert_array_equal(layer.data, expected)
     np.testing.assert_allclose(layer.scale, viewer.layers["DAPI"].scale)
+
+
+@pytest.fixture
+def film(viewer: Any, dock: Any, all_planes: Any, tmp_path: Path) -> tuple[Any, Path]:
+    """A dock that has segmented all planes of a film of two channels, and the file of the film."""
+    cells = stack_of(4)[:, None]
+    path = tmp_path / "film.ome.tif"
+    metadata = {"axes": "TCYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "TimeIncrement": 30}
+    tifffile.imwrite(path, np.concatenate([cells, 255 - cells], axis=1), ome=True, metadata=metadata)
+    viewer.add_image(
+        tifffile.imread(path),
+        name="film",
+        axis_labels=tuple("tcyx"),
+        scale=(1, 1, 0.5, 0.5),
+        units=("pixel", "pixel", "um", "um"),
+    )
+    viewer.dims.set_point((0, 1), (0, 0))
+    opened = dock()
+    opened.controller.state.track = True
+    all_planes(opened)
+    return opened, path
+
+
+def test_the_layer_of_all_planes_carries_what_is_measured_of_the_displayed_plane(
+    viewer: Any, film: Any, qtbot: Any
+) -> None:
+    layer = viewer.layers["film all planes"]
+    for frame in (0, 2):
+        viewer.dims.set_point(0, frame)
+        numbers, areas = np.unique(layer.data[frame, 0], return_counts=True)
+        expected = dict(zip(numbers[1:].tolist(), areas[1:].tolist(), strict=True))
+
+        def measured() -> dict[int, int]:
+            known = layer.features.dropna(subset=["area_px"]) if "area_px" in layer.features else None
+            return {} if known is None else {int(n): int(a) for n, a in known["area_px"].items() if n}
+
+        qtbot.waitUntil(lambda e=expected: measured() == e, timeout=20_000)
+        assert set(layer.features["frame"].dropna()) == {frame}
+
+
+def test_save_writes_the_stack_its_table_and_its_tracks_as_the_command_line_does(
+    viewer: Any, film: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    dock, path = film
+    out = tmp_path / "out"
+    options = ["--level", "1", "--scale", "1", "--track", "0.3", "--device", "cpu", "--table"]
+    assert cli.main(["segment", str(path), "--out", str(out), *options]) == 0
+
+    assert dock.form.result.save_button.isEnabled()
+    suggested: list[Path] = []
+    monkeypatch.setattr(
+        type(dock), "ask_path", lambda _self, path: suggested.append(path) or tmp_path / path.name
+    )
+    dock.form.result.save_button.click()
+    saved = tmp_path / "film_labels.csv"
+    qtbot.waitUntil(lambda: "Saved film_labels.tif" in dock.form.head.message_label.text(), timeout=20_000)
+    assert suggested[0].name == "film_labels.tif"
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "film_labels.tif"), tifffile.imread(out / "film_labels.tif")
+    )
+    rows, expected = (
+        np.genfromtxt(one, delimiter=",", names=True) for one in (saved, out / "film_objects.csv")
+    )
+    assert {"frame", "label", "area_um2"} <= set(rows.dtype.names)
+    for name in set(rows.dtype.names) & set(expected.dtype.names):
+        np.testing.assert_allclose(rows[name], expected[name], err_msg=name)
+    tracks = (tmp_path / "film_labels_tracks.csv").read_text()
+    assert tracks == (out / "film_tracks.csv").read_text()
+    assert dock.form.result.save_button.isEnabled()
+
+
+def test_save_writes_the_displayed_plane_where_that_is_shown(
+    viewer: Any, film: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: Any, qtbot: Any
+) -> None:
+    dock, _ = film
+    dock.controller.state.threshold = 0.9
+    wait(dock)
+    monkeypatch.setattr(type(dock), "ask_path", lambda _self, path: tmp_path / "plane.tif")
+    dock.form.result.save_button.click()
+    qtbot.waitUntil(lambda: "Saved plane.tif" in dock.form.head.message_label.text(), timeout=20_000)
+    assert tifffile.imread(tmp_path / "plane.tif").shape == (SIDE, SIDE)
+
+
+def test_labels_that_do_not_fit_into_memory_are_an_ome_zarr_on_disk(
+    viewer: Any, dock: Any, all_planes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("zarr")
+    from napari_unetpp.gui.layers import stack_layers
+    from napari_unetpp.volumes import ome_zarr
+
+    viewer.add_image(stack_of(4), name="cells", axis_labels=tuple("zyx"))
+    opened = dock()
+    all_planes(opened)
+    expected = viewer.layers["cells all planes"].data.copy()
+
+    monkeypatch.setattr(stack_layers, "MAX_BYTES", 1000)
+    monkeypatch.setattr(ome_zarr, "SMALLEST", 48)  # so that there are coarser levels
+    asked: list[tuple[Path, str]] = []
+
+    def ask(_self: Any, path: Path, size: str) -> Path | None:
+        asked.append((path, size))
+        return None if len(asked) == 1 else tmp_path / path.name
+
+    monkeypatch.setattr(type(opened), "ask_zarr", ask)
+    opened.form.head.segment_button.click()
+    assert opened.stacks.running is None and "Nothing is segmented" in opened.form.head.message_label.text()
+    np.testing.assert_array_equal(viewer.layers["cells all planes"].data, expected)
+    all_planes(opened)
+    path = tmp_path / "cells_labels.ome.zarr"
+    assert asked[1] == (Path.home() / path.name, "1 MB")
+    stored = ome_zarr.open_labels(path)
+    assert stored.complete and len(stored.levels) == 2
+    np.testing.assert_array_equal(np.asarray(stored.levels[0]), expected)
+    layer = viewer.layers["cells all planes"]
+    assert layer.multiscale and not layer.editable and layer.visible
+    viewer.dims.set_point(0, 2)
+    np.testing.assert_array_equal(layer.data[0][2], expected[2])
+    assert layer.get_value(np.argwhere(expected == expected[2].max())[0], world=False)
+    assert not list(tmp_path.glob("unetpp-*")), "what was needed in between is gone"
+
+
+def test_a_film_in_colour(viewer: Any, dock: Any, all_planes: Any) -> None:
+    grey = stack_of(3)
+    viewer.add_image(np.stack([grey, grey // 2, grey // 4], axis=-1), name="video", rgb=True)
+    opened = dock()
+    assert "T 3, Y 96, X 96, RGB (guessed from the shape)" in note(opened)
+    all_planes(opened)
+    labels = viewer.layers["video all planes"].data
+    assert labels.shape == (3, SIDE, SIDE) and labels.any(axis=(1, 2)).all()
+
+
+def test_a_dock_that_was_closed_and_opened_again_uses_the_same_layer(
+    viewer: Any, dock: Any, all_planes: Any
+) -> None:
+    viewer.add_image(stack_of(2), name="cells", axis_labels=tuple("zyx"))
+    first = dock()
+    all_planes(first)
+    first.close_session()
+    all_planes(dock())
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells all planes"]
+
+
+def test_a_real_film_of_yeast(
+    viewer: Any, dock: Any, all_planes: Any, wait: Any, data_root: Path, tmp_path: Path
+) -> None:
+    """Ten frames, each cell with one number; as the command line has it."""
+    paths = sorted((data_root / "yeast_phase").glob("*/images/*.png"), key=lambda path: path.name)
+    frames = np.stack([np.asarray(read_image(path))[100:220, 60:180] for path in paths])
+    path, out = tmp_path / "yeast.tif", tmp_path / "out"
+    tifffile.imwrite(path, frames, imagej=True, metadata={"axes": "TYX"})
+    options = ["--model", "cells-phase", "--level", "2", "--scale", "2", "--track", "0.3", "--device", "cpu"]
+    assert cli.main(["segment", str(path), "--out", str(out), *options]) == 0
+    expected = tifffile.imread(out / "yeast_labels.tif")
+
+    viewer.open(str(path), plugin="napari")
+    opened = dock()
+    combo = opened.form.head.model_combo
+    names = [combo.itemText(row) for row in range(combo.count())]
+    choose(combo, combo.itemData(next(n for n, name in enumerate(names) if name.startswith("cells-phase"))))
+    opened.controller.state.level, opened.controller.state.scale = 2, 2.0
+    opened.controller.state.track = True
+    assert "T 10, Y 120, X 120; at T" in note(opened)
+    all_planes(opened)
+    np.testing.assert_array_equal(viewer.layers["yeast all planes"].data, expected)
+    tracks = viewer.layers["yeast tracks"].data
+    lengths = np.bincount(tracks[:, 0].astype(int))
+    assert np.count_nonzero(lengths >= 5) >= 5, "most cells are followed through half of the film"

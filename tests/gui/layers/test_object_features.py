@@ -161,7 +161,7 @@ def test_planes_of_a_stack(viewer: Any, dock_opener: Any, qtbot: Any) -> None:
         expected = dict(zip(numbers.tolist(), areas.tolist(), strict=True))
         expected.pop(0)
         qtbot.waitUntil(lambda e=expected: measured(layer) == e, timeout=20_000)
-        assert set(layer.features["t"].dropna()) <= {plane}
+        assert set(layer.features["frame"].dropna()) <= {plane}
 
 
 # ---------------------------------------------------------- rows and objects

@@ -12,8 +12,8 @@ from stand_ins import HandRunner, Sitting
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.labels.corrections_folder import read_corrections
-from napari_unetpp.session.correct.autosave_folder import SessionFolder, left_behind
 from napari_unetpp.session.correct.merge import IGNORE_LABEL
+from napari_unetpp.session.correct.saving.autosave_folder import SessionFolder, left_behind
 from napari_unetpp.session.correct.workflow import CorrectionWorkflow
 from napari_unetpp.session.events import Ready
 

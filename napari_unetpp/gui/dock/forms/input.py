@@ -131,6 +131,7 @@ class Contrast(QStackedWidget):
 class InputForm(Form):
     """Contrast and scale, each with a note of what it comes to."""
 
+    region_combo: QComboBox
     contrast_combo: QComboBox
     contrast_row: Contrast
     scale_spin: ScaleSpin
@@ -139,6 +140,13 @@ class InputForm(Form):
     circle_hint: Note
 
     FIELDS = (
+        Field(
+            "region_combo",
+            QComboBox,
+            "What Segment segments: the whole image, what is visible now, or what you drew in a Shapes layer",
+            caption="Re&gion",
+            spoken="Region",
+        ),
         Field(
             "contrast_combo",
             ComboBox,

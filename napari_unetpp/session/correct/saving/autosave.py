@@ -8,10 +8,11 @@ from pathlib import Path
 
 from napari_unetpp._types import LabelledPlane, ModelInfo
 from napari_unetpp.session.context import Context
-from napari_unetpp.session.correct import autosave_folder, work
-from napari_unetpp.session.correct.autosave_folder import Left
+from napari_unetpp.session.correct import work
 from napari_unetpp.session.correct.editor import CorrectionEditor
 from napari_unetpp.session.correct.ports import Trainer
+from napari_unetpp.session.correct.saving import autosave_folder
+from napari_unetpp.session.correct.saving.autosave_folder import Left
 from napari_unetpp.session.events import Autosaved, CorrectionsSaved, Ready, Restored
 from napari_unetpp.session.messages import common, correcting
 from napari_unetpp.session.ports import Runner
