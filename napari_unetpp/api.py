@@ -111,10 +111,10 @@ def segment(
         Segment the projection along depth.
     stitch, track : float, optional
         Intersection over union from which objects of neighbouring planes, and of neighbouring frames, get one
-        number, such as 0.3. None: the numbers of each plane begin anew.
+        number, such as 0.3. None: each plane is numbered from 1.
     directions : {1, 3}
-        3: the network sees a stack from three sides, cut into planes along Z, Y and X, and what it finds is
-        averaged. The distances must be known, and are evened out.
+        3: segment a stack in planes along Z, Y and X, and average the maps. The distances between planes,
+        rows and columns must be known; the stack is resampled to equal ones.
     spacing : (float, float, float), optional
         Micrometres between planes, rows and columns.
 

@@ -18,7 +18,7 @@ from napari_unetpp import api, cli
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.volumes.series import run as series_run
-from napari_unetpp.volumes.series import three_sides
+from napari_unetpp.volumes.series import three_directions
 
 Run = Callable[..., tuple[int, str, str]]
 SAMPLES = SHIPPED.parent / "samples"
@@ -206,12 +206,12 @@ def test_three_directions_that_are_interrupted(
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "ZYX"})
     options = (tmp_path / "a.tif", "--out", tmp_path / "out", "--directions", 3, "--spacing", "1,1,1")
     full = OSError(28, "No space left on device")
-    real = three_sides.predict
-    monkeypatch.setattr(three_sides, "predict", lambda *a, **o: (_ for _ in ()).throw(full))
+    real = three_directions.predict
+    monkeypatch.setattr(three_directions, "predict", lambda *a, **o: (_ for _ in ()).throw(full))
     status, _, err = run(*options)
     assert status == 1 and "0 planes are kept" in err
     assert [path.name for path in (tmp_path / "out/a_labels.partial").iterdir()] == ["about.json"]
-    monkeypatch.setattr(three_sides, "predict", real)
+    monkeypatch.setattr(three_directions, "predict", real)
     assert run(*options, "--skip-existing")[0] == 0
     assert run(tmp_path / "a.tif", "--out", tmp_path / "out", "--overwrite")[0] == 0
 

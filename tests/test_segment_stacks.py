@@ -27,7 +27,7 @@ from napari_unetpp.volumes.inputs import source
 from napari_unetpp.volumes.metadata import axes_of_ome_zarr
 from napari_unetpp.volumes.series import run as series_run
 from napari_unetpp.volumes.series import store as series_store
-from napari_unetpp.volumes.series.plane import PartSizes
+from napari_unetpp.volumes.series.plane import PieceSizes
 
 Run = Callable[..., tuple[int, str, str]]
 NUCLEI = np.asarray(Image.open(SHIPPED.parent / "samples" / "dense_fluorescence.png"))
@@ -429,7 +429,7 @@ def test_an_image_that_changes_meanwhile(
     run: Run, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     marks = iter([[[1, 1]], [[1, 1]], [[1, 2]]])
-    monkeypatch.setattr(segment_stack, "mark_of", lambda path: next(marks))
+    monkeypatch.setattr(segment_stack, "file_version", lambda path: next(marks))
     status, _, err = run(stack, "--out", tmp_path, "--channel", 1)
     assert status == 1 and "was changed while it was segmented" in err
 
@@ -440,7 +440,7 @@ def test_without_memory_for_a_plane_it_is_done_in_parts(
     assert run(stack, "--out", tmp_path / "whole", "--channel", 1, "--z", 0)[0] == 0
     monkeypatch.setattr(series_run, "predict_plane", failing(series_run.predict_plane, 1, MemoryError()))
     status, _, err = run(stack, "--out", tmp_path / "out", "--channel", 1, "--z", 0)
-    assert status == 0 and "plane 1 does not fit into memory and is done in parts" in err
+    assert status == 0 and "plane 1 does not fit into memory and is done in pieces" in err
     found, whole = (tifffile.imread(tmp_path / name / "cells_labels.tif") for name in ("out", "whole"))
     np.testing.assert_array_equal(found > 0, whole > 0)
     assert found.max() == whole.max()
@@ -459,12 +459,12 @@ def test_without_memory_for_the_usual_tiles_smaller_ones_are_used(
         return real(self, x, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(LoadedModel, "stream", scarce)
-    monkeypatch.setattr(series_run, "SMALL", PartSizes(tile=16, piece=64))
+    monkeypatch.setattr(series_run, "SMALL_SIZES", PieceSizes(tile=16, piece=64))
     limit = 95
     options = ("--channel", 1, "--z", 0, "--t", 0, "--level", 2)
     status, _, err = run(stack, "--out", tmp_path / "out", *options)
-    assert status == 0 and "plane 1 does not fit into memory and is done in parts" in err
-    assert "memory does not suffice for the usual tiles of plane 1: smaller ones are used" in err
+    assert status == 0 and "plane 1 does not fit into memory and is done in pieces" in err
+    assert "plane 1: not enough memory for tiles of the usual size; smaller ones are used" in err
     found, whole = (tifffile.imread(tmp_path / name / "cells_labels.tif") for name in ("out", "whole"))
     np.testing.assert_array_equal(found > 0, whole[0] > 0)
     limit = 10
@@ -503,7 +503,7 @@ def test_a_plane_that_does_not_fit_into_memory(
     for module in (source, series_run, stack_results, stack_tables, tiff_stack):
         monkeypatch.setattr(module, "LARGE", 1000)
     monkeypatch.setattr(stack_results, "TILE", 64)
-    monkeypatch.setattr(series_run, "USUAL", PartSizes(piece=64))
+    monkeypatch.setattr(series_run, "DEFAULT_SIZES", PieceSizes(piece=64))
     monkeypatch.setattr(segment_image, "segment_file", None)
     log = tmp_path / "log.json"
     table = ("--table",) if kind == "labels" else ()

@@ -119,7 +119,7 @@ def test_tiles_of_a_large_plane_are_spread(
     image = np.tile(NUCLEI[:200, :200], (2, 2))
     tifffile.imwrite(tmp_path / "a.tif", image, imagej=True)
     monkeypatch.setattr(series_run, "LARGE", 1000)
-    monkeypatch.setattr(series_run, "USUAL", series_run.SMALL)  # four tiles
+    monkeypatch.setattr(series_run, "DEFAULT_SIZES", series_run.SMALL_SIZES)  # four tiles
     options = ("--region", "0:400,0:400")
     assert run(tmp_path / "a.tif", "--out", tmp_path / "one", *options)[0] == 0
     seen: list[int] = []
@@ -355,7 +355,7 @@ def test_a_plane_for_which_a_worker_lacks_memory_is_done_in_parts(
 
         def planes(self, positions: Any) -> Any:
             for number, position in positions.items():
-                maps = plane.end_of(plane.predict_plane(self.request, position))
+                maps = plane.return_value(plane.predict_plane(self.request, position))
                 yield number, MemoryError() if number == 1 else maps.labels()
 
         def tiles(self, position: Any, stats: Any, regions: Any, cell: Any) -> Any:
@@ -367,7 +367,7 @@ def test_a_plane_for_which_a_worker_lacks_memory_is_done_in_parts(
     assert run(stack, "--out", tmp_path / "one")[0] == 0
     monkeypatch.setattr(segment_command, "_begin", begin)
     status, _, err = run(stack, "--out", tmp_path / "two")
-    assert status == 0 and "plane 2 does not fit into memory and is done in parts" in err
+    assert status == 0 and "plane 2 does not fit into memory and is done in pieces" in err
     one, two = (result(tmp_path / name) for name in ("one", "two"))
     np.testing.assert_array_equal(one > 0, two > 0)
     assert [labels.max() for labels in one] == [labels.max() for labels in two]

@@ -1,4 +1,4 @@
-"""What the command line takes for an option: text is read, or refused with what was given and expected."""
+"""Types of command-line arguments: each reads a text, or raises an error that says what was expected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SMALLEST_SIDE = 16
 LONGEST_NAME = 255
 
 LARGEST_SEED = 2**32 - 1
-"""What numpy's and torch's generators both take."""
+"""Largest seed of the generators of both numpy and torch."""
 
 AXES = "TCZYXS"
 UNKNOWN_AXES = "?IQ"
@@ -28,7 +28,7 @@ UNKNOWN_AXES = "?IQ"
 
 
 def _parsed(text: str, read: Callable[[str], T], expected: str, holds: Callable[[T], bool]) -> T:
-    """A value read from a text; what is wrong with it in words."""
+    """A value read from a text; raises ArgumentTypeError if it is not valid."""
     try:
         value = read(text)
         good = holds(value)
@@ -55,7 +55,7 @@ def count(text: str) -> int:
 
 
 def side(text: str) -> int:
-    """Side of what a network sees, px: the deepest level halves it four times."""
+    """Side of a patch or frame, px: the deepest level halves it four times."""
     return _parsed(text, int, f"a whole number from {SMALLEST_SIDE}", lambda value: value >= SMALLEST_SIDE)
 
 
@@ -82,7 +82,7 @@ def shares(text: str) -> tuple[float, ...]:
 
 
 def scale(text: str) -> float | str:
-    """``auto`` or a scale that can be worked at."""
+    """``auto`` or a scale within the limits."""
     expected = f"auto or a number from {SMALLEST_SCALE} to {LARGEST_SCALE}"
     if text == "auto":
         return text

@@ -10,7 +10,7 @@ CLEAR = "\r\x1b[K"
 
 
 class Console:
-    """Lines that last, and one that the next text replaces, so that nothing is glued to it."""
+    """Prints permanent lines, and one live line that the next text replaces."""
 
     def __init__(self) -> None:
         self._live = False
@@ -34,15 +34,15 @@ class Console:
         self._live = True
 
     def progress(self, done: float, total: int, what: str = "") -> None:
-        """A bar as a live line; it lasts when all is done.
+        """A bar as a live line; it stays when all is done.
 
         Parameters
         ----------
         done : float
-            How many of `total` are done; a fraction: a part of the next one is.
+            Items done; a fraction counts a part of the next item.
         total : int
         what : str
-            What is under way.
+            The current item.
         """
         bar = "#" * int(BAR * done / max(total, 1))
         self.live(f"[{bar:<{BAR}}] {int(done)}/{total} {what}".rstrip())

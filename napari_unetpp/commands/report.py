@@ -1,4 +1,4 @@
-"""What all commands say and read alike."""
+"""Output and options that several commands share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sentence(error: Exception) -> str:
 
 
 def size_options(args: argparse.Namespace, info: ModelInfo) -> dict[str, Any]:
-    """Scale, diameter and range as they were given; UsageError before any work where they cannot be used."""
+    """Scale, diameter and range as given; raises UsageError, before any work, if they are not valid."""
     from napari_unetpp.engine.input.scale import check_range, check_size, scale_number
 
     scale: float | Literal["auto"] = args.scale or "auto"

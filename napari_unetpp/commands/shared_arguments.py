@@ -23,7 +23,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def add_size(parser: argparse.ArgumentParser) -> None:
-    """What is known of the size of things and of the intensities."""
+    """Size of objects and range of intensities."""
     parser.add_argument(
         "--scale",
         metavar="F",
@@ -51,7 +51,7 @@ def add_foreground(parser: argparse.ArgumentParser) -> None:
 
 
 def size_problem(args: argparse.Namespace) -> str | None:
-    """What contradicts itself of the size of objects; None: nothing."""
+    """An error in the combination of ``--scale`` and ``--diameter``, or None."""
     if args.scale is None or args.diameter is None:
         return None
     given = f"--scale {args.scale} and --diameter {args.diameter:g} were given"

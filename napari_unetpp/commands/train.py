@@ -120,7 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def train_problem(args: argparse.Namespace) -> str | None:
-    """What is wrong with the arguments of ``train`` together; None: nothing."""
+    """An error in the combination of arguments of ``train``, or None."""
     folders = len(args.folders)
     if not (args.task or args.start):
         return "--task is needed unless --from gives a model to start from"

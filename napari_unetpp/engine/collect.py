@@ -99,9 +99,9 @@ def predict_maps(
     decided, limits = reading.scale, reading.range
     request = PredictRequest(plane, None, chosen, scale=decided.scale, all_levels=all_levels, range=limits)
     stats = NormStats(*limits)
-    told = limits if range else range_to_tell(plane, stats)
+    reported = limits if range else range_to_tell(plane, stats)
     notes = (*notes, *range_notes(plane, stats, given=range is not None))
-    notes = (*notes, *diameter_notes(plane.shape, diameter), *((NOISE,) if told != limits else ()))
+    notes = (*notes, *diameter_notes(plane.shape, diameter), *((NOISE,) if reported != limits else ()))
     try:
         store, flops = _maps(model, request, None, should_stop, on_event)
     except (MemoryError, RuntimeError) as error:
@@ -113,7 +113,7 @@ def predict_maps(
     shape = (plane.shape[0], plane.shape[1])
     invalid = invalid_pixels(plane, stats)
     return PlaneResult(
-        store, info, chosen, shape, info.decode, invalid, notes, flops=flops, scale=decided, range=told
+        store, info, chosen, shape, info.decode, invalid, notes, flops=flops, scale=decided, range=reported
     )
 
 

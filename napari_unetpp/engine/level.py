@@ -1,4 +1,4 @@
-"""Which level of a model is meant."""
+"""The level of a model that a request uses."""
 
 from __future__ import annotations
 

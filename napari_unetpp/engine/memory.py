@@ -26,8 +26,8 @@ def give_back() -> None:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether Python or torch says that memory is used up; torch has several ways to say so."""
     text = str(error).lower()
-    said = "not enough memory" in text or "out of memory" in text or "allocate memory" in text
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and said)
+    named = "not enough memory" in text or "out of memory" in text or "allocate memory" in text
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and named)
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def predict(
         Gives the part (input grid) that is visible now, None where that is not known; asked before every
         node. A tile that went out of view gives way to one that came into it.
     cell : int, optional
-        Longest side of a tile, px; None: as is usual.
+        Longest side of a tile, px; None: the default.
     only : collection of Region, optional
         The tiles to do, by the regions (working grid) that `tile_regions` gives; None: all of them.
     stats : NormStats, optional

@@ -31,7 +31,7 @@ CELL = 768
 """Longest side of a cell: 1.7 times its pixels are computed at level 4, about 1 GB in float32."""
 
 SMALL_CELL = 256
-"""The same where memory does not suffice: 3.5 times its pixels at level 4, a quarter of the memory."""
+"""The same where memory is too small: 3.5 times its pixels at level 4, a quarter of the memory."""
 
 STRIPE_PIXELS = 250_000
 """About so many pixels are shown first: a tenth of a second or two at level 1 on two cores."""
@@ -88,7 +88,7 @@ def split(length: int, longest: int, multiple: int) -> tuple[tuple[int, int], ..
 
 
 def cells(padded: tuple[int, int], config: NetConfig, longest: int | None = None) -> tuple[Region, ...]:
-    """The grid of cells of a plane: as is usual, or of at most so many px a side."""
+    """The grid of cells of a plane: of the default size, or of at most so many px a side."""
     if longest is None and padded[0] * padded[1] <= WHOLE_PIXELS:
         return (Region.whole(padded),)
     rows, columns = (split(side, longest or CELL, config.multiple) for side in padded)

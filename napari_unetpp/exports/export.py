@@ -94,13 +94,13 @@ def export_model(
     check_export_target(out, kind, info, overwrite=overwrite)
     assert info.path is not None, f"the model {info.name!r} has no file"
     model = LoadedModel(info, read_tensors(info.path), EXACT)
-    seen = read_sample(model, sample or sample_file(info))
+    test_sample = read_sample(model, sample or sample_file(info))
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"made{SUFFIXES[kind]}"
         if kind == "onnx":
-            checked = _make_onnx(made, model, depth, seen)
+            checked = _make_onnx(made, model, depth, test_sample)
         else:
-            checked = _make_package(made, model, depth, seen, authors or _authors(info))
+            checked = _make_package(made, model, depth, test_sample, authors or _authors(info))
         with open(made, "rb") as file:
             write_atomically(out, lambda target: shutil.copyfileobj(file, target), overwrite=overwrite)
     notes = _notes(info, authors) if kind == "bioimageio" else ()

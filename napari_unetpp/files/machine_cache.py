@@ -1,7 +1,7 @@
 """Measurements of a machine, stored in the user's cache folder.
 
-A timing comes out a little differently every time. What follows from it (the number format, and with it the
-last pixels of a result) must not: it is measured once for a machine, a torch and a version of this package
+Timings vary from run to run, but what is chosen by them (the number format, which changes single pixels of a
+result) must not: it is measured once for a machine, a torch and a version of this package
 (`measured_once`). The duration of runs is recorded after every run (`recall`, `remember`).
 """
 
@@ -30,16 +30,16 @@ def cache_folder() -> Path:
 
 
 def measured_once(what: str, machine: Mapping[str, str], measure: Callable[[], str]) -> str:
-    """What was decided on this machine before, else what `measure` says now, which is then stored.
+    """The stored answer for this machine; without one, the result of `measure`, which is then stored.
 
     Parameters
     ----------
     what : str
-        The question, a part of the file name.
+        Name of the measurement, a part of the file name.
     machine : mapping from str to str
-        What the answer depends on; another machine or version asks anew.
+        What the answer depends on; another machine or version measures again.
     measure : callable
-        Gives the answer. Where the cache folder cannot be written, it is asked in every process.
+        Gives the answer. Where the cache folder cannot be written, every process measures.
     """
     path = _path(what, machine)
     if (known := _read(path)) is not None:
@@ -51,12 +51,12 @@ def measured_once(what: str, machine: Mapping[str, str], measure: Callable[[], s
 
 
 def recall(what: str, machine: Mapping[str, str]) -> str | None:
-    """What was learned on this machine before; None where there is nothing."""
+    """The stored answer for this machine, or None."""
     return _read(_path(what, machine))
 
 
 def remember(what: str, machine: Mapping[str, str], answer: str) -> None:
-    """Keep what is known by now in place of what was; where the folder cannot be written, nothing happens."""
+    """Store an answer in place of the old one; where the folder cannot be written, nothing happens."""
     _write(_path(what, machine), machine, answer, overwrite=True)
 
 

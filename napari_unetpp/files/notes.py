@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 Note = Callable[[str], None]
-"""Called with half a sentence, without the path, on how one file was handled specially."""
+"""Called with a text, without the path, on what was unusual about one file."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -20,23 +20,23 @@ def no_note(text: str) -> None:
 
 
 class Notes:
-    """Collects the notes of many files: what holds for a whole folder is said once."""
+    """Collects the notes of many files; equal notes become one line."""
 
     def __init__(self) -> None:
         self._files: dict[str, list[str]] = {}
 
     def of(self, path: Path) -> Note:
-        """A function that takes the notes of one file."""
+        """A function that adds notes on one file."""
         return partial(self.add, path.name)
 
     def add(self, name: str, text: str) -> None:
-        """Take a note of what is called `name`."""
+        """Add a note on the file `name`."""
         names = self._files.setdefault(text, [])
         if name not in names:
             names.append(name)
 
     def lines(self) -> list[str]:
-        """A line for every kind of note: which file it is about, and how many more."""
+        """A line for each text: the first file with this note, and the number of others."""
         return [
             f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {text}"
             for text, names in self._files.items()

@@ -1,7 +1,7 @@
 """How an array is read: which of its axes are time, channel, depth, row, column and colour. Pure functions.
 
-What a file or a layer says of its axes is believed (`volumes.metadata`). Where it says nothing the shape has
-to tell, and the sentence then says that it was guessed.
+The axes that a file or a layer names are used (`volumes.metadata`). Where it names none they are guessed from
+the shape, and the description says so.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ UNUSED = "-"
 """The letter of an axis of length 1 that means nothing."""
 
 UNKNOWN = "?"
-"""The letter of an axis of which nobody says what it is."""
+"""The letter of an axis whose meaning is not known."""
 
 GUESSED = "the shape"
-"""The source of axes that nobody named."""
+"""The source of axes that were guessed."""
 
 FEW = 4
 """A leading axis of at most this length is guessed to be channels: a longer one is depth or time."""

@@ -1,4 +1,4 @@
-"""Stacks seen from three sides (2.5D): a network for planes, and the mean of what it finds in each direction.
+"""Stacks segmented along three axes (2.5D) by a network for planes: the mean of its maps in each direction.
 
 A plane of a stack shows nothing of the planes above and below it. Planes cut in the two other directions do.
 Objects must look alike from all sides for that: the stack is brought to equal distances before.

@@ -92,11 +92,11 @@ def _with_ome(axes: Axes, file: tifffile.TiffFile, series: int) -> Axes:
 
 def _with_imagej(axes: Axes, file: tifffile.TiffFile) -> Axes:
     """ImageJ writes one unit for all directions, and pixels per unit in the tags of the first page."""
-    said = file.imagej_metadata or {}
-    unit = str(said.get("unit", "pixel")).encode().decode("unicode_escape").lower()
+    imagej = file.imagej_metadata or {}
+    unit = str(imagej.get("unit", "pixel")).encode().decode("unicode_escape").lower()
     y, x = (_per_pixel(file.pages[0], f"{name}Resolution") for name in "YX")
-    spacing = tuple(_amount(length, unit, MICROMETRES) for length in (said.get("spacing"), y, x))
-    interval = _amount(said.get("finterval"), str(said.get("tunit", "s")), SECONDS)
+    spacing = tuple(_amount(length, unit, MICROMETRES) for length in (imagej.get("spacing"), y, x))
+    interval = _amount(imagej.get("finterval"), str(imagej.get("tunit", "s")), SECONDS)
     return replace(axes, spacing=(spacing[0], spacing[1], spacing[2]), interval=interval)
 
 

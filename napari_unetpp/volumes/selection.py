@@ -1,4 +1,4 @@
-"""What of an image is segmented: channels, frames, depths; the user's wishes checked. Pure functions."""
+"""Which channels, frames and planes of an image are segmented; checks the request. Pure functions."""
 
 from __future__ import annotations
 
@@ -150,8 +150,8 @@ def select(axes: Axes, request: SelectionRequest = SelectionRequest(), *, inputs
     """
     if request.axes is not None:
         named = axes_from_letters(request.axes, axes.shape, "--axes")
-        kept = axes.channels if len(axes.channels) == named.size("C") else ()
-        axes = replace(axes, names=named.names, source="--axes", channels=kept)
+        channel_names = axes.channels if len(axes.channels) == named.size("C") else ()
+        axes = replace(axes, names=named.names, source="--axes", channels=channel_names)
     channels = _channels(axes, request, inputs)
     if request.project and axes.size("Z") == 1:
         raise UnetppError(

@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also outlines for other programs: rois (ImageJ), geojson (QuPath), coco",
     )
     parser.add_argument(
-        "--json", metavar="FILE", type=file_path, help="also write what was done with each image"
+        "--json", metavar="FILE", type=file_path, help="also write a report on each image as JSON"
     )
     _add_stack_arguments(parser)
     _add_cluster_arguments(parser)
@@ -72,12 +72,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_size(parser)
     add_device(parser)
     existing = parser.add_mutually_exclusive_group()
-    existing.add_argument("--skip-existing", action="store_true", help="do only what is missing: go on")
+    existing.add_argument(
+        "--skip-existing", action="store_true", help="write missing results only; go on after a stop"
+    )
     existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
 
 
 def _add_stack_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is segmented of stacks, films and images of several channels; parts of a plane."""
+    """Options of stacks, films, images of several channels, and regions."""
     group = parser.add_argument_group("stacks, films, channels, parts of an image")
     group.add_argument(
         "--axes",
@@ -104,7 +106,7 @@ def _add_stack_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="A:B",
             type=span,
             default=ALL,
-            help=f"which {what}, from 0, the end excluded; one number: that alone (default: all)",
+            help=f"range of {what}, from 0, the end excluded; or one number (default: all)",
         )
     group.add_argument(
         "--project", choices=("max", "mean"), help="segment the projection along depth, not every plane"
@@ -153,7 +155,7 @@ def _add_cluster_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def segment_problem(args: argparse.Namespace) -> str | None:
-    """What is wrong with the arguments of ``segment`` together; None: nothing."""
+    """An error in the combination of arguments of ``segment``, or None."""
     if args.json is not None and args.json == args.out:
         return f"--json and --out are both {args.out}; expected a file and a folder"
     if args.kind != "labels":

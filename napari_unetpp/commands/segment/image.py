@@ -1,4 +1,4 @@
-"""One image of ``napari-unetpp segment``: from its file to its results, and what is told of it."""
+"""One image of ``napari-unetpp segment``: read, segmented, written and reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WRITERS = {
 def segment_file(
     output: Output, model: LoadedModel, options: Options, on_tile: Callable[[int, int], None]
 ) -> Done:
-    """Segment one image and write its results; `on_tile` is told how many tiles are done, of how many."""
+    """Segment one image and write its results; `on_tile` is called with tiles done and tiles in all."""
     from napari_unetpp.engine.collect import predict_maps
     from napari_unetpp.engine.level import resolve_level, shallower
     from napari_unetpp.engine.memory import enough_memory
@@ -48,8 +48,8 @@ def segment_file(
             on_tile(event.done, event.total)
 
     start = time.perf_counter()
-    told: list[str] = []
-    image = read_image(output.source, series=options.series, note=told.append)
+    notes: list[str] = []
+    image = read_image(output.source, series=options.series, note=notes.append)
     size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
     with enough_memory("the network ran", shallower(model.info, resolve_level(model.info, options.level))):
@@ -62,12 +62,12 @@ def segment_file(
     except MemoryError as error:
         raise _mask_instead(found, output, options, About(size, facts)) from error
     WRITERS[options.kind](output.target, result, overwrite=options.overwrite, about=About(size, facts))
-    write_beside(output, image, result, size, options)
+    write_extra_files(output, image, result, size, options)
     seconds = time.perf_counter() - start
     areas = objects.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
     if areas is not None and model.info.sampling.kind == "object":
         note = objects.size_note(areas, model.info.sampling.value / found.scale.scale)
-        told += [note] if note else []
+        notes += [note] if note else []
     entry = {
         "input": str(output.source),
         "outputs": [str(path) for path in output.files],
@@ -75,17 +75,17 @@ def segment_file(
         "median_diameter_px": None if areas is None else objects.median_diameter(areas),
         **{key: facts[key] for key in ("level", "scale", "scale_reason", "range", "precision")},
         "seconds": round(seconds, 3),
-        "notes": [*told, *found.notes],
+        "notes": [*notes, *found.notes],
     }
     what = _amount(result, options.kind, areas)
     scale = f"scale {found.scale.scale:.3g}: {found.scale.reason}"
     level = card_text.level_name(found.level)
     line = f"{output.target}: {what}, {level}, {model.choice.label}, {seconds:.2f} s, {scale}"
-    return Done(line, (*told, *found.notes), entry)
+    return Done(line, (*notes, *found.notes), entry)
 
 
 def _mask_instead(found: PlaneResult, output: Output, options: Options, about: About) -> BaseException:
-    """Write what memory suffices for, so that the network did not run for nothing; the error to raise."""
+    """Write the mask, which needs less memory than labels; returns the error to raise."""
     if options.kind != "labels":
         return MemoryError()
     target = output.target.with_name(output.target.name.replace("_labels.tif", "_mask.tif"))
@@ -97,18 +97,18 @@ def _mask_instead(found: PlaneResult, output: Output, options: Options, about: A
 
 
 def finish(output: Output, options: Options) -> tuple[Path, ...]:
-    """Write what is missing beside labels that an earlier run has written; the files that were missing."""
+    """Write the missing files beside labels of an earlier run; returns these files."""
     missing = output.missing
     image = read_image(output.source, series=options.series)
     size = read_pixel_size(output.source, options.series)
-    write_beside(missing, image, read_label(output.target), size, options)
+    write_extra_files(missing, image, read_label(output.target), size, options)
     return missing.files[1:]
 
 
-def write_beside(
+def write_extra_files(
     output: Output, image: NDArray[Any], labels: NDArray[Any], size: PixelSpacing | None, options: Options
 ) -> None:
-    """Write the table of objects, as the dock saves it, and the files for other programs."""
+    """Write the table of objects and the files for other programs."""
     if output.table is None and not output.also:
         return
     area = None if size is None else size.area
@@ -122,7 +122,7 @@ def write_beside(
 
 
 def _facts(found: PlaneResult, model: LoadedModel) -> dict[str, Any]:
-    """How a result came about, for its metadata."""
+    """How a result was computed, for its metadata."""
     return {
         "model": model.info.name,
         "model_sha256": model.info.sha256,

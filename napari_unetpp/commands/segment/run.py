@@ -1,4 +1,4 @@
-"""``napari-unetpp segment``: all images that are meant, one after the other."""
+"""``napari-unetpp segment``: all input images, one after the other."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class Work:
     model : LoadedModel
     workers : Workers or None
         Other processes that do the work; None: this one does.
-    files : FilesElsewhere or None
-        The images that they do as wholes.
+    files : FilesOnWorkers or None
+        The images that a worker segments as a whole.
     """
 
     model: Any
     workers: Any = None
     files: Any = None
 
-    def has_whole(self, number: int) -> bool:
-        """Whether other processes do the image with this number as a whole."""
+    def on_worker(self, number: int) -> bool:
+        """Whether a worker segments the image with this number as a whole."""
         return self.files is not None and self.files.has(number)
 
 
@@ -63,7 +63,7 @@ def run_segment(args: argparse.Namespace) -> int:
     for problem in found.problems:
         say(f"error: {problem}")
     if found.results:
-        say(f"note: {_left_out(found.results)}")
+        say(f"note: {_results_left_out(found.results)}")
     plan = outputs.plan_outputs(
         found.sources,
         args.out,
@@ -77,7 +77,7 @@ def run_segment(args: argparse.Namespace) -> int:
         work: Work | None = None
         try:
             for number, output in enumerate(plan):
-                ours = work is not None and work.has_whole(number)  # then it was not there at first
+                ours = work is not None and work.on_worker(number)  # then it was not there at first
                 done = output.done() if args.skip_existing and not ours else None
                 if done is not None:
                     entries.append(_skipped(done))
@@ -112,10 +112,10 @@ def _check_model(args: argparse.Namespace, info: ModelInfo) -> None:
 
 
 def _begin(plan: Sequence[outputs.Output], options: Any, args: argparse.Namespace, stack: ExitStack) -> Work:
-    """Load the model, and give it to other processes where these are to do the work."""
+    """Load the model, and send it to worker processes if there are some."""
     if not (args.workers or args.scheduler):
         return Work(_loaded(args))
-    from napari_unetpp.commands.segment.elsewhere import FilesElsewhere, checker
+    from napari_unetpp.commands.segment.files_on_workers import FilesOnWorkers, checker
     from napari_unetpp.commands.segment.stack import goes_by_planes
     from napari_unetpp.volumes.cluster.workers import connected
 
@@ -128,11 +128,11 @@ def _begin(plan: Sequence[outputs.Output], options: Any, args: argparse.Namespac
     }
     check = checker(plan, overwrite=args.overwrite, resume=args.skip_existing)
     show = partial(progress, total=len(plan), what="images")
-    return Work(model, workers, FilesElsewhere(workers, wholes, check, options, show))
+    return Work(model, workers, FilesOnWorkers(workers, wholes, check, options, show))
 
 
 def _loaded(args: argparse.Namespace) -> Any:
-    """The model on its device; what there is to know of the device is said once."""
+    """The model on its device; prints the note on the device."""
     from napari_unetpp import api
 
     model = api.load_model(args.model, device=args.device, precision=args.precision)
@@ -141,7 +141,7 @@ def _loaded(args: argparse.Namespace) -> Any:
     return model
 
 
-def _left_out(results: Sequence[Path]) -> str:
+def _results_left_out(results: Sequence[Path]) -> str:
     if len(results) == 1:
         return f"{results[0]} is a result of napari-unetpp and is left out"
     return f"{len(results)} results of napari-unetpp are left out, among them {results[0]}"
@@ -155,12 +155,12 @@ def _skipped(output: outputs.Output) -> dict[str, Any]:
 def _segment_one(
     number: int, plan: Sequence[outputs.Output], work: Work, options: Any, args: argparse.Namespace
 ) -> dict[str, Any]:
-    """Segment the image with this number; what is told of it with ``--json`` comes back."""
+    """Segment the image with this number; returns its entry of ``--json``."""
     output = plan[number]
     name = output.source.name
     progress(number, len(plan), name)
     try:
-        whole = work.has_whole(number)
+        whole = work.on_worker(number)
         there = output.there() if args.skip_existing and not whole else None
         if there is not None:
             for path in _finish(there, work.model, options):
@@ -174,7 +174,7 @@ def _segment_one(
             done = _segmented(
                 output, work, options, lambda part, what: progress(number + part, len(plan), what)
             )
-    except Exception as error:  # the rest go on
+    except Exception as error:  # the other images are segmented
         if args.debug:
             raise
         problem = sentence(error)
@@ -188,7 +188,7 @@ def _segment_one(
 
 
 def _segmented(output: outputs.Output, work: Work, options: Any, show: Callable[[float, str], None]) -> Any:
-    """One image, whole or plane by plane; `show` is told which part of it is done, and what that is."""
+    """One image, whole or plane by plane; `show` is called with the share that is done and a text."""
     from napari_unetpp.commands.segment.image import segment_file
     from napari_unetpp.commands.segment.stack import goes_by_planes, segment_stack
 
@@ -215,7 +215,7 @@ def _segmented(output: outputs.Output, work: Work, options: Any, show: Callable[
 
 
 def _finish(output: outputs.Output, model: Any, options: Any) -> tuple[Path, ...]:
-    """Write what is missing beside a result that was there already; the files that were missing."""
+    """Write the missing files beside an existing result; returns these files."""
     from napari_unetpp.commands.segment.image import finish
     from napari_unetpp.commands.segment.stack import finish_stack, goes_by_planes
 
@@ -225,7 +225,7 @@ def _finish(output: outputs.Output, model: Any, options: Any) -> tuple[Path, ...
 
 
 def _stack_options(args: argparse.Namespace) -> Any:
-    """What was asked of stacks."""
+    """The options of stacks."""
     from napari_unetpp.commands.segment.values import StackOptions
     from napari_unetpp.volumes.selection import SelectionRequest
 

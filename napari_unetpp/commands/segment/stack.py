@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_unetpp._types import ScaleChoice, UnetppError
-from napari_unetpp.commands.segment.stack_input import mark_of, opened
-from napari_unetpp.commands.segment.stack_tables import as_far_as_measured
+from napari_unetpp.commands.segment.stack_input import file_version, open_input
+from napari_unetpp.commands.segment.stack_tables import without_unmeasured
 from napari_unetpp.commands.segment.values import Done, Options
 from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.notes import Note
@@ -38,7 +38,7 @@ BYTES = {"labels": 4, "mask": 1, "probability": 4}
 
 def goes_by_planes(path: Path, options: Options) -> bool:
     """Whether an image is read plane by plane, not as one picture."""
-    return options.stack.asked or is_stack(path, options.series)
+    return options.stack.given or is_stack(path, options.series)
 
 
 def segment_stack(
@@ -49,16 +49,16 @@ def segment_stack(
     say: Note,
     workers: Workers | None = None,
 ) -> Done:
-    """Segment all planes that were asked for and write their results.
+    """Segment all requested planes and write the results.
 
     Parameters
     ----------
     on_progress : callable
-        Told after every tile and plane.
+        Called after every tile and plane.
     say : callable
-        Told how the image is read, what it needs, and where an earlier run is gone on with.
+        Called with sentences: how the image is read, memory and disk, planes of an earlier run.
     workers : Workers, optional
-        Other processes that do the planes, and the tiles of large ones.
+        Other processes that segment planes, and tiles of large ones.
     """
     from napari_unetpp.commands.segment.stack_report import facts_of, report
     from napari_unetpp.commands.segment.stack_results import finish
@@ -70,7 +70,7 @@ def segment_stack(
     notes: list[str] = []
     if options.overwrite:
         remove(output.partial)
-    with opened(output, options, notes.append) as image:
+    with open_input(output, options, notes.append) as image:
         chosen = _chosen(image, model, options)
         say(f"{output.source}: {chosen}")
         if _needs_zarr(output, chosen, options):
@@ -78,17 +78,17 @@ def segment_stack(
             output = output.as_zarr()
         given = options.size["range"], options.size["diameter"]
         notes += series_notes(image.array, chosen, range=given[0], diameter=given[1])
-        mark = mark_of(output.source)
+        mark = file_version(output.source)
         request, store = _begin(output, image, chosen, model, options, mark, say)
         others = None if workers is None else workers.series(request, _address(output, options, mark))
-        for event in segment_series(request, store, elsewhere=others):
+        for event in segment_series(request, store, workers=others):
             if event.note:
                 notes.append(event.note)
             on_progress(event)
-            if event.tile == event.tiles and mark_of(output.source) != mark:
+            if event.tile == event.tiles and file_version(output.source) != mark:
                 raise UnetppError(
-                    f"{output.source} was changed while it was segmented. What was done is in "
-                    f"{store.folder}, but does not fit together any more: give --overwrite to begin anew."
+                    f"{output.source} was changed while it was segmented. The planes in "
+                    f"{store.folder} belong to different versions of it: give --overwrite to begin anew."
                 )
         facts = facts_of(request, options)
         measured = finish(output, store, image, chosen, options, facts, notes.append)
@@ -97,20 +97,20 @@ def segment_stack(
 
 
 def finish_stack(output: Output, model: LoadedModel, options: Options) -> tuple[Path, ...]:
-    """Write what is missing beside a result that an earlier run has written; the files that were missing."""
-    from napari_unetpp.commands.segment.stack_beside import read_result, write_beside
+    """Write the missing files beside a result of an earlier run; returns these files."""
+    from napari_unetpp.commands.segment.stack_extra_files import read_result, write_extra_files
     from napari_unetpp.commands.segment.stack_tables import Measured
 
-    with opened(output, options) as image:
+    with open_input(output, options) as image:
         chosen = _chosen(image, model, options)
-        missing = as_far_as_measured(output.missing, chosen)
+        missing = without_unmeasured(output.missing, chosen)
         if missing.files == (output.target,):
             return ()
         measured = Measured.of(missing, image, chosen, options)
         with read_result(output.target, chosen) as planes:
-            for _ in measured.seen(planes):
+            for _ in measured.measure(planes):
                 pass
-        write_beside(missing, measured, options, overwrite=False)
+        write_extra_files(missing, measured, options, overwrite=False)
     return missing.files[1:]
 
 
@@ -122,9 +122,9 @@ def _address(output: Output, options: Options, mark: list[list[int]]) -> ImageAd
 
 
 def _chosen(image: ImageSource, model: LoadedModel, options: Options) -> Selection:
-    """What is segmented; what cannot be done with it is refused before any work."""
+    """The selection; raises UnetppError, before any work, for what cannot be done with it."""
     from napari_unetpp.volumes.series.numbering import check_links
-    from napari_unetpp.volumes.series.three_sides import check_directions
+    from napari_unetpp.volumes.series.three_directions import check_directions
 
     stack = options.stack
     chosen = select(image.axes, stack.selection, inputs=model.info.net.in_channels)
@@ -152,7 +152,7 @@ def _begin(
     mark: list[list[int]],
     say: Note,
 ) -> tuple[SeriesRequest, PlaneStore]:
-    """What is to be done, and where planes are kept; what an earlier run has decided is used again."""
+    """The request and the store of planes; range and scale of an interrupted run are used again."""
     from napari_unetpp.engine.collect import Reading
     from napari_unetpp.engine.level import resolve_level
     from napari_unetpp.volumes.series.need import need_text
@@ -162,7 +162,7 @@ def _begin(
 
     info = model.info
     level = resolve_level(info, options.level)
-    asked = {
+    settings = {
         "input": str(output.source.resolve()),
         "last_change": mark,
         "read_as": str(chosen),
@@ -176,9 +176,9 @@ def _begin(
         "spacing": list(image.axes.spacing) if options.stack.directions > 1 else None,
     }
     before = read_about(output.partial) if options.stack.resume else None
-    if before is not None and all(before.get(key) == value for key, value in asked.items()):
-        said = before["reading"]
-        known = Reading(ScaleChoice(said["scale"], said["reason"]), (said["low"], said["high"]))
+    if before is not None and all(before.get(key) == value for key, value in settings.items()):
+        reading = before["reading"]
+        known = Reading(ScaleChoice(reading["scale"], reading["reason"]), (reading["low"], reading["high"]))
     else:
         side = None if image.pixel_size is None else image.pixel_size.side
         known = read_series_as(image.array, chosen, model, pixel_size=side, **options.size)
@@ -187,7 +187,7 @@ def _begin(
     directions = options.stack.directions
     request = SeriesRequest(image.array, chosen, model, level, known, options.kind, directions)
     shape, dtype = request.plane_shape, request.dtype
-    store = PlaneStore(output.partial, {**asked, "reading": decided}, shape, dtype, chosen.count)
+    store = PlaneStore(output.partial, {**settings, "reading": decided}, shape, dtype, chosen.count)
     say(f"{output.source}: {need_text(request)}")
     if store.done:
         say(f"{output.source}: {store.done} of {store.count} planes are there; going on")

@@ -1,4 +1,4 @@
-"""The image of ``napari-unetpp segment`` as it was asked for: opened, with distances, a part of it."""
+"""Open the image of ``napari-unetpp segment`` with the requested spacing and region."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from napari_unetpp.commands.segment.values import Options
 
 
-BESIDE = (".tif", ".csv", ".json", ".geojson", ".zip")
-"""Results may be written into the folder of a DICOM series: they are no change of it."""
+OUTPUTS = (".tif", ".csv", ".json", ".geojson", ".zip")
+"""Files in the folder of a DICOM series that are results, and no change of the series."""
 
 
-def mark_of(path: Path) -> list[list[int]]:
-    """What changes when files, or the metadata of a zarr, are written anew: sizes and times."""
+def file_version(path: Path) -> list[list[int]]:
+    """Sizes and times of the files, or of the metadata of a zarr; they change when these are written anew."""
     files = [path]
     if is_zarr(path):
         files = [path / name for name in ("zarr.json", ".zattrs", ".zarray")]
     elif path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix not in BESIDE and file.is_file())
+        files = sorted(file for file in path.iterdir() if file.suffix not in OUTPUTS and file.is_file())
     return [[s.st_size, s.st_mtime_ns] for s in (file.stat() for file in files if file.exists())]
 
 
 @contextmanager
-def opened(output: Output, options: Options, note: Note = no_note) -> Iterator[ImageSource]:
-    """The image, or the region of it that was asked for."""
+def open_input(output: Output, options: Options, note: Note = no_note) -> Iterator[ImageSource]:
+    """The image, or the requested region of it."""
     axes = options.stack.selection.axes
     with open_image(output.source, series=options.series, axes=axes, note=note) as image:
-        yield _cropped(_measured_anew(image, options.stack.spacing), options.stack.region)
+        yield _cropped(_with_spacing(image, options.stack.spacing), options.stack.region)
 
 
-def _measured_anew(image: ImageSource, spacing: tuple[float, float, float] | None) -> ImageSource:
-    """The same with distances that the user gave."""
+def _with_spacing(image: ImageSource, spacing: tuple[float, float, float] | None) -> ImageSource:
+    """The same with the spacing that the user gave."""
     if spacing is None:
         return image
     axes = replace(image.axes, spacing=spacing)

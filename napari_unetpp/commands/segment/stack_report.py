@@ -1,4 +1,4 @@
-"""What is told of a series that was segmented: in its files, with ``--json``, and in a line."""
+"""The report on a segmented series: metadata of its files, entry of ``--json``, and a line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_unetpp.volumes.series.plane import SeriesRequest
 
 
 def facts_of(request: SeriesRequest, options: Options) -> dict[str, Any]:
-    """How the result came about, for its metadata."""
+    """How the result was computed, for its metadata."""
     model, known, stack = request.evaluator, request.reading, options.stack
     region = stack.region
     links = {"stitch": stack.stitch, "track": stack.track}

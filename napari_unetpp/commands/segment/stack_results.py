@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.commands.segment.stack_beside import write_beside
-from napari_unetpp.commands.segment.stack_tables import Measured, as_far_as_measured
+from napari_unetpp.commands.segment.stack_extra_files import write_extra_files
+from napari_unetpp.commands.segment.stack_tables import Measured, without_unmeasured
 from napari_unetpp.files.notes import Note
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.result_file import About, is_result, write_stack
@@ -40,15 +40,15 @@ def finish(
     facts: Mapping[str, Any],
     note: Note,
 ) -> Measured:
-    """Write all results of planes that are done, and remove the store; what was measured comes back.
+    """Write all results from the stored planes, and remove the store; returns the measurements.
 
-    Begun anew after an interruption: results have their names when all of them is there.
+    Each result is written under a temporary name, so this step can be repeated after an interruption.
     """
     overwrite = options.overwrite or (options.stack.resume and is_result(output.target))
     large = store.shape[-2] * store.shape[-1] > LARGE
     if large and (output.table is not None or output.also):
         note(f"no table, no outlines: planes of more than {LARGE // 1_000_000} megapixels are not measured")
-    output = as_far_as_measured(output, chosen)
+    output = without_unmeasured(output, chosen)
     measured = Measured.of(output, image, chosen, options)
     about = About(image.pixel_size, facts)
     with tempfile.TemporaryDirectory(dir=store.folder, prefix="result-") as folder:
@@ -77,14 +77,14 @@ class _Writing:
     overwrite: bool
 
     def write(self, *, in_bands: bool) -> None:
-        """All results; `in_bands`: no plane of them is held in memory."""
+        """All results; `in_bands`: only some rows of a plane are in memory."""
         zarr = self.output.target.suffix == ".zarr"
         if in_bands:
             self._zarr_in_bands() if zarr else self._tiff_in_tiles()
             self._count()
         else:
             self._zarr() if zarr else self._tiff(self._planes())
-        write_beside(self.output, self.measured, self.options, overwrite=self.overwrite)
+        write_extra_files(self.output, self.measured, self.options, overwrite=self.overwrite)
 
     def _planes(self) -> Iterator[NDArray[Any]]:
         """The planes of the result, one after the other; of probabilities those of each class."""
@@ -93,14 +93,14 @@ class _Writing:
             planes = numbered(
                 self.store.read, self.chosen, self.folder, stitch=stack.stitch, track=stack.track
             )
-            yield from self.measured.seen(planes)
+            yield from self.measured.measure(planes)
             return
         for number in range(self.store.count):
-            plane = self._meant(self.store.read(number))
+            plane = self._stored_values(self.store.read(number))
             yield from plane if plane.ndim == 3 else (plane,)
 
-    def _meant(self, part: NDArray[Any]) -> NDArray[Any]:
-        """Pixels as they stand in the result: masks of TIFF are 0 and 255."""
+    def _stored_values(self, part: NDArray[Any]) -> NDArray[Any]:
+        """Pixel values of the result: masks in TIFF are 0 and 255."""
         return part * np.uint8(255) if self.options.kind == "mask" else part
 
     # ------------------------------------------------------------------- TIFF
@@ -134,7 +134,7 @@ class _Writing:
         for one in classes:
             for band in self._bands():
                 part = self.store.read(number, band)
-                part = self._meant(part if one is None else part[one])
+                part = self._stored_values(part if one is None else part[one])
                 whole = np.pad(part, [(0, -side % TILE) for side in part.shape])
                 for x0 in range(0, whole.shape[1], TILE):
                     yield np.ascontiguousarray(whole[:, x0 : x0 + TILE])
@@ -142,19 +142,19 @@ class _Writing:
     # ------------------------------------------------------------------- zarr
 
     def _zarr(self) -> None:
-        made = self._created()
+        made = self._create_zarr()
         for number, plane in enumerate(self._planes()):
             made.write((*self._leading(number), slice(None), slice(None)), self._as_labels(plane))
-        self._named(made)
+        self._finish_zarr(made)
 
     def _zarr_in_bands(self) -> None:
-        made = self._created()
+        made = self._create_zarr()
         for number in range(self.store.count):
             for band in self._bands():
                 made.write((*self._leading(number), *band.slices), self.store.read(number, band))
-        self._named(made)
+        self._finish_zarr(made)
 
-    def _created(self) -> LabelsZarr:
+    def _create_zarr(self) -> LabelsZarr:
         axes = replace(
             self.chosen.axes, names=self.chosen.stack_axes, shape=self.chosen.stack_shape, channels=()
         )
@@ -169,15 +169,15 @@ class _Writing:
         leading = self.chosen.stack_shape[:-2]
         return tuple(int(n) for n in np.unravel_index(number, leading)) if leading else ()
 
-    def _named(self, made: LabelsZarr) -> None:
-        """Make the coarser levels and give the zarr its name."""
+    def _finish_zarr(self, made: LabelsZarr) -> None:
+        """Write the coarser levels and rename the zarr to its target."""
         target = self.output.target
         made.group.attrs["about"] = dict(self.about.facts)
         for _ in made.write_coarser():
             pass
         if target.exists():
             if not (self.overwrite and is_result(target)):
-                raise UnetppError(f"{target} exists already and is no result of ours. Choose another --out.")
+                raise UnetppError(f"{target} exists and is no result of this program. Choose another --out.")
             shutil.rmtree(target)
         made.path.rename(target)
 

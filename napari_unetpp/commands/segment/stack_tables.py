@@ -1,4 +1,4 @@
-"""What is measured of a series plane by plane while its result is written: table, tracks, counts."""
+"""Measurements of a series, taken plane by plane while its result is written: table, tracks, counts."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 Table = dict[str, NDArray[Any]]
 
-MOVED = {"centroid_y": 0, "y0": 0, "y1": 0, "centroid_x": 1, "x0": 1, "x1": 1}
-"""Columns that are places, and along which axis."""
+POSITION_COLUMNS = {"centroid_y": 0, "y0": 0, "y1": 0, "centroid_x": 1, "x0": 1, "x1": 1}
+"""Columns that are positions, and along which axis."""
 
 PLANES = ("frame", "time_s", "plane")
 """Columns that say which plane an object is on."""
@@ -34,7 +34,7 @@ PLANES = ("frame", "time_s", "plane")
 
 @dataclass(eq=False)
 class Measured:
-    """Collects what is told of a series.
+    """Collects the measurements of a series.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Measured:
     stitched, tracked : bool
         Whether numbers go through depth, and through time.
     region : Region or None
-        The part of the image that is segmented: places are told on the grid of the whole image.
+        The part of the image that is segmented: positions are given on the grid of the whole image.
     """
 
     image: ImageSource
@@ -62,7 +62,7 @@ class Measured:
 
     @classmethod
     def of(cls, output: Output, image: ImageSource, chosen: Selection, options: Options) -> Measured:
-        """What collects all that was asked for."""
+        """A collector for the requested measurements."""
         stack = options.stack
         return cls(
             image,
@@ -78,8 +78,8 @@ class Measured:
     def __post_init__(self) -> None:
         self._tracks = TrackRows(deep=self.selection.depth > 1)
 
-    def seen(self, planes: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
-        """The same planes, each measured as it goes by."""
+    def measure(self, planes: Iterable[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        """Measure planes one after the other, and yield each unchanged."""
         for number, (position, labels) in enumerate(zip(self.selection.positions(), planes, strict=True)):
             self.add(number, position, labels)
             yield labels
@@ -165,12 +165,12 @@ class Measured:
             shapes=self.table,
         )
         return {
-            name: values + self._origin[MOVED[name]] if name in MOVED else values
+            name: values + self._origin[POSITION_COLUMNS[name]] if name in POSITION_COLUMNS else values
             for name, values in rows.items()
         }
 
 
-def as_far_as_measured(output: Output, chosen: Selection) -> Output:
+def without_unmeasured(output: Output, chosen: Selection) -> Output:
     """The same without table and outlines where planes are too large to be measured in memory."""
     height, width = chosen.plane_shape
     return replace(output, table=None, also=()) if height * width > LARGE else output

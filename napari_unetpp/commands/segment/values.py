@@ -1,4 +1,4 @@
-"""What ``segment`` was asked for, and what it did with an image."""
+"""The options of ``segment``, and the report on an image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_unetpp.volumes.selection import SelectionRequest
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What was asked of stacks.
+    """Options of stacks.
 
     Attributes
     ----------
@@ -38,8 +38,8 @@ class StackOptions:
     spacing: tuple[float, float, float] | None = None
 
     @property
-    def asked(self) -> bool:
-        """Whether something was asked that only stacks have, or parts of a plane."""
+    def given(self) -> bool:
+        """Whether an option of stacks, or of regions, was given."""
         alone = self.selection == SelectionRequest()
         others = (self.region, self.stitch, self.track, self.spacing)
         return not alone or self.directions != 1 or any(x is not None for x in others)
@@ -47,7 +47,7 @@ class StackOptions:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for all images alike.
+    """Options of all images.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""Parts of a node laid side by side, so that one convolution evaluates them all.
+"""Rectangles of a node packed into one array, so that one convolution evaluates them all.
 
-Of a node only what some squares need is evaluated: rectangles around them, with the margin that deeper nodes
-read (`net.graph.margins`), packed into one image, or all of it where that is less work.
+Only the rectangles around the squares that go deeper are evaluated, with the margin that deeper nodes read
+(`net.graph.margins`), or the whole node where that is less work.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Part:
     Attributes
     ----------
     read : Region
-        Where the nodes that it reads are read.
+        Region that is read of its input nodes.
     write : Region
-        The middle of it, which comes out right.
+        Its inner region, which is exact.
     place : Region
         Its place in the packing.
     """
@@ -38,7 +38,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """Parts of a node laid side by side, so that one convolution evaluates them all."""
+    """Rectangles of a node packed into one array of this shape."""
 
     shape: tuple[int, int]
     parts: tuple[Part, ...]

@@ -202,10 +202,10 @@ class PlaneResult:
         """Labels renumbered where objects have no pixel on the grid of the image."""
         if self.info.task == "semantic" or self.store.shape == self.shape:
             return labels
-        seen = np.zeros(int(labels.max(initial=0)) + 1, np.intp)
+        present = np.zeros(int(labels.max(initial=0)) + 1, np.intp)
         for band in self._rows(self.shape):
-            seen[labels[band.slices]] = 1
-        return labelling.new_numbers(seen, 1)[labels]
+            present[labels[band.slices]] = 1
+        return labelling.new_numbers(present, 1)[labels]
 
     def _valid(self, result: NDArray[T]) -> NDArray[T]:
         """Zero where the input has no value."""

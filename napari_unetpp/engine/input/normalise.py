@@ -206,7 +206,7 @@ def intensities_outside(image: Image, stats: NormStats) -> tuple[float, float] |
 
 
 def range_notes(image: Image, stats: NormStats, *, given: bool = False) -> tuple[str, ...]:
-    """What is worth saying of a range: what lies outside it, or hardly shows in it.
+    """Notes on a range: intensities outside it, or contrast that hardly shows in it.
 
     `given`: it was not measured, so that it may be far too wide.
     """

@@ -1,4 +1,4 @@
-"""The scale of an image: what the user says, else what the model's sampling rule gives, else a search.
+"""The scale of an image: given by the user, else by the model's sampling rule, else found by a search.
 
 Nothing else decides a scale: `decide_scale` is the whole decision, `given_scale` the part without network.
 """
@@ -78,7 +78,7 @@ def check_range(given: tuple[float, float] | None) -> tuple[float, float] | None
 
 
 def diameter_notes(shape: tuple[int, ...], diameter: float | None) -> tuple[str, ...]:
-    """What is worth saying of a given diameter (px) for a plane of shape (Y, X[, C])."""
+    """Notes on a given diameter (px) for a plane of shape (Y, X[, C])."""
     height, width = shape[:2]
     if diameter is None or diameter <= max(height, width):
         return ()
@@ -103,7 +103,7 @@ def given_scale(
     check_size(info, scale=scale, diameter=diameter)
     rule = info.sampling
     if scale is not None:
-        working_shape(plane.shape, scale)  # refuses what is out of range
+        working_shape(plane.shape, scale)  # raises an error for a scale out of range
         return ScaleChoice(float(scale), GIVEN)
     if diameter is not None:
         return ScaleChoice(choose_scale(rule, plane.shape, diameter=diameter), f"objects of {diameter:g} px")

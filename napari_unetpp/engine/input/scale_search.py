@@ -1,4 +1,4 @@
-"""The scale at which the network knows the objects of an image, where nobody says how large they are.
+"""Search for the scale at which the network recognises the objects of an image of unknown object size.
 
 The image is shown to a shallow level at scales from coarse to fine. Where the model fits, it is sure of what
 it calls foreground, and what it finds there is about as large as the objects that it was trained on. Neither
@@ -88,7 +88,7 @@ SMALLEST_OBJECT = 10
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What the network says of the sample at one scale.
+    """The result of the network on the sample at one scale.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ def best_trial(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> Trial 
 
 
 def choose(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> ScaleChoice:
-    """The scale that follows from all trials: half-way between the best and what its objects say.
+    """The scale that follows from all trials: half-way between the best one and that of its object size.
 
     It is 1 where the best fits hardly better than 1: such a difference is chance, and most images need 1.
     """

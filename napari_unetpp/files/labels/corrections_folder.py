@@ -2,7 +2,7 @@
 
 ``images/STEM.tif`` and ``labels/STEM.tif`` as in every folder of labelled images; beside them
 ``certain/STEM.tif`` and ``ignore/STEM.tif`` (0 or 255) where there are such masks, and ``session.json``.
-Where regions were reviewed, 128 in ``ignore/`` is what merely lies outside of them.
+Where regions were reviewed, pixels outside of them are 128 in ``ignore/``.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def save_corrections(
     Raises
     ------
     UnetppError
-        The folder has other content, a plane does not fit together, or the disk does not take it.
+        The folder has other content, shapes of a plane differ, or the folder cannot be written.
     """
     folder = Path(folder)
     _check_target(folder, overwrite=overwrite)
@@ -132,7 +132,7 @@ def _write_plane(folder: Path, stem: str, plane: LabelledPlane) -> None:
 
 def _write(path: Path, array: NDArray[Any]) -> None:
     colour = array.ndim == 3
-    if colour and array.dtype == np.bool_:  # TIFF packs bits, which colour images have not
+    if colour and array.dtype == np.bool_:  # TIFF packs bits of grey images only
         array = array.astype(np.uint8)
     write_atomically(
         path,
@@ -149,7 +149,7 @@ def _write(path: Path, array: NDArray[Any]) -> None:
 
 
 def _remove_stale(folder: Path, planes: Mapping[str, LabelledPlane]) -> None:
-    """Remove files of planes that an overwritten folder had and the new one has not."""
+    """Remove files of the overwritten folder that belong to no plane of the new one."""
     for what in FOLDERS:
         if not (folder / what).is_dir():
             continue
@@ -176,14 +176,14 @@ def read_corrections(
     ----------
     folder : path
     labels_as : {"corrections", "reviewed", "sparse"}, optional
-        What all labels say; None: as saved, else ``corrections`` where there is a mask in
+        How all labels are read; None: as saved, else ``corrections`` where there is a mask in
         `certain/`, else ``reviewed``.
     background : int, optional
         ``sparse``: the label value of background; None: as saved.
     notes : Notes, optional
-        Collects what was handled specially.
+        Collects notes on unusual files.
     on_problem : callable, optional
-        Told what is wrong with a plane, which is then left out; without it the first bad plane raises.
+        Called with the error of a plane, which is then left out; without it the first bad plane raises.
 
     Raises
     ------
@@ -196,9 +196,9 @@ def read_corrections(
     certain = (
         {stem_of(p): p for p in list_images(folder / "certain")} if (folder / "certain").is_dir() else {}
     )
-    lonely = sorted(certain.keys() - {pair.stem for pair in pairs})
-    if lonely:
-        raise UnetppError(f"{folder}: masks in certain/ without an image: {', '.join(lonely[:5])}.")
+    unmatched = sorted(certain.keys() - {pair.stem for pair in pairs})
+    if unmatched:
+        raise UnetppError(f"{folder}: masks in certain/ without an image: {', '.join(unmatched[:5])}.")
     notes = notes or Notes()
     planes = []
     for pair in pairs:

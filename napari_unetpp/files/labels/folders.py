@@ -35,12 +35,12 @@ def stem_of(path: Path) -> str:
 
 
 def named_once(path: Path, sentence: str) -> str:
-    """A sentence about a file that names it, and not twice."""
+    """A sentence that names the file exactly once."""
     return sentence if str(path) in sentence else f"{path}: {sentence}"
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Image files directly in `folder`, by name; hidden files are passed over."""
+    """Image files directly in `folder`, by name; hidden files are skipped."""
     try:
         files = sorted(folder.iterdir())
     except OSError as error:
@@ -49,7 +49,7 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def read_pairs(folder: str | Path) -> list[Pair]:
-    """Pairs of a folder, by stem. Results of ours in `images/` that have no labels are left out.
+    """Pairs of a folder, by stem. Results of this program in `images/` without labels are left out.
 
     Raises
     ------
@@ -65,18 +65,18 @@ def read_pairs(folder: str | Path) -> list[Pair]:
             )
     images, labels = _by_stem(folder / "images"), _by_stem(folder / "labels")
     ignore = _by_stem(folder / "ignore") if (folder / "ignore").is_dir() else {}
-    for stem in images.keys() - labels.keys():  # that somebody had segmented into this folder
+    for stem in images.keys() - labels.keys():  # results that were written into this folder
         if is_result(images[stem]):
             del images[stem]
-    lonely = [
+    unmatched = [
         _sentence("without labels", images.keys() - labels.keys()),
         _sentence("labels without an image", labels.keys() - images.keys()),
         _sentence("ignore masks without an image", ignore.keys() - images.keys()),
     ]
-    if any(lonely):
+    if any(unmatched):
         raise UnetppError(
-            f"{folder}: {'; '.join(filter(None, lonely))}. Every file in images/ needs one in labels/ with "
-            "the same name (the suffix may differ)."
+            f"{folder}: {'; '.join(filter(None, unmatched))}. Every file in images/ needs one in labels/ "
+            "with the same name (the suffix may differ)."
         )
     if not images:
         raise UnetppError(f"{folder}/images holds no images: expected {', '.join(IMAGE_SUFFIXES)}.")
@@ -90,7 +90,7 @@ def read_label(path: str | Path, *, note: Note = no_note) -> NDArray[Any]:
     ----------
     path : path
     note : callable, optional
-        Told what was handled specially, in half a sentence without the path.
+        Called with notes on what is unusual, without the path.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Files that other programs read: which there are, what they are called, and how one is written."""
+"""Files of objects for other programs: formats, file names, and writing."""
 
 from __future__ import annotations
 
@@ -74,4 +74,4 @@ def format_of(path: Path) -> str:
         if path.suffix.lower() == suffix_of(name):
             return name
     endings = ", ".join(f"{suffix_of(name)} ({kind.program})" for name, kind in FORMATS.items())
-    raise UnetppError(f"{path} says no format: expected a name that ends in {endings}.")
+    raise UnetppError(f"{path} names no known format; expected a name that ends in {endings}.")

@@ -109,8 +109,8 @@ def _next(sides: Sides) -> NDArray[np.int64]:
     for turn in (LEFT, STRAIGHT, RIGHT):
         wanted = 4 * sides.end + (direction + turn) % 4
         at = np.minimum(np.searchsorted(sides.key, wanted), sides.key.size - 1)
-        fits = (sides.key[at] == wanted) & (sides.part[at] == sides.part) & (following < 0)
-        following[fits] = at[fits]
+        matches = (sides.key[at] == wanted) & (sides.part[at] == sides.part) & (following < 0)
+        following[matches] = at[matches]
     return following
 
 
@@ -130,16 +130,16 @@ def _rings(sides: Sides, row: int) -> list[tuple[int, Ring]]:
 
 def _cycles(following: Sequence[int]) -> tuple[list[int], list[int]]:
     """All elements in the order in which they follow each other, and where each cycle starts in it."""
-    seen = bytearray(len(following))
+    visited = bytearray(len(following))
     order: list[int] = []
     starts: list[int] = []
     for first in range(len(following)):
-        if seen[first]:
+        if visited[first]:
             continue
         starts.append(len(order))
         at = first
-        while not seen[at]:
-            seen[at] = 1
+        while not visited[at]:
+            visited[at] = 1
             order.append(at)
             at = following[at]
     return order, starts

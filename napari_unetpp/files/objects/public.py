@@ -1,4 +1,4 @@
-"""The public functions for objects: measured, and written for other programs."""
+"""Public functions that measure objects and write them for other programs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def save_objects(
     Raises
     ------
     UnetppError
-        Labels or image that do not fit, an ending that says no format, or a file that exists.
+        Labels and image of different shapes, an unknown suffix, or a file that exists.
 
     Examples
     --------

@@ -197,7 +197,7 @@ def is_result(path: Path) -> bool:
 def _is_our_zarr(path: Path) -> bool:
     """Whether it holds labels that we wrote (see `volumes.ome_zarr`)."""
     try:
-        said = [file.read_text() for file in path.glob("labels/*/.zattrs")]
+        attributes = [file.read_text() for file in path.glob("labels/*/.zattrs")]
     except OSError:
         return False
-    return any(f'"{SOFTWARE}"' in text for text in said)
+    return any(f'"{SOFTWARE}"' in text for text in attributes)

@@ -17,7 +17,7 @@ from napari_unetpp.files.results.result_file import read_facts
 NAME = "summary.csv"
 
 FIRST = ("labels", "image", "objects", "median_area_px")
-"""The columns by which a summary of ours is known."""
+"""The first columns, by which a summary of this program is recognised."""
 
 LAST = ("level", "scale")
 

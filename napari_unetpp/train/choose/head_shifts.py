@@ -59,10 +59,10 @@ def shift_maps(predicted: Sequence[Predicted], shifts: Shifts) -> list[Predicted
         for level, outputs in shifts.items():
             place = p.levels.index(level)
             for output, shift in outputs.items():
-                seen = p.maps[place, output].astype(np.float32)
+                probability = p.maps[place, output].astype(np.float32)
                 # The sigmoid of a shifted logit, written without the logit, which 0 and 1 do not have.
-                raised = seen * np.float32(np.exp(shift))
-                maps[place, output] = raised / (1 - seen + raised)
+                raised = probability * np.float32(np.exp(shift))
+                maps[place, output] = raised / (1 - probability + raised)
         return replace(p, maps=maps)
 
     return [one(p) for p in predicted]

@@ -63,11 +63,11 @@ class Placement:
         """Magnification; see `Augmentation.sizes`."""
         low, high = np.log(self.augmentation.zoom)
         plain = float(np.exp(rng.uniform(low, high)))
-        factor, own, seen = self.augmentation.sizes, self.diameter, self.samples[n].diameter
-        if factor is None or own is None or seen is None:
+        factor, own, measured = self.augmentation.sizes, self.diameter, self.samples[n].diameter
+        if factor is None or own is None or measured is None:
             return plain
-        shown = plain * seen if rng.random() < 0.5 else own * factor ** rng.triangular(-1, 0, 1)
-        return float(np.clip(shown, own / factor, own * factor) / seen)
+        shown = plain * measured if rng.random() < 0.5 else own * factor ** rng.triangular(-1, 0, 1)
+        return float(np.clip(shown, own / factor, own * factor) / measured)
 
     def _centre(self, n: int, side: float, rng: np.random.Generator) -> Floats:
         height, width = self.samples[n].labels.shape

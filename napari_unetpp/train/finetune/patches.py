@@ -34,7 +34,7 @@ AUGMENTATION = Augmentation(
     largest_noise=0.05,
     largest_grain=0.0,
 )
-"""Weaker than in training: the planes show what will be segmented, at a scale that is known."""
+"""Weaker than in training: the planes are like those to be segmented, and their scale is known."""
 
 JITTER = 0.35
 """How far the centre of a patch may lie from the labelled pixel, as a share of its side."""

@@ -1,4 +1,4 @@
-"""Labelled planes made ready to learn from: label values, scale, range, and the part there is time for."""
+"""Labelled planes made ready to learn from: label values, scale, range, and a part where time is short."""
 
 from __future__ import annotations
 
@@ -153,12 +153,12 @@ def _scales_note(given: Sequence[LabelledPlane], read: Sequence[LabelledPlane]) 
 def cropped(plane: LabelledPlane, pixels: float, rng: np.random.Generator) -> LabelledPlane:
     """The plane, or a window around one of its labelled pixels with about `pixels` on the working grid."""
     height, width = plane.labels.shape
-    fits = pixels / (plane.scale or 1.0) ** 2  # pixels of the input grid
-    if height * width <= fits:
+    input_pixels = pixels / (plane.scale or 1.0) ** 2  # pixels of the input grid
+    if height * width <= input_pixels:
         return plane
-    side = max(1, round(fits**0.5))
-    rows = min(height, max(side, round(fits / width)))
-    shape = rows, min(width, max(1, round(fits / rows)))
+    side = max(1, round(input_pixels**0.5))
+    rows = min(height, max(side, round(input_pixels / width)))
+    shape = rows, min(width, max(1, round(input_pixels / rows)))
     labelled = plane.labels > 0 if plane.certain is None else plane.certain.astype(bool)
     places = np.flatnonzero(labelled)
     centre = divmod(int(rng.choice(places)) if places.size else labelled.size // 2, width)

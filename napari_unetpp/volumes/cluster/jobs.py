@@ -77,9 +77,9 @@ def series_job(request: SeriesRequest, image: ImageAddress, model: str) -> Serie
 
 def plane_result(job: SeriesJob, position: Position) -> NDArray[Any]:
     """The result of one plane."""
-    from napari_unetpp.volumes.series.plane import end_of, predict_plane
+    from napari_unetpp.volumes.series.plane import predict_plane, return_value
 
-    maps = end_of(predict_plane(_request(job), position))
+    maps = return_value(predict_plane(_request(job), position))
     found: NDArray[Any] = getattr(maps, job.kind)()
     return found
 
@@ -97,9 +97,9 @@ def tile_maps(
 
 def _request(job: SeriesJob) -> SeriesRequest:
     from napari_unetpp.engine.collect import Reading
-    from napari_unetpp.volumes.cluster.on_worker import model_called, opened
+    from napari_unetpp.volumes.cluster.on_worker import image_at, model_named
     from napari_unetpp.volumes.series.plane import SeriesRequest
 
     reading = Reading(job.scale, job.range)
-    array = opened(job.image).array
-    return SeriesRequest(array, job.selection, model_called(job.model), job.level, reading, job.kind)
+    array = image_at(job.image).array
+    return SeriesRequest(array, job.selection, model_named(job.model), job.level, reading, job.kind)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_unetpp.engine.loaded_model import LoadedModel
     from napari_unetpp.volumes.inputs.source import ImageSource
 
-_given: dict[str, ModelPlugin] = {}
+_plugins: dict[str, ModelPlugin] = {}
 _loaded: dict[str, LoadedModel] = {}
 _loading = threading.Lock()
 _open = threading.local()  # readers of files are not made for several threads
@@ -53,19 +53,19 @@ class ModelPlugin(WorkerPlugin):
             raise UnetppError(f"this worker has {PACKAGE} {version(PACKAGE)}; {self.version} is needed.")
         if self.own and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _given[self.name] = self
+        _plugins[self.name] = self
 
     def teardown(self, worker: Any) -> None:
         """Forget the model."""
-        _given.pop(self.name, None)
+        _plugins.pop(self.name, None)
         _loaded.pop(self.name, None)
 
 
-def model_called(name: str) -> LoadedModel:
+def model_named(name: str) -> LoadedModel:
     """The model of a plugin, loaded once for the process."""
     with _loading:
         if name not in _loaded:
-            _loaded[name] = _load(_given[name])
+            _loaded[name] = _load(_plugins[name])
         return _loaded[name]
 
 
@@ -79,7 +79,7 @@ def _load(given: ModelPlugin) -> LoadedModel:
     return LoadedModel(given.info, load(given.tensors), choice)
 
 
-def opened(address: ImageAddress) -> ImageSource:
+def image_at(address: ImageAddress) -> ImageSource:
     """The image at an address; each thread keeps the last one open."""
     if getattr(_open, "address", None) != address:
         if hasattr(_open, "stack"):

@@ -121,7 +121,7 @@ class Workers:
 
 
 class SeriesElsewhere:
-    """Planes and tiles of one series, done by workers (`volumes.series.plane.Elsewhere`)."""
+    """Planes and tiles of one series, done by workers (`volumes.series.plane.SeriesWorkers`)."""
 
     def __init__(self, workers: Workers, job: SeriesJob) -> None:
         self._workers, self._job = workers, job

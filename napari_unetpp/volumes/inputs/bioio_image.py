@@ -93,15 +93,15 @@ def _axes(image: Any, shape: tuple[int, ...], scene: int) -> Axes:
     """What the file says of its axes, first in the words of OME, where the plug-in gives these."""
     axes = axes_from_letters("TCZYXS"[: len(shape)], shape, "bioio")
     names = tuple(map(str, image.channel_names or ()))
-    said = _ome(image, scene)
+    pixels = _ome(image, scene)
     spacing = tuple(
-        _size(said, f"physical_size_{axis}", MICROMETRES) or _length(image, axis) for axis in "zyx"
+        _size(pixels, f"physical_size_{axis}", MICROMETRES) or _length(image, axis) for axis in "zyx"
     )
     return replace(
         axes,
         channels=names if len(names) == axes.size("C") > 1 else (),
         spacing=(spacing[0], spacing[1], spacing[2]),
-        interval=_size(said, "time_increment", SECONDS) or _interval(image),
+        interval=_size(pixels, "time_increment", SECONDS) or _interval(image),
     )
 
 
@@ -113,9 +113,9 @@ def _ome(image: Any, scene: int) -> Any:
         return None
 
 
-def _size(said: Any, name: str, units: Mapping[str, float]) -> float | None:
+def _size(pixels: Any, name: str, units: Mapping[str, float]) -> float | None:
     """A size that OME tells, in micrometres or seconds."""
-    value, unit = getattr(said, name, None), getattr(said, f"{name}_unit", None)
+    value, unit = getattr(pixels, name, None), getattr(pixels, f"{name}_unit", None)
     factor = units.get(str(getattr(unit, "value", unit)).lower())
     return float(value) * factor if value and factor else None
 

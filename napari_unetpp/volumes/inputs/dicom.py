@@ -48,11 +48,11 @@ class DicomImage:
     def __init__(self, path: Path, series: int | None = None, note: Note = no_note) -> None:
         self._pydicom = load_pydicom(path)
         files = _one_series(path, series)
-        heads = [(file, self._head(file)) for file in files]
-        self._check(path, heads)
-        head = heads[0][1]
+        headers = [(file, self._head(file)) for file in files]
+        self._check(path, headers)
+        head = headers[0][1]
         film = str(head.get("Modality", "")) in FILMS or "FrameTime" in head or "CineRate" in head
-        order = in_order([one for file, said in heads for one in _slices(file, said)], film=film)
+        order = in_order([one for file, header in headers for one in _slices(file, header)], film=film)
         for text in order.notes:
             note(text)
         self._slices = order.slices
@@ -86,13 +86,13 @@ class DicomImage:
         except Exception as error:  # pydicom raises many kinds on damaged files
             raise UnetppError(f"{file} cannot be read as DICOM: {error}. It may be damaged.") from error
 
-    def _check(self, path: Path, heads: list[tuple[Path, Any]]) -> None:
-        without = [file for file, head in heads if "Rows" not in head or "Columns" not in head]
+    def _check(self, path: Path, headers: list[tuple[Path, Any]]) -> None:
+        without = [file for file, head in headers if "Rows" not in head or "Columns" not in head]
         if without:
             raise UnetppError(f"{without[0]} is DICOM without an image in it, such as a report.")
-        if any("TotalPixelMatrixColumns" in head for _, head in heads):
+        if any("TotalPixelMatrixColumns" in head for _, head in headers):
             raise UnetppError(f"{path} is a whole slide in tiles, which is not read. Convert it to OME-TIFF.")
-        sizes = {(int(head.Rows), int(head.Columns)) for _, head in heads}
+        sizes = {(int(head.Rows), int(head.Columns)) for _, head in headers}
         if len(sizes) > 1:
             raise UnetppError(f"{path} has planes of several sizes: {sorted(sizes)}. Give them one by one.")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 UNEVEN = 0.02
-"""By this share distances between planes may differ before it is said."""
+"""Relative difference between distances of planes above which a note is given."""
 
 
 @dataclass(frozen=True, slots=True)

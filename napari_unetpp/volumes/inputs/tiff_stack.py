@@ -162,12 +162,12 @@ class TiffStack:
 
     def _check_colours(self) -> None:
         page = self._series.keyframe
-        said = page.photometric if "PhotometricInterpretation" in page.tags else PHOTOMETRIC.MINISBLACK
+        photometric = page.photometric if "PhotometricInterpretation" in page.tags else PHOTOMETRIC.MINISBLACK
         bits = page.photometric == PHOTOMETRIC.MINISWHITE and self.dtype == np.bool_
-        if said in (*UNREAD, *TURNED) and not bits and not self._file.is_imagej:
+        if photometric in (*UNREAD, *TURNED) and not bits and not self._file.is_imagej:
             raise UnetppError(
-                f"{self._file.filename} holds a stack in colours of the kind {PHOTOMETRIC(said).name}, "
-                "which are read of single images only. Save it as grey or RGB."
+                f"{self._file.filename} is a stack with colours of the kind {PHOTOMETRIC(photometric).name}; "
+                "these are read of single images only. Save it as grey or RGB."
             )
 
     def _pages_from(self) -> int:

@@ -48,25 +48,25 @@ def open_zarr(path: Path, *, series: int | None = None, note: Note = no_note) ->
 
 def _image(group: Any, path: Path, series: int | None) -> tuple[Any, Axes]:
     """The image in a group, or in the group of that number below it."""
-    said = _said(group)
-    if "plate" in said or "well" in said:
+    attributes = _attributes(group)
+    if "plate" in attributes or "well" in attributes:
         raise UnetppError(f"{path} is a plate of many images. Give the images in it, such as {path}/A/1/0.")
-    if "multiscales" not in said:
+    if "multiscales" not in attributes:
         name = str(series or 0)
-        if name not in group or "multiscales" not in _said(group[name]):
+        if name not in group or "multiscales" not in _attributes(group[name]):
             raise UnetppError(f"{path} holds no image: expected an OME-Zarr image or a zarr array.")
         group = group[name]
-        said = _said(group)
+        attributes = _attributes(group)
     elif series:
         raise UnetppError(f"{path} has no series {series}: it holds one image.")
     try:
-        array = group[said["multiscales"][0]["datasets"][0]["path"]]
+        array = group[attributes["multiscales"][0]["datasets"][0]["path"]]
     except (KeyError, IndexError, TypeError) as error:
         raise UnetppError(f"{path}: the finest level of the image is not there ({error}).") from error
     return array, axes_of_ome_zarr(dict(group.attrs), array.shape)
 
 
-def _said(group: Any) -> dict[str, Any]:
+def _attributes(group: Any) -> dict[str, Any]:
     attributes = dict(group.attrs)
     found: dict[str, Any] = attributes.get("ome", attributes)
     return found

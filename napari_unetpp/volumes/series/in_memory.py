@@ -20,9 +20,9 @@ from napari_unetpp.volumes.inputs.source import ImageSource
 from napari_unetpp.volumes.metadata import axes_of_array
 from napari_unetpp.volumes.selection import SelectionRequest, select
 from napari_unetpp.volumes.series.numbering import check_links, numbered
-from napari_unetpp.volumes.series.plane import SeriesRequest, end_of, predict_plane
+from napari_unetpp.volumes.series.plane import SeriesRequest, predict_plane, return_value
 from napari_unetpp.volumes.series.reading import read_series_as
-from napari_unetpp.volumes.series.three_sides import ThreeSides, check_directions
+from napari_unetpp.volumes.series.three_directions import ThreeDirections, check_directions
 
 
 def segment_array(
@@ -95,9 +95,11 @@ def segment_array(
 
 def _results(request: SeriesRequest) -> Iterator[PlaneResult]:
     with tempfile.TemporaryDirectory() as folder:
-        sides = ThreeSides(request, Path(folder)) if request.directions == DIRECTIONS else None
+        directions = ThreeDirections(request, Path(folder)) if request.directions == DIRECTIONS else None
         for position in request.selection.positions():
-            yield end_of(predict_plane(request, position) if sides is None else sides.plane(position))
+            yield return_value(
+                predict_plane(request, position) if directions is None else directions.plane(position)
+            )
 
 
 def _each(maps: PlaneResult) -> tuple[NDArray[Any], ...]:

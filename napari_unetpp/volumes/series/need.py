@@ -14,7 +14,7 @@ from napari_unetpp.net import graph
 from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.series.plane import SeriesRequest
-from napari_unetpp.volumes.series.three_sides import working_depth
+from napari_unetpp.volumes.series.three_directions import working_depth
 
 # Measured with tests/benchmarks/bench_stacks.py on dense nuclei: see tests/volumes/series/test_need.py.
 
@@ -28,11 +28,11 @@ A_PIECE = 600_000_000
 """Bytes for finding objects in a piece of a plane that is done in parts."""
 
 A_LARGE_PIXEL = 0.45
-"""Bytes for each pixel of such a plane: the list of what may become objects."""
+"""Bytes for each pixel of such a plane: the list of basins (see `volumes.stitching`)."""
 
 
 def memory_bytes(request: SeriesRequest) -> int:
-    """Peak of the process."""
+    """Peak memory of the process, bytes."""
     pixels = math.prod(request.selection.plane_shape)
     if pixels <= LARGE:
         return round(BASE + _tile_bytes(request) + A_PIXEL * pixels)
@@ -40,7 +40,7 @@ def memory_bytes(request: SeriesRequest) -> int:
 
 
 def _tile_bytes(request: SeriesRequest) -> int:
-    """All nodes of a tile; of these not all are kept at a time, but their inputs are copied."""
+    """All nodes of a tile: fewer are in memory at a time, but the inputs of a node are copied."""
     net = request.evaluator.info.net
     level = net.depth if request.level == AUTO else request.level
     side = CELL + 2 * graph.aligned_halo(level, net)
@@ -48,7 +48,7 @@ def _tile_bytes(request: SeriesRequest) -> int:
 
 
 def disk_bytes(request: SeriesRequest) -> int:
-    """At most, while the run lasts: the result, its planes before, and parts of large planes."""
+    """Most bytes on disk during the run: finished planes, the result, and maps of a large plane."""
     pixels = math.prod(request.plane_shape) * request.dtype.itemsize
     total = 2 * pixels * request.selection.count
     if math.prod(request.selection.plane_shape) > LARGE:
@@ -63,7 +63,7 @@ def disk_bytes(request: SeriesRequest) -> int:
 
 
 def need_text(request: SeriesRequest) -> str:
-    """Both in a sentence."""
+    """Planes, memory and disk in one sentence."""
     count = request.selection.count
     height, width = request.selection.plane_shape
     planes = f"{count} plane{'' if count == 1 else 's'} of {height} x {width} px"

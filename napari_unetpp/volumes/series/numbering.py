@@ -19,13 +19,13 @@ ReadPlane = Callable[[int], Labels]
 
 
 def check_links(selection: Selection, *, stitch: float | None, track: float | None) -> None:
-    """Refuse links that the selection cannot have, and overlaps that are none."""
+    """Raise UnetppError for links that the selection does not allow, and for invalid overlaps."""
     for given in (stitch, track):
         if given is not None:
             Linker(given)
     if track is not None and stitch is None and selection.depth > 1:
         raise UnetppError(
-            f"objects are to be followed over time through {selection.depth} planes of depth that are not "
+            f"objects are to be linked over time, but {selection.depth} planes of depth are not "
             "linked. Give --stitch, too, or one plane with --z or --project."
         )
     if stitch is not None and selection.depth == 1:
@@ -35,7 +35,7 @@ def check_links(selection: Selection, *, stitch: float | None, track: float | No
         )
     if track is not None and selection.frames == 1:
         raise UnetppError(
-            f"objects are to be followed over time, but one frame is segmented: {selection}. Leave --track "
+            f"objects are to be linked over time, but one frame is segmented: {selection}. Leave --track "
             "out; --stitch links through depth."
         )
 
@@ -43,7 +43,7 @@ def check_links(selection: Selection, *, stitch: float | None, track: float | No
 def numbered(
     read: ReadPlane, selection: Selection, folder: Path, *, stitch: float | None, track: float | None
 ) -> Iterator[Labels]:
-    """All planes in their order, with numbers that go through depth, time, or both.
+    """All planes in their order; linked objects have one number through depth, time, or both.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def numbered(
         Gives the plane of a number.
     selection : Selection
     folder : Path
-        For two frames of a stack over time.
+        For temporary files: two frames of a stack over time.
     stitch, track : float or None
         Intersection over union from which objects of neighbouring planes, or of neighbouring frames, are the
         same; None: they are not linked.
@@ -73,7 +73,7 @@ def _through_both(
     read: ReadPlane, selection: Selection, folder: Path, stitch: float, track: float
 ) -> Iterator[Labels]:
     """Each frame is linked through depth, then with the frame before; two planes are in memory."""
-    called: NDArray[np.uint32] = np.zeros(1, np.uint32)
+    number_of: NDArray[np.uint32] = np.zeros(1, np.uint32)
     sizes = np.zeros(1, np.intp)
     count = 0
     for frame in range(selection.frames):
@@ -85,15 +85,15 @@ def _through_both(
             sizes = _sum(sizes, np.bincount(plane.ravel()))
             if frame:
                 shared.append(common_pixels(np.load(_path(folder, frame - 1, z)), plane))
-        old, called = called, np.zeros(linker.count + 1, np.uint32)
+        old, number_of = number_of, np.zeros(linker.count + 1, np.uint32)
         if frame:
-            one, other = match_counts(*_together(shared), before, sizes, track)
-            called[other] = old[one]
-        new = np.flatnonzero(called[1:] == 0) + 1
-        called[new] = np.arange(count + 1, count + 1 + new.size)
+            one, other = match_counts(*_summed_overlaps(shared), before, sizes, track)
+            number_of[other] = old[one]
+        new = np.flatnonzero(number_of[1:] == 0) + 1
+        number_of[new] = np.arange(count + 1, count + 1 + new.size)
         count += int(new.size)
         for z in range(selection.depth):
-            yield called[np.load(_path(folder, frame, z))]
+            yield number_of[np.load(_path(folder, frame, z))]
 
 
 def _path(folder: Path, frame: int, z: int) -> Path:
@@ -101,15 +101,15 @@ def _path(folder: Path, frame: int, z: int) -> Path:
 
 
 def _sum(one: Numbers, other: Numbers) -> Numbers:
-    """Counts added up, of which the longer list goes on where the other ends."""
+    """Sum of two lists of counts; the shorter one is filled up with zeros."""
     total = np.zeros(max(one.size, other.size), np.intp)
     total[: one.size] += one
     total[: other.size] += other
     return total
 
 
-def _together(shared: list[tuple[Numbers, Numbers, Numbers]]) -> tuple[Numbers, Numbers, Numbers]:
-    """Overlaps of all planes, each pair of objects once."""
+def _summed_overlaps(shared: list[tuple[Numbers, Numbers, Numbers]]) -> tuple[Numbers, Numbers, Numbers]:
+    """Sum of the overlaps of all planes, each pair of objects once."""
     one, other, common = (np.concatenate(column) for column in zip(*shared, strict=True))
     pairs, place = np.unique(np.stack([one, other]), axis=1, return_inverse=True)
     counts = np.bincount(place.ravel(), weights=common, minlength=pairs.shape[1]).astype(np.intp)

@@ -1,4 +1,4 @@
-"""The result of one plane of a series: in memory, or in parts where the plane is large."""
+"""The result of one plane of a series: in memory, or in pieces where the plane is large."""
 
 from __future__ import annotations
 
@@ -46,35 +46,35 @@ STOPPED = UnetppError("the prediction was stopped before it was complete.")
 
 
 @dataclass(frozen=True, slots=True)
-class PartSizes:
-    """How large the parts of a plane are that does not fit into memory.
+class PieceSizes:
+    """Sizes of the tiles and pieces of a plane that does not fit into memory.
 
     Attributes
     ----------
     tile : int or None
-        Longest side of what the network sees at a time, without its halo, px; None: as is usual.
+        Longest side of a tile of the network, without its halo, px; None: the default.
     piece : int
-        Side of what objects are found in at a time, px.
+        Side of a piece in which objects are found, px.
     """
 
     tile: int | None = None
     piece: int = SIDE
 
 
-USUAL = PartSizes()
-SMALL = PartSizes(SMALL_CELL, 512)
+DEFAULT_SIZES = PieceSizes()
+SMALL_SIZES = PieceSizes(SMALL_CELL, 512)
 
 
-class Elsewhere(Protocol):
-    """Other processes that do the work of one series."""
+class SeriesWorkers(Protocol):
+    """Other processes that compute the planes, or tiles, of one series."""
 
     def planes(self, positions: Mapping[int, Position]) -> Iterator[tuple[int, Result | Exception]]:
-        """Results of the planes with these numbers, in the order in which they are ready; or what failed."""
+        """Yield the number of each plane with its result, or the error, in the order of completion."""
 
     def tiles(
         self, position: Position, stats: NormStats, regions: Sequence[Region], cell: int | None
     ) -> Iterator[tuple[Region, NDArray[np.floating]]]:
-        """The same of tiles of one plane, as `predict_tiles` gives them; raises what failed."""
+        """Yield tiles of one plane as `predict_tiles` does; raises the error of a tile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,14 +116,14 @@ class SeriesRequest:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """How it is stored."""
+        """Data type of the stored result."""
         return np.dtype({"labels": np.uint32, "mask": np.uint8, "probability": np.float32}[self.kind])
 
 
 def predict_plane(
     request: SeriesRequest, position: Position, should_stop: ShouldStop = never_stop
 ) -> Generator[Tiles, None, PlaneResult]:
-    """Maps of one plane in memory, from which every result follows.
+    """Predict one plane in memory; labels, mask and probability are made from the returned maps.
 
     Yields
     ------
@@ -156,8 +156,8 @@ def predict_plane(
     )
 
 
-def end_of(steps: Generator[Any, None, T]) -> T:
-    """What a generator returns."""
+def return_value(steps: Generator[Any, None, T]) -> T:
+    """Run a generator to its end and give the value that it returns."""
     while True:
         try:
             next(steps)
@@ -171,22 +171,22 @@ def predict_large_plane(
     folder: Path,
     out: Any,
     should_stop: ShouldStop = never_stop,
-    sizes: PartSizes = USUAL,
-    elsewhere: Elsewhere | None = None,
+    sizes: PieceSizes = DEFAULT_SIZES,
+    workers: SeriesWorkers | None = None,
 ) -> Iterator[Tiles]:
-    """The result of one plane in parts; in memory are a tile and a piece at a time.
+    """The result of one plane in pieces; one tile or one piece is in memory at a time.
 
     Objects equal those of the whole plane up to their numbers (see `volumes.stitching`).
 
     Parameters
     ----------
     folder : Path
-        For what does not fit into memory while the run lasts; the caller removes it.
+        For temporary files; the caller removes it.
     out : array-like of shape (Y, X), or (C, Y, X) for probabilities
-        Written part by part.
-    sizes : PartSizes
+        Written piece by piece.
+    sizes : PieceSizes
         The result does not depend on them.
-    elsewhere : Elsewhere, optional
+    workers : SeriesWorkers, optional
         Who runs the network on tiles; None: this process.
 
     Yields
@@ -195,14 +195,14 @@ def predict_large_plane(
         Steps done, and steps in all: tiles of the network, then pieces whose objects are found.
     """
     plane: Any = LazyPlane(request.array, request.selection, position)
-    asked, info = _prediction(request, plane), request.evaluator.info
+    prediction, info = _prediction(request, plane), request.evaluator.info
     stats = with_range(plane, *request.reading.range)
-    working, regions = tile_regions(asked, info.net, cell=sizes.tile)
+    working, regions = tile_regions(prediction, info.net, cell=sizes.tile)
     maps = MapFile(folder / "maps", working, len(info.outputs))
-    if elsewhere is None:
+    if workers is None:
         found = predict_tiles(request, position, stats, cell=sizes.tile, should_stop=should_stop)
     else:
-        found = elsewhere.tiles(position, stats, regions, sizes.tile)
+        found = workers.tiles(position, stats, regions, sizes.tile)
     done = 0
     for region, values in found:
         maps.write(region, values)
@@ -212,7 +212,7 @@ def predict_large_plane(
             break
     if done < len(regions):
         raise STOPPED
-    for region, result in _parts(request, maps.read, working, folder, sizes.piece, should_stop):
+    for region, result in _pieces(request, maps.read, working, folder, sizes.piece, should_stop):
         if plane.dtype.kind == "f":
             result = np.where(_valid(plane[region.slices]), result, np.zeros((), result.dtype))
         out[region.slices] = result
@@ -228,7 +228,7 @@ def predict_tiles(
     cell: int | None = None,
     should_stop: ShouldStop = never_stop,
 ) -> Iterator[tuple[Region, NDArray[np.float32]]]:
-    """Tiles of one plane, of which only what they need is read.
+    """Predict tiles of one plane; only their pixels and halos are read.
 
     Parameters
     ----------
@@ -243,8 +243,10 @@ def predict_tiles(
         A region of the working grid, and its maps.
     """
     plane = LazyPlane(request.array, request.selection, position)
-    asked = _prediction(request, plane)
-    events = predict(request.evaluator, asked, should_stop=should_stop, cell=cell, only=only, stats=stats)
+    prediction = _prediction(request, plane)
+    events = predict(
+        request.evaluator, prediction, should_stop=should_stop, cell=cell, only=only, stats=stats
+    )
     for event in events:
         if isinstance(event, TileDone):
             yield event.region, event.maps
@@ -255,7 +257,7 @@ def _prediction(request: SeriesRequest, plane: Any) -> PredictRequest:
     return PredictRequest(plane, None, request.level, scale=scale, all_levels=False, range=limits)
 
 
-def _parts(
+def _pieces(
     request: SeriesRequest,
     read_maps: Callable[[Region], NDArray[np.float32]],
     working: tuple[int, int],
@@ -263,15 +265,15 @@ def _parts(
     side: int,
     should_stop: ShouldStop,
 ) -> Iterator[tuple[Region, Result]]:
-    """Parts of the image and their results, from maps on the working grid."""
+    """Pieces of the image and their results, from maps on the working grid."""
     info, shape = request.evaluator.info, request.selection.plane_shape
     if request.kind == "labels":
         numbers = ScratchArray(folder / "numbers", working, np.int32)
         *_, last = None, *stitch(read_maps, working, info, numbers, side=side, should_stop=should_stop)
         if not isinstance(last, Stitched):
             raise STOPPED
-        kept = last.kept(info.decode.min_size)
-        yield from image_labels(read_maps, numbers, kept, info, shape, side=side)
+        label_of = last.labels(info.decode.min_size)
+        yield from image_labels(read_maps, numbers, label_of, info, shape, side=side)
         return
     grids = Grids(working, shape)
     for region in pieces_of(shape, side):

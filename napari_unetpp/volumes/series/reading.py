@@ -19,10 +19,10 @@ from napari_unetpp.volumes.selection import Position, Selection
 from napari_unetpp.volumes.series_range import sampled, sampled_parts, series_range
 
 MOST_PLANES = 5
-"""Of so many planes the one that shows most is looked at for the scale."""
+"""Planes compared for the search of a scale: the one with the highest contrast is used."""
 
-AROUND = 1024
-"""Of a large plane the part that shows most is looked at, with so many pixels on each side."""
+MARGIN = 1024
+"""Of a large plane, pixels on each side of the region with the highest contrast that are used, too."""
 
 
 def read_series_as(
@@ -36,13 +36,17 @@ def read_series_as(
     range: tuple[float, float] | None = None,
     should_stop: ShouldStop = never_stop,
 ) -> Reading:
-    """What is not given is measured and decided once for all planes; the options of `predict_maps`.
+    """Choose one range and one scale for all planes; the options are those of `predict_maps`.
 
-    The scale is that of one plane: of `MOST_PLANES` the one whose intensities vary most. Of a plane beyond
-    4 megapixels a part is looked at.
+    What is not given is measured. The scale is searched on one plane: of `MOST_PLANES` the one with the
+    highest contrast; of a plane of more than 4 megapixels, on a region of it.
     """
-    known = check_range(range)
-    stats = NormStats(*known) if known else series_range(array, selection, evaluator.info.normalisation)
+    given_range = check_range(range)
+    stats = (
+        NormStats(*given_range)
+        if given_range
+        else series_range(array, selection, evaluator.info.normalisation)
+    )
     given = given_scale(
         evaluator.info,
         _first(array, selection, evaluator.info),
@@ -50,48 +54,48 @@ def read_series_as(
         diameter=diameter,
         pixel_size=pixel_size,
     )
-    decided = given or search_scale(evaluator, _shows_most(array, selection, stats), stats, should_stop)
-    return Reading(decided, (stats.low, stats.high))
+    choice = given or search_scale(evaluator, _highest_contrast(array, selection, stats), stats, should_stop)
+    return Reading(choice, (stats.low, stats.high))
 
 
 def series_notes(
     array: Any, selection: Selection, *, range: tuple[float, float] | None, diameter: float | None
 ) -> tuple[str, ...]:
-    """What is worth saying of a range and a diameter that were given: by the plane that shows most."""
+    """Notes on a given range and diameter, checked on the plane with the highest contrast."""
     notes = diameter_notes(selection.plane_shape, diameter)
     if range is None:
         return notes
     stats = NormStats(*range)
     with suppress(UnetppError):  # a damaged plane is reported when its turn comes, after those before it
-        notes = (*range_notes(_shows_most(array, selection, stats), stats, given=True), *notes)
+        notes = (*range_notes(_highest_contrast(array, selection, stats), stats, given=True), *notes)
     return notes
 
 
 def _first(array: Any, selection: Selection, info: ModelInfo) -> NDArray[Any]:
-    """The first plane, which models of frames look at; of others the shape is enough."""
+    """The first plane for models of frames, whose scale depends on it; for others only its shape counts."""
     if info.sampling.kind != "frame":
         return np.broadcast_to(np.uint8(0), selection.plane_shape)
     return clean_plane(read_plane(array, selection, next(selection.positions())))[0]
 
 
-def _shows_most(array: Any, selection: Selection, stats: NormStats) -> NDArray[Any]:
-    """The plane, or the part of a large one, whose intensities vary most within the range."""
+def _highest_contrast(array: Any, selection: Selection, stats: NormStats) -> NDArray[Any]:
+    """The plane, or the region of a large one, with the highest contrast within the range."""
     positions = list(selection.positions())
     regions = sampled_parts(selection.plane_shape)
     best: tuple[float, Position, Region] | None = None
     for number in sampled(len(positions), MOST_PLANES):
         for region in regions:
             plane = clean_plane(read_plane(array, selection, positions[number], region))[0]
-            varied = _varied(plane, stats)
-            if best is None or varied > best[0]:
-                best = varied, positions[number], region
+            contrast = _contrast(plane, stats)
+            if best is None or contrast > best[0]:
+                best = contrast, positions[number], region
     assert best is not None
     _, position, region = best
-    whole = region if len(regions) == 1 else region.grown(AROUND, selection.plane_shape)
+    whole = region if len(regions) == 1 else region.grown(MARGIN, selection.plane_shape)
     return clean_plane(read_plane(array, selection, position, whole))[0]
 
 
-def _varied(plane: NDArray[Any], stats: NormStats) -> float:
-    """Standard deviation of what lies within the range, pixels without a value left out."""
+def _contrast(plane: NDArray[Any], stats: NormStats) -> float:
+    """Standard deviation of the intensities, clipped to the range; pixels without a value do not count."""
     values = plane.astype(np.float32)
     return float(np.clip(values[np.isfinite(values)], stats.low, stats.high).std() if values.size else 0)

@@ -1,4 +1,4 @@
-"""All planes of a series, one after the other; those that are done already are passed over."""
+"""Segment all planes of a series, one after the other; finished planes are skipped."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.selection import Position
 from napari_unetpp.volumes.series.plane import (
-    SMALL,
+    DEFAULT_SIZES,
+    SMALL_SIZES,
     STOPPED,
-    USUAL,
-    Elsewhere,
     SeriesRequest,
+    SeriesWorkers,
     Tiles,
     predict_large_plane,
     predict_plane,
 )
 from napari_unetpp.volumes.series.store import PlaneStore
-from napari_unetpp.volumes.series.three_sides import ThreeSides
+from napari_unetpp.volumes.series.three_directions import ThreeDirections
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesProgress:
-    """Something is done.
+    """A tile or a plane is done.
 
     Attributes
     ----------
     plane, planes : int
-        The plane under way, from 0, and planes in all.
+        Number of the current plane, from 0, and planes in all.
     tile, tiles : int
-        Of this plane; equal: the plane is done.
+        Tiles done of this plane, and tiles in all; equal: the plane is done.
     note : str
-        What was handled specially, in half a sentence.
+        What was done differently for this plane, in words; empty: nothing.
     """
 
     plane: int
@@ -50,28 +50,28 @@ class SeriesProgress:
     note: str = ""
 
 
-NO_ROOM = "plane {} does not fit into memory and is done in parts"
+TOO_LARGE = "plane {} does not fit into memory and is done in pieces"
 
 
 class SeriesStopped(UnetppError):
-    """Something went wrong in the middle; what was done is kept."""
+    """The run failed at a plane; the planes before it stay in the store."""
 
 
 def segment_series(
     request: SeriesRequest,
     store: PlaneStore,
     should_stop: ShouldStop = never_stop,
-    elsewhere: Elsewhere | None = None,
+    workers: SeriesWorkers | None = None,
 ) -> Iterator[SeriesProgress]:
-    """Segment all planes that the store lacks.
+    """Segment all planes that the store does not hold.
 
     Parameters
     ----------
     request : SeriesRequest
     store : PlaneStore
-        Gets each plane when it is done.
+        Where each finished plane is written.
     should_stop : callable
-    elsewhere : Elsewhere, optional
+    workers : SeriesWorkers, optional
         Who computes planes, and tiles of large ones; None: this process, as for three
         directions. The result is the same.
 
@@ -83,50 +83,50 @@ def segment_series(
     Raises
     ------
     SeriesStopped
-        A plane cannot be read, segmented or kept: the message says which one, and how to go on.
+        A plane cannot be read, segmented or stored: the message says which one, and how to go on.
     """
-    lacking = {n: at for n, at in enumerate(request.selection.positions()) if not store.has(n)}
+    missing = {n: at for n, at in enumerate(request.selection.positions()) if not store.has(n)}
     if request.directions == DIRECTIONS:
-        yield from _from_three_sides(request, lacking, store, should_stop)
+        yield from _in_three_directions(request, missing, store, should_stop)
         return
-    if elsewhere is not None and _pixels(request) <= LARGE:
-        yield from _spread(request, lacking, store, should_stop, elsewhere)
+    if workers is not None and _pixels(request) <= LARGE:
+        yield from _on_workers(request, missing, store, should_stop, workers)
         return
-    for number, position in lacking.items():
-        with _told_where(request, store, number, position):
-            yield from _plane(request, number, position, store, should_stop, elsewhere)
+    for number, position in missing.items():
+        with _errors_with_plane(request, store, number, position):
+            yield from _plane(request, number, position, store, should_stop, workers)
         yield SeriesProgress(number, store.count, 1, 1)
 
 
-def _from_three_sides(
-    request: SeriesRequest, lacking: Mapping[int, Position], store: PlaneStore, should_stop: ShouldStop
+def _in_three_directions(
+    request: SeriesRequest, missing: Mapping[int, Position], store: PlaneStore, should_stop: ShouldStop
 ) -> Iterator[SeriesProgress]:
     """Planes whose maps are the mean of three directions, in this process: each needs its whole frame."""
     with tempfile.TemporaryDirectory(dir=store.folder, prefix="sides-") as folder:
-        sides = ThreeSides(request, Path(folder))
-        for number, position in lacking.items():
-            with _told_where(request, store, number, position):
-                found = yield from _told(sides.plane(position, should_stop), number, store.count)
+        directions = ThreeDirections(request, Path(folder))
+        for number, position in missing.items():
+            with _errors_with_plane(request, store, number, position):
+                found = yield from _as_progress(directions.plane(position, should_stop), number, store.count)
                 store.write(number, getattr(found, request.kind)())
             yield SeriesProgress(number, store.count, 1, 1)
 
 
-def _spread(
+def _on_workers(
     request: SeriesRequest,
-    lacking: Mapping[int, Position],
+    missing: Mapping[int, Position],
     store: PlaneStore,
     should_stop: ShouldStop,
-    elsewhere: Elsewhere,
+    workers: SeriesWorkers,
 ) -> Iterator[SeriesProgress]:
-    """Planes in the order in which other processes have done them; the progress counts those that are."""
-    done = store.count - len(lacking)
-    for number, found in elsewhere.planes(lacking):
-        with _told_where(request, store, number, lacking[number]):
+    """Planes computed by other processes, in the order of completion; the progress counts finished planes."""
+    done = store.count - len(missing)
+    for number, found in workers.planes(missing):
+        with _errors_with_plane(request, store, number, missing[number]):
             if isinstance(found, Exception):
                 if not is_out_of_memory(found):
                     raise found
-                yield SeriesProgress(done, store.count, 0, 1, NO_ROOM.format(number + 1))
-                yield from _in_parts(request, number, lacking[number], store, should_stop, elsewhere)
+                yield SeriesProgress(done, store.count, 0, 1, TOO_LARGE.format(number + 1))
+                yield from _in_pieces(request, number, missing[number], store, should_stop, workers)
             else:
                 store.write(number, found)
             if should_stop():
@@ -141,8 +141,10 @@ def _pixels(request: SeriesRequest) -> int:
 
 
 @contextmanager
-def _told_where(request: SeriesRequest, store: PlaneStore, number: int, position: Position) -> Iterator[None]:
-    """What goes wrong inside is said with the plane, and how to go on."""
+def _errors_with_plane(
+    request: SeriesRequest, store: PlaneStore, number: int, position: Position
+) -> Iterator[None]:
+    """Raise errors again with the plane at which they happened, and how to go on."""
     try:
         yield
     except Exception as error:
@@ -152,8 +154,8 @@ def _told_where(request: SeriesRequest, store: PlaneStore, number: int, position
 def where_stopped(store: PlaneStore, number: int, position: Position) -> str:
     """Which plane was not done, where the others are, and how to go on."""
     depth = "" if position.z is None else f", Z {position.z}"
-    kept = f"{store.done} planes are kept in {store.folder}; give --skip-existing to go on."
-    return f"Stopped at plane {number + 1} of {store.count} (T {position.t}{depth}). {kept}"
+    planes = f"{store.done} planes are kept in {store.folder}; give --skip-existing to go on."
+    return f"Stopped at plane {number + 1} of {store.count} (T {position.t}{depth}). {planes}"
 
 
 def _reason(error: Exception, request: SeriesRequest) -> str:
@@ -169,54 +171,54 @@ def _plane(
     position: Position,
     store: PlaneStore,
     should_stop: ShouldStop,
-    elsewhere: Elsewhere | None,
+    workers: SeriesWorkers | None,
 ) -> Iterator[SeriesProgress]:
-    """One plane: in memory, or in parts where it is large or memory does not suffice."""
+    """One plane: in memory, or in pieces where it is large or memory is too small."""
     if _pixels(request) <= LARGE:
         try:
             maps = predict_plane(request, position, should_stop)
-            found = yield from _told(maps, number, store.count)
+            found = yield from _as_progress(maps, number, store.count)
             store.write(number, getattr(found, request.kind)())
             return
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
         give_back()
-        yield SeriesProgress(number, store.count, 0, 1, NO_ROOM.format(number + 1))
-    yield from _in_parts(request, number, position, store, should_stop, elsewhere)
+        yield SeriesProgress(number, store.count, 0, 1, TOO_LARGE.format(number + 1))
+    yield from _in_pieces(request, number, position, store, should_stop, workers)
 
 
-def _in_parts(
+def _in_pieces(
     request: SeriesRequest,
     number: int,
     position: Position,
     store: PlaneStore,
     should_stop: ShouldStop,
-    elsewhere: Elsewhere | None,
+    workers: SeriesWorkers | None,
 ) -> Iterator[SeriesProgress]:
-    """One plane in parts, in smaller ones where memory does not suffice."""
-    for sizes in (USUAL, SMALL):
+    """One plane in pieces; in smaller ones if memory is too small."""
+    for sizes in (DEFAULT_SIZES, SMALL_SIZES):
         try:
             with tempfile.TemporaryDirectory(dir=store.folder, prefix="plane-") as folder:
                 out = store.begin_large(number)
                 for done, total in predict_large_plane(
-                    request, position, Path(folder), out, should_stop, sizes, elsewhere
+                    request, position, Path(folder), out, should_stop, sizes, workers
                 ):
                     yield SeriesProgress(number, store.count, done, total)
             store.end_large(number)
             return
         except Exception as error:
-            if sizes is SMALL or not is_out_of_memory(error):
+            if sizes is SMALL_SIZES or not is_out_of_memory(error):
                 raise
         give_back()
-        note = f"memory does not suffice for the usual tiles of plane {number + 1}: smaller ones are used"
+        note = f"plane {number + 1}: not enough memory for tiles of the usual size; smaller ones are used"
         yield SeriesProgress(number, store.count, 0, 1, note)
 
 
-def _told(
+def _as_progress(
     maps: Generator[Tiles, None, PlaneResult], number: int, planes: int
 ) -> Generator[SeriesProgress, None, PlaneResult]:
-    """The same steps as progress of the series; what they lead to comes back."""
+    """Turn steps of one plane into progress of the series; returns the result of the plane."""
     while True:
         try:
             done, total = next(maps)

@@ -1,4 +1,4 @@
-"""Labels on the grid of the image, part by part, from objects that were found on the working grid."""
+"""Labels on the grid of the image, piece by piece, from objects found on the working grid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_unetpp.volumes.stitching.stitch import SIDE, pieces_of
 def image_labels(
     read_maps: Callable[[Region], NDArray[np.float32]],
     numbers: Any,
-    kept: NDArray[np.uint32],
+    label_of: NDArray[np.uint32],
     info: ModelInfo,
     shape: tuple[int, int],
     *,
@@ -31,22 +31,22 @@ def image_labels(
         Gives the maps (K, h, w) of a region of the working grid.
     numbers : array-like of shape (Y, X)
         Of the working grid, as `volumes.stitching.stitch` wrote them.
-    kept : ndarray of uint32, shape (N + 1,)
-        For each number its label (`Stitched.kept`).
+    label_of : ndarray of uint32, shape (N + 1,)
+        The label of each number (`Stitched.labels`).
     info : ModelInfo
     shape : (int, int)
         Of the image.
     side : int
-        Of a part of the image, px.
+        Of a piece of the image, px.
 
     Yields
     ------
     (Region, ndarray of uint32)
-        A part of the image and its labels. Where the image is coarser than the working grid, small objects
+        A piece of the image and its labels. Where the image is coarser than the working grid, small objects
         may have no pixel, and their numbers are then not used.
     """
     grids = Grids((numbers.shape[0], numbers.shape[1]), shape)
     for region in pieces_of(shape, side):
         part = grids.under(region)
         window = Window(read_maps(part), part, region, grids)
-        yield region, window.relabelled(np.asarray(numbers[part.slices]), kept, info, info.decode)
+        yield region, window.relabelled(np.asarray(numbers[part.slices]), label_of, info, info.decode)

@@ -1,9 +1,8 @@
-"""The landscape of models whose objects are told apart by the shape of their mask, in parts of a plane.
+"""The landscape of models whose objects are split by the shape of the mask, piece by piece.
 
-It is the distance to the border of the mask, smoothed, divided by the largest of the connected part (see
-`engine.decode.labelling.mask_landscape`). How far the border is may need a wide look; how large the largest
-is needs the whole part. So the parts are found first (objects that are not split), with the largest distance
-of each.
+It is the smoothed distance to the border of the mask, divided by the largest distance in the connected
+component (see `engine.decode.labelling.mask_landscape`). The border may be far from a piece, and the largest
+distance needs the whole component. So the components are found first, with the largest distance of each.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from napari_unetpp.engine.decode import labelling
 
 Distance = NDArray[np.float64]
 
-FIRST_LOOK = 64
-"""Pixels around a piece in which the nearest border is looked for first; then twice as many, and so on."""
+FIRST_MARGIN = 64
+"""Pixels around a piece in which the nearest border is searched first; doubled until it is found."""
 
 
 def smooth_distance(
@@ -38,23 +37,23 @@ def smooth_distance(
         Of the plane.
     """
     needed = region.grown(labelling.CUT, shape)
-    look = FIRST_LOOK
+    margin = FIRST_MARGIN
     while True:
-        seen = needed.grown(look, shape)
-        mask = read_mask(seen)
+        outer = needed.grown(margin, shape)
+        mask = read_mask(outer)
         distance = ndimage.distance_transform_edt(mask)
-        near = distance[needed.relative_to(seen).slices]
-        whole = seen.shape == shape
-        if whole or (not mask.all() and near.max(initial=0) <= look):
+        near = distance[needed.relative_to(outer).slices]
+        whole = outer.shape == shape
+        if whole or (not mask.all() and near.max(initial=0) <= margin):
             break
-        look *= 2
+        margin *= 2
     smooth = ndimage.gaussian_filter(near, labelling.SMOOTHING, truncate=labelling.CUT)
     found: Distance = smooth[region.relative_to(needed).slices]
     return found
 
 
 class MaskLandscape:
-    """Heights in any region of a plane whose connected parts are known.
+    """Heights in any region of a plane whose connected components are known.
 
     Parameters
     ----------
@@ -64,10 +63,9 @@ class MaskLandscape:
         Of the plane.
     rule : DecodeRule
     numbers : array-like of shape (Y, X)
-        Written by `stitch` without splitting. May be overwritten piece by piece, if `renumber` is told
-        before.
-    part_of : ndarray of int32, shape (N + 1,)
-        The connected part of each of these numbers.
+        Written by `stitch` without splitting. May be overwritten piece by piece, after a call of `renumber`.
+    component_of : ndarray of int32, shape (N + 1,)
+        The connected component of each of these numbers.
     """
 
     def __init__(
@@ -76,14 +74,14 @@ class MaskLandscape:
         shape: tuple[int, int],
         rule: DecodeRule,
         numbers: Any,
-        part_of: NDArray[np.int32],
+        component_of: NDArray[np.int32],
     ) -> None:
         self._read_mask = read_mask
         self._shape = shape
         self._smooth = not rule.prominence == rule.prominence_share == 0
         self._numbers = numbers
-        self._part_of = part_of
-        self._peak = np.full(int(part_of.max(initial=0)) + 1, 1e-6)
+        self._component_of = component_of
+        self._peak = np.full(int(component_of.max(initial=0)) + 1, 1e-6)
 
     def measure(self, core: Region) -> None:
         """Look for the largest distance of each part; to be done in all pieces before heights are known."""
@@ -105,12 +103,12 @@ class MaskLandscape:
 
     def renumber(self, core: Region, numbers: NDArray[np.int32], count: int) -> int:
         """Numbers from 1 to `count` are about to be written in `core`; what is to be added to them."""
-        start = len(self._part_of) - 1
-        part_of = np.zeros(count + 1, np.int32)
-        part_of[numbers] = self._parts(core)
-        self._part_of = np.concatenate([self._part_of, part_of[1:]])
+        start = len(self._component_of) - 1
+        component_of = np.zeros(count + 1, np.int32)
+        component_of[numbers] = self._parts(core)
+        self._component_of = np.concatenate([self._component_of, component_of[1:]])
         return start
 
     def _parts(self, region: Region) -> NDArray[np.int32]:
-        found: NDArray[np.int32] = self._part_of[np.asarray(self._numbers[region.slices])]
+        found: NDArray[np.int32] = self._component_of[np.asarray(self._numbers[region.slices])]
         return found

@@ -1,10 +1,9 @@
 """The basins of one piece of a plane, and what is left open at its seams.
 
-A piece sees its own pixels (the core) and two rows and columns around them. So it knows for each of its
-pixels to which neighbour one goes from there (see `engine.decode.watershed`). A way that ends within the core
-is known to its end; one that leaves the core goes on from the pixel where it leaves. A plateau that reaches
-over a seam may have its way up in another piece. Both are left open, and `volumes.stitching.seams` joins
-them.
+A piece reads its own pixels (the core) and two rows and columns around them (with these: the outer region).
+This is enough to find the steepest ascent from each pixel of the core (see `engine.decode.watershed`). A path
+that leaves the core, and a plateau that crosses a seam, end in another piece: `volumes.stitching.seams`
+joins them.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ Places = NDArray[np.int64]
 
 Heights = NDArray[np.float32]
 
-AROUND = 2
-"""Rows and columns that a piece sees beyond its core."""
+OVERLAP = 2
+"""Rows and columns that a piece reads beyond its core."""
 
 NOWHERE = np.iinfo(np.int64).max
 
@@ -52,7 +51,7 @@ class Piece:
     plateaus : ndarray of int32, shape (P,)
         Ends that are plateaus reaching over a seam.
     rises_at, rises_to : ndarray of int64 and int32, shape (P,)
-        The first pixel by which each of these rises within the core's sight, `NOWHERE` if it does not; and
+        The first pixel by which each of these rises within the outer region, `NOWHERE` if it does not; and
         the number of that pixel, 0 if it lies in another piece.
     level_number, level_place : ndarray of int32 and int64, shape (L,)
         Plateaus and the pixels beyond the seam that belong to them.
@@ -84,21 +83,21 @@ class Piece:
     edge_place: Places
 
 
-def find_piece(height: Heights, region: NDArray[np.bool_], seen: Region, core: Region, width: int) -> Piece:
+def find_piece(height: Heights, region: NDArray[np.bool_], outer: Region, core: Region, width: int) -> Piece:
     """The basins of a piece.
 
     Parameters
     ----------
     height, region : ndarray of float32 and bool, shape (H, W)
-        Of `seen`.
-    seen : Region
-        The core with `AROUND` rows and columns on each side, clipped at the border of the plane.
+        Of `outer`.
+    outer : Region
+        The core with `OVERLAP` rows and columns on each side, clipped at the border of the plane.
     core : Region
     width : int
         Columns of the plane.
     """
-    pixels = _Pixels(height, region, seen, core, width)
-    up, plateaus = _ways(pixels)
+    pixels = _Pixels(height, region, outer, core, width)
+    up, plateaus = _ascents(pixels)
     end = roots(up)
     found, own = np.unique(end[pixels.inside], return_inverse=True)
     number = np.zeros(end.size, np.int32)
@@ -132,18 +131,18 @@ def find_piece(height: Heights, region: NDArray[np.bool_], seen: Region, core: R
 
 
 class _Pixels:
-    """The pixels of the region that a piece sees, as a list in reading order.
+    """The foreground pixels that a piece reads, as a list in reading order.
 
     `place`: in the plane. `inside`: in the core. `in_core`: their places in the flat core. `edge`: which are
     the outermost of the core.
     """
 
     def __init__(
-        self, height: Heights, region: NDArray[np.bool_], seen: Region, core: Region, width: int
+        self, height: Heights, region: NDArray[np.bool_], outer: Region, core: Region, width: int
     ) -> None:
         self.grid = PixelGraph(height, region)
         y, x = np.nonzero(region)
-        y, x = y + seen.y0, x + seen.x0
+        y, x = y + outer.y0, x + outer.x0
         self.place = y * np.int64(width) + x
         self.inside = (y >= core.y0) & (y < core.y1) & (x >= core.x0) & (x < core.x1)
         self.in_core = (y[self.inside] - core.y0) * core.shape[1] + x[self.inside] - core.x0
@@ -165,8 +164,8 @@ class _Plateaus:
     beyond: NDArray[np.intp]
 
 
-def _ways(pixels: _Pixels) -> tuple[Numbers, _Plateaus]:
-    """Where each pixel goes: of those outside the core, and of plateaus that are left open, nowhere."""
+def _ascents(pixels: _Pixels) -> tuple[Numbers, _Plateaus]:
+    """The next pixel of each: itself outside the core, and for the first pixel of a plateau across a seam."""
     up, one, other = steepest_ascent(pixels.grid)
     count = up.size
     stays = up == np.arange(count)

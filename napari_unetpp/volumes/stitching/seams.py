@@ -26,20 +26,20 @@ class Stitched:
     Attributes
     ----------
     object_of : ndarray of int32, shape (N + 1,)
-        For each number that was written its object, from 1 without gaps; 0 for 0.
+        The object of each number that was written, from 1 without gaps; 0 for 0.
     sizes : ndarray of int, shape (objects + 1,)
-        Pixels of each object; of 0 nothing is counted.
+        Pixels of each object; 0 for the background.
     """
 
     object_of: Numbers
     sizes: NDArray[np.intp]
 
-    def kept(self, min_size: int) -> NDArray[np.uint32]:
-        """For each number that was written its label: 0 where the object is too small."""
+    def labels(self, min_size: int) -> NDArray[np.uint32]:
+        """The label of each number that was written; 0 where the object is too small."""
         return labelling.new_numbers(self.sizes, min_size)[self.object_of]
 
     def after(self, others: int) -> Stitched:
-        """The same where so many numbers come before."""
+        """The same for numbers that start after `others` more."""
         return replace(self, object_of=np.insert(self.object_of, 1, np.zeros(others, np.int32)))
 
 
@@ -52,7 +52,7 @@ class Seams:
         self._count = 0
 
     def add(self, piece: Piece) -> int:
-        """Take over all of a piece but its pixels; what is to be added to its numbers."""
+        """Add a piece without its pixels; returns the offset of its numbers."""
         start = self._count
         self._count += len(piece.place)
         self._pieces.append(_without_pixels(piece))
@@ -75,7 +75,7 @@ class Seams:
         return Stitched(object_of, sizes.astype(np.intp))
 
     def _ends(self) -> Places:
-        """Where each number goes: (N + 1,), itself if it is a summit."""
+        """The next number of each, (N + 1,); itself for a summit."""
         goes = np.arange(self._count + 1, dtype=np.int64)
         leaves = np.flatnonzero(self._all("leaves")) + 1
         goes[leaves] = self._number_at(self._all("place")[leaves - 1])
@@ -140,7 +140,7 @@ class Seams:
 def _objects(
     peaks: NDArray[np.float32], sides: NDArray[np.int32], passes: NDArray[np.float32], rule: DecodeRule
 ) -> Numbers:
-    """The object of each basin, from 1 without gaps; connected parts of the foreground are done in groups."""
+    """The object of each basin, from 1 without gaps; connected components are processed in groups."""
     graph = coo_array((np.ones(len(sides), bool), (sides[:, 0], sides[:, 1])), shape=(len(peaks),) * 2)
     part = connected_components(graph, directed=False)[1] if len(peaks) else np.zeros(0, np.int32)
     group = np.concatenate([[0], np.cumsum(np.bincount(part))])[part] // AT_ONCE  # by the basins before it

@@ -1,13 +1,13 @@
-"""Objects of a plane that is larger than memory: piece by piece, and the same as of the whole plane.
+"""Objects of a plane that is larger than memory, found piece by piece; the result is that of the whole plane.
 
-What is an object is decided among the basins of a landscape (see `engine.decode.watershed`): by their summits
-and by the passes between them. So pieces need not hold whole objects. Each gives the basins of its own
-pixels (`volumes.stitching.pieces`); at the seams these are joined, which gives the basins of the whole
-plane (`volumes.stitching.seams`); then the objects follow from the list of summits and passes, which is
-short. The result equals that of the whole plane up to the numbers of the objects, however large these are.
+Objects are made of the basins of a landscape (see `engine.decode.watershed`), by their summits and the passes
+between them, so a piece need not hold whole objects. Each piece gives the basins of its own pixels
+(`volumes.stitching.pieces`). Joined at the seams, these are the basins of the whole plane
+(`volumes.stitching.seams`). The short list of summits and passes then gives the objects. The result equals
+that of the whole plane up to the numbers of the objects, however large these are.
 A piece is read with `MARGIN` pixels on each side, on which its landscape depends.
 
-In memory are one piece, the list, and what lies along the seams; the numbers of the pixels may be on disk.
+In memory are one piece, the list, and the pixels along the seams; the numbers of the pixels may be on disk.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from napari_unetpp._types import ModelInfo, Region, ShouldStop, never_stop
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.volumes.stitching.mask_shape import MaskLandscape
-from napari_unetpp.volumes.stitching.pieces import AROUND, find_piece
+from napari_unetpp.volumes.stitching.pieces import OVERLAP, find_piece
 from napari_unetpp.volumes.stitching.seams import Seams, Stitched
 
 Maps = NDArray[np.float32]
@@ -34,13 +34,13 @@ Landscape = Callable[[Region], tuple[Heights, Mask]]
 SIDE = 2048
 """Side of a piece, px."""
 
-MARGIN = AROUND + labelling.CUT
-"""Pixels around a piece on which its result depends; more by the shape of the mask (see `mask_shape`)."""
+MARGIN = OVERLAP + labelling.CUT
+"""Pixels around a piece on which its result depends; `mask_shape` may need more."""
 
 
 @dataclass(frozen=True, eq=False)
 class PieceDone:
-    """A piece is done: its place, and how many steps of how many are."""
+    """A piece is done: its region, steps done, and steps in all."""
 
     core: Region
     done: int
@@ -68,7 +68,7 @@ def stitch(
         Of the plane, on the working grid.
     info : ModelInfo
     numbers : array-like of shape (Y, X)
-        int32 or uint32; written piece by piece, in memory or on disk. What they mean says `Stitched`.
+        int32 or uint32; written piece by piece, in memory or on disk. `Stitched` gives the object of each.
     threshold, split
         As in `engine.decode.labelling.objects`.
     side : int
@@ -123,13 +123,13 @@ class _Run:
         self._done, self._total = 0, len(cores)
 
     def join(self, read: Landscape, mask: MaskLandscape | None = None) -> Iterator[PieceDone | Stitched]:
-        """All pieces of a landscape, and what they make together."""
+        """All pieces of a landscape, then their objects."""
         seams = Seams()
         for core in self._cores:
             if self._should_stop():
                 return
-            seen = core.grown(AROUND, self._shape)
-            piece = find_piece(*read(seen), seen, core, self._shape[1])
+            outer = core.grown(OVERLAP, self._shape)
+            piece = find_piece(*read(outer), outer, core, self._shape[1])
             start = seams.add(piece)
             if mask is not None:
                 start = mask.renumber(core, piece.numbers, len(piece.place))
@@ -138,24 +138,24 @@ class _Run:
         yield seams.objects(self._info.decode)
 
     def join_by_mask(self) -> Iterator[PieceDone | Stitched]:
-        """The same where heights depend on the shape of whole connected parts: these are found first."""
+        """As `join`, where heights depend on whole connected components: these are found first."""
         self._total = 3 * len(self._cores)
-        parts: Stitched | None = None
+        components: Stitched | None = None
         for event in self.join(self.flat):
             if isinstance(event, Stitched):
-                parts = event
+                components = event
             else:
                 yield event
-        if parts is None:
+        if components is None:
             return
-        mask = MaskLandscape(self.mask, self._shape, self._info.decode, self._numbers, parts.object_of)
+        mask = MaskLandscape(self.mask, self._shape, self._info.decode, self._numbers, components.object_of)
         for core in self._cores:
             if self._should_stop():
                 return
             mask.measure(core)
             yield self._piece_done(core)
         for event in self.join(mask.read, mask):
-            yield event.after(len(parts.object_of) - 1) if isinstance(event, Stitched) else event
+            yield event.after(len(components.object_of) - 1) if isinstance(event, Stitched) else event
 
     def flat(self, region: Region) -> tuple[Heights, Mask]:
         """A landscape without summits: objects that touch stay together."""

@@ -235,7 +235,7 @@ def test_nothing_is_overwritten_and_the_same_labels_give_the_same_bytes(name: st
 def test_the_name_says_the_format() -> None:
     names = ("a.ZIP", "a.geojson", "a.json")
     assert [format_of(Path(name)) for name in names] == ["rois", "geojson", "coco"]
-    with pytest.raises(UnetppError, match=r"a\.txt says no format.*\.zip \(ImageJ\)"):
+    with pytest.raises(UnetppError, match=r"a\.txt names no known format.*\.zip \(ImageJ\)"):
         format_of(Path("a.txt"))
 
 

@@ -1,8 +1,8 @@
-"""Planes of a stack whose maps are the mean of three directions (see `volumes.directions`).
+"""Results of planes of a stack from the mean of the maps of three directions (see `volumes.directions`).
 
-A frame is brought to the working grid, with planes as far apart as pixels, in a file; then the network sees
-it from three sides, and the mean of the maps goes into a second file. Results are made of these plane by
-plane, as of a single image. In memory are a few planes.
+A frame is resampled to the working grid, with planes as far apart as pixels, and written to a file. The
+network segments it in planes along Z, Y and X, and the mean of the maps goes to a second file. Each plane is
+then decoded from these maps like a single image. Only a few planes are in memory.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Array = NDArray[Any]
 
 
 def check_directions(directions: int, selection: Selection) -> None:
-    """Raise UnetppError for what cannot be seen from so many sides."""
+    """Raise UnetppError if the selection cannot be segmented along so many axes."""
     if directions == 1:
         return
     if directions != DIRECTIONS:
@@ -65,14 +65,14 @@ def working_depth(request: SeriesRequest) -> int:
     return max(1, round(request.selection.depth * stretch_of(request.selection.axes) * scale))
 
 
-class ThreeSides:
-    """Gives planes of a series; all planes of a frame are computed when the first of them is asked for.
+class ThreeDirections:
+    """Computes planes of a series; the first plane of a frame computes the maps of the whole frame.
 
     Parameters
     ----------
     request : SeriesRequest
     folder : Path
-        For two files, at most as large as a frame on the working grid in float32, and its maps.
+        For two temporary files: a frame on the working grid in float32, and its maps.
     """
 
     def __init__(self, request: SeriesRequest, folder: Path) -> None:
@@ -88,13 +88,13 @@ class ThreeSides:
         Yields
         ------
         (int, int)
-            Planes of all directions that are done, and how many there are; nothing if all were there.
+            Planes done, of all directions, and planes in all; nothing if the frame is computed already.
         """
         if self._frame != position.t:
-            yield from self._computed(position.t, should_stop)
+            yield from self._compute(position.t, should_stop)
         request = self._request
         plane, notes = clean_plane(read_plane(request.array, request.selection, position))
-        maps = self._between(position)
+        maps = self._interpolated(position)
         store = MapStore((maps.shape[1], maps.shape[2]), maps.shape[0])
         whole = Region.whole(store.shape)
         deepest = request.evaluator.info.net.depth
@@ -113,8 +113,8 @@ class ThreeSides:
             range=reading.range,
         )
 
-    def _computed(self, frame: int, should_stop: ShouldStop) -> Iterator[Tiles]:
-        """Both files of a frame."""
+    def _compute(self, frame: int, should_stop: ShouldStop) -> Iterator[Tiles]:
+        """Write the resampled frame and its maps."""
         self._frame, self._maps = None, None
         with tempfile.TemporaryDirectory(dir=self._folder, prefix="stack-") as folder:
             stack = self._isotropic(frame, Path(folder) / "stack")
@@ -122,15 +122,17 @@ class ThreeSides:
             path = self._folder / "maps"
             shape = (stack.shape[0], outputs, *stack.shape[1:3])
             zeros = np.zeros(shape[1:], np.float32)
-            _write(path, (zeros for _ in range(shape[0])))  # a full disk is met here, not in the memory map
+            _write(
+                path, (zeros for _ in range(shape[0]))
+            )  # a full disk is an error here; in a memory map it would end the process
             maps = np.memmap(path, np.float32, "r+", shape=shape)
 
-            def predicted(plane: Array) -> NDArray[np.float32]:
-                return self._predicted(plane, should_stop)
+            def predict_maps(plane: Array) -> NDArray[np.float32]:
+                return self._predict(plane, should_stop)
 
             done = total = 0
             for event in mean_of_directions(
-                stack, predicted, maps.transpose(1, 0, 2, 3), should_stop=should_stop
+                stack, predict_maps, maps.transpose(1, 0, 2, 3), should_stop=should_stop
             ):
                 done, total = event.done, event.total
                 yield done, total + 1
@@ -142,17 +144,17 @@ class ThreeSides:
         """The frame on the working grid (Z, Y, X[, C]), float32, in a file."""
         first, last = self._request.selection.z
         weights = line_weights(last - first, working_depth(self._request))
-        kept: dict[int, NDArray[np.float32]] = {}
+        cached: dict[int, NDArray[np.float32]] = {}
 
         def planes() -> Iterator[Array]:
             for row in weights:
                 needed = np.flatnonzero(row).tolist()
-                for old in set(kept) - set(needed):
-                    del kept[old]
+                for old in set(cached) - set(needed):
+                    del cached[old]
                 for n in needed:
-                    if n not in kept:
-                        kept[n] = self._resampled(Position(frame, first + n))
-                mixed: Array = sum(row[n] * kept[n] for n in needed)
+                    if n not in cached:
+                        cached[n] = self._resampled(Position(frame, first + n))
+                mixed: Array = sum(row[n] * cached[n] for n in needed)
                 yield mixed
 
         shape = _write(path, planes())
@@ -163,7 +165,7 @@ class ThreeSides:
         values = resample(plane, self._request.reading.scale.scale).astype(np.float32)
         return np.where(np.isfinite(values), values, np.float32(self._request.reading.range[0]))
 
-    def _predicted(self, plane: Array, should_stop: ShouldStop) -> NDArray[np.float32]:
+    def _predict(self, plane: Array, should_stop: ShouldStop) -> NDArray[np.float32]:
         """Maps (K, h, w) of a plane that is on the working grid."""
         request = self._request
         wanted = PredictRequest(
@@ -179,18 +181,18 @@ class ThreeSides:
             raise STOPPED
         return store.maps(request.level)
 
-    def _between(self, position: Position) -> NDArray[np.float32]:
+    def _interpolated(self, position: Position) -> NDArray[np.float32]:
         """Maps (K, Y, X) at the depth of a plane, interpolated between those of the working grid."""
         depth, deep = self._request.selection.depth, len(self._maps)
         number = (position.z or 0) - self._request.selection.z[0]
-        where = float(np.clip((number + 0.5) * deep / depth - 0.5, 0, deep - 1))
-        low, share = int(where), np.float32(where % 1)
+        at = float(np.clip((number + 0.5) * deep / depth - 0.5, 0, deep - 1))
+        low, weight = int(at), np.float32(at % 1)
         maps: NDArray[np.float32] = np.array(self._maps[low])
-        return maps if not share else maps * (1 - share) + self._maps[low + 1] * share
+        return maps if not weight else maps * (1 - weight) + self._maps[low + 1] * weight
 
 
 def _write(path: Path, planes: Iterator[Array]) -> tuple[int, ...]:
-    """Write planes one after the other as float32; the shape of all of them together."""
+    """Write planes one after the other as float32; returns the shape of the stack."""
     count, shape = 0, ()
     try:
         with open(path, "wb") as file:

@@ -1,4 +1,4 @@
-"""Single images of ``napari-unetpp segment`` done by worker processes; stacks spread their planes instead."""
+"""Single images segmented by worker processes; of stacks the workers segment the planes instead."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from napari_unetpp.volumes.cluster.workers import Workers
 
 
-class FilesElsewhere:
-    """Images that workers segment while others are waited for; each worker writes the results itself.
+class FilesOnWorkers:
+    """Segments images in worker processes, several at a time; each worker writes the results itself.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class FilesElsewhere:
         Raises UnetppError where the results of an image may not be written.
     options : Options
     on_done : callable
-        Told how many images are done.
+        Called with the number of finished images.
     """
 
     def __init__(
@@ -44,19 +44,19 @@ class FilesElsewhere:
         self._running = workers.each(segment_image_on_worker, self._jobs(workers.model))
 
     def has(self, number: int) -> bool:
-        """Whether the image with this number is done here."""
+        """Whether the workers segment the image with this number."""
         return number in self._outputs
 
     def result(self, number: int) -> Done:
-        """What was done with an image; waits for it, and raises what went wrong."""
+        """The result of an image; waits for it, and raises its error."""
         while number not in self._found and (next_one := next(self._running, None)):
-            self._keep(*next_one)
-        found = self._found.get(number, UnetppError("it was not done: the workers were lost before."))
+            self._store(*next_one)
+        found = self._found.get(number, UnetppError("it was not segmented: the workers were lost before."))
         if isinstance(found, Exception):
             raise found
         return found
 
-    def _keep(self, job: tuple[str, Output, Options], found: Done | Exception) -> None:
+    def _store(self, job: tuple[str, Output, Options], found: Done | Exception) -> None:
         _, sent, _ = job
         number = self._number_of[sent]
         if not isinstance(found, Exception):
@@ -65,7 +65,7 @@ class FilesElsewhere:
         self._on_done(len(self._found))
 
     def _jobs(self, model: str) -> Iterator[tuple[str, Output, Options]]:
-        """All images that may be written; of the others the problem is kept."""
+        """Jobs of all images whose results may be written; the errors of the others are stored."""
         for number, output in self._outputs.items():
             try:
                 self._check(output)
@@ -76,14 +76,14 @@ class FilesElsewhere:
 
 
 def _absolute(output: Output) -> Output:
-    """The same for a process in another folder."""
+    """The same with absolute paths, for a process with another working folder."""
     table, tracks = (None if path is None else path.absolute() for path in (output.table, output.tracks))
     also = tuple((name, path.absolute()) for name, path in output.also)
     return Output(output.source.absolute(), output.target.absolute(), table, also, tracks)
 
 
 def _named_as(done: Done, asked: Output, sent: Output) -> Done:
-    """The same with the names that the user has given."""
+    """The same with the paths as the user gave them."""
     name_of = dict(zip(map(str, sent.files), map(str, asked.files), strict=True))
     outputs = [name_of[path] for path in done.entry["outputs"]]
     entry = {**done.entry, "input": str(asked.source), "outputs": outputs}
@@ -93,16 +93,16 @@ def _named_as(done: Done, asked: Output, sent: Output) -> Done:
 def segment_image_on_worker(model: str, output: Output, options: Options) -> Done:
     """Segment one image in a worker process.
 
-    What another worker has written of it before it was lost is replaced.
+    A result that a lost worker has written already is replaced.
     """
     from napari_unetpp.commands.segment.image import segment_file
-    from napari_unetpp.volumes.cluster.on_worker import model_called
+    from napari_unetpp.volumes.cluster.on_worker import model_named
 
     options = replace(options, overwrite=options.overwrite or is_result(output.target))
-    return segment_file(output, model_called(model), options, lambda tile, tiles: None)
+    return segment_file(output, model_named(model), options, lambda tile, tiles: None)
 
 
 def checker(plan: Sequence[Output], *, overwrite: bool, resume: bool) -> Callable[[Output], None]:
-    """Check an output of a plan before it is written."""
+    """A function that checks an output of a plan before it is written."""
     sources = [each.source for each in plan]
     return lambda output: check_output(output, sources, overwrite=overwrite, resume=resume)

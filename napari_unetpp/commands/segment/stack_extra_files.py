@@ -1,4 +1,4 @@
-"""What lies beside the result of a series: table, tracks, outlines for other programs."""
+"""The files beside the result of a series: table, tracks, outlines for other programs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from napari_unetpp.commands.segment.values import Options
 
 
-def write_beside(output: Output, measured: Measured, options: Options, *, overwrite: bool) -> None:
-    """Write what was asked for; outlines are made of the planes of the result, one at a time."""
+def write_extra_files(output: Output, measured: Measured, options: Options, *, overwrite: bool) -> None:
+    """Write the requested files; outlines are made of the planes of the result, one at a time."""
     if output.table is not None:
         measured.write_table(output.table, overwrite=overwrite)
     if output.tracks is not None:
