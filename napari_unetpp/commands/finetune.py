@@ -19,6 +19,7 @@ from napari_unetpp.commands.argument_types import (
 from napari_unetpp.commands.report import console, say, size_options, tell, write_json
 from napari_unetpp.commands.shared_arguments import add_device, add_foreground, add_size
 from napari_unetpp.files.models import model_list
+from napari_unetpp.files.notes import counted
 
 DEFAULT_SECONDS = 60.0
 
@@ -103,9 +104,8 @@ def run_finetune(args: argparse.Namespace) -> int:
     tell(report.scores_text(done))
     if done.info.path != args.out:
         say(f"note: {args.out} appeared meanwhile and is kept; the model is in {done.info.path}")
-    tell(
-        f"{done.info.path}: {done.steps} steps in {done.seconds:.1f} s, level L{done.info.recommended_level}"
-    )
+    steps = counted(done.steps, "step")
+    tell(f"{done.info.path}: {steps} in {done.seconds:.1f} s, level L{done.info.recommended_level}")
     if args.json:
         write_json(args.json, report.plain(done, points))
     return 0

@@ -9,6 +9,7 @@ from napari_unetpp._types import AUTO
 from napari_unetpp.commands.segment.stack_tables import Measured
 from napari_unetpp.commands.segment.values import Done, Options
 from napari_unetpp.files.models import card_text
+from napari_unetpp.files.notes import counted
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.session.segment.objects import size_note
 from napari_unetpp.volumes.series.plane import SeriesRequest
@@ -62,8 +63,8 @@ def report(
         "frames": chosen.frames,
         "planes": chosen.depth,
     }
-    planes = f"{chosen.count} plane{'' if chosen.count == 1 else 's'}"
-    what = planes if objects is None else f"{planes}, {objects} objects"
+    planes = counted(chosen.count, "plane")
+    what = planes if objects is None else f"{planes}, {counted(objects, 'object')}"
     scale = f"scale {facts['scale']:.3g}: {facts['scale_reason']}"
     where = f"{card_text.level_name(request.level)}, {model.choice.label}, {seconds:.2f} s"
     return Done(f"{output.target}: {what}, {where}, {scale}", tuple(notes), entry)

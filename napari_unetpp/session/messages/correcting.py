@@ -127,7 +127,8 @@ def started(event: FinetuneStarted) -> str:
 
 def summary(done: FinetuneDone) -> tuple[str, Tone]:
     """Whether the new model is better, by how much, and how that is known."""
-    how = f"{done.steps} steps in {seconds_text(done.seconds)}{', stopped early' if done.stopped else ''}"
+    early = ", stopped early" if done.stopped else ""
+    how = f"{counted(done.steps, 'step')} in {seconds_text(done.seconds)}{early}"
     if done.better is None:
         text = f"{NO_VALIDATION} Keep it, look, and choose the former model again if it is worse ({how})."
     elif done.better:

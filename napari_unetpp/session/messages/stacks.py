@@ -83,7 +83,7 @@ def done(event: StackDone, request: StackRequest, layer: str, scale: float | Non
     """What came of a run: ``31 planes, 2310 objects, L3, × 0.35, 12 s``."""
     planes = counted(event.of, "plane")
     if event.planes < event.of:
-        planes = f"Stopped: {event.planes} of {planes} done"
+        planes = f"Stopped after {event.planes} of {planes}"
     objects = "" if event.objects is None else f", {counted(event.objects, 'object')}"
     linked = _linked(request)
     at = "" if scale is None else f", {times(scale)}"

@@ -223,7 +223,7 @@ def test_stop_keeps_what_is_done(viewer: Any, dock: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: opened.stacks.running is None, timeout=TIMEOUT)
     done = {int(z) for z in np.flatnonzero(viewer.layers["cells all planes"].data.any(axis=(1, 2)))}
     assert done == set(seen) and len(done) < 30
-    assert f"Stopped: {len(done)} of 30 planes done" in opened.form.head.message_label.text()
+    assert f"Stopped after {len(done)} of 30 planes" in opened.form.head.message_label.text()
     assert not opened.form.head.stop_button.isEnabled()
 
 
