@@ -28,6 +28,7 @@ def test_the_loop(
     row = fold.labels_as_combo.findData(labels_as)
     fold.labels_as_combo.setCurrentIndex(row)
     fold.labels_as_combo.activated.emit(row)
+    wait(dock)
     layer = viewer.layers["cells corrections"]
     layer.data_setitem(np.nonzero(image == 0), 1 if labels_as == "sparse" else 0)
     layer.data_setitem(np.nonzero(image > 0), 60000)
