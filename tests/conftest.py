@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from napari_unetpp._types import DecodeRule, LevelScores, ModelInfo, NetConfig, 
 
 ROOT = Path(__file__).parents[1]
 DATA_SET = "nuclei_dsb2018"
+FAST = ("--level", 1, "--scale", 1, "--device", "cpu", "--precision", "float32")
 TINY = NetConfig(outputs=2, widths=(4, 8, 8, 8, 8))
 
 
@@ -89,3 +90,18 @@ def tiny_model(models_folder: Path, tiny_info: ModelInfo) -> Iterator[ModelInfo]
         torch.manual_seed(0)
         net = UNetPlusPlus(tiny_info.net)
     yield save_model(models_folder / "tiny.safetensors", net.state_dict(), tiny_info)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run ``segment`` in its fastest way in this process; gives exit status, stdout, stderr."""
+    from napari_unetpp import cli
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        try:
+            status = cli.main(["segment", *(str(a) for a in (*FAST, *arguments))])
+        except SystemExit as exit_:
+            status = int(exit_.code or 0)
+        return status, *capsys.readouterr()
+
+    return run

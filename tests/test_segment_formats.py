@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 import napari_unetpp
-from napari_unetpp import api, cli
+from napari_unetpp import api
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.models.model_list import SHIPPED
 from napari_unetpp.volumes.series import run as series_run
@@ -23,21 +23,6 @@ from napari_unetpp.volumes.series import three_directions
 Run = Callable[..., tuple[int, str, str]]
 SAMPLES = SHIPPED.parent / "samples"
 NUCLEI = np.asarray(Image.open(SAMPLES / "dense_fluorescence.png"))
-FAST = ("--level", 1, "--scale", 1, "--device", "cpu", "--precision", "float32")
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run ``segment`` here; gives exit status, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            status = cli.main(["segment", *(str(a) for a in (*FAST, *arguments))])
-        except SystemExit as exit_:
-            status = int(exit_.code or 0)
-        return status, *capsys.readouterr()
-
-    return run
 
 
 # ------------------------------------------------------------ video

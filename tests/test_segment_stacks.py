@@ -15,7 +15,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from napari_unetpp import api, cli
+from napari_unetpp import api
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.commands.segment import image as segment_image
 from napari_unetpp.commands.segment import stack as segment_stack
@@ -31,21 +31,6 @@ from napari_unetpp.volumes.series.plane import PieceSizes
 
 Run = Callable[..., tuple[int, str, str]]
 NUCLEI = np.asarray(Image.open(SHIPPED.parent / "samples" / "dense_fluorescence.png"))
-FAST = ("--level", 1, "--scale", 1, "--device", "cpu", "--precision", "float32")
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run ``segment`` here; gives exit status, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            status = cli.main(["segment", *(str(a) for a in (*FAST, *arguments))])
-        except SystemExit as exit_:
-            status = int(exit_.code or 0)
-        return status, *capsys.readouterr()
-
-    return run
 
 
 def stack_of(count: int, side: int = 96, step: int = 2) -> np.ndarray:

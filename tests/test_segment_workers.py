@@ -20,7 +20,6 @@ from PIL import Image
 pytest.importorskip("distributed")
 import distributed
 
-from napari_unetpp import cli
 from napari_unetpp._types import UnetppError
 from napari_unetpp.commands.segment import run as segment_command
 from napari_unetpp.files.models.model_list import SHIPPED
@@ -31,21 +30,6 @@ from napari_unetpp.volumes.series.store import PlaneStore
 
 Run = Callable[..., tuple[int, str, str]]
 NUCLEI = np.asarray(Image.open(SHIPPED.parent / "samples" / "dense_fluorescence.png"))
-FAST = ("--level", 1, "--scale", 1, "--device", "cpu", "--precision", "float32")
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run ``segment`` here; gives exit status, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            status = cli.main(["segment", *(str(a) for a in (*FAST, *arguments))])
-        except SystemExit as exit_:
-            status = int(exit_.code or 0)
-        return status, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +217,8 @@ def test_ctrl_c_on_a_terminal(run: Run, tmp_path: Path) -> None:
     planes = np.stack([NUCLEI[n : n + 256, :256] for n in range(60)])
     tifffile.imwrite(tmp_path / "cells.tif", planes, imagej=True, metadata={"axes": "ZYX"})
     command = [sys.executable, "-m", "napari_unetpp", "segment", str(tmp_path / "cells.tif")]
-    command += ["--out", str(tmp_path), "--workers", "2", *map(str, FAST), "--level", "4"]
+    command += ["--out", str(tmp_path), "--workers", "2", "--level", "4"]
+    command += ["--scale", "1", "--device", "cpu", "--precision", "float32"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     partial = tmp_path / "cells_labels.partial"
     while running.poll() is None and not list(partial.glob("*.tif")):

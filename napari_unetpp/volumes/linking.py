@@ -8,7 +8,6 @@ two planes are in memory. Planes may have any number of axes: stacks are linked 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,27 +22,6 @@ Numbers = NDArray[np.intp]
 
 IOU = 0.3
 """The usual threshold."""
-
-
-def link_planes(planes: Iterable[Labels], threshold: float = IOU) -> Iterator[Linked]:
-    """The same planes with numbers that go through all of them.
-
-    Parameters
-    ----------
-    planes : iterable of ndarray of int
-        All of one shape; 0 is background.
-    threshold : float
-        Intersection over union from which objects are the same, in (0, 1].
-
-    Yields
-    ------
-    ndarray of uint32
-        As soon as the plane is there. Numbers count from 1 without gaps, in the order in which objects
-        appear.
-    """
-    linker = Linker(threshold)
-    for plane in planes:
-        yield linker.add(plane)
 
 
 class Linker:

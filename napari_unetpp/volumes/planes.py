@@ -89,12 +89,6 @@ class LazyPlane:
         return np.concatenate(parts)
 
 
-def iterate_planes(array: Any, selection: Selection) -> Iterator[tuple[Position, Image]]:
-    """All planes that are segmented, one after the other; none is kept."""
-    for position in selection.positions():
-        yield position, read_plane(array, selection, position)
-
-
 def _channels(array: Any, selection: Selection, t: int, z: int, region: Region | None) -> Image:
     """The chosen channels of one plane: alone, their mean, or side by side."""
     planes = (_read(array, selection, t, z, channel, region) for channel in selection.channels)

@@ -5,10 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import tifffile
+from one_by_one import link_planes
 from scipy import ndimage
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.volumes.linking import Linker, link_planes, match
+from napari_unetpp.volumes.linking import Linker, match
 from napari_unetpp.volumes.tracks import track_rows, track_table
 
 

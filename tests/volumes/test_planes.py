@@ -5,13 +5,14 @@ import pytest
 import tifffile
 import xarray
 import zarr
+from one_by_one import iterate_planes
 from PIL import Image as Picture
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.engine.input.normalise import measure
 from napari_unetpp.volumes import planes
 from napari_unetpp.volumes.axes import Axes, axes_from_shape
-from napari_unetpp.volumes.planes import iterate_planes, read_plane
+from napari_unetpp.volumes.planes import read_plane
 from napari_unetpp.volumes.selection import Position, SelectionRequest, select
 from napari_unetpp.volumes.series_range import (
     PART,

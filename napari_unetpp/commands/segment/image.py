@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import AUTO, Kind, PredictEvent, TileDone, UnetppError
-from napari_unetpp.commands.segment.values import Done, Options
+from napari_unetpp._types import Kind, PredictEvent, TileDone, UnetppError
+from napari_unetpp.commands.segment.values import Done, Options, run_facts
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
@@ -56,7 +56,7 @@ def segment_file(
         found = predict_maps(
             image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
         )
-    facts = _facts(found, model)
+    facts = run_facts(model, found.level, found.scale, found.range)
     try:
         result: NDArray[Any] = getattr(found, options.kind)()
     except MemoryError as error:
@@ -119,20 +119,6 @@ def write_extra_files(
     subject = Subject(output.source.name, options.classes, options.instances)
     for name, path in output.also:
         write_also(path, name, [plane], subject, overwrite=options.overwrite)
-
-
-def _facts(found: PlaneResult, model: LoadedModel) -> dict[str, Any]:
-    """How a result was computed, for its metadata."""
-    return {
-        "model": model.info.name,
-        "model_sha256": model.info.sha256,
-        "level": "auto" if found.level == AUTO else found.level,
-        "scale": found.scale.scale,
-        "scale_reason": found.scale.reason,
-        "range": [float(value) for value in found.range],
-        "device": model.choice.device,
-        "precision": model.choice.dtype,
-    }
 
 
 def _amount(result: NDArray[Any], kind: Kind, areas: NDArray[np.int64] | None) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from napari_unetpp._types import AUTO
 from napari_unetpp.commands.segment.stack_tables import Measured
-from napari_unetpp.commands.segment.values import Done, Options
+from napari_unetpp.commands.segment.values import Done, Options, run_facts
 from napari_unetpp.files.models import card_text
 from napari_unetpp.files.notes import counted
 from napari_unetpp.files.results.outputs import Output
@@ -17,18 +16,11 @@ from napari_unetpp.volumes.series.plane import SeriesRequest
 
 def facts_of(request: SeriesRequest, options: Options) -> dict[str, Any]:
     """How the result was computed, for its metadata."""
-    model, known, stack = request.evaluator, request.reading, options.stack
+    known, stack = request.reading, options.stack
     region = stack.region
     links = {"stitch": stack.stitch, "track": stack.track}
     return {
-        "model": model.info.name,
-        "model_sha256": model.info.sha256,
-        "level": "auto" if request.level == AUTO else request.level,
-        "scale": known.scale.scale,
-        "scale_reason": known.scale.reason,
-        "range": [float(value) for value in known.range],
-        "device": model.choice.device,
-        "precision": model.choice.dtype,
+        **run_facts(request.evaluator, request.level, known.scale, known.range),
         "read_as": str(request.selection),
         **({} if request.directions == 1 else {"directions": request.directions}),
         **{name: overlap for name, overlap in links.items() if overlap is not None},

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from napari_unetpp._types import Kind, Region
+from napari_unetpp._types import AUTO, Kind, Region, ScaleChoice
 from napari_unetpp.volumes.selection import SelectionRequest
+
+if TYPE_CHECKING:
+    from napari_unetpp.engine.loaded_model import LoadedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +86,19 @@ class Done:
     line: str
     notes: tuple[str, ...]
     entry: dict[str, Any]
+
+
+def run_facts(
+    model: LoadedModel, level: int, scale: ScaleChoice, range: tuple[float, float]
+) -> dict[str, Any]:
+    """How a result was computed, for its metadata."""
+    return {
+        "model": model.info.name,
+        "model_sha256": model.info.sha256,
+        "level": "auto" if level == AUTO else level,
+        "scale": scale.scale,
+        "scale_reason": scale.reason,
+        "range": [float(value) for value in range],
+        "device": model.choice.device,
+        "precision": model.choice.dtype,
+    }

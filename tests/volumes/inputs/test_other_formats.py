@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from one_by_one import iterate_planes
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.formats import stack_kinds
@@ -15,7 +16,7 @@ from napari_unetpp.files.results.inputs import find_inputs
 from napari_unetpp.volumes.inputs import video as video_files
 from napari_unetpp.volumes.inputs.dicom_order import Slice, in_order
 from napari_unetpp.volumes.inputs.source import is_stack, open_image
-from napari_unetpp.volumes.planes import iterate_planes, read_plane
+from napari_unetpp.volumes.planes import read_plane
 from napari_unetpp.volumes.selection import Position, select
 
 STACK = np.random.default_rng(0).integers(0, 4000, (4, 30, 40)).astype(np.int16)

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import tifffile
+from one_by_one import iterate_planes
 from PIL import Image
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.volumes.inputs import tiff_stack
 from napari_unetpp.volumes.inputs.source import is_stack, open_image
 from napari_unetpp.volumes.inputs.tiff_stack import TiffStack
-from napari_unetpp.volumes.planes import iterate_planes, read_plane
+from napari_unetpp.volumes.planes import read_plane
 from napari_unetpp.volumes.selection import Position, SelectionRequest, select
 
 STACK = np.random.default_rng(0).integers(0, 4000, (3, 50, 70)).astype(np.uint16)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import tifffile
+from one_by_one import iterate_planes
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.volumes.inputs import tiff_stack
 from napari_unetpp.volumes.inputs.tiff_stack import TiffStack
-from napari_unetpp.volumes.planes import iterate_planes
 from napari_unetpp.volumes.selection import SelectionRequest, select
 
 FILM = np.random.default_rng(0).integers(0, 4000, (3, 2, 4, 24, 30)).astype(np.uint16)  # T, C, Z, Y, X

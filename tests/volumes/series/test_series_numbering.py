@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from one_by_one import link_planes
 from scipy import ndimage
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.volumes.axes import Axes
-from napari_unetpp.volumes.linking import link_planes
 from napari_unetpp.volumes.selection import SelectionRequest, select
 from napari_unetpp.volumes.series.numbering import check_links, numbered
 from napari_unetpp.volumes.tracks import TrackRows, track_table

@@ -1,0 +1,1 @@
+"""The helpers of this folder can be imported from its subfolders, too."""
