@@ -7,7 +7,7 @@ import re
 from napari_unetpp import __version__
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.models.card_text import score_set_text, seeds_text
-from napari_unetpp.files.notes import counted
+from napari_unetpp.files.text import counted
 from napari_unetpp.net import graph
 from napari_unetpp.net.exported import activation_of
 

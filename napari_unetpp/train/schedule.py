@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, inf, pi
 
-from napari_unetpp.files.notes import counted
+from napari_unetpp.files.text import counted
 
 WARM_UP = 0.03
 FINAL_RATE = 0.01

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_unetpp._types import (
@@ -14,7 +14,7 @@ from napari_unetpp._types import (
     ScoreSet,
     StoppingRule,
 )
-from napari_unetpp.files.notes import counted
+from napari_unetpp.files.text import counted, number, table
 from napari_unetpp.net import graph
 
 SCORE_COLUMNS = ("level", "dice", "iou", "ap50", "parameters", "s/MPx")
@@ -184,19 +184,6 @@ def level_parameters(info: ModelInfo, level: int) -> int | None:
 def millions(count: int | None) -> str:
     """1234567 becomes ``1.23 M``."""
     return "-" if count is None else f"{count / 1e6:.2f} M"
-
-
-def number(value: float | None, digits: int) -> str:
-    """What is undefined is a dash, never 0."""
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def table(rows: Iterable[Sequence[str]]) -> str:
-    """Columns padded to equal width, two spaces between them."""
-    rows = [tuple(row) for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _short_scores(info: ModelInfo) -> str:

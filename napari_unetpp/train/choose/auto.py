@@ -18,7 +18,8 @@ from napari_unetpp.engine.device import choose_device
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_tensors, save_model
-from napari_unetpp.files.notes import Notes, counted
+from napari_unetpp.files.notes import Notes
+from napari_unetpp.files.text import counted
 from napari_unetpp.net import graph
 from napari_unetpp.train.choose.levels import LEVEL_MARGIN, Predicted, mean_dice, pooled_ap50, predict_samples
 from napari_unetpp.train.data.held_out import split_samples

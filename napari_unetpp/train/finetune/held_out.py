@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region
+from napari_unetpp.files.text import counted
 from napari_unetpp.train.finetune.examples import Example
 
 MARGIN = 16
@@ -117,8 +118,7 @@ def _choose_planes(examples: Sequence[Example], most: float, rng: np.random.Gene
     blocks = _affordable(blocks, most, rng)
     names = ", ".join(examples[n].name for n in sorted(held)[:3])
     more = f" and {len(held) - 3} more" if len(held) > 3 else ""
-    plural = "s" if len(held) > 1 else ""
-    return HeldOut(tuple(blocks), f"{len(held)} whole plane{plural} ({names}{more})", planes=True)
+    return HeldOut(tuple(blocks), f"{counted(len(held), 'whole plane')} ({names}{more})", planes=True)
 
 
 def _affordable(blocks: list[HeldOutBlock], most: float, rng: np.random.Generator) -> list[HeldOutBlock]:
@@ -162,4 +162,4 @@ def _choose_blocks(examples: Sequence[Example], side: int, most: float, rng: np.
 
 
 def _description(count: int, side: int) -> str:
-    return f"{count} block{'s' if count > 1 else ''} of {side} x {side} px of the labelled area"
+    return f"{counted(count, 'block')} of {side} x {side} px of the labelled area"

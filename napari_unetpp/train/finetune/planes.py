@@ -17,6 +17,7 @@ from napari_unetpp.engine.input.scale import check_range, check_size, choose_sca
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.files.notes import Notes
+from napari_unetpp.files.text import counted
 from napari_unetpp.train.data.labels import MASKS_NOTE, foreground_of_planes, map_foreground
 from napari_unetpp.train.finetune.budget import Budget
 from napari_unetpp.train.finetune.examples import Example, make_example
@@ -116,7 +117,7 @@ def read_examples(
             seconds = (time.monotonic() - begun) / examples[0].certain.size
             affordable = budget.affords(FOR_EXAMPLES / len(planes), ALL_WORK * seconds)
     if parts:
-        notes.append(f"Time was short: of {parts} large image{'s' if parts > 1 else ''} only a part is used.")
+        notes.append(f"Time was short: of {counted(parts, 'large image')} only a part is used.")
     return examples, notes
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from napari_unetpp._types import FinetuneDone, FinetuneProgress, LevelScores, ScoreSet
-from napari_unetpp.files.models.card_text import number, table
+from napari_unetpp.files.text import number, table
 from napari_unetpp.train.choose.levels import compare, compare_levels
 
 COLUMNS = ("level", "dice before", "after", "ap50 before", "after", "", "")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, UsageError
 from napari_unetpp.files.labels.folders import read_pairs
-from napari_unetpp.files.notes import Notes, counted
+from napari_unetpp.files.notes import Notes
+from napari_unetpp.files.text import counted
 from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import foreground_of_folder
 from napari_unetpp.train.data.samples import Sample, load_sample

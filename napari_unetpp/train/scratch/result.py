@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.models.model_file import save_finished_model
-from napari_unetpp.files.notes import counted
+from napari_unetpp.files.text import counted
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.auto import choose_stopping
 from napari_unetpp.train.choose.decode_rule import choose_decode
