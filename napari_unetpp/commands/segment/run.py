@@ -117,7 +117,7 @@ def _begin(plan: Sequence[outputs.Output], options: Any, args: argparse.Namespac
         return Work(_loaded(args))
     from napari_unetpp.commands.segment.files_on_workers import FilesOnWorkers, checker
     from napari_unetpp.commands.segment.stack import goes_by_planes
-    from napari_unetpp.volumes.cluster.workers import connected
+    from napari_unetpp.volumes.cluster.connect import connected
 
     ready = connected(args.scheduler, args.workers, lambda: _loaded(args), say)
     workers, model = stack.enter_context(ready)
