@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unetpp import api, cli
+from napari_unetpp import api
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.commands.segment import image as segment_image
 from napari_unetpp.files.images.pixel_size import read_pixel_size
@@ -23,17 +23,9 @@ SAMPLE = SHIPPED.parent / "samples" / "dense_fluorescence.png"
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command here; gives exit status, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            status = cli.main([str(a) for a in arguments])
-        except SystemExit as exit_:
-            status = int(exit_.code or 0)
-        return status, *capsys.readouterr()
-
-    return run
+def run(run_command: Run) -> Run:
+    """Run any command, not only ``segment``."""
+    return run_command
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from napari_unetpp.volumes.inputs import source
 from napari_unetpp.volumes.metadata import axes_of_ome_zarr
 from napari_unetpp.volumes.series import run as series_run
 from napari_unetpp.volumes.series import store as series_store
-from napari_unetpp.volumes.series.plane import PieceSizes
+from napari_unetpp.volumes.series.large_plane import PieceSizes
 
 Run = Callable[..., tuple[int, str, str]]
 NUCLEI = np.asarray(Image.open(SHIPPED.parent / "samples" / "dense_fluorescence.png"))

@@ -15,16 +15,8 @@ from napari_unetpp.engine.memory import is_out_of_memory, release_free_memory
 from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.selection import Position
-from napari_unetpp.volumes.series.plane import (
-    DEFAULT_SIZES,
-    SMALL_SIZES,
-    STOPPED,
-    SeriesRequest,
-    SeriesWorkers,
-    Tiles,
-    predict_large_plane,
-    predict_plane,
-)
+from napari_unetpp.volumes.series.large_plane import DEFAULT_SIZES, SMALL_SIZES, predict_large_plane
+from napari_unetpp.volumes.series.plane import STOPPED, SeriesRequest, SeriesWorkers, Tiles, predict_plane
 from napari_unetpp.volumes.series.store import PlaneStore
 from napari_unetpp.volumes.series.three_directions import ThreeDirections
 
