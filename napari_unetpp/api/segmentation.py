@@ -104,7 +104,7 @@ def segment(
     >>> result.labels.max()  # doctest: +SKIP
     """
     from napari_unetpp.engine.collect import predict_maps
-    from napari_unetpp.engine.level import resolve_level, shallower
+    from napari_unetpp.engine.level import memory_remedy, resolve_level
     from napari_unetpp.volumes.inputs.source import ImageSource
 
     loaded = loaded_model(model, device, precision)
@@ -128,7 +128,7 @@ def segment(
             pixel_size=pixel_size,
             range=range,
         )
-    with enough_memory("the network ran", shallower(loaded.info, resolve_level(loaded.info, level))):
+    with enough_memory("the network ran", memory_remedy(loaded.info, resolve_level(loaded.info, level))):
         found = predict_maps(
             image, loaded, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
         )

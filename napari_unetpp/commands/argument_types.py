@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from napari_unetpp._types import LARGEST_SCALE, LEVELS, SMALLEST_SCALE, Region, UnetppError
-from napari_unetpp.files.objects.also import FORMATS
+from napari_unetpp.files.objects.formats import FORMATS
 from napari_unetpp.volumes.selection import Span, parse_span
 
 T = TypeVar("T")

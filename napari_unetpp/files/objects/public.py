@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_unetpp.files.objects import stacks, table
-from napari_unetpp.files.objects.also import format_of, write_also
+from napari_unetpp.files.objects.formats import format_of, write_objects
 from napari_unetpp.files.objects.planes import Subject
 
 Image = NDArray[Any]
@@ -98,4 +98,4 @@ def save_objects(
         table.write_csv(path, stacks.joined(list(planes)), overwrite=overwrite)
     else:
         subject = Subject(name, tuple(classes), instances)
-        write_also(path, format_of(path), planes, subject, overwrite=overwrite)
+        write_objects(path, format_of(path), planes, subject, overwrite=overwrite)

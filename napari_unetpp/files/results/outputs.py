@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_unetpp._types import Kind, UnetppError
 from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.labels.folders import stem_of
-from napari_unetpp.files.objects.also import FORMATS
+from napari_unetpp.files.objects.formats import FORMATS
 from napari_unetpp.files.results.inputs import PARTIAL, Source
 
 ZARR = ".ome.zarr"
@@ -27,7 +27,7 @@ class Output:
     table : Path or None
         Table of the objects; None: not asked for.
     also : tuple of (str, Path)
-        Files for other programs: format (of `files.objects.also.FORMATS`) and name.
+        Files for other programs: format (of `files.objects.formats.FORMATS`) and name.
     tracks : Path or None
         Table of the objects over time; None: not asked for.
     """

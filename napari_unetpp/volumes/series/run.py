@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_unetpp._types import ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine.decode.plane_result import PlaneResult
-from napari_unetpp.engine.level import shallower
+from napari_unetpp.engine.level import memory_remedy
 from napari_unetpp.engine.memory import is_out_of_memory, release_free_memory
 from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
@@ -152,7 +152,7 @@ def where_stopped(store: PlaneStore, number: int, position: Position) -> str:
 
 def _reason(error: Exception, request: SeriesRequest) -> str:
     if is_out_of_memory(error):
-        remedy = shallower(request.evaluator.info, request.level)
+        remedy = memory_remedy(request.evaluator.info, request.level)
         return f"There is not enough memory, not even for small tiles: {remedy}."
     return str(error) if isinstance(error, UnetppError) else f"{type(error).__name__}: {error}."
 

@@ -32,7 +32,7 @@ FORMATS: Mapping[str, Format] = {
 """The formats by the names that ``--also`` takes."""
 
 
-def write_also(
+def write_objects(
     path: Path, name: str, planes: Iterable[ObjectPlane], subject: Subject, *, overwrite: bool = False
 ) -> None:
     """Write the objects of all planes into one file, whole or not at all.
@@ -57,7 +57,7 @@ def suffix_of(name: str) -> str:
     return Path(FORMATS[name].ending).suffix
 
 
-def named_for(path: Path, name: str) -> Path:
+def file_name_for(path: Path, name: str) -> Path:
     """The file name for a format from one the user chose: ``a_labels.tif`` gives ``a_rois.zip``.
 
     To other names the suffix of the format is added where it is missing.
