@@ -105,7 +105,7 @@ class TileEvaluator:
     def live(
         self, tile: tiles.Tile, levels: Sequence[int], view: Region
     ) -> Iterator[LevelMaps | PreviewMaps]:
-        """A live tile at some levels; whatever was completed goes into the cache.
+        """A live tile at some levels; completed nodes go into the cache.
 
         Level 1 of a large tile comes in stripes, those in the middle of `view` (working grid) first.
         """
@@ -160,7 +160,7 @@ class TileEvaluator:
             yield PreviewMaps(shown, self.model.maps(1, known, shown.relative_to(read)))
 
     def _auto(self, tile: tiles.Tile, levels: Sequence[int]) -> Iterator[LevelMaps]:
-        """A tile, each square as deep as it needs; what was completed of a live one goes into the cache."""
+        """A tile at Auto; of a live one completed nodes go into the cache."""
         key = self.key(tile)
         known = self.cache.get(key) if tile.live else {}
         before = len(known)

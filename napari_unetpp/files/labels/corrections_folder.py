@@ -89,7 +89,7 @@ def check_plane(plane: LabelledPlane) -> None:
 
 
 def safe_stems(names: Sequence[str]) -> list[str]:
-    """File stems for names: letters, digits, space and ``-_.`` only, each once whatever the case."""
+    """File stems for names: letters, digits, space and ``-_.`` only, unique without regard to case."""
     stems: list[str] = []
     taken: set[str] = set()
     for name in names:

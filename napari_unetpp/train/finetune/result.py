@@ -122,7 +122,7 @@ def check_examples(examples: Sequence[Example]) -> None:
 def write(done: FinetuneDone, out: Path, parent: ModelInfo, *, overwrite: bool) -> FinetuneDone:
     """Write the new model, whole or not at all; the returned card has the path of its file.
 
-    If `out` was made by somebody else meanwhile and may not be overwritten, the model gets a similar name.
+    If another process made `out` meanwhile and it may not be overwritten, the model gets a similar name.
     """
     check_parent(out, parent)
     return replace(done, info=save_finished_model(out, done.tensors, done.info, overwrite=overwrite))
