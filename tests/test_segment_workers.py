@@ -23,6 +23,7 @@ import distributed
 from napari_unetpp._types import UnetppError
 from napari_unetpp.commands.segment import run as segment_command
 from napari_unetpp.files.models.model_list import SHIPPED
+from napari_unetpp.volumes.cluster import connect
 from napari_unetpp.volumes.cluster import workers as cluster_workers
 from napari_unetpp.volumes.series import plane
 from napari_unetpp.volumes.series import run as series_run
@@ -265,7 +266,7 @@ def test_workers_that_are_lost_are_said_for_every_image(
 def test_a_scheduler_that_does_not_answer(
     run: Run, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_workers, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(connect, "CONNECT_SECONDS", 0.5)
     for address in ("tcp://127.0.0.1:9", "nowhere://9"):
         status, _, err = run(stack, "--out", tmp_path, "--scheduler", address)
         assert status == 1 and f"the scheduler {address!r} does not answer" in err

@@ -1,9 +1,9 @@
 """Convolution units for inference on the CPU, by oneDNN's fused convolution where torch has it.
 
-Three things are saved, all of them memory traffic: bias and ReLU are applied while the result
-is still in registers; the dense skips are not concatenated, each part is convolved with its
-slice of the weights and added in place; the weights are brought to oneDNN's layout once.
-For X^{0,4} no 160-channel copy is made. tests/benchmarks/bench_levels.py measures whole levels.
+They save memory traffic in three ways: bias and ReLU are applied while the result is still in
+registers; the dense skips are not concatenated (a copy of 160 channels for X^{0,4}), but each part
+is convolved with its slice of the weights and added in place; the weights are brought to oneDNN's
+layout once. tests/benchmarks/bench_levels.py measures whole levels.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def fuse(module: nn.Module) -> None:
 
 
 class FusedUnit(nn.Module):
-    """3x3 convolution and ReLU of the concatenation of `parts`, which is never made.
+    """3x3 convolution and ReLU of the concatenation of `parts`, without making it.
 
     Parameters
     ----------

@@ -30,8 +30,8 @@ from napari_unetpp.engine.decode.watershed import find_basins
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
-from napari_unetpp.files.models.card_text import number, table
 from napari_unetpp.files.models.model_list import find_model
+from napari_unetpp.files.text import number, table
 from napari_unetpp.train.choose.scores import Matches, match_objects
 from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import read_truth

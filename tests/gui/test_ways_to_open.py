@@ -94,7 +94,9 @@ def test_opened_and_used(
     corrections = viewer.layers["cells corrections"]
     assert viewer.layers.selection.active is corrections
     corrections.paint((40, 40), 3)
-    qtbot.waitUntil(lambda: "1 correction" in dock.form.correct.lessons_label.text(), timeout=TIMEOUT)
+    qtbot.waitUntil(
+        lambda: "1 correction" in dock.form.correct.correction_count_label.text(), timeout=TIMEOUT
+    )
     dock.form.result.click_tool_button.click()
     assert viewer.mouse_drag_callbacks
     keys = {shortcut.key().toString() for shortcut in viewer.window._qt_window.findChildren(QShortcut)}

@@ -16,12 +16,12 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
-from napari_unetpp.files.notes import counted
 from napari_unetpp.files.objects import table
 from napari_unetpp.files.objects.also import write_also
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.result_file import About, write_labels, write_mask, write_probability
+from napari_unetpp.files.text import counted
 from napari_unetpp.session.segment import objects
 
 if TYPE_CHECKING:

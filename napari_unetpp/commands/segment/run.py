@@ -15,10 +15,10 @@ from napari_unetpp.commands.report import progress, say, sentence, size_options,
 from napari_unetpp.engine.level import resolve_level
 from napari_unetpp.files.labels.folders import named_once
 from napari_unetpp.files.models import model_list
-from napari_unetpp.files.notes import counted
 from napari_unetpp.files.results import outputs
 from napari_unetpp.files.results.inputs import find_inputs
 from napari_unetpp.files.results.summary import update_summary
+from napari_unetpp.files.text import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ def _begin(plan: Sequence[outputs.Output], options: Any, args: argparse.Namespac
         return Work(_loaded(args))
     from napari_unetpp.commands.segment.files_on_workers import FilesOnWorkers, checker
     from napari_unetpp.commands.segment.stack import goes_by_planes
-    from napari_unetpp.volumes.cluster.workers import connected
+    from napari_unetpp.volumes.cluster.connect import connected
 
     ready = connected(args.scheduler, args.workers, lambda: _loaded(args), say)
     workers, model = stack.enter_context(ready)
@@ -162,7 +162,7 @@ def _skipped(output: outputs.Output) -> dict[str, Any]:
 
 def _by_search(entry: Mapping[str, Any]) -> bool:
     """Whether an image was magnified or shrunk as a search found it."""
-    from napari_unetpp.engine.input.scale_search import FOUND
+    from napari_unetpp.engine.input.scale_decision import FOUND
 
     return entry.get("scale") != 1 and str(entry.get("scale_reason", "")).startswith(FOUND)
 

@@ -8,8 +8,8 @@ from typing import Any
 from napari_unetpp.commands.segment.stack_tables import Measured
 from napari_unetpp.commands.segment.values import Done, Options, run_facts
 from napari_unetpp.files.models import card_text
-from napari_unetpp.files.notes import counted
 from napari_unetpp.files.results.outputs import Output
+from napari_unetpp.files.text import counted
 from napari_unetpp.session.segment.objects import size_note
 from napari_unetpp.volumes.series.plane import SeriesRequest
 

@@ -1,4 +1,4 @@
-"""Where results go: which file each result is written to."""
+"""The files that results are written to."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ PLANES = (".tif", ".raw")
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One image, the file its result is written to, and those beside it.
+    """One image, the file of its result, and the files beside it.
 
     Attributes
     ----------
     source, target : Path
     table : Path or None
-        Table of the objects; None: none is asked for.
+        Table of the objects; None: not asked for.
     also : tuple of (str, Path)
         Files for other programs: format (of `files.objects.also.FORMATS`) and name.
     tracks : Path or None
-        Where objects are over time; None: not asked for.
+        Table of the objects over time; None: not asked for.
     """
 
     source: Path
@@ -58,7 +58,7 @@ class Output:
 
     @property
     def partial(self) -> Path:
-        """Where its planes are kept until all are there."""
+        """The folder in which planes are kept until all are done."""
         return self.target.with_name(self.target.name.removesuffix(".tif").removesuffix(ZARR) + PARTIAL)
 
     @property
@@ -72,7 +72,7 @@ class Output:
         return replace(self, target=self.target.with_name(name))
 
     def there(self) -> Output | None:
-        """The same as it is on disk, TIFF or zarr, where its result is there and complete; else None."""
+        """The output as it is on disk, TIFF or zarr; None where it does not exist or is not complete."""
         found = (output for output in (self, self.as_zarr()) if output.target.exists())
         return None if self.begun else next(found, None)
 
@@ -112,7 +112,7 @@ def plan_outputs(
 def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:
     """Raise UnetppError if writing the results would touch an input, or an old file without `overwrite`.
 
-    An unfinished result is refused, too, unless it is gone on with (`resume`) or replaced.
+    An unfinished result is refused, too, unless it is continued (`resume`) or replaced.
     """
     inputs = {source.resolve() for source in sources}
     if output.begun and not overwrite:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_unetpp.files.models.card_text import level_name
-from napari_unetpp.session.messages.common import counted, seconds_text
+from napari_unetpp.files.text import counted
+from napari_unetpp.session.messages.common import seconds_text
 from napari_unetpp.session.messages.image import times
 from napari_unetpp.session.messages.saving import file_stem
 from napari_unetpp.session.stacks.events import StackDone, StackProgress

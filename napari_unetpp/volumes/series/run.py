@@ -11,7 +11,7 @@ from pathlib import Path
 from napari_unetpp._types import ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.level import shallower
-from napari_unetpp.engine.memory import give_back, is_out_of_memory
+from napari_unetpp.engine.memory import is_out_of_memory, release_free_memory
 from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.selection import Position
@@ -186,7 +186,7 @@ def _plane(
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-        give_back()
+        release_free_memory()
         yield SeriesProgress(number, store.count, 0, 1, TOO_LARGE.format(number + 1))
     yield from _in_pieces(request, number, position, store, should_stop, workers)
 
@@ -213,7 +213,7 @@ def _in_pieces(
         except Exception as error:
             if sizes is SMALL_SIZES or not is_out_of_memory(error):
                 raise
-        give_back()
+        release_free_memory()
         note = f"plane {number + 1}: not enough memory for tiles of the usual size; smaller ones are used"
         yield SeriesProgress(number, store.count, 0, 1, note)
 

@@ -149,7 +149,7 @@ def test_train_reads_masks_as_evaluate_does(tmp_path: Path) -> None:
     folder, lines = folder_of(tmp_path / "a", MASK * 255, MASK * 255), list[str]()
     request = TrainRequest([folder], tmp_path / "m.safetensors", "semantic")
     data = read_data_sets(request, info, lines.append, lambda: False)
-    for sample in (*data.train, *data.held):
+    for sample in (*data.train, *data.held_out):
         assert not sample.ignore.any() and int(sample.labels.sum()) == int(MASK.sum())
     assert any("255 is foreground" in line for line in lines)
 
