@@ -152,7 +152,7 @@ def prepare(net: UNetPlusPlus, device: str, dtype: torch.dtype) -> UNetPlusPlus:
     """A folded copy of a network, ready for inference on a device: channels last, fused on the CPU."""
     moved: UNetPlusPlus = net.folded().to(device=device, dtype=dtype)
     moved = moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if device == "cpu" and fused.available():
+    if device == "cpu" and fused.available(dtype):
         fused.fuse(moved)
     return moved
 

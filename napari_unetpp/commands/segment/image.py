@@ -58,7 +58,7 @@ def segment_file(
         found = predict_maps(
             image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
         )
-    facts = run_facts(model, found.level, found.scale, found.range)
+    facts = run_facts(model, found.level, options, found.scale, found.range)
     try:
         result: NDArray[Any] = getattr(found, options.kind)()
     except MemoryError as error:

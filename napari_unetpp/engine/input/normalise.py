@@ -79,6 +79,8 @@ def clean_plane(image: Image) -> tuple[Image, tuple[str, ...]]:
         image = image.astype(np.uint8)
     if image.dtype.kind == "f":
         bad = int(np.count_nonzero(~np.isfinite(image)))
+        if bad == image.size:
+            return image, (*notes, "every pixel is NaN or infinite: nothing to segment")
         if bad:
             notes.append(f"{bad} NaN or infinite pixels: left out of the range, background in the result")
     sample = finite_sample(image)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from napari_unetpp._types import ScaleChoice, ScaleSearch
 
+FOUND = "objects of about"
+
 UNSURE = "not sure of any scale: 1 kept; give the diameter of an object"
 
 UNCLEAR = "no other scale fits clearly better"
@@ -70,7 +72,7 @@ def choose(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> ScaleChoic
     if best.scale != 1 and lead < rule.lead + rule.far * max(0, abs(math.log2(best.scale)) - FAR):
         return ScaleChoice(1.0, UNCLEAR)
     scale = best.scale * math.sqrt(min(max(own / best.diameter, 1 / STEP), STEP))
-    reason = f"objects of about {own / scale:.0f} px"
+    reason = f"{FOUND} {own / scale:.0f} px"
     if 1 / rule.near <= scale <= rule.near:
         scale = 1.0
     return ScaleChoice(round(scale, 3), reason)

@@ -16,6 +16,9 @@ from napari_unetpp.files.results.inputs import PARTIAL, Source
 ZARR = ".ome.zarr"
 """The suffix of results that are not TIFF: of a zarr, and of what is larger than a TIFF may be."""
 
+PLANES = (".tif", ".raw")
+"""Suffixes of the finished planes of a result that is not complete (`volumes.series.store`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -58,6 +61,11 @@ class Output:
         """The folder in which planes are kept until all are done."""
         return self.target.with_name(self.target.name.removesuffix(".tif").removesuffix(ZARR) + PARTIAL)
 
+    @property
+    def begun(self) -> bool:
+        """Whether finished planes are kept there."""
+        return any(file.suffix in PLANES for file in self.partial.glob("[0-9]*"))
+
     def as_zarr(self) -> Output:
         """The same with the result as OME-Zarr."""
         name = self.target.name.removesuffix(".tif").removesuffix(ZARR) + ZARR
@@ -66,12 +74,12 @@ class Output:
     def there(self) -> Output | None:
         """The output as it is on disk, TIFF or zarr; None where it does not exist or is not complete."""
         found = (output for output in (self, self.as_zarr()) if output.target.exists())
-        return None if self.partial.exists() else next(found, None)
+        return None if self.begun else next(found, None)
 
-    def done(self) -> Output | None:
-        """The same, but None also where a file beside it is missing."""
-        output = self.there()
-        return output if output is not None and all(path.exists() for path in output.files) else None
+    @property
+    def complete(self) -> bool:
+        """Whether all files are there."""
+        return all(path.exists() for path in self.files)
 
 
 def plan_outputs(
@@ -107,7 +115,7 @@ def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool, re
     An unfinished result is refused, too, unless it is continued (`resume`) or replaced.
     """
     inputs = {source.resolve() for source in sources}
-    if output.partial.exists() and not overwrite:
+    if output.begun and not overwrite:
         if resume:
             return
         raise UnetppError(

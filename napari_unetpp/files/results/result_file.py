@@ -170,14 +170,21 @@ def _resolution(size: PixelSpacing | None) -> dict[str, Any]:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """How a result of `write_result` was made (`About.facts`); empty where the file does not say."""
+    """How a result was made, as its metadata say; empty where they do not."""
     try:
+        if path.is_dir():
+            return _zarr_facts(path)
         with tifffile.TiffFile(path) as file:
             found: Any = tifffile.xml2dict(file.ome_metadata or "")["OME"]["Image"]
             facts = json.loads((found[0] if isinstance(found, list) else found)["Description"])
     except Exception:  # another program has saved it again
         return {}
     return facts if isinstance(facts, dict) else {}
+
+
+def _zarr_facts(path: Path) -> dict[str, Any]:
+    attributes = (json.loads(file.read_text()) for file in path.glob("labels/*/.zattrs"))
+    return next((dict(found["about"]) for found in attributes if "about" in found), {})
 
 
 def is_result(path: Path) -> bool:

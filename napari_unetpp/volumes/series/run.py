@@ -146,8 +146,11 @@ def _errors_with_plane(
 def where_stopped(store: PlaneStore, number: int, position: Position) -> str:
     """Which plane was not done, where the others are, and how to go on."""
     depth = "" if position.z is None else f", Z {position.z}"
-    planes = f"{store.done} planes are kept in {store.folder}; give --skip-existing to go on."
-    return f"Stopped at plane {number + 1} of {store.count} (T {position.t}{depth}). {planes}"
+    kept = "Nothing is kept."
+    if done := store.done:
+        planes = "1 plane is" if done == 1 else f"{done} planes are"
+        kept = f"{planes} kept in {store.folder}; give --skip-existing to go on."
+    return f"Stopped at plane {number + 1} of {store.count} (T {position.t}{depth}). {kept}"
 
 
 def _reason(error: Exception, request: SeriesRequest) -> str:
