@@ -22,8 +22,8 @@ TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 3e-2}
 def available(dtype: torch.dtype) -> bool:
     """Whether this torch has the fused operators, and this processor runs them in a number format.
 
-    They are there from torch 2.0 on, but are not documented. In bfloat16 they need AVX-512 or newer units;
-    the plain operators do not.
+    They came with torch 2.0 and are not documented. In bfloat16 they need AVX-512 or a newer unit; the plain
+    operators do not.
     """
     if dtype not in TOLERANCE or not torch.backends.mkldnn.is_available():
         return False

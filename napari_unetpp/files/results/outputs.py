@@ -63,7 +63,7 @@ class Output:
 
     @property
     def begun(self) -> bool:
-        """Whether finished planes are kept there."""
+        """Whether finished planes of an interrupted run are kept (`partial`)."""
         return any(file.suffix in PLANES for file in self.partial.glob("[0-9]*"))
 
     def as_zarr(self) -> Output:
@@ -78,7 +78,7 @@ class Output:
 
     @property
     def complete(self) -> bool:
-        """Whether all files are there."""
+        """Whether all files exist."""
         return all(path.exists() for path in self.files)
 
 

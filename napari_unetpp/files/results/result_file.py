@@ -170,7 +170,7 @@ def _resolution(size: PixelSpacing | None) -> dict[str, Any]:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """How a result was made, as its metadata say; empty where they do not."""
+    """How a result was made (`About.facts`), from its metadata; empty where they do not say."""
     try:
         if path.is_dir():
             return _zarr_facts(path)

@@ -1,4 +1,4 @@
-"""With which settings a result was made, compared with those of a new run, in words."""
+"""Differences between the settings of a result and those of a new run, in words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 CHANGED = "last_change"
-"""Sizes and times of the image's files."""
+"""The setting with the sizes and times of the image's files."""
 
 WORDS = {
     "read_as": "read as",
@@ -15,11 +15,11 @@ WORDS = {
     "directions": "directions",
     "dtype": "type of pixels",
 }
-"""Where the name of a setting is not said as it is."""
+"""Names of settings in messages; others are called by their own name."""
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What two runs do not agree in, as ``level 1 then, 2 now``; empty where they agree."""
+    """The differences of two runs, as ``level 1 then, 2 now``; empty where there are none."""
     before, after = _flat(then), _flat(now)
     return "; ".join(
         _difference(name, before.get(name), after.get(name))
