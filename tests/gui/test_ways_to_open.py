@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import napari
 import numpy as np
 import pytest
 from npe2 import PluginManager, PluginManifest
@@ -120,3 +122,12 @@ def test_in_a_window_of_another_program(only_tiny_model: Any, image: np.ndarray,
     dock.close_session()
     for runner in (dock._runner, dock.correcting.finetune_runner, dock.correcting.file_runner):
         runner._executor.shutdown(wait=True)
+
+
+def test_the_example_of_the_documentation_opens_it(
+    viewer: Any, docked: Callable[[], UnetppDock], plugin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(napari, "Viewer", lambda: viewer)
+    runpy.run_path(str(Path(__file__).parents[2] / "docs" / "examples" / "dock.py"))
+    assert [layer.name for layer in viewer.layers] == ["dense_fluorescence"]
+    assert docked() is not None
