@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari_unetpp.files.models.card_text import level_name
-from napari_unetpp.session.messages.common import counted, seconds_text
+from napari_unetpp.session.messages.common import Offer, counted, seconds_text
 from napari_unetpp.session.messages.image import times
 from napari_unetpp.session.messages.saving import file_stem
 from napari_unetpp.session.stacks.events import StackDone, StackProgress
@@ -13,8 +14,11 @@ from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.session.values import Plane
 from napari_unetpp.volumes.selection import Selection
 
-BUSY = "All planes are being segmented: press Stop first."
+RESTART: Offer = ("stop and begin anew with it", "restart:1")
 NOT_ASKED = "Nothing is segmented: the labels of all planes do not fit into memory and need a place on disk."
+SHORT = 16
+"""Letters of a name for which the bar has room beside ``plane 12 of 31, 40 s left``."""
+
 LABEL_BYTES = 4
 """Of a pixel of the layer."""
 
@@ -68,6 +72,52 @@ def zarr_suggestion(plane: Plane) -> Path:
 def size_text(count: float) -> str:
     """Bytes, short: ``130 MB``, ``2.4 GB``."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, count / 1e6):.0f} MB"
+
+
+def under_way(request: StackRequest) -> str:
+    """What is being segmented, without a full stop."""
+    name, count = request.source.name, request.selection.count
+    if request.area is not None:
+        return f"A region of ‘{name}’ is being segmented"
+    return f"All {count} planes of ‘{name}’ are being segmented"
+
+
+def elsewhere(request: StackRequest) -> str:
+    """The same while another image is chosen."""
+    return f"{under_way(request)}; the bar and Stop are theirs. This image can be segmented meanwhile."
+
+
+def unchanged(request: StackRequest, changed: Sequence[str]) -> str:
+    """What the user set since a run began does not change it."""
+    what = " and ".join((", ".join(changed[:-1]), changed[-1])) if len(changed) > 1 else changed[0]
+    holds = "hold" if len(changed) > 1 else "holds"
+    return f"{under_way(request)} as it was started. The new {what} {holds} for the next run."
+
+
+def of_image(request: StackRequest, text: str) -> str:
+    """What is said of a run, where another image is chosen."""
+    name = request.source.name
+    return f"‘{name if len(name) <= SHORT else name[: SHORT - 1] + '…'}’: {text}"
+
+
+def busy(request: StackRequest) -> str:
+    """Why no other run can begin."""
+    return f"{under_way(request)}: press Stop first, or wait."
+
+
+def closed(request: StackRequest) -> str:
+    """The image was closed during its run."""
+    return f"‘{request.source.name}’ was closed: its planes are not segmented further."
+
+
+def replaced(request: StackRequest) -> str:
+    """The pixels of the image were replaced during its run."""
+    return f"‘{request.source.name}’ has other pixels now: press Segment to begin anew."
+
+
+def removed(request: StackRequest) -> str:
+    """Our layer was deleted during the run."""
+    return f"The result layer of ‘{request.source.name}’ was removed: press Segment to make it again."
 
 
 def progress(event: StackProgress, elapsed: float) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.segment.resolve import working_min_size
@@ -88,6 +90,27 @@ def resolve_stack(
         target,
         area,
     )
+
+
+CAN_CHANGE: dict[str, Callable[[StackRequest], Any]] = {
+    "model": lambda one: one.model,
+    "device": lambda one: one.device,
+    "depth": lambda one: one.level,
+    "scale": lambda one: one.scale,
+    "contrast": lambda one: one.range,
+    "kind of result": lambda one: one.rule.kind,
+    "threshold": lambda one: one.rule.threshold,
+    "minimum size": lambda one: one.rule.min_size,
+    "splitting": lambda one: one.rule.split,
+    "linking": lambda one: (one.stitch, one.track),
+}
+"""What the user can set otherwise while all planes are segmented, in words."""
+
+
+def changed(request: StackRequest, now: StackRequest) -> list[str]:
+    """What is set otherwise now than in a run of the same planes; of another model, that alone."""
+    words = [word for word, of in CAN_CHANGE.items() if of(request) != of(now)]
+    return ["model"] if "model" in words else words
 
 
 def links(state: SessionState, selection: Selection, model: ModelInfo) -> tuple[bool | None, bool | None]:

@@ -12,7 +12,6 @@ from psygnal import Signal
 
 from napari_unetpp.session.context import Context
 from napari_unetpp.session.messages import stacks as messages
-from napari_unetpp.session.messages.common import REMOVED
 from napari_unetpp.session.ports import Runner
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.runs import REMEDY
@@ -41,6 +40,8 @@ class StackRuns:
     layers : StackLayers
     runner : Runner
         Of its own: what is done with the displayed plane meanwhile does not stop the run.
+    plane_runs : callable
+        Whether the displayed plane is being segmented: then the bar shows that.
 
     Attributes
     ----------
@@ -57,8 +58,11 @@ class StackRuns:
     opened = Signal(object)
     ended = Signal()
 
-    def __init__(self, context: Context, layers: StackLayers, runner: Runner) -> None:
+    def __init__(
+        self, context: Context, layers: StackLayers, runner: Runner, plane_runs: Callable[[], bool]
+    ) -> None:
         self.context, self.layers, self.runner, self.view = context, layers, runner, context.view
+        self._plane_runs = plane_runs
         self.running: StackRequest | None = None
         self.done: dict[Hashable, StackRequest] = {}
         self._readings: dict[int, Reading] = {}  # of runs
@@ -121,17 +125,20 @@ class StackRuns:
         self._readings = {made.run: self._readings[made.run] for made in self.done.values()}
         self._readings[request.run] = event.reading
 
-    def _on_progress(self, event: StackProgress, _request: StackRequest) -> None:
+    def _on_progress(self, event: StackProgress, request: StackRequest) -> None:
+        if self._plane_runs():
+            return
         if event.plane == 0 and event.note:
             self.view.set_progress(None, event.note)
             return
         fraction = (event.plane + event.fraction) / event.planes
         text = messages.progress(event, time.perf_counter() - self._began)
-        self.view.set_progress(fraction, text)
+        chosen = request.source.image == self.context.state.image
+        self.view.set_progress(fraction, text if chosen else messages.of_image(request, text))
 
     def _on_painted(self, event: StackPainted, request: StackRequest) -> None:
         if not self.layers.paint(request.source.image, event.position, event.region, event.values):
-            self._give_up()
+            self._give_up(request)
 
     def _on_stored(self, event: StackStored, request: StackRequest) -> None:
         self.layers.begin_stored(request, event.labels)
@@ -139,7 +146,7 @@ class StackRuns:
 
     def _on_written(self, _event: StackWritten, request: StackRequest) -> None:
         if not self.layers.refresh(request.source.image):
-            self._give_up()
+            self._give_up(request)
 
     def _on_done(self, event: StackDone, request: StackRequest) -> None:
         image = request.source.image
@@ -148,6 +155,8 @@ class StackRuns:
             self.done[image] = request
         layer, scale = self.layers.name(image), None if reading is None else reading.scale.scale
         text = messages.done(event, request, layer or "", scale)
+        if image != self.context.state.image:
+            text = messages.of_image(request, text)
         tracks = event.tracks
         if tracks is not None and len(tracks) and not self.layers.show_tracks(image, tracks):
             text = f"{text} {messages.NO_TRACKS}"
@@ -157,11 +166,16 @@ class StackRuns:
         if self.running is not None and self.running.run == run:
             self._ended()
 
-    def _give_up(self) -> None:
-        """The layer or the image is gone."""
+    def _give_up(self, request: StackRequest) -> None:
+        """The layer or the image is gone, or has other pixels."""
+        image = request.source.image
+        if image not in [choice.key for choice in self.context.layers.images()]:
+            text = messages.closed(request)
+        else:
+            text = (messages.removed if self.layers.name(image) is None else messages.replaced)(request)
         self.runner.stop()
         self._ended()
-        self.view.set_message(REMOVED)
+        self.view.set_message(text)
 
     def _ended(self) -> None:
         self.running = None

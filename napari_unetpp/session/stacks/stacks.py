@@ -21,6 +21,7 @@ from napari_unetpp.session.stacks.reading import AxesReading
 from napari_unetpp.session.stacks.request import StackRequest, links, resolve_stack
 from napari_unetpp.session.stacks.runs import StackRuns
 from napari_unetpp.session.stacks.save import SaveStackRequest, save_stack
+from napari_unetpp.session.stacks.telling import RunTelling
 from napari_unetpp.session.stacks.values import StackShown
 from napari_unetpp.session.values import Plane, Scope
 from napari_unetpp.volumes.axes import Axes
@@ -44,13 +45,15 @@ class Stacks:
     ----------
     reading : AxesReading
     runs : StackRuns
+    telling : RunTelling
     """
 
     def __init__(self, controller: Controller, layers: StackLayers, runner: Runner) -> None:
         self.controller, self.layers = controller, layers
         self.context, self.view, self.state = controller.context, controller.view, controller.state
         self.reading = AxesReading(controller.context, controller.readout, layers)
-        self.runs = StackRuns(controller.context, layers, runner)
+        self.runs = StackRuns(controller.context, layers, runner, lambda: controller.busy)
+        self.telling = RunTelling(controller, self.runs, self.segment)
         self._alone: Hashable | None = None  # key of the plane that is shown by itself
         self._image: Hashable | None = None  # that was described last
         self._run = 0
@@ -62,6 +65,7 @@ class Stacks:
         controller.segment_all, controller.save_all = self.segment, self.save
         self.reading.connect()
         self.runs.connect()
+        self.telling.connect()
         for signal, reaction in (
             (signals.planes_chosen, self._on_scope),
             (signals.region_chosen, partial(self._on_choice, "region")),
@@ -147,7 +151,7 @@ class Stacks:
             if axes is None or not (every or self.state.region is not None):
                 return False
             if self.running is not None:
-                raise Advice(messages.BUSY)
+                raise Advice(messages.busy(self.running))
             self.controller.changes.take_limits()
             self._start(self._request(plane, axes, every=every))
         return True
@@ -178,7 +182,7 @@ class Stacks:
         plane_runs.abandon()
         self.runs.start(request)
         self._show_stack(request.source.image)
-        self.view.set_message("")
+        self.telling.tell()
         self.view.set_progress(None, "" if plane_runs.ready else GETTING_READY)
         self._refresh()
 
