@@ -49,6 +49,9 @@ class ViewSignals(CorrectSignals):
 
     channel_chosen = Signal(int)
     planes_chosen = Signal(str)
+    span_changed = Signal(str, str)
+    """The letter T or Z, and which frames or planes, as the user wrote it: ``3:10``; empty: all."""
+
     region_chosen = Signal(object)
     """None: the whole image; `stacks.values.VIEW`, or the key of a Shapes layer."""
 

@@ -49,7 +49,11 @@ def need(selection: Selection, *, fits: bool) -> str:
 def planes_text(selection: Selection) -> str:
     """``31 planes of 1024 × 1024 px``."""
     height, width = selection.plane_shape
-    return f"{counted(selection.count, 'plane')} of {height} × {width} px"
+    return f"{counted(selection.count, _noun(selection))} of {height} × {width} px"
+
+
+def _noun(selection: Selection) -> str:
+    return "projection" if selection.project else "plane"
 
 
 def memory_bytes(selection: Selection) -> int:
@@ -79,7 +83,16 @@ def under_way(request: StackRequest) -> str:
     name, count = request.source.name, request.selection.count
     if request.area is not None:
         return f"A region of ‘{name}’ is being segmented"
-    return f"All {count} planes of ‘{name}’ are being segmented"
+    if request.whole:
+        return f"All {count} planes of ‘{name}’ are being segmented"
+    what = counted(count, _noun(request.selection))
+    return f"{what} of ‘{name}’ {'is' if count == 1 else 'are'} being segmented"
+
+
+def going_on(request: StackRequest, before: int) -> str:
+    """The same; `before` planes are there of a run that was stopped."""
+    there = f": {before} of them {'is' if before == 1 else 'are'} there already" if before else ""
+    return f"{under_way(request)}{there}."
 
 
 def elsewhere(request: StackRequest) -> str:
@@ -131,17 +144,20 @@ def progress(event: StackProgress, elapsed: float) -> str:
 
 def done(event: StackDone, request: StackRequest, layer: str, scale: float | None) -> str:
     """What came of a run: ``31 planes, 2310 objects, L3, × 0.35, 12 s``."""
-    planes = counted(event.of, "plane")
+    planes = counted(event.of, _noun(request.selection))
+    goes_on = ""
     if event.planes < event.of:
         planes = f"Stopped after {event.planes} of {planes}"
+        goes_on = " Segment goes on with the others."
     objects = "" if event.objects is None else f", {counted(event.objects, 'object')}"
     linked = _linked(request)
     at = "" if scale is None else f", {times(scale)}"
     line = f"{planes}{objects}{linked}, {level_name(request.level)}{at}, {seconds_text(event.seconds)}"
     where = "" if request.area is None else f" within {request.area.name}"
-    return f"{line}{where}. They are in ‘{layer}’." if event.planes else line
+    return f"{line}{where}. They are in ‘{layer}’.{goes_on}" if event.planes else line
 
 
+HOLDS_NEXT = "Press Segment to make the projection so."
 NO_TRACKS = "napari shows no tracks of images of five axes; the numbers are linked nevertheless."
 
 
@@ -156,7 +172,8 @@ def _linked(request: StackRequest) -> str:
 
 def shown(layer: str, request: StackRequest) -> str:
     """Which layer holds the planes, and how they were made."""
-    return f"‘{layer}’: {counted(request.selection.count, 'plane')}, {level_name(request.level)}"
+    selection = request.selection
+    return f"‘{layer}’: {counted(selection.count, _noun(selection))}, {level_name(request.level)}"
 
 
 def shown_alone(plane_layer: str) -> str:

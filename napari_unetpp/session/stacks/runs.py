@@ -25,6 +25,7 @@ from napari_unetpp.session.stacks.events import (
 )
 from napari_unetpp.session.stacks.ports import StackLayers
 from napari_unetpp.session.stacks.request import StackRequest
+from napari_unetpp.session.stacks.unfinished import Unfinished
 from napari_unetpp.session.stacks.work import segment_stack
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class StackRuns:
         The run in progress.
     done : dict
         For each image, what our layer of all its planes was made by.
+    planes_before : int
+        How many planes a stopped run had done of the run in progress.
     opened : Signal
         The key of an image whose layer was made anew during a run.
     ended : Signal
@@ -65,7 +68,9 @@ class StackRuns:
         self._plane_runs = plane_runs
         self.running: StackRequest | None = None
         self.done: dict[Hashable, StackRequest] = {}
+        self.planes_before = 0
         self._readings: dict[int, Reading] = {}  # of runs
+        self._unfinished: dict[Hashable, Unfinished] = {}  # runs that were stopped or failed, by image
         self._began = 0.0
 
     def connect(self) -> None:
@@ -82,14 +87,25 @@ class StackRuns:
         ):
             self.context.jobs.on(event, partial(self._tell, listener))
 
+    def unfinished(self, request: StackRequest) -> Unfinished | None:
+        """What a stopped run has done of a request already."""
+        found = self._unfinished.get(request.source.image)
+        return found if found is not None and found.goes_on_as(request) else None
+
     def start(self, request: StackRequest) -> None:
-        """Run a request."""
+        """Run a request; what a stopped run has done of it is not done again."""
+        image, kept = request.source.image, self.unfinished(request)
+        self._forget_closed()
+        if kept is None:
+            self._forget(image)
+            kept = self._unfinished[image] = Unfinished(request)
         if request.target is None:
             self.layers.begin(request)
-        self.done.pop(request.source.image, None)
+        self.done.pop(image, None)
+        self.planes_before = kept.planes
         self.running, self._began = request, time.perf_counter()
-        job = partial(segment_stack, self.context.cache, request)
-        self.context.jobs.submit(self.runner, job, partial(self._on_end, request.run), remedy=REMEDY)
+        job = partial(segment_stack, self.context.cache, request, kept)
+        self.context.jobs.submit(self.runner, job, partial(self._on_end, request.run, kept), remedy=REMEDY)
 
     def as_series(self, request: SegmentRequest) -> SegmentRequest:
         """A request for one plane of a series, with the range and the scale of the series.
@@ -97,7 +113,9 @@ class StackRuns:
         So the plane alone looks as it does among the others. What the user set comes first.
         """
         made, state = self.done.get(request.plane.image), self.context.state
-        if state.planes != "all" or made is None or made.run not in self._readings:
+        if state.planes == "plane" or made is None or made.run not in self._readings:
+            return request
+        if made.selection.project:  # its intensities are others
             return request
         if made.model is not request.model or made.source.version != request.plane.version:
             return request
@@ -110,8 +128,9 @@ class StackRuns:
         )
 
     def close(self) -> None:
-        """Stop."""
+        """Stop. A run in progress still needs its planes: they are removed when it ends."""
         self.running = None
+        self._unfinished.clear()
         self.runner.close()
 
     # ------------------------------------------------------------------ answers
@@ -153,6 +172,8 @@ class StackRuns:
         reading = self._readings.get(request.run)
         if event.planes and reading is not None:
             self.done[image] = request
+        if event.planes == event.of:
+            self._unfinished.pop(image, None)
         layer, scale = self.layers.name(image), None if reading is None else reading.scale.scale
         text = messages.done(event, request, layer or "", scale)
         if image != self.context.state.image:
@@ -162,7 +183,9 @@ class StackRuns:
             text = f"{text} {messages.NO_TRACKS}"
         self.view.set_message(text)
 
-    def _on_end(self, run: int, _error: BaseException | None) -> None:
+    def _on_end(self, run: int, kept: Unfinished, _error: BaseException | None) -> None:
+        if self._unfinished.get(kept.request.source.image) is not kept:
+            kept.remove()
         if self.running is not None and self.running.run == run:
             self._ended()
 
@@ -175,7 +198,18 @@ class StackRuns:
             text = (messages.removed if self.layers.name(image) is None else messages.replaced)(request)
         self.runner.stop()
         self._ended()
+        self._unfinished.pop(image, None)
         self.view.set_message(text)
+
+    def _forget(self, image: Hashable) -> None:
+        """Remove what a stopped run of an image has done."""
+        found = self._unfinished.pop(image, None)
+        if found is not None:
+            found.remove()
+
+    def _forget_closed(self) -> None:
+        for image in self._unfinished.keys() - {choice.key for choice in self.context.layers.images()}:
+            self._forget(image)
 
     def _ended(self) -> None:
         self.running = None

@@ -61,7 +61,7 @@ class RunTelling:
         differs = changed(request, self._as_set_now(request))
         if differs:
             return messages.unchanged(request, differs), "info", [messages.RESTART]
-        return f"{messages.under_way(request)}.", "info", []
+        return messages.going_on(request, self.runs.planes_before), "info", []
 
     def _as_set_now(self, request: StackRequest) -> StackRequest:
         model, contrast = self.context.model or request.model, request.range

@@ -49,8 +49,9 @@ def halt(
     go, reached = threading.Event(), threading.Event()
     real = runs.segment_stack
 
-    def halting(cache: Any, request: Any, should_stop: Any) -> Iterator[Any]:
-        for event in real(cache, request, should_stop):
+    def halting(*arguments: Any) -> Iterator[Any]:
+        should_stop = arguments[-1]
+        for event in real(*arguments):
             yield event
             if isinstance(event, StackPainted):
                 reached.set()

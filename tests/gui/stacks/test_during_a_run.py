@@ -9,6 +9,7 @@ import pytest
 from gestures import choose
 from nuclei_stacks import NUCLEI, SIDE, TIMEOUT, stack_of
 
+from napari_unetpp._types import Region
 from napari_unetpp.files.models.model_list import SHIPPED
 
 pytestmark = pytest.mark.skipif(not (SHIPPED / "nuclei.safetensors").exists(), reason="no model is shipped")
@@ -92,6 +93,25 @@ def test_or_the_run_begins_anew_with_it(viewer: Any, opened: Any, halt: Any, qtb
     go.set()
     end(opened, qtbot)
     assert "4 planes, " in message(opened) and ", L2" in message(opened)
+
+
+@pytest.mark.parametrize(("order", "ndisplay"), [((1, 0, 2), 2), ((0, 2, 1), 2), ((0, 1, 2), 3)])
+def test_planes_appear_where_the_view_is_turned(
+    viewer: Any, opened: Any, halt: Any, qtbot: Any, order: Any, ndisplay: int
+) -> None:
+    """They were seen when the slider was moved next."""
+    halt(opened)
+    viewer.dims.order, viewer.dims.ndisplay = order, ndisplay
+    viewer.dims.set_point(1 if order[0] == 1 else 0, 40 if order[0] == 1 else 0)
+    layer = viewer.layers["cells all planes"]
+    before = np.array(layer._slice.image.view)
+    painted = np.full((SIDE, SIDE), 7, np.uint32)
+    position = next(iter(opened.stacks.running.selection.positions()))
+    image = viewer.layers["cells"].unique_id
+    assert opened.stacks.layers.paint(image, position, Region(0, 0, SIDE, SIDE), painted)
+    qtbot.waitUntil(lambda: not np.array_equal(layer._slice.image.view, before), timeout=TIMEOUT)
+    assert (layer._slice.image.raw == 7).any()
+    viewer.dims.order, viewer.dims.ndisplay = (0, 1, 2), 2
 
 
 def test_an_image_closed_during_its_run_is_named(viewer: Any, opened: Any, halt: Any, qtbot: Any) -> None:
