@@ -17,6 +17,9 @@ from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.volumes.axes import GUESSED, MEANT, UNKNOWN, Axes, axes_from_names, axes_from_shape
 from napari_unetpp.volumes.metadata import axes_of_array, axes_of_ome_zarr, axes_of_tiff
 
+AXES = "napari_unetpp_axes"
+"""Key of the metadata of a layer that our own reader made: its `Axes`."""
+
 QUICK = ("is_ome", "is_imagej", "is_shaped")
 """Kinds of TIFF whose first page says everything; of others every page would have to be looked at."""
 
@@ -40,6 +43,8 @@ def _shape(layer: Image) -> tuple[int, ...]:
 
 def _said(layer: Image, shape: tuple[int, ...]) -> Iterator[Axes]:
     """What each source says that says something."""
+    if isinstance(layer.metadata.get(AXES), Axes):
+        yield layer.metadata[AXES]
     labels = [str(label) for label in getattr(layer, "axis_labels", ())] + ["s"] * bool(layer.rgb)
     if any(_meant(label) not in (UNKNOWN, "S") for label in labels) and len(labels) == len(shape):
         with suppress(UnetppError):

@@ -27,7 +27,7 @@ from napari_unetpp.session.segment.resolve import range_of
 from napari_unetpp.session.segment.runs import Runs
 from napari_unetpp.session.segment.save import SaveRequest, save
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Plane, Settings, model_key
+from napari_unetpp.session.values import Plane, Settings, levels_of, model_key
 
 DEFAULTS = Settings()
 
@@ -166,8 +166,10 @@ class Controller:
             plane = self.context.plane()
             labels = self.corrected(plane)
             labels = self.layers.result(plane) if labels is None else labels
-            if labels is None or self.busy:
-                raise common.Advice("There is no finished result for this image yet: press Segment first.")
+            if self.busy:
+                raise common.Advice(saving.NOT_FINISHED)
+            if labels is None:
+                raise common.Advice(saving.NOTHING)
             path = self.view.ask_path(saving.file_suggestion(plane, self.state.kind))
             if path is not None:
                 classes = () if self.model is None else self.model.classes
@@ -177,12 +179,17 @@ class Controller:
                 self.runs.submit_other(partial(save, request))
 
     def add_model(self, model: ModelInfo) -> None:
-        """Add a model that was fine-tuned from another one to the list and choose it; the scale stays."""
-        scale = self.state.scale
+        """Add a model that was fine-tuned from another one to the list and choose it.
+
+        Scale and depth stay; Auto, where the new model has it.
+        """
+        scale, level = self.state.scale, self.state.level
         self.context.models[model_key(model)] = model
         self.context.cache.scales.copy(str(model.provenance.get("parent")), model)
         self.state.model = model_key(model)
         self.state.scale = scale
+        if level in levels_of(model):
+            self.state.level = level
 
     def _on_view_segment(self) -> None:
         if not self.segment_all():

@@ -20,6 +20,7 @@ from napari_unetpp._types import (
     Spot,
 )
 from napari_unetpp.session.segment.resolve import SegmentRequest
+from napari_unetpp.session.segment.speeds import NO_HINTS, Hints
 from napari_unetpp.session.stacks.events import StackEvent
 from napari_unetpp.session.values import Click, Interval, Plane, ResultKind
 
@@ -134,14 +135,15 @@ class Ready:
 class Speed:
     """Seconds per megapixel of levels on this machine, from the image on.
 
-    `real`: what runs for the user took, now or in earlier sessions; else a trial on a small square, which
-    gives all levels of the network.
+    `real`: what runs for the user took, now or in earlier sessions, with hints about other levels; else a
+    trial on a small square, which gives all levels of the network.
     """
 
     model: str
     wanted: str
     levels: Mapping[int, float]
     real: bool = False
+    hints: Hints = NO_HINTS
 
 
 @dataclass(frozen=True, slots=True)

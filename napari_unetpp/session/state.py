@@ -10,6 +10,7 @@ from psygnal import SignalGroupDescriptor
 
 from napari_unetpp._types import LabelsAs
 from napari_unetpp.session.values import Contrast, Interval, ResultKind, Rule, Scope
+from napari_unetpp.volumes.selection import ALL, Span
 
 
 @dataclass
@@ -32,8 +33,11 @@ class SessionState:
         Which intensities become 0 and 1: measured ones, the layer's contrast limits, or two numbers.
     range : (float, float)
         The two numbers; those of the layer when Segment was pressed last while `contrast` is "displayed".
-    planes : {"plane", "all"}
-        What Segment segments: the displayed plane, or every plane of the image.
+    planes : {"plane", "all", "range", "max", "mean"}
+        What Segment segments: the displayed plane, every plane of the image, those within `t_span` and
+        `z_span`, or a projection of these along depth.
+    t_span, z_span : (int or None, int or None)
+        First frame and plane, and the one after the last; None: from the start, to the end.
     region : hashable or None
         What of each plane is segmented: None: all; the view; the key of a layer of shapes.
     stitch, track : bool
@@ -57,6 +61,8 @@ class SessionState:
     device: str = "auto"
     level: int = 4
     planes: Scope = "plane"
+    t_span: Span = ALL
+    z_span: Span = ALL
     region: Hashable | None = None
     stitch: bool = True
     track: bool = False

@@ -14,8 +14,8 @@ ResultKind = Literal["labels", "mask"]
 Contrast = Literal["auto", "displayed", "given"]
 """Which intensities become 0 and 1: measured ones, the layer's contrast limits, or two numbers."""
 
-Scope = Literal["plane", "all"]
-"""What Segment segments: the displayed plane, or every plane of the image."""
+Scope = Literal["plane", "all", "range", "max", "mean"]
+"""What Segment segments: the displayed plane, every plane of the image, some, or a projection along depth."""
 
 Interval = tuple[float, float]
 Tone = Literal["info", "warning", "error"]

@@ -182,6 +182,16 @@ def parse_span(text: str) -> Span:
     return start, stop
 
 
+def span_text(span: Span) -> str:
+    """A range as `parse_span` reads it; empty: everything."""
+    start, stop = span
+    if span == ALL:
+        return ""
+    if start is not None and stop == start + 1:
+        return str(start)
+    return ":".join("" if n is None else str(n) for n in span)
+
+
 def _channels(axes: Axes, request: SelectionRequest, inputs: int) -> tuple[int, ...]:
     count = axes.size("C")
     numbers = tuple(_channel(axes, wanted) for wanted in request.channels or (0,))

@@ -1,10 +1,14 @@
 """Screenshots of stacks, films and channels in the dock, and the pauses of the window meanwhile.
 
     xvfb-run -a -s "-screen 0 1366x768x24" python tests/benchmarks/look_at_stacks.py OUT [stack film ...]
+    xvfb-run ... python tests/benchmarks/look_at_stacks.py docs/images --pages
 
-Writes OUT/KIND_1_opened.png, _2_all, _3_running, _4_done, _5_alone. The film needs UNETPP_DATA. `large` is a
-stack of five planes of 2048 x 2048 px. For each phase, in ms: the longest gap of a timer of 5 ms, and the
-longest in processor time of the window's thread, in which other programs do not count.
+Writes OUT/KIND_1_opened.png, _2_all, _3_running, _4_done, _5_alone; with --pages the pictures of the pages:
+OUT/dock-KIND.png and OUT/window.png, segmented at the recommended depth, in 256 colours. The film needs
+UNETPP_DATA. `large` is a stack of five planes of 2048 x 2048 px.
+
+For each phase, in ms: the longest gap of a timer of 5 ms, and the longest in processor time of the window's
+thread, in which other programs do not count.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +27,8 @@ import numpy as np
 import tifffile
 from bench_heartbeat import Heartbeat
 from napari.layers._source import layer_source
+from PIL import Image
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_unetpp.files.images.image_file import read_image
@@ -81,6 +88,11 @@ def open_large(viewer: Any, _out: Path) -> None:
     viewer.add_image(
         np.stack([np.roll(plane, 3 * n, 0) for n in range(5)]), name="large", axis_labels=tuple("zyx")
     )
+
+
+def open_plane(viewer: Any, _out: Path) -> None:
+    """One plane."""
+    viewer.add_image(nuclei(), name="nuclei")
 
 
 KINDS: dict[str, Callable[[Any, Path], None]] = {
@@ -159,12 +171,54 @@ def look(kind: str, out: Path) -> dict[str, Any]:
     return {"message": message, **longest}
 
 
+def picture(kind: str, out: Path) -> Path:
+    """A picture of the window after all planes, or the only one, were segmented as a user does it."""
+    page = "window" if kind == "plane" else f"dock-{kind}"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        window = Window(kind, Path(folder))
+        dock, head = window.dock, window.dock.form.head
+        if kind == "film":
+            combo = head.model_combo
+            combo.setCurrentIndex(combo.findText("cells-phase", Qt.MatchFlag.MatchStartsWith))
+            combo.activated.emit(combo.currentIndex())
+            window.wait(lambda: not dock.controller.runs.warming)
+        if kind == "zarr":
+            row = head.image_combo.findText("DAPI")
+            head.image_combo.setCurrentIndex(row)
+            head.image_combo.activated.emit(row)
+        dock.controller.state.level = dock.controller.model.recommended_level
+        if not head.planes_combo.isHidden():
+            head.planes_combo.setCurrentIndex(1)
+            head.planes_combo.activated.emit(1)
+        if head.track_checkbox.isVisible():
+            head.track_checkbox.click()
+        head.segment_button.click()
+        window.wait(lambda: dock.stacks.running is None and not dock.controller.busy)
+        if kind == "film":
+            window.viewer.dims.set_point(0, 9)
+        window.wait(lambda: True, 2.0)
+        path = out / f"{page}.png"
+        window.main.grab().save(str(path))
+        dock.close_session()
+        window.viewer.close()
+    with Image.open(path) as shot:
+        shot.convert("RGB").quantize(256).save(path, optimize=True)
+    return path
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("kinds", nargs="*", default=list(KINDS), metavar="KIND")
+    parser.add_argument("--pages", action="store_true", help="make the pictures of docs/stacks.md")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    if options.pages:
+        KINDS["plane"] = open_plane
+        for kind in [kind for kind in ("plane", *options.kinds) if kind != "large"]:
+            path = picture(kind, options.out)
+            print(path, path.stat().st_size, flush=True)
+        return
     for kind in options.kinds:
         print(kind, json.dumps(look(kind, options.out)), flush=True)
 

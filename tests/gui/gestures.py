@@ -1,4 +1,4 @@
-"""Mouse gestures on the canvas of a viewer, as napari hands them to its callbacks."""
+"""What the user does: mouse gestures on the canvas, as napari hands them to its callbacks, and choices."""
 
 from __future__ import annotations
 
@@ -27,3 +27,9 @@ class Hand:
         view = self.canvas.view
         right, down = (view.transform * view.scene.transform).map([SCALE * x, SCALE * y])[:2]
         return float(right), float(down)
+
+
+def choose(combo: Any, value: Any) -> None:
+    """Choose the row of a combo box with this value."""
+    combo.setCurrentIndex(combo.findData(value))
+    combo.activated.emit(combo.currentIndex())

@@ -11,6 +11,7 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_unetpp
+from napari_unetpp.files.formats.stack_kinds import STACK_SUFFIXES
 from napari_unetpp.gui import samples
 
 PACKAGE = Path(napari_unetpp.__file__).parent
@@ -66,3 +67,8 @@ def test_settings_follow_the_manifest_defaults() -> None:
 
     properties = manifest().contributions.configurations["segmentation"].properties
     assert Settings(**{name: value.default for name, value in properties.items()}) == Settings()
+
+
+def test_files_are_offered_to_our_reader_that_napari_does_not_read() -> None:
+    (reader,) = manifest().contributions.readers
+    assert set(reader.filename_patterns) == {f"*{suffix}" for suffix in STACK_SUFFIXES}

@@ -31,13 +31,18 @@ class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         Object name and accessible name.
     height, axis_width, axis_height : int
         Of the chart, of its left axis and of its bottom axis, px.
+    least : int, optional
+        Height where there is little room; `height` without it.
     """
 
-    def __init__(self, name: str, spoken: str, *, height: int, axis_width: int, axis_height: int) -> None:
+    def __init__(
+        self, name: str, spoken: str, *, height: int, axis_width: int, axis_height: int, least: int = 0
+    ) -> None:
         super().__init__(None, background=None)
         self.setObjectName(name)
         self.setAccessibleName(spoken)
-        self.setFixedHeight(height)
+        self.setMinimumHeight(least or height)
+        self.setMaximumHeight(height)
         self.setMinimumWidth(120)
         self.setFrameShape(self.Shape.NoFrame)
         self.setMenuEnabled(False)
@@ -54,7 +59,7 @@ class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         plot.showGrid(x=False, y=True, alpha=0.12)
 
     def sizeHint(self) -> QSize:
-        return QSize(260, self.minimumHeight())
+        return QSize(260, self.maximumHeight())
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Draw anew in the colours of another theme."""
@@ -95,6 +100,7 @@ class SpeedQualityChart(Chart):
             "speed_quality_chart",
             "Quality against speed, per depth",
             height=136,
+            least=92,
             axis_width=44,
             axis_height=35,
         )

@@ -54,8 +54,8 @@ class DockForm(QWidget):
     def _folds(self) -> QScrollArea:
         self.folds = QWidget()
         column = QVBoxLayout(self.folds)
-        column.setContentsMargins(8, 0, 8, 8)
-        column.setSpacing(6)
+        column.setContentsMargins(8, 0, 8, 4)
+        column.setSpacing(4)
         for fold in (self.chart_fold, self.input_fold, self.result_fold, self.correct_fold):
             column.addWidget(fold)
         column.addStretch(1)

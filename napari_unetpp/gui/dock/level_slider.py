@@ -12,7 +12,15 @@ from qtpy.QtGui import QMouseEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QSlider, QStyle, QStyleOptionSlider, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
+from napari_unetpp._types import AUTO
 from napari_unetpp.files.models.card_text import level_name
+
+TIP = "Depth of the network: L1 is fastest, L4 the most accurate"
+WITH_AUTO = ", Auto as deep as each place needs"
+WITHOUT_AUTO = (
+    ".\nNo Auto: this model has no rule where it may stop early."
+    " ‘napari-unetpp calibrate’ finds one on labelled images."
+)
 
 FAINT = 0.75
 """Opacity of the names of the other stops."""
@@ -28,9 +36,6 @@ class LevelSlider(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setObjectName("level_slider")
         self.slider.setAccessibleName("Depth of the network")
-        self.slider.setToolTip(
-            "Depth of the network: L1 is fastest, L4 the most accurate, Auto as deep as each place needs"
-        )
         self.slider.setRange(1, 4)
         self.slider.setSingleStep(1)
         self.slider.setPageStep(1)
@@ -49,6 +54,7 @@ class LevelSlider(QWidget):
         with signals_blocked(self.slider):
             self.slider.setRange(min(levels), max(levels))
             self.slider.setValue(current)
+        self.slider.setToolTip(f"{TIP}{WITH_AUTO if AUTO in levels else WITHOUT_AUTO}")
         self._marks.update()
 
 

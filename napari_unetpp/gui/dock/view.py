@@ -18,6 +18,7 @@ from napari_unetpp.gui.dock.charts import chart_tip
 from napari_unetpp.gui.dock.correct_view import CorrectDockView
 from napari_unetpp.gui.dock.forms.fields import select, set_checked, show_fraction, show_number
 from napari_unetpp.gui.dock.forms.head import DEVICE_TIP
+from napari_unetpp.gui.dock.forms.result import SAVE_TIP
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.messages.image import ScaleShown
 from napari_unetpp.session.messages.models import restriction
@@ -126,8 +127,9 @@ class DockView(CorrectDockView):
     def set_can_segment(self, can: bool) -> None:
         self.form.head.segment_button.setEnabled(can)
 
-    def set_can_save(self, can: bool) -> None:
+    def set_can_save(self, can: bool, why_not: str = "") -> None:
         self.form.result.save_button.setEnabled(can)
+        self.form.result.save_button.setToolTip(SAVE_TIP if can else why_not)
 
     def set_progress(self, fraction: float | None, text: str) -> None:
         show_fraction(self.form.head.progress_bar, fraction, text)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from html import escape
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtGui import QIcon, QPixmap, QResizeEvent
+from qtpy.QtGui import QIcon, QPixmap
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -18,6 +19,10 @@ HEADING = """
 QPushButton { border: none; background: transparent; font-weight: bold; text-align: left; padding: 1px 4px; }
 QLabel, QToolButton { font-weight: normal; font-size: 8pt; padding: 0px 2px; }
 """
+NO_BREAK = "\u00a0"
+FIGURE = r"\d( [x×] \d+)?( (s|ms|min|h|px|M|[kMG]B|%|µm²?)(?!\w)| [x×] \d)"
+"""The end of a figure, with its unit or the next figure."""
+
 UNLIMITED = 16_777_215
 """Qt's QWIDGETSIZE_MAX, which PySide6 does not export."""
 
@@ -80,6 +85,11 @@ def _invisible() -> QIcon:
     return QIcon(pixel)
 
 
+def unbroken(text: str) -> str:
+    """Text in which no line ends between a number and its unit, or within ``520 x 696 px``."""
+    return re.sub(FIGURE, lambda found: found[0].replace(" ", NO_BREAK), text)
+
+
 class Note(QLabel):
     """Text that wraps, with room for so many lines: nothing below moves when the text changes.
 
@@ -90,7 +100,7 @@ class Note(QLabel):
         super().__init__()
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.RichText)
-        self._grows = False
+        self._fit: Callable[[], None] | None = None
         self._shown: tuple[str, Tone, bool, tuple[tuple[str, str], ...]] = ("", "info", False, ())
         self._full = QLabel("<br>".join("x" * lines), self)  # never shown: as high as the room for the text
         self._full.hide()
@@ -118,29 +128,21 @@ class Note(QLabel):
         text, tone, faint, offers = self._shown
         colours = text_colours(self)
         colour = colours.faint if faint and tone == "info" else getattr(colours, tone)
-        body = escape(text, quote=False).replace("\n", "<br>")
+        body = escape(unbroken(text), quote=False).replace("\n", "<br>")
         lines = [f'<span style="color: {colour}">{body}</span>' if colour and text else body]
         links = [
-            f'<a style="color: {colours.link}" href="{action}">{escape(label, quote=False)}</a>'
+            f'<a style="color: {colours.link}" href="{action}">{escape(unbroken(label), quote=False)}</a>'
             for label, action in offers
         ]
         shown = "<br>".join((*lines, " · ".join(links))) if links else lines[0]
         if shown != self.text():
             self.setText(shown)
-            self._grow()
+            if self._fit is not None:
+                self._fit()
 
-    def show_all(self) -> None:
-        """Be as high as the text needs, for a place that scrolls."""
-        self._grows = True
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        super().resizeEvent(event)
-        self._grow()
-
-    def _grow(self) -> None:
-        if self._grows:
-            self.setMinimumHeight(0)  # a label is never lower than this, whatever its text
-            self.setMinimumHeight(self.heightForWidth(self.width()))
+    def show_all(self, fit: Callable[[], None]) -> None:
+        """Show all of the text, in a place that scrolls; `fit` gives it its height when it changes."""
+        self._fit = fit
 
     def heightForWidth(self, width: int) -> int:
         return max(super().heightForWidth(width), self._room())
@@ -149,7 +151,7 @@ class Note(QLabel):
         return super().minimumSizeHint().expandedTo(QSize(0, self._room()))
 
     def _room(self) -> int:
-        return 0 if self._grows else self.room()
+        return self.room() if self._fit is None else 0
 
     def room(self) -> int:
         """Height of so many lines."""

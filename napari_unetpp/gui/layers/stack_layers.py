@@ -20,7 +20,7 @@ from napari_unetpp.gui.layer_axes import full_array
 from napari_unetpp.gui.layers.class_colours import set_colours
 from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.layers.painter import REFRESH_MS, Painter
-from napari_unetpp.gui.planes import PlaneIndex, index_of
+from napari_unetpp.gui.planes import PlaneIndex, index_of, shown_axes
 from napari_unetpp.gui.tools.areas import drawn_area, user_shapes, visible_area
 from napari_unetpp.gui.tools.features_table import fit_columns_to_few_rows
 from napari_unetpp.session.stacks.labels import StoredLabels, blank_labels, labels_at
@@ -44,17 +44,24 @@ ALL = "all planes"
 MAX_BYTES = 8 << 30
 """Of labels in memory."""
 
+MOST_IN_3D = 16_000_000
+"""Voxels of a stack that is drawn anew in 3D while it is segmented."""
+
 MOST_AXES = 4
 """Of tracks in napari."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Stack:
-    """A layer of ours, how its axes are read, and of which data of the image it is."""
+    """A layer of ours, how its axes are read, and of which data of the image it is.
+
+    `projected`: it shows the same along depth.
+    """
 
     layer: Labels
     axes: Axes
     version: int
+    projected: bool = False
 
 
 class NapariStacks:
@@ -70,9 +77,10 @@ class NapariStacks:
     def __init__(self, viewer: Any, layers: NapariLayers, parent: QObject) -> None:
         self._viewer, self._layers = viewer, layers
         self._stacks: dict[Hashable, _Stack] = {}
+        self._stale: list[Labels] = []  # layers that show less than they hold
         self._painter = Painter(parent)
         layers.open.signals.closed.connect(self._forget)
-        self._refresh_later = qthrottled(self._refresh_stored, REFRESH_MS, leading=False, parent=parent)
+        self._refresh_later = qthrottled(self._refresh_stale, REFRESH_MS, leading=False, parent=parent)
 
     def source(self, image: Hashable) -> StackSource:
         """The pixels of a whole image at full resolution."""
@@ -110,7 +118,8 @@ class NapariStacks:
         """Make our layer for a request, or empty it; a region does not replace all planes."""
         image, axes = request.source.image, request.selection.axes
         layer, before = self._layers.open.get(image), self._stacks.get(image)
-        data, what = blank_labels(axes), ALL if request.area is None else "region"
+        projected, what = bool(request.selection.project), _what(request)
+        data = blank_labels(axes, "CZ" if projected else "C")
         ours = self._find(layer, what)
         if ours is not None:
             ours.data = data
@@ -121,7 +130,7 @@ class NapariStacks:
         ours.editable = False  # corrections have a layer of their own
         _grid(layer).place(ours)
         set_colours(ours, classes=not request.objects)
-        self._stacks[image] = _Stack(ours, axes, self._layers.open.version(image))
+        self._stacks[image] = _Stack(ours, axes, self._layers.open.version(image), projected)
 
     def begin_stored(self, request: StackRequest, labels: LabelsZarr) -> None:
         """Make our layer of labels on disk anew: napari takes no other levels into one."""
@@ -132,11 +141,11 @@ class NapariStacks:
         before = self._stacks.pop(image, None)
         if before is not None and before.layer in self._viewer.layers:
             before.layer.visible = False
-            if before.layer.metadata.get(HOLDS) == ALL:
+            if before.layer.metadata.get(HOLDS) == _what(request):
                 self._layers.mark.leave(before.layer)
                 self._viewer.layers.remove(before.layer)
         data = levels if labels.complete and len(levels) > 1 else levels[0]
-        ours = self._add(layer, Labels, data, ALL, MARK)
+        ours = self._add(layer, Labels, data, _what(request), MARK)
         ours.editable = False
         set_colours(ours, classes=not request.objects)
         self._stacks[image] = _Stack(ours, axes, self._layers.open.version(image))
@@ -145,8 +154,8 @@ class NapariStacks:
         """Show what was written to labels on disk; False when the image or our layer is gone or replaced."""
         stack = self._stacks.get(image)
         there = stack is not None and self._is_current(image, stack)
-        if there:
-            self._refresh_later()
+        if stack is not None and there:
+            self._refresh_soon(stack.layer)
         return there
 
     def fits(self, size: int) -> bool:
@@ -160,6 +169,8 @@ class NapariStacks:
             return False
         index = self._index(image, stack, position)
         self._painter.paint(stack.layer, index, region, values, final=True)
+        if self._is_turned(stack):
+            self._refresh_soon(stack.layer)
         return True
 
     def show(self, image: Hashable, *, stack: bool) -> None:
@@ -221,6 +232,7 @@ class NapariStacks:
         self._painter.close()
         self._refresh_later.cancel()
         self._stacks.clear()
+        self._stale.clear()
 
     # ------------------------------------------------------------------ helpers
 
@@ -235,10 +247,26 @@ class NapariStacks:
         if stack is not None:
             self._layers.mark.leave(stack.layer)
 
-    def _refresh_stored(self) -> None:
-        for stack in self._stacks.values():
-            if isinstance(stack.layer.data, StoredLabels) and stack.layer in self._viewer.layers:
-                stack.layer.refresh()
+    def _is_turned(self, stack: _Stack) -> bool:
+        """Whether napari shows other axes than rows and columns: then a painted plane crosses the shown one.
+
+        In 3D a refresh sends the whole stack to the screen, so only that of a small one is worth it.
+        """
+        names, dims = stack.axes.names.replace("S", ""), self._viewer.dims
+        if dims.ndisplay == 3:
+            return bool(stack.layer.data.size <= MOST_IN_3D)
+        return shown_axes(dims, stack.layer.ndim) != (names.index("Y"), names.index("X"))
+
+    def _refresh_soon(self, layer: Labels) -> None:
+        if layer not in self._stale:
+            self._stale.append(layer)
+        self._refresh_later()
+
+    def _refresh_stale(self) -> None:
+        for layer in self._stale:
+            if layer in self._viewer.layers:
+                layer.refresh()
+        self._stale.clear()
 
     def _find(self, image: Image, what: str) -> Labels | None:
         """The layer that was made for this before, also by an earlier dock; not one of labels on disk."""
@@ -258,14 +286,18 @@ class NapariStacks:
         return made
 
     def _index(self, image: Hashable, stack: _Stack, position: Position) -> PlaneIndex:
-        """Where a plane lies in our layer: at the displayed channel, for all channels have the same."""
+        """Where a plane lies in our layer: at the displayed channel, for all channels have the same.
+
+        So it is with the planes of a projection.
+        """
         layer = self._layers.open.get(image)
         shown = layer.world_to_data(self._viewer.dims.point[-layer.ndim :])
         names = stack.axes.names.replace("S", "")
         at = {"T": position.t, "Z": position.z or 0, "Y": None, "X": None}
-        if "C" in names:
-            axis = names.index("C")
-            at["C"] = int(np.clip(np.round(shown[axis]), 0, stack.layer.data.shape[axis] - 1))
+        for name in "CZ" if stack.projected else "C":
+            if name in names:
+                axis = names.index(name)
+                at[name] = int(np.clip(np.round(shown[axis]), 0, stack.layer.data.shape[axis] - 1))
         point = tuple(at.get(name, 0) for name in names)
         return PlaneIndex(image, stack.version, point, names.index("Y") > names.index("X"))
 
@@ -273,6 +305,15 @@ class NapariStacks:
 def _grid(image: Image) -> Grid:
     """All pixels of an image at full resolution."""
     return grid_of(image, 0, range(image.ndim)[-2:])
+
+
+def _what(request: StackRequest) -> str:
+    """What our layer for a request holds, in words: for its name."""
+    if request.area is not None:
+        return "region"
+    if request.selection.project:
+        return f"{request.selection.project} projection"
+    return ALL if request.whole else "range"
 
 
 def _key(image: Layer) -> str:

@@ -30,7 +30,7 @@ class FineTuning:
         A new model is in the list of models.
     """
 
-    kept = Signal(ModelInfo)
+    kept = Signal(ModelInfo, tuple)
 
     def __init__(
         self, context: Context, finetune_runner: Runner, file_runner: Runner, trainer: Trainer
@@ -114,8 +114,9 @@ class FineTuning:
         self.view.set_message("Fine-tuning has ended: keep or discard the new model.")
 
     def _on_model_kept(self, event: ModelKept) -> None:
+        notes = self.done.notes if self.done is not None else ()
         self._clear()
-        self.kept.emit(event.info)
+        self.kept.emit(event.info, notes)
 
     def _clear(self) -> None:
         self.done = None

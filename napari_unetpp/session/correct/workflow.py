@@ -221,11 +221,11 @@ class CorrectionWorkflow:
     def _on_finished(self, shown: SegmentRequest) -> None:
         self._seen.add(shown.plane.image)
 
-    def _on_kept(self, info: ModelInfo) -> None:
+    def _on_kept(self, info: ModelInfo, notes: Sequence[str]) -> None:
         """Segment the open image again with the new model; corrected pixels stay."""
+        level = self.state.level
         self.controller.add_model(info)
-        text = f"Kept as “{info.name}”. The former model is still in the list."
-        self.view.set_scores((), text, "info")
+        self.view.set_scores((), correcting.kept(info, level, self.state.level, notes), "info")
         if self.state.image is not None:
             self.controller.segment()
 

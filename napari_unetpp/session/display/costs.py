@@ -1,7 +1,7 @@
 """What each level costs and gives on this machine.
 
-Seconds come from real runs where there were any. Else they are estimated, from a trial on a small square or
-from FLOPs, and marked so.
+Seconds come from real runs where there were any. Else they are estimated, from other levels, from a trial
+on a small square or from FLOPs, and marked so.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from napari_unetpp._types import AUTO, ModelInfo, ScoreSet
 from napari_unetpp.net import graph
 from napari_unetpp.session.events import Speed
+from napari_unetpp.session.segment.speeds import NO_HINTS, Hints
 from napari_unetpp.session.values import levels_of, model_key
 
 ASSUMED_FLOPS = 100e9
@@ -54,7 +55,11 @@ def quality(model: ModelInfo, level: int) -> float | None:
 
 
 def estimate(
-    model: ModelInfo, level: int, measured: Mapping[int, float], trial: Mapping[int, float]
+    model: ModelInfo,
+    level: int,
+    measured: Mapping[int, float],
+    trial: Mapping[int, float],
+    hints: Hints = NO_HINTS,
 ) -> float:
     """Seconds per megapixel of a level that was not run yet.
 
@@ -64,7 +69,7 @@ def estimate(
     runs = {other: seconds for other, seconds in measured.items() if other != AUTO}
     work = _work(model, level, trial)
     if not runs:
-        return work
+        return work * _pace(model, trial, hints)
     near = min(runs, key=lambda other: abs(other - level))
     seconds = runs[near] * work / _work(model, near, trial)
     if level == AUTO:
@@ -72,6 +77,18 @@ def estimate(
     least = max((runs[other] for other in runs if other < level), default=0.0)
     most = min((runs[other] for other in runs if other > level), default=seconds)
     return min(max(seconds, least), most)
+
+
+def _pace(model: ModelInfo, trial: Mapping[int, float], hints: Hints) -> float:
+    """What runs took as a share of what the trial, or the FLOPs, say: from hints alone."""
+    if hints.added:
+        (known, level), seconds = list(hints.added.items())[-1]
+        work = _work(model, level, trial) - _work(model, known, trial)
+        return seconds / work if work > 0 else 1.0
+    if trial or not hints.first:
+        return 1.0
+    ((level, seconds),) = hints.first.items()
+    return seconds / _work(model, level, trial)
 
 
 def _work(model: ModelInfo, level: int, trial: Mapping[int, float]) -> float:
@@ -84,7 +101,10 @@ def _work(model: ModelInfo, level: int, trial: Mapping[int, float]) -> float:
 
 
 def points(
-    model: ModelInfo, measured: Mapping[int, float], trial: Mapping[int, float] | None = None
+    model: ModelInfo,
+    measured: Mapping[int, float],
+    trial: Mapping[int, float] | None = None,
+    hints: Hints = NO_HINTS,
 ) -> list[ChartPoint]:
     """The chart of `model`, shallow first.
 
@@ -95,11 +115,13 @@ def points(
         What real runs took.
     trial : mapping from level to seconds per megapixel, optional
         What all levels took on a small square.
+    hints : Hints, optional
+        What else real runs say.
     """
     return [
         ChartPoint(
             level,
-            measured[level] if level in measured else estimate(model, level, measured, trial or {}),
+            measured[level] if level in measured else estimate(model, level, measured, trial or {}, hints),
             level in measured,
             quality(model, level),
             level == model.recommended_level,
@@ -114,16 +136,20 @@ class Costs:
     def __init__(self) -> None:
         self._measured: dict[tuple[str, str], Mapping[int, float]] = {}
         self._trial: dict[tuple[str, str], Mapping[int, float]] = {}
+        self._hints: dict[tuple[str, str], Hints] = {}
 
     def update(self, event: Speed) -> None:
         """Take over what a trial or real runs took."""
         known = self._measured if event.real else self._trial
         known[event.model, event.wanted] = event.levels
+        if event.real:
+            self._hints[event.model, event.wanted] = event.hints
 
     def points(self, model: ModelInfo, device: str) -> list[ChartPoint]:
         """The chart of `model` on `device`."""
         key = model_key(model), device
-        return points(model, self._measured.get(key, {}), self._trial.get(key, {}))
+        hints = self._hints.get(key, NO_HINTS)
+        return points(model, self._measured.get(key, {}), self._trial.get(key, {}), hints)
 
     def point(self, model: ModelInfo, device: str, level: int) -> ChartPoint:
         """One level of it."""

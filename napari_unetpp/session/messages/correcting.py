@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_unetpp._types import LEVELS, FinetuneDone, FinetuneStarted, LabelsAs, LevelScores, ScoreSet
+from napari_unetpp._types import (
+    LEVELS,
+    FinetuneDone,
+    FinetuneStarted,
+    LabelsAs,
+    LevelScores,
+    ModelInfo,
+    ScoreSet,
+)
 from napari_unetpp.files.models.card_text import level_name
 from napari_unetpp.files.text import counted
 from napari_unetpp.session.messages.common import seconds_text
@@ -39,6 +47,7 @@ NOTHING: dict[LabelsAs, str] = {
     "reviewed": "Nothing to learn from yet: press Correct and make everything in the image right.",
     "sparse": "Nothing to learn from yet: press Correct and paint a few strokes on objects and background.",
 }
+NO_AUTO = "No Auto"
 NO_VALIDATION = "No validation: too little to hold out."
 HINTS: dict[LabelsAs, str] = {
     "corrections": "What you painted is true; the rest stays as the model sees it.",
@@ -137,6 +146,15 @@ def summary(done: FinetuneDone) -> tuple[str, Tone]:
     else:
         text = f"Not better{_change(done)} ({how}): discard it, or correct more and try again."
     return " ".join((text, *_elsewhere(done), *_others(done.notes))), "info" if done.better else "warning"
+
+
+def kept(info: ModelInfo, before: int, level: int, notes: Sequence[str]) -> str:
+    """The new model is in the list; of Auto as the depth `before`, why it is `level` now."""
+    text = f"Kept as “{info.name}”. The former model is still in the list."
+    if level == before:
+        return text
+    reason = next((note for note in notes if note.startswith(NO_AUTO)), f"{NO_AUTO}: too little to hold out.")
+    return f"{text} {reason} The depth is {level_name(level)} now."
 
 
 def _elsewhere(done: FinetuneDone) -> list[str]:

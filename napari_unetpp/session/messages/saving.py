@@ -14,6 +14,10 @@ STEM_BYTES = 120
 NAME_BYTES = 255
 """Most file systems take no longer name."""
 
+NOTHING = "There is nothing to save for this image yet: press Segment first."
+NOT_FINISHED = "This image is being segmented: it can be saved when that has ended."
+PLANES_NOT_FINISHED = "All planes are being segmented: they can be saved when that has ended."
+
 
 def file_suggestion(plane: Plane, kind: ResultKind) -> Path:
     """Where the result would be saved: beside the image if that is known; each plane by its own name."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari_unetpp.files.models.card_text import level_name
 from napari_unetpp.files.text import counted
-from napari_unetpp.session.messages.common import seconds_text
+from napari_unetpp.session.messages.common import Offer, seconds_text
 from napari_unetpp.session.messages.image import times
 from napari_unetpp.session.messages.saving import file_stem
 from napari_unetpp.session.stacks.events import StackDone, StackProgress
@@ -14,8 +15,11 @@ from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.session.values import Plane
 from napari_unetpp.volumes.selection import Selection
 
-BUSY = "All planes are being segmented: press Stop first."
+RESTART: Offer = ("stop and begin anew with it", "restart:1")
 NOT_ASKED = "Nothing is segmented: the labels of all planes do not fit into memory and need a place on disk."
+SHORT = 16
+"""Letters of a name for which the bar has room beside ``plane 12 of 31, 40 s left``."""
+
 LABEL_BYTES = 4
 """Of a pixel of the layer."""
 
@@ -46,7 +50,11 @@ def need(selection: Selection, *, fits: bool) -> str:
 def planes_text(selection: Selection) -> str:
     """``31 planes of 1024 × 1024 px``."""
     height, width = selection.plane_shape
-    return f"{counted(selection.count, 'plane')} of {height} × {width} px"
+    return f"{counted(selection.count, _noun(selection))} of {height} × {width} px"
+
+
+def _noun(selection: Selection) -> str:
+    return "projection" if selection.project else "plane"
 
 
 def memory_bytes(selection: Selection) -> int:
@@ -71,6 +79,61 @@ def size_text(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, count / 1e6):.0f} MB"
 
 
+def under_way(request: StackRequest) -> str:
+    """What is being segmented, without a full stop."""
+    name, count = request.source.name, request.selection.count
+    if request.area is not None:
+        return f"A region of ‘{name}’ is being segmented"
+    if request.whole:
+        return f"All {count} planes of ‘{name}’ are being segmented"
+    what = counted(count, _noun(request.selection))
+    return f"{what} of ‘{name}’ {'is' if count == 1 else 'are'} being segmented"
+
+
+def going_on(request: StackRequest, before: int) -> str:
+    """The same; `before` planes are there of a run that was stopped."""
+    there = f": {before} of them {'is' if before == 1 else 'are'} there already" if before else ""
+    return f"{under_way(request)}{there}."
+
+
+def elsewhere(request: StackRequest) -> str:
+    """The same while another image is chosen."""
+    return f"{under_way(request)}; the bar and Stop are theirs. This image can be segmented meanwhile."
+
+
+def unchanged(request: StackRequest, changed: Sequence[str]) -> str:
+    """What the user set since a run began does not change it."""
+    what = " and ".join((", ".join(changed[:-1]), changed[-1])) if len(changed) > 1 else changed[0]
+    holds = "hold" if len(changed) > 1 else "holds"
+    return f"{under_way(request)} as it was started. The new {what} {holds} for the next run."
+
+
+def of_image(request: StackRequest, text: str) -> str:
+    """What is said of a run, where another image is chosen."""
+    name = request.source.name
+    return f"‘{name if len(name) <= SHORT else name[: SHORT - 1] + '…'}’: {text}"
+
+
+def busy(request: StackRequest) -> str:
+    """Why no other run can begin."""
+    return f"{under_way(request)}: press Stop first, or wait."
+
+
+def closed(request: StackRequest) -> str:
+    """The image was closed during its run."""
+    return f"‘{request.source.name}’ was closed: its planes are not segmented further."
+
+
+def replaced(request: StackRequest) -> str:
+    """The pixels of the image were replaced during its run."""
+    return f"‘{request.source.name}’ has other pixels now: press Segment to begin anew."
+
+
+def removed(request: StackRequest) -> str:
+    """Our layer was deleted during the run."""
+    return f"The result layer of ‘{request.source.name}’ was removed: press Segment to make it again."
+
+
 def progress(event: StackProgress, elapsed: float) -> str:
     """``plane 12 of 31, 40 s left``."""
     text = f"plane {event.plane + 1} of {event.planes}"
@@ -82,17 +145,20 @@ def progress(event: StackProgress, elapsed: float) -> str:
 
 def done(event: StackDone, request: StackRequest, layer: str, scale: float | None) -> str:
     """What came of a run: ``31 planes, 2310 objects, L3, × 0.35, 12 s``."""
-    planes = counted(event.of, "plane")
+    planes = counted(event.of, _noun(request.selection))
+    goes_on = ""
     if event.planes < event.of:
         planes = f"Stopped after {event.planes} of {planes}"
+        goes_on = " Segment goes on with the others."
     objects = "" if event.objects is None else f", {counted(event.objects, 'object')}"
     linked = _linked(request)
     at = "" if scale is None else f", {times(scale)}"
     line = f"{planes}{objects}{linked}, {level_name(request.level)}{at}, {seconds_text(event.seconds)}"
     where = "" if request.area is None else f" within {request.area.name}"
-    return f"{line}{where}. They are in ‘{layer}’." if event.planes else line
+    return f"{line}{where}. They are in ‘{layer}’.{goes_on}" if event.planes else line
 
 
+HOLDS_NEXT = "Press Segment to make the projection so."
 NO_TRACKS = "napari shows no tracks of images of five axes; the numbers are linked nevertheless."
 
 
@@ -107,7 +173,8 @@ def _linked(request: StackRequest) -> str:
 
 def shown(layer: str, request: StackRequest) -> str:
     """Which layer holds the planes, and how they were made."""
-    return f"‘{layer}’: {counted(request.selection.count, 'plane')}, {level_name(request.level)}"
+    selection = request.selection
+    return f"‘{layer}’: {counted(selection.count, _noun(selection))}, {level_name(request.level)}"
 
 
 def shown_alone(plane_layer: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from napari_unetpp.session.context import Context
 from napari_unetpp.session.display.playback import Playback
 from napari_unetpp.session.display.readout import Readout
 from napari_unetpp.session.messages import common, results
-from napari_unetpp.session.segment.runs import Runs
+from napari_unetpp.session.segment.runs import Message, Runs
 from napari_unetpp.session.values import Contrast, Interval, Settings, levels_of
 
 RULE = ("kind", "threshold", "min_size", "split")
@@ -39,11 +39,17 @@ class Changes:
     ----------
     context, runs, readout
     settings : Settings
+
+    Attributes
+    ----------
+    under_way : callable
+        What to say of a run over all planes of an image; None where there is no such run.
     """
 
     def __init__(self, context: Context, runs: Runs, readout: Readout, settings: Settings) -> None:
         self.context, self.runs, self.readout, self.settings = context, runs, readout, settings
         self.view, self.layers, self.state = context.view, context.layers, context.state
+        self.under_way: Callable[[], Message | None] = lambda: None
         self.playback = Playback(context, runs, readout, partial(self.update, changed=False))
 
     def connect(self) -> None:
@@ -108,8 +114,13 @@ class Changes:
             self.show_next_step()
 
     def show_next_step(self) -> None:
-        """Say what comes next, once the worker is ready and as long as nothing is shown."""
-        if self.runs.ready and self.runs.running is None and self.runs.shown is None:
+        """Say what comes next, or what is under way; once the worker is ready, while nothing is shown."""
+        if self.runs.running is not None or self.runs.shown is not None:
+            return
+        run = self.under_way()
+        if run is not None:
+            self.view.set_message(*run)
+        elif self.runs.ready:
             waiting = common.NO_IMAGE if self.state.image is None else ""
             told, offers = self.readout.channels() or (common.READY, [])
             self.view.set_message(told if self.readout.shown is not None else waiting, "info", offers)

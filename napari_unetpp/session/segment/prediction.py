@@ -124,7 +124,7 @@ class _Run:
         model, device = self.request.model, self.request.device
         speeds = self.cache.speeds(model, device)
         if speeds.add(event.level, event.seconds, shape[0] * shape[1] / 1e6, event.known_level):
-            yield Speed(model_key(model), device, speeds.levels, real=True)
+            yield Speed(model_key(model), device, speeds.levels, real=True, hints=speeds.hints)
 
     def _is_painted(self, region: Region) -> bool:
         return region in self.painted or any(region.overlaps(part) for part in self.previewed)

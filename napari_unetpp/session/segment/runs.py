@@ -26,7 +26,7 @@ from napari_unetpp.session.events import (
     Speed,
     Stopped,
 )
-from napari_unetpp.session.messages import common, models, results
+from napari_unetpp.session.messages import common, models, results, saving
 from napari_unetpp.session.segment import work
 from napari_unetpp.session.segment.resolve import SegmentRequest, in_pixels
 from napari_unetpp.session.values import Interval, Preprocessing, Rule, Tone, model_key
@@ -128,6 +128,7 @@ class Runs:
             self.show_outcome()  # an error or advice of before holds no longer
         else:
             self.view.set_message("")
+        self._show_can_save()
         self.view.set_busy(True)
         self.view.set_progress(0.0, "" if self.ready else common.GETTING_READY)
         job = partial(work.show, self.context.cache, self.running)
@@ -165,7 +166,12 @@ class Runs:
                 self._show_rest()
 
     def _show_can_save(self) -> None:
-        self.view.set_can_save(self.shown is not None or self._stack_shown)
+        if self.shown is not None or self._stack_shown:
+            self.view.set_can_save(True)
+        elif self.running is not None:
+            self.view.set_can_save(False, saving.NOT_FINISHED)
+        else:
+            self.view.set_can_save(False, saving.PLANES_NOT_FINISHED if self._stack_runs else saving.NOTHING)
 
     def _show_rest(self) -> None:
         """No run is in progress."""
@@ -225,6 +231,7 @@ class Runs:
         rule = in_pixels(self.shown.rule, self.shown.model, event.choice.scale)
         self._outcome, self._hinted = results.result(event, rule, reduced=self._reduced), False
         self.view.set_message(*self._outcome)
+        self._show_can_save()
         self.finished.emit(self.shown)
 
     # -------------------------------------------------------------- other events

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,25 @@ Record = Mapping[int, tuple[float, ...]]
 """Seconds per megapixel that the last runs of each level took from the image on, the newest last."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """Seconds per megapixel that say about what levels take that were not run.
+
+    Attributes
+    ----------
+    first : mapping from level
+        The first run of a process, which loads libraries and chooses kernels.
+    added : mapping from (level, deeper level)
+        What was added to cached nodes of a level that was never timed.
+    """
+
+    first: Mapping[int, float] = field(default_factory=dict)
+    added: Mapping[tuple[int, int], float] = field(default_factory=dict)
+
+
+NO_HINTS = Hints()
+
+
 class Speeds:
     """What the levels of a network took on a device in a number format.
 
@@ -36,13 +56,14 @@ class Speeds:
     ----------
     warm : bool
         Whether a run, or the trial, has ended in this process. Calls before that load libraries and choose
-        kernels, so their times are shown, but not kept for other sessions, and the next run replaces them.
+        kernels: their times are hints only.
     """
 
     def __init__(self, machine: Mapping[str, str]) -> None:
         self._machine = machine
         self._record = from_text(recall(FILE, machine))
-        self._cold: set[int] = set()  # levels that are known from the first run alone
+        self._first: dict[int, float] = {}  # what the first run took
+        self._added: dict[tuple[int, int], float] = {}  # from a level that was never timed to a deeper one
         self.warm = False
 
     @property
@@ -50,21 +71,40 @@ class Speeds:
         """Seconds per megapixel of each level that was run."""
         return typical(self._record)
 
+    @property
+    def hints(self) -> Hints:
+        """What says something of levels that were not run."""
+        return Hints(dict(self._first), dict(self._added))
+
     def add(self, level: int, seconds: float, megapixels: float, known: int | None) -> bool:
-        """Add a run to the record (see `add_run`); False where it says nothing."""
-        cold, self.warm = not self.warm or known in self._cold, True
-        if megapixels < SMALLEST or (cold and level in self._record):
+        """Add a run to the record (see `add_run`), or to the hints; False where it says nothing."""
+        cold, self.warm = not self.warm, True
+        if megapixels < SMALLEST or known is None or known >= level:
             return False
-        replaced = self._cold & {level}
-        before = {other: runs for other, runs in self._record.items() if other not in replaced}
-        record = add_run(before, level, seconds / megapixels, known)
-        if record is before:
-            return False
-        self._record = record
-        self._cold = (self._cold | {level}) if cold else (self._cold - {level})
-        kept = {other: runs for other, runs in record.items() if other not in self._cold}
-        remember(FILE, self._machine, to_text(kept))
-        return True
+        seconds /= megapixels
+        if cold:
+            self._first = {} if known or level in self._record else {level: seconds}
+            return bool(self._first)
+        before, added = self._record, known and known not in self._record and AUTO not in (level, known)
+        if added:
+            self._added[known, level] = seconds
+        else:
+            self._record = add_run(self._record, level, seconds, known)
+        self._record_added()
+        if self._record is not before:
+            remember(FILE, self._machine, to_text(self._record))
+        return bool(added) or self._record is not before
+
+    def _record_added(self) -> None:
+        """Record the levels that follow from one that was timed, by what was added to it or led to it."""
+        while found := next((pair for pair in self._added if len(self._record.keys() & pair) == 1), None):
+            known, level = found
+            more = self._added.pop(found)
+            if known in self._record:
+                self._record = add_run(self._record, level, more, known)
+            elif (less := median(self._record[level]) - more) > 0:
+                self._record = add_run(self._record, known, less, 0)
+        self._added = {pair: more for pair, more in self._added.items() if not self._record.keys() & pair}
 
 
 def machine(model: LoadedModel) -> Mapping[str, str]:

@@ -52,7 +52,8 @@ def warm(cache: WorkerCache, model: ModelInfo, device: str, should_stop: ShouldS
     """Import torch, load the model, and measure what each level costs on this machine."""
     choice = cache.loaded(model, device).choice
     yield Ready(model_key(model), device, choice.device, choice.dtype, choice.note, engine.devices())
-    yield Speed(model_key(model), device, cache.speeds(model, device).levels, real=True)
+    speeds = cache.speeds(model, device)
+    yield Speed(model_key(model), device, speeds.levels, real=True, hints=speeds.hints)
     yield from _measure(cache, model, device, should_stop)
 
 

@@ -13,11 +13,14 @@ from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.selection import Position
 
 
-def blank_labels(axes: Axes) -> NDArray[np.uint32]:
-    """Labels of all planes (0), of which every channel shows the same ones: they are in memory once."""
+def blank_labels(axes: Axes, same: str = "C") -> NDArray[np.uint32]:
+    """Labels of all planes (0).
+
+    Along the axes of `same`, as along channels, there are the same ones: they are in memory once.
+    """
     lengths = [(name, n) for name, n in zip(axes.names, axes.shape, strict=True) if name != "S"]
-    labels = np.zeros([1 if name == "C" else n for name, n in lengths], np.uint32)
-    strides = [0 if name == "C" else step for (name, _), step in zip(lengths, labels.strides, strict=True)]
+    labels = np.zeros([1 if name in same else n for name, n in lengths], np.uint32)
+    strides = [0 if name in same else step for (name, _), step in zip(lengths, labels.strides, strict=True)]
     return as_strided(labels, tuple(n for _, n in lengths), strides)
 
 
@@ -39,7 +42,7 @@ class StoredLabels:
     stored : str
         Letters of TZYX, in this order.
     axes : Axes
-        Of the image. Every channel shows the same labels.
+        Of the image. Along axes that are not stored, as the channels, there are the same labels.
     """
 
     def __init__(self, array: Any, stored: str, axes: Axes) -> None:

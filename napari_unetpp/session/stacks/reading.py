@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import suppress
 
+from napari_unetpp._types import UnetppError
 from napari_unetpp.session.context import Context
 from napari_unetpp.session.display.readout import Readout
 from napari_unetpp.session.messages import stacks as messages
 from napari_unetpp.session.stacks import values
 from napari_unetpp.session.stacks.ports import StackLayers
+from napari_unetpp.session.stacks.request import selected
 from napari_unetpp.session.values import Plane
 from napari_unetpp.volumes.axes import Axes
 
@@ -44,7 +47,11 @@ class AxesReading:
         axes = self.axes(plane)
         if axes is None or not values.correctable(axes) or values.is_turned(plane, axes):
             return ""
-        return messages.reading(plane, values.selection_of(axes, values.displayed_channel(plane, axes)))
+        channel = values.displayed_channel(plane, axes)
+        selection = values.selection_of(axes, channel)
+        with suppress(UnetppError):  # a range of another reading of the axes
+            selection = selected(self.context.state, axes, channel)
+        return messages.reading(plane, selection)
 
     def _on_axis(self, number: int, letter: str) -> None:
         with self.context.reporting():

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.segment.resolve import working_min_size
-from napari_unetpp.session.stacks.values import Area, StackSource
+from napari_unetpp.session.stacks.values import Area, StackSource, planes_of
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Interval, Rule
+from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.linking import IOU
-from napari_unetpp.volumes.selection import Selection
+from napari_unetpp.volumes.selection import ALL, Selection, SelectionRequest, select
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,11 @@ class StackRequest:
     track: float | None = None
     target: Path | None = None
     area: Area | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all planes of the image are segmented, one by one."""
+        return self.selection.count == planes_of(self.selection.axes)
 
     @property
     def objects(self) -> bool:
@@ -88,6 +96,48 @@ def resolve_stack(
         target,
         area,
     )
+
+
+def selected(state: SessionState, axes: Axes, channel: int, inputs: int = 3) -> Selection:
+    """The planes of a channel that are segmented when not only the displayed one is.
+
+    Raises
+    ------
+    UnetppError
+        A range has no planes, or a projection is asked for where there is no depth.
+    """
+    everything = state.planes in ("plane", "all")
+    return select(
+        axes,
+        SelectionRequest(
+            channels=(channel,),
+            t=ALL if everything else state.t_span,
+            z=ALL if everything else state.z_span,
+            project=state.planes if state.planes == "max" or state.planes == "mean" else None,
+        ),
+        inputs=inputs,
+    )
+
+
+CAN_CHANGE: dict[str, Callable[[StackRequest], Any]] = {
+    "model": lambda one: one.model,
+    "device": lambda one: one.device,
+    "depth": lambda one: one.level,
+    "scale": lambda one: one.scale,
+    "contrast": lambda one: one.range,
+    "kind of result": lambda one: one.rule.kind,
+    "threshold": lambda one: one.rule.threshold,
+    "minimum size": lambda one: one.rule.min_size,
+    "splitting": lambda one: one.rule.split,
+    "linking": lambda one: (one.stitch, one.track),
+}
+"""What the user can set otherwise while all planes are segmented, in words."""
+
+
+def changed(request: StackRequest, now: StackRequest) -> list[str]:
+    """What is set otherwise now than in a run of the same planes; of another model, that alone."""
+    words = [word for word, of in CAN_CHANGE.items() if of(request) != of(now)]
+    return ["model"] if "model" in words else words
 
 
 def links(state: SessionState, selection: Selection, model: ModelInfo) -> tuple[bool | None, bool | None]:

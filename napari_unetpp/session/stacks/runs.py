@@ -12,7 +12,6 @@ from psygnal import Signal
 
 from napari_unetpp.session.context import Context
 from napari_unetpp.session.messages import stacks as messages
-from napari_unetpp.session.messages.common import REMOVED
 from napari_unetpp.session.ports import Runner
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.runs import REMEDY
@@ -26,6 +25,7 @@ from napari_unetpp.session.stacks.events import (
 )
 from napari_unetpp.session.stacks.ports import StackLayers
 from napari_unetpp.session.stacks.request import StackRequest
+from napari_unetpp.session.stacks.unfinished import Unfinished
 from napari_unetpp.session.stacks.work import segment_stack
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class StackRuns:
     layers : StackLayers
     runner : Runner
         Of its own: what is done with the displayed plane meanwhile does not stop the run.
+    plane_runs : callable
+        Whether the displayed plane is being segmented: then the bar shows that.
 
     Attributes
     ----------
@@ -48,6 +50,8 @@ class StackRuns:
         The run in progress.
     done : dict
         For each image, what our layer of all its planes was made by.
+    planes_before : int
+        How many planes a stopped run had done of the run in progress.
     opened : Signal
         The key of an image whose layer was made anew during a run.
     ended : Signal
@@ -57,11 +61,16 @@ class StackRuns:
     opened = Signal(object)
     ended = Signal()
 
-    def __init__(self, context: Context, layers: StackLayers, runner: Runner) -> None:
+    def __init__(
+        self, context: Context, layers: StackLayers, runner: Runner, plane_runs: Callable[[], bool]
+    ) -> None:
         self.context, self.layers, self.runner, self.view = context, layers, runner, context.view
+        self._plane_runs = plane_runs
         self.running: StackRequest | None = None
         self.done: dict[Hashable, StackRequest] = {}
+        self.planes_before = 0
         self._readings: dict[int, Reading] = {}  # of runs
+        self._unfinished: dict[Hashable, Unfinished] = {}  # runs that were stopped or failed, by image
         self._began = 0.0
 
     def connect(self) -> None:
@@ -78,14 +87,25 @@ class StackRuns:
         ):
             self.context.jobs.on(event, partial(self._tell, listener))
 
+    def unfinished(self, request: StackRequest) -> Unfinished | None:
+        """What a stopped run has done of a request already."""
+        found = self._unfinished.get(request.source.image)
+        return found if found is not None and found.goes_on_as(request) else None
+
     def start(self, request: StackRequest) -> None:
-        """Run a request."""
+        """Run a request; what a stopped run has done of it is not done again."""
+        image, kept = request.source.image, self.unfinished(request)
+        self._forget_closed()
+        if kept is None:
+            self._forget(image)
+            kept = self._unfinished[image] = Unfinished(request)
         if request.target is None:
             self.layers.begin(request)
-        self.done.pop(request.source.image, None)
+        self.done.pop(image, None)
+        self.planes_before = kept.planes
         self.running, self._began = request, time.perf_counter()
-        job = partial(segment_stack, self.context.cache, request)
-        self.context.jobs.submit(self.runner, job, partial(self._on_end, request.run), remedy=REMEDY)
+        job = partial(segment_stack, self.context.cache, request, kept)
+        self.context.jobs.submit(self.runner, job, partial(self._on_end, request.run, kept), remedy=REMEDY)
 
     def as_series(self, request: SegmentRequest) -> SegmentRequest:
         """A request for one plane of a series, with the range and the scale of the series.
@@ -93,7 +113,9 @@ class StackRuns:
         So the plane alone looks as it does among the others. What the user set comes first.
         """
         made, state = self.done.get(request.plane.image), self.context.state
-        if state.planes != "all" or made is None or made.run not in self._readings:
+        if state.planes == "plane" or made is None or made.run not in self._readings:
+            return request
+        if made.selection.project:  # its intensities are others
             return request
         if made.model is not request.model or made.source.version != request.plane.version:
             return request
@@ -106,8 +128,9 @@ class StackRuns:
         )
 
     def close(self) -> None:
-        """Stop."""
+        """Stop. A run in progress still needs its planes: they are removed when it ends."""
         self.running = None
+        self._unfinished.clear()
         self.runner.close()
 
     # ------------------------------------------------------------------ answers
@@ -121,17 +144,20 @@ class StackRuns:
         self._readings = {made.run: self._readings[made.run] for made in self.done.values()}
         self._readings[request.run] = event.reading
 
-    def _on_progress(self, event: StackProgress, _request: StackRequest) -> None:
+    def _on_progress(self, event: StackProgress, request: StackRequest) -> None:
+        if self._plane_runs():
+            return
         if event.plane == 0 and event.note:
             self.view.set_progress(None, event.note)
             return
         fraction = (event.plane + event.fraction) / event.planes
         text = messages.progress(event, time.perf_counter() - self._began)
-        self.view.set_progress(fraction, text)
+        chosen = request.source.image == self.context.state.image
+        self.view.set_progress(fraction, text if chosen else messages.of_image(request, text))
 
     def _on_painted(self, event: StackPainted, request: StackRequest) -> None:
         if not self.layers.paint(request.source.image, event.position, event.region, event.values):
-            self._give_up()
+            self._give_up(request)
 
     def _on_stored(self, event: StackStored, request: StackRequest) -> None:
         self.layers.begin_stored(request, event.labels)
@@ -139,29 +165,51 @@ class StackRuns:
 
     def _on_written(self, _event: StackWritten, request: StackRequest) -> None:
         if not self.layers.refresh(request.source.image):
-            self._give_up()
+            self._give_up(request)
 
     def _on_done(self, event: StackDone, request: StackRequest) -> None:
         image = request.source.image
         reading = self._readings.get(request.run)
         if event.planes and reading is not None:
             self.done[image] = request
+        if event.planes == event.of:
+            self._unfinished.pop(image, None)
         layer, scale = self.layers.name(image), None if reading is None else reading.scale.scale
         text = messages.done(event, request, layer or "", scale)
+        if image != self.context.state.image:
+            text = messages.of_image(request, text)
         tracks = event.tracks
         if tracks is not None and len(tracks) and not self.layers.show_tracks(image, tracks):
             text = f"{text} {messages.NO_TRACKS}"
         self.view.set_message(text)
 
-    def _on_end(self, run: int, _error: BaseException | None) -> None:
+    def _on_end(self, run: int, kept: Unfinished, _error: BaseException | None) -> None:
+        if self._unfinished.get(kept.request.source.image) is not kept:
+            kept.remove()
         if self.running is not None and self.running.run == run:
             self._ended()
 
-    def _give_up(self) -> None:
-        """The layer or the image is gone."""
+    def _give_up(self, request: StackRequest) -> None:
+        """The layer or the image is gone, or has other pixels."""
+        image = request.source.image
+        if image not in [choice.key for choice in self.context.layers.images()]:
+            text = messages.closed(request)
+        else:
+            text = (messages.removed if self.layers.name(image) is None else messages.replaced)(request)
         self.runner.stop()
         self._ended()
-        self.view.set_message(REMOVED)
+        self._unfinished.pop(image, None)
+        self.view.set_message(text)
+
+    def _forget(self, image: Hashable) -> None:
+        """Remove what a stopped run of an image has done."""
+        found = self._unfinished.pop(image, None)
+        if found is not None:
+            found.remove()
+
+    def _forget_closed(self) -> None:
+        for image in self._unfinished.keys() - {choice.key for choice in self.context.layers.images()}:
+            self._forget(image)
 
     def _ended(self) -> None:
         self.running = None

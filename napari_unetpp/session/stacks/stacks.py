@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,21 @@ from napari_unetpp.session.segment.runs import REMEDY
 from napari_unetpp.session.stacks import values
 from napari_unetpp.session.stacks.ports import StackLayers
 from napari_unetpp.session.stacks.reading import AxesReading
-from napari_unetpp.session.stacks.request import StackRequest, links, resolve_stack
+from napari_unetpp.session.stacks.request import StackRequest, links, resolve_stack, selected
 from napari_unetpp.session.stacks.runs import StackRuns
 from napari_unetpp.session.stacks.save import SaveStackRequest, save_stack
+from napari_unetpp.session.stacks.telling import RunTelling
 from napari_unetpp.session.stacks.values import StackShown
 from napari_unetpp.session.values import Plane, Scope
 from napari_unetpp.volumes.axes import Axes
-from napari_unetpp.volumes.selection import Selection
+from napari_unetpp.volumes.selection import (
+    ALL,
+    Selection,
+    SelectionRequest,
+    parse_span,
+    select,
+    span_text,
+)
 
 SETTINGS = ("level", "threshold", "min_size", "split", "kind", "scale", "contrast", "range")
 """Fields of the state with which the displayed plane may look otherwise than in the layer of all planes."""
@@ -44,13 +53,15 @@ class Stacks:
     ----------
     reading : AxesReading
     runs : StackRuns
+    telling : RunTelling
     """
 
     def __init__(self, controller: Controller, layers: StackLayers, runner: Runner) -> None:
         self.controller, self.layers = controller, layers
         self.context, self.view, self.state = controller.context, controller.view, controller.state
         self.reading = AxesReading(controller.context, controller.readout, layers)
-        self.runs = StackRuns(controller.context, layers, runner)
+        self.runs = StackRuns(controller.context, layers, runner, lambda: controller.busy)
+        self.telling = RunTelling(controller, self.runs, self.segment)
         self._alone: Hashable | None = None  # key of the plane that is shown by itself
         self._image: Hashable | None = None  # that was described last
         self._run = 0
@@ -62,8 +73,10 @@ class Stacks:
         controller.segment_all, controller.save_all = self.segment, self.save
         self.reading.connect()
         self.runs.connect()
+        self.telling.connect()
         for signal, reaction in (
             (signals.planes_chosen, self._on_scope),
+            (signals.span_changed, self._on_span),
             (signals.region_chosen, partial(self._on_choice, "region")),
             (signals.stitch_toggled, partial(self._on_choice, "stitch")),
             (signals.track_toggled, partial(self._on_choice, "track")),
@@ -92,7 +105,7 @@ class Stacks:
     def show(self, plane: Plane | None) -> None:
         """Show how the displayed image is read, and what can be done with its planes."""
         self._show_regions(plane)
-        if plane is not None and plane.key != self._alone and self.state.planes == "all":
+        if plane is not None and plane.key != self._alone and self.state.planes != "plane":
             self._show_stack(plane.image)
         saves = plane is not None and self._saves(plane)
         self.controller.runs.set_stack(runs=self.running is not None, shown=saves)
@@ -100,20 +113,27 @@ class Stacks:
         if plane is None or axes is None or not values.correctable(axes):
             self.view.set_stack(StackShown())
             return
-        selection = values.selection_of(axes, values.displayed_channel(plane, axes))
+        channel = values.displayed_channel(plane, axes)
+        selection, problem = values.selection_of(axes, channel), ""
+        try:
+            selection = selected(self.state, axes, channel)
+        except UnetppError as error:
+            problem = str(error)
         model = self.context.model
         stitch, track = (None, None) if model is None else links(self.state, selection, model)
-        every = self.state.planes == "all" and selection.count > 1
+        every = self.state.planes != "plane" and values.planes_of(axes) > 1
         self.view.set_stack(
             StackShown(
                 values.correctable(axes),
                 values.channel_names(axes),
                 values.displayed_channel(plane, axes),
-                selection.count,
+                values.planes_of(axes),
+                axes.size("Z") > 1,
                 self.state.planes,
+                self._spans(axes),
                 stitch if every else None,
                 track if every else None,
-                self._note(plane, selection) if every else "",
+                (problem or self._note(plane, selection)) if every else "",
             )
         )
 
@@ -123,6 +143,8 @@ class Stacks:
         image = None if plane is None else plane.image
         if image != self._image or self.state.region not in (None, values.VIEW, *(c.key for c in choices)):
             self.state.region = None
+        if image != self._image:
+            self.state.t_span = self.state.z_span = ALL
         self._image = image
         self.view.set_regions(choices, self.state.region)
 
@@ -143,11 +165,11 @@ class Stacks:
         with self.context.reporting():
             plane = self.context.plane()
             axes = self.reading.axes(plane)
-            every = self.state.planes == "all" and axes is not None and values.planes_of(axes) > 1
+            every = self.state.planes != "plane" and axes is not None and values.planes_of(axes) > 1
             if axes is None or not (every or self.state.region is not None):
                 return False
             if self.running is not None:
-                raise Advice(messages.BUSY)
+                raise Advice(messages.busy(self.running))
             self.controller.changes.take_limits()
             self._start(self._request(plane, axes, every=every))
         return True
@@ -157,11 +179,17 @@ class Stacks:
         source, region = self.layers.source(plane.image), self.state.region
         model = self.context.needed_model()
         area = None if region is None else self.layers.area(plane.image, axes, region)
-        at = None if every else values.displayed_position(plane, axes)
         channel, contrast = values.displayed_channel(plane, axes), range_of(self.state, plane)
-        selection = values.selection_of(axes, channel, inputs=model.net.in_channels, at=at)
-        target = None if area is not None else self._target(plane, selection)
-        return resolve_stack(self.state, source, selection, model, contrast, self._run, target, area)
+        inputs, at = model.net.in_channels, values.displayed_position(plane, axes)
+        if every:
+            selection = selected(self.state, axes, channel, inputs)
+        else:
+            selection = values.selection_of(axes, channel, inputs=inputs, at=at)
+        request = resolve_stack(self.state, source, selection, model, contrast, self._run, None, area)
+        before = self.runs.unfinished(request)
+        if before is not None:
+            return replace(request, target=before.request.target)
+        return request if area is not None else replace(request, target=self._target(plane, selection))
 
     def _target(self, plane: Plane, selection: Selection) -> Path | None:
         """Where labels are kept that do not fit into memory: the user is asked. None: they fit."""
@@ -178,7 +206,7 @@ class Stacks:
         plane_runs.abandon()
         self.runs.start(request)
         self._show_stack(request.source.image)
-        self.view.set_message("")
+        self.telling.tell()
         self.view.set_progress(None, "" if plane_runs.ready else GETTING_READY)
         self._refresh()
 
@@ -200,14 +228,30 @@ class Stacks:
         made = self.runs.done.get(plane.image)
         if made is None or self.layers.name(plane.image) is None or self._alone is not None:
             return False
-        meant = self.state.planes == "all" or made.area is not None
+        meant = self.state.planes != "plane" or made.area is not None
         return meant and made.source.version == plane.version and self.running is None
 
     def _on_scope(self, scope: Scope) -> None:
         self.state.planes = scope
-        if scope == "all" and self.state.image in self.runs.done:
+        if scope != "plane" and self.state.image in self.runs.done:
             self._show_stack(self.state.image)
-        self._refresh()
+        self.controller.readout.describe()
+
+    def _on_span(self, letter: str, text: str) -> None:
+        """Which frames or planes are segmented; what makes no sense is said, and not taken over."""
+        with self.context.reporting():
+            axes, span = self.reading.axes(self.context.plane()), parse_span(text) if text.strip() else ALL
+            if axes is not None:
+                select(axes, SelectionRequest(t=span) if letter == "T" else SelectionRequest(z=span))
+                setattr(self.state, f"{letter.lower()}_span", span)
+        self.controller.readout.describe()
+
+    def _spans(self, axes: Axes) -> tuple[tuple[str, str, int], ...]:
+        """The ranges that can be given for T and Z, where not all planes are wanted."""
+        if self.state.planes in ("plane", "all"):
+            return ()
+        spans = (("T", self.state.t_span), ("Z", self.state.z_span))
+        return tuple((name, span_text(span), axes.size(name)) for name, span in spans if axes.size(name) > 1)
 
     def _on_choice(self, name: str, value: Any) -> None:
         setattr(self.state, name, value)
@@ -218,7 +262,10 @@ class Stacks:
     def _on_setting(self, _value: Any) -> None:
         """A setting changed: it is tried on the displayed plane, where Live is on and no plane is shown."""
         made, runs = self.runs.done.get(self.state.image), self.controller.runs
-        if self.state.planes != "all" or made is None or made.area is not None or self.running is not None:
+        if self.state.planes == "plane" or made is None or made.area is not None or self.running is not None:
+            return
+        if made.selection.project:
+            self.view.set_message(messages.HOLDS_NEXT)
             return
         nothing_shown = runs.running is None and runs.shown is None
         if nothing_shown and self.state.live and made.model is self.context.model:

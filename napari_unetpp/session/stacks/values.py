@@ -47,7 +47,11 @@ class StackShown:
         The displayed one.
     planes : int
         Of one channel, through depth and time.
-    scope : {"plane", "all"}
+    deep : bool
+        Whether there are planes to project.
+    scope : {"plane", "all", "range", "max", "mean"}
+    spans : tuple of (str, str, int)
+        For T and Z, where a range can be given: the letter, the range as text, the length of the axis.
     stitch, track : bool or None
         Whether objects are linked through depth, and over time; None: there is nothing to link.
     note : str
@@ -58,7 +62,9 @@ class StackShown:
     channels: tuple[str, ...] = ()
     channel: int = 0
     planes: int = 1
+    deep: bool = False
     scope: Scope = "plane"
+    spans: tuple[tuple[str, str, int], ...] = ()
     stitch: bool | None = None
     track: bool | None = None
     note: str = ""

@@ -26,6 +26,7 @@ from napari_unetpp.session.stacks.events import (
     StackWritten,
 )
 from napari_unetpp.session.stacks.request import StackRequest
+from napari_unetpp.session.stacks.unfinished import Unfinished
 from napari_unetpp.volumes.inputs.source import Cropped
 from napari_unetpp.volumes.selection import Position, Selection
 
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from napari_unetpp.volumes.series.store import PlaneStore
 
 
-def segment_stack(cache: WorkerCache, request: StackRequest, should_stop: ShouldStop) -> Iterator[StackEvent]:
-    """Segment the planes one after the other; what is done when it stops stays.
+def segment_stack(
+    cache: WorkerCache, request: StackRequest, kept: Unfinished, should_stop: ShouldStop
+) -> Iterator[StackEvent]:
+    """Segment the planes one after the other; what is done when it stops stays, and is not done again.
 
     Raises
     ------
@@ -44,16 +47,15 @@ def segment_stack(cache: WorkerCache, request: StackRequest, should_stop: Should
         A plane cannot be read or segmented: the message says which one.
     """
     start = time.perf_counter()
-    series = yield from _series(cache, request, should_stop)
+    series = yield from _series(cache, request, kept, should_stop)
     if series is None:
         yield StackDone(request.run, 0, request.selection.count, time.perf_counter() - start)
         return
     stored = None if request.target is None else _created(request.target, request.selection)
     if stored is not None:
         yield StackStored(request.run, stored)
-    beside = None if request.target is None else request.target.parent
-    with tempfile.TemporaryDirectory(prefix="unetpp-", dir=beside) as folder:
-        run = _Run(request, series, Path(folder), stored)
+    with tempfile.TemporaryDirectory(dir=kept.folder) as frames:
+        run = _Run(request, series, kept.folder, Path(frames), stored)
         yield from run.planes(should_stop)
         if stored is not None and run.done == run.selection.count:
             yield from _coarser(request.run, stored, should_stop)
@@ -61,12 +63,22 @@ def segment_stack(cache: WorkerCache, request: StackRequest, should_stop: Should
 
 
 def _created(path: Path, selection: Selection) -> LabelsZarr:
-    """An empty OME-Zarr for the labels."""
-    from napari_unetpp.volumes.ome_zarr import create_labels
+    """An OME-Zarr for the labels: an empty one, or that of a run that was stopped."""
+    from napari_unetpp.volumes.ome_zarr import create_labels, open_labels
 
+    if path.exists():
+        return open_labels(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    axes = replace(selection.axes, names=selection.stack_axes, shape=selection.stack_shape, channels=())
-    return create_labels(path, axes)
+    image, names = selection.axes, stored_axes(selection)
+    shape = tuple(image.size(name) for name in names)
+    return create_labels(path, replace(image, names=names, shape=shape, channels=()))
+
+
+def stored_axes(selection: Selection) -> str:
+    """The axes of labels on disk: those of all planes of the image, so that a part lies at its place."""
+    image = selection.axes
+    deep = image.size("Z") > 1 and not selection.project
+    return f"{'T' if image.size('T') > 1 else ''}{'Z' if deep else ''}YX"
 
 
 def _coarser(run: int, stored: LabelsZarr, should_stop: ShouldStop) -> Iterator[StackEvent]:
@@ -78,7 +90,7 @@ def _coarser(run: int, stored: LabelsZarr, should_stop: ShouldStop) -> Iterator[
 
 
 def _series(
-    cache: WorkerCache, request: StackRequest, should_stop: ShouldStop
+    cache: WorkerCache, request: StackRequest, kept: Unfinished, should_stop: ShouldStop
 ) -> Generator[StackEvent, None, SeriesRequest | None]:
     """One range and one scale for all planes; None when stopped."""
     from napari_unetpp.volumes.series.plane import SeriesRequest
@@ -89,7 +101,7 @@ def _series(
         array, selection = _cropped(array, selection, request.area.region)
     yield StackProgress(request.run, 0, selection.count, 0.0, "looking at a sample of the planes")
     evaluator = copy.copy(cache.loaded(request.model, request.device))
-    reading = read_series_as(
+    reading = kept.reading or read_series_as(
         array,
         selection,
         evaluator,
@@ -100,6 +112,7 @@ def _series(
     )
     if should_stop():
         return None
+    kept.reading = reading
     yield StackRead(request.run, reading)
     evaluator.info = request.model_at(reading.scale.scale)
     return SeriesRequest(array, selection, evaluator, request.level, reading, request.rule.kind)
@@ -116,7 +129,12 @@ class _Run:
     """The planes of a run: segmented, numbered through depth and time, handed over."""
 
     def __init__(
-        self, request: StackRequest, series: SeriesRequest, folder: Path, stored: LabelsZarr | None
+        self,
+        request: StackRequest,
+        series: SeriesRequest,
+        folder: Path,
+        frames: Path,
+        stored: LabelsZarr | None,
     ) -> None:
         from napari_unetpp.volumes.series.numbering import numbered
         from napari_unetpp.volumes.series.store import PlaneStore
@@ -130,15 +148,15 @@ class _Run:
         self.done, self.objects = 0, 0
         self._largest = 0
         self._positions = list(selection.positions())
-        (folder / "frames").mkdir()
         linked = {"stitch": request.stitch, "track": request.track}
-        self._numbered = numbered(self.store.read, selection, folder / "frames", **linked)
+        self._numbered = numbered(self.store.read, selection, frames, **linked)
 
     def planes(self, should_stop: ShouldStop) -> Iterator[StackEvent]:
         """All planes until it is stopped."""
         from napari_unetpp.volumes.series.run import SeriesStopped, segment_series
 
         try:
+            yield from self._hand_over(self.store.done)  # of a run that was stopped
             for event in segment_series(self.series, self.store, should_stop):
                 fraction = event.tile / max(1, event.tiles)
                 yield StackProgress(self.request.run, event.plane, event.planes, fraction, event.note)
@@ -166,7 +184,7 @@ class _Run:
             position = self._positions[self.done]
             self._count(labels, position)
             if self.stored is not None:
-                self.stored.write((*self._leading(self.done), slice(None), slice(None)), labels)
+                self.stored.write((*self._leading(position), slice(None), slice(None)), labels)
                 yield StackWritten(self.request.run, position)
             else:
                 yield from self._painted(position, labels)
@@ -180,10 +198,10 @@ class _Run:
             there = Region(part.y0 + y0, part.x0 + x0, part.y1 + y0, part.x1 + x0)
             yield StackPainted(self.request.run, position, there, labels[part.slices])
 
-    def _leading(self, number: int) -> tuple[int, ...]:
+    def _leading(self, position: Position) -> tuple[int, ...]:
         """Frame and depth of a plane in the result on disk, as far as it has these axes."""
-        leading = self.selection.stack_shape[:-2]
-        return tuple(int(n) for n in np.unravel_index(number, leading)) if leading else ()
+        at = {"T": position.t, "Z": position.z or 0}
+        return tuple(at[name] for name in stored_axes(self.selection)[:-2])
 
     def _count(self, labels: NDArray[Any], position: Position) -> None:
         """Count the objects: linked ones once."""
@@ -207,4 +225,4 @@ def _failed(cause: BaseException | None, position: Position, store: PlaneStore) 
         reason = str(cause) if isinstance(cause, UnetppError) else f"{type(cause).__name__}: {cause}."
     depth = "" if position.z is None else f", Z {position.z}"
     where = f"plane {store.done + 1} of {store.count} (T {position.t}{depth})"
-    return UnetppError(f"{reason} Stopped at {where}; the planes before it stay.")
+    return UnetppError(f"{reason} Stopped at {where}; the planes before it stay. Segment goes on there.")

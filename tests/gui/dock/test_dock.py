@@ -95,7 +95,7 @@ def test_segment_slide_and_decode(viewer: Any, image: np.ndarray, open_dock: Any
     dock.form.result.threshold_slider.setValue(0.01)
     wait(dock)
     assert prediction(viewer).data.any()
-    assert "100 % of the image is foreground" in dock.form.head.message_label.text()
+    assert "100\u00a0% of the image is foreground" in dock.form.head.message_label.text()
     dock.form.result.threshold_slider.setValue(0.99)
     wait(dock)
     assert not prediction(viewer).data.any()
@@ -251,7 +251,7 @@ def test_circle_is_drawn_and_removed(viewer: Any, image: np.ndarray, open_dock: 
     corners = np.asarray(circle.data[0])
     circle.data = [corners.mean(axis=0) + 2 * (corners - corners.mean(axis=0))]
     assert dock.form.input.scale_spin.value() == pytest.approx(0.5)
-    assert "40 px" in dock.form.input.scale_note.text()
+    assert "40\u00a0px" in dock.form.input.scale_note.text()
     dock.form.input.circle_button.click()
     assert "object size" not in viewer.layers
     assert viewer.layers.selection.active is layer

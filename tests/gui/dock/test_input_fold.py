@@ -130,8 +130,8 @@ def test_the_fold_is_closed_at_first_and_has_its_widgets(dock: Any, wait: Any) -
     assert not dock.form.input_fold.button.isChecked()
     segment(dock, wait)
     assert not dock.form.input_fold.button.isChecked()
-    assert "×\u00a00.50, objects of about 40 px" in dock.form.head.image_note.text()
-    assert "auto: ×\u00a00.50, objects of about 40 px" in dock.form.input.scale_note.text()
+    assert "×\u00a00.50, objects of about 40\u00a0px" in dock.form.head.image_note.text()
+    assert "auto: ×\u00a00.50, objects of about 40\u00a0px" in dock.form.input.scale_note.text()
     assert dock.form.minimumSizeHint().width() <= 300
 
 

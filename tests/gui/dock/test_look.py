@@ -102,6 +102,22 @@ def test_in_a_small_window_the_main_things_stay_in_sight(
     assert form.folds.minimumSizeHint().width() <= 300
 
 
+def test_in_a_small_window_the_title_of_correct_is_not_cut(
+    viewer: Any, image: np.ndarray, open_dock: Any, qtbot: Any
+) -> None:
+    """Of its 18 px 3 were seen; the chart takes less room now where there is little."""
+    viewer.add_image(image, name="cells")
+    window = viewer.window._qt_window
+    window.show()
+    form = open_dock().form
+    for height, chart in ((740, 120), (980, 136)):
+        window.resize(1366, height)
+        qtbot.waitUntil(lambda h=height: window.height() == h)
+        qtbot.waitUntil(lambda: in_sight(form.correct_fold.button))
+        qtbot.waitUntil(lambda c=chart: 92 <= form.chart.height() <= c)
+    assert form.chart.height() == 136
+
+
 def test_a_tall_window_is_used(viewer: Any, image: np.ndarray, open_dock: Any, qtbot: Any) -> None:
     """napari puts empty space below what does not ask for height; and the folds scrolled above it."""
     viewer.add_image(image, name="cells")
@@ -123,6 +139,27 @@ def test_a_short_message_does_not_scroll_and_a_long_one_does(viewer: Any, open_d
     qtbot.waitUntil(lambda: bar.maximum() > 0)
     dock.set_message("153 objects, median diameter 26 px, L4, 1.0 s", "info", [])
     qtbot.waitUntil(lambda: bar.maximum() == 0)
+
+
+def test_what_fits_without_the_bar_has_none_after_a_long_message(
+    viewer: Any, open_dock: Any, qtbot: Any
+) -> None:
+    """Beside the bar of the message before, four lines were five, and the bar stayed."""
+    viewer.window._qt_window.show()
+    dock = open_dock()
+    area, label = dock.form.head.message_area, dock.form.head.message_label
+    bar = area.verticalScrollBar()
+    qtbot.waitUntil(lambda: area.isVisible() and area.width() > 250)
+    most = max(n for n in range(60) if _height(label, "word " * n, area.width()) <= area.height())
+    for count in (most + 1, 60, most, most - 1):
+        dock.set_message("word " * count, "info", [])
+        qtbot.waitUntil(lambda n=count: bar.isVisible() == (n > most))
+        assert (bar.maximum() > 0) == (count > most)
+
+
+def _height(label: Any, text: str, width: int) -> int:
+    label.show_text(text)
+    return int(label.heightForWidth(width))
 
 
 def test_a_mask_is_not_brown_on_red(viewer: Any, image: np.ndarray, open_dock: Any, wait: Any) -> None:

@@ -11,6 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_unetpp.gui.dock.charts import SpeedQualityChart
 from napari_unetpp.gui.dock.level_slider import LevelSlider
+from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.worker import ThreadRunner
 from napari_unetpp.session.display.costs import ChartPoint
 
@@ -115,3 +116,23 @@ def test_worker_reports_errors_and_goes_on(qtbot: Any) -> None:
     qtbot.waitUntil(lambda: len(ends) == 2)
     assert isinstance(ends[0], MemoryError) and ends[1] is None
     runner.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("14 px, L3, 1.0 s", "14_px, L3, 1.0_s"),
+        ("L3 · 2.21 M · 61 ms per megapixel", "L3 · 2.21_M · 61_ms per megapixel"),
+        ("31 planes of 1024 × 1024 px; about 4 MB", "31 planes of 1024_×_1024_px; about 4_MB"),
+        ("3 min 5 s left of 12 %", "3_min 5_s left of 12_%"),
+        ("0.5 µm/px in 520 x 696 px", "0.5_µm/px in 520_x_696_px"),
+        ("7 models, 3 minutes, L 4 more", "7 models, 3 minutes, L 4 more"),
+    ],
+)
+def test_no_line_ends_between_a_number_and_its_unit(text: str, expected: str, qtbot: Any) -> None:
+    """ "1.0 / s" stood on two lines."""
+    note = Note()
+    qtbot.addWidget(note)
+    note.show_text(text, offers=[(text, "go:1")])
+    assert note.text().replace("\u00a0", "_").startswith(f"{expected}<br>")
+    assert f">{expected.replace('_', chr(0xA0))}</a>" in note.text()

@@ -16,6 +16,7 @@ from napari_unetpp._types import Region
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.gui import planes
 from napari_unetpp.gui.compat import camera_of
+from napari_unetpp.gui.dock.widgets import unbroken
 from napari_unetpp.gui.samples import FOLDER
 from napari_unetpp.session.segment import engine
 
@@ -333,7 +334,7 @@ def test_too_large_a_level_gets_a_sentence(
     look(image, 1)
     segment(dock)
     look(image, 0)
-    qtbot.waitUntil(lambda: "261 x 186 px" in dock.form.head.image_note.text())
+    qtbot.waitUntil(lambda: unbroken("261 x 186 px") in dock.form.head.image_note.text())
     assert "Zoom out" in dock.form.head.image_note.text() and not dock.form.head.segment_button.isEnabled()
     assert prediction(viewer).data.shape == image.data[1].shape
     look(image, 1)  # Live goes on where it left
@@ -359,7 +360,7 @@ def test_micrometres_are_those_of_the_level(
     look(image, 1)
     plane = segment(dock).plane
     assert plane.pixel.side == pytest.approx(1.0, rel=0.01)
-    assert "1 µm/px" in dock.form.head.image_note.text()
+    assert unbroken("1 µm/px") in dock.form.head.image_note.text()
     prediction(viewer).data[:] = 0
     prediction(viewer).data[10:20, 10:15] = 1
     monkeypatch.setattr(dock, "ask_path", lambda suggestion: tmp_path / suggestion.name)

@@ -154,7 +154,7 @@ TABLE: dict[str, tuple[Act, str, Act, str]] = {
     "Next without a result, until there is one": (NEXT, "Press Segment first", SEGMENT, RESULT),
     "Save without a result, until there is one": (
         emit("save_pressed"),
-        "There is no finished result",
+        "There is nothing to save",
         SEGMENT,
         RESULT,
     ),

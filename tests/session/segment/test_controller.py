@@ -272,7 +272,9 @@ def test_the_preferred_level_counts_where_the_model_has_it(
     info = model_info("new")
     recommended = 3 if arch == "unetpp" else 4
     net = replace(info.net, arch=arch)
-    sitting.controller.add_model(replace(info, net=net, recommended_level=recommended))
+    new = replace(info, net=net, recommended_level=recommended)
+    sitting.controller.context.models["new"] = new
+    sitting.controller.state.model = "new"
     assert sitting.controller.state.level == expected
 
 

@@ -15,7 +15,7 @@ from napari_unetpp.session.display.costs import Costs
 from napari_unetpp.session.events import Speed
 from napari_unetpp.session.messages import common, results
 from napari_unetpp.session.messages import models as model_messages
-from napari_unetpp.session.segment.speeds import Speeds, add_run, from_text, to_text, typical
+from napari_unetpp.session.segment.speeds import Hints, Speeds, add_run, from_text, to_text, typical
 
 TRIAL = {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}
 HERE = {"processor": "A"}
@@ -118,15 +118,48 @@ def test_runs_of_small_planes_teach_nothing() -> None:
     assert speeds.add(4, 2.0, 0.5, 0) and speeds.levels == {4: 4.0}
 
 
-def test_the_first_run_is_shown_until_the_next_one() -> None:
+def test_the_first_run_is_no_measurement() -> None:
     """It loads and chooses kernels: once the readout said 39 s/MPx where 6 were needed."""
     speeds = Speeds(HERE)
-    assert speeds.add(2, 39.0, 1.0, 0) and speeds.levels == {2: 39.0}
-    assert Speeds(HERE).levels == {}, "not kept for other sessions"
-    assert speeds.add(4, 3.0, 1.0, 2) and speeds.levels == {2: 39.0, 4: 42.0}
-    assert speeds.add(2, 6.0, 1.0, 0) and speeds.levels[2] == 6.0
-    assert speeds.add(4, 3.0, 1.0, 2) and speeds.levels == {2: 6.0, 4: 9.0}
-    assert Speeds(HERE).levels == {2: 6.0, 4: 9.0}
+    assert speeds.add(2, 39.0, 1.0, 0) and speeds.levels == {} and speeds.hints.first == {2: 39.0}
+    assert speeds.add(4, 3.0, 1.0, 2) and speeds.levels == {} and speeds.hints.added == {(2, 4): 3.0}
+    assert Speeds(HERE).levels == {}, "nothing is kept for other sessions"
+    assert speeds.add(2, 6.0, 1.0, 0)
+    assert speeds.levels == {2: 6.0, 4: 9.0}, "what was added to it is known already"
+    assert speeds.hints.added == {} and Speeds(HERE).levels == {2: 6.0, 4: 9.0}
+
+
+@pytest.mark.parametrize(
+    ("run", "levels"),
+    [((1, 0.5), {1: 0.5, 2: 1.0, 3: 2.0, 4: 4.0}), ((4, 5.0), {1: 1.5, 2: 2.0, 3: 3.0, 4: 5.0})],
+    ids=["its first level", "its last level"],
+)
+def test_one_run_from_scratch_tells_all_of_a_first_chain(run: Any, levels: Any) -> None:
+    """L4 said 21 s per megapixel all the time, because the first run was L1 and each level followed."""
+    speeds = Speeds(HERE)
+    speeds.add(1, 17.5, 1.0, 0)
+    for level, seconds in ((2, 0.5), (3, 1.0), (4, 2.0)):
+        assert speeds.add(level, seconds, 1.0, level - 1) and speeds.levels == {}
+    assert speeds.add(run[0], run[1], 1.0, 0)
+    assert speeds.levels == pytest.approx(levels) and Speeds(HERE).levels == pytest.approx(levels)
+
+
+def test_what_followed_the_first_run_gives_better_estimates_than_it() -> None:
+    costs, model = Costs(), model_info()
+
+    def told(hints: Hints) -> list[float]:
+        costs.update(Speed("nuclei", "auto", {}, real=True, hints=hints))
+        found = costs.points(model, "auto")
+        assert not any(point.measured for point in found)
+        return [point.seconds for point in found]
+
+    flops = [point.seconds for point in costs.points(model, "auto")]
+    assert told(Hints({1: 10 * flops[0]})) == pytest.approx([10 * one for one in flops]), (
+        "better than nothing"
+    )
+    costs.update(Speed("nuclei", "auto", TRIAL))
+    assert told(Hints({1: 17.5})) == pytest.approx(list(TRIAL.values()))
+    assert told(Hints({1: 17.5}, {(1, 2): 0.3})) == pytest.approx([0.3, 0.6, 1.2, 2.4])
 
 
 def test_a_first_run_does_not_replace_what_is_known() -> None:

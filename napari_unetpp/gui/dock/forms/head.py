@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar, QPushButton, QScrollArea
 
 from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, checkbox
-from napari_unetpp.gui.dock.forms.planes import AxesRow, show_channels, show_link, show_planes
+from napari_unetpp.gui.dock.forms.planes import AxesRow, SpansRow, show_channels, show_link, show_planes
 from napari_unetpp.gui.dock.level_slider import LevelSlider
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.tools.shortcuts import SEGMENT
@@ -34,7 +35,11 @@ class MessageArea(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(self.label)
         self._fit()
-        self.label.show_all()
+        self.label.show_all(self._fit_text)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        self._fit_text()
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Another font needs other room."""
@@ -44,6 +49,16 @@ class MessageArea(QScrollArea):
 
     def _fit(self) -> None:
         self.setFixedHeight(self.label.room() + LINKS)
+
+    def _fit_text(self) -> None:
+        """Scroll only what does not fit without the bar, which would make the lines shorter."""
+        self.label.setMinimumHeight(0)  # a label is never lower than this, whatever its text
+        scrolls = self.label.heightForWidth(self.width()) > self.height()
+        policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOn if scrolls else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.setVerticalScrollBarPolicy(policy)
+        viewport = self.viewport()
+        assert viewport is not None
+        self.label.setMinimumHeight(self.label.heightForWidth(viewport.width()))
 
 
 def picker(name: str, tip: str, caption: str) -> Field:
@@ -60,6 +75,7 @@ class Head(Form):
     axes_row: AxesRow
     channel_combo: QComboBox
     planes_combo: QComboBox
+    spans_row: SpansRow
     stitch_checkbox: QCheckBox
     track_checkbox: QCheckBox
     planes_note: Note
@@ -97,7 +113,8 @@ class Head(Form):
         Field(
             "planes_combo",
             QComboBox,
-            "What Segment segments: the displayed plane, or all planes with one range and one scale",
+            "What Segment segments: the displayed plane; all planes or a range of them, with one range of"
+            " intensities and one scale; or a projection along depth",
             caption="&Planes",
             spoken="Planes",
             shown=False,
@@ -117,6 +134,7 @@ class Head(Form):
             beside=True,
             shown=False,
         ),
+        Field("spans_row", SpansRow, caption="Range", shown=False),
         Field("planes_note", Note, shown=False, options={"lines": 2}),
         button(
             "segment", f"Segment  ({SEGMENT})", f"Segment the displayed plane at the chosen depth ({SEGMENT})"
@@ -145,7 +163,8 @@ class Head(Form):
         self.message_label = self.message_area.label
         self.message_label.linkActivated.connect(lambda action: signals.offer_taken.emit(action))
         self.axes_row.chosen.connect(signals.axis_chosen.emit)
-        for name in ("axes_row", "channel_combo", "planes_combo"):
+        self.spans_row.changed.connect(signals.span_changed.emit)
+        for name in ("axes_row", "channel_combo", "planes_combo", "spans_row"):
             self.captions[name].hide()
         self.levels.level_changed.connect(lambda level: signals.level_changed.emit(level))
         self.grid.setContentsMargins(8, 8, 8, 4)
@@ -158,6 +177,9 @@ class Head(Form):
             widget.setVisible(bool(shown.axes))
         show_channels(self.channel_combo, self.captions["channel_combo"], shown)
         show_planes(self.planes_combo, self.captions["planes_combo"], shown)
+        self.spans_row.set_spans(shown.spans)
+        for row in (self.spans_row, self.captions["spans_row"]):
+            row.setVisible(bool(shown.spans))
         show_link(self.stitch_checkbox, shown.stitch)
         show_link(self.track_checkbox, shown.track)
         self.planes_note.show_text(shown.note, faint=True)

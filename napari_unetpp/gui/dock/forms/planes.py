@@ -6,12 +6,16 @@ from functools import partial
 
 from psygnal import Signal
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QLineEdit, QWidget
 from superqt.utils import signals_blocked
 
 from napari_unetpp.gui.dock.forms.fields import select, set_checked
 from napari_unetpp.session.stacks.values import AxisShown, StackShown
 
+SPAN_TIP = (
+    "From 0, as napari's sliders count, the end excluded: 3:10 is 3 to 9. One number is that alone."
+    " Empty: all"
+)
 LETTERS = {"T": "time", "Z": "depth", "C": "channels"}
 
 
@@ -53,6 +57,47 @@ class AxesRow(QWidget):
             self.chosen.emit(axis.number, letter)
 
 
+class SpansRow(QWidget):
+    """Which frames and planes are segmented: ``T 0:20``, ``Z 3:10``."""
+
+    changed = Signal(str, str)
+    """The letter of an axis, and the range that the user wrote."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        self.fields: dict[str, tuple[QLabel, QLineEdit]] = {}
+        for letter in "TZ":
+            name, field = QLabel(letter), QLineEdit()
+            field.setObjectName(f"{letter.lower()}_span_edit")
+            field.setAccessibleName(f"Range of {LETTERS[letter]}")
+            field.setToolTip(SPAN_TIP)
+            field.setMinimumWidth(40)
+            field.editingFinished.connect(partial(self._on_edited, letter))
+            row.addWidget(name)
+            row.addWidget(field, 1)
+            self.fields[letter] = name, field
+
+    def set_spans(self, spans: tuple[tuple[str, str, int], ...]) -> None:
+        """Show these ranges; emits nothing."""
+        shown = {letter: (text, length) for letter, text, length in spans}
+        for letter, (name, field) in self.fields.items():
+            name.setVisible(letter in shown)
+            field.setVisible(letter in shown)
+            text, length = shown.get(letter, ("", 0))
+            field.setPlaceholderText(f"0:{length}")
+            if not (field.hasFocus() and field.isModified()):
+                field.setText(text)
+
+    def _on_edited(self, letter: str) -> None:
+        field = self.fields[letter][1]
+        if field.isModified():
+            field.setModified(False)
+            self.changed.emit(letter, field.text())
+
+
 def _fill(combo: QComboBox, axis: AxisShown, *, alone: bool) -> None:
     """Offer what an axis can be; a picker that stands alone has room for words."""
     with signals_blocked(combo):
@@ -76,10 +121,11 @@ def show_channels(combo: QComboBox, caption: QLabel, shown: StackShown) -> None:
 
 
 def show_planes(combo: QComboBox, caption: QLabel, shown: StackShown) -> None:
-    """Offer this plane or all of them; hidden where there is one."""
+    """Offer this plane, all of them, some, or a projection; hidden where there is one."""
     for widget in (combo, caption):
         widget.setVisible(shown.planes > 1)
-    texts = {"plane": "this one", "all": f"all {shown.planes}"}
+    texts = {"plane": "this one", "all": f"all {shown.planes}", "range": "a range"}
+    texts |= {"max": "maximum over Z", "mean": "mean over Z"} if shown.deep else {}
     if [combo.itemText(row) for row in range(combo.count())] != list(texts.values()):
         with signals_blocked(combo):
             combo.clear()

@@ -15,6 +15,8 @@ from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.layers.overlay import DEPTH_LEGEND, UNCERTAINTY_LEGEND
 from napari_unetpp.gui.tools.shortcuts import CLICK, NEXT
 
+SAVE_TIP = "Write the result and a table of its objects; nothing is overwritten"
+
 
 class ResultForm(Form):
     """Kind, threshold, minimum size, splitting; overlays; click tool; saving."""
@@ -85,7 +87,7 @@ class ResultForm(Form):
         button(
             "save",
             "Save labels + CSV",
-            "Write the result and a table of its objects; nothing is overwritten",
+            SAVE_TIP,
             beside=True,
             enabled=False,
         ),

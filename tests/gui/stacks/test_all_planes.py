@@ -2,63 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from gestures import choose
 from npe2 import PluginManager, PluginManifest
-from PIL import Image
+from nuclei_stacks import NUCLEI, SIDE, TIMEOUT, stack_of
 
 from napari_unetpp import cli
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
 
-NUCLEI = np.asarray(Image.open(SHIPPED.parent / "samples" / "dense_fluorescence.png"))
-SIDE = 96
-TIMEOUT = 60_000
-
 pytestmark = pytest.mark.skipif(not (SHIPPED / "nuclei.safetensors").exists(), reason="no model is shipped")
-
-
-def stack_of(count: int, step: int = 3) -> np.ndarray:
-    """Real nuclei that move by some pixels from plane to plane: (count, SIDE, SIDE)."""
-    return np.stack([NUCLEI[n * step : n * step + SIDE, :SIDE] for n in range(count)])
-
-
-@pytest.fixture
-def dock(dock_opener: Callable[[], Any]) -> Callable[[], Any]:
-    """Opens the dock with the shipped model of nuclei, at level 1 and scale 1."""
-
-    def opened() -> Any:
-        dock = dock_opener()
-        dock.controller.state.level = 1
-        dock.controller.state.scale = 1.0
-        dock.controller.state.device = "cpu"
-        return dock
-
-    return opened
-
-
-@pytest.fixture
-def all_planes(wait: Any, qtbot: Any) -> Callable[[Any], None]:
-    """Chooses all planes, presses Segment, and waits for the end."""
-
-    def run(dock: Any) -> None:
-        choose(dock.form.head.planes_combo, "all")
-        wait(dock)
-        dock.form.head.segment_button.click()
-        qtbot.waitUntil(lambda: dock.stacks.running is None, timeout=TIMEOUT)
-
-    return run
-
-
-def choose(combo: Any, value: Any) -> None:
-    """As the user does."""
-    combo.setCurrentIndex(combo.findData(value))
-    combo.activated.emit(combo.currentIndex())
 
 
 def note(dock: Any) -> str:
