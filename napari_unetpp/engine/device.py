@@ -44,9 +44,14 @@ class DeviceChoice:
 
     @property
     def torch_dtype(self) -> torch.dtype:
-        """The number format as torch names it."""
-        dtype: torch.dtype = getattr(torch, self.dtype)
+        """The number format of nodes as torch names it."""
+        dtype: torch.dtype = torch.uint8 if self.dtype == "int8" else getattr(torch, self.dtype)
         return dtype
+
+    @property
+    def image_dtype(self) -> torch.dtype:
+        """The number format of the image that the network reads."""
+        return torch.float32 if self.dtype == "int8" else self.torch_dtype
 
     @property
     def label(self) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,12 +17,31 @@ from napari_unetpp.engine.auto.packing import Packing
 from napari_unetpp.engine.auto.partial_node import PartialNode, channel_count, crop, paste
 from napari_unetpp.engine.decode.labelling import activate
 from napari_unetpp.engine.device import DeviceChoice, choose_device, prepare
+from napari_unetpp.engine.int8.scales import Int8Scales
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
 Maps = NDArray[np.float32]
 Known = MutableMapping[Node, Tensor]
+
+
+class NodeEvaluator(Protocol):
+    """A network in one number format: `net.unetpp.UNetPlusPlus`, or `engine.int8.network.Int8Network`."""
+
+    def evaluate_node(
+        self,
+        node: Node,
+        image: Tensor,
+        known: MutableMapping[Node, Tensor],
+        inside: Tensor | None = None,
+    ) -> Tensor:
+        """One node from those that it reads, or from the image."""
+        ...
+
+    def head(self, level: int, known: MutableMapping[Node, Tensor]) -> Tensor:
+        """Logits of a head from X^{0,level}."""
+        ...
 
 
 class LoadedModel:
@@ -40,14 +61,20 @@ class LoadedModel:
         Hash of weights, device and number format: nodes of different versions never mix.
     """
 
-    def __init__(self, info: ModelInfo, tensors: Mapping[str, Tensor], choice: DeviceChoice) -> None:
+    def __init__(
+        self,
+        info: ModelInfo,
+        tensors: Mapping[str, Tensor],
+        choice: DeviceChoice,
+        scales: Int8Scales | None = None,
+    ) -> None:
         self.info = info
         self.choice = choice
-        self.version = _version(tensors, choice)
+        self.version = _version(tensors, choice, scales)
         normed = any(".norm." in name for name in tensors)
         net = UNetPlusPlus(info.net, norm=normed)
         net.load_state_dict(dict(tensors))
-        self._net = prepare(net, choice.device, choice.torch_dtype)
+        self._net = _evaluator(net, choice, scales)
 
     @classmethod
     def load(cls, info: ModelInfo, device: str = "auto", precision: str = "auto") -> LoadedModel:
@@ -189,7 +216,7 @@ class LoadedModel:
 
     def _ready(self, x: Tensor) -> Tensor:
         """`x` on the device, in its number format, channels last (itself where it is so already)."""
-        return x.to(self.choice.device, self.choice.torch_dtype).contiguous(memory_format=torch.channels_last)
+        return x.to(self.choice.device, self.choice.image_dtype).contiguous(memory_format=torch.channels_last)
 
 
 def _on_row(region: Region, rows_down: int) -> Region:
@@ -198,8 +225,18 @@ def _on_row(region: Region, rows_down: int) -> Region:
     return Region(*(edge >> rows_down if rows_down >= 0 else edge << -rows_down for edge in edges))
 
 
-def _version(tensors: Mapping[str, Tensor], choice: DeviceChoice) -> str:
-    digest = hashlib.sha256(choice.label.encode())
+def _evaluator(net: UNetPlusPlus, choice: DeviceChoice, scales: Int8Scales | None) -> NodeEvaluator:
+    """The network on its device and in its number format."""
+    if scales is None:
+        return prepare(net, choice.device, choice.torch_dtype)
+    from napari_unetpp.engine.int8.network import Int8Network
+
+    return Int8Network(net.folded(), scales)
+
+
+def _version(tensors: Mapping[str, Tensor], choice: DeviceChoice, scales: Int8Scales | None) -> str:
+    ranges = "" if scales is None else json.dumps(scales.to_json())
+    digest = hashlib.sha256(f"{choice.label}{ranges}".encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())

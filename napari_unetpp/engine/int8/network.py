@@ -1,0 +1,105 @@
+"""A network whose nodes are bytes: evaluated by OpenVINO, node by node, like the one of torch."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import numpy as np
+import openvino
+import torch
+from torch import Tensor
+
+from napari_unetpp._types import Node
+from napari_unetpp.engine.int8.graphs import LEVELS, node_graph
+from napari_unetpp.engine.int8.scales import Int8Scales, check_quantisable
+from napari_unetpp.net import graph
+from napari_unetpp.net.unetpp import UNetPlusPlus
+
+MOST_GRAPHS = 150
+"""Compiled graphs that are kept: those of the 15 nodes for ten sizes."""
+
+
+class Int8Network:
+    """Evaluates nodes and heads as `net.unetpp.UNetPlusPlus` does; its nodes are bytes.
+
+    Parameters
+    ----------
+    net : UNetPlusPlus
+        In float32, on the CPU, its batch norms folded.
+    scales : Int8Scales
+    """
+
+    def __init__(self, net: UNetPlusPlus, scales: Int8Scales) -> None:
+        check_quantisable(net)
+        self._net, self._scales = net, scales
+        self._core = openvino.Core()
+        self._compiled: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def evaluate_node(
+        self,
+        node: Node,
+        image: Tensor,
+        known: MutableMapping[Node, Tensor],
+        inside: Tensor | None = None,
+    ) -> Tensor:
+        """The bytes (1, C, Y, X) of one node, from those of others or from the image in float32."""
+        config = self._net.config
+        if graph.reads_image(node, config):
+            read = [image]
+        else:
+            read = [known[other] for other in graph.inputs(node, config.arch)]
+        inputs = [_channels_last(x) for x in (*read, *([] if inside is None else [inside]))]
+        shape = _shape(node, read, config.arch)
+        with self._lock:  # one request at a time for each graph
+            request = self._request(node, shape, inside is not None)
+            out = np.empty((1, *shape, config.widths[node[0]]), np.uint8)
+            request.set_output_tensor(openvino.Tensor(out, shared_memory=True))
+            request.infer(inputs, share_inputs=True, share_outputs=True)
+        return torch.from_numpy(out).permute(0, 3, 1, 2)
+
+    def head(self, level: int, known: Mapping[Node, Tensor]) -> Tensor:
+        """Logits (1, outputs, Y, X) of head `level`, in float32."""
+        node = (0, level)
+        top = known[node].float() * (self._scales.nodes[node] / (LEVELS - 1))
+        return self._net.head(level, {node: top})
+
+    def _request(self, node: Node, shape: tuple[int, int], inside: bool) -> Any:
+        """A request of the compiled graph; sizes that repeat are compiled once."""
+        key = (node, shape, inside)
+        if key not in self._compiled:
+            model = node_graph(self._net, self._scales, node, shape, inside=inside)
+            self._compiled[key] = self._core.compile_model(model, "CPU", _options()).create_infer_request()
+            while len(self._compiled) > MOST_GRAPHS:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(key)
+        return self._compiled[key]
+
+
+def _options() -> dict[str, Any]:
+    """As many threads as torch uses; what is float stays float32."""
+    return {
+        "INFERENCE_NUM_THREADS": min(torch.get_num_threads(), os.cpu_count() or 1),
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+
+
+def _channels_last(x: Tensor) -> np.ndarray[Any, Any]:
+    """The same memory as an array (1, Y, X, C), where channels are last already."""
+    array: np.ndarray[Any, Any] = x.permute(0, 2, 3, 1).contiguous().numpy()
+    return array
+
+
+def _shape(node: Node, read: list[Tensor], arch: str) -> tuple[int, int]:
+    """Rows and columns of a node, from what it reads."""
+    height, width = read[0].shape[-2:]
+    if node[1] == 0 and node[0] > 0:
+        return height // 2, width // 2
+    if node[1] > 0 and not graph.beside(node, arch):
+        return 2 * height, 2 * width
+    return height, width
