@@ -19,7 +19,7 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
     ----------
     name_or_path : str or Path
     device : {"auto", "cpu", "cuda", "mps"}
-    precision : {"auto", "float32", "bfloat16", "float16"}
+    precision : {"auto", "float32", "bfloat16", "float16", "int8"}
         Number format of the network; "auto": the fastest that agrees with float32 on this machine.
 
     Raises

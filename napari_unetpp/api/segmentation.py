@@ -66,7 +66,7 @@ def segment(
     range : (float, float), optional
         Intensities that become 0 and 1; None: measured.
     device : {"auto", "cpu", "cuda", "mps"}
-    precision : {"auto", "float32", "bfloat16", "float16"}
+    precision : {"auto", "float32", "bfloat16", "float16", "int8"}
         As in `load_model`; like `device` not used if `model` is already loaded.
     axes : str, optional
         A letter of TCZYXS for each axis of the array; None: the names of its dimensions if it has them, else

@@ -1,4 +1,4 @@
-"""``napari-unetpp calibrate``: where Auto may stop."""
+"""``napari-unetpp calibrate``: where Auto may stop, and the ranges for int8."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from napari_unetpp.commands.argument_types import model_path, share, some_name, 
 from napari_unetpp.commands.report import say, tell
 from napari_unetpp.commands.shared_arguments import add_device
 from napari_unetpp.files.models import card_text, model_list
+from napari_unetpp.files.text import number, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "folder", metavar="FOLDER", type=some_path, help="holds images/ and labels/ with equal stems"
     )
     parser.add_argument("--model", type=some_name, required=True, help="name or file")
-    parser.add_argument("--out", metavar="FILE", type=model_path, required=True, help="NAME.safetensors")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--out", metavar="FILE", type=model_path, help="NAME.safetensors: a copy with a rule for Auto"
+    )
+    what.add_argument(
+        "--int8",
+        action="store_true",
+        help="measure the ranges for --precision int8, and what it loses; the model stays as it is",
+    )
     parser.add_argument(
         "--held-out",
         action="store_true",
@@ -33,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_calibrate(args: argparse.Namespace) -> int:
-    """Give a model the rule by which Auto stops."""
+    """Give a model the rule by which Auto stops, or the ranges for int8."""
+    if args.int8:
+        return _measure_int8(args)
     from napari_unetpp.train.choose.auto import calibrate_folder
     from napari_unetpp.train.parent import check_target
 
@@ -50,4 +61,23 @@ def run_calibrate(args: argparse.Namespace) -> int:
         log=say,
     )
     tell(f"Auto {card_text.stopping_text(rule)}")
+    return 0
+
+
+def _measure_int8(args: argparse.Namespace) -> int:
+    """Measure the ranges for int8, and store them by the hash of the model."""
+    from napari_unetpp.engine.device import choose_device
+    from napari_unetpp.files.models.int8_file import write_int8
+    from napari_unetpp.train.choose.int8 import measure_int8
+
+    info = model_list.find_model(args.model)
+    choose_device("cpu", "int8")  # says what is missing, before any work
+    measured = measure_int8(info, args.folder, held_out=args.held_out, log=say)
+    rows: list[tuple[str, ...]] = [("level", "dice", "int8", "ap50", "int8", "")]
+    for level, scores in measured.levels.items():
+        ap50 = scores.ap50 or (None, None)
+        cells = (number(value, 4) for value in (*scores.dice, *ap50))
+        rows.append((f"L{level}", *cells, "" if scores.good else "loses more than it should"))
+    tell(table(rows))
+    say(f"stored in {write_int8(info, measured.to_json())}; the model is as it was")
     return 0

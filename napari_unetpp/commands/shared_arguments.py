@@ -8,7 +8,7 @@ from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE
 from napari_unetpp.commands.argument_types import finite, positive, scale, values
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,8 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=PRECISIONS,
         default="auto",
-        help="number format; auto (default): the fastest that agrees with float32 here, timed once",
+        help="number format; auto (default): the fastest that agrees with float32 here, timed once; int8: "
+        "about twice as fast on the CPU, with nearly the same result",
     )
 
 

@@ -160,7 +160,7 @@ def _convolution(choice: DeviceChoice, channels: int, side: int) -> Case:
     rng = torch.Generator().manual_seed(0)
 
     def tensor(*shape: int) -> torch.Tensor:
-        made = torch.rand(shape, generator=rng).to(choice.device, choice.torch_dtype)
+        made = torch.rand(shape, generator=rng).to(choice.device, choice.image_dtype)
         return made.contiguous(memory_format=torch.channels_last)
 
     image, weight = tensor(1, channels, side, side), tensor(channels, channels, 3, 3)

@@ -8,6 +8,7 @@ AVX512-BF16 alone it can be slower. This is timed once for a machine and a versi
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import statistics
 import time
@@ -18,7 +19,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from napari_unetpp._types import NetConfig, UnetppError
+from napari_unetpp._types import NetConfig, UnetppError, UsageError
 from napari_unetpp.files.machine_cache import measured_once, this_machine
 from napari_unetpp.net import fused
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -31,7 +32,7 @@ MIN_GAIN = 1.5
 factor the noise of the timing would decide."""
 
 NAMES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,9 @@ def choose_device(name: str = "auto", precision: str = "auto") -> DeviceChoice:
     Parameters
     ----------
     name : {"auto", "cpu", "cuda", "mps"}
-    precision : {"auto", "float32", "bfloat16", "float16"}
-        "auto": the fastest format that passes the self-test of the device.
+    precision : {"auto", "float32", "bfloat16", "float16", "int8"}
+        "auto": the fastest format that passes the self-test of the device. "int8" is for the CPU, and needs
+        OpenVINO.
 
     Raises
     ------
@@ -81,6 +83,8 @@ def choose_device(name: str = "auto", precision: str = "auto") -> DeviceChoice:
 
 @cache
 def _choose(name: str, precision: str) -> DeviceChoice:
+    if precision == "int8":
+        return _int8(name)
     if name == "cpu":
         return _cpu(precision, "")
     for kind, available in (("cuda", torch.cuda.is_available), ("mps", _has_mps)):
@@ -110,6 +114,15 @@ def _cpu(precision: str, note: str) -> DeviceChoice:
     if precision == "float32":
         return DeviceChoice("cpu", precision, note)
     return _asked_for("cpu", precision, note)
+
+
+def _int8(name: str) -> DeviceChoice:
+    """8-bit integers, which OpenVINO computes on the CPU."""
+    if name not in ("auto", "cpu"):
+        raise UsageError(f"int8 is computed on the CPU, but the device {name} was given. Give cpu or auto.")
+    if importlib.util.find_spec("openvino") is None:
+        raise UnetppError("int8 needs the package openvino: pip install 'napari-unetpp[fast]'.")
+    return DeviceChoice("cpu", "int8")
 
 
 def _asked_for(device: str, precision: str, note: str) -> DeviceChoice:

@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_unetpp._types import ModelInfo, Node, Region, ShouldStop, never_stop
+from napari_unetpp._types import ModelInfo, Node, Region, ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine.auto.packing import Packing
 from napari_unetpp.engine.auto.partial_node import PartialNode, channel_count, crop, paste
 from napari_unetpp.engine.decode.labelling import activate
 from napari_unetpp.engine.device import DeviceChoice, choose_device, prepare
 from napari_unetpp.engine.int8.scales import Int8Scales
+from napari_unetpp.files.models.int8_file import read_int8
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -54,6 +55,8 @@ class LoadedModel:
         State dict of the network, with or without batch norms.
     choice : DeviceChoice
         Device and number format.
+    scales : Int8Scales, optional
+        For the number format int8, and only for it.
 
     Attributes
     ----------
@@ -70,6 +73,7 @@ class LoadedModel:
     ) -> None:
         self.info = info
         self.choice = choice
+        self.scales = scales
         self.version = _version(tensors, choice, scales)
         normed = any(".norm." in name for name in tensors)
         net = UNetPlusPlus(info.net, norm=normed)
@@ -80,7 +84,9 @@ class LoadedModel:
     def load(cls, info: ModelInfo, device: str = "auto", precision: str = "auto") -> LoadedModel:
         """Read the weights of `info` from its file."""
         assert info.path is not None, f"the model {info.name!r} has no file"
-        return cls(info, read_tensors(info.path), choose_device(device, precision))
+        choice = choose_device(device, precision)
+        scales = None if choice.dtype != "int8" else _scales(info)
+        return cls(info, read_tensors(info.path), choice, scales)
 
     @property
     def itemsize(self) -> int:
@@ -223,6 +229,17 @@ def _on_row(region: Region, rows_down: int) -> Region:
     """A region of a node's grid on the grid `rows_down` rows below (-1: one above)."""
     edges = region.y0, region.x0, region.y1, region.x1
     return Region(*(edge >> rows_down if rows_down >= 0 else edge << -rows_down for edge in edges))
+
+
+def _scales(info: ModelInfo) -> Int8Scales:
+    """The ranges that were measured for a model."""
+    measured = read_int8(info)
+    if measured is None:
+        raise UnetppError(
+            f"for the model {info.name!r} no ranges for int8 were measured. Measure them on labelled images: "
+            f"napari-unetpp calibrate FOLDER --model {info.name} --int8; or choose another --precision."
+        )
+    return Int8Scales.from_json(measured["ranges"])
 
 
 def _evaluator(net: UNetPlusPlus, choice: DeviceChoice, scales: Int8Scales | None) -> NodeEvaluator:

@@ -48,10 +48,10 @@ def training_format(device: str, precision: str = "auto") -> str:
 
 def check_precision(precision: str) -> None:
     """Raise UsageError for a format in which training is not possible."""
-    if precision == "float16":
+    if precision in ("float16", "int8"):
         raise UsageError(
-            "nothing is trained in float16: its range is too small for gradients. Give --precision bfloat16, "
-            "float32 or auto."
+            f"nothing is trained in {precision}: its range is too small for gradients. Give --precision "
+            "bfloat16, float32 or auto."
         )
 
 

@@ -18,8 +18,13 @@ PLENTY = 2**32
 """Bytes for a node cache."""
 
 
-def make_evaluator(choice=FLOAT32, *, widths=WIDTHS, seed=0, encoder=""):
-    """Weights spread the probabilities over (0, 1), so that a difference would show."""
+def make_evaluator(choice=FLOAT32, **options):
+    """The model of `make_model` in a number format."""
+    return LoadedModel(*make_model(**options), choice)
+
+
+def make_model(*, widths=WIDTHS, seed=0, encoder=""):
+    """A card and a state dict. Weights spread the probabilities over (0, 1), so that a difference would show."""
     torch.manual_seed(seed)
     config = NetConfig(outputs=2, widths=widths, encoder=encoder)
     net = UNetPlusPlus(config).train()
@@ -40,7 +45,7 @@ def make_evaluator(choice=FLOAT32, *, widths=WIDTHS, seed=0, encoder=""):
         config,
         decode=DecodeRule(seeds="distance"),
     )
-    return LoadedModel(info, net.state_dict(), choice)
+    return info, net.state_dict()
 
 
 def collect(evaluator, image, level=4, *, cache=None, plane=None, dtype=np.float32, **request):

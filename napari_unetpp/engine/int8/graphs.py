@@ -42,7 +42,9 @@ ONE = [1, 1]
 Array = NDArray[np.float32]
 
 
-def node_graph(net: UNetPlusPlus, scales: Int8Scales, node: Node, shape: tuple[int, int], *, inside: bool) -> Model:
+def node_graph(
+    net: UNetPlusPlus, scales: Int8Scales, node: Node, shape: tuple[int, int], *, inside: bool
+) -> Model:
     """The graph of a node.
 
     Parameters
@@ -93,7 +95,9 @@ class _NodeGraph:
         middle = self._masked(ops.relu(ops.add(_sum(sums), _per_channel(bias))))
         middle = _quantised(middle, self.scales.middles[node])
         second = self.block.second.conv
-        out = ops.relu(ops.add(_convolution(middle, _array(second.weight)), _per_channel(_array(second.bias))))
+        out = ops.relu(
+            ops.add(_convolution(middle, _array(second.weight)), _per_channel(_array(second.bias)))
+        )
         steps = ops.fake_quantize(
             out, _number(0), _number(self.scales.nodes[node]), _number(0), _number(LEVELS - 1), LEVELS
         )
@@ -141,7 +145,9 @@ class _NodeGraph:
         """The bytes of a node as numbers, channels first."""
         first = _number(0)
         steps = ops.convert(_channels_first(read), "f32")
-        return ops.fake_quantize(steps, first, _number(LEVELS - 1), first, _number((LEVELS - 1) * STEP), LEVELS)
+        return ops.fake_quantize(
+            steps, first, _number(LEVELS - 1), first, _number((LEVELS - 1) * STEP), LEVELS
+        )
 
     def _unit(self, node: Node) -> np.float32:
         """What the weights that read a node are multiplied by."""

@@ -66,7 +66,7 @@ def restriction(model: ModelInfo) -> str:
 def devices(usable: Sequence[str], ready: Ready | None) -> list[tuple[str, str]]:
     """Names and texts for the device picker; after warming up ``auto`` says what it stands for."""
     names = {"cpu": "CPU", "cuda": "CUDA", "mps": "MPS"}
-    formats = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+    formats = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "int8": "int8"}
     auto = "auto"
     if ready is not None and ready.wanted == "auto":
         auto = f"auto: {names.get(ready.device, ready.device)}, {formats.get(ready.dtype, ready.dtype)}"

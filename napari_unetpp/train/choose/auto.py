@@ -10,21 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from napari_unetpp._types import AUTO, LevelScores, ModelInfo, StoppingRule, UnetppError
+from napari_unetpp._types import AUTO, LevelScores, ModelInfo, StoppingRule, UnetppError, UsageError
 from napari_unetpp.engine.auto import squares, stopping
 from napari_unetpp.engine.auto.node_plan import NodePlan
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.device import choose_device
 from napari_unetpp.engine.tiles import padded_shape
-from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_tensors, save_model
-from napari_unetpp.files.notes import Notes
 from napari_unetpp.files.text import counted
 from napari_unetpp.net import graph
 from napari_unetpp.train.choose.levels import LEVEL_MARGIN, Predicted, mean_dice, pooled_ap50, predict_samples
 from napari_unetpp.train.data.held_out import split_samples
-from napari_unetpp.train.data.labels import foreground_of_folder
-from napari_unetpp.train.data.samples import load_sample
+from napari_unetpp.train.data.labelled_folder import read_samples
 from napari_unetpp.train.parent import load_network
 
 TOLERANCE = 0.003
@@ -137,11 +134,9 @@ def calibrate_folder(
     choice = choose_device(device, precision)
     if choice.note:
         log(f"note: {choice.note}")
-    pairs, notes = read_pairs(folder), Notes()
-    foreground = foreground_of_folder(pairs, info.task, None, notes)
-    samples = [load_sample(pair, info, foreground, notes=notes) for pair in pairs]
-    for line in notes.lines():
-        log(f"note: {line}")
+    if choice.dtype == "int8":
+        raise UsageError("the rule of Auto is measured in floating point. Leave --precision int8 out.")
+    samples = read_samples(folder, info, log)
     if held_out:
         _, samples = split_samples(samples)
         if not samples:

@@ -61,10 +61,10 @@ def _plugin(model: LoadedModel, *, own: bool) -> Any:
     from napari_unetpp.files.models.model_file import read_tensors
     from napari_unetpp.volumes.cluster.on_worker import ModelPlugin
 
-    info, choice = model.info, model.choice
+    info = model.info
     assert info.path is not None, "a model that was loaded from a file"
     name = f"{PACKAGE}-{uuid.uuid4()}"
-    return ModelPlugin(name, info, save(read_tensors(info.path)), choice.device, choice.dtype, own=own)
+    return ModelPlugin(name, info, save(read_tensors(info.path)), model.choice, model.scales, own=own)
 
 
 def _distributed() -> Any:

@@ -15,6 +15,7 @@ from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.volumes.cluster.jobs import PACKAGE, ImageAddress
 
 if TYPE_CHECKING:
+    from napari_unetpp.engine.device import DeviceChoice
     from napari_unetpp.engine.loaded_model import LoadedModel
     from napari_unetpp.volumes.inputs.source import ImageSource
 
@@ -34,17 +35,20 @@ class ModelPlugin(WorkerPlugin):
     info : ModelInfo
     tensors : bytes
         State dict of the network as safetensors.
-    device, precision : str
+    choice : DeviceChoice
         As decided where the run was started, so that all workers compute the same.
+    scales : Int8Scales or None
+        For the number format int8.
     own : bool
         The workers belong to the run: they ignore Ctrl-C, which the process that started them handles.
     """
 
     def __init__(
-        self, name: str, info: ModelInfo, tensors: bytes, device: str, precision: str, *, own: bool
+        self, name: str, info: ModelInfo, tensors: bytes, choice: DeviceChoice, scales: Any, *, own: bool
     ) -> None:
         self.name = name
-        self.info, self.tensors, self.device, self.precision, self.own = info, tensors, device, precision, own
+        self.info, self.tensors, self.own = info, tensors, own
+        self.device, self.precision, self.scales = choice.device, choice.dtype, scales
         self.version = version(PACKAGE)
 
     def setup(self, worker: Any) -> None:
@@ -76,7 +80,7 @@ def _load(given: ModelPlugin) -> LoadedModel:
     from napari_unetpp.engine.loaded_model import LoadedModel
 
     choice = choose_device(given.device, given.precision)
-    return LoadedModel(given.info, load(given.tensors), choice)
+    return LoadedModel(given.info, load(given.tensors), choice, given.scales)
 
 
 def image_at(address: ImageAddress) -> ImageSource:

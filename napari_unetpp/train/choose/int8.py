@@ -1,0 +1,161 @@
+"""The ranges for int8, measured on labelled images, and what int8 loses at each level on others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp.engine.device import DeviceChoice
+from napari_unetpp.engine.int8.scales import Int8Scales, measure_scales
+from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.engine.tiles import padded_shape
+from napari_unetpp.files.models.model_file import read_tensors
+from napari_unetpp.files.text import counted
+from napari_unetpp.train.choose.levels import Predicted, at_model_size, mean_dice, middle, pooled_ap50
+from napari_unetpp.train.data.held_out import split_samples
+from napari_unetpp.train.data.labelled_folder import read_samples
+from napari_unetpp.train.data.samples import Sample
+from napari_unetpp.train.parent import load_network
+
+MOST_RANGES, MOST_SCORED = 16, 40
+"""Images on which ranges are measured, and on which int8 is compared with float32."""
+
+LARGEST_SIDE = 512
+"""Only the middle of larger images is used, px of the working grid."""
+
+DICE_LOSS, AP50_LOSS = 0.002, 0.005
+"""What int8 may lose at a level."""
+
+
+@dataclass(frozen=True)
+class Int8Level:
+    """One level in float32 and in int8.
+
+    Attributes
+    ----------
+    dice : (float, float)
+    ap50 : (float, float) or None
+        None for classes, which are not told apart as objects.
+    """
+
+    dice: tuple[float, float]
+    ap50: tuple[float, float] | None
+
+    @property
+    def good(self) -> bool:
+        """Whether int8 loses no more than it may."""
+        lost = self.ap50[0] - self.ap50[1] if self.ap50 else 0.0
+        return self.dice[0] - self.dice[1] <= DICE_LOSS and lost <= AP50_LOSS
+
+
+@dataclass(frozen=True)
+class Int8Measured:
+    """Ranges, the scores of each level, and on how many images they were measured."""
+
+    scales: Int8Scales
+    levels: dict[int, Int8Level]
+    data: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `files.models.int8_file` stores them."""
+        levels = {
+            str(level): {
+                "dice": list(s.dice),
+                "ap50": None if s.ap50 is None else list(s.ap50),
+                "good": s.good,
+            }
+            for level, s in self.levels.items()
+        }
+        return {"ranges": self.scales.to_json(), "data": self.data, "levels": levels}
+
+
+def measure_int8(
+    info: ModelInfo, folder: Path, *, held_out: bool, seed: int = 0, log: Callable[[str], None]
+) -> Int8Measured:
+    """Measure the ranges of a model on some images of a folder, and int8 against float32 on the others.
+
+    Parameters
+    ----------
+    info : ModelInfo
+    folder : Path
+        Of labelled images.
+    held_out : bool
+        The others are those that training holds out of `folder`; else half of the images.
+    seed : int
+        Which images are taken where there are more than enough.
+    log : callable
+        Receives lines about what is done.
+
+    Raises
+    ------
+    UnetppError
+        The folder has fewer than two images, or the network is not evaluated in int8.
+    """
+    samples = read_samples(folder, info, log)
+    if held_out:
+        learned, others = split_samples(samples)
+    else:
+        learned, others = samples[::2], samples[1::2]
+    if not learned or not others:
+        raise UnetppError(
+            f"{folder} has {counted(len(samples), 'image')}; expected some to measure the ranges on, and "
+            "others to compare int8 with float32."
+        )
+    rng = np.random.default_rng(seed)
+    learned, others = (
+        [_shown(some[n], info) for n in sorted(rng.permutation(len(some))[:most])]
+        for some, most in ((learned, MOST_RANGES), (others, MOST_SCORED))
+    )
+    data = f"ranges on {counted(len(learned), 'image')} of {folder.parent.name}/{folder.name}, scores on "
+    data += f"{counted(len(others), 'image')}{' that training holds out' if held_out else ''}"
+    log(data)
+    scales = measure_scales(load_network(info).folded(), (_input(sample, info) for sample in learned))
+    assert info.path is not None, "a model of the list has a file"
+    tensors = read_tensors(info.path)
+    exact, quick = (
+        _predicted(LoadedModel(info, tensors, DeviceChoice("cpu", dtype), ranges), others)
+        for dtype, ranges in (("float32", None), ("int8", scales))
+    )
+    return Int8Measured(
+        scales, {level: _compare(exact, quick, info, level) for level in info.net.levels}, data
+    )
+
+
+def _shown(sample: Sample, info: ModelInfo) -> Sample:
+    return middle(at_model_size(sample, info), LARGEST_SIDE)
+
+
+def _input(sample: Sample, info: ModelInfo) -> Tensor:
+    """The image as the network reads it: (1, C, Y, X), its edges repeated to sides that the network takes."""
+    height, width = sample.labels.shape
+    padded = padded_shape((height, width), info.net.multiple)
+    image = np.broadcast_to(sample.image.astype(np.float32), (info.net.in_channels, height, width))
+    margin = ((0, 0), (0, padded[0] - height), (0, padded[1] - width))
+    return torch.from_numpy(np.pad(image, margin, mode="edge"))[None]
+
+
+def _predicted(model: LoadedModel, samples: Sequence[Sample]) -> list[Predicted]:
+    """Maps of all levels for every sample."""
+    found = []
+    for sample in samples:
+        x, (height, width) = _input(sample, model.info), sample.labels.shape
+        maps = [m[:, :height, :width] for _, m in model.stream(x, model.info.net.depth)]
+        found.append(Predicted(sample, model.info.net.levels, np.stack(maps).astype(np.float16)))
+    return found
+
+
+def _compare(
+    exact: Sequence[Predicted], quick: Sequence[Predicted], info: ModelInfo, level: int
+) -> Int8Level:
+    ap50 = [pooled_ap50(predicted, info, level) for predicted in (exact, quick)]
+    return Int8Level(
+        (mean_dice(exact, info, level)[0], mean_dice(quick, info, level)[0]),
+        None if ap50[0] is None or ap50[1] is None else (ap50[0], ap50[1]),
+    )
