@@ -24,7 +24,7 @@ def make_evaluator(choice=FLOAT32, **options):
 
 
 def make_model(*, widths=WIDTHS, seed=0, encoder=""):
-    """A card and a state dict. Weights spread the probabilities over (0, 1), so that a difference would show."""
+    """A card and a state dict; weights spread the probabilities over (0, 1), so that differences show."""
     torch.manual_seed(seed)
     config = NetConfig(outputs=2, widths=widths, encoder=encoder)
     net = UNetPlusPlus(config).train()
