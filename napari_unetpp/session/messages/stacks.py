@@ -104,7 +104,7 @@ def unchanged(request: StackRequest, changed: Sequence[str]) -> str:
     """What the user set since a run began does not change it."""
     what = " and ".join((", ".join(changed[:-1]), changed[-1])) if len(changed) > 1 else changed[0]
     holds = "hold" if len(changed) > 1 else "holds"
-    return f"{under_way(request)} as it was started. The new {what} {holds} for the next run."
+    return f"{under_way(request)}; that goes on as it began. The new {what} {holds} for the next run."
 
 
 def of_image(request: StackRequest, text: str) -> str:
