@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -93,15 +94,21 @@ def tiny_model(models_folder: Path, tiny_info: ModelInfo) -> Iterator[ModelInfo]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Run ``segment`` in its fastest way in this process; gives exit status, stdout, stderr."""
+def run_command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in this process; gives exit status, stdout, stderr."""
     from napari_unetpp import cli
 
-    def run(*arguments: object) -> tuple[int, str, str]:
+    def run_command(*arguments: object) -> tuple[int, str, str]:
         try:
-            status = cli.main(["segment", *(str(a) for a in (*FAST, *arguments))])
+            status = cli.main([str(a) for a in arguments])
         except SystemExit as exit_:
             status = int(exit_.code or 0)
         return status, *capsys.readouterr()
 
-    return run
+    return run_command
+
+
+@pytest.fixture
+def run(run_command: Callable[..., tuple[int, str, str]]) -> Callable[..., tuple[int, str, str]]:
+    """Run ``segment`` in its fastest way in this process; gives exit status, stdout, stderr."""
+    return partial(run_command, "segment", *FAST)

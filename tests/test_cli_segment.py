@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_unetpp import api, cli
+from napari_unetpp import api
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.commands.segment import image as segment_image
 from napari_unetpp.files.images.pixel_size import read_pixel_size
@@ -23,17 +23,9 @@ SAMPLE = SHIPPED.parent / "samples" / "dense_fluorescence.png"
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command here; gives exit status, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        try:
-            status = cli.main([str(a) for a in arguments])
-        except SystemExit as exit_:
-            status = int(exit_.code or 0)
-        return status, *capsys.readouterr()
-
-    return run
+def run(run_command: Run) -> Run:
+    """Run any command, not only ``segment``."""
+    return run_command
 
 
 @pytest.fixture
@@ -68,6 +60,26 @@ def test_a_second_run_does_only_what_is_missing(run: Run, plate: Path, tmp_path:
     first, second = json.loads(log.read_text())
     assert first == {"input": str(plate / "a.tif"), "outputs": [str(out / "a_labels.tif")], "skipped": True}
     assert "skipped" not in second
+
+
+def test_a_result_of_another_model_or_level_is_not_taken_for_the_wanted_one(
+    run: Run, plate: Path, tmp_path: Path, tiny_info: ModelInfo
+) -> None:
+    out = tmp_path / "out"
+    tifffile.imwrite(plate / "b.tif", np.zeros((30, 30), np.uint8))
+    assert segment(run, plate / "a.tif", "--out", out)[0] == 0
+    before = (out / "a_labels.tif").read_bytes()
+    for options, difference in (
+        (("--level", 2), "level 1 then, 2 now"),
+        (("--scale", 2), "scale 1.0 then, 2.0 now"),
+        (("--range", 0, 100), "range of intensities not given then, 0.0 100.0 now"),
+        (("--model", "nuclei"), "model tiny ("),
+    ):
+        status, said, err = segment(run, plate, "--out", out, "--skip-existing", *options)
+        assert status == 1 and "a_labels.tif was made otherwise: " in err and difference in err, err
+        assert "b_labels.tif" in said and "1 of 2 failed" in err, "the other image is segmented"
+        (out / "b_labels.tif").unlink()
+    assert (out / "a_labels.tif").read_bytes() == before
 
 
 def test_a_run_with_nothing_to_do_loads_no_model(

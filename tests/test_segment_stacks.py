@@ -27,7 +27,7 @@ from napari_unetpp.volumes.inputs import source
 from napari_unetpp.volumes.metadata import axes_of_ome_zarr
 from napari_unetpp.volumes.series import run as series_run
 from napari_unetpp.volumes.series import store as series_store
-from napari_unetpp.volumes.series.plane import PieceSizes
+from napari_unetpp.volumes.series.large_plane import PieceSizes
 
 Run = Callable[..., tuple[int, str, str]]
 NUCLEI = np.asarray(Image.open(SHIPPED.parent / "samples" / "dense_fluorescence.png"))
@@ -371,11 +371,46 @@ def test_a_read_error_in_the_middle(
     assert not (out / "cells_labels.partial").exists()
 
 
+def test_what_kept_nothing_leaves_nothing(
+    run: Run, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even after a crash: a folder without planes does not refuse the next run, whatever its options."""
+    real = series_run.predict_plane
+    monkeypatch.setattr(series_run, "predict_plane", failing(real, 1, KeyboardInterrupt()))  # type: ignore[arg-type]
+    status, _, err = run(stack, "--out", tmp_path, "--channel", 1)
+    assert status == 1 and "stopped before a plane was done; nothing is kept" in err
+    partial = tmp_path / "cells_labels.partial"
+    assert not partial.exists()
+    partial.mkdir()
+    (partial / series_store.ABOUT).write_text('{"level": 3}')
+    assert run(stack, "--out", tmp_path, "--channel", 1)[0] == 0
+    assert not partial.exists()
+
+
+def test_a_result_of_other_options_is_not_taken_for_the_wanted_one(
+    run: Run, stack: Path, tmp_path: Path
+) -> None:
+    assert run(stack, "--out", tmp_path, "--channel", 1, "--z", "1:", "--stitch", 0.3)[0] == 0
+    again = (stack, "--out", tmp_path, "--skip-existing")
+    status, _, err = run(*again, "--channel", 1, "--z", "1:", "--stitch", 0.3)
+    assert status == 0 and "1 of 1 were there already" in err
+    for options, difference in (
+        (("--channel", 1, "--z", "0:2", "--stitch", 0.3), "segmenting C 1 (DAPI), Z 0:2 now"),
+        (("--channel", 1, "--z", "1:"), "stitch 0.3 then, not given now"),
+        (
+            ("--channel", 1, "--z", "1:", "--stitch", 0.3, "--region", "0:50,0:60"),
+            "rows not given then, 0 50",
+        ),
+    ):
+        status, _, err = run(*again, *options)
+        assert status == 1 and "cells_labels.tif was made otherwise: " in err and difference in err, err
+
+
 def test_ctrl_c_in_the_middle(run: Run, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = series_run.predict_plane
     monkeypatch.setattr(series_run, "predict_plane", failing(real, 2, KeyboardInterrupt()))  # type: ignore[arg-type]
     status, _, err = run(stack, "--out", tmp_path, "--channel", 1)
-    assert status == 1 and "is kept in" in err and err.strip().endswith("stopped")
+    assert status == 1 and "stopped; 1 of 6 planes are kept in" in err and err.strip().endswith("stopped")
     monkeypatch.setattr(series_run, "predict_plane", real)
     assert "1 of 6 planes are there" in run(stack, "--out", tmp_path, "--channel", 1, "--skip-existing")[2]
 
@@ -405,7 +440,11 @@ def test_other_options_do_not_go_on(
     monkeypatch.setattr(series_run, "predict_plane", failing(series_run.predict_plane, 2, OSError("gone")))
     assert run(stack, "--out", tmp_path, "--channel", 1)[0] == 1
     status, _, err = run(stack, "--out", tmp_path, "--channel", 0, "--skip-existing")
-    assert status == 1 and "begun otherwise (read_as:" in err and "C 1 (DAPI)" in err
+    assert status == 1 and "begun otherwise: read as T 2" in err and "C 1 (DAPI) then" in err
+    options = ("--channel", 1, "--range", 0, 99, "--level", 2, "--skip-existing")
+    status, _, err = run(stack, "--out", tmp_path, *options)
+    assert status == 1 and "level 1 then, 2 now; " in err
+    assert "range of intensities not given then, 0.0 99.0 now" in err
     status, _, err = run(stack, "--out", tmp_path, "--channel", 1, "--z", 0, "--overwrite")
     assert status == 0 and not (tmp_path / "cells_labels.partial").exists()
 
@@ -515,8 +554,8 @@ def test_a_full_disk_in_the_middle_of_a_large_plane(
     monkeypatch.setattr(scratch, "open", full, raising=False)
     status, _, err = run(tmp_path / "a.tif", "--out", tmp_path)
     assert status == 1 and "No space left on device. Check that the disk has room" in err
-    assert "Stopped at plane 1 of 1" in err and "give --skip-existing to go on" in err
-    assert not list((tmp_path / "a_labels.partial").glob("plane-*")), "what is of no use is removed"
+    assert "Stopped at plane 1 of 1 (T 0, Z 0). Nothing is kept." in err
+    assert not (tmp_path / "a_labels.partial").exists(), "what is of no use is removed"
     monkeypatch.delattr(scratch, "open")
     assert run(tmp_path / "a.tif", "--out", tmp_path, "--skip-existing")[0] == 0
     assert tifffile.imread(tmp_path / "a_labels.tif").max() > 5

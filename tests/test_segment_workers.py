@@ -23,6 +23,7 @@ import distributed
 from napari_unetpp._types import UnetppError
 from napari_unetpp.commands.segment import run as segment_command
 from napari_unetpp.files.models.model_list import SHIPPED
+from napari_unetpp.volumes.cluster import connect
 from napari_unetpp.volumes.cluster import workers as cluster_workers
 from napari_unetpp.volumes.series import plane
 from napari_unetpp.volumes.series import run as series_run
@@ -140,7 +141,7 @@ def test_a_stop_in_the_middle_is_gone_on_with(
     where = ("--scheduler", cluster.scheduler_address)
     monkeypatch.setattr(PlaneStore, "write", interrupted)
     status, _, err = run(stack, "--out", tmp_path, *where)
-    assert status == 1 and "is kept in" in err and err.strip().endswith("stopped")
+    assert status == 1 and "stopped; 2 of 6 planes are kept in" in err and err.strip().endswith("stopped")
     with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
         assert not any(client.processing().values()), "nobody works for a run that has ended"
     monkeypatch.setattr(PlaneStore, "write", write)
@@ -225,7 +226,7 @@ def test_ctrl_c_on_a_terminal(run: Run, tmp_path: Path) -> None:
         time.sleep(0.1)
     os.killpg(running.pid, signal.SIGINT)
     _, err = running.communicate(timeout=120)
-    assert running.returncode == 1 and "is kept in" in err and err.strip().endswith("stopped")
+    assert running.returncode == 1 and "kept in" in err and err.strip().endswith("stopped")
     assert "Traceback" not in err
     assert 1 <= len(list(partial.glob("*.tif"))) < 60
 
@@ -265,7 +266,7 @@ def test_workers_that_are_lost_are_said_for_every_image(
 def test_a_scheduler_that_does_not_answer(
     run: Run, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_workers, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(connect, "CONNECT_SECONDS", 0.5)
     for address in ("tcp://127.0.0.1:9", "nowhere://9"):
         status, _, err = run(stack, "--out", tmp_path, "--scheduler", address)
         assert status == 1 and f"the scheduler {address!r} does not answer" in err

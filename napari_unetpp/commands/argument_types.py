@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from napari_unetpp._types import LARGEST_SCALE, LEVELS, SMALLEST_SCALE, Region, UnetppError
-from napari_unetpp.files.objects.also import FORMATS
+from napari_unetpp.files.objects.formats import FORMATS
 from napari_unetpp.volumes.selection import Span, parse_span
 
 T = TypeVar("T")
@@ -21,6 +21,9 @@ LONGEST_NAME = 255
 
 LARGEST_SEED = 2**32 - 1
 """Largest seed of the generators of both numpy and torch."""
+
+SPACINGS = 1e-4, 1e5
+"""Smallest and largest distance of pixels or planes, micrometres: from electron microscopes to tomographs."""
 
 AXES = "TCZYXS"
 UNKNOWN_AXES = "?IQ"
@@ -189,8 +192,9 @@ def _region(text: str) -> Region:
 
 def spacing(text: str) -> tuple[float, float, float]:
     """Micrometres between planes, rows and columns."""
-    expected = "three numbers above 0 with commas between them: Z,Y,X"
-    return _parsed(text, _three, expected, lambda lengths: all(0 < length < math.inf for length in lengths))
+    low, high = SPACINGS
+    expected = f"three numbers with commas between them, Z,Y,X, each from {low:g} to {high:g} micrometres"
+    return _parsed(text, _three, expected, lambda lengths: all(low <= length <= high for length in lengths))
 
 
 def _three(text: str) -> tuple[float, float, float]:

@@ -8,7 +8,7 @@ from napari_unetpp.commands.argument_types import file_path, some_name, some_pat
 from napari_unetpp.commands.report import progress, say, size_options, tell, write_json
 from napari_unetpp.commands.shared_arguments import add_device, add_foreground, add_size
 from napari_unetpp.files.models import card_text, model_list
-from napari_unetpp.files.notes import counted
+from napari_unetpp.files.text import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from napari_unetpp.commands.argument_types import (
 from napari_unetpp.commands.report import console, say, size_options, tell, write_json
 from napari_unetpp.commands.shared_arguments import add_device, add_foreground, add_size
 from napari_unetpp.files.models import model_list
-from napari_unetpp.files.notes import counted
+from napari_unetpp.files.text import counted
 
 DEFAULT_SECONDS = 60.0
 

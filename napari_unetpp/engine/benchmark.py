@@ -49,15 +49,20 @@ def measure_speed(
     turns : int
         Measurements of each, besides a first one that warms up and does not count.
     should_stop, progress : callable
-        Called between two measurements.
+        Called between two measurements; `progress` with the number of the next one, their total and its name.
 
     Returns
     -------
     dict
         ``device``, ``side``, ``tiled_side``, ``peak_gflops`` and ``levels``: for each ``parameters``,
-        ``cold_ms``, ``incremental_ms`` (from the nodes of the level above; None for the first),
-        ``ms_per_megapixel``, ``tiled_ms_per_megapixel`` (an image too large for one piece, with
-        reading, normalisation and context), ``gflops`` and ``share_of_peak`` of the cold run.
+        ``cold_ms``, ``incremental_ms`` (from the nodes of the next shallower level; None for the first),
+        ``ms_per_megapixel``, ``tiled_ms_per_megapixel`` (an image too large for one tile, with
+        reading, normalisation and halos), ``gflops`` and ``share_of_peak`` of the cold run.
+
+    Raises
+    ------
+    UnetppError
+        It was stopped.
     """
     levels = model.info.net.levels
     cases = {**level_cases(model, side), **peak_cases(model.choice)}
@@ -120,7 +125,7 @@ def _row(
 
 
 def level_cases(model: LoadedModel, side: int) -> dict[str, Case]:
-    """``cold L``: from the image to the maps. ``incremental L``: from the nodes of the level above."""
+    """``cold L``: from the image to the maps. ``incremental L``: from the nodes of the level before."""
     net = model.info.net
     image = np.random.default_rng(0).random((3, side, side), dtype=np.float32)
     known: dict[Any, Any] = {}
@@ -136,7 +141,7 @@ def level_cases(model: LoadedModel, side: int) -> dict[str, Case]:
 
 
 def tiled_side() -> int:
-    """Side (px) of the smallest square of whole tiles that is not evaluated in one piece."""
+    """Side (px) of the smallest square of whole tiles that is not evaluated as one tile."""
     return tiles.CELL * (int(tiles.WHOLE_PIXELS**0.5) // tiles.CELL + 1)
 
 

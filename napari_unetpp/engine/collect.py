@@ -1,4 +1,4 @@
-"""From an image to its result in one call, without the events of single tiles."""
+"""From an image to its result in one call; no events have to be handled."""
 
 from __future__ import annotations
 
@@ -22,27 +22,19 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.decode.plane_result import PlaneResult
-from napari_unetpp.engine.input.normalise import (
-    NOISE,
-    NormStats,
-    clean_plane,
-    intensities_outside,
-    measure,
-    range_notes,
-    range_to_tell,
-    with_range,
-)
+from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, with_range
+from napari_unetpp.engine.input.range_notes import NOISE, intensities_outside, range_notes, reported_range
 from napari_unetpp.engine.input.scale import check_range, decide_scale, diameter_notes, scale_number
 from napari_unetpp.engine.level import Auto, resolve_level
 from napari_unetpp.engine.loaded_model import LoadedModel
-from napari_unetpp.engine.memory import give_back, is_out_of_memory
+from napari_unetpp.engine.memory import is_out_of_memory, release_free_memory
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.engine.tiles import SMALL_CELL
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How an image is read for the network: its scale, and the intensities that become 0 and 1."""
+    """How an image is brought to the network: its scale, and the intensities that become 0 and 1."""
 
     scale: ScaleChoice
     range: tuple[float, float]
@@ -68,26 +60,30 @@ def predict_maps(
     image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4)
     model : LoadedModel
     level : int or "auto"
-        "auto": each square as deep as it needs, or the recommended level of a model that has no rule for
-        that.
+        "auto": level Auto where the model has a stopping rule, else its recommended level.
     scale, diameter, pixel_size
-        What is known of the size of objects (see `engine.input.scale.decide_scale`); "auto": nothing.
+        What is known of the size of objects (see `engine.input.scale.decide_scale`).
     range : (float, float), optional
         Intensities that become 0 and 1; None: measured.
     all_levels : bool
         Also keep the shallower levels (more memory).
     should_stop, on_event : callable
-        Called between network nodes; called with every event.
+        `should_stop` is asked before every network node, `on_event` is given every event.
 
     Returns
     -------
     PlaneResult
         Gives ``mask()``, ``labels()``, ``probability()``, ``uncertainty()`` when asked.
+
+    Raises
+    ------
+    UnetppError
+        The image or an option cannot be used (options: its subclass UsageError), or the run was stopped.
     """
     plane, notes = clean_plane(image)
     info = model.info
     chosen = resolve_level(info, level)
-    reading = read_as(
+    reading = decide_reading(
         plane,
         model,
         scale=scale,
@@ -99,7 +95,7 @@ def predict_maps(
     decided, limits = reading.scale, reading.range
     request = PredictRequest(plane, None, chosen, scale=decided.scale, all_levels=all_levels, range=limits)
     stats = NormStats(*limits)
-    reported = limits if range else range_to_tell(plane, stats)
+    reported = limits if range else reported_range(plane, stats)
     notes = (*notes, *range_notes(plane, stats, given=range is not None))
     notes = (*notes, *diameter_notes(plane.shape, diameter), *((NOISE,) if reported != limits else ()))
     try:
@@ -107,7 +103,7 @@ def predict_maps(
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        give_back()
+        release_free_memory()
         notes = (*notes, "memory did not suffice for the usual tiles: smaller ones were used")
         store, flops = _maps(model, request, SMALL_CELL, should_stop, on_event)
     shape = (plane.shape[0], plane.shape[1])
@@ -141,7 +137,7 @@ def _maps(
     return store, flops
 
 
-def read_as(
+def decide_reading(
     plane: NDArray[Any],
     model: LoadedModel,
     *,
@@ -151,7 +147,7 @@ def read_as(
     range: tuple[float, float] | None = None,
     should_stop: ShouldStop = never_stop,
 ) -> Reading:
-    """Measure and decide what is not given; a clean plane and the options of `predict_maps`."""
+    """The scale and range of a clean plane, measured where not given; options as of `predict_maps`."""
     known = check_range(range)
     stats = with_range(plane, *known) if known else measure(plane, model.info.normalisation)
     decided = decide_scale(
@@ -169,7 +165,7 @@ def read_as(
 def invalid_pixels(plane: NDArray[Any], stats: NormStats) -> NDArray[np.bool_] | None:
     """Pixels without a value, or None where there are none.
 
-    All of them in an image that is constant, or of which nothing lies in the range.
+    In a constant image, and where no intensity lies in the range, these are all pixels.
     """
     if (plane == plane.flat[0]).all() or intensities_outside(plane, stats):
         return np.ones(plane.shape[:2], np.bool_)

@@ -1,9 +1,9 @@
 """Which device and which number format evaluate the network, decided by a self-test.
 
-A device counts only if a small network gives the same probabilities on it as on the CPU in
-float32. bfloat16 on the CPU must also be faster: processors differ (with AMX it is several times
-faster than float32, with AVX512-BF16 alone it can be slower). That is timed once for a machine and a
-version (`files.machine_cache`), so that the same command gives the same result.
+A device is used only if a small network gives the same probabilities on it as on the CPU in
+float32. bfloat16 on the CPU must also be faster: with AMX it is several times as fast as float32, with
+AVX512-BF16 alone it can be slower. This is timed once for a machine and a version
+(`files.machine_cache`), so that the same command always uses the same format.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ TOLERANCE = {"float32": 1e-3, "bfloat16": 3e-2, "float16": 1e-2}
 """Largest difference of the probabilities that a self-test accepts."""
 
 MIN_GAIN = 1.5
-"""bfloat16 on the CPU must be this much faster than float32; with matrix units it is, else noise decides."""
+"""bfloat16 on the CPU must be this many times as fast as float32, as it is with matrix units; by a smaller
+factor the noise of the timing would decide."""
 
 NAMES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -35,7 +36,7 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
-    """A device, a number format, and what the user should know about the choice."""
+    """A device, a number format, and a note for the user about the choice."""
 
     device: str
     dtype: str
@@ -107,7 +108,7 @@ def _cpu(precision: str, note: str) -> DeviceChoice:
 
 
 def _asked_for(device: str, precision: str, note: str) -> DeviceChoice:
-    """A format that somebody wants, however fast it is."""
+    """A format that the user chose, however fast it is."""
     if not _agrees(device, precision):
         raise UnetppError(
             f"{precision} was asked for, but on {device} it is not supported, or does not give what float32 "
@@ -117,7 +118,7 @@ def _asked_for(device: str, precision: str, note: str) -> DeviceChoice:
 
 
 def _faster_on_cpu() -> str:
-    """The faster of float32 and bfloat16, which must agree with it."""
+    """The faster of float32 and bfloat16; the latter only if it gives the same."""
     good = _cpu_has_bf16() and _agrees("cpu", "bfloat16") and _bf16_gain() >= MIN_GAIN
     return "bfloat16" if good else "float32"
 
@@ -151,7 +152,7 @@ def prepare(net: UNetPlusPlus, device: str, dtype: torch.dtype) -> UNetPlusPlus:
     """A folded copy of a network, ready for inference on a device: channels last, fused on the CPU."""
     moved: UNetPlusPlus = net.folded().to(device=device, dtype=dtype)
     moved = moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if device == "cpu" and fused.available():
+    if device == "cpu" and fused.available(dtype):
         fused.fuse(moved)
     return moved
 

@@ -23,8 +23,8 @@ def resolve_level(info: ModelInfo, level: int | Auto) -> int:
     return int(level)
 
 
-def shallower(info: ModelInfo, level: int) -> str:
-    """What to do where not even small tiles of a level fit into memory."""
+def memory_remedy(info: ModelInfo, level: int) -> str:
+    """The remedy, in words, where not even small tiles of a level fit into memory."""
     deepest = info.net.depth if level == AUTO else level
     offer = f", or a shallower level (--level {deepest - 1})" if deepest > 1 else ""
     return f"crop the image, or choose a smaller --scale{offer}"

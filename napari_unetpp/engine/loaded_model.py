@@ -74,7 +74,7 @@ class LoadedModel:
     def node_parts(
         self, node: Node, packing: Packing, known: Mapping[Node, Tensor | PartialNode]
     ) -> PartialNode:
-        """Some parts of one node, evaluated together; nodes that read the image have none."""
+        """Some parts of one node, evaluated together; not for a node that reads the image."""
         near = {}
         for read in graph.inputs(node, self.info.net.arch):
             down = read[0] - node[0]
@@ -95,7 +95,7 @@ class LoadedModel:
 
     @torch.inference_mode()
     def join(self, stripes: Sequence[Mapping[Node, Tensor]]) -> dict[Node, Tensor]:
-        """Nodes of stripes of rows, in their order, joined to nodes of all rows."""
+        """Nodes of all rows from those of successive stripes of rows."""
         return {node: torch.cat([stripe[node] for stripe in stripes], dim=2) for node in stripes[0]}
 
     @torch.inference_mode()
@@ -115,7 +115,7 @@ class LoadedModel:
             the image (`net.graph.reads_image`) are known.
         level : int
         known : mapping
-            Only completely evaluated nodes are ever added.
+            Only completely evaluated nodes are added.
         should_stop : callable
             Asked before every node.
 
@@ -159,12 +159,13 @@ class LoadedModel:
         *,
         all_levels: bool = True,
     ) -> Iterator[tuple[int, Maps]]:
-        """Maps of the levels up to `level` (or of it alone) in little memory: nodes are dropped early.
+        """Maps of the levels up to `level`, or of it alone; nodes are dropped early to save memory.
 
         Yields
         ------
-        level, maps
-            Ends without the rest when stopped.
+        level : int
+        maps : ndarray of float32, shape (K, Y, X)
+            When stopped, the deeper levels are missing.
         """
         x = self._ready(x)
         arch = self.info.net.arch
@@ -192,7 +193,7 @@ class LoadedModel:
 
 
 def _on_row(region: Region, rows_down: int) -> Region:
-    """A region of a node's grid on the grid so many rows below (-1: above)."""
+    """A region of a node's grid on the grid `rows_down` rows below (-1: one above)."""
     edges = region.y0, region.x0, region.y1, region.x1
     return Region(*(edge >> rows_down if rows_down >= 0 else edge << -rows_down for edge in edges))
 

@@ -1,4 +1,4 @@
-"""Errors of exhausted memory, and return of freed memory to the system."""
+"""Out-of-memory errors, and the return of free memory to the system."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 from napari_unetpp._types import UnetppError
 
 SMALLER = "crop the image, choose a smaller scale, or close other programs"
-"""What helps where memory runs out: smaller pieces were tried before."""
+"""What the user can do where memory runs out although smaller pieces were tried."""
 
 
-def give_back() -> None:
+def release_free_memory() -> None:
     """Return free memory to the system, where the C library can be asked to (glibc: most of Linux).
 
-    After a run glibc keeps about as much as was used at the peak, in pieces between what is still in use.
+    After a run glibc keeps about as much free memory as was used at the peak.
     """
     if sys.platform.startswith("linux"):
         with suppress(OSError, AttributeError):  # musl has no such function
@@ -24,7 +24,7 @@ def give_back() -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether Python or torch says that memory is used up; torch has several ways to say so."""
+    """Whether an error of Python or torch means that memory is used up; torch has several texts for that."""
     text = str(error).lower()
     named = "not enough memory" in text or "out of memory" in text or "allocate memory" in text
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and named)
@@ -32,7 +32,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def enough_memory(doing: str, remedy: str) -> Iterator[None]:
-    """Where memory runs out inside, UnetppError says during what, and what helps."""
+    """Turn an out-of-memory error inside into an UnetppError that says during what, and what helps."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

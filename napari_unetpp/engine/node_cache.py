@@ -39,7 +39,7 @@ class NodeCache:
     Parameters
     ----------
     budget_bytes : int
-        Never exceeded by what the cache holds; a tile that is larger alone is not stored.
+        Never exceeded; a tile that is larger than this is not stored.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -84,7 +84,7 @@ class NodeCache:
                     self._tiles.move_to_end(key)
 
     def stats(self, plane: Hashable, rule: Normalisation, measure: Callable[[], NormStats]) -> NormStats:
-        """The intensity range of a plane, measured on the first request (of the plane None, on every one)."""
+        """The intensity range of a plane, measured on the first request; for None on every request."""
         known = self._stats.get((plane, rule))
         if known is None:
             known = measure()

@@ -1,4 +1,4 @@
-"""Which parts of a plane are evaluated, with how much context, in which order: integers only.
+"""Which parts of a plane are evaluated, with which halo, in which order: integers only.
 
 ::
 
@@ -28,13 +28,13 @@ WHOLE_PIXELS = 1_500_000
 """A plane up to this many pixels is one tile and needs no halo."""
 
 CELL = 768
-"""Longest side of a cell: 1.7 times its pixels are computed at level 4, about 1 GB in float32."""
+"""Longest side of a cell: with its halo 1.7 times its pixels at level 4, in about 1 GB (float32)."""
 
 SMALL_CELL = 256
-"""The same where memory is too small: 3.5 times its pixels at level 4, a quarter of the memory."""
+"""The same where memory ran out: 3.5 times its pixels at level 4, a quarter of the memory."""
 
 STRIPE_PIXELS = 250_000
-"""About so many pixels are shown first: a tenth of a second or two at level 1 on two cores."""
+"""Pixels of a stripe, about: 0.1 to 0.2 s at level 1 on two cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,9 @@ class Tile:
     Attributes
     ----------
     core : Region
-        What the tile is responsible for.
+        The part whose result the tile gives.
     read : Region
-        What is read to compute it.
+        The part that is read to compute it: the core and its halo.
     live : bool
         Its nodes are cached.
     """
@@ -96,7 +96,7 @@ def cells(padded: tuple[int, int], config: NetConfig, longest: int | None = None
 
 
 def stripes(region: Region, view: Region, multiple: int) -> tuple[Region, ...]:
-    """Stripes of rows of a region, the nearest to the middle of `view` first; it alone if it is small."""
+    """Stripes of rows of a region, the nearest to the middle of `view` first; one stripe if it is small."""
     rows = max(1, STRIPE_PIXELS // (region.shape[1] * multiple)) * multiple
     starts = range(region.y0, region.y1, rows)
     cut = [Region(y0, region.x0, min(y0 + rows, region.y1), region.x1) for y0 in starts]
@@ -128,7 +128,7 @@ def plan(
     itemsize : int
         Bytes of one value in the node cache.
     longest : int, optional
-        Side of a tile without its halo; None: as is usual. The maps do not depend on it.
+        Longest side (px) of a tile without its halo; None: the default. The maps do not depend on it.
     """
     padded = padded_shape(shape, config.multiple)
     view = Region.whole(shape) if viewport is None else viewport

@@ -1,4 +1,4 @@
-"""What a BioImage.IO package says of its parts, as the specification (0.5) has it."""
+"""The description of a BioImage.IO package (specification 0.5): inputs, outputs, weights, texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_unetpp.net.exported import ExportedNet, activation_of, exported_argu
 
 INPUT, OUTPUT = "image", "maps"
 NO_DIVISION_BY_ZERO = 1e-12
-"""Added to the range of intensities, which an image of one value has not."""
+"""Added to the range of intensities, which is 0 for an image of one value."""
 
 
 def describe(folder: Path, info: ModelInfo, net: ExportedNet, authors: Sequence[str], model_file: str) -> Any:
@@ -140,12 +140,12 @@ def _weights(folder: Path, info: ModelInfo, level: int) -> Any:
 
 
 def _halo(info: ModelInfo, level: int) -> int:
-    """Frames are evaluated in one piece, so their border is that of the image."""
+    """The halo of tiles, px; 0 for frames, which are evaluated in one piece."""
     return 0 if info.sampling.kind == "frame" else graph.aligned_halo(level, info.net)
 
 
 def _pixel(info: ModelInfo) -> dict[str, Any]:
-    """The size of a pixel, of models that go by it."""
+    """The pixel size, for models that go by it."""
     if info.sampling.kind != "pixel":
         return {}
     return {"unit": "micrometer", "scale": info.sampling.value}

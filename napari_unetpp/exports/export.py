@@ -1,4 +1,4 @@
-"""Models for other programs: one level as ONNX or as a BioImage.IO package, run before it is put in place."""
+"""Models for other programs: one level as ONNX or as a BioImage.IO package, checked by running it."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from napari_unetpp.net.exported import activation_of, export_net
 UNKNOWN = "unknown"
 
 EXACT = DeviceChoice("cpu", "float32")
-"""Exported models are compared with the engine there."""
+"""The device and number format in which our own result for the comparison is computed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written.
+    """A written export.
 
     Attributes
     ----------
     path : Path
     level : int
     checked : str
-        How it was checked, as a part of a sentence.
+        The result of the check, as a part of a sentence.
     notes : tuple of str
-        What the user should know of it.
+        Notes for the user.
     """
 
     path: Path
@@ -64,8 +64,8 @@ def export_model(
 ) -> Exported:
     """Write one level of a model for other programs.
 
-    The file is made in a temporary folder, run there on a real image, and compared with our own result; only
-    then it takes the place of `out`.
+    The file is made in a temporary folder, run on a real image and compared with our own result; only then it
+    is written to `out`.
 
     Parameters
     ----------
@@ -75,16 +75,18 @@ def export_model(
     out : Path
         A name ending in .onnx or .zip.
     level : int, optional
-        Without it the recommended one.
+        None: the recommended one.
     authors : sequence of str
-        Who made the model, for a package; without it us, of shipped models.
+        Authors of the model, for a package; empty: the developers for shipped models, else unknown.
     sample : Path, optional
-        An image by which it is checked and which a package shows; without it one of ours.
+        The image of the check, which a package shows on its cover; None: one of ours.
+    overwrite : bool
+        False: an existing file is refused.
 
     Raises
     ------
     UnetppError
-        A level or a name that cannot be, or an exported file that does not give the same result.
+        A level or a name that is not possible, or an exported file that does not give the same result.
     ModuleNotFoundError
         The extra ``export`` is not installed.
     """
@@ -120,7 +122,7 @@ def _make_onnx(made: Path, model: LoadedModel, level: int, sample: ExportSample)
 
 
 def _two_sizes(sample: ExportSample, multiple: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The sample, and about its upper half (all of it where it has no half)."""
+    """The sample, and about its upper half; the whole sample where half is too small."""
     x = sample.normalised
     half = max(x.shape[1] // 2 // multiple, 1) * multiple
     return x, np.ascontiguousarray(x[:, :half])

@@ -1,4 +1,4 @@
-"""A BioImage.IO package of ours back to a model file, without running or unpickling anything in it."""
+"""Import of the model file in a BioImage.IO package of ours; nothing in it is run or unpickled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_unetpp.files.models.model_file import read_info
 from napari_unetpp.files.models.model_list import SUFFIX, register
 
 MAX_BYTES = 2 << 30
-"""A model file in a package may have so many bytes."""
+"""Most bytes of a model file in a package."""
 
 
 def import_model(path: str | Path) -> ModelInfo:
@@ -23,7 +23,7 @@ def import_model(path: str | Path) -> ModelInfo:
     Returns
     -------
     ModelInfo
-        As it is in the list; a taken name gets a number.
+        As listed; a taken name gets a number.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def import_model(path: str | Path) -> ModelInfo:
 def extract_model(package: Path, target: Path) -> Path:
     """Write the model file in a package to `target`, and check it.
 
-    Only this one file is read; nothing in the package says where anything is written.
+    Only this file is read, and names in the package do not decide where it is written.
     """
     try:
         with zipfile.ZipFile(package) as content:

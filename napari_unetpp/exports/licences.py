@@ -20,16 +20,16 @@ SPDX = (
     "MIT",
     "Unlicense",
 )
-"""Licences that people give to weights; any other text is kept as it is."""
+"""Identifiers that are recognised; the text of any other licence is kept unchanged."""
 
 ALSO = {"cc0": "CC0-1.0"}
 
 
 def spdx(licence: str) -> str | None:
-    """The identifier that the text of a card begins with; None where that is not one licence of `SPDX`.
+    """The identifier with which the text of a card begins; None where that is not one licence of `SPDX`.
 
-    What follows in brackets or after a full stop or a semicolon is an explanation: ``"CC BY-NC 4.0 (weights).
-    Not for clinical use"`` is CC-BY-NC-4.0. ``"MIT and CC BY 4.0"`` is not one licence.
+    Text in brackets, after a full stop or after a semicolon is an explanation: ``"CC BY-NC 4.0 (weights). Not
+    for clinical use"`` is CC-BY-NC-4.0. ``"MIT and CC BY 4.0"`` is not one licence.
     """
     start = re.split(r"[(;]|\.\s", licence, maxsplit=1)[0].strip(" .")
     name = re.sub(r"\s+", "-", start).lower()

@@ -21,16 +21,16 @@ from napari_unetpp.net.exported import ExportedNet
 
 INPUT, OUTPUT = "image", "maps"
 TRACED = 4
-"""Sides of the image that the exporter is shown, in multiples of the network's; it stands for all sizes."""
+"""Side of the image with which the network is traced, as a multiple of the network's; all sizes work."""
 
 TOLERANCE = 1e-3
-"""Largest difference of a probability that an exported file may make."""
+"""Largest difference between a probability of the exported file and ours."""
 
 Maps = NDArray[np.float32]
 
 
 def metadata(info: ModelInfo, level: int) -> str:
-    """The model card as a model file holds it, with the level, the hash of that file and our version."""
+    """The model card as in a model file, with the level, the hash of that file and our version."""
     card = {"format_version": format_version(info), "model": card_to_json(info)}
     origin = {"level": level, "sha256": info.sha256, "napari_unetpp": __version__}
     return json.dumps(card | origin, allow_nan=False)
@@ -86,7 +86,7 @@ def opset(path: Path) -> int:
 
 
 def compare(found: Maps, expected: Maps) -> float:
-    """The largest difference, or UnetppError where it is more than `TOLERANCE`."""
+    """The largest difference of two maps; UnetppError where it is more than `TOLERANCE`."""
     difference = float(np.abs(found - expected).max()) if found.shape == expected.shape else np.inf
     if not difference <= TOLERANCE:
         raise UnetppError(
@@ -105,7 +105,7 @@ def _session(path: Path) -> Any:
 
 @contextmanager
 def _errors_only(name: str) -> Iterator[None]:
-    """Only errors of a logger, for a while."""
+    """Let a logger report only errors."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -31,7 +31,7 @@ dependencies:
   - pip:
       - napari-unetpp>={__version__}
 """
-"""What runs the weights: the architecture is imported from this program."""
+"""The environment that runs the weights: the architecture is imported from this package."""
 
 
 def write_package(
@@ -49,16 +49,19 @@ def write_package(
     Parameters
     ----------
     path : Path
-        Its folder is used for the parts; a temporary one.
+        In a temporary folder, in which the parts are written, too.
+    info, tensors, level
+        The model, its weights, and the level that is exported.
+    sample : ExportSample
     maps : ndarray of shape (K, Y, X)
-        What the engine finds in the sample.
+        Our own maps of the sample.
     authors : sequence of str
         At least one name.
 
     Raises
     ------
     UnetppError
-        The specification does not allow what the card or an author says.
+        The specification does not allow a text of the card or the name of an author.
     """
     check_versions()
     from bioimageio.spec import ValidationContext, save_bioimageio_package
@@ -80,7 +83,7 @@ def write_package(
 
 
 def check_versions() -> None:
-    """Raise UnetppError where the libraries of BioImage.IO cannot work, ModuleNotFoundError without them.
+    """Raise UnetppError if installed versions do not work together, ModuleNotFoundError if one is missing.
 
     Before 0.5.14.3 bioimageio.spec handed pydantic an argument that pydantic refuses from 2.14 on.
     """
@@ -96,7 +99,7 @@ def check_versions() -> None:
 
 
 def check_package(path: Path) -> None:
-    """Run what ``bioimageio test`` runs; raise UnetppError with its report where it fails."""
+    """Run the checks of ``bioimageio test``; raise UnetppError with their report if one fails."""
     from bioimageio.core import test_description
 
     with quiet():
@@ -109,7 +112,7 @@ def check_package(path: Path) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """BioImage.IO's libraries say nothing on stderr, neither by warnings nor by their log."""
+    """Silence the warnings and the log of BioImage.IO's libraries."""
     from loguru import logger
 
     logger.disable("bioimageio")
@@ -122,7 +125,7 @@ def quiet() -> Iterator[None]:
 
 
 def _write_texts(folder: Path, info: ModelInfo, level: int, model_file: str) -> None:
-    """What is text, and the model file itself."""
+    """Write the texts, and a copy of the model file."""
     assert info.path is not None
     shutil.copyfile(info.path, folder / model_file)
     texts = {"README.md": package_text.readme(info, level), "environment.yaml": ENVIRONMENT}

@@ -1,4 +1,4 @@
-"""What a BioImage.IO package says of itself: its README, names and tags."""
+"""The texts of a BioImage.IO package: its README, names and tags."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from napari_unetpp import __version__
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.models.card_text import score_set_text, seeds_text
-from napari_unetpp.files.notes import counted
+from napari_unetpp.files.text import counted
 from napari_unetpp.net import graph
 from napari_unetpp.net.exported import activation_of
 
@@ -28,34 +28,34 @@ DEVELOPERS = "napari-unetpp developers"
 
 
 def package_stem(info: ModelInfo) -> str:
-    """The name of a model as files in a package can have it: the card may hold anything."""
+    """The name of a model with only those characters that file names in a package can have."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", info.name).strip("_-")[:60] or "model"
 
 
 def package_name(info: ModelInfo, level: int) -> str:
-    """As the specification allows it: 5 to 64 letters, digits and a few signs."""
+    """The name of a package; the specification allows 5 to 64 letters, digits and a few signs."""
     return f"UNet++ {package_stem(info)[:40]} L{level}"
 
 
 def description(info: ModelInfo, level: int) -> str:
-    """A line or two."""
+    """The description of a package in one or two lines."""
     what = info.title or f"{', '.join(info.classes)} ({info.task})"
     return f"{what}. Level L{level} of a UNet++ of depth {info.net.depth}."[:512]
 
 
 def task_text(info: ModelInfo) -> str:
-    """What is found."""
+    """The task in the words of the field."""
     return "instance segmentation" if info.task == "instances" else "semantic segmentation"
 
 
 def tags(info: ModelInfo) -> list[str]:
-    """Words to be found by."""
+    """Keywords by which a package is found."""
     kind = task_text(info).replace(" ", "-")
     return ["unet++", "napari", "segmentation", kind, "2d", "pytorch", *(c.lower() for c in info.classes)]
 
 
 def grid_text(info: ModelInfo) -> str:
-    """How an image is to be scaled before the network sees it."""
+    """The condition that a scaled image has to meet, as a part of a sentence."""
     rule = info.sampling
     return {
         "object": f"typical objects have a diameter of about {rule.value:g} px",
@@ -123,7 +123,7 @@ def _outputs(info: ModelInfo) -> str:
 
 
 def _objects(info: ModelInfo) -> str:
-    """What the specification has no operator for."""
+    """The decoding of objects, for which the specification has no operator."""
     rule = info.decode
     first = (
         "`foreground` is"

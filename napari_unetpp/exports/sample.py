@@ -1,4 +1,4 @@
-"""A real image by which an exported model is checked, and which a package shows on its cover."""
+"""The real image with which an exported model is checked, and which a package shows on its cover."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.engine.collect import read_as
+from napari_unetpp.engine.collect import decide_reading
 from napari_unetpp.engine.decode.labelling import foreground
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane, to_input
 from napari_unetpp.engine.input.sampling import resample
@@ -20,30 +20,30 @@ from napari_unetpp.files.images.image_file import read_image
 
 FOLDER = Path(__file__).parents[1] / "samples"
 SIDE = 256
-"""Largest side of the part that is taken, px of the grid the network sees."""
+"""Largest side of the part that is used, px of the working grid."""
 
 SMALLEST = 2
-"""Multiples of the network's that a side has at least; more in programs that see its halo beside it."""
+"""Least side as a multiple of the network's; programs with tiles need the halo on both sides besides."""
 
 COVER = 256
 """Height of a cover image, px; it is twice as wide."""
 
 COLOUR = np.array([255, 130, 0], np.float32)
-"""Of the foreground on a cover."""
+"""Colour of the foreground on a cover."""
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class ExportSample:
-    """A part of an image on the grid the network sees.
+    """A part of an image on the working grid.
 
     Attributes
     ----------
     pixels : ndarray of float32, shape (C, Y, X)
         Intensities as in the file; Y and X are multiples of the network's.
     stats : NormStats
-        Percentiles of these pixels that become 0 and 1.
+        Percentiles of these pixels, which become 0 and 1.
     """
 
     pixels: Array
@@ -51,12 +51,12 @@ class ExportSample:
 
     @property
     def normalised(self) -> Array:
-        """What the network reads: (C, Y, X)."""
+        """The input of the network (C, Y, X)."""
         return to_input(np.moveaxis(self.pixels, 0, -1), self.stats, len(self.pixels))
 
 
 def sample_file(info: ModelInfo) -> Path:
-    """The sample of the package that is most like the images of a model."""
+    """The shipped sample that is most like the images of a model."""
     if info.sampling.kind == "frame":
         return FOLDER / "histology.png"  # the only one in colour
     cells = any("cell" in name.lower() for name in info.classes)
@@ -64,12 +64,18 @@ def sample_file(info: ModelInfo) -> Path:
 
 
 def read_sample(model: LoadedModel, file: Path) -> ExportSample:
-    """The middle of an image, scaled as the model asks for it."""
+    """The middle of an image on the model's working grid.
+
+    Raises
+    ------
+    UnetppError
+        The image cannot be read, is too small, or has only one value.
+    """
     info = model.info
     plane, _ = clean_plane(read_image(file))
     if plane.ndim == 3 and info.net.in_channels != plane.shape[-1]:
         plane = plane.astype(np.float32).mean(axis=-1)
-    scaled = resample(plane, read_as(plane, model).scale.scale)
+    scaled = resample(plane, decide_reading(plane, model).scale.scale)
     multiple = info.net.multiple
     if min(scaled.shape[:2]) < SMALLEST * multiple:
         raise UnetppError(
@@ -92,7 +98,7 @@ def _middle(plane: Array, multiple: int) -> Array:
 
 
 def cover_png(sample: ExportSample, maps: Array, info: ModelInfo) -> bytes:
-    """A PNG, twice as wide as high: the sample, and beside it the foreground that was found."""
+    """A PNG, twice as wide as high: the sample, and beside it the sample with its predicted foreground."""
     shown = np.clip(sample.normalised, 0, 1)
     picture = np.moveaxis(shown if len(shown) == 3 else shown[[0, 0, 0]], 0, -1) * 255
     probability = np.clip(foreground(maps, info).sum(axis=0), 0, 1)[..., None] * 0.7

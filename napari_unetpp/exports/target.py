@@ -1,4 +1,4 @@
-"""Whether an export may be written where it is asked for."""
+"""The check of the file name of an export."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ ExportFormat = Literal["onnx", "bioimageio"]
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "bioimageio": ".zip"}
 
 REFUSED = '<>:"|?*\\'
-"""Characters that a file name has on one system and cannot have on another."""
+"""Characters that file names cannot have on some systems."""
 
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
-"""File names that are devices on Windows, whatever their suffix."""
+"""Names of devices on Windows, with any suffix."""
 
 
 def check_export_target(path: Path, kind: ExportFormat, info: ModelInfo, *, overwrite: bool) -> None:

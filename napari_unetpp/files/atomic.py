@@ -1,4 +1,4 @@
-"""Write a file so that nobody ever sees half of it, and nobody loses another one."""
+"""Atomic writing: a file appears whole or not at all, and an old file survives any failure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import BinaryIO
 from napari_unetpp._types import UnetppError
 
 
-class FileIsThere(UnetppError):
-    """The target exists, perhaps since a moment ago, and is left alone."""
+class TargetExists(UnetppError):
+    """The target exists, perhaps written by another process just now, and is left alone."""
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, overwrite: bool) -> None:
@@ -29,12 +29,12 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, overwri
 
     Raises
     ------
-    FileIsThere
+    TargetExists
         The target exists and may not be overwritten.
     UnetppError
         It could not be written.
     """
-    # Short, so that every name that the disk takes can be written to; and of this call alone.
+    # Short, so that it is not too long for the disk where the target's name is not; used by this call alone.
     temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         if not overwrite and path.exists():
@@ -60,7 +60,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, overwri
 
 
 def _rename_to_free(temporary: Path, path: Path) -> None:
-    """Rename; FileIsThere where the name is taken, whoever took it and however late."""
+    """Rename; TargetExists where the name is taken, even if another process took it just now."""
     try:
         try:
             os.link(temporary, path)  # a rename would replace what is there
@@ -74,15 +74,15 @@ def _rename_to_free(temporary: Path, path: Path) -> None:
 
 
 def _wrong_kind(path: Path) -> str | None:
-    """Why nothing can be written there, where a folder is in the place of a file, or a file of a folder."""
+    """An error text where a folder is in the place of the file, or a file in the place of a folder."""
     if os.path.isdir(path):
         return f"{path} is a folder; expected the name of a file."
     file = next((part for part in path.parents if os.path.isfile(part)), None)
     return None if file is None else f"{path} cannot be written: {file} is a file; expected a folder."
 
 
-def _is_there(path: Path) -> FileIsThere:
-    return FileIsThere(f"{path} exists already. Choose another name, or allow overwriting (--overwrite).")
+def _is_there(path: Path) -> TargetExists:
+    return TargetExists(f"{path} exists already. Choose another name, or allow overwriting (--overwrite).")
 
 
 def _remove(temporary: Path) -> None:

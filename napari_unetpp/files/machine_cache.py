@@ -1,7 +1,7 @@
 """Measurements of a machine, stored in the user's cache folder.
 
-Timings vary from run to run, but what is chosen by them (the number format, which changes single pixels of a
-result) must not: it is measured once for a machine, a torch and a version of this package
+Timings vary from run to run, but a choice that depends on them must not (the number format changes single
+pixels of a result): it is made once for a machine, a version of torch and one of this package
 (`measured_once`). The duration of runs is recorded after every run (`recall`, `remember`).
 """
 
@@ -24,7 +24,7 @@ CPU_LIST = Path("/proc/cpuinfo")
 
 
 def cache_folder() -> Path:
-    """Folder of what may be deleted at any time; the variable UNETPP_CACHE names another one."""
+    """The cache folder, which may be deleted at any time; environment variable UNETPP_CACHE overrides."""
     named = os.environ.get("UNETPP_CACHE")
     return Path(named) if named else user_cache_path("napari-unetpp", appauthor=False)
 
@@ -61,7 +61,7 @@ def remember(what: str, machine: Mapping[str, str], answer: str) -> None:
 
 
 def this_machine() -> dict[str, str]:
-    """Processor, torch and package: what a timing depends on. Not the host: nodes of a cluster are alike."""
+    """Processor, torch and package, on which timings depend; not the host: nodes of a cluster are alike."""
     import torch
 
     return {

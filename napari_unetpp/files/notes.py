@@ -10,11 +10,6 @@ Note = Callable[[str], None]
 """Called with a text, without the path, on what was unusual about one file."""
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things: ``1 image``, ``2 images``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def no_note(text: str) -> None:
     """Ignore a note."""
 

@@ -1,8 +1,8 @@
-"""The networks that UNet++ is compared with, as small as they can be: wirings and widths of the same grid.
+"""The networks that UNet++ is compared with: other wirings and widths of the same grid of nodes.
 
 Sources: U-Net, Ronneberger et al., MICCAI 2015; additive skips, Long et al. (FCN), CVPR 2015; deep layer
 aggregation, Yu et al., CVPR 2018; U-Net^e, UNet+ and the wide U-Net as controls, Zhou et al., IEEE TMI 2020
-(arXiv 1912.05074), figure 1 and table III. Encoders in the place of our own: `net.encoder_plan`.
+(arXiv 1912.05074), figure 1 and table III. Published encoders: `net.encoder_plan`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _unet(depth: int) -> Callable[[], NetConfig]:
 
 
 def _on_encoder(name: str) -> Callable[[], NetConfig]:
-    """UNet++ with our widths beside the stages of an encoder; the last row has nothing but a stage."""
+    """UNet++ on a published encoder; its last row is a stage of that encoder alone."""
     widths = (*DEFAULT_WIDTHS[:4], encoder_plan.stage_channels(name, 4))
     return lambda: NetConfig(widths=widths, encoder=name)
 
@@ -47,4 +47,4 @@ BASELINES: dict[str, Callable[[], NetConfig]] = {
     "unetpp-resnet18": _on_encoder("resnet18"),
     "unetpp-efficientnet-lite0": _on_encoder("efficientnet-lite0"),
 }
-"""What ``train --arch`` takes, with the network it makes (three input channels, one output)."""
+"""Names that ``train --arch`` takes, and the network of each (three input channels, one output)."""

@@ -1,4 +1,4 @@
-"""The building blocks of a node: two convolutions, and the step up from the row below."""
+"""The building blocks of a node: two convolutions, and the upsampling of the node below."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class ConvUnit(NormedConv):
 
 
 class NodeBlock(nn.Module):
-    """H of the paper: two convolution units. Nodes with one below also own their 2x2 transposed convolution.
+    """H of the paper: two convolution units. One above another node has the 2x2 transposed convolution.
 
-    What enters is concatenated, or summed where the node is `additive` (as in FCN).
+    Inputs are concatenated, or summed where the node is `additive` (as in FCN).
 
     Parameters
     ----------
     parts : tuple of int
-        Channels of each tensor that is concatenated, what comes from below last.
+        Channels of each input, that from below last.
     out_channels : int
     below : int or None
         Channels of the node below.
@@ -78,7 +78,7 @@ class NodeBlock(nn.Module):
     ) -> Tensor:
         """Evaluate the node from the nodes `beside` it (same row) and the one `below` (row i + 1).
 
-        Where `inside` is 0, as beyond a border, both convolutions read zeros.
+        `inside` (1, 1, Y, X) is 0 where both convolutions read zeros, as they do beyond a border.
         """
         parts = beside
         if self.up is not None:

@@ -1,12 +1,12 @@
 """Published encoders as integers: the convolutions of their stages, FLOPs, parameters, receptive field.
 
-A stage i of an encoder gives X^{i,0}, at resolution 1/2^i. No tensor is touched here.
+Stage i of an encoder gives X^{i,0}, at resolution 1/2^i. No tensor is touched here.
 
 Sources: ResNet-18, He et al., CVPR 2016 (arXiv 1512.03385), table 1, with its parameter-free shortcuts
 (option A), as in MONAI's registry of backbones. EfficientNet-Lite0: EfficientNet-B0 (Tan and Le, ICML 2019,
 arXiv 1905.11946, table 1) without squeeze-and-excitation and with ReLU6 (Liu, *Higher accuracy on vision
-models with EfficientNet-Lite*, TensorFlow blog, March 2020). So nothing in it sees the mean of the whole
-input, and tiles equal the whole plane.
+models with EfficientNet-Lite*, TensorFlow blog, March 2020). So it has no global pooling, and tiles equal the
+whole plane.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Conv:
     Attributes
     ----------
     before : int
-        Zeros above and to the left; below and to the right follow ``kernel - stride - before``.
+        Rows of zeros above, columns to the left; below and to the right there are
+        ``kernel - stride - before``.
     """
 
     name: str
@@ -50,12 +51,12 @@ class Conv:
 
 @dataclass(frozen=True, slots=True)
 class ConvBlock:
-    """Convolutions that belong together.
+    """A block of convolutions.
 
     Attributes
     ----------
     kind : {"plain", "residual", "inverted"}
-        One convolution; two and a shortcut (ResNet); an inverted bottleneck (EfficientNet).
+        One convolution; two with a shortcut (ResNet); an inverted bottleneck (EfficientNet).
     pool : bool
         A 3x3 max pooling of stride 2 comes first.
     """
@@ -132,7 +133,7 @@ def stage_flops(stage: Stage, height: int, width: int) -> int:
 
 
 def interval(stage: Stage, lo: int, hi: int) -> tuple[int, int]:
-    """What is read of the input for the interval [lo, hi] of the result."""
+    """The interval of the input (px) that is read for the interval [lo, hi] of the result."""
     for block in reversed(stage):
         for conv in reversed(block.convs):
             lo = lo * conv.stride - conv.before
@@ -176,7 +177,7 @@ def _repeated(times: int, inputs: int, outputs: int, kernel: int, *, stride: int
 
 
 def _inverted(inputs: int, outputs: int, kernel: int, *, stride: int = 1, expand: int = 6) -> ConvBlock:
-    # TensorFlow's padding: of an odd number of zeros one more lies below and to the right.
+    # TensorFlow's padding: the odd one of an odd number of zeros lies below and to the right.
     wide, before = expand * inputs, (kernel - stride) // 2
     depthwise = Conv("depthwise", wide, wide, kernel, stride, before, groups=wide)
     convs = (depthwise, Conv("project", wide, outputs))

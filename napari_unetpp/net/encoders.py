@@ -1,9 +1,8 @@
 """Encoder stages in place of the nodes X^{i,0}, i > 0: the integers of `net.encoder_plan` as modules.
 
-They compute what the encoders compute from which weights are taken (tests compare them), in plain torch, so
-that a model is used without the packages of these encoders. In training two things differ: the shortcuts of
-the ResNet let gradients through (MONAI detaches them), and EfficientNet's random dropping of blocks is left
-out.
+They give the same as the published encoders from which weights are taken (tests compare them), in plain
+torch: using a model needs no other package. Training differs in two ways: the shortcuts of the ResNet let
+gradients through (MONAI detaches them), and EfficientNet's random dropping of blocks is left out.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class EncoderStage(nn.Module):
 
 
 class EncoderConv(NormedConv):
-    """A convolution of the plan; its zeros may be fewer above and to the left than below and to the right."""
+    """A convolution of the plan, with zeros around its input: `Conv.before`."""
 
     def __init__(self, conv: Conv, eps: float, *, norm: bool) -> None:
         after = conv.kernel - conv.stride - conv.before

@@ -24,7 +24,7 @@ class ExportedNet(nn.Module):
     ----------
     level : int
     activation : {"none", "sigmoid", "softmax"}
-        What follows the head; "none": it gives logits.
+        Follows the head; "none": the result are logits.
     in_channels, outputs, widths, arch, supervision, encoder
         As in `NetConfig`.
     """
@@ -68,12 +68,12 @@ class ExportedNet(nn.Module):
 
 
 def activation_of(info: ModelInfo) -> str:
-    """What turns the logits of a model into probabilities."""
+    """The activation that turns the logits of a model into probabilities."""
     return "softmax" if info.task == "semantic" and len(info.outputs) > 1 else "sigmoid"
 
 
 def exported_arguments(config: NetConfig, level: int, activation: str) -> dict[str, Any]:
-    """The arguments of `ExportedNet` as JSON and YAML know them."""
+    """The arguments of `ExportedNet`, as values that JSON and YAML can hold."""
     return asdict(config) | {"widths": list(config.widths), "level": level, "activation": activation}
 
 

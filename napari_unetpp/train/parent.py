@@ -1,4 +1,4 @@
-"""The model that training or fine-tuning starts from: its weights, new classes, its file left alone."""
+"""The model that training or fine-tuning starts from: its weights, and heads for new classes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RARE = 20.0
 
 
 def load_network(info: ModelInfo) -> UNetPlusPlus:
-    """The network of a model in memory; its file is only read."""
+    """The network of a model with its weights; the file is only read."""
     if info.path is None:
         raise UnetppError(f"the model {info.name!r} has no file; choose one from the list of models.")
     tensors = read_tensors(info.path)
@@ -28,14 +28,14 @@ def load_network(info: ModelInfo) -> UNetPlusPlus:
 
 
 def check_target(out: Path, parent: ModelInfo, *, overwrite: bool) -> None:
-    """Raise UnetppError where the new model may not be written: onto its parent, or onto another file."""
+    """Raise UnetppError if the new model would overwrite its parent, or another file without `overwrite`."""
     check_parent(out, parent)
     if out.exists() and not overwrite:
         raise UnetppError(f"{out} exists already. Choose another --out, or allow overwriting (--overwrite).")
 
 
 def check_parent(out: Path, parent: ModelInfo) -> None:
-    """Raise UnetppError where the new model would be written onto its parent."""
+    """Raise UnetppError if the new model would overwrite its parent."""
     if parent.path is not None and out.resolve() == parent.path.resolve():
         raise UnetppError(f"{out} is the model to start from and is never written to. Choose another --out.")
 
@@ -44,9 +44,9 @@ def check_parent(out: Path, parent: ModelInfo) -> None:
 def start_from(net: UNetPlusPlus, info: ModelInfo, parent: ModelInfo) -> None:
     """Give a network of the card `info` the weights of a parent, in place.
 
-    Of the heads those channels are taken over whose outputs have equal names, where both have one task; new
-    outputs keep the weights that they have, and others of the parent are dropped. Batch norms whose
-    statistics are not finite (a variance that float16 could not hold) begin them anew.
+    Channels of the heads are copied for outputs of equal name, if both models have the same task; new outputs
+    keep the weights they have, other outputs of the parent are dropped. Batch norms whose statistics are not
+    finite (a variance too large for float16) are reset.
     """
     assert parent.path is not None, "a model of the list has a file"
     tensors = read_tensors(parent.path)

@@ -1,7 +1,7 @@
-"""In which number format a network is trained on a device: decided by timed training steps.
+"""The number format in which a network is trained on a device, decided by timed training steps.
 
-Weights, losses and the optimiser stay in float32; bfloat16 is what `torch.autocast` gives to convolutions. It
-has the range of float32, so that no loss needs scaling, as in float16 it would.
+Weights, losses and the optimiser stay in float32; with bfloat16 `torch.autocast` computes convolutions in it.
+bfloat16 has the range of float32, so losses need no scaling, as they would in float16.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.optimiser import adamw
 
 MIN_GAIN = 1.1
-"""bfloat16 must be this much faster: it rounds, and timings are noisy."""
+"""bfloat16 must be this many times as fast: it rounds, and timings are noisy."""
 
 AGREEMENT = 0.05
 """Largest relative difference between the losses of the two formats that the self-test accepts."""
@@ -29,7 +29,7 @@ WIDTHS, SIDE = (32, 64, 128), 64
 """The network of the self-test, and its patch."""
 
 AMPERE = 8
-"""Compute capability from which CUDA devices calculate in bfloat16."""
+"""Compute capability from which CUDA devices compute in bfloat16."""
 
 
 def training_format(device: str, precision: str = "auto") -> str:
@@ -40,14 +40,14 @@ def training_format(device: str, precision: str = "auto") -> str:
     device : {"cpu", "cuda", "mps"}
         One that has passed the self-test of `engine.device`.
     precision : {"auto", "float32", "bfloat16"}
-        A format that is asked for instead.
+        "auto": decide; else this format is used.
     """
     check_precision(precision)
     return _fastest(device) if precision == "auto" else precision
 
 
 def check_precision(precision: str) -> None:
-    """Raise UsageError for a format that nothing is trained in."""
+    """Raise UsageError for a format in which training is not possible."""
     if precision == "float16":
         raise UsageError(
             "nothing is trained in float16: its range is too small for gradients. Give --precision bfloat16, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import cos, inf, pi
 
-from napari_unetpp.files.notes import counted
+from napari_unetpp.files.text import counted
 
 WARM_UP = 0.03
 FINAL_RATE = 0.01
@@ -14,14 +14,14 @@ VALIDATIONS = 20
 """Most validations in a run whose length is given in megapixels."""
 
 VALIDATION_MEGAPIXELS = 50.0
-"""Fewest megapixels between two of them: a validation costs as much as training for about two."""
+"""Fewest megapixels between two validations: one costs as much as training for about two megapixels."""
 
 FEWEST_STEPS = 100
-"""In fewer steps the warm-up is less than three of them, and the average holds less than a dozen."""
+"""In a shorter run the warm-up has less than three steps, and the average covers less than a dozen."""
 
 
 def too_few_steps(steps: float) -> str | None:
-    """A warning where a run is too short to learn anything; None: it is not."""
+    """A warning if a run is too short to learn anything, else None."""
     if steps >= FEWEST_STEPS:
         return None
     return (
@@ -47,9 +47,8 @@ class Stage:
 def stage(progress: float, *, depth: int, patch: int, batch: int, grow: bool) -> Stage:
     """The stage of a step. With `grow` (random weights) shallow levels come first: a step costs a third.
 
-    The nodes of a level are a subset of those of the next, so nothing that was learned is lost, and the
-    deep nodes start from features that already segment. Of a network that was trained before all levels
-    are trained from the start.
+    The nodes of a level are a subset of those of the next, so nothing that was learned is lost, and deep
+    nodes start from features that already segment. Without `grow` all levels are trained from the start.
     """
     if grow and progress < 0.12:
         return Stage(min(2, depth), patch, batch)
@@ -69,8 +68,8 @@ def learning_rate(progress: float, peak: float) -> float:
 def average_decay(step: int, most: float = 1.0) -> float:
     """Decay of the weight average at a step: the average covers about the last ninth of the steps so far.
 
-    It suits a run of any length (a power function average: Karras et al., *Analyzing and Improving the
-    Training Dynamics of Diffusion Models*, CVPR 2024, section 3). It never exceeds `most`.
+    This is right for a run of any length (power function average: Karras et al., *Analyzing and Improving the
+    Training Dynamics of Diffusion Models*, CVPR 2024, section 3). The decay never exceeds `most`.
     """
     return min(most, (1 + step) / (10 + step))
 
@@ -78,6 +77,6 @@ def average_decay(step: int, most: float = 1.0) -> float:
 def validation_megapixels(megapixels: float) -> float:
     """Megapixels between two validations; infinite for a run of infinite length.
 
-    They follow from the length alone, so that a run repeats on any machine.
+    They depend on the length alone, so that a run is the same on any machine.
     """
     return inf if megapixels == inf else max(VALIDATION_MEGAPIXELS, megapixels / VALIDATIONS)

@@ -1,4 +1,4 @@
-"""What files, layers and arrays say of their axes: TIFF (OME's, ImageJ's), OME-Zarr, xarray."""
+"""Axes from the metadata of files and arrays: TIFF (OME, ImageJ), OME-Zarr, xarray."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def axes_of_tiff(file: tifffile.TiffFile, series: int = 0) -> Axes:
     ----------
     file : TiffFile
     series : int
-        Which of the images in the file.
+        Number of the image in the file.
     """
     found = file.series[series]
     if file.is_ome and file.ome_metadata:
@@ -66,7 +66,7 @@ def axes_of_ome_zarr(attributes: Mapping[str, Any], shape: Sequence[int], level:
 
 
 def axes_of_array(array: Any) -> Axes:
-    """The axes of an array in memory or a lazy one: by its ``dims`` where it names them, as xarray does."""
+    """The axes of an array: by its ``dims`` where it has them (xarray), else guessed from its shape."""
     dims = getattr(array, "dims", None)
     if not dims:
         return axes_from_shape(array.shape)
@@ -78,7 +78,7 @@ def axes_of_array(array: Any) -> Axes:
 
 
 def _with_ome(axes: Axes, file: tifffile.TiffFile, series: int) -> Axes:
-    """Names of channels and sizes of pixels; what is missing or odd is left out."""
+    """The axes with names of channels and pixel sizes; missing or invalid values are left out."""
     images = _list(tifffile.xml2dict(file.ome_metadata or "").get("OME", {}).get("Image"))
     pixels = images[series].get("Pixels", {}) if series < len(images) else {}
     spacing = tuple(
@@ -91,7 +91,7 @@ def _with_ome(axes: Axes, file: tifffile.TiffFile, series: int) -> Axes:
 
 
 def _with_imagej(axes: Axes, file: tifffile.TiffFile) -> Axes:
-    """ImageJ writes one unit for all directions, and pixels per unit in the tags of the first page."""
+    """The axes with pixel sizes: one unit for all directions, pixels per unit in tags of the first page."""
     imagej = file.imagej_metadata or {}
     unit = str(imagej.get("unit", "pixel")).encode().decode("unicode_escape").lower()
     y, x = (_per_pixel(file.pages[0], f"{name}Resolution") for name in "YX")
@@ -108,7 +108,7 @@ def _per_pixel(page: Any, tag: str) -> float | None:
 
 
 def _amount(value: Any, unit: str, units: Mapping[str, float]) -> float | None:
-    """A length or a time in micrometres or seconds; None if it is none."""
+    """A length or a time in micrometres or seconds; None if it is not a positive number with a known unit."""
     factor = units.get(str(unit).lower())
     try:
         number = float(value)
@@ -118,13 +118,13 @@ def _amount(value: Any, unit: str, units: Mapping[str, float]) -> float | None:
 
 
 def _named(axes: Axes, names: Sequence[str | None]) -> Axes:
-    """The same with names of channels, if there is one for each."""
+    """The axes with names of channels, if there is one for each channel."""
     usable = len(names) == axes.size("C") and all(names)
     return replace(axes, channels=tuple(map(str, names))) if usable else axes
 
 
 def _list(found: Any) -> list[Any]:
-    """XML has one or several of a thing."""
+    """A list of the elements, of which XML gives none, one or several."""
     return found if isinstance(found, list) else [found] if found else []
 
 

@@ -1,14 +1,14 @@
-"""Labels as OME-Zarr (format 0.4), written part by part: a ``labels`` group with coarser and coarser levels.
+"""Labels as OME-Zarr (format 0.4), written part by part: a ``labels`` group with a pyramid of levels.
 
-The zarr itself is an image, too, with the pixels of the labels: readers open images, and look for labels in
-them.
+The zarr itself is an image, too, with the pixels of the labels, because readers open images and look for
+labels in them.
 
 ::
 
     NAME.ome.zarr/
       labels/
         objects/
-          0  1  2 ...    each level half as large as the one before, in chunks
+          0  1  2 ...    levels, each half as large as the one before, in chunks
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ CHUNK = 512
 """Side of a chunk, px; other axes have chunks of length 1."""
 
 SMALLEST = 512
-"""Coarser levels are added until rows and columns are at most this."""
+"""Coarser levels are added until there are at most so many rows and columns."""
 
 OURS = "napari-unetpp"
-"""Key of what no convention has: whether all of it was written."""
+"""Key of our own attributes: whether all of the zarr was written."""
 
 KINDS = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
 
@@ -66,11 +66,11 @@ class LabelsZarr:
         return bool(self.group.attrs.get(OURS, {}).get("complete", False))
 
     def write(self, where: tuple[int | slice, ...], labels: NDArray[Any]) -> None:
-        """Write a part of the finest level; what other parts hold stays, whatever happens."""
+        """Write a part of the finest level; other parts do not change, also if this fails."""
         _write(self.path, self.levels[0], where, labels)
 
     def write_coarser(self, should_stop: ShouldStop = never_stop) -> Iterator[tuple[int, int]]:
-        """Make the coarser levels, when the finest is complete: every second pixel of every second row.
+        """Write the coarser levels from the finest, which must be complete: every second pixel and row.
 
         Yields
         ------
@@ -105,7 +105,7 @@ def create_labels(path: str | Path, axes: Axes) -> LabelsZarr:
     Raises
     ------
     UnetppError
-        The path is taken or may not be written to, axes that labels cannot have, or zarr is not installed.
+        The path exists or cannot be written to, labels cannot have such axes, or zarr is not installed.
     """
     path = Path(path)
     if path.exists():
@@ -131,7 +131,7 @@ def create_labels(path: str | Path, axes: Axes) -> LabelsZarr:
 
 
 def open_labels(path: str | Path) -> LabelsZarr:
-    """Open labels that `create_labels` made, complete or not, to read them or to go on writing."""
+    """Open labels that `create_labels` made, complete or not, for reading or writing."""
     path = Path(path)
     try:
         group = load_zarr().open_group(str(path), mode="r+")["labels"][OBJECTS]
@@ -172,7 +172,7 @@ def _create(group: Any, name: str, shape: tuple[int, ...]) -> Any:
 
 
 def _multiscale(axes: Axes, levels: int, folder: str = "") -> dict[str, Any]:
-    """What the format says of axes and levels, which lie in a folder of the group."""
+    """The multiscales metadata: axes, and levels, which lie in `folder` of the group."""
     steps = dict(zip("ZYX", axes.spacing, strict=True)) | {"T": axes.interval, "C": None}
     described = [
         {"name": name.lower(), "type": KINDS[name], **({"unit": _unit(name)} if steps[name] else {})}

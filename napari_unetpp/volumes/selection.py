@@ -203,7 +203,7 @@ def _channels(axes: Axes, request: SelectionRequest, inputs: int) -> tuple[int, 
         problem = "each has red, green and blue" if axes.colour else f"the model reads {inputs}"
         raise UnetppError(
             f"{len(numbers)} channels were given as the inputs of the model, but {problem}. Choose one "
-            "channel, or the mean of several."
+            "channel, or the mean of several (--combine mean)."
         )
     return numbers
 

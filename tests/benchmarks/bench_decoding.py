@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from held_out_pairs import held_out_pairs
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.morphology import reconstruction
@@ -30,12 +31,10 @@ from napari_unetpp.engine.decode.watershed import find_basins
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
-from napari_unetpp.files.models.card_text import number, table
 from napari_unetpp.files.models.model_list import find_model
+from napari_unetpp.files.text import number, table
 from napari_unetpp.train.choose.scores import Matches, match_objects
-from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import read_truth
-from napari_unetpp.train.data.samples import load_sample
 
 STRAIGHT = 8
 """A border counts from so many px on."""
@@ -118,9 +117,7 @@ def main() -> None:
     args = parser.parse_args()
     info, pairs = find_model(args.model), read_pairs(args.folder)
     if args.held_out:
-        samples = [load_sample(pair, info) for pair in pairs]
-        _, held = split_samples(samples)
-        pairs = [pair for pair in pairs if pair.stem in {sample.stem for sample in held}]
+        pairs = held_out_pairs(pairs, info)
     names = ("basins", "seeds by reconstruction", "flooding, 8 neighbours", "flooding, 4 neighbours")
     rows = {name: Row() for name in names}
     evaluator = LoadedModel.load(info)

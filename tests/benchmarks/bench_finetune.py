@@ -1,11 +1,11 @@
 """What a minute of fine-tuning gives on other images, beside a random forest and training from scratch.
 
-Run: ``python tests/benchmarks/bench_finetune.py [--sets A,B] [--crops 1,3] [--lessons reviewed,sparse]
+Run: ``python tests/benchmarks/bench_finetune.py [--sets A,B] [--crops 1,3] [--labels reviewed,sparse]
 [--methods unetpp,scratch,forest] [--seconds 60] [--seed 0] [--json FILE]`` or, for what is forgotten,
 ``... bench_finetune.py --forgetting``.
 Needs UNETPP_DATA (or the labelled images next to the checkout), and scikit-learn for the forest.
 
-A lesson is 1 or 3 windows of 512 x 512 px, those richest in foreground, one in an image at most: fully
+The labels are 1 or 3 windows of 512 x 512 px, those richest in foreground, one per image at most: fully
 labelled (``reviewed``), or five strokes of 40 px in it (``sparse``). Images are given whole and nothing is
 said outside the window, so that intensities are measured as they are when the test images are segmented.
 Dice is the mean over the images of the set's ``test`` folder. The forest is the usual one of interactive
@@ -70,7 +70,7 @@ def root() -> Path:
     return found
 
 
-# ------------------------------------------------------------------------ lessons
+# ------------------------------------------------------------------------ labels
 
 
 def foreground(name: str, labels: NDArray[Any]) -> Mask:
@@ -92,7 +92,7 @@ def _richness(name: str, pair: Pair) -> int:
     return richest(foreground(name, read_label(pair.label)))[0]
 
 
-def lesson(name: str, crops: int, kind: str, rng: np.random.Generator) -> list[LabelledPlane]:
+def labelled_planes(name: str, crops: int, kind: str, rng: np.random.Generator) -> list[LabelledPlane]:
     """Crops of training images, labelled wholly or by strokes."""
     pairs = read_pairs(root() / name / "train")
     ranked = sorted(pairs, key=lambda pair: -_richness(name, pair))
@@ -233,13 +233,13 @@ def by_forest(name: str, planes: list[LabelledPlane], seed: int) -> dict[str, An
 
 
 def cells(args: argparse.Namespace, parent: ModelInfo, folder: Path) -> Iterator[dict[str, Any]]:
-    """Every set, kind of lesson, number of crops and method."""
+    """Every set, kind of labels, number of crops and method."""
     for name in args.sets:
-        for kind in args.lessons:
+        for kind in args.labels:
             for crops in args.crops if kind == "reviewed" else (1,):
-                planes = lesson(name, crops, kind, np.random.default_rng(args.seed))
+                planes = labelled_planes(name, crops, kind, np.random.default_rng(args.seed))
                 for method, run in methods(args, parent, name, planes, folder).items():
-                    yield {"set": name, "lesson": kind, "crops": crops, "method": method, **run()}
+                    yield {"set": name, "labels": kind, "crops": crops, "method": method, **run()}
 
 
 def methods(
@@ -260,7 +260,7 @@ def forgetting(args: argparse.Namespace, parent: ModelInfo, folder: Path) -> Ite
 
     With the parent's word for the rest of the image (``corrections``), and with nothing said about it.
     """
-    (plane,) = lesson("cells_phase", 1, "reviewed", np.random.default_rng(args.seed))
+    (plane,) = labelled_planes("cells_phase", 1, "reviewed", np.random.default_rng(args.seed))
     assert plane.ignore is not None
     certain = ~plane.ignore
     certain[:, int(np.flatnonzero(certain.any(axis=0)).mean()) :] = False
@@ -299,7 +299,7 @@ def main() -> None:
     words = partial(str.split, sep=",")
     parser.add_argument("--sets", type=words, default=list(FOREGROUND))
     parser.add_argument("--crops", type=lambda text: [int(n) for n in text.split(",")], default=[1, 3])
-    parser.add_argument("--lessons", type=words, default=["reviewed", "sparse"])
+    parser.add_argument("--labels", type=words, default=["reviewed", "sparse"])
     parser.add_argument("--methods", type=words, default=["unetpp", "scratch", "forest"])
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--seconds", type=float, default=60.0)

@@ -34,14 +34,14 @@ SIDE = 640
 def planes(name: str, kind: str, rng: np.random.Generator, seed: int) -> list[LabelledPlane]:
     """What is learned from."""
     if kind == "reviewed":
-        return bench.lesson(name, 1, kind, rng)
+        return bench.labelled_planes(name, 1, kind, rng)
     if name == "nuclei_dsb2018":
         pair = read_pairs(bench.root() / name / "train")[7 + 40 * seed]
         image, labels = read_image(pair.image)[:256, :256], read_label(pair.label)[:256, :256]
         plane, certain = LabelledPlane("a", image, labels, "reviewed"), np.zeros(labels.shape, bool)
         certain[:, : labels.shape[1] // 2] = True
     else:
-        (plane,) = bench.lesson(name, 1, "reviewed", rng)
+        (plane,) = bench.labelled_planes(name, 1, "reviewed", rng)
         assert plane.ignore is not None
         certain = ~plane.ignore
         certain[:, int(np.flatnonzero(certain.any(axis=0)).mean()) :] = False

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 
 from napari_unetpp._types import EDGE_CAP, DecodeRule, ModelInfo, NetConfig, SamplingRule
 from napari_unetpp.files.labels.folders import read_pairs
-from napari_unetpp.files.models.card_text import table
+from napari_unetpp.files.text import table
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.decode_rule import ap50_of_rules
 from napari_unetpp.train.choose.levels import Predicted, at_model_size, predict_samples

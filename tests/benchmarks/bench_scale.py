@@ -30,6 +30,7 @@ from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.input import scale_search
 from napari_unetpp.engine.input.normalise import clean_plane, measure
 from napari_unetpp.engine.input.sampling import resample, resample_labels
+from napari_unetpp.engine.input.scale_decision import Trial
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
@@ -53,7 +54,7 @@ class Case:
     true: float
     found: float
     unsure: bool
-    looks: list[tuple[float, ...]]
+    trials: list[tuple[float, ...]]
     at_one: Counts
     at_found: Counts
     at_true: Counts
@@ -129,10 +130,10 @@ TRIALS: list[list[tuple[float, ...]]] = []
 """What every search saw."""
 
 
-def noted(looks: Sequence[scale_search.Trial], *rest: Any) -> ScaleChoice:
-    """`scale_search.choose`, its looks kept in `TRIALS`."""
-    TRIALS.append([astuple(look) for look in looks])
-    return CHOOSE(looks, *rest)
+def noted(trials: Sequence[Trial], *rest: Any) -> ScaleChoice:
+    """`scale_search.choose`, its trials kept in `TRIALS`."""
+    TRIALS.append([astuple(trial) for trial in trials])
+    return CHOOSE(trials, *rest)
 
 
 CHOOSE = scale_search.choose

@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from held_out_pairs import held_out_pairs
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.collect import predict_maps
@@ -24,12 +25,10 @@ from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
-from napari_unetpp.files.models.card_text import number, table
 from napari_unetpp.files.models.model_list import find_model
+from napari_unetpp.files.text import number, table
 from napari_unetpp.train.choose.scores import Matches, match_objects, matches_by_area, matches_from
-from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import Truth, read_truth
-from napari_unetpp.train.data.samples import load_sample
 
 SHARES = (0, 1 / 8, 1 / 4, 1 / 2, 1, 2, np.inf)
 """Edges of the ranges of area, as shares of the median."""
@@ -88,9 +87,7 @@ def main() -> None:
     args = parser.parse_args()
     info, pairs = find_model(args.model), read_pairs(args.folder)
     if args.held_out:
-        samples = [load_sample(pair, info) for pair in pairs]
-        _, held = split_samples(samples)
-        pairs = [pair for pair in pairs if pair.stem in {sample.stem for sample in held}]
+        pairs = held_out_pairs(pairs, info)
     truths = [truth_of(pair, info) for pair in pairs]
     areas = np.concatenate([np.bincount(t.labels.ravel())[1:] for t in truths])
     areas = areas[areas > 0]

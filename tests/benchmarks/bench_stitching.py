@@ -22,7 +22,7 @@ from napari_unetpp._types import Region
 from napari_unetpp.api import load_model
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.decode import labelling
-from napari_unetpp.engine.memory import give_back
+from napari_unetpp.engine.memory import release_free_memory
 from napari_unetpp.volumes.scratch import ScratchArray
 from napari_unetpp.volumes.stitching.stitch import SIDE, Stitched, stitch
 
@@ -58,7 +58,7 @@ def main() -> None:
     info, shape = evaluator.info, (options.side, options.side)
     read = Repeated(predict_maps(mosaic(1536), evaluator, level=1).store.maps(1).copy())
     report: dict[str, Any] = {"side": options.side, "piece": options.piece}
-    give_back()
+    release_free_memory()
     report["gigabytes before"] = round(resident() / 1e9, 3)
     with tempfile.TemporaryDirectory() as folder:
         numbers = ScratchArray(Path(folder) / "numbers", shape, np.int32)

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from held_out_pairs import held_out_pairs
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
@@ -24,9 +25,7 @@ from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, read_label, read_pairs
 from napari_unetpp.files.models.model_list import find_model
-from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import read_truth
-from napari_unetpp.train.data.samples import load_sample
 
 TOP = 0.05
 Maps = NDArray[np.float32]
@@ -121,10 +120,7 @@ def main() -> None:
     info = find_model(args.model)
     pairs = read_pairs(args.folder)
     if args.held_out:
-        samples = [load_sample(pair, info) for pair in pairs]
-        _, held = split_samples(samples)
-        stems = {sample.stem for sample in held}
-        pairs = [pair for pair in pairs if pair.image.stem in stems]
+        pairs = held_out_pairs(pairs, info)
     result = measure(pairs, info, np.random.default_rng(0))
     print(f"{info.name}, {len(pairs)} images of {args.folder}")
     for name, scores in result.items():

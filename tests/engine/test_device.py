@@ -64,6 +64,19 @@ def test_a_format_that_was_asked_for_is_used_if_it_agrees(monkeypatch, precision
     assert choose_device("auto", precision).label == f"cuda {precision}"
 
 
+def test_without_units_for_bfloat16_the_plain_operators_do(monkeypatch):
+    """A processor with AVX2 alone: slower, and never chosen unasked, but what was asked for."""
+    real = torch.ops.mkldnn._reorder_convolution_weight
+
+    def reorder(weight, *options):
+        if weight.dtype == torch.bfloat16:
+            raise RuntimeError("bf16 path needs the cpu support avx512bw")
+        return real(weight, *options)
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_reorder_convolution_weight", reorder)
+    assert choose_device("cpu", "bfloat16").dtype == "bfloat16"
+
+
 def test_a_format_that_does_not_agree_is_refused(monkeypatch):
     pretend(monkeypatch)
     with pytest.raises(UnetppError, match="float16 was asked for, but on cpu"):

@@ -9,7 +9,7 @@ import pytest
 
 SCRIPT = """
 import numpy as np
-from napari_unetpp.engine.memory import give_back
+from napari_unetpp.engine.memory import release_free_memory
 
 def resident():
     with open("/proc/self/statm") as file:
@@ -20,7 +20,7 @@ kept = arrays[::50]
 before = resident()
 del arrays
 freed = resident()
-give_back()
+release_free_memory()
 print(before - freed, freed - resident(), len(kept))
 """
 
@@ -41,7 +41,7 @@ def test_it_does_no_harm_anywhere(monkeypatch):
 
     for platform in ("linux", "win32", "darwin"):
         monkeypatch.setattr(memory.sys, "platform", platform)
-        memory.give_back()
+        memory.release_free_memory()
 
 
 @pytest.mark.parametrize(

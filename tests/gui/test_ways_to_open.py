@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import napari
 import numpy as np
 import pytest
 from npe2 import PluginManager, PluginManifest
@@ -94,7 +96,9 @@ def test_opened_and_used(
     corrections = viewer.layers["cells corrections"]
     assert viewer.layers.selection.active is corrections
     corrections.paint((40, 40), 3)
-    qtbot.waitUntil(lambda: "1 correction" in dock.form.correct.lessons_label.text(), timeout=TIMEOUT)
+    qtbot.waitUntil(
+        lambda: "1 correction" in dock.form.correct.correction_count_label.text(), timeout=TIMEOUT
+    )
     dock.form.result.click_tool_button.click()
     assert viewer.mouse_drag_callbacks
     keys = {shortcut.key().toString() for shortcut in viewer.window._qt_window.findChildren(QShortcut)}
@@ -118,3 +122,12 @@ def test_in_a_window_of_another_program(only_tiny_model: Any, image: np.ndarray,
     dock.close_session()
     for runner in (dock._runner, dock.correcting.finetune_runner, dock.correcting.file_runner):
         runner._executor.shutdown(wait=True)
+
+
+def test_the_example_of_the_documentation_opens_it(
+    viewer: Any, docked: Callable[[], UnetppDock], plugin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(napari, "Viewer", lambda: viewer)
+    runpy.run_path(str(Path(__file__).parents[2] / "docs" / "examples" / "dock.py"))
+    assert [layer.name for layer in viewer.layers] == ["dense_fluorescence"]
+    assert docked() is not None

@@ -59,7 +59,9 @@ def sitting(view: Any, blobs: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Si
     layers, runner, engine = FakeLayers(), HandRunner(), FakeEngine()
     monkeypatch.setattr(session_engine, "range_notes", lambda *args, **how: engine.range_notes(*args, **how))
     monkeypatch.setattr(session_engine, "devices", lambda: ("cpu",))
-    monkeypatch.setattr(work, "give_back", lambda: setattr(engine, "gave_back", engine.gave_back + 1))
+    monkeypatch.setattr(
+        work, "release_free_memory", lambda: setattr(engine, "gave_back", engine.gave_back + 1)
+    )
     layers.arrays["cells"] = blobs
     models = [model_info(), replace(model_info("other"), recommended_level=2)]
     controller = Controller(

@@ -35,30 +35,30 @@ class FakeCorrections:
     def __init__(self) -> None:
         self.signals = CorrectionsSignals()
         self.changes = 0
-        self.held: dict[Hashable, CorrectedPlane] = {}
+        self.planes: dict[Hashable, CorrectedPlane] = {}
         self.asked: set[Hashable] = set()
         self.brush: dict[Hashable, int] = {}
         self.tools: list[str] = []
 
     def has(self, image: Hashable) -> bool:
-        return any(drawn.image == image for drawn in self.held.values())
+        return any(drawn.image == image for drawn in self.planes.values())
 
     def corrected(self, plane: Plane) -> CorrectedPlane | None:
-        return self.held.get(plane.key)
+        return self.planes.get(plane.key)
 
     def encoding(self, plane: Plane) -> LabelEncoding | None:
         held = self.held.get(plane.key)
         return None if held is None else held.encoding
 
     def labels(self, plane: Plane) -> Any:
-        held = self.held.get(plane.key)
+        held = self.planes.get(plane.key)
         return None if held is None else held.labels
 
     def all(self) -> list[CorrectedPlane]:
-        return [d for key, d in self.held.items() if d.certain.any() or key in self.asked]
+        return [d for key, d in self.planes.items() if d.certain.any() or key in self.asked]
 
     def put(self, plane: Plane, labels: Any, certain: Any, encoding: LabelEncoding, *, label: int) -> None:
-        self.held[plane.key] = CorrectedPlane(
+        self.planes[plane.key] = CorrectedPlane(
             plane.key, plane.image, plane.name, plane.data, np.array(labels), certain, encoding=encoding
         )
         self.brush[plane.image] = label
@@ -69,10 +69,10 @@ class FakeCorrections:
     def mark_certain(self, drawn: CorrectedPlane) -> None:
         inside = np.ones(drawn.certain.shape, bool) if drawn.inside is None else drawn.inside
         self.changes += 1
-        self.held[drawn.key] = replace(drawn, certain=drawn.certain | inside)
+        self.planes[drawn.key] = replace(drawn, certain=drawn.certain | inside)
 
     def write(self, plane: Plane, region: Region, values: Any) -> None:
-        drawn = self.held[plane.key]
+        drawn = self.planes[plane.key]
         where = np.zeros(drawn.labels.shape, bool)
         where[region.slices] = drawn.labels[region.slices] != values
         full = drawn.labels.copy()
@@ -92,23 +92,23 @@ class FakeCorrections:
 
     def drop(self, image: Hashable) -> list[CorrectedPlane]:
         gone = [drawn for drawn in self.all() if drawn.image == image]
-        self.held = {key: drawn for key, drawn in self.held.items() if drawn.image != image}
+        self.planes = {key: drawn for key, drawn in self.planes.items() if drawn.image != image}
         return gone
 
     def draw_regions(self, plane: Plane, outlines: Sequence[Outline]) -> None:
         inside = inside_outlines(tuple(outlines), plane.shape)
-        self.held[plane.key] = replace(self.held[plane.key], inside=inside, outlines=tuple(outlines))
+        self.planes[plane.key] = replace(self.planes[plane.key], inside=inside, outlines=tuple(outlines))
 
     def close(self) -> None:
         self.tools.append("closed")
 
     def paint(self, key: Hashable, where: Any, value: Any) -> None:
         """What the user does."""
-        drawn = self.held[key]
+        drawn = self.planes[key]
         drawn.labels[where] = value
         certain = drawn.certain.copy()
         certain[where] = True
-        self.held[key] = replace(drawn, certain=certain)
+        self.planes[key] = replace(drawn, certain=certain)
         self.changes += 1
         self.signals.painted.emit(drawn.image)
 

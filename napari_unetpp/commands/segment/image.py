@@ -16,12 +16,12 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
 from napari_unetpp.files.models import card_text
-from napari_unetpp.files.notes import counted
 from napari_unetpp.files.objects import table
-from napari_unetpp.files.objects.also import write_also
+from napari_unetpp.files.objects.formats import write_objects
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.result_file import About, write_labels, write_mask, write_probability
+from napari_unetpp.files.text import counted
 from napari_unetpp.session.segment import objects
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def segment_file(
 ) -> Done:
     """Segment one image and write its results; `on_tile` is called with tiles done and tiles in all."""
     from napari_unetpp.engine.collect import predict_maps
-    from napari_unetpp.engine.level import resolve_level, shallower
+    from napari_unetpp.engine.level import memory_remedy, resolve_level
     from napari_unetpp.engine.memory import enough_memory
 
     def on_event(event: PredictEvent) -> None:
@@ -52,11 +52,13 @@ def segment_file(
     image = read_image(output.source, series=options.series, note=notes.append)
     size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
-    with enough_memory("the network ran", shallower(model.info, resolve_level(model.info, options.level))):
+    with enough_memory(
+        "the network ran", memory_remedy(model.info, resolve_level(model.info, options.level))
+    ):
         found = predict_maps(
             image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
         )
-    facts = run_facts(model, found.level, found.scale, found.range)
+    facts = run_facts(model, found.level, options, found.scale, found.range)
     try:
         result: NDArray[Any] = getattr(found, options.kind)()
     except MemoryError as error:
@@ -118,7 +120,7 @@ def write_extra_files(
     plane = ObjectPlane(labels, columns=measured)
     subject = Subject(output.source.name, options.classes, options.instances)
     for name, path in output.also:
-        write_also(path, name, [plane], subject, overwrite=options.overwrite)
+        write_objects(path, name, [plane], subject, overwrite=options.overwrite)
 
 
 def _amount(result: NDArray[Any], kind: Kind, areas: NDArray[np.int64] | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from napari_unetpp.files.models import model_list
 from napari_unetpp.files.results import outputs
 from napari_unetpp.files.results.inputs import find_inputs
 from napari_unetpp.files.results.summary import update_summary
+from napari_unetpp.files.text import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,7 @@ class Work:
 
 def run_segment(args: argparse.Namespace) -> int:
     """Segment images, one after the other; a bad one is reported and the rest go on."""
+    from napari_unetpp.commands.segment.existing import made_otherwise
     from napari_unetpp.commands.segment.values import Options
 
     info = model_list.find_model(args.model)
@@ -78,9 +80,12 @@ def run_segment(args: argparse.Namespace) -> int:
         try:
             for number, output in enumerate(plan):
                 ours = work is not None and work.on_worker(number)  # then it was not there at first
-                done = output.done() if args.skip_existing and not ours else None
-                if done is not None:
-                    entries.append(_skipped(done))
+                there = output.there() if args.skip_existing and not ours else None
+                if there is not None and (problem := made_otherwise(there, info, options)):
+                    entries.append(_failed(output, problem))
+                    continue
+                if there is not None and there.complete:
+                    entries.append(_skipped(there))
                     continue
                 work = work or _begin(plan, options, args, stack)
                 entries.append(_segment_one(number, plan, work, options, args))
@@ -92,6 +97,9 @@ def run_segment(args: argparse.Namespace) -> int:
                     say(f"note: {note}")
     if plan:
         progress(len(plan), len(plan))
+    if magnified := sum(_by_search(entry) for entry in entries):
+        images = counted(magnified, "image")
+        say(f"note: the size of the objects was searched in {images}; where it is wrong, give --diameter")
     skipped = sum("skipped" in entry for entry in entries)
     if skipped:
         say(f"{skipped} of {len(plan)} were there already")
@@ -117,7 +125,7 @@ def _begin(plan: Sequence[outputs.Output], options: Any, args: argparse.Namespac
         return Work(_loaded(args))
     from napari_unetpp.commands.segment.files_on_workers import FilesOnWorkers, checker
     from napari_unetpp.commands.segment.stack import goes_by_planes
-    from napari_unetpp.volumes.cluster.workers import connected
+    from napari_unetpp.volumes.cluster.connect import connected
 
     ready = connected(args.scheduler, args.workers, lambda: _loaded(args), say)
     workers, model = stack.enter_context(ready)
@@ -152,6 +160,18 @@ def _skipped(output: outputs.Output) -> dict[str, Any]:
     return {"input": str(output.source), "outputs": files, "skipped": True}
 
 
+def _by_search(entry: Mapping[str, Any]) -> bool:
+    """Whether an image was magnified or shrunk as a search found it."""
+    from napari_unetpp.engine.input.scale_decision import FOUND
+
+    return entry.get("scale") != 1 and str(entry.get("scale_reason", "")).startswith(FOUND)
+
+
+def _failed(output: outputs.Output, problem: str) -> dict[str, Any]:
+    say(f"error: {named_once(output.source, problem)}")
+    return {"input": str(output.source), "error": problem}
+
+
 def _segment_one(
     number: int, plan: Sequence[outputs.Output], work: Work, options: Any, args: argparse.Namespace
 ) -> dict[str, Any]:
@@ -177,9 +197,7 @@ def _segment_one(
     except Exception as error:  # the other images are segmented
         if args.debug:
             raise
-        problem = sentence(error)
-        say(f"error: {named_once(output.source, problem)}")
-        return {"input": str(output.source), "error": problem}
+        return _failed(output, sentence(error))
     for note in done.notes:
         say(f"note: {output.source}: {note}")
     tell(done.line)
@@ -201,7 +219,11 @@ def _segmented(output: outputs.Output, work: Work, options: Any, show: Callable[
             lambda tile, tiles: show(tile / tiles, f"{name}, tile {tile} of {tiles}"),
         )
 
+    done = "no plane"
+
     def on_progress(event: Any) -> None:
+        nonlocal done
+        done = f"{event.plane + (event.tile == event.tiles)} of {event.planes} planes"
         tile = f", tile {event.tile} of {event.tiles}"
         part = (event.plane + event.tile / event.tiles) / event.planes
         show(part, f"{name}, plane {event.plane + 1} of {event.planes}{tile}")
@@ -209,8 +231,10 @@ def _segmented(output: outputs.Output, work: Work, options: Any, show: Callable[
     try:
         return segment_stack(output, work.model, options, on_progress, say, work.workers)
     except KeyboardInterrupt:
-        if output.partial.exists():
-            say(f"what was done of {output.source} is kept in {output.partial}; --skip-existing goes on")
+        if output.begun:
+            say(f"{output.source}: stopped; {done} are kept in {output.partial}: --skip-existing goes on")
+        else:
+            say(f"{output.source}: stopped before a plane was done; nothing is kept")
         raise
 
 

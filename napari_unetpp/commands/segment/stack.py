@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_unetpp._types import ScaleChoice, UnetppError
+from napari_unetpp._types import ModelInfo, ScaleChoice, UnetppError
 from napari_unetpp.commands.segment.stack_input import file_version, open_input
 from napari_unetpp.commands.segment.stack_tables import without_unmeasured
-from napari_unetpp.commands.segment.values import Done, Options
+from napari_unetpp.commands.segment.values import Done, Options, asked_facts
 from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.notes import Note
 from napari_unetpp.files.results.outputs import Output
+from napari_unetpp.files.results.settings import CHANGED
 from napari_unetpp.volumes.cluster.jobs import ImageAddress
 from napari_unetpp.volumes.inputs.source import ImageSource, is_stack
 from napari_unetpp.volumes.ome_zarr import load_zarr
 from napari_unetpp.volumes.selection import Selection, select
+from napari_unetpp.volumes.series.store import remove
 
 if TYPE_CHECKING:
     from napari_unetpp.commands.segment.values import Done, Options
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 
 LARGEST_TIFF = 4_000_000_000
 """Bytes of a result from which it becomes OME-Zarr."""
+
+LINKS = ("stitch", "track")
+"""Settings that count when all planes are done."""
 
 BYTES = {"labels": 4, "mask": 1, "probability": 4}
 """Of a pixel of each kind of result."""
@@ -64,14 +70,13 @@ def segment_stack(
     from napari_unetpp.commands.segment.stack_results import finish
     from napari_unetpp.volumes.series.reading import series_notes
     from napari_unetpp.volumes.series.run import segment_series
-    from napari_unetpp.volumes.series.store import remove
 
     start = time.perf_counter()
     notes: list[str] = []
     if options.overwrite:
         remove(output.partial)
     with open_input(output, options, notes.append) as image:
-        chosen = _chosen(image, model, options)
+        chosen = chosen_planes(image, model.info, options)
         say(f"{output.source}: {chosen}")
         if _needs_zarr(output, chosen, options):
             load_zarr()  # now, not after hours of work
@@ -81,19 +86,30 @@ def segment_stack(
         mark = file_version(output.source)
         request, store = _begin(output, image, chosen, model, options, mark, say)
         others = None if workers is None else workers.series(request, _address(output, options, mark))
-        for event in segment_series(request, store, workers=others):
-            if event.note:
-                notes.append(event.note)
-            on_progress(event)
-            if event.tile == event.tiles and file_version(output.source) != mark:
-                raise UnetppError(
-                    f"{output.source} was changed while it was segmented. The planes in "
-                    f"{store.folder} belong to different versions of it: give --overwrite to begin anew."
-                )
+        with removed_if_empty(output):
+            for event in segment_series(request, store, workers=others):
+                if event.note:
+                    notes.append(event.note)
+                on_progress(event)
+                if event.tile == event.tiles and file_version(output.source) != mark:
+                    raise UnetppError(
+                        f"{output.source} was changed while it was segmented. The planes in "
+                        f"{store.folder} belong to different versions of it: give --overwrite to begin anew."
+                    )
         facts = facts_of(request, options)
         measured = finish(output, store, image, chosen, options, facts, notes.append)
     seconds = time.perf_counter() - start
     return report(output, request, options, facts, measured, notes, seconds)
+
+
+@contextmanager
+def removed_if_empty(output: Output) -> Iterator[None]:
+    """Remove the folder of planes when the run ends, however it ends, without a finished plane."""
+    try:
+        yield
+    finally:
+        if not output.begun:
+            remove(output.partial)
 
 
 def finish_stack(output: Output, model: LoadedModel, options: Options) -> tuple[Path, ...]:
@@ -102,7 +118,7 @@ def finish_stack(output: Output, model: LoadedModel, options: Options) -> tuple[
     from napari_unetpp.commands.segment.stack_tables import Measured
 
     with open_input(output, options) as image:
-        chosen = _chosen(image, model, options)
+        chosen = chosen_planes(image, model.info, options)
         missing = without_unmeasured(output.missing, chosen)
         if missing.files == (output.target,):
             return ()
@@ -121,18 +137,18 @@ def _address(output: Output, options: Options, mark: list[list[int]]) -> ImageAd
     return ImageAddress(path, options.series, stack.selection.axes, stack.region, str(mark))
 
 
-def _chosen(image: ImageSource, model: LoadedModel, options: Options) -> Selection:
+def chosen_planes(image: ImageSource, info: ModelInfo, options: Options) -> Selection:
     """The selection; raises UnetppError, before any work, for what cannot be done with it."""
     from napari_unetpp.volumes.series.numbering import check_links
     from napari_unetpp.volumes.series.three_directions import check_directions
 
     stack = options.stack
-    chosen = select(image.axes, stack.selection, inputs=model.info.net.in_channels)
+    chosen = select(image.axes, stack.selection, inputs=info.net.in_channels)
     check_directions(stack.directions, chosen)
     if stack.stitch is not None or stack.track is not None:
-        if model.info.task != "instances":
+        if info.task != "instances":
             raise UnetppError(
-                f"--stitch and --track link objects, but {model.info.name!r} does not tell objects apart."
+                f"--stitch and --track link objects, but {info.name!r} does not tell objects apart."
             )
         check_links(chosen, stitch=stack.stitch, track=stack.track)
     return chosen
@@ -164,15 +180,11 @@ def _begin(
     level = resolve_level(info, options.level)
     settings = {
         "input": str(output.source.resolve()),
-        "last_change": mark,
+        CHANGED: mark,
         "read_as": str(chosen),
-        "region": None if options.stack.region is None else str(options.stack.region),
-        "model": info.sha256,
-        "level": level,
+        **{name: value for name, value in asked_facts(info, level, options).items() if name not in LINKS},
         "kind": options.kind,
-        "size": {name: list(v) if isinstance(v, tuple) else v for name, v in options.size.items()},
         "precision": model.choice.label,
-        "directions": options.stack.directions,
         "spacing": list(image.axes.spacing) if options.stack.directions > 1 else None,
     }
     before = read_about(output.partial) if options.stack.resume else None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.commands.segment.stack_tables import Measured
-from napari_unetpp.files.objects.also import write_also
+from napari_unetpp.files.objects.formats import write_objects
 from napari_unetpp.files.objects.planes import Subject
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.volumes.inputs.tiff_stack import TiffStack
@@ -32,7 +32,7 @@ def write_extra_files(output: Output, measured: Measured, options: Options, *, o
     subject = Subject(output.source.name, options.classes, options.instances)
     for name, path in output.also:
         with read_result(output.target, measured.selection) as planes:
-            write_also(path, name, measured.objects_of(planes), subject, overwrite=overwrite)
+            write_objects(path, name, measured.objects_of(planes), subject, overwrite=overwrite)
 
 
 @contextmanager

@@ -8,24 +8,17 @@ from typing import Any
 from napari_unetpp.commands.segment.stack_tables import Measured
 from napari_unetpp.commands.segment.values import Done, Options, run_facts
 from napari_unetpp.files.models import card_text
-from napari_unetpp.files.notes import counted
 from napari_unetpp.files.results.outputs import Output
+from napari_unetpp.files.text import counted
 from napari_unetpp.session.segment.objects import size_note
 from napari_unetpp.volumes.series.plane import SeriesRequest
 
 
 def facts_of(request: SeriesRequest, options: Options) -> dict[str, Any]:
     """How the result was computed, for its metadata."""
-    known, stack = request.reading, options.stack
-    region = stack.region
-    links = {"stitch": stack.stitch, "track": stack.track}
-    return {
-        **run_facts(request.evaluator, request.level, known.scale, known.range),
-        "read_as": str(request.selection),
-        **({} if request.directions == 1 else {"directions": request.directions}),
-        **{name: overlap for name, overlap in links.items() if overlap is not None},
-        **({} if region is None else {"rows": [region.y0, region.y1], "columns": [region.x0, region.x1]}),
-    }
+    known = request.reading
+    facts = run_facts(request.evaluator, request.level, options, known.scale, known.range)
+    return facts | {"read_as": str(request.selection)}
 
 
 def report(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_unetpp._types import AUTO, Kind, Region, ScaleChoice
+from napari_unetpp._types import AUTO, Kind, ModelInfo, Region, ScaleChoice
 from napari_unetpp.volumes.selection import SelectionRequest
 
 if TYPE_CHECKING:
@@ -78,6 +78,12 @@ class Options:
     instances: bool = True
     stack: StackOptions = field(default_factory=StackOptions)
 
+    @property
+    def given_size(self) -> dict[str, Any]:
+        """Scale, diameter and range as far as they were given, as JSON knows them."""
+        given = {name: value for name, value in self.size.items() if value not in (None, "auto")}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -88,14 +94,28 @@ class Done:
     entry: dict[str, Any]
 
 
+def asked_facts(info: ModelInfo, level: int, options: Options) -> dict[str, Any]:
+    """What was asked for: two runs that agree in it, and in the image, give the same result."""
+    stack = options.stack
+    region = stack.region
+    links = {"stitch": stack.stitch, "track": stack.track}
+    return {
+        "model": info.name,
+        "model_sha256": info.sha256,
+        "level": "auto" if level == AUTO else level,
+        "given": options.given_size,
+        **({} if stack.directions == 1 else {"directions": stack.directions}),
+        **{name: overlap for name, overlap in links.items() if overlap is not None},
+        **({} if region is None else {"rows": [region.y0, region.y1], "columns": [region.x0, region.x1]}),
+    }
+
+
 def run_facts(
-    model: LoadedModel, level: int, scale: ScaleChoice, range: tuple[float, float]
+    model: LoadedModel, level: int, options: Options, scale: ScaleChoice, range: tuple[float, float]
 ) -> dict[str, Any]:
     """How a result was computed, for its metadata."""
     return {
-        "model": model.info.name,
-        "model_sha256": model.info.sha256,
-        "level": "auto" if level == AUTO else level,
+        **asked_facts(model.info, level, options),
         "scale": scale.scale,
         "scale_reason": scale.reason,
         "range": [float(value) for value in range],

@@ -42,9 +42,9 @@ class AutoTile:
     model : LoadedModel
         Of a model with a stopping rule.
     x : Tensor of shape (1, C, Y, X) or None
-        None is enough where no node that is missing reads it.
+        None is enough where no missing node reads it.
     known : mapping from node to Tensor
-        Nodes that are known completely; those evaluated completely are added.
+        Nodes that are known everywhere; those that become known everywhere are added.
     core : Region
         The part of the tile that is wanted: only squares that meet it go deeper.
 
@@ -70,7 +70,7 @@ class AutoTile:
         self._plan = NodePlan(model.info.net, self.plane, rule.square, known)
 
     def run(self, should_stop: ShouldStop = never_stop) -> Iterator[TileAtLevel]:
-        """Yields level 1, then the tile after each level to which some squares go."""
+        """Yield the tile at level 1, then after each further level that some squares reach."""
         info, rule, config = self.model.info, self.rule, self.model.info.net
         wanted = active = self._meet_core()
         maps = np.zeros((config.outputs, *self.plane), np.float32)
@@ -101,7 +101,7 @@ class AutoTile:
         return touched(inside, self.rule.square)
 
     def _deepen(self, level: int, squares: Squares, should_stop: ShouldStop) -> bool:
-        """Evaluate what the squares lack of the nodes of a level; False if stopped."""
+        """Evaluate the nodes of a level where the squares lack them; False if stopped."""
         for step in self._plan.steps(level, squares):
             if should_stop():
                 return False
@@ -123,7 +123,7 @@ class AutoTile:
             self.known[node] = found
 
     def _pieces(self, node: Node) -> Sequence[tuple[Region, Tensor]]:
-        """What was evaluated of a node; outside the squares that it was evaluated for, it may be wrong."""
+        """The pieces of a node that were evaluated; they may be wrong outside the squares they were for."""
         known = self._nodes.get(node)
         if known is None:
             return ()

@@ -12,7 +12,7 @@ from napari_unetpp.engine.auto.squares import Squares
 from napari_unetpp.net import graph
 
 Step = tuple[Node, Packing | None]
-"""A node, and the parts of it that are evaluated; None: all of it, as that is less work."""
+"""A node, and the parts of it that are evaluated; None: the whole node, where that is less work."""
 
 
 class NodePlan:
@@ -34,10 +34,10 @@ class NodePlan:
         self._reached: dict[Node, Squares] = {}
 
     def steps(self, level: int, squares: Squares) -> Iterator[Step]:
-        """What squares lack of the nodes of a level, in an order in which they can be evaluated.
+        """The steps by which squares get the nodes of a level that they lack, each after those it needs.
 
-        A step counts as done when the next one is asked for; one of a whole node that comes out right
-        everywhere makes the node `complete`.
+        A step counts as done when the next one is asked for. A whole node that reads `complete` nodes only
+        becomes `complete` itself.
         """
         nowhere = np.zeros_like(squares)
         for node in graph.nodes(level, self.config.arch):

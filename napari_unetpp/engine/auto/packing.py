@@ -47,9 +47,9 @@ class Packing:
 def pack_node(
     node: Node, squares: Squares, config: NetConfig, plane: tuple[int, int], square: int
 ) -> Packing | None:
-    """The parts of a node that the squares need; None where evaluating all of it is less work.
+    """The parts of a node that the squares need; None where evaluating the whole node is less work.
 
-    A stage of an encoder of others is evaluated as a whole: `graph.margins` counts our own nodes only.
+    A stage of a published encoder is evaluated as a whole: `graph.margins` is right for our own nodes only.
 
     Parameters
     ----------
@@ -74,12 +74,12 @@ def pack_node(
 
 
 def pack_rectangles(sizes: Sequence[tuple[int, int]], step: int) -> tuple[tuple[int, int], list[Region]]:
-    """Lay rectangles side by side in rows, the highest first, `GAP` px apart, in a small image.
+    """Lay rectangles side by side in rows, the highest first, `GAP` px apart, in a small array.
 
     Returns
     -------
     shape : (int, int)
-        Of the image; multiples of `step`, for every new size has its convolutions prepared anew.
+        Of the array; multiples of `step`, because convolutions are prepared anew for every new size.
     places : list of Region
         In the order of `sizes`.
     """
@@ -112,6 +112,6 @@ def packing_flops(node: Node, found: Packing, config: NetConfig) -> int:
 
 
 def _even(region: Region, grid: tuple[int, int]) -> Region:
-    """Grown so that it begins and ends between two pixels of the row below."""
+    """Grown to even edges, which are edges of pixels of the row below, too."""
     y1, x1 = region.y1 + region.y1 % 2, region.x1 + region.x1 % 2
     return Region(region.y0 - region.y0 % 2, region.x0 - region.x0 % 2, min(y1, grid[0]), min(x1, grid[1]))

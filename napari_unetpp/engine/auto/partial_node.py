@@ -23,7 +23,7 @@ class PartialNode:
         self.pieces = tuple(pieces)
 
     def paste(self, region: Region, out: Tensor) -> None:
-        """Write what is known of a region into `out` (1, C, h, w)."""
+        """Write the known parts of a region into `out` (1, C, h, w)."""
         for place, tensor in self.pieces:
             if place.overlaps(region):
                 common = place.clipped(region)
@@ -38,7 +38,7 @@ def channel_count(node: Tensor | PartialNode) -> int:
 
 
 def paste(node: Tensor | PartialNode, region: Region, out: Tensor) -> None:
-    """Write what is known of a region of a node into `out` (1, C, h, w)."""
+    """Write the known parts of a region of a node into `out` (1, C, h, w)."""
     if isinstance(node, PartialNode):
         node.paste(region, out)
     else:

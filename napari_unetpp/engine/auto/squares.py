@@ -29,12 +29,12 @@ def square_grid(shape: tuple[int, int], square: int) -> tuple[int, int]:
 
 
 def touched(mask: NDArray[np.bool_], square: int) -> Squares:
-    """Squares that hold any pixel of a mask (Y, X)."""
+    """Squares with any pixel of a mask (Y, X)."""
     return square_means(mask, square) > 0
 
 
 def square_means(values: NDArray[np.generic], square: int) -> NDArray[np.float64]:
-    """Mean of each square; those at the lower and right border count what they have."""
+    """Mean of each square; those cut off at the lower and right border: of the pixels they have."""
     starts = [np.arange(0, side, square) for side in values.shape]
     sums = np.add.reduceat(np.add.reduceat(values, starts[0], axis=0, dtype=np.float64), starts[1], axis=1)
     sizes = [np.diff(np.append(s, side)) for s, side in zip(starts, values.shape, strict=True)]
@@ -43,7 +43,7 @@ def square_means(values: NDArray[np.generic], square: int) -> NDArray[np.float64
 
 
 def runs(squares: Squares) -> list[Region]:
-    """The runs of each row of squares: rectangles that hold these squares and no others."""
+    """The runs of squares in each row, as rectangles."""
     found = []
     for row, line in enumerate(squares):
         edges = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]]).astype(np.int8)))
@@ -52,10 +52,10 @@ def runs(squares: Squares) -> list[Region]:
 
 
 def rectangles(squares: Squares, growth: float) -> list[Region]:
-    """Rectangles that cover the squares, merged as long as that makes their area, once grown, smaller.
+    """Rectangles that cover the squares, with the smallest area that merging them finds, margins included.
 
-    Runs of a row first; then the two whose union saves most become one. They may overlap and hold
-    other squares, too.
+    The runs of each row are merged two by two, always those whose union saves most. Rectangles may overlap
+    and contain other squares, too.
 
     Parameters
     ----------

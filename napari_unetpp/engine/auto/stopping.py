@@ -1,11 +1,11 @@
 """Which squares of a plane go deeper at level Auto.
 
 Level 1 is evaluated everywhere. Then, level by level, a square goes deeper while more of its pixels are
-expected to change on the way to the deepest level than the model's rule allows; the others are left as they
-are (early exit; Teerapittayanon et al., BranchyNet, ICPR 2016, arXiv 1709.01686, for whole images). An object
-goes deeper as a whole: put together from two levels, it would be split. And where a deeper level finds
-foreground up to the edge of a square, the square beside it follows (`cut_off`): a shallow level may not see a
-dim object, and the border of its deeper part would be as straight as the edge.
+expected to change on the way to the deepest level than the model's rule allows; the others stop (early exit;
+Teerapittayanon et al., BranchyNet, ICPR 2016, arXiv 1709.01686, for whole images). An object goes deeper as a
+whole: made of two levels, it would be split. Where a deeper level finds foreground up to the edge of a
+square, the square beside it follows (`cut_off`): a shallow level may miss a dim object, which would then end
+in a straight line at that edge.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ SQUARE = 16
 """Side of a square, px, for which rules are chosen."""
 
 FLAT = 0.25
-"""Foreground that ends at this share of the edge between two squares of different depth was cut off there."""
+"""Foreground that ends along this share of the edge between two squares of different depth was cut off."""
 
 GAP_CLOSED = 4
 """Pieces of the foreground at most this far apart (px) count as one object."""
 
 
 def stopping_signs(maps: Maps, before: Maps | None, info: ModelInfo, square: int) -> NDArray[np.float64]:
-    """What tells how far a square is from its final result: shape (rows, columns, 2).
+    """Two signs of how far a square is from its final result: shape (rows, columns, 2).
 
     Parameters
     ----------
@@ -76,12 +76,12 @@ def go_deeper(
 
 
 def cut_off(found: NDArray[np.bool_], active: Squares, square: int) -> Squares:
-    """Squares that stopped, but at whose edge the foreground of an active one ends: it may go on in them.
+    """Squares that stopped at whose edge the foreground of an active one ends: it may go on in them.
 
     Parameters
     ----------
     found : ndarray of bool, shape (Y, X)
-        Foreground, of active squares at a deeper level than of the others.
+        Foreground; that of active squares is of a deeper level than that of the others.
     """
     inside = found & pixels(active, square, found.shape)
     flat = np.zeros_like(active)

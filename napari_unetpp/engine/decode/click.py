@@ -21,14 +21,14 @@ FAINTEST = 0.05
 """Below this probability a click finds nothing."""
 
 HALF = 0.5
-"""An object below the threshold is what reaches this share of the highest probability around the click."""
+"""An object below the threshold ends at this share of the highest probability around the click."""
 
 
 def object_at(window: Window, info: ModelInfo, rule: DecodeRule, y: int, x: int) -> Labels:
-    """The object at a pixel of a window: its class number, 1 for instances, and 0 elsewhere (Y, X).
+    """The object at a pixel of a window: its class number (1 for instances), 0 elsewhere (Y, X).
 
-    A click up to `NEAR` px beside an object that was found means that object. Elsewhere the threshold is
-    lowered to half the probability at the click. All 0 where the probability is below `FAINTEST`.
+    A click up to `NEAR` px beside an object that was found means that object. Else the threshold is lowered
+    to half the highest probability around the click. All 0 where the probability there is below `FAINTEST`.
 
     Parameters
     ----------

@@ -20,24 +20,24 @@ T = TypeVar("T", bound=np.generic)
 
 @dataclass(frozen=True, slots=True)
 class Grids:
-    """The two grids over one plane, border on border: shapes (Y, X) of the working grid and of the image."""
+    """Shapes (Y, X) of the two grids that cover one plane: the working grid and the grid of the image."""
 
     working: tuple[int, int]
     image: tuple[int, int]
 
     @property
     def same(self) -> bool:
-        """Whether nothing has to be brought anywhere."""
+        """Whether both grids are the same."""
         return self.working == self.image
 
     def under(self, window: Region) -> Region:
-        """The part of the working grid on which a window of the image depends."""
+        """The part of the working grid from which a window of the image is interpolated."""
         y0, y1 = _reach(window.y0, window.y1, self.image[0], self.working[0])
         x0, x1 = _reach(window.x0, window.x1, self.image[1], self.working[1])
         return Region(y0, x0, y1, x1)
 
     def at(self, y: int, x: int) -> tuple[int, int]:
-        """The pixel of the working grid in which (the middle of) a pixel of the image lies."""
+        """The pixel of the working grid in which the middle of a pixel of the image lies."""
         rows = _between(y, y + 1, self.image[0], self.working[0])
         columns = _between(x, x + 1, self.image[1], self.working[1])
         return int(rows.nearest[0]), int(columns.nearest[0])
@@ -55,15 +55,15 @@ class Grids:
     ) -> NDArray[T]:
         """Objects of `window` of the image from those of `part` of the working grid.
 
-        A pixel takes the number of the pixel of the working grid in which it lies. Where that has none, it
-        takes it from the nearest of the other three between which `maps` interpolates.
+        A pixel takes the number of the pixel of the working grid in which it lies. If that is background, it
+        takes the number of the nearest of the other three between which `maps` interpolates.
 
         Parameters
         ----------
         numbers : ndarray of shape (h, w)
             0 is background.
         outline : ndarray of bool, of the shape of `window`
-            The foreground of the image, outside which there are no objects.
+            The foreground on the grid of the image: outside it there are no objects.
         """
         if self.same:
             there = window.relative_to(part).slices
@@ -79,7 +79,7 @@ class Grids:
         return out
 
     def on_working(self, mask: NDArray[np.bool_], part: Region) -> NDArray[np.bool_]:
-        """A mask of the whole image on `part` of the working grid: the middle of a pixel counts."""
+        """A mask of the whole image on `part` of the working grid (nearest neighbour)."""
         if self.same:
             return mask[part.slices]
         rows = _between(part.y0, part.y1, self.working[0], self.image[0])
@@ -94,14 +94,14 @@ class Grids:
 
 
 CORNERS = tuple(itertools.product((False, True), repeat=2))
-"""The lower or higher row and column between which a pixel lies."""
+"""Of the four pixels around a point: whether the higher row, and the higher column, is meant."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """For each line of the image the two lines of the working grid between which it lies.
+    """For each line of one grid the two lines of the other grid between which it lies.
 
-    `share` is that of the higher one, in [0, 1].
+    `share`, in [0, 1], is the weight of the higher one.
     """
 
     low: NDArray[np.intp]
@@ -118,12 +118,12 @@ class _Lines:
         return self.high if high else self.low
 
     def share_of(self, high: bool) -> NDArray[np.float32]:
-        """How much one of the two counts."""
+        """The weight of the lower or the higher of the two."""
         return self.share if high else np.float32(1) - self.share
 
 
 def _between(start: int, stop: int, length: int, other: int, origin: int = 0) -> _Lines:
-    """Lines [start, stop) of a grid of `length` on another one; lines of that are counted from `origin`."""
+    """Where lines [start, stop) of a grid of `length` lines lie on one of `other`, counted from `origin`."""
     where = (np.arange(start, stop) + 0.5) * (other / length) - 0.5
     low = np.floor(where).astype(np.intp)
     share = (where - low).astype(np.float32)

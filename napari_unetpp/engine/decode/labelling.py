@@ -1,4 +1,4 @@
-"""From maps to masks and instances, without the network: all of it on the working grid.
+"""From maps to masks and instances, all on the working grid.
 
 Maps are float32 of shape (K, Y, X) in [0, 1], one channel per entry of ``ModelInfo.outputs``.
 `engine.decode.watershed` separates touching objects; `engine.decode.plane_result` brings results back to the
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 Maps = NDArray[np.float32]
 
 SMOOTHING = 1.0
-"""Gaussian sigma (px) of a landscape whose summits are objects."""
+"""Sigma (px) of the Gaussian that smooths a landscape."""
 
 CUT = 4
 """Pixels at which that Gaussian is cut off."""
 
 REACH = 2 * CUT
-"""Pixels around an object that can change how it is split: those within `CUT`, and what these depend on."""
+"""Distance (px) up to which pixels around an object can change how it is split: `CUT`, for two filters."""
 
 
 def activate(logits: Tensor, info: ModelInfo) -> Tensor:
@@ -106,7 +106,7 @@ def basins_of(maps: Maps, info: ModelInfo, found: NDArray[np.bool_], region: NDA
 
 
 def landscape(maps: Maps, info: ModelInfo, found: NDArray[np.bool_]) -> Maps:
-    """Heights (Y, X) whose summits are objects: the seed map, slightly smoothed where peaks are compared."""
+    """Heights (Y, X) whose peaks are objects: the seed map, smoothed where the prominence of peaks counts."""
     rule = info.decode
     height = seed_map(maps, info.outputs, rule, found)
     if rule.prominence == rule.prominence_share == 0:
@@ -116,7 +116,7 @@ def landscape(maps: Maps, info: ModelInfo, found: NDArray[np.bool_]) -> Maps:
 
 
 def connected(region: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Numbers (Y, X) of the parts of a mask; those that meet at a corner only are apart."""
+    """Numbers (Y, X) of the 4-connected parts of a mask."""
     parts: NDArray[np.int32] = ndimage.label(region)[0]
     return parts
 
@@ -124,8 +124,8 @@ def connected(region: NDArray[np.bool_]) -> NDArray[np.int32]:
 def new_numbers(sizes: NDArray[np.intp], min_size: int) -> NDArray[np.uint32]:
     """The new number of every old one, from 1 without gaps; 0 for the background and for small objects.
 
-    A table, because objects are dropped too and sizes may come from several blocks; scikit-image's
-    `relabel_sequential` takes 2.5 times as long for a plane of 4096 x 4096 px.
+    scikit-image's `relabel_sequential` drops no small objects, and takes 2.5 times as long for a plane of
+    4096 x 4096 px.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def class_numbers(found: NDArray[np.uint32], probability: Maps) -> NDArray[np.ui
 def seed_map(
     maps: Maps, outputs: tuple[str, ...], rule: DecodeRule, region: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """High inside objects, low where they touch: (Y, X)."""
+    """Heights (Y, X): high inside objects, low where they touch."""
     if rule.seeds == "mask":
         return mask_landscape(region)
     channel: NDArray[np.float32] = maps[outputs.index(rule.seeds)]
@@ -157,7 +157,7 @@ def seed_map(
 
 
 def mask_landscape(region: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Smoothed distance to the border, divided by the largest of its connected part."""
+    """Smoothed distance (Y, X) to the border, as a share of the largest in its connected part."""
     distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(region), SMOOTHING, truncate=CUT)
     parts = connected(region)
     peak = np.full(int(parts.max(initial=0)) + 1, 1e-6)

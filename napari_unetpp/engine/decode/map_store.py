@@ -16,7 +16,7 @@ MAP_DTYPE = np.float16
 
 
 def as_stored(maps: Maps) -> Maps:
-    """Maps as a store gives them back."""
+    """Maps with the precision of a store."""
     return maps.astype(MAP_DTYPE).astype(np.float32)
 
 
@@ -30,7 +30,7 @@ class MapStore:
     outputs : int
         Channels of a map.
     dtype : dtype
-        `MAP_DTYPE`, from which results are decoded; float32 for comparing what the network gives.
+        `MAP_DTYPE`, from which results are decoded; float32 to compare the network's own numbers.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class MapStore:
         return array.astype(np.float32, copy=False)
 
     def depth(self, level: int) -> NDArray[np.uint8]:
-        """The level from which each pixel of the maps of `level` comes (Y, X): itself, but for `AUTO`."""
+        """The level (Y, X) from which each pixel of the maps of `level` comes: itself, except for `AUTO`."""
         if level == AUTO and self._depth is not None:
             return self._depth
         return np.full(self.shape, level, np.uint8)

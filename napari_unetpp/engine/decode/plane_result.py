@@ -1,4 +1,4 @@
-"""The result for one plane: its maps, and everything that is made of them on the grid of the image."""
+"""The result for one plane: its maps, and masks, labels and others computed from them on the image's grid."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BLOCK = 2048
 """Side of the blocks whose objects are decoded at a time in planes larger than one block."""
 
 DIVISORS = (1, 4, 16)
-"""Bands and blocks are made smaller by these factors, one after the other, as long as memory runs out."""
+"""Bands and blocks are made smaller by these factors, in this order, while memory runs out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +56,15 @@ class PlaneResult:
     flops : int
         Executed for the maps.
     scale : ScaleChoice
-        Working grid = grid of the image times its factor, and why.
+        Working grid = grid of the image times its factor.
     range : (float, float)
         Intensities that were 0 and 1.
     divisor : int
-        By how much smaller the pieces are in which results are computed.
+        How many times smaller than usual the bands and blocks are.
 
     Notes
     -----
-    Where memory runs out, smaller pieces are tried; the maps stay, whatever happens.
+    Where memory runs out, smaller bands and blocks are tried; the maps are kept in any case.
     """
 
     store: MapStore
@@ -94,13 +94,13 @@ class PlaneResult:
     def labels(self) -> NDArray[np.uint32]:
         """Labels (Y, X).
 
-        Objects are grown, and their size is counted, on the working grid; on the grid of the image they fill
-        its mask. Large planes are done by whole connected parts, block by block.
+        Objects are separated and measured on the working grid; on the grid of the image they fill the mask.
+        Large planes are decoded block by block, each by whole connected parts.
         """
         return self._in_pieces(PlaneResult._labels)
 
     def depth(self) -> NDArray[np.uint8]:
-        """The level from which each pixel comes (Y, X): one for all of them, but for `AUTO`."""
+        """The level (Y, X) from which each pixel comes: the same for all, except for `AUTO`."""
         return resample_labels(self.store.depth(self.level), self.shape)
 
     def share(self) -> float:
@@ -108,7 +108,7 @@ class PlaneResult:
         return share_of_deepest(self.flops, self.info.net, self.store.shape)
 
     def _in_pieces(self, compute: Callable[[PlaneResult], Result]) -> Result:
-        """A result, in smaller pieces where memory runs out."""
+        """A result, in smaller bands and blocks where memory runs out."""
         *divisors, largest = DIVISORS
         for divisor in divisors:
             with suppress(MemoryError):
@@ -174,7 +174,7 @@ class PlaneResult:
         return self._objects_by_blocks()
 
     def _maps(self, region: Region) -> Maps:
-        """Maps of a part of the working grid; what has no value there is background."""
+        """Maps of a part of the working grid; pixels without a value are background."""
         maps = self.store.maps(self.level, region)
         if self.invalid is None:
             return maps
@@ -215,7 +215,7 @@ class PlaneResult:
 
 
 def _groups(boxes: list[tuple[slice, slice]], side: int) -> Iterator[tuple[list[int], Region]]:
-    """Connected parts by the block of this side that holds their first corner, with the box around all."""
+    """Numbers of the parts whose first corner lies in one block of `side` px, and the box around them."""
     blocks: dict[tuple[int, int], list[int]] = {}
     for number, (rows, columns) in enumerate(boxes, start=1):
         blocks.setdefault((rows.start // side, columns.start // side), []).append(number)

@@ -26,7 +26,7 @@ APART = 0.5
 """Least distance of two places, as a share of an object's diameter."""
 
 FAINTEST = 0.1
-"""What a place must reach in the smoothed map: less is an ordinary contour."""
+"""Least value of a place in the smoothed map: less is an ordinary contour."""
 
 MOST_PLACES = 500
 
@@ -34,8 +34,8 @@ MOST_PLACES = 500
 def uncertainty(maps: Maps, info: ModelInfo, rule: DecodeRule | None = None) -> Maps:
     """Binary entropy (bits) of the foreground probability, 1 where it equals the threshold.
 
-    The probability is moved on the logit scale until the threshold is one half. With several classes
-    the entropy of the classes, as a share of the largest possible, counts where it is larger.
+    The probability is shifted on the logit scale so that the threshold becomes one half. With several
+    classes the larger of this and the entropy of the classes, as a share of the largest possible, counts.
 
     Parameters
     ----------
@@ -64,11 +64,12 @@ def uncertainty(maps: Maps, info: ModelInfo, rule: DecodeRule | None = None) -> 
 def places(doubt: Maps, diameter: float) -> tuple[Spot, ...]:
     """The most uncertain places in descending order, at least half a diameter apart.
 
-    Every contour is uncertain in a thin line; smoothing over a part of an object leaves wider areas only.
+    Every contour is uncertain along a thin line, which smoothing removes; wider areas stay.
 
     Parameters
     ----------
     doubt : ndarray of float32, shape (Y, X)
+        Uncertainty.
     diameter : float
         Of a typical object, px.
     """

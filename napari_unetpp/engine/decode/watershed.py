@@ -1,15 +1,15 @@
 """Separation of touching objects by a watershed: one object for every peak of a landscape that is prominent.
 
-Every pixel belongs to the peak that is reached by going to the highest of the eight neighbours again and
-again: its basin (the watershed by steepest ascent; Meyer, *Topographic distance and watershed lines*, Signal
-Processing 38, 1994, for the inverted landscape). Two basins meet at a saddle, the highest point of the way
-from one to the other. From the highest saddle down, the lower of two peaks stays an object of its own only if
-it rises far enough above the saddle (its dynamics; Soille, *Morphological Image Analysis*, 2nd ed. 2004,
-sections 6.3.4 and 9.2); else its basin joins the other. So the seeds and the watershed come in one pass over
-the pixels, and another rule of prominence needs only the list of saddles. scikit-image's watershed would need
-a pass for the seeds and another for every rule (`tests/benchmarks/bench_decoding.py` compares them).
+Every pixel belongs to the basin of the peak that is reached by going to the highest of the eight neighbours
+again and again (watershed by steepest ascent; Meyer, *Topographic distance and watershed lines*, Signal
+Processing 38, 1994, for the inverted landscape). Two basins meet at a saddle, the highest point on the way
+from one peak to the other. From the highest saddle down, the lower of two peaks stays an object only if it
+rises far enough above the saddle (its dynamics; Soille, *Morphological Image Analysis*, 2nd ed. 2004,
+sections 6.3.4 and 9.2); else its basin joins the other. One pass over the pixels gives seeds and basins, and
+another rule of prominence needs only the list of saddles. scikit-image's watershed would need a pass for the
+seeds and another for every rule (`tests/benchmarks/bench_decoding.py` compares them).
 
-No pixel depends on anything beyond its connected part of the region: parts can be done one by one.
+A pixel depends on its own connected part of the region only: parts can be done one by one.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Basins:
 
     def objects(self, rule: DecodeRule) -> Numbers:
         """Number of the object, from 1, to which each basin belongs: shape (B,)."""
-        higher = list(range(len(self.peaks)))  # towards the highest peak of all that are joined or were met
-        part_of = list(higher)  # towards the peak of the object
+        higher = list(range(len(self.peaks)))  # leads to the highest peak met so far
+        part_of = list(higher)  # leads to the peak of the object
         peaks = self.peaks.tolist()
         for (a, b), height in zip(self.pairs.tolist(), self.saddles.tolist(), strict=True):
             top, low = _root(higher, a), _root(higher, b)
@@ -113,7 +113,7 @@ class PixelGraph:
         self.height = height[region].astype(np.float32, copy=False)
 
     def pairs(self) -> Iterator[tuple[NDArray[np.intp], Numbers]]:
-        """All pairs of neighbours, one direction of four after the other: numbers of both pixels.
+        """All pairs of neighbours, one of four directions after the other: the numbers of both pixels.
 
         Two pixels that meet at a corner are neighbours if one of the two between them is in the region.
         """
@@ -133,18 +133,19 @@ class PixelGraph:
 
 
 def _peaks(graph: PixelGraph) -> Numbers:
-    """For each pixel the number of its peak; of a flat peak that of its first pixel."""
+    """For each pixel the number of its peak; a flat peak has that of its first pixel."""
     up, one, other = steepest_ascent(graph)
     _leave_plateaus(up, one, other)
     return roots(up)
 
 
 def steepest_ascent(graph: PixelGraph) -> tuple[Numbers, NDArray[np.intp], Numbers]:
-    """For each pixel the highest of its neighbours, itself where none is higher; and all level neighbours.
+    """For each pixel its highest neighbour, and all pairs of neighbours of the same height.
 
     Returns
     -------
     up : ndarray of int32, shape (N,)
+        The pixel itself where no neighbour is higher.
     one, other : ndarray of int, shape (P,)
         Neighbours of the same height.
     """
@@ -163,7 +164,7 @@ def steepest_ascent(graph: PixelGraph) -> tuple[Numbers, NDArray[np.intp], Numbe
 
 
 def roots(up: NDArray[T]) -> NDArray[T]:
-    """The last pixel of the way that starts at each pixel and goes from `n` to ``up[n]``."""
+    """The last pixel of the way from each pixel that goes from `n` to ``up[n]``."""
     while not np.array_equal(further := up[up], up):
         up = further
     return up

@@ -1,4 +1,4 @@
-"""A part of a plane with its maps, computed for this part alone or taken from maps that are there."""
+"""A part of a plane with its maps, predicted for this part alone or taken from stored maps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Window:
     maps : ndarray of float32, shape (K, h, w)
         Of `part`.
     part : Region
-        Of the working grid: what corresponds to `region`, and a margin on which its objects depend.
+        Of the working grid: where `region` lies, with a margin on which its objects depend.
     region : Region
         Of the image.
     grids : Grids
@@ -102,7 +102,7 @@ def predict_window(
 
 
 def stored_window(store: MapStore, level: int, window: Region, shape: tuple[int, int]) -> Window:
-    """The same from stored maps; `shape` is that of the plane."""
+    """A window (on the plane's own grid) with stored maps of a level; `shape` is that of the plane."""
     grids = Grids(store.shape, shape)
     part = _under(grids, window)
     return Window(store.maps(level, part), part, window, grids)

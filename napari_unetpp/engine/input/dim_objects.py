@@ -1,7 +1,7 @@
 """Whether a range hides objects that are much dimmer than others, and which range would show them.
 
-Slopes of large bright things, haze and unevenness are dim, too, but are no objects: what counts is what rises
-out of its surroundings on all sides.
+Slopes of large bright things, haze and uneven illumination are dim, too, but are no objects: only what is
+brighter than its surroundings on all sides counts.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ CELL = 4
 """Side (px) of the squares whose means are compared."""
 
 DIM = 0.07
-"""What does not reach this share of the range is dim: networks still find twice as much."""
+"""An object that does not reach this share of the range is dim; networks still find one of twice as much."""
 
 CLEAR_OF_NOISE = 12.0
-"""An object rises by at least this many standard deviations of the noise from pixel to pixel."""
+"""An object is brighter than its surroundings by at least this many standard deviations of the noise."""
 
 CLEAR = 0.01
 """And by at least this share of the range."""
 
 STEP = 0.6
-"""Standard deviation that the noise of whole numbers has at least: below it steps are all there is."""
+"""Least standard deviation assumed for the noise of an integer image: weaker noise is lost in rounding."""
 
 MANY = 0.25
-"""So many dim ones among all are worth a note."""
+"""Least share of dim objects among all for a note."""
 
 FEWEST = 3
-"""Fewer of them are dust, or one object."""
+"""Least number of dim objects for a note: fewer may be dust, or one object."""
 
 ABOVE = 1.2
-"""The range that shows them reaches so many times as far as they do."""
+"""The suggested range reaches this many times as far as the dim objects do."""
 
 
 @dataclass(frozen=True, slots=True)
 class DimObjects:
-    """Share of dim ones among what rises out of its surroundings, and the range that shows them."""
+    """Share of dim objects among all, and the range that shows them."""
 
     share: float
     shown: Range
 
 
 def dim_objects(plane: NDArray[np.generic], noise: float, shown: Range) -> DimObjects | None:
-    """What a range hides of a plane; None: nothing, or not much.
+    """The objects of a plane that are too dim in a range; None where there are none, or few.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def dim_objects(plane: NDArray[np.generic], noise: float, shown: Range) -> DimOb
 
 
 def summits(heights: NDArray[np.float32], least: float) -> NDArray[np.float32]:
-    """Heights (N,) of the tops of an image (Y, X) that rise by `least` above every way to a higher one."""
+    """Heights (N,) of the tops of an image (Y, X) that rise by `least` above the way to any higher one."""
     from skimage.morphology import reconstruction
 
     lowered = reconstruction(heights - least, heights)

@@ -1,4 +1,4 @@
-"""Cleaning of one plane, and its range of intensities; the same numbers in training and inference."""
+"""Cleaning of one plane, its range of intensities, and the network's input; the same in training and use."""
 
 from __future__ import annotations
 
@@ -9,35 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Normalisation, UnetppError
-from napari_unetpp.engine.input.dim_objects import dim_objects
-from napari_unetpp.engine.input.robust_range import Range, find_range
+from napari_unetpp.engine.input.robust_range import find_range
 
 Image = NDArray[Any]
 
 SAMPLES = 1_000_000
-"""About this many pixels at most count when percentiles are measured."""
+"""Percentiles are measured on at most about this many pixels."""
 
 NOISE_SAMPLES = 250_000
-"""The same for the noise, of which a median is taken."""
+"""The same for the noise."""
 
 NOISE_FACTOR = 12.0
-"""The range is never taken smaller than this many standard deviations of the noise."""
+"""The range is never smaller than this many standard deviations of the noise."""
 
 TOO_NARROW, TOO_WIDE = 2.5, 0.1
-"""Percentiles that give so many times less, or more, than what stands out of the background have failed."""
-
-MUCH_OUTSIDE = 0.25
-"""Share of an image outside its range from which it is worth a note."""
+"""Percentiles have failed where the robust range is more, or less, than so many times as wide as theirs."""
 
 CLIPPED = (-0.5, 2.0)
-"""What lies further outside the range is cut off there; 0 and 1 are its ends."""
+"""Normalised values are cut off here; 0 and 1 are the ends of the range."""
 
 MUCH_BELOW, NEAR = 0.05, -0.1
-"""Where more of an image than this share lies below its range, what is darker is cut off nearer to 0. Of a
-measured range it is 1 %, so networks hardly know values below 0: a background there is one large object."""
-
-UNSTRETCHED = 8
-"""A measured range that is so many times as wide as the intensities of an image shows it as noise."""
+"""Where more than this share of an image lies below the range, values are cut off nearer to 0. Below a
+measured range lies 1 %, so networks hardly know values below 0, and take a background there for one large
+object."""
 
 RGB = 3
 
@@ -54,7 +48,7 @@ class NormStats:
 
 
 def clean_plane(image: Image) -> tuple[Image, tuple[str, ...]]:
-    """Check one plane and drop what the network cannot read.
+    """Check one plane and drop the alpha channel or a single channel axis.
 
     Parameters
     ----------
@@ -65,7 +59,7 @@ def clean_plane(image: Image) -> tuple[Image, tuple[str, ...]]:
     -------
     image : ndarray of shape (Y, X) or (Y, X, 3)
     notes : tuple of str
-        What was handled specially: alpha dropped, NaN or infinite pixels, a constant image.
+        What was unusual: an alpha channel, NaN or infinite pixels, a constant image.
 
     Raises
     ------
@@ -85,9 +79,11 @@ def clean_plane(image: Image) -> tuple[Image, tuple[str, ...]]:
         image = image.astype(np.uint8)
     if image.dtype.kind == "f":
         bad = int(np.count_nonzero(~np.isfinite(image)))
+        if bad == image.size:
+            return image, (*notes, "every pixel is NaN or infinite: nothing to segment")
         if bad:
             notes.append(f"{bad} NaN or infinite pixels: left out of the range, background in the result")
-    sample = _sample(image)
+    sample = finite_sample(image)
     if sample.size == 0 or sample.min() == sample.max():
         notes.append("the image is constant: nothing to segment")
     return image, tuple(notes)
@@ -108,7 +104,7 @@ def _to_plane(image: Image) -> tuple[Image, list[str]]:
     return image, notes
 
 
-def _sample(image: Image) -> NDArray[np.float32]:
+def finite_sample(image: Image) -> NDArray[np.float32]:
     """A regular subsample of the finite pixels, flat, float32."""
     pixels = image.shape[0] * image.shape[1]
     step = max(1, int(np.sqrt(pixels / SAMPLES)))
@@ -133,12 +129,12 @@ def pixel_noise(image: Image) -> float:
 def measure(image: Image, rule: Normalisation = DEFAULT_RULE) -> NormStats:
     """Measure the intensity range of one plane, jointly over R, G and B.
 
-    By the rule ``robust`` from what stands out of the background (see `engine.robust_range`); by
-    ``percentile`` between two percentiles of all pixels, unless these are far from it: next to nothing is
-    to be seen then, or a few specks outshine all. The range is at least `NOISE_FACTOR` times the noise, so
-    that a plane that holds nothing but noise is not stretched until the noise looks like objects.
+    Rule ``robust``: from what stands out of the background (see `engine.input.robust_range`). Rule
+    ``percentile``: between two percentiles of all pixels, unless the robust range is very different: then
+    the plane is nearly empty, or a few specks are far brighter than everything else. The range is at least
+    `NOISE_FACTOR` times the noise, so that a plane of noise is not stretched until it looks like objects.
     """
-    sample = _sample(image)
+    sample = finite_sample(image)
     if sample.size == 0:
         return NormStats(0.0, 1.0)
     noise = pixel_noise(image)
@@ -154,7 +150,7 @@ def measure(image: Image, rule: Normalisation = DEFAULT_RULE) -> NormStats:
 def _percentiles(
     sample: NDArray[np.float32], dtype: np.dtype[Any], shares: tuple[float, float]
 ) -> tuple[float, ...]:
-    """As ``np.percentile`` has them; where there are few possible values these are counted, not sorted."""
+    """As of ``np.percentile``; where few values are possible they are counted instead of sorted (faster)."""
     if dtype.kind != "u" or dtype.itemsize > 2:
         return tuple(float(value) for value in np.percentile(sample, shares))
     below = np.cumsum(np.bincount(sample.astype(dtype)))
@@ -167,80 +163,10 @@ def _percentiles(
 
 
 def with_range(image: Image, low: float, high: float) -> NormStats:
-    """A plane seen in a range that is known, which may lie anywhere."""
-    sample = _sample(image)
+    """Statistics of a plane for a range that is known; it may lie anywhere."""
+    sample = finite_sample(image)
     much_below = sample.size > 0 and float((sample < low).mean()) > MUCH_BELOW
     return NormStats(low, high, NEAR if much_below else CLIPPED[0])
-
-
-NOISE = (
-    "the image shows nothing but noise, which is not stretched. To look all the same give a range"
-    " (--range LOW HIGH; in the dock Contrast)"
-)
-
-
-def range_to_tell(image: Image, stats: NormStats) -> tuple[float, float]:
-    """A measured range; of noise, whose range is far wider than its intensities, the ends of these."""
-    low, high = _extremes(image)
-    return (low, high) if low < high and shows_nothing(image, stats) else (stats.low, stats.high)
-
-
-def shows_nothing(image: Image, stats: NormStats) -> bool:
-    """Whether nothing can be seen: intensities all equal, or far closer together than the range is wide."""
-    low, high = _extremes(image)
-    return stats.high - stats.low > UNSTRETCHED * (high - low)
-
-
-def _extremes(image: Image) -> tuple[float, float]:
-    sample = _sample(image)
-    return (float(sample.min()), float(sample.max())) if sample.size else (0.0, 0.0)
-
-
-def intensities_outside(image: Image, stats: NormStats) -> tuple[float, float] | None:
-    """The lowest and highest intensity of a plane that lies wholly below or above a range; else None."""
-    pixels = image if image.dtype.kind != "f" else image[np.isfinite(image)]
-    if pixels.size == 0:
-        return None
-    low, high = float(pixels.min()), float(pixels.max())
-    return (low, high) if high < stats.low or low > stats.high else None
-
-
-def range_notes(image: Image, stats: NormStats, *, given: bool = False) -> tuple[str, ...]:
-    """Notes on a range: intensities outside it, or contrast that hardly shows in it.
-
-    `given`: it was not measured, so that it may be far too wide.
-    """
-    outside = intensities_outside(image, stats)
-    if outside is not None:
-        return (
-            f"nothing is seen: the image has intensities from {outside[0]:.4g} to {outside[1]:.4g}, and the "
-            f"range is {stats.low:.4g} to {stats.high:.4g}. Choose another one (--range LOW HIGH; in the dock"
-            " Contrast), or have it measured",
-        )
-    low, high = _extremes(image)
-    if given and low < high and shows_nothing(image, stats):
-        return (
-            f"next to nothing is seen: the image has intensities from {low:.4g} to {high:.4g}, a small part "
-            f"of the range {stats.low:.4g} to {stats.high:.4g}. Choose a narrower one (--range LOW HIGH; in "
-            "the dock Contrast), or have it measured",
-        )
-    sample = _sample(image)
-    below = float((sample < stats.low).mean()) if sample.size else 0.0
-    above = float((sample > stats.high).mean()) if sample.size else 0.0
-    span = f"the range {stats.low:.4g} to {stats.high:.4g}"
-    notes = [
-        f"{share:.0%} of the image is {side} {span}"
-        for share, side in ((below, "below"), (above, "above"))
-        if share > MUCH_OUTSIDE
-    ]
-    dim = dim_objects(image, pixel_noise(image), Range(stats.low, stats.high))
-    if dim is not None:
-        low, high = dim.shown.low, dim.shown.high
-        notes.append(
-            f"{dim.share:.0%} of what stands out lies at the dark end of {span} and may be missed: try "
-            f"--range {low:.4g} {high:.4g} (in the dock Contrast, numbers)"
-        )
-    return tuple(notes)
 
 
 def to_input(image: Image, stats: NormStats, channels: int = RGB) -> NDArray[np.float32]:

@@ -18,9 +18,9 @@ class PlaneReader:
     Parameters
     ----------
     image : array-like of shape (Y, X) or (Y, X, C)
-        The plane on the input grid; what is indexed with two slices may lie on a disk.
+        The plane on the input grid; only slices are taken of it, so it may be lazy.
     scale : float
-        Input grid to working grid.
+        Working grid = input grid times `scale`.
     stats : NormStats
         Measured once, on the whole plane.
     channels : int

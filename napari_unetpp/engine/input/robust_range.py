@@ -1,9 +1,9 @@
 """The range of intensities of a plane, from what stands out of its background.
 
-Plain percentiles fail where little is to be seen (three nuclei in a large field lie above the 99.8th), and
-where a few saturated specks lie above everything else. So the plane is cut into small blocks, and those
-that show something vote: blocks whose contrast is far above that of a usual one. Where nothing is to be seen,
-noise of whatever grain must not be stretched until it looks like objects.
+Plain percentiles fail in nearly empty planes (three nuclei in a large field lie above the 99.8th), and where
+a few saturated specks are brighter than everything else. So the plane is cut into small blocks, and only
+those that show something count: their contrast is far above that of a usual block. In an empty plane noise,
+of whatever grain, must not be stretched until it looks like objects.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ BLOCK = 16
 """Side of a block, px."""
 
 MOST_PIXELS = 4_000_000
-"""Of a larger plane every second (third, ...) pixel counts."""
+"""Of a larger plane only every second (third, ...) row and column counts."""
 
 TRIMMED = 0.04
-"""Share of the pixels of a block that counts neither as its brightest nor as its darkest."""
+"""Share of the brightest, and of the darkest, pixels of a block that is left out."""
 
 SPECKS = 4
-"""So many blocks may hold saturated specks: the contrast of the next one is the largest that counts."""
+"""So many blocks may hold saturated specks: the contrast of the next one is taken as the largest."""
 
 LEFT = 20.0
-"""Without those blocks something is left if that contrast is so many standard deviations of the noise; else
-they hold the few objects that there are."""
+"""Unless that contrast is less than so many standard deviations of the noise: then those blocks hold the only
+objects, not specks."""
 
 USUAL, CLEAR, FAINT = 2.5, 0.5, 0.2
-"""A block shows something if its contrast is `USUAL` times the median, or `CLEAR` times the largest (where
-something is everywhere); and not less than `FAINT` times the largest."""
+"""A block shows something if its contrast is `USUAL` times the median, or `CLEAR` times the largest (in full
+planes); and not less than `FAINT` times the largest."""
 
-VOTE = 95.0
+BRIGHTEST = 95.0
 """Percentile of the brightest pixels of these blocks that becomes 1: where the 99.8th of the plane lies in
 ordinary images (`tests/benchmarks/bench_range.py`)."""
 
@@ -46,18 +46,19 @@ NOISE_FACTOR = 12.0
 """The range is never smaller than this many standard deviations of the noise from pixel to pixel."""
 
 EMPTY_FACTOR = 100.0
-"""Nor smaller than this many of all pixels in a plane that shows nothing but noise: coarse grain looks like
-objects sooner."""
+"""In a plane of nothing but noise the range is at least this many standard deviations of all pixels: coarse
+grain soon looks like objects."""
 
 JPEG_BLOCK = 8
-"""Of faint noise JPEG leaves blocks of this side, px, each of about one value."""
+"""Side (px) of the blocks of JPEG, which leaves about one value in each where noise is faint."""
 
 BLOCKY, ALIKE = 2.2, 3.5
-"""Steps between such blocks are this many times those inside (1.9 at most in 250 training images), and the
-largest contrast is less than this many times the median (of a plane with objects it is more)."""
+"""Of such noise the steps between blocks are more than `BLOCKY` times those inside (1.9 at most in 250
+training images), and the largest contrast is less than `ALIKE` times the median (more in a plane with
+objects)."""
 
 SPECK = 0.6
-"""A speck differs from its surroundings by this share of the range at least."""
+"""A speck differs from its surroundings by at least this share of the range."""
 
 Pixels = NDArray[np.float32]
 
@@ -72,7 +73,7 @@ class Range:
 
 @dataclass(frozen=True, eq=False)
 class _Blocks:
-    """Blocks of a plane: their pixels (n, m), darkest and brightest ones (n,), and all pixels as they lie."""
+    """Blocks of a plane: their pixels (n, m), the darkest and brightest of each (n,), and the plane."""
 
     pixels: Pixels
     darkest: Pixels
@@ -97,7 +98,7 @@ def find_range(plane: NDArray[np.generic], noise: float) -> Range:
     blocks = _cut(plane)
     shown = blocks.contrast >= _least_contrast(blocks.contrast, noise)
     low = float(np.percentile(blocks.pixels[shown], DARKEST))
-    high = float(np.percentile(blocks.brightest[shown], VOTE))
+    high = float(np.percentile(blocks.brightest[shown], BRIGHTEST))
     floor = max(NOISE_FACTOR * noise, 1e-6 * max(abs(low), abs(high)), 1e-12)
     speck = SPECK * max(high - low, floor)
     squeezed = plane.dtype == np.uint8 and _is_squeezed_noise(plane, blocks.contrast)
@@ -129,7 +130,7 @@ def _cut(plane: NDArray[np.generic]) -> _Blocks:
 
 
 def _thinned(plane: NDArray[np.generic]) -> Pixels:
-    """The pixels of a plane that count."""
+    """A plane, or of a large one every second (third, ...) row and column."""
     step = max(1, round(np.sqrt(plane.shape[0] * plane.shape[1] / MOST_PIXELS)))
     return _finite(plane[::step, ::step].astype(np.float32))
 
@@ -155,7 +156,7 @@ def _blocks(pixels: Pixels, side: int = BLOCK) -> Pixels:
 
 
 def _least_contrast(contrast: Pixels, noise: float) -> float:
-    """Contrast from which a block shows something."""
+    """The least contrast of a block that shows something."""
     largest = _largest(contrast)
     if largest < LEFT * noise:
         largest = float(contrast.max())
@@ -163,7 +164,7 @@ def _least_contrast(contrast: Pixels, noise: float) -> float:
 
 
 def _largest(contrast: Pixels) -> float:
-    """The largest contrast, those of `SPECKS` blocks left aside where there are enough of them."""
+    """The largest contrast without those of `SPECKS` blocks (fewer in a small plane)."""
     place = min(SPECKS, (len(contrast) - 1) // 16)
     return float(np.partition(contrast, -1 - place)[-1 - place])
 
@@ -171,7 +172,8 @@ def _largest(contrast: Pixels) -> float:
 def _is_squeezed_noise(plane: NDArray[np.generic], contrast: Pixels) -> bool:
     """Whether a plane consists of blocks of about one value each, as JPEG makes of noise.
 
-    Values step at the edges of its blocks rather than inside; and blocks are alike, or nothing steps inside.
+    Values change at the edges of the blocks rather than inside; and the blocks are alike, or nothing changes
+    inside.
     """
     steps = np.abs(np.diff(plane.astype(np.int16), axis=1))
     edges = steps[:, JPEG_BLOCK - 1 :: JPEG_BLOCK]
@@ -185,9 +187,9 @@ def _is_squeezed_noise(plane: NDArray[np.generic], contrast: Pixels) -> bool:
 
 
 def _is_noise(blocks: _Blocks, speck: float) -> bool:
-    """Whether a grey plane shows nothing but noise of some grain, apart from specks of that height.
+    """Whether a grey plane shows nothing but noise of some grain, apart from specks of height `speck`.
 
-    Its blocks are alike, and its values spread as those of noise do.
+    Its blocks are alike, and its values are spread like those of noise.
     """
     pixels, contrast = blocks.plane, blocks.contrast
     if pixels.ndim == 3 and bool((pixels != pixels[..., :1]).any()):
@@ -200,9 +202,9 @@ def _is_noise(blocks: _Blocks, speck: float) -> bool:
 
 
 def _spreads_as_noise(grey: Pixels) -> bool:
-    """Whether parts of a plane have values that spread evenly to both sides.
+    """Whether means of 4 x 4 px have about the skewness and kurtosis of a normal distribution.
 
-    With neither long tails, as few objects give, nor none, as many do.
+    A few objects give a long tail, many objects none.
     """
     parts = _blocks(grey, 4).mean(axis=1, dtype=np.float64)
     spread = float(parts.std())

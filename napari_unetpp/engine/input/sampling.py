@@ -12,7 +12,7 @@ from scipy import ndimage
 from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE, Region, UnetppError
 
 CUT = 4.0
-"""Standard deviations at which the Gaussian ends that smooths what is shrunk."""
+"""Standard deviations at which the Gaussian is cut off that smooths an image before it is shrunk."""
 
 
 def working_shape(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
@@ -27,7 +27,7 @@ def working_shape(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
 def resample(image: Any, scale: float, region: Region | None = None) -> NDArray[Any]:
     """The image on the working grid (bilinear, smoothed when shrinking), or a region of it.
 
-    A value depends on the pixels around it alone: a region gives what the whole would give, bit for bit.
+    A value depends on the pixels around it alone: a region equals that part of the whole, bit for bit.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def resample(image: Any, scale: float, region: Region | None = None) -> NDArray[
     Returns
     -------
     ndarray
-        float32, or the pixels of the image as they are where nothing changes.
+        float32, or the unchanged pixels of the image where both grids are the same.
     """
     shape = working_shape(image.shape, scale)
     part = Region.whole(shape) if region is None else region
@@ -60,7 +60,7 @@ def resample(image: Any, scale: float, region: Region | None = None) -> NDArray[
 
 
 def line_weights(image: int, length: int) -> NDArray[np.float32]:
-    """How much each of `image` lines counts in each of `length` lines of a working grid: (length, image).
+    """Weight of each of `image` lines in each of `length` lines of a working grid: (length, image).
 
     The same interpolation and smoothing as in `resample`, along one axis.
     """
@@ -80,11 +80,11 @@ class _Lines:
     read : slice
         Lines of the image that are needed.
     low, high : ndarray of int
-        Counted from the first of these.
+        The two lines, counted from the first of `read`.
     share : ndarray of float32
-        How much the higher one counts.
+        Weight of the higher one.
     sigma : float
-        Of the Gaussian by which lines are smoothed before, px of the image.
+        Of the Gaussian that smooths the image first, px of the image.
     """
 
     read: slice

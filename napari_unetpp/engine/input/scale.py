@@ -1,6 +1,6 @@
 """The scale of an image: given by the user, else by the model's sampling rule, else found by a search.
 
-Nothing else decides a scale: `decide_scale` is the whole decision, `given_scale` the part without network.
+`decide_scale` is the whole decision, `given_scale` the part without network.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 GIVEN = "given"
 
 LIT = 0.1
-"""Of the brightest of a frame: what is darker may be its black border."""
+"""Share of a frame's brightness below which a pixel is dark: it may belong to the black border."""
 
 FILLED = 0.25
-"""Share of a row or column that is lit where the picture is; text beside the picture lights less."""
+"""Least share of lit pixels in a row or column of the picture; text beside the picture has less."""
 
 
 def scale_number(scale: float | Literal["auto"]) -> float | None:
@@ -68,7 +68,7 @@ def check_size(info: ModelInfo, *, scale: float | None, diameter: float | None) 
 
 
 def check_range(given: tuple[float, float] | None) -> tuple[float, float] | None:
-    """A given range as two finite numbers, the lower one first; UsageError where it is none."""
+    """A given range as two finite numbers, the lower one first; UsageError if it is not a range."""
     if given is None:
         return None
     low, high = given
@@ -96,9 +96,9 @@ def given_scale(
     diameter: float | None = None,
     pixel_size: float | None = None,
 ) -> ScaleChoice | None:
-    """The scale as far as the user or the model's rule gives it; None: it has to be searched for.
+    """The scale that the user or the model's rule gives; None: it has to be searched for.
 
-    A lazy plane is read for models of frames only.
+    A lazy plane is read only for a model of frames.
     """
     check_size(info, scale=scale, diameter=diameter)
     rule = info.sampling
@@ -114,7 +114,7 @@ def given_scale(
     if rule.kind == "pixel":
         return ScaleChoice(1.0, "pixel size unknown")
     if info.task == "semantic":
-        return ScaleChoice(1.0, "this model knows no size of things")
+        return ScaleChoice(1.0, "this model does not go by object size")
     return None
 
 
@@ -176,19 +176,18 @@ def choose_scale(
 
 
 def plane_scale(rule: SamplingRule, plane: NDArray[Any], *, pixel_size: float | None = None) -> float:
-    """Scale factor of a plane (Y, X[, C]); of a frame its picture counts, not its black border.
+    """Scale factor of a plane (Y, X[, C]); the size of a frame is that of its picture without black border.
 
-    A lazy plane is read for frames only.
+    A lazy plane is read only for the rule ``frame``.
     """
     picture = picture_side(np.asarray(plane)) if rule.kind == "frame" else None
     return choose_scale(rule, plane.shape, pixel_size=pixel_size, picture=picture)
 
 
 def picture_side(frame: NDArray[Any]) -> int:
-    """Longer side (px) of the lit part of a camera's frame (Y, X[, C]), alpha apart; at least half of it.
+    """Longer side (px) of the lit part of a frame (Y, X[, C]) of a camera; at least half of the frame's.
 
-    Endoscopes show their picture on black, with text beside it, and how much black there is depends on
-    the recorder alone.
+    Endoscopes show their picture on black, with text beside it; how much black depends on the recorder.
     """
     brightest = functools.reduce(np.maximum, np.moveaxis(frame, -1, 0)[:3]) if frame.ndim == 3 else frame
     light = brightest.astype(np.float32)

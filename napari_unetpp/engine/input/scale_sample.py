@@ -16,15 +16,15 @@ from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.net import graph
 
 SHARE = 1 / 3
-"""Of the FLOPs of `YARDSTICK` for the image at scale 1, what all trials take together at most."""
+"""All trials together take at most this share of the FLOPs of `REFERENCE_LEVEL` for the image at scale 1."""
 
-YARDSTICK = 3
+REFERENCE_LEVEL = 3
 
 ACROSS = 4
-"""Objects of the model's own diameter that the sample is wide, even where that takes more than `SHARE`."""
+"""The sample is at least this many of the model's object diameters wide, even at a cost above `SHARE`."""
 
 ENOUGH = 512**2
-"""Pixels of the working grid that are enough for a trial."""
+"""Most pixels of the working grid in a trial, unless `ACROSS` needs more."""
 
 THUMBNAIL = 512
 """Longer side (px) of the copy of the image in which a window is chosen."""
@@ -34,10 +34,10 @@ BLUR = 3
 
 
 def sample_pixels(shape: tuple[int, ...], info: ModelInfo, level: int, trials: int) -> int:
-    """Pixels of the working grid that may be evaluated in each of so many trials."""
+    """Pixels of the working grid that each of `trials` may evaluate at `level`."""
     config, side = info.net, info.net.multiple
-    yardstick = YARDSTICK if YARDSTICK in config.levels else config.depth
-    whole = graph.flops(yardstick, config, *padded_shape((shape[0], shape[1]), side))
+    reference = REFERENCE_LEVEL if REFERENCE_LEVEL in config.levels else config.depth
+    whole = graph.flops(reference, config, *padded_shape((shape[0], shape[1]), side))
     a_pixel = graph.flops(level, config, side, side) / side**2
     fewest = (ACROSS * info.sampling.value) ** 2
     return int(min(max(SHARE * whole / trials / a_pixel, fewest), max(ENOUGH, fewest)))
@@ -67,7 +67,7 @@ def sample(
 
 
 def _most_varied(content: NDArray[np.float32], rows: float, columns: float) -> tuple[float, float]:
-    """Middle of the window of largest variance; all in shares of the height and width."""
+    """Middle of the window of largest variance; all lengths are shares of the height and width."""
     size = [max(1, round(share * n)) for share, n in zip((rows, columns), content.shape, strict=True)]
     mean, squares = (ndimage.uniform_filter(values, size) for values in (content, content**2))
     inside = tuple(slice(n // 2, total - (n - 1) // 2) for n, total in zip(size, content.shape, strict=True))
@@ -77,6 +77,6 @@ def _most_varied(content: NDArray[np.float32], rows: float, columns: float) -> t
 
 
 def thumbnail(plane: NDArray[Any], stats: NormStats) -> NDArray[np.float32]:
-    """A grey copy (Y, X) in [0, 1], to see where something is; a speck or noise hardly shows."""
+    """A grey copy (Y, X) in [0, 1] that is smoothed, so that specks and noise hardly count."""
     small = np.clip(to_input(plane, stats).mean(axis=0), 0, 1)
     return ndimage.uniform_filter(small, BLUR)  # type: ignore[no-any-return]

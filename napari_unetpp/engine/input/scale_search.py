@@ -1,22 +1,21 @@
 """Search for the scale at which the network recognises the objects of an image of unknown object size.
 
-The image is shown to a shallow level at scales from coarse to fine. Where the model fits, it is sure of what
-it calls foreground, and what it finds there is about as large as the objects that it was trained on. Neither
-tells enough alone: of an image that is magnified further than it needs to be, the network is as sure, and
-large objects at too fine a scale fall into pieces of just the right size. So both count, and of two scales
-that fit alike the coarser one is taken, at which objects are lost last and work is least.
+A shallow level evaluates the image at scales from coarse to fine. At the right scale it is sure of its
+foreground, and finds objects about as large as those it was trained on. Neither is enough alone: the network
+is also sure of an image that is magnified too far, and at too fine a scale large objects fall into pieces of
+just the right size. So both count, and of two scales that fit equally the coarser, cheaper one is taken
+(`engine.input.scale_decision`).
 
-Only a sample is evaluated: the whole image at coarse scales, at finer ones a window in which something is,
-so that the search takes at most a third of the FLOPs of L3 for the image at scale 1. Of images that are
-only some objects wide, a window of `ACROSS` objects is evaluated, whatever it costs. A window lies inside
-the sample of the next coarser scale, and the two are compared there: where most is, the network is
-surer at any scale.
+Only a sample is evaluated: the whole image at coarse scales, at finer ones a window that shows something, so
+that the search takes at most a third of the FLOPs of L3 for the image at scale 1. Of images that are only
+some objects wide, a window of `ACROSS` objects is evaluated, whatever it costs. A window lies inside the
+sample of the next coarser scale, and uncertainties are compared on this common part: where an image shows
+most, the network is surer at any scale.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,14 +32,10 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine.decode import labelling
-from napari_unetpp.engine.input.normalise import (
-    NormStats,
-    intensities_outside,
-    pixel_noise,
-    shows_nothing,
-    to_input,
-)
+from napari_unetpp.engine.input.normalise import NormStats, pixel_noise, to_input
+from napari_unetpp.engine.input.range_notes import intensities_outside, shows_nothing
 from napari_unetpp.engine.input.sampling import resample, working_shape
+from napari_unetpp.engine.input.scale_decision import STEP, Trial, best_trial, choose
 from napari_unetpp.engine.input.scale_sample import THUMBNAIL, sample, sample_pixels, thumbnail
 from napari_unetpp.engine.input.specks import without_specks
 from napari_unetpp.engine.tiles import padded_shape
@@ -49,20 +44,10 @@ if TYPE_CHECKING:
     from napari_unetpp.engine.loaded_model import LoadedModel
 
 EMPTY = "nothing is seen: 1 kept"
-UNSURE = "not sure of any scale: 1 kept; give the diameter of an object"
-
 FIRST = (0.25, 0.5, 1.0)
-"""Scales that are tried in any case; then one beyond the better end, and the neighbours of the best."""
+"""Scales that are always tried; then one beyond the better end, and both neighbours of the best."""
 
 COARSER, FINER = 0.125, 2.0
-
-UNCLEAR = "no other scale fits clearly better"
-
-FAR = 2
-"""Octaves from 1 beyond which a scale needs a larger lead."""
-
-STEP = math.sqrt(2)
-"""From a scale to its neighbours."""
 
 TRIALS = len(FIRST) + 3
 
@@ -72,37 +57,15 @@ NARROWEST = 16
 FOREGROUND = 0.5
 """Probability from which a pixel counts as foreground for the uncertainty."""
 
-SUREST = 1e-3
-"""Uncertainty below which there is no difference."""
-
 SPECK, SPECK_NOISE = 0.1, 7.0
-"""What differs from its surroundings by this share of the range, and by so many standard deviations of the
-noise, is a speck where it is tiny; few of them are no objects whose size could be found."""
+"""Tiny parts that differ from their surroundings by this share of the range, and by so many standard
+deviations of the noise, are specks; a few of them are no objects whose size could be found."""
 
 FULL = 0.9
-"""Share of foreground from which a sample tells no size: it is one object, or lies inside of one."""
+"""With a larger share of foreground a sample tells no size: it is one object, or lies inside one."""
 
 SMALLEST_OBJECT = 10
 """Pixels of the working grid; smaller objects do not count for the diameter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """The result of the network on the sample at one scale.
-
-    Attributes
-    ----------
-    scale : float
-    uncertainty : float
-        Of the first sample: the sum of 4p(1 - p) over all pixels, per pixel of foreground; infinite where
-        there is no foreground, or nothing else.
-    diameter : float
-        Of a typical object found there, px of the working grid; 0 where there is none.
-    """
-
-    scale: float
-    uncertainty: float
-    diameter: float
 
 
 def search_scale(
@@ -123,61 +86,12 @@ def search_scale(
     Returns
     -------
     ScaleChoice
-        1 where the evidence is weak, or when stopped. The same plane and model give the same scale.
+        Scale 1 where the evidence is weak, or when stopped. The same plane and model give the same scale.
     """
     if intensities_outside(plane, stats):
         return ScaleChoice(1.0, EMPTY, weak=True)
     found = _Search(model, plane, stats, should_stop).run()
     return replace(found, reason=EMPTY) if found.weak and shows_nothing(plane, stats) else found
-
-
-# ------------------------------------------------------------------ the decision
-
-
-def misfit(trial: Trial, own: float, rule: ScaleSearch) -> float:
-    """How badly a scale fits, the less the better; `own` is the model's diameter, px."""
-    if trial.diameter == 0 or trial.uncertainty == math.inf:
-        return math.inf
-    off = abs(math.log2(trial.diameter / own))
-    return (
-        math.log2(max(trial.uncertainty, SUREST)) + rule.size * off + rule.fineness * math.log2(trial.scale)
-    )
-
-
-def best_trial(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> Trial | None:
-    """The trial that fits best; None where nothing was found at any scale."""
-    best = min(trials, key=lambda trial: misfit(trial, own, rule), default=None)
-    return None if best is None or misfit(best, own, rule) == math.inf else best
-
-
-def choose(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> ScaleChoice:
-    """The scale that follows from all trials: half-way between the best one and that of its object size.
-
-    It is 1 where the best fits hardly better than 1: such a difference is chance, and most images need 1.
-    """
-    best = best_trial(trials, own, rule)
-    if best is None or misfit(best, own, rule) > math.log2(rule.unsure):
-        return ScaleChoice(1.0, UNSURE, weak=True)
-    lead = min((misfit(trial, own, rule) for trial in trials if trial.scale == 1), default=math.inf)
-    lead -= misfit(best, own, rule)
-    if best.scale != 1 and lead < rule.lead + rule.far * max(0, abs(math.log2(best.scale)) - FAR):
-        return ScaleChoice(1.0, UNCLEAR)
-    scale = best.scale * math.sqrt(min(max(own / best.diameter, 1 / STEP), STEP))
-    reason = f"objects of about {own / scale:.0f} px"
-    if 1 / rule.near <= scale <= rule.near:
-        scale = 1.0
-    return ScaleChoice(round(scale, 3), reason)
-
-
-def diameter_of_mean_area(areas: NDArray[np.int64]) -> float:
-    """The diameter (px) of a disc of the mean area.
-
-    The median is misled by the many small pieces into which objects fall that are shown too large.
-    """
-    return 2 * math.sqrt(float(areas.mean()) / math.pi) if areas.size else 0.0
-
-
-# --------------------------------------------------------------------- the trials
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +109,7 @@ class _Evaluated:
 
 
 class _Search:
-    """Shows samples of one plane to the network."""
+    """Evaluates samples of one plane at several scales."""
 
     def __init__(
         self, model: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop
@@ -255,7 +169,7 @@ class _Search:
         return min(self.evaluated, key=lambda done: done.trial.scale, default=None)
 
     def _part(self, scale: float, nearest: _Evaluated | None) -> Region:
-        """The sample at a scale, inside of that of `nearest`."""
+        """The sample at a scale, inside that of `nearest`."""
         height, width = self.plane.shape[:2]
         outer = Region(0, 0, height, width) if nearest is None else nearest.part
         if nearest is not None and scale < nearest.trial.scale:
@@ -266,7 +180,7 @@ class _Search:
         return part.shifted(outer.y0, outer.x0)
 
     def _cleaned(self, part: Region) -> NDArray[Any]:
-        """Pixels of a part without specks; all parts lie inside of the first one."""
+        """Pixels of a part without specks; all parts lie inside the first one."""
         if self.clean is None:
             least = max(SPECK * (self.stats.high - self.stats.low), SPECK_NOISE * pixel_noise(self.plane))
             self.clean = part, without_specks(self.plane[part.slices], least)
@@ -286,7 +200,7 @@ class _Search:
 
 
 def foreground_uncertainty(p: NDArray[np.float32]) -> float:
-    """Of foreground probabilities (Y, X), per pixel of foreground; infinite where that is none or all."""
+    """Sum of 4p(1 - p) over all pixels (Y, X), per pixel of foreground; infinite if that is none or all."""
     foreground = int(np.count_nonzero(p > FOREGROUND))
     if foreground == 0 or foreground > FULL * p.size:
         return math.inf
@@ -294,10 +208,10 @@ def foreground_uncertainty(p: NDArray[np.float32]) -> float:
 
 
 def carried_over(here: float, outer: float, outer_here: float) -> float:
-    """The uncertainty of the outer sample at the scale at which a window of it was evaluated.
+    """Estimate the uncertainty of a sample at a scale at which only a window of it was evaluated.
 
-    `here` is that of the window, `outer` and `outer_here` those of the outer sample and of the window in it,
-    at the scale of the outer sample. Where nothing was found at that scale, the window has to do.
+    `here` is that of the window; `outer` and `outer_here` are those of the whole sample and of the window in
+    it, at the scale of the sample. Where one of them is infinite, `here` is taken.
     """
     return here if math.inf in (here, outer, outer_here) else outer * here / outer_here
 
@@ -307,3 +221,11 @@ def found_diameter(maps: NDArray[np.float32], info: ModelInfo) -> float:
     return diameter_of_mean_area(
         np.bincount(labelling.labels(maps, info, replace(info.decode, min_size=SMALLEST_OBJECT)).ravel())[1:]
     )
+
+
+def diameter_of_mean_area(areas: NDArray[np.int64]) -> float:
+    """The diameter (px) of a disc of the mean area.
+
+    The median would be wrong where the scale is too fine: large objects fall into many small pieces.
+    """
+    return 2 * math.sqrt(float(areas.mean()) / math.pi) if areas.size else 0.0

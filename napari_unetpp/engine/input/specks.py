@@ -16,14 +16,14 @@ FEW = 16
 
 
 def without_specks(plane: NDArray[Any], least: float) -> NDArray[Any]:
-    """A plane of which a few specks are filled with what surrounds them; itself where there are none.
+    """A plane with a few specks replaced by their surroundings; the same plane where there are none or many.
 
     Parameters
     ----------
     plane : ndarray of shape (Y, X) or (Y, X, C)
         Any real dtype.
     least : float
-        How far a speck is brighter, or darker, than its surroundings at least.
+        Least difference between a speck and its surroundings, brighter or darker.
     """
     out = plane
     for surroundings in (ndimage.grey_opening, ndimage.grey_closing):

@@ -1,4 +1,4 @@
-"""What several formats have in common: channels that are none of grey and RGB."""
+"""Conversion of colours that are neither grey nor RGB; several formats have them."""
 
 from __future__ import annotations
 

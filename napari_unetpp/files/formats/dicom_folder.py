@@ -26,7 +26,7 @@ def load_pydicom(path: Path) -> Any:
 
 
 def dicom_files(folder: Path, known: tuple[str, ...] = ()) -> list[Path]:
-    """DICOM files directly in a folder, by name; files with one of the `known` suffixes are not looked at."""
+    """DICOM files directly in a folder, by name; files with one of the `known` suffixes are skipped."""
     return [
         path
         for path in sorted(folder.iterdir())
@@ -40,12 +40,12 @@ def is_dicom_series(files: list[Path]) -> bool:
         return False
     try:
         return any(len(series) > 1 for series in series_of(files))
-    except UnetppError:  # without pydicom, or damaged: whoever opens it says so
+    except UnetppError:  # no pydicom, or a damaged file: opening the series says so
         return True
 
 
 def series_of(files: list[Path]) -> list[list[Path]]:
-    """The files of each series, in the order in which the series come first."""
+    """The files of each series, in the order of their first files."""
     found: dict[str, list[Path]] = {}
     for file in files:
         try:

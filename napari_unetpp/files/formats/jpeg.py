@@ -16,12 +16,12 @@ ADOBE = b"\xff\xee\x00\x0eAdobe"
 
 
 def read_jpeg(data: bytes, note: Note) -> NDArray[Any]:
-    """Pixels of shape (Y, X) or (Y, X, 3), as stored: an orientation for display does not turn them.
+    """Pixels of shape (Y, X) or (Y, X, 3), as stored: an EXIF orientation is not applied.
 
     Raises
     ------
     ValueError
-        Truncated: the decoder itself would fill up with grey.
+        Truncated: the decoder would fill the missing part with grey.
     """
     import imagecodecs
 

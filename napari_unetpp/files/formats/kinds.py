@@ -23,7 +23,7 @@ SUFFIXES: dict[ImageFormat, tuple[str, ...]] = {
 
 
 def image_format(path: Path) -> ImageFormat | None:
-    """What a file is by its first bytes; None where it is none of the known formats.
+    """The format of a file by its first bytes; None where it is not a known one.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from napari_unetpp.files.notes import Note
 
 GREY, TABLE, WITH_ALPHA = 0, 3, 4
 CHANNELS = {GREY: 1, 2: 3, TABLE: 3, WITH_ALPHA: 2, 6: 4}
-"""Channels by the colour type that the header says."""
+"""Channels of each colour type in the header."""
 
 
 def read_png(data: bytes, note: Note, *, stored: bool) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Which format of stacks, films and medical images a file has: those that need a package of their own."""
+"""Formats of stacks, films and medical images, each read by a package of its own: which one a file has."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ DICOMS = (".dcm", ".dicom", ".ima")
 STACK_SUFFIXES = (*PLUGINS, *VIDEOS, *NIFTIS, *DICOMS)
 
 DICOM_AT, NIFTI_AT, NIFTI2_AT = 128, 344, 4
-"""Where in a file the letters stand by which it is known."""
+"""Offsets (bytes) of the letters by which a file is recognised."""
 
 
 def stack_format(path: Path) -> StackFormat | None:
-    """What a file is; None where it is none of these formats, or not there.
+    """The format of a file; None where it is none of these, or does not exist.
 
-    NIfTI and DICOM are known by their first bytes, as many of them have no suffix; videos and the files of
+    NIfTI and DICOM are recognised by their first bytes, because many have no suffix; videos and the files of
     microscopes by their suffix.
     """
     name = path.name.lower()
@@ -67,5 +67,5 @@ def _start(path: Path) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read(NIFTI_AT + 4)
-    except OSError:  # its reader says what is the matter
+    except OSError:  # its reader says what is wrong
         return b""

@@ -1,4 +1,4 @@
-"""TIFF files: which of their images is meant, and what its numbers mean."""
+"""TIFF files: which of their images is read, and what its values mean."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from napari_unetpp.files.formats.colours import GREY_ALPHA, rgb_from_cmyk, rgb_f
 from napari_unetpp.files.notes import Note
 
 LOSSY = (COMPRESSION.OJPEG, COMPRESSION.JPEG)
-"""Compression that changes values, and that gives RGB whatever the colours are stored as."""
+"""Compression that changes values; its decoder gives RGB however the colours are stored."""
 
 NEARLY = 0.5
-"""Another image of this share of the largest one's pixels is worth a note; previews are smaller."""
+"""Another image with this share of the largest one's pixels gets a note; previews are smaller."""
 
 NAMED_AT_MOST = 5
 
 RAMP = 0.9
-"""A colour table that gets brighter at this share of its steps, and darker nowhere, only displays."""
+"""A colour table that gets brighter in this share of its steps, and never darker, is for display only."""
 
 UNREAD = (
     PHOTOMETRIC.SEPARATED,
@@ -47,11 +47,11 @@ def read_tiff(path: Path, note: Note, *, stored: bool, series: int | None = None
     note : callable
         Told what was handled specially.
     stored : bool
-        Give the indices of a colour table, not the colours; refuse compression that changes values.
+        Give the indices of a colour table instead of its colours; refuse lossy compression.
     series : int, optional
         Number of the image in the file, from 0; None: the largest one that is no preview and no mask.
     """
-    # Of a set of OME-TIFF files only the one that was given is read: each has an image of its own.
+    # Of a set of OME-TIFF files only the given one is read: each has an image of its own.
     with tifffile.TiffFile(path, _multifile=False) as file:
         chosen = _choose(path, file.series, series, note)
         page = chosen.keyframe
@@ -130,12 +130,12 @@ def _check_complete(page: Any) -> None:
         raise ValueError("the file ends before the image does")
 
 
-# ------------------------------------------------------------ what its numbers mean
+# ------------------------------------------------------------ what its values mean
 
 
 def _colours(path: Path, image: NDArray[Any], page: Any, note: Note, *, stored: bool) -> NDArray[Any]:
     """Grey that rises with the light, or RGB, as the file says (TIFF's photometric interpretation)."""
-    # A file that says nothing is no MinIsWhite file, though that is what a missing tag is read as.
+    # tifffile reads a missing tag as MinIsWhite, which such a file is not.
     meaning = page.photometric if "PhotometricInterpretation" in page.tags else PHOTOMETRIC.MINISBLACK
     channels = image.shape[-1] if image.ndim == 3 and image.dtype == np.uint8 else 1
     if meaning == PHOTOMETRIC.MINISWHITE:
@@ -157,9 +157,9 @@ def _colours(path: Path, image: NDArray[Any], page: Any, note: Note, *, stored: 
 
 
 def _inverted(image: NDArray[Any], page: Any, note: Note) -> NDArray[Any]:
-    """MinIsWhite: 0 is white, so the values are turned round; with a note, for it is unusual."""
+    """MinIsWhite: 0 is white, so the values are inverted; a note says so."""
     if image.dtype.kind == "b" and page.software.startswith("tifffile"):
-        return image  # which marks all images of bool like this, and reads them as they are
+        return image  # tifffile marks all boolean images like this, and reads them as they are
     if image.dtype.kind not in "bu":
         note(f"MinIsWhite means nothing for {image.dtype}: its values are read as they are")
         return image

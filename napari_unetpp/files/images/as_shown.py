@@ -1,4 +1,4 @@
-"""Whether a viewer shows what an image file holds: its own reader may have read it in another way."""
+"""Whether a viewer shows what an image file holds: its own reader may read the file differently."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
+from napari_unetpp.files.text import counted
 
 
 @dataclass(frozen=True, eq=False)
 class OtherReading:
-    """An image as its file says, where a viewer shows something else.
+    """An image as its file holds it, where a viewer shows something else.
 
     Attributes
     ----------
@@ -24,9 +25,9 @@ class OtherReading:
         What is shown, and what the file holds.
     pixels : ndarray of shape (Y, X) or (Y, X, C)
     pixel_size : PixelSpacing or None
-        Of what is shown; None: unknown.
+        As the file says; None: unknown.
     pixels_differ : bool
-        Else it is only the size of the pixels that is not known to the viewer.
+        False: only the pixel size is missing in the viewer.
     """
 
     text: str
@@ -36,7 +37,7 @@ class OtherReading:
 
 
 def read_otherwise(path: Path, shown: NDArray[Any], *, rgb: bool, sized: bool) -> OtherReading | None:
-    """What the file says where it differs from what is shown; None where it does not, or cannot be told.
+    """What the file holds, if that differs from what is shown; None where it does not, or is not known.
 
     Parameters
     ----------
@@ -44,14 +45,14 @@ def read_otherwise(path: Path, shown: NDArray[Any], *, rgb: bool, sized: bool) -
     shown : ndarray
         The pixels in the viewer.
     rgb : bool
-        Whether the last axis of these is colour.
+        Whether the last axis of `shown` is colour.
     sized : bool
-        Whether the viewer knows how large they are.
+        Whether the viewer knows the pixel size.
     """
     notes: list[str] = []
     try:
         pixels = read_image(path, note=notes.append)
-    except UnetppError:  # a stack, or a format of which we know nothing
+    except UnetppError:  # a stack, or an unknown format
         return None
     size = read_pixel_size(path)
     if size is not None and size.printed:
@@ -67,7 +68,7 @@ def read_otherwise(path: Path, shown: NDArray[Any], *, rgb: bool, sized: bool) -
 
 
 def difference(shown: NDArray[Any], pixels: NDArray[Any], *, rgb: bool, notes: list[str]) -> str:
-    """In a sentence or two how what is shown differs from what the file holds (`pixels`)."""
+    """In one or two sentences: how `shown` differs from `pixels`, which the file holds."""
     one, other = described(shown, rgb=rgb), described(pixels, rgb=pixels.ndim == 3)
     why = f" ({'; '.join(notes)})" if notes else ""
     if one == other:
@@ -82,11 +83,11 @@ def described(image: NDArray[Any], *, rgb: bool) -> str:
     height, width = shape[-2:]
     planes = f"{int(np.prod(shape[:-2]))} planes, " if len(shape) > 2 else ""
     bits = 1 if image.dtype == np.bool_ else 8 * image.dtype.itemsize
-    return f"{planes}{kind}, {bits} bit{'s' if bits > 1 else ''}, {width} x {height} px"
+    return f"{planes}{kind}, {counted(bits, 'bit')}, {width} x {height} px"
 
 
 def _same(shown: NDArray[Any], pixels: NDArray[Any]) -> bool:
-    """Whether two images hold the same, alpha apart; of truth values 1 may stand as 255."""
+    """Whether two images are equal, alpha left out; in boolean ones every value but 0 is true."""
     if shown.shape == (*pixels.shape[:2], 4) and pixels.shape[2:] == (3,):
         shown = shown[..., :3]
     if shown.shape != pixels.shape or shown.dtype.itemsize != pixels.dtype.itemsize:

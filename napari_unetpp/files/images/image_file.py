@@ -27,7 +27,7 @@ def read_image(path: str | Path, *, series: int | None = None, note: Note = no_n
     series : int, optional
         Number of the image in a TIFF that holds several, from 0; None: the largest one that is no preview.
     note : callable, optional
-        Told what was handled specially, in half a sentence without the path.
+        Called with notes on what was unusual, without the path.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def read_image(path: str | Path, *, series: int | None = None, note: Note = no_n
 def read_array(
     path: Path, *, stored: bool = False, series: int | None = None, note: Note = no_note
 ) -> NDArray[Any]:
-    """Pixels of a file; `stored`: the numbers in it, as labels are meant, instead of the colours."""
+    """Pixels of a file; `stored`: the stored numbers, as for labels, instead of the colours."""
     try:
         kind = image_format(path)
         if kind is None:
@@ -64,7 +64,7 @@ def read_array(
         return read_png(data, note, stored=stored) if kind == "PNG" else read_jpeg(data, note)
     except UnetppError:
         raise
-    except Exception as error:  # decoders raise whatever they like on damaged files
+    except Exception as error:  # decoders raise many kinds on damaged files
         raise UnetppError(f"{path} {_reason(error)}") from error
 
 
@@ -75,7 +75,7 @@ def _unknown(path: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Why a file could not be read; it is called damaged only where nothing else is the matter."""
+    """Why a file could not be read; it is called damaged only if there is no other reason."""
     text = str(error).rstrip(".")
     if isinstance(error, FileNotFoundError):
         return "does not exist."

@@ -16,7 +16,7 @@ MICROMETRES = {
     "pm": 1e-6,
     **dict.fromkeys(("å", "angstrom"), 1e-4),
     **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
-    # two letters that look alike, the micro sign and the Greek one; and what ImageJ writes for them
+    # The micro sign and the Greek letter look alike; ImageJ writes an escape sequence.
     **dict.fromkeys(("µm", "μm", "\\u00b5m", "um", "micron", "microns", "micrometer", "micrometre"), 1.0),
     **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
     **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
@@ -37,7 +37,7 @@ class PixelSpacing:
     ----------
     y, x : float
     printed : bool
-        Dots per inch, of a scanner or a printer: kept in the results, but no measure of what is shown.
+        It is a scan or print resolution (dots per inch): kept in the results, but not the size in the sample.
     """
 
     y: float
@@ -46,12 +46,12 @@ class PixelSpacing:
 
     @property
     def side(self) -> float | None:
-        """Side (micrometres) of a square of the same area; None: nothing is known of what is shown."""
+        """Side (micrometres) of a square of the same area; None for a print resolution."""
         return None if self.printed else float((self.y * self.x) ** 0.5)
 
     @property
     def area(self) -> float | None:
-        """Square micrometres; None: nothing is known of what is shown."""
+        """Square micrometres; None for a print resolution."""
         return None if self.printed else self.y * self.x
 
     @property
@@ -62,7 +62,7 @@ class PixelSpacing:
 
 
 def read_pixel_size(path: Path, series: int | None = None) -> PixelSpacing | None:
-    """What a file says of the size of its pixels; None where it says nothing.
+    """The pixel size that a file gives; None where it gives none.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def read_pixel_size(path: Path, series: int | None = None) -> PixelSpacing | Non
         with Image.open(path) as image:
             x, y = image.info["dpi"]
         return _checked(1 / y, 1 / x, "inch", printed=True)
-    except Exception:  # without a size; what is wrong with the file its reader says
+    except Exception:  # the file's reader says what is wrong with it
         return None
 
 
@@ -120,6 +120,6 @@ def _ratio(file: tifffile.TiffFile, tag: str) -> float:
 
 
 def _checked(y: float, x: float, unit: str, *, printed: bool = False) -> PixelSpacing | None:
-    """Sizes in micrometres, where they are any."""
+    """Sizes in micrometres; None where they are no sizes."""
     sizes = y * MICROMETRES[unit], x * MICROMETRES[unit]
     return PixelSpacing(*sizes, printed) if all(0 < size < float("inf") for size in sizes) else None

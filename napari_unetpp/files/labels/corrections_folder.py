@@ -2,7 +2,7 @@
 
 ``images/STEM.tif`` and ``labels/STEM.tif`` as in every folder of labelled images; beside them
 ``certain/STEM.tif`` and ``ignore/STEM.tif`` (0 or 255) where there are such masks, and ``session.json``.
-Where regions were reviewed, pixels outside of them are 128 in ``ignore/``.
+Where regions were reviewed, pixels outside them are 128 in ``ignore/``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def save_corrections(
         been written by this function; planes that are no longer there are removed from it.
     planes : sequence of LabelledPlane
     model : ModelInfo or None
-        The model they correct; its name and hash are written down.
+        The model whose result they correct; its name and hash are stored.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def check_plane(plane: LabelledPlane) -> None:
 
 
 def safe_stems(names: Sequence[str]) -> list[str]:
-    """File stems for names: letters, digits, space and ``-_.`` only, each once whatever the case."""
+    """File stems for names: letters, digits, space and ``-_.`` only, unique without regard to case."""
     stems: list[str] = []
     taken: set[str] = set()
     for name in names:

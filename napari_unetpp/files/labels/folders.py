@@ -21,7 +21,7 @@ NAMED_AT_MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One labelled image; `ignore` is non-zero where nothing counts."""
+    """One labelled image; non-zero pixels of `ignore` are left out of training and scores."""
 
     stem: str
     image: Path
@@ -84,18 +84,18 @@ def read_pairs(folder: str | Path) -> list[Pair]:
 
 
 def read_label(path: str | Path, *, note: Note = no_note) -> NDArray[Any]:
-    """Read labels (or an ignore mask): the numbers in the file, of a colour table its indices.
+    """Read labels (or an ignore mask): the stored numbers, or the indices of a colour table.
 
     Parameters
     ----------
     path : path
     note : callable, optional
-        Called with notes on what is unusual, without the path.
+        Called with notes on what was unusual, without the path.
 
     Returns
     -------
     ndarray of shape (Y, X)
-        Unsigned integers. What the values mean is for the model or `--task` to say.
+        Unsigned integers. The model or `--task` decides what they mean.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def read_label(path: str | Path, *, note: Note = no_note) -> NDArray[Any]:
 def _is_jpeg(path: Path) -> bool:
     try:
         return image_format(path) == "JPEG"
-    except OSError:  # the reader says what is the matter
+    except OSError:  # the reader says what is wrong
         return False
 
 

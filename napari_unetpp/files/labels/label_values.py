@@ -1,4 +1,4 @@
-"""Values of labels: whole numbers from 0, of whatever type they come in."""
+"""Values of labels: whole numbers from 0, of any data type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_unetpp._types import UnetppError
 
 LARGEST_FLOAT = 2**53
-"""Floats above are no longer told apart from their neighbours."""
+"""Above this not every whole number is a float64."""
 
 
 def whole_numbers(labels: NDArray[Any], whose: object) -> NDArray[Any]:
@@ -20,7 +20,7 @@ def whole_numbers(labels: NDArray[Any], whose: object) -> NDArray[Any]:
     ----------
     labels : ndarray of shape (Y, X)
     whose : object
-        What a message calls them: a path, or the name of an image.
+        The file or image that a message names.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""``session.json`` of a folder of corrections: what its images and labels alone do not tell."""
+"""``session.json`` of a folder of corrections: what is known beside its images and labels."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Weight = Annotated[float, Field(ge=0, le=1e6, strict=True)]
 
 
 class CardPart(BaseModel):
-    """A part of the card that stands for a frozen value of the package."""
+    """A part of the card, from which a frozen value of the package is made."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
     stands_for: ClassVar[type[Any]]

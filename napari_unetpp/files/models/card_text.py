@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from napari_unetpp._types import (
@@ -14,7 +14,7 @@ from napari_unetpp._types import (
     ScoreSet,
     StoppingRule,
 )
-from napari_unetpp.files.notes import counted
+from napari_unetpp.files.text import counted, number, table
 from napari_unetpp.net import graph
 
 SCORE_COLUMNS = ("level", "dice", "iou", "ap50", "parameters", "s/MPx")
@@ -61,13 +61,13 @@ def card_text(info: ModelInfo) -> str:
             lines += ["", f"  scores on {what} ({scores.data}, {counted(scores.images, 'image')})"]
             lines += [f"    {line}" for line in score_set_text(scores).splitlines()]
     lines += [*_stored(info), "", "  provenance"]
-    lines += [line for key, value in info.provenance.items() for line in _told(key, value)]
+    lines += [line for key, value in info.provenance.items() for line in _provenance_lines(key, value)]
     lines += ["", f"  file    {info.path}", f"  sha256  {info.sha256}"]
     return "\n".join(lines)
 
 
 def _stored(info: ModelInfo) -> list[str]:
-    """What has to be known of scores that were measured long ago."""
+    """When the stored scores were measured, and how to measure with this version."""
     if info.test is None:
         return []
     made = info.provenance.get("created", "when it was made")
@@ -79,7 +79,7 @@ def _stored(info: ModelInfo) -> list[str]:
 
 
 def measured_at(info: ModelInfo) -> str:
-    """At which scale the stored scores were measured, of models that go by the size of objects."""
+    """The scale at which the stored scores were measured; empty for models that do not go by object size."""
     if info.sampling.kind != "object" or info.test is None:
         return ""
     return f", {info.provenance.get('scores_at', 'at scale 1')}"
@@ -93,14 +93,14 @@ def _range_text(rule: Normalisation) -> str:
 
 
 def seeds_text(rule: DecodeRule) -> str:
-    """Where objects come from, in a line."""
+    """How objects are separated, in a line."""
     peaks = [f"{rule.prominence:.2g}"] if rule.prominence else []
     peaks += [f"{rule.prominence_share:.0%} of their height"] if rule.prominence_share else []
     text = f"seeds from {rule.seeds} at {rule.seed_threshold:g}"
     return f"{text} (peaks of {' and '.join(peaks)})" if peaks else text
 
 
-def _told(key: str, value: object) -> list[str]:
+def _provenance_lines(key: str, value: object) -> list[str]:
     """An entry of the provenance; of a list, a line for each item."""
     if isinstance(value, (list, tuple)):
         return [f"    {key}:", *(f"      {item}" for item in value)]
@@ -174,7 +174,7 @@ def level_name(level: int) -> str:
 
 
 def level_parameters(info: ModelInfo, level: int) -> int | None:
-    """Parameters of the network pruned to `level`; None where the file does not tell."""
+    """Parameters of the network pruned to `level`; None where they are not known."""
     if info.net.arch == "unetpp":
         return graph.parameters(level, info.net)
     scores = info.validation or info.test
@@ -184,19 +184,6 @@ def level_parameters(info: ModelInfo, level: int) -> int | None:
 def millions(count: int | None) -> str:
     """1234567 becomes ``1.23 M``."""
     return "-" if count is None else f"{count / 1e6:.2f} M"
-
-
-def number(value: float | None, digits: int) -> str:
-    """What is undefined is a dash, never 0."""
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def table(rows: Iterable[Sequence[str]]) -> str:
-    """Columns padded to equal width, two spaces between them."""
-    rows = [tuple(row) for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _short_scores(info: ModelInfo) -> str:

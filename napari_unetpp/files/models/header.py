@@ -1,4 +1,4 @@
-"""The header of a safetensors file: read as plain JSON, checked before anything else is believed.
+"""The header of a safetensors file: read as plain JSON, and checked before the rest of the file is used.
 
 Format: 8 bytes length (little endian), a JSON header, the tensors. No torch, no pickle.
 """
@@ -18,7 +18,7 @@ from napari_unetpp.net import graph
 from napari_unetpp.net.encoder_plan import Stage, named_convs
 
 MAX_HEADER = 4 * 2**20
-"""Bytes. Ours is about 20 kB; a larger one is an attempt to fill the memory."""
+"""Bytes. Ours have about 20 kB; a far larger one could be made to fill the memory."""
 
 FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 ITEM_BYTES = FLOAT_BYTES | {"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}

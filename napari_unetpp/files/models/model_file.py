@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unetpp._types import ModelInfo, Normalisation, UnetppError
-from napari_unetpp.files.atomic import FileIsThere, write_atomically
+from napari_unetpp.files.atomic import TargetExists, write_atomically
 from napari_unetpp.files.models.header import Header, check_shapes, read_header
 from napari_unetpp.files.models.model_card import card_from_json, card_to_json
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 METADATA_KEY = "napari_unetpp"
 WEIGHTS_KEY = "weights_sha256"
-"""Beside the card: the hash of the weights, which tells a damaged file. Files of early versions have none."""
+"""Key of the hash of the weights, which shows damage. Files of early versions have none."""
 
 FORMAT_VERSION = 2
-"""The newest format that is read. `format_version` tells in which one a file is written."""
+"""The newest format that is read. `format_version` chooses the one that is written."""
 
 LOCAL_OUTPUTS = ("edge_distance", "object_border")
-"""Outputs that a program which knows format 1 alone would not know how to decode."""
+"""Outputs that readers of format 1 cannot decode."""
 
 
 def save_model(
@@ -39,7 +39,7 @@ def save_model(
     half: bool = False,
     overwrite: bool = True,
 ) -> ModelInfo:
-    """Write a model file; the old one survives whatever goes wrong.
+    """Write a model file; an old one survives any failure.
 
     Parameters
     ----------
@@ -75,27 +75,27 @@ def save_model(
 def save_finished_model(
     path: Path, tensors: Mapping[str, Tensor], info: ModelInfo, *, overwrite: bool
 ) -> ModelInfo:
-    """Write what a training has made: to ``NAME-2``, ``NAME-3``, ... where `path` was taken meanwhile.
+    """Write a trained model: to ``NAME-2``, ``NAME-3``, ... where `path` was taken meanwhile.
 
-    Weights are stored as float16. The card that comes back says which file it is.
+    Weights are stored as float16. The returned card has the path of the file.
     """
     for number in count(1):
         free = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
         try:
             return save_model(free, tensors, replace(info, name=free.stem), half=True, overwrite=overwrite)
-        except FileIsThere:
+        except TargetExists:
             continue
     raise AssertionError("unreachable")
 
 
 def weights_hash(content: bytes) -> str:
-    """sha256 (hexadecimal) of the weights of a file: of what follows its header."""
+    """sha256 (hexadecimal) of the weights of a file: all bytes after its header."""
     start = 8 + int.from_bytes(content[:8], "little")
     return hashlib.sha256(memoryview(content)[start:]).hexdigest()
 
 
 def format_version(info: ModelInfo) -> int:
-    """The oldest format whose readers segment with this model as it says: 1 or 2."""
+    """The oldest format whose readers can use this model correctly: 1 or 2."""
     maps = any(name in info.outputs for name in LOCAL_OUTPUTS)
     rules = info.decode.prominence_share > 0 or info.normalisation.rule != Normalisation().rule
     return 2 if maps or rules else 1
@@ -107,7 +107,7 @@ def read_info(path: str | Path) -> ModelInfo:
     Raises
     ------
     UnetppError
-        When the file is not a sound model file of a known version.
+        The file is not a valid model file of a known version.
     """
     path = Path(path)
     info = _info(path, read_header(path))
@@ -176,7 +176,7 @@ def _stored(tensor: Tensor, *, half: bool) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _sha256(path: Path, size: int, mtime_ns: int) -> str:
-    """Hash of the whole file; size and time are there so that the cache notices new content."""
-    # In one piece: while another thread imports torch, each piece would wait for its turn.
+    """Hash of the whole file; size and time are arguments so that the cache notices new content."""
+    # In one call: while another thread imports torch, each call would wait for the interpreter lock.
     with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         return hashlib.sha256(content).hexdigest()

@@ -12,13 +12,13 @@ from pathlib import Path
 import platformdirs
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.files.atomic import FileIsThere, write_atomically
+from napari_unetpp.files.atomic import TargetExists, write_atomically
 from napari_unetpp.files.models.model_file import read_info
 
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).parents[2] / "weights"
 FIRST = "nuclei"
-"""The shipped model that heads the list, and that the dock therefore starts with."""
+"""The shipped model that comes first in the list, so that the dock starts with it."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def models_folder() -> Path:
 
 
 def scan_models() -> ModelList:
-    """Shipped and own models. A file that cannot be read is skipped and named, never an error."""
+    """Shipped and own models. A file that cannot be read is skipped and reported, never an error."""
     models: list[ModelInfo] = []
     problems: dict[Path, str] = {}
     names: set[str] = set()
@@ -66,7 +66,7 @@ def scan_models() -> ModelList:
 
 
 def _listed(path: Path) -> ModelInfo:
-    """The model of a listed file. The stem is its name: a renamed or copied file has the new name."""
+    """The model of a listed file. Its name is the stem of the file, which may have been renamed."""
     return replace(read_info(path), name=path.stem)
 
 
@@ -109,9 +109,9 @@ def find_model(name_or_path: str | Path) -> ModelInfo:
 
 
 def register(path: str | Path) -> ModelInfo:
-    """Copy a model file into the user's folder, so that the list has it; a taken name gets a number.
+    """Copy a model file into the user's folder, so that it is listed; a taken name gets a number.
 
-    Several processes may do so at once: none overwrites what another has written.
+    Several processes may do so at once; none overwrites the file of another.
     """
     path = Path(path)
     info = read_info(path)
@@ -124,7 +124,7 @@ def register(path: str | Path) -> ModelInfo:
         try:
             with open(path, "rb") as source:
                 write_atomically(target, partial(shutil.copyfileobj, source), overwrite=False)
-        except FileIsThere:
+        except TargetExists:
             continue
         return replace(read_info(target), name=stem)
     raise UnetppError(f"all names like {info.name!r} are taken in {folder}: remove some of these models.")

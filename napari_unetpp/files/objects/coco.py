@@ -1,4 +1,4 @@
-"""Objects in COCO's format. Masks are run lengths: polygons of COCO know no holes."""
+"""Objects in COCO's format. Masks are run lengths, because polygons cannot have holes in COCO."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_coco(file: BinaryIO, planes: Iterable[ObjectPlane], subject: Subject) 
 def masks(labels: np.ndarray[Any, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Number, run lengths, area and box (x, y, width, height) of each object, by rising number.
 
-    Run lengths alternate between pixels outside and inside, column after column, as COCO counts.
+    Run lengths of pixels outside and inside alternate, column by column, as COCO defines them.
     """
     height, width = labels.shape
     columns = np.ascontiguousarray(labels.T).ravel()
@@ -63,7 +63,7 @@ def masks(labels: np.ndarray[Any, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _rows(start: np.ndarray[Any, Any], end: np.ndarray[Any, Any], height: int) -> tuple[int, int]:
-    """First and last row of runs, which may go on from the foot of a column to the head of the next."""
+    """First and last row of runs; a run may continue from the end of a column in the next one."""
     last = end - 1
     if (start // height != last // height).any():
         return 0, height - 1

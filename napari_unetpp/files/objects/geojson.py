@@ -65,6 +65,6 @@ def _closed(ring: Ring) -> list[list[int]]:
 
 
 def _measurements(columns: Mapping[str, Any], row: int) -> dict[str, float]:
-    """QuPath knows numbers only."""
+    """The finite numbers of a row: QuPath takes no other measurements."""
     cells = {name: float(np.asarray(values)[row]) for name, values in columns.items() if name != "label"}
     return {name: value for name, value in cells.items() if math.isfinite(value)}

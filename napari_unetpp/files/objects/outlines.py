@@ -1,4 +1,4 @@
-"""The outlines of objects along the sides of their pixels: they hold exactly the pixels of the labels."""
+"""The outlines of objects along the sides of their pixels: they enclose exactly the labelled pixels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEFT, STRAIGHT, RIGHT = -1, 0, 1
 
 @dataclass(frozen=True, eq=False)
 class ObjectOutline:
-    """All parts of the object with this number; one whose pixels lie in several places has several."""
+    """All parts of the object with this number: several where its pixels lie in several places."""
 
     number: int
     parts: tuple[Part, ...]
@@ -33,7 +33,7 @@ class ObjectOutline:
 
 @dataclass(frozen=True, eq=False)
 class Sides:
-    """Sides of pixels at which a part ends, walked with the part on the right; one entry each, shape (N,).
+    """The sides of pixels on the border of a part, directed so that the part is on the right; shape (N,).
 
     Attributes
     ----------
@@ -100,10 +100,10 @@ def _sides(labels: NDArray[Any]) -> Sides:
 
 
 def _next(sides: Sides) -> NDArray[np.int64]:
-    """The side that goes on where each one ends.
+    """The side that follows each side in its ring.
 
-    Where two pixels of a part touch at a corner only, the walk turns left, across to the other pixel. So no
-    ring comes to a corner twice: the sides of the two pixels that look to one gap are joined.
+    Where two pixels of a part touch at a corner only, the ring turns left, on to the other pixel, so that no
+    ring passes a corner twice.
     """
     direction, following = sides.key % 4, np.full(sides.key.size, -1, np.int64)
     for turn in (LEFT, STRAIGHT, RIGHT):
@@ -115,7 +115,7 @@ def _next(sides: Sides) -> NDArray[np.int64]:
 
 
 def _rings(sides: Sides, row: int) -> list[tuple[int, Ring]]:
-    """Each ring, and the topmost, leftmost side in it."""
+    """The rings, each after the number of its topmost, leftmost side."""
     following = _next(sides)
     order, starts = _cycles(following.tolist())
     walked = np.array(order)
@@ -129,7 +129,7 @@ def _rings(sides: Sides, row: int) -> list[tuple[int, Ring]]:
 
 
 def _cycles(following: Sequence[int]) -> tuple[list[int], list[int]]:
-    """All elements in the order in which they follow each other, and where each cycle starts in it."""
+    """All elements cycle by cycle, and the index at which each cycle starts."""
     visited = bytearray(len(following))
     order: list[int] = []
     starts: list[int] = []

@@ -1,4 +1,4 @@
-"""Planes of labels and what is known of them: what files of outlines are written from."""
+"""Planes of labels with their position and measurements, from which files of objects are written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 AXES = {"t": ("t", "time", "frame"), "z": ("z", "depth", "plane")}
-"""Names of the axes that other programs know, in small letters."""
+"""Names of the axes that other programs have, in lower case."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class ObjectPlane:
     Attributes
     ----------
     labels : integer ndarray of shape (Y, X)
-        0 is background; a number may stand in several places, and for one object in several planes.
+        0 is background. An object may lie in several places, and in several planes.
     position : mapping of str to int
         Which plane of a stack it is: the index, from 0, along each axis by name, for example ``"t"``.
     columns : mapping of str to ndarray
@@ -31,22 +31,22 @@ class ObjectPlane:
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def index(self, axis: Literal["t", "z"]) -> int | None:
-        """Where the plane lies along time or depth; None where no axis has such a name."""
+        """The index of the plane along time or depth; None where there is no such axis."""
         return next((index for name, index in self.position.items() if name.lower() in AXES[axis]), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the labels are of.
+    """The image and the classes that labels belong to.
 
     Attributes
     ----------
     image : str
         File name of the image.
     classes : tuple of str
-        Names of classes; of instances the first is what the objects are.
+        Names of the classes; for instances the first one names the objects.
     instances : bool
-        Whether numbers tell objects apart; else they are classes, 1 being the first.
+        Whether label values are objects; else they are classes, 1 being the first.
     """
 
     image: str = ""
@@ -54,7 +54,7 @@ class Subject:
     instances: bool = True
 
     def class_of(self, number: int) -> tuple[int, str]:
-        """Number (from 1) and name of the class of an object; its name where none is known is ``object``."""
+        """Number (from 1) and name of the class of an object; ``object`` where no name is known."""
         place = 1 if self.instances else number
         if 0 < place <= len(self.classes):
             return place, self.classes[place - 1]

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_unetpp.files.objects import stacks, table
-from napari_unetpp.files.objects.also import format_of, write_also
+from napari_unetpp.files.objects.formats import format_of, write_objects
 from napari_unetpp.files.objects.planes import Subject
 
 Image = NDArray[Any]
@@ -23,7 +23,7 @@ def measure_objects(
     pixel_size: float | None = None,
     channels: Sequence[str] = (),
 ) -> dict[str, NDArray[Any]]:
-    """Measure every object: size, intensity of each channel, place and shape.
+    """Measure every object: size, intensity of each channel, position and shape.
 
     Parameters
     ----------
@@ -63,23 +63,23 @@ def save_objects(
     instances: bool = True,
     overwrite: bool = False,
 ) -> None:
-    """Write the objects of labels for other programs; outlines hold exactly the pixels of the labels.
+    """Write the objects of labels for other programs; outlines enclose exactly the labelled pixels.
 
     Parameters
     ----------
     labels : integer ndarray of shape (Y, X), or (..., Y, X)
-        0 is background; a number may stand in several places.
+        0 is background. An object may lie in several places.
     path : str or Path
-        Its ending says the format: ``.zip`` ROIs of ImageJ, ``.geojson`` QuPath, ``.json`` COCO, ``.csv`` a
-        table.
+        Its suffix decides the format: ``.zip`` ROIs for ImageJ, ``.geojson`` QuPath, ``.json`` COCO, ``.csv``
+        a table.
     image, axes, pixel_size
         As in `measure_objects`; the measurements go into ``.csv`` and ``.geojson``.
     name : str
         File name of the image, for COCO.
     classes : sequence of str
-        Names of the classes; of instances the first is what they are.
+        Names of the classes; for instances the first one names the objects.
     instances : bool
-        Whether numbers tell objects apart; else they are classes.
+        Whether label values are objects; else they are classes.
     overwrite : bool
         False: an existing file is refused.
 
@@ -98,4 +98,4 @@ def save_objects(
         table.write_csv(path, stacks.joined(list(planes)), overwrite=overwrite)
     else:
         subject = Subject(name, tuple(classes), instances)
-        write_also(path, format_of(path), planes, subject, overwrite=overwrite)
+        write_objects(path, format_of(path), planes, subject, overwrite=overwrite)

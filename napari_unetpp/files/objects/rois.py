@@ -86,12 +86,12 @@ def _composite(outline: ObjectOutline) -> ImagejRoi:
 
 
 def _plain(axis: str) -> str:
-    """The name of an axis without what cannot stand in a file name."""
+    """The name of an axis without characters that a file name cannot have."""
     return "".join(character for character in axis if character.isalnum())
 
 
 def _set_position(roi: ImagejRoi, plane: ObjectPlane) -> None:
-    """In a stack with one axis ImageJ goes by the number of the slice, else by channel, z and t."""
+    """ImageJ finds a ROI by the number of the slice in a stack of one axis, else by channel, z and t."""
     if len(plane.position) == 1:
         (roi.position,) = (index + 1 for index in plane.position.values())
     z, t = plane.index("z"), plane.index("t")

@@ -1,4 +1,4 @@
-"""Stacks of labels, taken plane by plane and measured."""
+"""Stacks of labels, measured plane by plane."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def planes(
     pixel_size: float | None = None,
     channels: Sequence[str] = (),
 ) -> Iterator[ObjectPlane]:
-    """The planes of a stack, with what is measured in each.
+    """The planes of a stack with their measurements.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def planes(
     Raises
     ------
     UnetppError
-        At once, for what does not fit together.
+        Arguments do not fit together; raised by the call, before the first plane.
     """
     labels, image = np.asarray(labels), None if image is None else np.asarray(image)
     _check(labels, image, axes, pixel_size, channels)
@@ -58,7 +58,7 @@ def _planes(
 
 
 def joined(planes: Sequence[ObjectPlane]) -> dict[str, NDArray[Any]]:
-    """The tables of all planes, one below the other, with a column for each axis that leads to a plane."""
+    """The tables of all planes, one below the other, with a column for each axis of their positions."""
     tables = [
         {axis: np.full(plane.columns["label"].size, index) for axis, index in plane.position.items()}
         | dict(plane.columns)

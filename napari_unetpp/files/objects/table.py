@@ -1,4 +1,4 @@
-"""What is measured of every object: one table for the command line, for Save and for the layer in napari."""
+"""Measurements of every object: the table of the command line, of Save and of the layer in napari."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHAPES = (
     "solidity",
     "bbox",
 )
-"""Place and shape: these take about ten times as long as sizes and intensities together."""
+"""Position and shape; these take about ten times as long as sizes and intensities together."""
 
 NAMES = {
     "area": "area_px",
@@ -60,7 +60,7 @@ def object_table(
     pixel_area : float, optional
         Square micrometres per pixel; adds area and diameter in micrometres.
     position : mapping of str to int or float, optional
-        Which plane of a stack this is, and when: a column for each, before all others.
+        Indices, depth and time of the plane in a stack: a column each, before all others.
     channels : sequence of str, optional
         Names of the C channels; without them they are numbered from 0.
     shapes : bool
@@ -100,12 +100,10 @@ def _column(name: str, channels: Sequence[str]) -> str:
 
 
 def by_number(table: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The same table with the row of an object at its number, as napari takes the features of labels.
+    """The same table with the row of each object at its number, as napari expects the features of labels.
 
-    Row 0 is the background. It, and numbers that no object has, hold no value: NaN.
-
-    Where numbers are so large that most rows would be empty, rows stay as they are, and a column ``index``
-    holds their numbers, which napari looks objects up by, too.
+    Row 0 (background) and rows whose number no object has are NaN. Where most rows would be empty, rows stay
+    as they are, and the column ``index``, which napari accepts, too, holds the numbers.
     """
     numbers = table["label"]
     columns = {name: values for name, values in table.items() if name != "label"}
@@ -120,7 +118,7 @@ def by_number(table: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 
 SPARSE = 10
-"""So many numbers for each object, at most, are given rows."""
+"""Most rows per object in a table with rows by number."""
 
 
 def write_csv(path: Path, table: Mapping[str, NDArray[Any]], *, overwrite: bool = False) -> None:
@@ -138,7 +136,7 @@ def csv_text(rows: Sequence[Sequence[str]]) -> str:
 
 
 def csv_cell(value: Any) -> str:
-    """Six digits, or as many as stand before the point: never an exponent for a large number."""
+    """A value as text; floats with six digits, or more where needed to avoid an exponent."""
     number = value.item() if isinstance(value, np.generic) else value
     if not isinstance(number, float):
         return str(number)

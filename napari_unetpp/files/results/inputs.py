@@ -1,4 +1,4 @@
-"""Which images are meant: files, folders, patterns."""
+"""The images that arguments name: files, folders, patterns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Images that are meant, each once; results of ours that were left out; a sentence for each problem."""
+    """The images, each once; results of ours, which are left out; a sentence for each problem."""
 
     sources: tuple[Source, ...]
     results: tuple[Path, ...]
@@ -40,13 +40,13 @@ class Found:
 
 
 def find_inputs(inputs: Iterable[Path], *, recursive: bool = False) -> Found:
-    """Images that are meant.
+    """The images that arguments name.
 
     Parameters
     ----------
     inputs : iterable of Path
-        Files are taken as they are, of a folder the images directly in it; a name with ``*``, ``?`` or
-        ``[...]`` that is no file stands for the images and folders that match it.
+        A file stands for itself, a folder for the images directly in it; a name with ``*``, ``?`` or
+        ``[...]`` that does not exist stands for the images and folders that match it.
     recursive : bool
         Also the images in subfolders; their results go to subfolders of the same names.
     """
@@ -108,7 +108,7 @@ def _directly_in(folder: Path, top: Path) -> list[Source]:
 
 
 def _with_packages(folder: Path) -> list[Path]:
-    """Files directly in a folder that are read by packages of their own, by their suffix."""
+    """Files directly in a folder whose suffix belongs to a format read by a package of its own."""
     return [
         path
         for path in folder.iterdir()

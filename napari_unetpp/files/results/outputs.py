@@ -1,4 +1,4 @@
-"""Where results go: which file each result is written to."""
+"""The files that results are written to."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ from pathlib import Path
 from napari_unetpp._types import Kind, UnetppError
 from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.labels.folders import stem_of
-from napari_unetpp.files.objects.also import FORMATS
+from napari_unetpp.files.objects.formats import FORMATS
 from napari_unetpp.files.results.inputs import PARTIAL, Source
 
 ZARR = ".ome.zarr"
 """The suffix of results that are not TIFF: of a zarr, and of what is larger than a TIFF may be."""
 
+PLANES = (".tif", ".raw")
+"""Suffixes of the finished planes of a result that is not complete (`volumes.series.store`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One image, the file its result is written to, and those beside it.
+    """One image, the file of its result, and the files beside it.
 
     Attributes
     ----------
     source, target : Path
     table : Path or None
-        Table of the objects; None: none is asked for.
+        Table of the objects; None: not asked for.
     also : tuple of (str, Path)
-        Files for other programs: format (of `files.objects.also.FORMATS`) and name.
+        Files for other programs: format (of `files.objects.formats.FORMATS`) and name.
     tracks : Path or None
-        Where objects are over time; None: not asked for.
+        Table of the objects over time; None: not asked for.
     """
 
     source: Path
@@ -55,8 +58,13 @@ class Output:
 
     @property
     def partial(self) -> Path:
-        """Where its planes are kept until all are there."""
+        """The folder in which planes are kept until all are done."""
         return self.target.with_name(self.target.name.removesuffix(".tif").removesuffix(ZARR) + PARTIAL)
+
+    @property
+    def begun(self) -> bool:
+        """Whether finished planes of an interrupted run are kept (`partial`)."""
+        return any(file.suffix in PLANES for file in self.partial.glob("[0-9]*"))
 
     def as_zarr(self) -> Output:
         """The same with the result as OME-Zarr."""
@@ -64,14 +72,14 @@ class Output:
         return replace(self, target=self.target.with_name(name))
 
     def there(self) -> Output | None:
-        """The same as it is on disk, TIFF or zarr, where its result is there and complete; else None."""
+        """The output as it is on disk, TIFF or zarr; None where it does not exist or is not complete."""
         found = (output for output in (self, self.as_zarr()) if output.target.exists())
-        return None if self.partial.exists() else next(found, None)
+        return None if self.begun else next(found, None)
 
-    def done(self) -> Output | None:
-        """The same where table and tracks are there, too, as far as they are asked for."""
-        output = self.there()
-        return output if output is not None and all(path.exists() for path in output.files) else None
+    @property
+    def complete(self) -> bool:
+        """Whether all files exist."""
+        return all(path.exists() for path in self.files)
 
 
 def plan_outputs(
@@ -104,10 +112,10 @@ def plan_outputs(
 def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:
     """Raise UnetppError if writing the results would touch an input, or an old file without `overwrite`.
 
-    An unfinished result is refused, too, unless it is gone on with (`resume`) or replaced.
+    An unfinished result is refused, too, unless it is continued (`resume`) or replaced.
     """
     inputs = {source.resolve() for source in sources}
-    if output.partial.exists() and not overwrite:
+    if output.begun and not overwrite:
         if resume:
             return
         raise UnetppError(

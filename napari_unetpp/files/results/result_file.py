@@ -23,19 +23,19 @@ SOFTWARE = "napari-unetpp"
 """The TIFF tag Software of every result begins with this word."""
 
 CLASSIC = 4_000_000_000
-"""Bytes from which a TIFF counts in 64 bits; not every program reads that."""
+"""From so many bytes on a TIFF is written as BigTIFF, which not every program reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is known of a result beside its pixels.
+    """Metadata of a result.
 
     Attributes
     ----------
     pixel_size : PixelSpacing or None
         Goes into the OME metadata and the resolution tags.
     facts : mapping
-        How the result came about, as JSON knows it: goes into the description of the image.
+        How the result was made, as JSON values: goes into the description of the image.
     """
 
     pixel_size: PixelSpacing | None = None
@@ -163,25 +163,32 @@ def _described(about: About) -> dict[str, Any]:
 
 
 def _resolution(size: PixelSpacing | None) -> dict[str, Any]:
-    """Resolution tags, which programs read that know no OME."""
+    """Resolution tags, for programs that do not read OME."""
     if size is None:
         return {}
     return {"resolution": size.per_unit, "resolutionunit": "INCH" if size.printed else "CENTIMETER"}
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """How a result that `write_result` wrote came about; empty where the file does not say."""
+    """How a result was made (`About.facts`), from its metadata; empty where they do not say."""
     try:
+        if path.is_dir():
+            return _zarr_facts(path)
         with tifffile.TiffFile(path) as file:
             found: Any = tifffile.xml2dict(file.ome_metadata or "")["OME"]["Image"]
             facts = json.loads((found[0] if isinstance(found, list) else found)["Description"])
-    except Exception:  # another program saved it anew
+    except Exception:  # another program has saved it again
         return {}
     return facts if isinstance(facts, dict) else {}
 
 
+def _zarr_facts(path: Path) -> dict[str, Any]:
+    attributes = (json.loads(file.read_text()) for file in path.glob("labels/*/.zattrs"))
+    return next((dict(found["about"]) for found in attributes if "about" in found), {})
+
+
 def is_result(path: Path) -> bool:
-    """Whether a file is a result of ours, by its tag Software, which other programs drop; or such a zarr."""
+    """Whether a file is a result of ours, by its tag Software, which other programs drop; also a zarr."""
     if path.is_dir():
         return _is_our_zarr(path)
     if path.suffix.lower() not in (".tif", ".tiff"):
@@ -189,7 +196,7 @@ def is_result(path: Path) -> bool:
     try:
         with tifffile.TiffFile(path) as file:
             tag = file.pages.first.tags.get("Software")
-    except Exception:  # what is wrong with the file its reader says
+    except Exception:  # the file's reader says what is wrong with it
         return False
     return tag is not None and str(tag.value).split(" ")[0] == SOFTWARE
 

@@ -1,4 +1,4 @@
-"""One table for a whole output folder: a row for every image, made of the table of its objects."""
+"""The table of a whole output folder: one row for every image, from the table of its objects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Row = dict[str, str]
 
 
 def update_summary(out: Path, outputs: Sequence[Output]) -> list[str]:
-    """Write rows for the results that are there into ``summary.csv``; notes on what was unusual.
+    """Write rows for the results that exist into ``summary.csv``; returns notes on what was unusual.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def update_summary(out: Path, outputs: Sequence[Output]) -> list[str]:
         The output folder. A file ``summary.csv`` that is not ours is left alone: ours is then called
         ``summary_2.csv``.
     outputs : sequence of Output
-        All that are asked for; those without labels or table get no row. A row is made anew where its table
-        was written later than the summary; all others that are in the file stay.
+        All that are asked for; those without labels or table get no row. A row is replaced where its table is
+        newer than the summary; all other rows in the file stay.
     """
     path = _path(out)
     rows = _read(path)
@@ -74,7 +74,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, Row]:
-    """Rows by the name of the labels; a column that somebody added stays."""
+    """Rows by the name of the labels; columns that a user added stay."""
     if not path.exists():
         return {}
     with open(path, newline="", encoding="utf-8-sig") as file:
@@ -104,7 +104,7 @@ def _row(output: Output) -> Row:
 
 
 def _unlinked(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """Columns along which a number stands for another object in each plane of a series."""
+    """Columns of the axes along which objects were not linked: equal numbers are different objects."""
     if facts.get("track") is not None:
         return ()
     return ("frame", "t") if facts.get("stitch") is not None else ("frame", "t", "plane", "z")
@@ -119,7 +119,7 @@ def _mean(rows: Sequence[Row], name: str) -> str:
 
 
 def _columns(rows: Iterable[Row]) -> list[str]:
-    """All columns: ours in a fixed order, channels and what somebody added between and after them."""
+    """All columns: ours in a fixed order, channels among them, and those that a user added last."""
     found = dict.fromkeys(name for row in rows for name in row if name)
     channels = sorted(name for name in found if name.startswith("intensity_mean"))
     ours = [*FIRST, *(["median_area_um2"] if "median_area_um2" in found else []), *channels, *LAST]

@@ -43,7 +43,7 @@ class CorrectDockView(QWidget):
         form.hint_label.show_text(hint, faint=True)
 
     def set_correction_count(self, text: str, *, can_forget: bool) -> None:
-        self.form.correct.lessons_label.setText(text)
+        self.form.correct.correction_count_label.setText(text)
         self.form.correct.forget_button.setVisible(can_forget)
 
     def set_busy(self, busy: bool) -> None:
@@ -65,7 +65,7 @@ class CorrectDockView(QWidget):
             self.form.show_correct()
 
     def set_scores(self, rows: Sequence[ScoreRow], summary: str, tone: Tone) -> None:
-        self.form.correct.verdict_label.show_or_hide(summary, tone)
+        self.form.correct.finetune_summary_label.show_or_hide(summary, tone)
         self.form.correct.scores_table.setVisible(bool(rows))
         self.form.correct.scores_table.set_rows(rows)
 

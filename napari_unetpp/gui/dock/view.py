@@ -13,7 +13,7 @@ from superqt.utils import signals_blocked
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.models.model_list import scan_models
-from napari_unetpp.files.objects.also import FORMATS, named_for, suffix_of
+from napari_unetpp.files.objects.formats import FORMATS, file_name_for, suffix_of
 from napari_unetpp.gui.dock.charts import chart_tip
 from napari_unetpp.gui.dock.correct_view import CorrectDockView
 from napari_unetpp.gui.dock.forms.fields import select, set_checked, show_fraction, show_number
@@ -147,7 +147,7 @@ class DockView(CorrectDockView):
         )
         if not chosen or kind not in OUTLINES:
             return Path(chosen) if chosen else None
-        return named_for(Path(chosen), OUTLINES[kind])
+        return file_name_for(Path(chosen), OUTLINES[kind])
 
     def ask_zarr(self, suggestion: Path, size: str) -> Path | None:
         title = f"Where to keep {size} of labels, which do not fit into memory"

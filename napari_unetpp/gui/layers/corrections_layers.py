@@ -126,7 +126,7 @@ class NapariCorrections(QObject):
             self._painter.paint(ours.layer, index, Region(0, 0, *plane.shape), labels, final=False)
         ours.layer.selected_label = label
         self._layers.lock(plane.image, hide=not encoding.strokes)
-        self.signals.held.emit(plane.image)
+        self.signals.labels_put.emit(plane.image)
 
     def set_features(self, plane: Plane, columns: Mapping[str, NDArray[Any]]) -> None:
         """Give the layer the features of the objects of a plane, one row for each number."""

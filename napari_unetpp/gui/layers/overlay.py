@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_unetpp.gui.grids import Grid
 from napari_unetpp.gui.planes import PlaneIndex, grid_under
 
-DOUBT_COLOURS = Colormap(
+UNCERTAINTY_COLOURS = Colormap(
     [[0, 0, 0, 0], [1, 0.5, 0, 0.5], [1, 0.95, 0.2, 1]], controls=[0, 0.5, 1], name="uncertainty"
 )
 """From clear (sure) over orange to yellow (most unsure)."""
@@ -31,7 +31,7 @@ DEPTH_LEGEND = (
     ' <span style="color: #334dff">■</span> L3, <span style="color: #991ae6">■</span> L4'
 )
 
-UNCERTAINTY = ("uncertainty", DOUBT_COLOURS, (0, 255))
+UNCERTAINTY = ("uncertainty", UNCERTAINTY_COLOURS, (0, 255))
 DEPTH = ("depth", DEPTH_COLOURS, (1, 4))
 
 

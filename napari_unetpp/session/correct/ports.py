@@ -67,7 +67,7 @@ class CorrectView(Protocol):
 class CorrectionsSignals:
     """What happens to the corrections layers."""
 
-    held = Signal(object)
+    labels_put = Signal(object)
     """Key of the image: labels were put into its layer."""
 
     painted = Signal(object)

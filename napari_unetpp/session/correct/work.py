@@ -15,7 +15,7 @@ from napari_unetpp._types import (
     ShouldStop,
     UnetppError,
 )
-from napari_unetpp.engine.memory import give_back
+from napari_unetpp.engine.memory import release_free_memory
 from napari_unetpp.session.correct.planes import CorrectedPlane, labelled_planes
 from napari_unetpp.session.correct.ports import Trainer
 from napari_unetpp.session.correct.saving.autosave_folder import SessionFolder
@@ -80,7 +80,7 @@ def finetune(
     try:
         yield from trainer.finetune(request, should_stop)
     finally:
-        give_back()
+        release_free_memory()
 
 
 def keep(trainer: Trainer, done: FinetuneDone, should_stop: ShouldStop) -> Iterator[Event]:

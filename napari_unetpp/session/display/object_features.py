@@ -60,7 +60,7 @@ class ObjectFeatures:
         self.controller.idle.connect(lambda: self.update())
         self.stacks.runs.ended.connect(lambda: self.update())
         self.layers.signals.rested.connect(lambda: self.update())
-        self.corrections.signals.held.connect(self.update)
+        self.corrections.signals.labels_put.connect(self.update)
         self.corrections.signals.painted.connect(self.update)
 
     def close(self) -> None:

@@ -42,11 +42,6 @@ def reason(error: BaseException) -> str:
     return f"{words or 'it gives no reason'}; {type(error).__name__}"
 
 
-def counted(count: int, noun: str) -> str:
-    """``1 image``, ``3 images``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def seconds_text(seconds: float) -> str:
     """Seconds, short: ``0.4 s``, ``12 s``, ``3 min 5 s``."""
     if seconds < 0.05:

@@ -15,7 +15,8 @@ from napari_unetpp._types import (
     ScoreSet,
 )
 from napari_unetpp.files.models.card_text import level_name
-from napari_unetpp.session.messages.common import counted, seconds_text
+from napari_unetpp.files.text import counted
+from napari_unetpp.session.messages.common import seconds_text
 from napari_unetpp.session.values import Tone
 
 PICKING = "looking where you clicked"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from napari_unetpp.files.models.card_text import level_name
+from napari_unetpp.files.text import counted
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.events import Outcome
-from napari_unetpp.session.messages.common import Offer, counted, seconds_text
+from napari_unetpp.session.messages.common import Offer, seconds_text
 from napari_unetpp.session.messages.image import WEAK
 from napari_unetpp.session.messages.models import point_text
 from napari_unetpp.session.values import Interval, Rule, Tone

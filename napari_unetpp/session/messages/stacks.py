@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_unetpp.files.models.card_text import level_name
-from napari_unetpp.session.messages.common import Offer, counted, seconds_text
+from napari_unetpp.files.text import counted
+from napari_unetpp.session.messages.common import Offer, seconds_text
 from napari_unetpp.session.messages.image import times
 from napari_unetpp.session.messages.saving import file_stem
 from napari_unetpp.session.stacks.events import StackDone, StackProgress

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, PredictEvent, PredictRequest, Region, ScaleChoice, ShouldStop
-from napari_unetpp.engine.input.normalise import NormStats, measure, range_notes, with_range
+from napari_unetpp.engine.input.normalise import NormStats, measure, with_range
+from napari_unetpp.engine.input.range_notes import range_notes
 from napari_unetpp.session.segment.cache import CachedPlane, WorkerCache
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.values import Click
@@ -93,13 +94,13 @@ def empty_maps(
     from napari_unetpp.engine.collect import invalid_pixels
     from napari_unetpp.engine.decode.map_store import MapStore
     from napari_unetpp.engine.decode.plane_result import PlaneResult
-    from napari_unetpp.engine.input.normalise import NOISE, range_to_tell
+    from napari_unetpp.engine.input.range_notes import NOISE, reported_range
 
     assert request.choice is not None
     image, _ = cache.read(request.plane)
     stats = intensities(cache, request, image)
     measured = (stats.low, stats.high)
-    shown = measured if request.range is not None else range_to_tell(image, stats)
+    shown = measured if request.range is not None else reported_range(image, stats)
     noise = (NOISE,) if shown != measured else ()
     return PlaneResult(
         MapStore(shape, len(request.model.outputs)),

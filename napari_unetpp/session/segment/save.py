@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ShouldStop, UnetppError
-from napari_unetpp.files.objects import also, table
+from napari_unetpp.files.objects import formats, table
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 from napari_unetpp.session.events import Event, Saved
 from napari_unetpp.session.messages import saving
@@ -26,7 +26,7 @@ class SaveRequest:
     Attributes
     ----------
     path : Path
-        With the suffix of a format for another program (see `files.objects.also`), that is written instead.
+        With the suffix of a format of `files.objects.formats`, a file for that program is written instead.
     labels : integer ndarray of shape (Y, X)
     kind : "labels" or "mask"
     plane : Plane
@@ -47,7 +47,7 @@ class SaveRequest:
 def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Write the files of a request; nothing is ever overwritten."""
     del should_stop  # short, and half a pair of files helps nobody
-    for_others = request.path.suffix.lower() in map(also.suffix_of, also.FORMATS)
+    for_others = request.path.suffix.lower() in map(formats.suffix_of, formats.FORMATS)
     try:
         paths = _save_for_others(request) if for_others else _save_labels(request)
     except OSError as error:
@@ -94,7 +94,7 @@ def _save_for_others(request: SaveRequest) -> tuple[Path, ...]:
     path = free_path(request.path)
     plane = ObjectPlane(request.labels, _position(request.plane), _measured(request, {}))
     subject = Subject(request.plane.name, request.classes, request.instances)
-    also.write_also(path, also.format_of(path), [plane], subject)
+    formats.write_objects(path, formats.format_of(path), [plane], subject)
     return (path,)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, ModelInfo, Region, ShouldStop, never_stop
-from napari_unetpp.engine.memory import give_back
+from napari_unetpp.engine.memory import release_free_memory
 from napari_unetpp.session.events import (
     DepthMap,
     Event,
@@ -110,7 +110,7 @@ def after(
     if measure:
         yield from _measure(cache, request.model, request.device, should_stop)
     if not should_stop():
-        give_back()
+        release_free_memory()
         yield cache.memory_use
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import ShouldStop, UnetppError
-from napari_unetpp.files.objects import also, table
+from napari_unetpp.files.objects import formats, table
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 from napari_unetpp.session.events import Event, Saved
 from napari_unetpp.session.messages import saving
@@ -32,7 +32,7 @@ class SaveStackRequest:
     Attributes
     ----------
     path : Path
-        With the suffix of a format for another program (see `files.objects.also`), that is written instead.
+        With the suffix of a format of `files.objects.formats`, a file for that program is written instead.
     made : StackRequest
         What the labels were made by.
     read : callable
@@ -47,7 +47,7 @@ class SaveStackRequest:
 def save_stack(request: SaveStackRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """Write the files of a request; nothing is ever overwritten."""
     del should_stop  # half a set of files helps nobody
-    for_others = request.path.suffix.lower() in map(also.suffix_of, also.FORMATS)
+    for_others = request.path.suffix.lower() in map(formats.suffix_of, formats.FORMATS)
     try:
         paths = _for_others(request) if for_others else _labels(request)
     except OSError as error:
@@ -113,7 +113,7 @@ def _columns(rows: NDArray[Any], *, deep: bool) -> dict[str, NDArray[Any]]:
 def _for_others(request: SaveStackRequest) -> tuple[Path, ...]:
     path, made = free_path(request.path), request.made
     subject = Subject(made.source.name, made.model.classes, made.objects)
-    also.write_also(path, also.format_of(path), _object_planes(request), subject)
+    formats.write_objects(path, formats.format_of(path), _object_planes(request), subject)
     return (path,)
 
 

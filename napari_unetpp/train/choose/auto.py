@@ -18,7 +18,8 @@ from napari_unetpp.engine.device import choose_device
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.files.models.model_file import read_tensors, save_model
-from napari_unetpp.files.notes import Notes, counted
+from napari_unetpp.files.notes import Notes
+from napari_unetpp.files.text import counted
 from napari_unetpp.net import graph
 from napari_unetpp.train.choose.levels import LEVEL_MARGIN, Predicted, mean_dice, pooled_ap50, predict_samples
 from napari_unetpp.train.data.held_out import split_samples
@@ -30,10 +31,10 @@ TOLERANCE = 0.003
 """Dice that Auto may lose against the deepest level."""
 
 LIMITS = (0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.0125, 0.009, 0.006, 0.004, 0.0025, 0.0015)
-"""Shares of pixels expected to change with which a square may stop, loose ones first."""
+"""Limits that are tried for the share of pixels expected to change in a square that stops, loosest first."""
 
 FINER_LIMITS = 3
-"""This many more are tried between it and the next looser one."""
+"""So many more limits are tried between the loosest good one and the next looser one."""
 
 LARGEST_SHARE = 0.6
 """A rule that executes more than this share of the deepest level's FLOPs saves too little."""
@@ -44,8 +45,8 @@ def choose_stopping(
 ) -> StoppingRule | None:
     """The loosest rule with which Auto is within the tolerance of the deepest level.
 
-    First, the share of a square that will still change is fitted to its uncertainty and to its last change,
-    level by level (non-negative least squares over all squares).
+    First, for each level, the share of a square that will still change is fitted to its uncertainty and its
+    last change (non-negative least squares over all squares).
 
     Parameters
     ----------
@@ -53,13 +54,13 @@ def choose_stopping(
         All levels of held-out images.
     info : ModelInfo
     tolerance : float
-        Dice that may be lost. AP50, where it is defined, may lose 0.01, as between recommended levels.
+        Dice that may be lost. AP50, where it is defined, may lose `LEVEL_MARGIN`.
 
     Returns
     -------
     StoppingRule or None
-        None where no rule is within the tolerance and saves enough, and for a network without a head for
-        every level.
+        None where no rule within the tolerance saves enough, and for a network without a head for every
+        level.
     """
     if not predicted or len(info.net.levels) < max(2, info.net.depth):
         return None
@@ -88,7 +89,7 @@ def _measured(predicted: Sequence[Predicted], info: ModelInfo, rule: StoppingRul
 
     `rule.scores` are those of the deepest level.
     """
-    found = [follow(p, info, rule) for p in predicted]
+    found = [simulate_auto(p, info, rule) for p in predicted]
     results, best = [p for p, _ in found], rule.scores
     dice, iou = mean_dice(results, info, AUTO)
     if best.dice is None or dice < best.dice - rule.tolerance:
@@ -112,19 +113,25 @@ def calibrate_folder(
     precision: str = "auto",
     log: Callable[[str], None],
 ) -> StoppingRule:
-    """Write a copy of a model with the stopping rule that a folder of labelled images gives.
+    """Write a copy of a model with a stopping rule chosen on a folder of labelled images.
 
     Parameters
     ----------
+    info : ModelInfo
+    folder, out : Path
     held_out : bool
-        Use only what training holds out of `folder`.
+        Use only the images that training holds out of `folder`.
+    tolerance : float
+        As in `choose_stopping`.
     device, precision
         As in `engine.device.choose_device`: the rule is measured as the model is used.
+    log : callable
+        Receives lines about what is done.
 
     Raises
     ------
     UnetppError
-        Where no rule is within the tolerance.
+        No rule is within the tolerance, or there is nothing to measure.
     """
     assert info.path is not None, "a model of the list has a file"
     choice = choose_device(device, precision)
@@ -158,8 +165,8 @@ def calibrate_folder(
     return rule
 
 
-def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[Predicted, int]:
-    """What Auto gives with a rule, as level `AUTO`, and the FLOPs it executes; no network is run."""
+def simulate_auto(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[Predicted, int]:
+    """Maps of Auto with a rule, as level `AUTO`, and its FLOPs; made of the maps of all levels."""
     config, plane = info.net, _plane(predicted, info)
     maps = predicted.level(1)
     active = np.ones(squares.square_grid(maps.shape[1:], rule.square), bool)
@@ -179,7 +186,7 @@ def follow(predicted: Predicted, info: ModelInfo, rule: StoppingRule) -> tuple[P
 
 
 def _weights(predicted: Sequence[Predicted], level: int, info: ModelInfo) -> tuple[float, float]:
-    """How much uncertainty and change at a level predict of the change on the way to the deepest level."""
+    """Weights of uncertainty and last change in the change to expect from a level to the deepest one."""
     square = stopping.SQUARE
     signs, changed = [], []
     for p in predicted:

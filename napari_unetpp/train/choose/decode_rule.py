@@ -1,7 +1,7 @@
 """The decode rule of a model, chosen on held-out images.
 
-Every object is a union of basins (see `engine.decode.watershed`), so which basins overlap which true objects
-is counted once, and many rules are tried in the time of one.
+Every object is a union of basins (see `engine.decode.watershed`), so the overlaps of basins with true objects
+are counted once, and many rules are tried in the time of one.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ SEED_THRESHOLDS: Mapping[str, tuple[float, ...]] = {
 """Connected parts above these are tried as seeds."""
 
 PEAK_THRESHOLD, PEAKS = 0.2, (0.02, 0.05)
-"""Peaks that reach the threshold and rise by one of these are tried, too."""
+"""Also tried as seeds: peaks that reach the threshold and have one of these prominences."""
 
 EDGE_PIXELS, EDGE_SHARES = (0.5, 1.0, 1.5, 2.0), (0.0, 0.06, 0.12, 0.2)
-"""Of ``edge_distance`` peaks are tried that rise by this many px, and by this share of their height."""
+"""Prominences that are tried for ``edge_distance``: in px, and as a share of the height of the peak."""
 
 SIZES = 8
 """Number of minimum sizes that are tried."""
 
 
 def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule:
-    """The decode rule that does best on held-out images: the mean over data sets and levels after the first.
+    """The decode rule with the best scores on held-out images: the mean over data sets and levels.
 
-    The threshold by Dice; then seeds, prominence and minimum size together by AP50. Of rules that are as good
-    as the best the simplest is taken, and the smallest minimum size, since somebody may look for small
-    objects. The first level does not count: its heads are shifted to suit the rule (see `head_shifts`).
+    The threshold is chosen by Dice, then seeds, prominence and minimum size together by AP50. Of rules as
+    good as the best the simplest is taken, with the smallest minimum size, because small objects may be
+    wanted. The first level does not count: its head is shifted to fit the rule (see `head_shifts`).
     """
     levels = info.net.levels[1:] or info.net.levels
 
@@ -69,9 +69,10 @@ def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule
 
 
 def seed_rules(base: DecodeRule, outputs: tuple[str, ...]) -> list[list[DecodeRule]]:
-    """Rules for seeds, simple ones first, in groups of one landscape.
+    """Rules for seeds, simple ones first; the rules of a group share one landscape.
 
-    Of a model with ``edge_distance`` nothing else is tried: it separates objects best (docs/how-it-works.md).
+    For a model with ``edge_distance`` nothing else is tried: it separates objects best
+    (docs/how-it-works.md).
     """
     if "edge_distance" in outputs:
         rises = itertools.product(EDGE_SHARES, EDGE_PIXELS)
@@ -95,7 +96,7 @@ def _rule(base: DecodeRule, name: str, threshold: float, prominence: float, shar
 
 
 def min_sizes(areas: NDArray[np.integer]) -> tuple[int, ...]:
-    """Minimum sizes (px) that suit objects of these areas: from none to half of the median, denser below."""
+    """Minimum sizes (px) to try for objects of these areas: from 0 to half of the median, denser near 0."""
     half = float(np.median(areas)) / 2
     return tuple(sorted({round(half * (n / (SIZES - 1)) ** 2) for n in range(SIZES)}))
 
@@ -134,9 +135,9 @@ class Overlaps:
     ----------
     maps : ndarray of float32, shape (K, Y, X)
     info : ModelInfo
-        Its rule says which landscape, and what is foreground.
+        Its rule decides the landscape and the foreground.
     labels, ignore : ndarray of int and bool, shape (Y, X)
-        What is true; ignored pixels count nowhere.
+        True objects, and pixels that are left out.
     """
 
     def __init__(
@@ -156,7 +157,7 @@ class Overlaps:
         self._common = common_pixels(basin[counts], true[self._basins.pixels][counts])
 
     def matches(self, rule: DecodeRule, min_sizes: Sequence[int]) -> list[Matches]:
-        """The matches that the prominence of a rule gives with each of these minimum sizes."""
+        """Matches with the prominence of a rule, for each of these minimum sizes."""
         number = self._basins.objects(rule)
         area, counted = (np.bincount(number, of) for of in (self._area, self._counted))
         basin, true, pixels = self._common

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import AUTO, ModelInfo, PredictRequest, UnetppError
-from napari_unetpp.engine.collect import Reading, predict_maps, read_as
+from napari_unetpp.engine.collect import Reading, decide_reading, predict_maps
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.input.normalise import clean_plane
 from napari_unetpp.engine.input.scale import check_range, check_size, diameter_notes, scale_number
@@ -35,7 +35,7 @@ TIMED_PIXELS = 1_000_000
 class _Tally:
     """Scores of one level so far; `matches` is None where objects are undefined.
 
-    `executed` and `whole`: FLOPs, and what the deepest level would have taken.
+    `executed` and `whole`: FLOPs executed, and those of the deepest level.
     """
 
     dice: list[float] = field(default_factory=list)
@@ -57,9 +57,9 @@ def evaluate_pairs(
     on_problem: Callable[[str], None] | None = None,
     notes: Notes | None = None,
 ) -> dict[str, Any]:
-    """Score every level on labelled images; see `api.evaluate` for its parameters and what comes back.
+    """Score every level on labelled images; see `api.evaluate` for parameters and result.
 
-    `notes` collects what was handled specially.
+    `notes` collects notes on unusual files.
     """
     info = model.info
     levels = (*info.net.levels, AUTO) if info.stopping else info.net.levels
@@ -70,7 +70,7 @@ def evaluate_pairs(
     check_range(range)
     notes = notes or Notes()
     asked, foreground = foreground, foreground_of_folder(pairs, info.task, foreground, notes)
-    read = partial(read_as, model=model, scale=scale, diameter=diameter, range=range)
+    read = partial(decide_reading, model=model, scale=scale, diameter=diameter, range=range)
     for done, pair in enumerate(pairs, start=1):
         try:
             with enough_memory(f"scoring {pair.image}", SMALLER):
@@ -129,7 +129,7 @@ def _score(
 ) -> tuple[Reading, bool]:
     """Add the scores of one image.
 
-    Returns the scale and range with which all levels read it, and whether its labels have any foreground.
+    Returns the scale and range that all levels used, and whether the labels have any foreground.
     """
     info = model.info
     image = read_image(pair.image, note=notes.of(pair.image))
@@ -175,7 +175,7 @@ def _summary(tally: _Tally, info: ModelInfo, level: int, seconds: float | None) 
 
 
 def _auto_summary(tally: _Tally, info: ModelInfo, seconds: float | None) -> dict[str, Any]:
-    """As of a level, and the FLOPs executed as a share of the deepest level's."""
+    """The summary of Auto: as of a level, with the FLOPs executed as a share of the deepest level's."""
     scores = _summary(tally, info, info.net.depth, seconds)
     return scores | {"share_of_flops": tally.executed / tally.whole}
 

@@ -1,8 +1,8 @@
 """Shifts of the heads, so that one decode rule suits all levels.
 
 A shallow head is less sure than a deep one, so a threshold that is right at L4 is too high at L1. A constant
-added to a logit moves the probability, keeps the order of the pixels and becomes part of the bias of the
-head. So the user's sliders mean the same at every level, and the model has no further parameter.
+added to a logit changes the probability, keeps the order of the pixels and becomes part of the bias of the
+head. So the threshold means the same at every level, and the model needs no further parameter.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Shifts = Mapping[int, Mapping[int, float]]
 
 
 def choose_shifts(predicted: Sequence[Predicted], info: ModelInfo) -> Shifts:
-    """The shifts with which every level does best under the model's decode rule.
+    """The shifts with which every level scores best under the model's decode rule.
 
-    The foreground by mean Dice, then the output that gives the seeds by pooled AP50, both as the mean over
-    data sets. A model of several classes has probabilities that compete for a sum of one, and stays as it is.
+    The foreground is shifted by mean Dice, then the output that gives the seeds by pooled AP50, both as the
+    mean over data sets. A model of several classes is not shifted: its probabilities depend on each other.
     """
     if info.task == "semantic" and len(info.outputs) > 1:
         return {}
@@ -60,7 +60,7 @@ def shift_maps(predicted: Sequence[Predicted], shifts: Shifts) -> list[Predicted
             place = p.levels.index(level)
             for output, shift in outputs.items():
                 probability = p.maps[place, output].astype(np.float32)
-                # The sigmoid of a shifted logit, written without the logit, which 0 and 1 do not have.
+                # The sigmoid of a shifted logit, without the logit itself, which is infinite for 0 and 1.
                 raised = probability * np.float32(np.exp(shift))
                 maps[place, output] = raised / (1 - probability + raised)
         return replace(p, maps=maps)

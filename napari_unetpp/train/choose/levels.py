@@ -1,4 +1,4 @@
-"""Predictions and scores of every level on held-out images; the recommended level; before and after."""
+"""Predictions and scores of every level on held-out images; the recommended level; comparison of scores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOISE = 0.002
 """Smaller differences of Dice and AP50 are noise."""
 
 NEAR_SIZE = 1.5
-"""Objects that are at most this many times larger or smaller than the model's stay as they are."""
+"""Images are not resized whose objects are at most this many times larger or smaller than the model's."""
 
 Change = Literal["better", "same", "worse"]
 
@@ -47,7 +47,7 @@ class Predicted:
         return maps
 
     def alone(self, level: int) -> Predicted:
-        """One level only."""
+        """The same with this level only."""
         return replace(self, levels=(level,), maps=self.maps[[self.levels.index(level)]])
 
 
@@ -74,9 +74,9 @@ def predict_samples(
 
 
 def at_model_size(sample: Sample, info: ModelInfo) -> Sample:
-    """The sample as `info`'s model is to see it: itself, or shrunk or magnified as a whole.
+    """The sample on the model's working grid: unchanged, or shrunk or magnified as a whole.
 
-    Only models with the sampling rule ``object`` do so, by the median diameter of the sample's own objects.
+    Only for the sampling rule ``object``, by the median diameter of the sample's objects.
     """
     if info.sampling.kind != "object" or sample.diameter is None:
         return sample
@@ -143,14 +143,14 @@ def score_levels(predicted: Sequence[Predicted], info: ModelInfo, data: str) -> 
 def over_folders(
     predicted: Sequence[Predicted], score: Callable[[Sequence[Predicted]], float | NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """The mean of a score over data sets, each of which counts the same, however many images it has."""
+    """The mean of a score over data sets; each counts the same, however many images it has."""
     numbers = sorted({p.sample.folder for p in predicted})
     each = [score([p for p in predicted if p.sample.folder == number]) for number in numbers]
     return np.mean(np.array(each), axis=0)  # type: ignore[no-any-return]
 
 
 def mean_over_levels(values: Mapping[int, float]) -> float:
-    """The mean over all levels, since somebody may use each of them.
+    """The mean over all levels, because each of them may be used.
 
     By the best level alone, early weights would win whose deep levels have not learned yet.
     """
@@ -166,7 +166,7 @@ def recommend_level(scores: ScoreSet, *, margin: float = LEVEL_MARGIN) -> int:
 
 
 def compare(before: LevelScores, after: LevelScores) -> Change | None:
-    """One level by AP50 where both have it, else by Dice; None where neither is defined."""
+    """Compare one level, by AP50 where both have it, else by Dice; None where neither is defined."""
     for old, new in ((before.ap50, after.ap50), (before.dice, after.dice)):
         if old is not None and new is not None:
             return "same" if abs(new - old) <= NOISE else "better" if new > old else "worse"
@@ -174,7 +174,7 @@ def compare(before: LevelScores, after: LevelScores) -> Change | None:
 
 
 def compare_levels(before: ScoreSet, after: ScoreSet) -> dict[int, Change | None]:
-    """Every level that both have, shallow first."""
+    """Compare every level that both have, shallow first."""
     return {
         level: compare(before.levels[level], after.levels[level])
         for level in sorted(before.levels.keys() & after.levels.keys())

@@ -81,11 +81,11 @@ def common_pixels(
     found, true : ndarray of int, shape (N,)
         Numbers at the same places.
     pixels : ndarray of int, shape (N,), optional
-        How many pixels a place stands for; one each.
+        Pixels of each place; None: one each.
     """
     pixels = np.ones(found.size, np.intp) if pixels is None else pixels
     shape = int(found.max(initial=0)) + 1, int(true.max(initial=0)) + 1
-    met = coo_array((pixels, (found, true)), shape=shape).tocsr().tocoo()  # sums what lies at one place
+    met = coo_array((pixels, (found, true)), shape=shape).tocsr().tocoo()  # adds up equal pairs
     return met.row.astype(np.intp), met.col.astype(np.intp), met.data
 
 
@@ -96,9 +96,9 @@ def count_matches(
     found_size: NDArray[np.intp],
     true_size: NDArray[np.intp],
 ) -> Matches:
-    """Matches from the pixels that objects share, and those of each number; 0 is background.
+    """Matches from the pixels that objects share, and the pixels of each number; 0 is background.
 
-    With an IoU of more than one half no object has two partners, so nothing has to be assigned.
+    With an IoU of more than one half no object has two partners, so no assignment is needed.
     """
     union = found_size[found] + true_size[true] - pixels
     hits = int(np.count_nonzero((found > 0) & (true > 0) & (pixels > MATCH_IOU * union)))
@@ -127,10 +127,10 @@ def matches_by_area(
 ) -> list[Matches]:
     """Matches at IoU > 0.5 of the objects of each range of areas.
 
-    A true object counts in the range of its own area, found or missed. A found one that matches none counts
-    in the range of its own; one that matches counts with its partner. So a range tells about objects of that
-    area alone (as the area ranges of Lin et al., *Microsoft COCO*, ECCV
-    2014). What is ignored counts nowhere.
+    A true object, found or missed, counts in the range of its area. A found object that matches none counts
+    in the range of its own area, one that matches in that of its partner. So a range tells about objects of
+    that area alone (like the area ranges of Lin et al., *Microsoft COCO*, ECCV 2014). Ignored pixels are left
+    out.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How training patches are varied: the numbers of an augmentation, and the one geometric warp."""
+"""Augmentation of training patches: its settings, and the geometric warp."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 PYRAMID_LEVELS = 4
-"""An image in its own size, and halved up to three times."""
+"""An image in full size, and halved up to three times."""
 
 Floats = NDArray[np.float64]
 Padding = Literal["reflection", "zeros"]
@@ -31,40 +31,41 @@ class Augmentation:
     Attributes
     ----------
     on_foreground : float
-        Share of patches that are placed on an object (a foreground pixel where labels tell none apart).
+        Share of patches that are placed on an object (on a foreground pixel where objects are not told
+        apart).
     spread : float
-        Share of the image (each way, around its middle) in which the centres of the others lie.
+        The centres of the other patches lie in the middle of the image: this share of its height and width.
     empty : float
-        Share of patches that show nothing but noise, without any object.
+        Share of patches that show nothing but noise.
     zoom : tuple of float
         Range of magnifications (log-uniform).
     sizes : float or None
-        With this, half of the patches are magnified until a typical object of their image measures the
-        model's diameter, times or divided by up to this factor; no patch shows typical objects beyond it.
+        With this, half of the patches are magnified so that a typical object of their image has the model's
+        diameter, multiplied or divided by up to this factor; no patch shows typical objects beyond it.
     stretch : float
-        How far height and width are stretched against each other (logarithm).
+        Largest logarithm of the stretch of height against width.
     shear : float
-        How far rows are shifted against each other, in px per px.
+        Largest shear, in px per px.
     turned : float
         Share of patches that are turned by any angle; the others are turned by right angles and neither
         magnified nor distorted, so that they show exact pixels.
     padding : {"reflection", "zeros"}
-        What lies beyond the image.
+        What a patch shows beyond the image.
     invert, grey : float
-        Chances that a patch is inverted, and that a colour patch is turned grey.
+        Probabilities that a patch is inverted, and that a colour patch is turned grey.
     dim : float
-        Chance that most of the contrast of a patch is taken away.
+        Probability that most of the contrast of a patch is removed.
     tint : float
-        How far the channels of a colour patch are changed against each other (factor - 1).
+        Largest change of the channels of a colour patch against each other (factor - 1).
     gain : float
         Contrast is multiplied or divided by up to this.
     gamma, blur, noise : float
-        Chances of another gamma, of a blur and of noise.
+        Probabilities of another gamma, of blur and of noise.
     largest_gamma, largest_noise, largest_grain : float
         Gamma is at most this and at least one over it; the standard deviation of the noise, and the sigma of
         its grain (px), are at most these.
     disturb : callable or None
-        What else may happen to a batch.
+        Further changes of a batch.
     """
 
     on_foreground: float = 0.8
@@ -94,7 +95,7 @@ _TURN, _MIRROR = np.array([[0.0, -1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
 SYMMETRIES = np.array(
     [np.linalg.matrix_power(_TURN, n) @ side for n in range(4) for side in (np.eye(2), _MIRROR)]
 )
-"""Turns by right angles, mirrored and not: shape (8, 2, 2)."""
+"""Rotations by right angles, with and without mirroring: shape (8, 2, 2)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +109,9 @@ class Warp:
     centre : ndarray of float64, shape (N, 2)
         Row and column of the image under the centre of the patch.
     matrix : ndarray of float64, shape (N, 2, 2)
-        From steps on the patch to steps on the image.
+        From offsets on the patch to offsets on the image.
     level : ndarray of int64, shape (N,)
-        How often the image is halved before it is read.
+        How many times the image is halved before it is read.
     """
 
     which: NDArray[np.int64]
@@ -119,7 +120,7 @@ class Warp:
     level: NDArray[np.int64]
 
     def points(self, size: int, device: str) -> Tensor:
-        """The points under the pixels of the patches: float32, shape (N, 2, size, size)."""
+        """The points of the images under the pixels of the patches: float32, shape (N, 2, size, size)."""
         steps = torch.arange(size, device=device, dtype=torch.float32) - (size - 1) / 2
         grid = torch.stack(torch.meshgrid(steps, steps, indexing="ij"))  # (2, P, P)
         matrix = torch.from_numpy(self.matrix).float().to(device)
@@ -128,7 +129,7 @@ class Warp:
 
 
 def upright(which: Sequence[int], centre: Floats) -> Warp:
-    """Patches that show their images as they are."""
+    """Patches that show their images unchanged."""
     count = len(which)
     return Warp(np.array(which), centre, np.tile(np.eye(2), (count, 1, 1)), np.zeros(count, np.int64))
 
@@ -136,7 +137,7 @@ def upright(which: Sequence[int], centre: Floats) -> Warp:
 def random_warp(
     which: Sequence[int], centre: Floats, zoom: Floats, augmentation: Augmentation, rng: np.random.Generator
 ) -> Warp:
-    """Patches that are mirrored, stretched, sheared and turned at random, with these magnifications (N,)."""
+    """Patches mirrored, stretched, sheared and turned at random, magnified by `zoom` (N,)."""
     matrix = _random_matrices(zoom, augmentation, rng)
     if augmentation.turned < 1:
         exact = rng.random(len(zoom)) >= augmentation.turned
@@ -147,7 +148,7 @@ def random_warp(
 
 
 def _random_matrices(zoom: Floats, augmentation: Augmentation, rng: np.random.Generator) -> Floats:
-    """Mirror, stretch, shear, then turn: from steps on the patch to steps on the image, (N, 2, 2)."""
+    """Mirror, stretch, shear, then turn: from offsets on the patch to offsets on the image, (N, 2, 2)."""
     count = len(zoom)
     turn, shear = rng.uniform(-np.pi, np.pi, count), rng.uniform(-1, 1, count) * augmentation.shear
     stretched = np.exp(rng.uniform(-1, 1, count) * augmentation.stretch)

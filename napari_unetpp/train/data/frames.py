@@ -21,7 +21,7 @@ from napari_unetpp.train.data.samples import Sample
 Image = NDArray[np.float32]
 
 HIGHLIGHTS, INTERLACED, BORDERED, LETTERED = 0.3, 0.1, 0.3, 0.2
-"""Chances of highlights, interlacing, a black border and text on a frame."""
+"""Probabilities of highlights, interlacing, a black border and text on a frame."""
 
 LETTERS = np.array(list("ABCDEFGHIKLMNOPRSTUVXYZabcdeghimnorstu0123456789:/.-"))
 
@@ -30,16 +30,15 @@ MIRRORED = 0.25
 """Share of the frames that are mirrored."""
 
 FREE_SIDE = 0.4
-"""Smallest share of a frame that its side without objects must have to be mirrored."""
+"""A frame is mirrored if a side without objects covers at least this share of it."""
 
 
 def mirrored_frames(samples: Sequence[Sample], rng: np.random.Generator) -> Iterator[Sample]:
     """Frames without objects, made by mirroring; and as many mirrored frames with objects.
 
-    Nearly every frame of a collection of lesions shows one, so that a network may learn that there always
-    is one. The side of a frame that is free of objects, mirrored onto the rest of it, is a frame without.
-    The half with the objects is mirrored onto the other half, too, so that mirroring does not tell the two
-    kinds apart.
+    Nearly every frame of a collection of lesions shows one, so a network may learn that there always is one.
+    The side of a frame without objects, mirrored onto the rest, is a frame without objects. The half with
+    objects is mirrored onto the other half, too, so that mirroring itself does not tell the two kinds apart.
     """
     for sample in samples:
         if rng.random() < MIRRORED:
@@ -51,7 +50,7 @@ def mirrored_frames(samples: Sequence[Sample], rng: np.random.Generator) -> Iter
 
 
 def free_side(labels: NDArray[np.int32]) -> tuple[int, int, bool]:
-    """The largest side without objects: the axis, where it is cut, and whether the free side comes first."""
+    """The largest side without objects: the axis, the line at which it ends, and whether it comes first."""
     sides: list[tuple[float, int, int, bool]] = []
     for axis in (0, 1):
         shown = np.flatnonzero((labels > 0).any(axis=1 - axis))
@@ -63,7 +62,7 @@ def free_side(labels: NDArray[np.int32]) -> tuple[int, int, bool]:
 
 
 def _mirrored(sample: Sample, axis: int, cut: int, *, first: bool) -> Sample:
-    """The side before (`first`) or after a cut, mirrored until it fills the frame again."""
+    """The side before (`first`) or after a cut, mirrored until it fills the frame."""
     size = sample.labels.shape[axis]
     kept = slice(0, cut) if first else slice(cut, size)
     missing = (0, size - cut) if first else (cut, 0)
@@ -90,20 +89,20 @@ def disturb(
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """What is put over one frame; None: not on this one.
+    """Disturbances of one frame; None: not on this frame.
 
     Attributes
     ----------
     light : ndarray of float32, shape (Y, X)
-        How much of a pixel is highlight.
+        Share of highlight in each pixel.
     moved : int
         Pixels by which every other row is moved.
     outside : ndarray of bool, shape (Y, X)
-        What is black.
+        Black pixels.
     letters : ndarray of float32, shape (Y, X)
-        How much of a pixel is text.
+        Share of text in each pixel.
     highlight, ink : float
-        How bright highlights and text are.
+        Brightness of highlights and text.
     """
 
     light: Image | None = None
@@ -115,7 +114,7 @@ class Overlay:
 
     @classmethod
     def draw(cls, size: int, rng: np.random.Generator) -> Overlay:
-        """One for a frame of `size` px."""
+        """A random overlay for a frame of `size` px."""
         lit, torn, bordered, lettered = rng.random(4) < (HIGHLIGHTS, INTERLACED, BORDERED, LETTERED)
         return cls(
             light=highlights(size, rng) if lit else None,
@@ -127,7 +126,7 @@ class Overlay:
         )
 
     def over(self, image: Tensor) -> Tensor:
-        """The frame (3, Y, X) under it."""
+        """The frame (3, Y, X) with this overlay."""
         if self.light is not None:
             image = image + _on(self.light, image) * (self.highlight - image)
         if self.moved:
@@ -174,14 +173,14 @@ def highlights(size: int, rng: np.random.Generator) -> Image:
 
 
 def interlaced(image: Tensor, moved: int) -> Tensor:
-    """A frame (3, Y, X) with every other row moved sideways, as two half frames of a moving camera."""
+    """A frame (3, Y, X) with every other row moved sideways, like two half frames of a moving camera."""
     out = image.clone()
     out[:, 1::2] = torch.roll(image[:, 1::2], moved, dims=2)
     return out
 
 
 def border(size: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """What a lens or a recorder leaves black of a square frame: outside a circle, bars, or a corner."""
+    """The part of a square frame that a lens or recorder leaves black: around a circle, bars, or a corner."""
     rows, columns = np.indices((size, size))
     kind = rng.integers(3)
     if kind == 0:
@@ -198,7 +197,7 @@ def border(size: int, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def text(size: int, rng: np.random.Generator) -> Image:
-    """One to five short lines of letters (size, size), as recorders burn them in."""
+    """One to five short lines of letters (size, size), like those that recorders write into frames."""
     page = PillowImage.new("L", (size, size))
     lines = ["".join(rng.choice(LETTERS, rng.integers(2, 14))) for _ in range(rng.integers(1, 6))]
     place = (float(rng.uniform(0, 0.8) * size), float(rng.uniform(0, 0.8) * size))

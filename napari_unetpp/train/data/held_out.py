@@ -1,4 +1,4 @@
-"""Which training images are held out: near-identical ones stay together."""
+"""The choice of held-out training images: near-identical ones stay together."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from napari_unetpp.train.data.samples import Sample
 
 HELD_OUT = 0.1
 SPLIT_SEED = 0
-"""What is held out of a folder depends neither on the seed of the run nor on the other folders: a model that
-is trained further is scored on images that its parents did not learn from."""
+"""Held-out images depend neither on the seed of the run nor on other folders, so that a model that is trained
+further is scored on images that its parents did not learn from."""
 
 THUMBNAIL = 24
 NEAR_IDENTICAL = 0.95
-"""Correlation of two thumbnails from which two images of one size count as near-copies."""
+"""Correlation of their thumbnails from which two images of one size are near-identical."""
 
 
 def split_samples(
@@ -25,18 +25,17 @@ def split_samples(
 ) -> tuple[list[Sample], list[Sample]]:
     """Split into (training, held out); near-identical images stay on one side.
 
-    At least one image is held out when there are two groups or more; with one
-    group nothing can be, and the second list is empty.
+    At least one image is held out if there are two groups or more; with one group nothing can be held out.
     """
     groups = near_identical_groups(samples)
     wanted = max(1, round(share * len(samples)))
-    held: list[int] = []
+    held_out: list[int] = []
     for k in np.random.default_rng(seed).permutation(len(groups)):
-        if len(held) >= wanted or len(held) + len(groups[k]) >= len(samples):
+        if len(held_out) >= wanted or len(held_out) + len(groups[k]) >= len(samples):
             continue
-        if len(held) + len(groups[k]) <= max(2 * wanted, 1):
-            held.extend(groups[k])
-    chosen = set(held)
+        if len(held_out) + len(groups[k]) <= max(2 * wanted, 1):
+            held_out.extend(groups[k])
+    chosen = set(held_out)
     train = [s for n, s in enumerate(samples) if n not in chosen]
     return train, [samples[n] for n in sorted(chosen)]
 

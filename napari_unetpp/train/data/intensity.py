@@ -15,11 +15,11 @@ from napari_unetpp.train.data.augment import Augmentation
 
 SHIFT = 0.1
 DIMMED = (0.08, 0.6)
-"""What is left of the contrast of a patch that is dimmed, against its median (log-uniform)."""
+"""Range of the contrast that is left of a dimmed patch, around its median (log-uniform)."""
 
 SIGMA = (0.4, 2.0)
 FINE_GRAIN = 0.5
-"""The finest grain (none at all) is drawn as often as one in a range of so many px."""
+"""No grain is drawn as often as a grain in a range of so many px."""
 
 Bools = NDArray[np.bool_]
 
@@ -60,7 +60,7 @@ def vary_intensities(
 
 
 def blur(x: Tensor, sigma: NDArray[np.float64]) -> Tensor:
-    """Gaussian blur of patches (N, C, Y, X), each with its own sigma (px); the edges are continued."""
+    """Gaussian blur of patches (N, C, Y, X), each with its own sigma (px); edges are replicated."""
     count, channels = x.shape[:2]
     reach = int(np.ceil(3 * sigma.max()))
     if reach == 0:
@@ -86,7 +86,7 @@ def noise_like(x: Tensor, grain: NDArray[np.float64], generator: Generator) -> T
 
 
 def _with_gamma(x: Tensor, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Another gamma for some patches, between 0 and 1: the mean brightness changes, too."""
+    """Another gamma for some patches, which also changes their mean brightness."""
     gamma = _log_uniform((1 / augmentation.largest_gamma, augmentation.largest_gamma), len(x), rng)
     changed = torch.where(x > 0, x.clamp(min=1e-6) ** _each(gamma, x), x)
     return _where(rng.random(len(x)) < augmentation.gamma, x, changed)
@@ -118,7 +118,7 @@ def _where(chosen: Bools, x: Tensor, other: Tensor) -> Tensor:
 
 
 def _some(chosen: Bools, x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """The chosen patches changed, the others as they are."""
+    """`x` with the chosen patches changed."""
     if not chosen.any():
         return x
     places = torch.from_numpy(np.flatnonzero(chosen)).to(x.device)

@@ -1,4 +1,4 @@
-"""What label images mean: the model (or ``--task``) decides, never the file type."""
+"""The meaning of label images: the model (or ``--task``) decides it, never the file type."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IGNORE_VALUE = 255
 """Value of ignored pixels in semantic labels."""
 
 EXACT = 1 << 24
-"""Numbers below are exact in float32, in which the targets of patches are made."""
+"""Whole numbers below this are exact in float32, in which targets are computed."""
 
 MASKS = (IGNORE_VALUE,)
 """The foreground of masks of 0 and 255."""
@@ -37,9 +37,9 @@ class Truth:
     labels : ndarray of int32, shape (Y, X)
         Objects (instances) or classes (semantic), 0 is background.
     ignore : ndarray of bool, shape (Y, X)
-        Pixels that count nowhere.
+        Pixels that are left out of training and scores.
     objects : bool
-        Whether `labels` tells objects apart; False makes AP50 undefined.
+        Whether `labels` tells objects apart; if not, AP50 is undefined.
     """
 
     labels: NDArray[np.int32]
@@ -50,7 +50,7 @@ class Truth:
 def map_foreground(
     labels: NDArray[Any], foreground: Sequence[int]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where labels (unsigned) have one of the values, and where they are ignored: 255, unless it is one."""
+    """Where labels (unsigned) have a foreground value, and where they are ignored (255, unless it is one)."""
     largest = np.iinfo(labels.dtype).max
     wanted = np.isin(labels, np.array([v for v in foreground if 0 <= v <= largest], labels.dtype))
     return wanted, (labels == IGNORE_VALUE) & ~wanted
@@ -87,17 +87,17 @@ def read_truth(
         Instances: 0 background, every other value one object; where all foreground has one
         value, connected components are the objects. Semantic: values are classes, 255 is ignored.
     ignore : ndarray of shape (Y, X), optional
-        Non-zero pixels count nowhere.
+        Non-zero pixels are left out.
     foreground : sequence of int, optional
         These values become foreground, the rest background; objects are then not told apart, and 255 is
         ignored unless it is one of them.
     source : object
-        What an error message calls the labels.
+        What an error message names.
 
     Raises
     ------
     UnetppError
-        Values that are no whole numbers, or too large for classes.
+        Values are not whole numbers, or too large for classes.
     """
     labels = whole_numbers(labels, source)
     skip = np.zeros(labels.shape, bool) if ignore is None else np.asarray(ignore) != 0
@@ -142,7 +142,7 @@ def read_pair_truth(
 def foreground_of_folder(
     pairs: Sequence[Pair], task: Task, foreground: Sequence[int] | None, notes: Notes
 ) -> Sequence[int] | None:
-    """`foreground` where it is given; else 255 where semantic labels are masks of 0 and 255, all of them."""
+    """`foreground` if given; else 255 if all semantic labels are masks of 0 and 255."""
     if foreground is not None or task != "semantic" or not _are_masks(_readable(pairs)):
         return foreground
     notes.add("labels", MASKS_NOTE)
@@ -152,14 +152,14 @@ def foreground_of_folder(
 def foreground_of_planes(
     planes: Sequence[LabelledPlane], task: Task, foreground: Sequence[int] | None
 ) -> Sequence[int] | None:
-    """The same for images in memory; in ``sparse`` labels 0 is unlabelled, so 255 keeps its meaning."""
+    """The same for images in memory. In ``sparse`` labels 0 is unlabelled, so 255 stays ignored."""
     if foreground is not None or task != "semantic" or any(p.labels_as == "sparse" for p in planes):
         return foreground
     return MASKS if _are_masks(plane.labels for plane in planes) else None
 
 
 def _are_masks(found: Iterable[NDArray[Any]]) -> bool:
-    """Whether there is a 255 and nothing else but 0; stops at the first image that decides it."""
+    """Whether there is a 255 and nothing but 0 and 255; stops at the first image with another value."""
     some = False
     for labels in found:
         marked = labels == IGNORE_VALUE
@@ -170,7 +170,7 @@ def _are_masks(found: Iterable[NDArray[Any]]) -> bool:
 
 
 def _readable(pairs: Sequence[Pair]) -> Iterator[NDArray[Any]]:
-    """The label images that can be read; the reading that follows reports the others."""
+    """The label images that can be read; the others are reported when they are read for training."""
     for pair in pairs:
         try:
             yield read_label(pair.label)

@@ -1,4 +1,4 @@
-"""Augmentation of microscopy images: unequal staining and uneven light."""
+"""Augmentation of microscopy images: unequal staining and uneven illumination."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from napari_unetpp.train.data.augment import Augmentation
 from napari_unetpp.train.data.intensity import blur
 
 UNEQUAL, UNEVEN = 0.3, 0.25
-"""Chances that objects of a patch are stained unequally, or that its light is uneven."""
+"""Probabilities that objects of a patch are stained unequally, and that it is lit unevenly."""
 
 FAINTEST = 0.1
-"""Contrast that the faintest objects keep."""
+"""Factor of the contrast of the faintest objects."""
 
 SHADE = 0.5
-"""How far the logarithm of the light differs from that at the middle, at most, in a corner."""
+"""Largest difference of the logarithm of the light between a corner and the middle."""
 
 SIZES = 3.0
 """Training covers objects of a third to three times the model's diameter."""
@@ -26,7 +26,7 @@ SIZES = 3.0
 def disturb(
     images: Tensor, labels: Tensor, rng: np.random.Generator, generator: Generator
 ) -> tuple[Tensor, Tensor]:
-    """Disturb some patches (N, 3, Y, X) of a microscope's images; labels (N, 1, Y, X) stay."""
+    """Disturb some microscopy patches (N, 3, Y, X); labels (N, 1, Y, X) stay."""
     stained, lit = rng.random(len(images)) < UNEQUAL, rng.random(len(images)) < UNEVEN
     for n in np.flatnonzero(stained):
         images[n] = stain_unequally(images[n], labels[n, 0], generator)
@@ -38,9 +38,10 @@ def disturb(
 
 
 def stain_unequally(image: Tensor, labels: Tensor, generator: Generator) -> Tensor:
-    """An image (3, Y, X) of which about half of the objects have less contrast against the background.
+    """An image (3, Y, X) with less contrast to the background for about half of the objects.
 
-    Each by its own factor, log-uniform from `FAINTEST` to 1. Without objects or background nothing changes.
+    Each object has its own factor, log-uniform from `FAINTEST` to 1. Without objects or background nothing
+    changes.
     """
     outside = image[:, ::2, ::2][:, labels[::2, ::2] == 0]
     if not outside.numel() or not bool((labels > 0).any()):
@@ -55,9 +56,9 @@ def stain_unequally(image: Tensor, labels: Tensor, generator: Generator) -> Tens
 
 
 def uneven_light(shape: tuple[int, ...], bend: NDArray[np.float64]) -> Tensor:
-    """Light (N, Y, X) that falls off to one side, and away from the middle or towards it.
+    """Factors of the light (N, Y, X), which changes to one side and with the distance from the middle.
 
-    `bend` (N, 3): how much along Y, along X, and with the squared distance from the middle.
+    `bend` (N, 3): slopes of its logarithm along Y, along X, and with the squared distance from the middle.
     """
     y, x = (torch.linspace(-1, 1, size) for size in shape)
     down, across, bowl = torch.from_numpy(bend).float()[:, :, None, None].unbind(1)

@@ -18,11 +18,11 @@ COARSEST = 5.0
 """Sigma (px) of the coarsest grain."""
 
 SQUEEZED, QUALITY = 0.3, (25, 90)
-"""Share that went through JPEG, and at which qualities."""
+"""Share of images that are compressed by JPEG, and the range of its quality."""
 
 
 def noise_samples(count: int, rule: Normalisation, rng: np.random.Generator) -> list[Sample]:
-    """Images of noise of any grain without any object, normalised as images are."""
+    """Images of noise of any grain, without objects, normalised like other images."""
     nothing = np.zeros((SIDE, SIDE), np.int32)
     return [
         Sample(

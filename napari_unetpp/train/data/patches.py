@@ -1,4 +1,4 @@
-"""Batches of training patches: drawn, warped, varied and given their targets on the training device."""
+"""Batches of training patches with their targets, made on the training device."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class PatchSource:
     ----------
     samples : sequence of Sample
     info : ModelInfo
-        Says which outputs are learned, and how large typical objects are (sampling rule ``object``).
+        Gives the outputs, and the diameter of typical objects (sampling rule ``object``).
     rng : numpy.random.Generator
         The only source of randomness; it also seeds the generator of the device.
     augmentation : Augmentation, optional
-        None: that of the kind of images that `info` is for.
+        None: `FRAMES` for models of frames, else `MICROSCOPY`.
     device : str
     shares : sequence of float, optional
-        How often each data set (`Sample.folder`) is drawn; else as its images weigh.
+        How often each data set (`Sample.folder`) is drawn; None: see `sampling_weights`.
     """
 
     def __init__(
@@ -81,12 +81,12 @@ class PatchSource:
         return Batch(image.contiguous(memory_format=torch.channels_last), target, certain)
 
     def state(self) -> dict[str, Any]:
-        """All random state, as JSON knows it."""
+        """All random state, as JSON values."""
         drawn = self.generator.get_state().numpy().tobytes().hex()
         return {"numpy": self.rng.bit_generator.state, "torch": drawn}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Continue from a random state that `state` gave."""
         self.rng.bit_generator.state = state["numpy"]
         drawn = np.frombuffer(bytearray.fromhex(state["torch"]), np.uint8)
         self.generator.set_state(torch.from_numpy(drawn))

@@ -1,4 +1,4 @@
-"""Where training patches lie: which image, around which point, how magnified."""
+"""The placement of training patches: image, centre and magnification."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from napari_unetpp.train.data.augment import Augmentation, Floats, Warp, random_
 from napari_unetpp.train.data.samples import Sample
 
 MOST_POINTS = 5000
-"""Foreground pixels that are stored of an image whose labels tell no objects apart."""
+"""Foreground pixels that are stored of an image whose labels do not tell objects apart, about."""
 
 JITTER = 0.4
-"""How far a patch may lie off the object it is placed on, as a share of its side."""
+"""Largest distance of a patch from the object it is placed on, along each axis, as a share of its side."""
 
 
 class Placement:
@@ -23,9 +23,9 @@ class Placement:
     Parameters
     ----------
     samples : sequence of Sample
-        The last `noise` of them show nothing.
+        The last `noise` of them show noise alone.
     chance : ndarray of float64
-        Of each of the others to be drawn.
+        Probabilities of the others.
     augmentation : Augmentation
     diameter : float or None
         The model's own (px), for `Augmentation.sizes`.
@@ -80,7 +80,7 @@ class Placement:
 
 
 def _points_of_interest(sample: Sample) -> Floats:
-    """Points (n, 2): centroids of objects, or foreground pixels where labels tell none apart."""
+    """Points (n, 2): centroids of objects, or foreground pixels where objects are not told apart."""
     pixels = np.flatnonzero(sample.labels)
     if not pixels.size:
         return np.empty((0, 2))
@@ -94,16 +94,17 @@ def _points_of_interest(sample: Sample) -> Floats:
 
 
 def sampling_weights(samples: Sequence[Sample], shares: Sequence[float] | None = None) -> Floats:
-    """Chance of each sample to be drawn.
+    """Probability of each sample.
 
-    A kind weighs as the square root of its number. In it an image weighs as the square root of the number of
-    its objects, since every object counts in the scores; where labels tell none apart, of its side.
+    A kind of images (`Sample.kind` in one data set) weighs the square root of their number. Within a kind an
+    image weighs the square root of the number of its objects, because every object counts in the scores;
+    where objects are not told apart, of its side (px).
 
     Parameters
     ----------
     samples : sequence of Sample
     shares : sequence of float, optional
-        Of every data set (`Sample.folder`), in their order; any positive numbers.
+        Relative weights of the data sets (`Sample.folder`), in their order.
     """
     kinds = [(s.folder, s.kind) for s in samples]
     sizes = [_size(s) ** 0.5 for s in samples]
@@ -120,7 +121,7 @@ def sampling_weights(samples: Sequence[Sample], shares: Sequence[float] | None =
 
 
 def _size(sample: Sample) -> float:
-    """About how much an image teaches: the number of its objects, or the pixels of its side; at least 1."""
+    """The size of an image for its weight: the number of its objects, or the side in px; at least 1."""
     if sample.objects:
         return float(max(1, sample.areas.size))
     return float(sample.labels.size**0.5)

@@ -33,7 +33,7 @@ class Sample:
     objects : bool
         Whether labels tell objects apart.
     kind : tuple of bool
-        (colour, bright background): kinds are sampled evenly.
+        (colour, bright background); see `placement.sampling_weights`.
     folder : int
         Number of the data set it comes from.
     """
@@ -48,7 +48,7 @@ class Sample:
 
     @cached_property
     def areas(self) -> NDArray[np.int64]:
-        """Pixels of every object; empty where labels tell none apart."""
+        """Pixels of every object; empty where objects are not told apart."""
         areas = np.bincount(self.labels.ravel())[1:] if self.objects else np.empty(0, np.int64)
         return areas[areas > 0]
 

@@ -1,8 +1,8 @@
 """Images and labels in the memory of the training device, read at any points at once.
 
-All images lie one after the other in one flat tensor of bytes, each also halved and halved again (a pyramid,
-Williams, *Pyramidal Parametrics*, SIGGRAPH 1983): a patch that shows its image smaller is then as smooth as
-the image that inference shrinks. A batch of turned and magnified patches is four look-ups.
+All images lie one after the other in one flat tensor of bytes, each with its halved copies (a pyramid,
+Williams, *Pyramidal Parametrics*, SIGGRAPH 1983): so a patch that shows its image smaller is as smooth as an
+image that inference shrinks. A batch of turned and magnified patches takes four look-ups.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ImageStore:
         As `pack` makes them.
     device : str
     channels : int
-        Of every patch; an image of one channel gives them all.
+        Channels of every patch; an image of one channel is repeated.
     exact : bool
         Store intensities as float16 instead of bytes: twice the memory, for few images.
     """
@@ -72,7 +72,7 @@ class ImageStore:
         Returns
         -------
         images : Tensor of float32, shape (N, channels, size, size)
-            Interpolated (bilinear).
+            Bilinear interpolation.
         labels : Tensor of int64, shape (N, 1, size, size)
             Packed, of the nearest pixel; 0 beyond an image that is padded with zeros.
         """
@@ -86,7 +86,7 @@ class ImageStore:
         return images.contiguous(), labels
 
     def _images(self, which: Tensor, points: Tensor, level: Tensor) -> Tensor:
-        """Intensities (N, channels, P, P) at points (N, 2, P, P): row and column, whole at pixel centres."""
+        """Intensities (N, channels, P, P) at points (N, 2, P, P): row, column; integers are pixel centres."""
         start, height, width, plane = (part[:, None, None] for part in self._places[which, level].unbind(1))
         shrunk = 2.0 ** -level.float()[:, None, None]
         rows = _reflected((points[:, 0] + 0.5) * shrunk - 0.5, height)
@@ -130,13 +130,13 @@ def pack(labels: NDArray[np.int32], flags: Sequence[NDArray[np.bool_]], name: st
 
 
 def unpack(packed: Tensor, flags: int) -> tuple[Tensor, ...]:
-    """Labels, and this number of masks (bool), as `pack` took them."""
+    """The labels, and the masks (bool), that `pack` was given."""
     masks = [(packed >> n & 1).bool() for n in reversed(range(flags))]
     return packed >> flags, *masks
 
 
 def to_bytes(x: Tensor) -> Tensor:
-    """Normalised intensities as bytes, on a scale of signed square roots: dim objects keep fine steps.
+    """Normalised intensities as bytes, on a scale of signed square roots, which is fine for dim objects.
 
     A step is 0.0001 at 0, 0.004 at 0.05 and 0.017 at 1: less than the noise of any image.
     """
@@ -157,7 +157,7 @@ def _root(value: float) -> float:
 
 
 def _pyramid(image: Tensor) -> list[Tensor]:
-    """An image (C, Y, X) and its halved copies; 1 px cannot be halved and stays."""
+    """An image (C, Y, X) and its halved copies; a side of 1 px stays."""
     levels = [image]
     while len(levels) < PYRAMID_LEVELS:
         last = levels[-1]

@@ -1,11 +1,11 @@
 """The targets of all outputs, made from label patches on the training device.
 
-All separating maps are local: nothing that lies more than `EDGE_CAP` px away changes them, so that level 1,
-which sees 9 px around a pixel, can know them as well as level 4. They are counted in pixels of the patch and
-therefore made after the warp.
+All separating maps are local: they depend on nothing further than `EDGE_CAP` px away, so that level 1, which
+sees 9 px around a pixel, can predict them as well as level 4. Distances are in pixels of the patch; therefore
+maps are made after the warp.
 
-Distance to anything else: the border distance of Bai & Urtasun, *Deep Watershed Transform*, CVPR 2017
-(section 3), cut off near the border and not divided by the size of the object.
+`edge_distance` is the distance to the border of Bai & Urtasun, *Deep Watershed Transform*, CVPR 2017
+(section 3), capped, and not divided by the size of the object.
 """
 
 from __future__ import annotations
@@ -19,21 +19,20 @@ from torch import Tensor
 from napari_unetpp._types import EDGE_CAP, ModelInfo
 
 NEAR_TWO = 2
-"""Pixels (each way) within which two objects lie close enough to be taken for one."""
+"""Two objects within this distance (px along each axis) of a pixel may be taken for one."""
 
 BETWEEN = 5.0
-"""Weight of a pixel between two objects, where few pixels decide whether they merge; of any other, 1.
+"""Weight of a pixel between two objects, where few pixels decide whether they merge; all others have 1.
 
-As in the U-Net's weight map (Ronneberger et al., MICCAI 2015, eq. 2).
+After the U-Net's weight map (Ronneberger et al., MICCAI 2015, eq. 2).
 """
 
 
 def edge_distance(labels: Tensor) -> Tensor:
-    """Distance of each pixel to the nearest pixel of anything else, as a share of `EDGE_CAP`.
+    """Chessboard distance to the nearest pixel of another object or the background, as a share of `EDGE_CAP`.
 
-    The largest k for which the square of 2k - 1 px around a pixel holds its own number alone, at most
-    `EDGE_CAP`, over `EDGE_CAP`: the chessboard distance to the nearest pixel of another object or of the
-    background. What lies beyond the patch does not count.
+    It is the largest k, up to `EDGE_CAP`, for which the square of 2k - 1 px around a pixel holds its own
+    number alone, over `EDGE_CAP`. The border of the patch does not count.
 
     Parameters
     ----------
@@ -46,10 +45,10 @@ def edge_distance(labels: Tensor) -> Tensor:
         0 on the background, 1 / `EDGE_CAP` at the edge of an object.
     """
     own = labels.float()
-    near = ((_pool(own) != own) | (_pool(-own) != -own)).float()  # something else lies within 1 px
+    near = ((_pool(own) != own) | (_pool(-own) != -own)).float()  # another number lies within 1 px
     steps = 2 - near
     for _ in range(EDGE_CAP - 2):
-        near = _pool(near)  # within one more
+        near = _pool(near)  # within 1 px more
         steps = steps + (1 - near)
     return steps * (own > 0) / EDGE_CAP
 
@@ -81,13 +80,13 @@ def _pool(values: Tensor, reach: int = 1) -> Tensor:
 SEPARATING_MAPS = {"edge_distance": edge_distance, "object_border": object_border}
 """Separating outputs that can be learned, by name.
 
-Those of older models (``boundary``, ``distance``, ``centre``) cannot: their files segment as before, and
-fine-tuning leaves these outputs as they are.
+Those of older models (``boundary``, ``distance``, ``centre``) cannot: these models segment as before, and
+fine-tuning keeps these outputs close to the parent's.
 """
 
 
 def targets(labels: Tensor, info: ModelInfo) -> Tensor:
-    """What the outputs of a model should be: float32, shape (N, K, Y, X), in [0, 1].
+    """Targets of the outputs of a model: float32, shape (N, K, Y, X), in [0, 1].
 
     Parameters
     ----------
@@ -105,21 +104,21 @@ def targets(labels: Tensor, info: ModelInfo) -> Tensor:
 
 
 def label_weights(labels: Tensor, info: ModelInfo) -> Tensor:
-    """How much the pixels of labels (N, 1, Y, X) count: float32 of the same shape."""
+    """Weights of the pixels of labels (N, 1, Y, X): float32 of the same shape."""
     if info.task == "semantic":
         return torch.ones_like(labels, dtype=torch.float32)
     return 1 + (BETWEEN - 1) * object_border(labels)
 
 
 def certain_maps(names: Sequence[str], maps: Tensor, certain: Tensor) -> Tensor:
-    """Where no label of a pixel that is not certain could change the separating maps.
+    """Where the separating maps are certain: no label of an uncertain pixel could change them.
 
     Parameters
     ----------
     names : sequence of str, length K
         Outputs that cannot be learned are certain nowhere.
     maps : Tensor of float32, shape (N, K, Y, X)
-        Made of labels that are true where they are certain, and arbitrary elsewhere.
+        Made from labels that are true where they are certain, and arbitrary elsewhere.
     certain : Tensor of bool, shape (N, 1, Y, X)
 
     Returns
@@ -129,7 +128,7 @@ def certain_maps(names: Sequence[str], maps: Tensor, certain: Tensor) -> Tensor:
     to_uncertain = edge_distance(certain)
     found = torch.zeros_like(maps, dtype=torch.bool)
     for n, name in enumerate(names):
-        if name == "edge_distance":  # something else is nearer than all uncertain pixels, or both are too far
+        if name == "edge_distance":  # another number is nearer than all uncertain pixels, or both are too far
             found[:, n] = ((maps[:, n : n + 1] < to_uncertain) | (to_uncertain == 1))[:, 0]
         elif name == "object_border":
             found[:, n] = (to_uncertain > (NEAR_TWO + 0.5) / EDGE_CAP)[:, 0]

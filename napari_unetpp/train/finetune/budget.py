@@ -1,4 +1,4 @@
-"""The time of a fine-tuning: what the user waits, once images and model are in memory."""
+"""The time limit of a fine-tuning, which starts when images and model are in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import inf
 
 
 class Budget:
-    """A clock that starts at once, and a limit.
+    """A clock, which starts now, and a limit.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Budget:
         return time.monotonic() - self._begun
 
     def start_learning(self) -> None:
-        """Preparation is over: `learned` counts from here."""
+        """End of preparation: `learned` counts from here."""
         self._learning = time.monotonic()
 
     @property
@@ -41,5 +41,5 @@ class Budget:
         return (time.monotonic() - self._learning) / max(left, 1e-6)
 
     def affords(self, share: float, seconds_each: float) -> float:
-        """How many pixels (or other things) of `seconds_each` fit into a share of the limit."""
+        """How many pixels, each of `seconds_each`, fit into a share of the limit."""
         return share * self.limit / max(seconds_each, 1e-12)

@@ -1,4 +1,4 @@
-"""From a labelled plane to a training example: what is certain of each pixel, on the model's working grid."""
+"""From a labelled plane to a training example on the working grid: labels, and where they are certain."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from napari_unetpp.train.data.targets import SEPARATING_MAPS
 Bools = NDArray[np.bool_]
 
 CONTEXT = 96
-"""Pixels around the labelled part that are kept: the network sees them, nothing is learned from them."""
+"""Pixels around the labelled part that are kept as context; nothing is learned from them."""
 
 LARGEST_OBJECT = 0.05
-"""Labels of one value, of which a connected part covers this share of the plane, tell no objects apart."""
+"""Labels of one value with a connected part that covers this share of the plane do not tell objects apart."""
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One labelled plane, cut to its labelled part, as the network sees it.
+    """One labelled plane on the working grid, cropped to its labelled part.
 
     Attributes
     ----------
@@ -41,13 +41,14 @@ class Example:
     certain : ndarray of bool, shape (Y, X)
         Where `labels` are true.
     whole : ndarray of bool, shape (Y, X)
-        Where objects are told apart: certain background, and objects of which every pixel is certain.
+        Where separating outputs can be learned: certain background, and objects of which every pixel is
+        certain.
     soft : ndarray of bool, shape (Y, X)
         Where the classes follow the parent's prediction.
     soft_maps : ndarray of bool, shape (Y, X)
-        Where the separating outputs follow the parent's as far as they cannot be learned from labels.
+        Where separating outputs that cannot be learned from labels follow the parent's.
     copied : bool
-        Whether labels that are not certain are a copy of a prediction, in which some were corrected.
+        Whether the labels are a corrected copy of a prediction.
     """
 
     name: str
@@ -76,7 +77,7 @@ class Example:
         return [Region(y, x, y + side, x + side).clipped(whole) for y, x in corners]
 
     def restricted(self, to: Bools, soft: Bools | None = None) -> Example:
-        """The example with nothing to learn outside of `to` (Y, X), nor from the parent outside of `soft`."""
+        """The example with nothing to learn outside `to` (Y, X), nor from the parent outside `soft`."""
         soft = to if soft is None else to & soft
         return replace(
             self,
@@ -88,12 +89,12 @@ class Example:
 
 
 def make_example(plane: LabelledPlane, info: ModelInfo) -> Example:
-    """Bring a plane of which scale and range are known to its working grid.
+    """Make an example of a plane whose scale and range are known.
 
     Raises
     ------
     UnetppError
-        Shapes that do not fit, masks that are missing, classes that the model does not have.
+        Shapes that do not fit, missing masks, or classes that the model does not have.
     """
     check_plane(plane)
     assert plane.scale is not None and plane.range is not None, "with_scale_and_range gives both"
@@ -122,7 +123,7 @@ def make_example(plane: LabelledPlane, info: ModelInfo) -> Example:
 
 
 def _needs_parent(whole: Bools, info: ModelInfo) -> bool:
-    """Whether some separating output cannot be learned from the labels somewhere."""
+    """Whether any separating output cannot be learned from the labels everywhere."""
     old = set(info.outputs[1:]) - SEPARATING_MAPS.keys()
     return info.task == "instances" and (bool(old) or not whole.all())
 
@@ -160,7 +161,7 @@ def _check_classes(name: str, values: NDArray[Any], info: ModelInfo) -> None:
 
 
 def _tells_apart(plane: LabelledPlane) -> bool:
-    """Whether labels tell objects apart; one value over large connected areas does not."""
+    """Whether labels tell objects apart; a single value with large connected parts does not."""
     if not plane.objects:
         return False
     present = np.unique(plane.labels[plane.labels > 0])

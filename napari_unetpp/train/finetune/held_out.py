@@ -1,4 +1,4 @@
-"""What is held out of the labelled pixels: whole regions, never single pixels."""
+"""The choice of held-out labelled pixels: whole regions, never single pixels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region
+from napari_unetpp.files.text import counted
 from napari_unetpp.train.finetune.examples import Example
 
 MARGIN = 16
@@ -18,22 +19,22 @@ SHARE = 0.12
 """Share of the labelled pixels that is held out, about."""
 
 SIDES = (128, 96, 64, 48, 32)
-"""Sides of blocks that are tried, large ones first (px of the working grid)."""
+"""Sides of blocks that are tried, largest first (px of the working grid)."""
 
 WHOLE_FROM = 4
 """From this many planes on, whole planes are held out."""
 
 FEWEST = 40
-"""Held-out pixels of foreground, and of background, that a validation needs; three times as many stay."""
+"""Fewest held-out pixels of foreground, and of background; three times as many must stay for learning."""
 
 MOST = 1_000_000
-"""Held-out pixels in all, about, which limits the cost of a validation."""
+"""Most held-out pixels, about, which limits the cost of a validation."""
 
 LEAST = 40_000
-"""Held-out pixels that are allowed even if there is less time."""
+"""So many held-out pixels are allowed however short the time is."""
 
 FEWEST_BLOCKS = 6
-"""Blocks with foreground and background that there must be, so that most stay to learn from."""
+"""Fewest blocks with foreground and background, so that most of them stay for learning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +59,37 @@ def hold_out_blocks(
 ) -> HeldOut:
     """Choose what is held out: whole planes from four planes on, else blocks of the labelled area.
 
-    Foreground and background are in the held-out part, and more of both stays to learn from;
-    where that cannot be had, nothing is held out.
+    The held-out part has foreground and background, and more of both stays for learning; where that is not
+    possible, nothing is held out.
 
     Parameters
     ----------
     examples : sequence of Example
     rng : Generator
     affordable : float
-        Pixels that there is time to predict at every validation.
+        Pixels that can be predicted in the time of a validation.
     """
     most = min(MOST, max(affordable, LEAST))
     if len(examples) >= WHOLE_FROM:
-        held = _choose_planes(examples, most, rng)
-        if held.blocks:
-            return held
+        held_out = _choose_planes(examples, most, rng)
+        if held_out.blocks:
+            return held_out
     for side in SIDES:
-        held = _choose_blocks(examples, side, most, rng)
-        if held.blocks:
-            return held
+        held_out = _choose_blocks(examples, side, most, rng)
+        if held_out.blocks:
+            return held_out
     return HeldOut()
 
 
-def without(examples: Sequence[Example], held: HeldOut) -> list[Example]:
+def without(examples: Sequence[Example], held_out: HeldOut) -> list[Example]:
     """The examples with nothing to learn in and near the held-out blocks."""
     out = []
     for n, example in enumerate(examples):
         learned = np.ones(example.shape, bool)
-        for block in held.blocks:
+        for block in held_out.blocks:
             if block.example == n:
                 learned[block.region.grown(MARGIN, example.shape).slices] = False
-        if held.planes and any(block.example == n for block in held.blocks):
+        if held_out.planes and any(block.example == n for block in held_out.blocks):
             learned[:] = False
         out.append(example.restricted(learned))
     return out
@@ -105,24 +106,23 @@ def _choose_planes(examples: Sequence[Example], most: float, rng: np.random.Gene
     """About an eighth of the planes, at least one, that hold foreground and background."""
     counts = [_counts(example, Region.whole(example.shape)) for example in examples]
     wanted = max(1, round(SHARE * len(examples)))
-    held: list[int] = []
+    held_out: list[int] = []
     for n in rng.permutation(len(examples)):
-        if len(held) < wanted and counts[n].min() >= FEWEST:
-            held.append(int(n))
-    rest = sum((counts[n] for n in range(len(examples)) if n not in held), np.zeros(2, np.int64))
-    if not held or rest.min() < 3 * FEWEST:
+        if len(held_out) < wanted and counts[n].min() >= FEWEST:
+            held_out.append(int(n))
+    rest = sum((counts[n] for n in range(len(examples)) if n not in held_out), np.zeros(2, np.int64))
+    if not held_out or rest.min() < 3 * FEWEST:
         return HeldOut()
     side = next((side for side in (512, 256) if side * side <= most), SIDES[0])
-    blocks = [block for n in sorted(held) for block in _tiles(n, examples[n], side)]
+    blocks = [block for n in sorted(held_out) for block in _tiles(n, examples[n], side)]
     blocks = _affordable(blocks, most, rng)
-    names = ", ".join(examples[n].name for n in sorted(held)[:3])
-    more = f" and {len(held) - 3} more" if len(held) > 3 else ""
-    plural = "s" if len(held) > 1 else ""
-    return HeldOut(tuple(blocks), f"{len(held)} whole plane{plural} ({names}{more})", planes=True)
+    names = ", ".join(examples[n].name for n in sorted(held_out)[:3])
+    more = f" and {len(held_out) - 3} more" if len(held_out) > 3 else ""
+    return HeldOut(tuple(blocks), f"{counted(len(held_out), 'whole plane')} ({names}{more})", planes=True)
 
 
 def _affordable(blocks: list[HeldOutBlock], most: float, rng: np.random.Generator) -> list[HeldOutBlock]:
-    """As many blocks as a validation may hold, in their old order."""
+    """As many blocks as `most` pixels allow, in their old order."""
     area = 0
     chosen: list[int] = []
     for n in rng.permutation(len(blocks)):
@@ -134,7 +134,7 @@ def _affordable(blocks: list[HeldOutBlock], most: float, rng: np.random.Generato
 
 
 def _tiles(number: int, example: Example, side: int) -> list[HeldOutBlock]:
-    """The blocks of a grid that hold certain pixels."""
+    """The blocks of a grid with certain pixels."""
     return [HeldOutBlock(number, tile) for tile in example.tiles(side) if example.certain[tile.slices].any()]
 
 
@@ -146,20 +146,20 @@ def _choose_blocks(examples: Sequence[Example], side: int, most: float, rng: np.
     good = [n for n, count in enumerate(counts) if count.min() > 0]
     if len(good) < FEWEST_BLOCKS:
         return HeldOut()
-    held = np.zeros(2, np.int64)
+    held_out = np.zeros(2, np.int64)
     area = 0
     chosen: list[int] = []
     for n in (good[k] for k in rng.permutation(len(good))):
-        enough = held.sum() >= SHARE * total.sum() and held.min() >= FEWEST
+        enough = held_out.sum() >= SHARE * total.sum() and held_out.min() >= FEWEST
         if enough or (chosen and area + side * side > most) or 2 * len(chosen) >= len(good):
             break
         chosen.append(n)
-        held = held + counts[n]
+        held_out = held_out + counts[n]
         area += side * side
     found = HeldOut(tuple(blocks[n] for n in sorted(chosen)), _description(len(chosen), side))
     left = sum((_counts(x, Region.whole(x.shape)) for x in without(examples, found)), np.zeros(2, np.int64))
-    return found if held.min() >= FEWEST and left.min() >= 3 * FEWEST else HeldOut()
+    return found if held_out.min() >= FEWEST and left.min() >= 3 * FEWEST else HeldOut()
 
 
 def _description(count: int, side: int) -> str:
-    return f"{count} block{'s' if count > 1 else ''} of {side} x {side} px of the labelled area"
+    return f"{counted(count, 'block')} of {side} x {side} px of the labelled area"

@@ -1,4 +1,4 @@
-"""Training patches of examples: centred on labelled pixels, each class as often as the others."""
+"""Training patches of examples: centred on labelled pixels, all classes equally often."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ AUGMENTATION = Augmentation(
 """Weaker than in training: the planes are like those to be segmented, and their scale is known."""
 
 JITTER = 0.35
-"""How far the centre of a patch may lie from the labelled pixel, as a share of its side."""
+"""Largest distance of a patch's centre from the labelled pixel, along each axis, as a share of its side."""
 
 COVERED, BLACK = 0.25, 0.5
-"""Share of patches of which a part is covered by an even area, and how often that is black.
+"""Share of patches partly covered by an even area, and share of these areas that are black.
 
-Black borders and empty places are rarely labelled; that they hold no object is always true.
+Black borders and empty places are rarely labelled, but never contain an object.
 """
 
 COVER_NOISE = 0.02
@@ -64,7 +64,7 @@ class ExamplePatches:
     parent_maps : sequence of ndarray of float32, shape (K, Y, X)
         The parent's prediction of every example.
     trust : sequence of float
-        How far it is trusted where the classes of an example follow it.
+        Trust in the parent where the classes of an example follow it.
     info : ModelInfo
     rng : numpy.random.Generator
         The only source of randomness; it also seeds the generator of the device.
@@ -112,21 +112,21 @@ class ExamplePatches:
         return Batch(image.contiguous(memory_format=torch.channels_last), target, certain, soft)
 
     def _centre(self, n: int, size: int) -> Floats:
-        """Near a certain pixel of a class drawn at random, and inside where the example is large enough."""
+        """Near a certain pixel of a random class; the patch lies inside an example that is large enough."""
         shape = np.array(self._shapes[n])
         pixels = self._pixels[n][self.rng.integers(len(self._pixels[n]))]
         near = np.array(divmod(int(self.rng.choice(pixels)), shape[1]))
         near = near + self.rng.uniform(-JITTER, JITTER, 2) * size
         edge = np.minimum(size, shape) / 2
         corner: Floats = np.round(np.clip(near, edge, shape - edge))
-        return corner - 0.5  # between pixels, as the centre of a patch is: upright patches are exact
+        return corner - 0.5  # between pixels, where the centre of a patch lies: upright patches are exact
 
     def _cover(self, image: Tensor, parent: Tensor, labels: Tensor) -> None:
-        """Make a part of some patches, up to a straight edge, an even area without objects, in place."""
+        """Cover a part of some patches, up to a straight edge, by an even area without objects, in place."""
         rng, size = self.rng, image.shape[-1]
         nothing = parent.new_zeros(parent.shape[1], 1)
         nothing[0] = self.info.outputs[0] == "background"
-        background = labels.new_tensor([0, 1, 1, 0, 1])[:, None]  # certain, whole, nothing soft but the maps
+        background = labels.new_tensor([0, 1, 1, 0, 1])[:, None]  # label 0; certain, whole, soft_maps
         steps = torch.arange(size, device=image.device, dtype=torch.float32)
         for n in np.flatnonzero(rng.random(len(image)) < COVERED):
             angle, (y, x) = rng.uniform(0, 2 * np.pi), rng.uniform(0, size, 2)
@@ -152,7 +152,7 @@ class ExamplePatches:
 
 
 def _pixels_by_class(example: Example, info: ModelInfo) -> list[NDArray[np.int64]]:
-    """Flat positions of the certain pixels: background first, then every class that is there."""
+    """Flat positions of the certain pixels of each class that is present, background first."""
     labels = example.labels if info.task == "semantic" else example.labels > 0
     values = np.where(example.certain, labels, -1).ravel()
     return [np.flatnonzero(values == v) for v in np.unique(values[values >= 0])]

@@ -1,4 +1,4 @@
-"""Labelled planes made ready to learn from: label values, scale, range, and a part where time is short."""
+"""Preparation of labelled planes: label values, scale, range, and cropping where time is short."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from typing import Literal
 import numpy as np
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, Task
-from napari_unetpp.engine.collect import read_as
+from napari_unetpp.engine.collect import decide_reading
 from napari_unetpp.engine.input.normalise import clean_plane
 from napari_unetpp.engine.input.scale import check_range, check_size, choose_scale, scale_number
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.files.notes import Notes
+from napari_unetpp.files.text import counted
 from napari_unetpp.train.data.labels import MASKS_NOTE, foreground_of_planes, map_foreground
 from napari_unetpp.train.finetune.budget import Budget
 from napari_unetpp.train.finetune.examples import Example, make_example
 
 FOR_SCALES, FOR_EXAMPLES = 0.1, 0.1
-"""Largest shares of the time: to search for scales, and to make examples ready."""
+"""Largest shares of the time: to search for scales, and to prepare examples."""
 
 FIRST_PIXELS = 4e6
-"""Working pixels of the first example, at most, where time is limited: it is timed."""
+"""Most pixels (working grid) of the first example where time is limited; its preparation is timed."""
 
 ALL_WORK = 4.0
-"""What an example costs until the first step, as a multiple of making it (profiled: 36 s for 9.4 s)."""
+"""Time that an example takes until the first step, as a multiple of making it (profiled: 36 s for 9.4 s)."""
 
 
 # ------------------------------------------------------------------------ options
@@ -37,10 +38,10 @@ ALL_WORK = 4.0
 def map_label_values(
     planes: Sequence[LabelledPlane], task: Task, foreground: Sequence[int] | None, notes: Notes
 ) -> tuple[LabelledPlane, ...]:
-    """Planes whose foreground values are 1: those that are given, or 255 in masks of 0 and 255.
+    """Planes with 1 in place of the foreground values: those given, or 255 in masks of 0 and 255.
 
-    Where values are given or found, nothing tells objects apart, and 255 is ignored unless it is one of them.
-    In ``sparse`` labels 0 stays unlabelled and every other value is background.
+    With such values objects are not told apart, and 255 is ignored unless it is one of them. In ``sparse``
+    labels 0 stays unlabelled and every other value is background. Else the planes stay as they are.
     """
     chosen = foreground_of_planes(planes, task, foreground)
     if chosen is None:
@@ -69,7 +70,7 @@ def with_options(
     diameter: float | None = None,
     range: tuple[float, float] | None = None,
 ) -> tuple[LabelledPlane, ...]:
-    """All planes with the scale, or that of a diameter (px), and the range; what is not given stays."""
+    """All planes with the given scale, or that of a diameter (px), and range; what is not given stays."""
     number = scale_number(scale)
     check_size(info, scale=number, diameter=diameter)
     limits = check_range(range)
@@ -83,10 +84,10 @@ def with_options(
 def with_scale_and_range(plane: LabelledPlane, model: LoadedModel) -> LabelledPlane:
     """The plane with the scale and the range of intensities with which it would be segmented.
 
-    What is not given is measured and decided as in inference, if necessary with the network.
+    What is not given is measured as in inference, if necessary with the network.
     """
     scale: float | Literal["auto"] = "auto" if plane.scale is None else plane.scale
-    reading = read_as(clean_plane(plane.image)[0], model, scale=scale, range=plane.range)
+    reading = decide_reading(clean_plane(plane.image)[0], model, scale=scale, range=plane.range)
     return replace(plane, scale=reading.scale.scale, range=reading.range)
 
 
@@ -102,7 +103,7 @@ def read_examples(
 ) -> tuple[list[Example], list[str]]:
     """Examples of planes, in their order, and notes for the user.
 
-    With a time limit the scale of some images may be guessed, and of large images only a part is used.
+    With a time limit the scale of some images may be guessed, and large images are cropped.
     """
     planes, notes = _with_scales(given, model, budget)
     examples: list[Example] = []
@@ -116,7 +117,7 @@ def read_examples(
             seconds = (time.monotonic() - begun) / examples[0].certain.size
             affordable = budget.affords(FOR_EXAMPLES / len(planes), ALL_WORK * seconds)
     if parts:
-        notes.append(f"Time was short: of {parts} large image{'s' if parts > 1 else ''} only a part is used.")
+        notes.append(f"Time was short: of {counted(parts, 'large image')} only a part is used.")
     return examples, notes
 
 

@@ -22,19 +22,19 @@ class Recipe:
     decay : float
         Decay of the weight average, per step.
     growth : tuple of (level, share)
-        Levels trained one after the other, and the share of the run's work each gets.
+        Levels trained one after the other, and the share of the run's work for each.
     validations : tuple of float
-        Progress at which the average is validated; at the end it is, too.
+        Progress at which the average is validated, besides at the end.
     norms : {"train", "keep"}
-        Let batch norms follow the batches, or keep the statistics of the parent.
+        Update batch-norm statistics from the batches, or keep those of the parent.
     norm_batches : int
-        Batches of patches without augmentation on which the norms of the average are measured before it is
-        validated.
+        Batches of patches without augmentation on which the statistics of the average are measured before it
+        is validated.
     familiar : float
-        Dice on the labels from which the parent knows such images: then its norms are kept, and the learning
-        rate is lower.
+        Dice on the labels from which such images are familiar to the parent: then its norms are kept, and the
+        learning rate is lower.
     familiar_rate : float
-        Peak learning rate then, as a multiple.
+        Factor of the peak learning rate for familiar images.
     """
 
     patch: int = 128
@@ -49,8 +49,8 @@ class Recipe:
     familiar_rate: float = 0.25
 
 
-def suited(recipe: Recipe, dice: float) -> Recipe:
-    """The recipe for a parent with this Dice on the labels: one that knows such images shall not forget."""
+def recipe_for(recipe: Recipe, dice: float) -> Recipe:
+    """The recipe for a parent with this Dice on the labels; familiar images get a gentler one (`Recipe`)."""
     if dice < recipe.familiar:
         return recipe
     return replace(recipe, norms="keep", rate=recipe.rate * recipe.familiar_rate)
@@ -67,9 +67,9 @@ def level_at(progress: float, recipe: Recipe, depth: int) -> int:
 
 
 def work_done(steps: float, recipe: Recipe, net: NetConfig) -> float:
-    """Share of the work that a share of the steps has done: deep steps cost more.
+    """Share of the work that a share of the steps has done; steps of deep levels cost more FLOPs.
 
-    The inverse of spending `growth` on steps whose cost follows `graph.flops`.
+    Each level of `growth` gets steps until they make up its share of the work.
     """
     shares = [(share, share / _cost(min(level, net.depth), net)) for level, share in recipe.growth]
     all_steps = sum(count for _, count in shares)

@@ -1,4 +1,4 @@
-"""A fine-tuning in words, as a table and as plain values."""
+"""Reports on a fine-tuning: lines, a table, and plain values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from napari_unetpp._types import FinetuneDone, FinetuneProgress, LevelScores, ScoreSet
-from napari_unetpp.files.models.card_text import number, table
+from napari_unetpp.files.text import number, table
 from napari_unetpp.train.choose.levels import compare, compare_levels
 
 COLUMNS = ("level", "dice before", "after", "ap50 before", "after", "", "")
@@ -23,7 +23,7 @@ def line(event: FinetuneProgress) -> str:
 
 
 def scores_text(done: FinetuneDone) -> str:
-    """A table of every level before and after on the same held-out pixels, and the verdict."""
+    """A table of every level before and after on the same held-out pixels, and whether it became better."""
     if done.before is None or done.after is None:
         return "no validation: too little is labelled to hold a part of it out"
     rows = [
@@ -31,8 +31,8 @@ def scores_text(done: FinetuneDone) -> str:
         for best in (done.info.recommended_level,)
         for level, change in compare_levels(done.before, done.after).items()
     ]
-    verdict = "better than before" if done.better else "not better than before"
-    return f"{done.after.data}\n{table([COLUMNS, *rows])}\n{verdict}"
+    outcome = "better than before" if done.better else "not better than before"
+    return f"{done.after.data}\n{table([COLUMNS, *rows])}\n{outcome}"
 
 
 def plain(done: FinetuneDone, points: Sequence[FinetuneProgress]) -> dict[str, Any]:

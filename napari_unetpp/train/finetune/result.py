@@ -20,7 +20,7 @@ from napari_unetpp.train.finetune.examples import Example
 from napari_unetpp.train.parent import check_parent
 
 THRESHOLD = 0.5
-"""Neither cross-entropy nor soft Dice prefers another one, whatever the share of foreground."""
+"""Threshold of a fine-tuned model: neither cross-entropy nor soft Dice gives a reason for another one."""
 
 State = dict[str, Tensor]
 
@@ -28,7 +28,7 @@ TUNED = " tuned"
 
 
 def card(info: ModelInfo, name: str | None) -> ModelInfo:
-    """The card of the new model, without what is measured at the end."""
+    """The card of the new model, without scores, which are measured at the end."""
     decode = replace(info.decode, threshold=THRESHOLD)
     name = name or f"{info.name.removesuffix(TUNED)}{TUNED}"
     return replace(info, name=name, decode=decode, validation=None, test=None, path=None, sha256=None)
@@ -40,7 +40,7 @@ def with_classes(info: ModelInfo, classes: Sequence[str]) -> ModelInfo:
     Raises
     ------
     UnetppError
-        An instance model, which has one class, or a name that is there already.
+        An instance model, which has one class, or a name that exists already.
     """
     if not classes:
         return info
@@ -64,7 +64,7 @@ def provenance(
     seconds: float,
     device: str,
 ) -> dict[str, Any]:
-    """Where the new model comes from."""
+    """The provenance of the new model, for its card."""
     return {
         "parent": request.model.sha256,
         "parent_name": request.model.name,
@@ -98,7 +98,7 @@ def weights(net: UNetPlusPlus) -> State:
 
 
 def rounded(state: State) -> State:
-    """Weights as a model file stores them (float16 where that is finite), so that these are scored."""
+    """Weights with the precision of a model file (float16 where that is finite), which are then scored."""
     return {
         name: t if not t.is_floating_point() or not bool((h := t.half()).isfinite().all()) else h.float()
         for name, t in state.items()
@@ -110,7 +110,7 @@ def check_examples(examples: Sequence[Example]) -> None:
     if not examples or not any(example.certain.any() for example in examples):
         raise UnetppError("no pixel is labelled: paint some corrections, or let labels count as reviewed.")
     if any(example.soft.any() for example in examples):
-        return  # the parent gives the rest
+        return  # the parent's prediction has foreground and background
     for wanted, name, cure in (
         (True, "foreground", "Label some objects"),
         (False, "background", "Label some background, and name its label value"),
@@ -120,9 +120,9 @@ def check_examples(examples: Sequence[Example]) -> None:
 
 
 def write(done: FinetuneDone, out: Path, parent: ModelInfo, *, overwrite: bool) -> FinetuneDone:
-    """Write the new model, whole or not at all; the card that comes back knows its file.
+    """Write the new model, whole or not at all; the returned card has the path of its file.
 
-    Where `out` appeared meanwhile and may not be overwritten, the model takes a name beside it.
+    If another process made `out` meanwhile and it may not be overwritten, the model gets a similar name.
     """
     check_parent(out, parent)
     return replace(done, info=save_finished_model(out, done.tensors, done.info, overwrite=overwrite))

@@ -1,4 +1,4 @@
-"""Fine-tuning on what the user labelled: a generator of frozen events, for dock, script and shell alike."""
+"""Fine-tuning on labelled images: a generator of frozen events for the dock, scripts and the command line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from napari_unetpp.train.finetune.budget import Budget
 from napari_unetpp.train.finetune.held_out import hold_out_blocks, without
 from napari_unetpp.train.finetune.patches import ExamplePatches
 from napari_unetpp.train.finetune.planes import read_examples
-from napari_unetpp.train.finetune.recipe import Recipe, suited, work_done
+from napari_unetpp.train.finetune.recipe import Recipe, recipe_for, work_done
 from napari_unetpp.train.finetune.step import Tuner
 from napari_unetpp.train.finetune.teacher import Teacher
 from napari_unetpp.train.parent import extend_heads, load_network
@@ -58,9 +58,9 @@ def finetune(
     ----------
     request : FinetuneRequest
     should_stop : callable
-        Asked between the steps; the best weights so far are then given back.
+        Asked between the steps; then the run ends with the best weights so far.
     recipe : Recipe
-        How to learn.
+        Settings.
 
     Yields
     ------
@@ -76,7 +76,7 @@ def finetune(
 
 @dataclass(frozen=True, eq=False)
 class _Snapshot:
-    """Weights at one time, the card they are used with, and their predictions of the held-out blocks."""
+    """Weights at one time, the card they are used with, and their predictions for the held-out blocks."""
 
     state: result.State
     info: ModelInfo
@@ -102,7 +102,7 @@ class _Run:
         """All events."""
         with enough_memory("preparing the labelled images", SMALLER):
             self._prepare()
-        yield FinetuneStarted(len(self.request.planes), self.held.description, tuple(self.notes))
+        yield FinetuneStarted(len(self.request.planes), self.held_out.description, tuple(self.notes))
         with enough_memory("learning", SMALLER):
             yield from self._learn()
             yield self._finish()
@@ -131,38 +131,38 @@ class _Run:
         before = replace(self.info, decode=request.model.decode)
         predictor = validate.Predictor(net, before, self.device)
         pixel = validate.seconds_per_pixel(predictor, self.examples) if request.seconds else 0.0
-        self.held = hold_out_blocks(self.examples, self.rng, self.budget.affords(FOR_VALIDATION, pixel))
-        learn = without(self.examples, self.held)
+        self.held_out = hold_out_blocks(self.examples, self.rng, self.budget.affords(FOR_VALIDATION, pixel))
+        learn = without(self.examples, self.held_out)
         result.check_examples(learn)
         teacher = Teacher(predictor, learn, self.rng, self.budget.affords(FOR_PARENT, pixel))
         self.start = self.best = self._validate_parent(net, predictor)
         source = ExamplePatches(
             teacher.examples, teacher.maps, teacher.trust, self.info, self.rng, self.device
         )
-        self.recipe = suited(self.recipe, teacher.dice)
+        self.recipe = recipe_for(self.recipe, teacher.dice)
         self.tuner = Tuner(net, source, self.info, self.recipe, self.device, self.dtype)
 
     def _validate_parent(self, net: UNetPlusPlus, predictor: validate.Predictor) -> _Snapshot:
-        """The parent on the held-out pixels; as much time is reserved for the end."""
+        """The parent on the held-out pixels; the same time is reserved for the end."""
         state = result.rounded(result.weights(net))
         self.before: ScoreSet | None = None
-        if not self.held.blocks:
+        if not self.held_out.blocks:
             self.notes.append("No validation: too little is labelled to hold a part of it out.")
             return _Snapshot(state, predictor.info)
         begun = self.budget.spent
         blocks = self._predict_blocks(predictor)
-        self.before = validate.score(blocks, predictor.info, self.held)
+        self.before = validate.score(blocks, predictor.info, self.held_out)
         self._reserve(begun)
         return _Snapshot(state, predictor.info, blocks)
 
     def _reserve(self, begun: float) -> None:
-        """Reserve time: what has been done since `begun` will be done once more at the end."""
+        """Reserve time at the end for what has been done since `begun`, which will be done once more."""
         self.budget.reserve = max(self.budget.reserve, 1.2 * (self.budget.spent - begun) + 0.1)
 
     # --------------------------------------------------------------- learning
 
     def _learn(self) -> Iterator[FinetuneProgress]:
-        """Steps until the budget is used up or a stop is asked for; reports and validations between them."""
+        """Steps, reports and validations until the budget is used up or the run is stopped."""
         self.budget.start_learning()
         reported, due, losses = self.budget.spent, list(self.recipe.validations), list[float]()
         while not self.should_stop() and ((progress := self._progress()) < 1 or not self.tuner.steps):
@@ -170,7 +170,7 @@ class _Run:
             if self.tuner.steps == 1:  # measured before the first update: the parent's own loss
                 yield FinetuneProgress(0, self.budget.spent, 0.0, losses[0], result.dice(self.before))
             dice: dict[int, float] = {}
-            if self.held.blocks and due and progress >= due[0]:
+            if self.held_out.blocks and due and progress >= due[0]:
                 due = [p for p in due if p > progress]
                 dice = self._validate()
             if dice or self.budget.spent - reported >= REPORT_SECONDS:
@@ -197,7 +197,7 @@ class _Run:
         """Dice of all levels on held-out pixels. The best weights are kept; without such pixels the last."""
         begun = self.budget.spent
         state = result.rounded(result.weights(self._with_measured_norms()))
-        if not self.held.blocks:
+        if not self.held_out.blocks:
             self.best = _Snapshot(state, self.info)
             return {}
         net = copy.deepcopy(self.tuner.average.net)
@@ -210,7 +210,7 @@ class _Run:
         return snapshot.dice
 
     def _with_measured_norms(self) -> UNetPlusPlus:
-        """The averaged network with norms measured on plain patches, since it learned from varied ones."""
+        """The averaged network with norms measured on patches without augmentation, as in inference."""
         net: UNetPlusPlus = copy.deepcopy(self.tuner.average.net)
         if self.recipe.norms == "train" and self.recipe.norm_batches:
             tuner, count = self.tuner, self.recipe.norm_batches
@@ -219,20 +219,20 @@ class _Run:
         return net
 
     def _predict_blocks(self, predictor: validate.Predictor) -> list[validate.BlockPrediction]:
-        return validate.predict_blocks(predictor, self.examples, self.held.blocks, self.info.net.depth)
+        return validate.predict_blocks(predictor, self.examples, self.held_out.blocks, self.info.net.depth)
 
     # ---------------------------------------------------------------- the end
 
     def _finish(self) -> FinetuneDone:
         """Score the best weights on the held-out pixels, all levels, and write the card.
 
-        Both models are scored with the thresholds they are used with; of unchanged weights the parent's are.
+        Each model is scored with its own threshold; unchanged weights keep the parent's.
         """
         best = self.best
         info, after, better = replace(best.info, stopping=None), None, None
         notes = [*self.notes, *self.tuner.notes]
         if self.before is not None:
-            after = self.before if best is self.start else validate.score(best.blocks, info, self.held)
+            after = self.before if best is self.start else validate.score(best.blocks, info, self.held_out)
             stopping, why_not = validate.stopping_rule(best.blocks, info)
             level = recommend_level(after)
             info = replace(info, validation=after, recommended_level=level, stopping=stopping)
@@ -245,7 +245,7 @@ class _Run:
         provenance = result.provenance(
             self.request,
             self.examples,
-            held_out=self.held.description,
+            held_out=self.held_out.description,
             steps=self.tuner.steps,
             seconds=seconds,
             device=f"{self.device} {self.dtype}",

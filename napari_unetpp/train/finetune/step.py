@@ -1,4 +1,4 @@
-"""The steps of fine-tuning: a network that learns, its average, and smaller batches when memory is short."""
+"""The steps of fine-tuning: the trained network, its average, and smaller batches when memory is short."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Tuner:
     info : ModelInfo
     recipe : Recipe
     device, dtype : str
-        Where, and in which number format the convolutions are computed.
+        Device, and number format of the convolutions.
 
     Attributes
     ----------
     average : WeightAverage
-        What is validated and returned.
+        The weights that are validated and returned.
     patch, batch : int
         As in the recipe, until memory is short.
     notes : list of str
@@ -63,7 +63,7 @@ class Tuner:
         self.optimiser = adamw(self.net, recipe.rate, WEIGHT_DECAY)
 
     def step(self, progress: float) -> float:
-        """One step; its loss. If memory is short, batch, then patch, are halved until it fits.
+        """Take one step; returns its loss. If memory is short, batch, then patch, are halved until it fits.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class Tuner:
 
 
 def _repeatable(device: str) -> AbstractContextManager[Any]:
-    """The same sums in the same order on every run."""
+    """Deterministic convolutions on CUDA, so that a run can be repeated."""
     if device != "cuda":
         return nullcontext()
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)

@@ -1,4 +1,4 @@
-"""The parent's predictions of the examples, and how far they are to be trusted."""
+"""The parent's predictions for the examples, and the trust in them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ REACH = 128
 """The parent predicts within this many pixels of a certain one: patches reach no further."""
 
 MOST = 2_500_000
-"""Pixels that the parent predicts in all, about; the rest of very large planes does not count."""
+"""Most pixels that the parent predicts, about; the rest of very large planes is not used."""
 
 FOR_DICE = 260_000
-"""Pixels that suffice to score the parent where no example follows it."""
+"""Pixels that are enough to score the parent where no example follows it."""
 
 TRUST_AT_LEAST = 0.1
-"""Trust in a parent that is wrong at all corrected pixels."""
+"""Least trust, in a parent that is wrong at all corrected pixels."""
 
 
 class Teacher:
@@ -40,19 +40,20 @@ class Teacher:
     examples : sequence of Example
     rng : Generator
     affordable : float
-        Pixels that there is time to predict; at least one tile is. Of an example that is not predicted,
-        only the labels count.
+        Pixels that can be predicted in time; at least one tile is predicted. For examples without a
+        prediction only the labels count.
 
     Attributes
     ----------
     maps : list of ndarray of float32, shape (K, Y, X)
-        0 where the parent did not predict; there nothing of `examples` follows it.
+        0 where the parent did not predict.
     examples : list of Example
+        They follow the parent only where it predicted.
     trust : list of float
-        How far the parent is trusted where the classes of each example follow it.
+        Trust in the parent where the classes of each example follow it.
     dice : float
-        Of the parent on the labels (of corrections: on the whole corrected copy), where it predicted, at its
-        recommended level.
+        Of the parent at its recommended level, where it predicted, on the labels (for corrections: on the
+        whole corrected copy).
     """
 
     def __init__(
@@ -81,10 +82,9 @@ class Teacher:
         self.trust = [self._trust(n, where) for n, where in enumerate(predicted)]
 
     def _dice(self, predicted: Sequence[Bools]) -> float:
-        """Over all labelled pixels together.
+        """Dice of the parent over all labelled pixels together.
 
-        Corrections lie where the parent was wrong, and an erased object tells nothing about those that it
-        found, so a corrected copy counts as a whole.
+        A corrected copy counts as a whole: corrections alone lie where the parent was wrong.
         """
         found, truth = [], []
         for example, maps, where in zip(self.examples, self.maps, predicted, strict=True):
@@ -94,9 +94,9 @@ class Teacher:
         return class_dice_iou(np.concatenate(found), np.concatenate(truth))[0]
 
     def _trust(self, n: int, predicted: Bools) -> float:
-        """Mean of the Dice on the corrected pixels and on the corrected copy as a whole.
+        """Mean of the Dice on the corrected pixels and on the whole corrected copy.
 
-        Corrections lie where the parent was wrong; the copy tells how much of its prediction was kept.
+        Corrections lie where the parent was wrong; the copy shows how much of its prediction was kept.
         """
         example = self.examples[n]
         if not example.copied:
@@ -119,7 +119,7 @@ class Teacher:
 
 
 def tile_side(share: float) -> int:
-    """Side of the tiles that the parent predicts, where each example gets this many pixels."""
+    """Side of the tiles that the parent predicts if each example gets `share` pixels."""
     return next((side for side in (TILE, TILE // 2) if side**2 <= share), TILE // 4)
 
 

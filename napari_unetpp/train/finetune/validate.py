@@ -30,17 +30,17 @@ TIMED_SIDE = 128
 """Side of the region whose prediction is timed."""
 
 FEWEST_OBJECTS = 10
-"""AP50 of fewer true objects is not given."""
+"""With fewer true objects AP50 is undefined."""
 
 OBJECTS_ACROSS = 4
-"""AP50 is given where a block is this many typical objects wide, so that few are cut."""
+"""AP50 is defined if all blocks are this many typical objects wide, so that few objects are cut."""
 
 FEWEST_FOR_AUTO = 100_000
-"""Held-out certain pixels that a stopping rule needs: of fewer, chance decides 0.003 of Dice."""
+"""Fewest held-out certain pixels for a stopping rule: with fewer, 0.003 of Dice is chance."""
 
 
 class Predictor:
-    """A network ready for inference on one device; batch norms folded away."""
+    """A network on one device, with its batch norms folded."""
 
     def __init__(self, net: UNetPlusPlus, info: ModelInfo, device: str) -> None:
         self.info, self.device = info, device
@@ -98,7 +98,7 @@ class BlockPrediction:
         return bool(self.example.whole.any() and self.certain.all())
 
     def as_predicted(self, info: ModelInfo) -> Predicted:
-        """The same as a held-out image of its own; what is not certain is ignored."""
+        """The block as a held-out image; pixels that are not certain are ignored."""
         sample = Sample(
             stem=self.example.name,
             image=np.empty((0, *self.certain.shape), np.float16),
@@ -135,18 +135,18 @@ def dice_per_level(blocks: Sequence[BlockPrediction], info: ModelInfo) -> dict[i
     return out
 
 
-def score(blocks: Sequence[BlockPrediction], info: ModelInfo, held: HeldOut) -> ScoreSet:
+def score(blocks: Sequence[BlockPrediction], info: ModelInfo, held_out: HeldOut) -> ScoreSet:
     """Scores of every level on the held-out blocks."""
     countable = _objects_count(blocks, info)
     levels = {}
     for level, (dice, iou) in dice_per_level(blocks, info).items():
         ap50 = _ap50(blocks, info, level) if countable else None
         levels[level] = LevelScores(dice, iou, ap50, graph.parameters(level, info.net))
-    return ScoreSet(f"held out: {held.description}", len({b.block.example for b in blocks}), levels)
+    return ScoreSet(f"held out: {held_out.description}", len({b.block.example for b in blocks}), levels)
 
 
 def _objects_count(blocks: Sequence[BlockPrediction], info: ModelInfo) -> bool:
-    """Whether AP50 means something: whole objects, enough of them, in blocks that cut few."""
+    """Whether AP50 is defined: certain objects, enough of them, in blocks that cut few."""
     if info.task != "instances" or not all(b.has_objects for b in blocks):
         return False
     areas = np.concatenate([_areas(b.labels) for b in blocks])
@@ -166,7 +166,7 @@ def _ap50(blocks: Sequence[BlockPrediction], info: ModelInfo, level: int) -> flo
 
 
 def stopping_rule(blocks: Sequence[BlockPrediction], info: ModelInfo) -> tuple[StoppingRule | None, str]:
-    """The stopping rule of Auto for a fine-tuned model, from held-out blocks; else None, and why."""
+    """The stopping rule of a fine-tuned model, from held-out blocks; or None and the reason."""
     certain = sum(int(np.count_nonzero(b.certain)) for b in blocks)
     if certain < FEWEST_FOR_AUTO:
         return None, f"its rule needs {FEWEST_FOR_AUTO:,} held-out labelled pixels, here are {certain:,}"

@@ -1,4 +1,4 @@
-"""The card of a model that is about to be trained: from its parent, the request and the labels."""
+"""The card of a model before it is trained: from its parent, the request and the labels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from napari_unetpp.train.scratch.request import TrainRequest
 DEFAULT_MAPS = ("edge_distance",)
 
 FIRST_RULE = DecodeRule(seeds="edge_distance", seed_threshold=1 / EDGE_CAP, prominence=1 / EDGE_CAP)
-"""How an instance model of new outputs is decoded until its rule is chosen: seeds are peaks of 1 px."""
+"""The rule of an instance model with new outputs until its own is chosen: seeds are peaks of 1 px."""
 
 MOST_CLASSES = 64
 
@@ -88,12 +88,12 @@ def _with_maps(info: ModelInfo, maps: Sequence[str]) -> ModelInfo:
 
 
 def full_card(info: ModelInfo, request: TrainRequest, parent: ModelInfo | None, data: DataSets) -> ModelInfo:
-    """The card with what the labels tell (classes, typical diameter), name, title and licence.
+    """The card completed from the labels (classes, typical diameter), with name, title and licence.
 
-    A parent's diameter is kept: its weights know objects of that size.
+    A parent's diameter is kept, because its weights are for objects of that size.
     """
     if not info.outputs:
-        info = _with_label_classes(info, (*data.train, *data.held))
+        info = _with_label_classes(info, (*data.train, *data.held_out))
     if request.classes:
         info = with_names(info, request.classes)
     known = parent is not None and parent.task == info.task
@@ -106,7 +106,7 @@ def full_card(info: ModelInfo, request: TrainRequest, parent: ModelInfo | None, 
 
 
 def wiring(net: NetConfig) -> str:
-    """What two networks must have in common for one to start from the weights of the other."""
+    """Architecture and encoder, which two networks must share for one to start from the other's weights."""
     return f"{net.arch} on {net.encoder}" if net.encoder else net.arch
 
 

@@ -18,12 +18,12 @@ from napari_unetpp.files.atomic import write_atomically
 FORMAT = "napari-unetpp-checkpoint-2"
 
 PLAIN = ("step", "pixels", "seconds", "loss", "source", "settings", "best", "machine")
-"""What is stored as JSON; the rest are tensors."""
+"""Fields stored as JSON; the rest are tensors."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """Everything that a training needs to go on where it was.
+    """Everything that is needed to continue a training.
 
     Attributes
     ----------
@@ -38,11 +38,11 @@ class Checkpoint:
     source : mapping
         All random state of the patches (`PatchSource.state`).
     settings : mapping
-        What must be equal for the run to go on.
+        Values that must be equal in a run that continues.
     best : mapping
         Step and quality of the best average so far, whose tensors are ``best.``; empty: none.
     machine : mapping
-        Where it ran (device, number format).
+        Device and number format of the run.
     """
 
     tensors: Mapping[str, Tensor]
@@ -56,12 +56,12 @@ class Checkpoint:
     machine: Mapping[str, Any] = field(default_factory=dict)
 
     def part(self, name: str) -> dict[str, Tensor]:
-        """The tensors whose names start with `name` and a dot, without that."""
+        """The tensors whose names start with `name` and a dot, without this prefix."""
         return {k.removeprefix(f"{name}."): v for k, v in self.tensors.items() if k.startswith(f"{name}.")}
 
 
 def checkpoint_path(out: Path) -> Path:
-    """Where the checkpoint of a training towards `out` lives."""
+    """The checkpoint file of a training that writes `out`."""
     return out.with_name(out.stem + ".checkpoint.safetensors")
 
 

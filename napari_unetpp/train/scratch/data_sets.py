@@ -9,7 +9,8 @@ from pathlib import Path
 
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, UsageError
 from napari_unetpp.files.labels.folders import read_pairs
-from napari_unetpp.files.notes import Notes, counted
+from napari_unetpp.files.notes import Notes
+from napari_unetpp.files.text import counted
 from napari_unetpp.train.data.held_out import split_samples
 from napari_unetpp.train.data.labels import foreground_of_folder
 from napari_unetpp.train.data.samples import Sample, load_sample
@@ -23,21 +24,21 @@ class DataSets:
     Attributes
     ----------
     names : tuple of str
-        Folder and the folder it lies in: ``"nuclei_tissue/train"``.
-    held_from : tuple of str
-        Where the held-out images come from; `names` unless a folder was given for them.
+        Each folder with its parent folder: ``"nuclei_tissue/train"``.
+    held_out_from : tuple of str
+        The data sets of the held-out images: `names`, unless a folder was given for them.
     """
 
     names: tuple[str, ...]
-    held_from: tuple[str, ...]
+    held_out_from: tuple[str, ...]
     train: tuple[Sample, ...]
-    held: tuple[Sample, ...]
+    held_out: tuple[Sample, ...]
 
 
 def read_data_sets(
     request: TrainRequest, info: ModelInfo, log: Callable[[str], None], should_stop: ShouldStop
 ) -> DataSets:
-    """Read all folders of a request as a model of this card sees them; `should_stop` is asked at each image.
+    """Read all folders of a request for a model of this card; `should_stop` is asked before every image.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def read_data_sets(
     """
     check_folders(request)
     train: list[Sample] = []
-    held: list[Sample] = []
+    held_out: list[Sample] = []
     for number, folder in enumerate(request.folders):
         log(f"reading {folder}")
         learned = _read(folder, number, request, info, log, should_stop)
@@ -54,20 +55,20 @@ def read_data_sets(
             learned, apart = split_samples(learned)
         else:
             apart = _read(request.val, number, request, info, log, should_stop)
-        train, held = [*train, *learned], [*held, *apart]
+        train, held_out = [*train, *learned], [*held_out, *apart]
         log(f"{folder_name(folder)}: {counted(len(learned), 'image')} to learn from, {len(apart)} held out")
-    if not any(s.labels.any() for s in (*train, *held)):
+    if not any(s.labels.any() for s in (*train, *held_out)):
         asked = info.task == "semantic" and request.foreground is None
         hint = "255 means: ignore; is it foreground, give --foreground 255" if asked else ""
         raise UnetppError(
             f"no label image in {', '.join(map(str, request.folders))} has any foreground, so there is "
             f"nothing to learn.{f' In them {hint}.' if hint else ''}"
         )
-    if not held:
+    if not held_out:
         log("no validation: nothing can be held out")
     names = tuple(folder_name(folder) for folder in request.folders)
-    held_from = names if request.val is None else (folder_name(request.val),)
-    return DataSets(names, held_from, tuple(train), tuple(held))
+    held_out_from = names if request.val is None else (folder_name(request.val),)
+    return DataSets(names, held_out_from, tuple(train), tuple(held_out))
 
 
 def _read(
@@ -110,5 +111,5 @@ def count_of(samples: Sequence[Sample], folder: int) -> int:
 
 
 def folder_name(folder: Path) -> str:
-    """A folder and the one it lies in: ``"nuclei_tissue/train"``."""
+    """A folder with its parent folder: ``"nuclei_tissue/train"``."""
     return "/".join(Path(os.path.abspath(folder)).parts[-2:])

@@ -1,4 +1,4 @@
-"""The log of a training: lines for people, and JSON lines that are on disk at once."""
+"""The log of a training: lines for people, and JSON lines, which are written to disk at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def line(event: TrainingProgress, scores: ValidationScores | None = None) -> str
 
 
 def entry(event: TrainingProgress, scores: ValidationScores, names: Sequence[str]) -> dict[str, Any]:
-    """The same as plain values, for ``train --json``."""
+    """An event and its scores as plain values, for ``train --json``."""
     return {
         "step": event.step,
         "megapixels": event.megapixels,
@@ -49,8 +49,8 @@ class JsonLines:
     path : Path or None
         None: nothing is written.
     step : int or None
-        None: the file begins anew. Else a run goes on at this step: the file keeps its lines but for those
-        of later steps, which the run will write again.
+        None: the file is emptied. Else a run continues at this step: lines of later steps are removed,
+        because the run will write them again.
     """
 
     def __init__(self, path: Path | None, step: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The training loop: a generator of frozen events. It writes no file and scores nothing; the caller does."""
+"""The training loop: a generator of frozen events. Its caller validates and writes files."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class TrainingOptions:
     Attributes
     ----------
     megapixels, seconds, steps : float
-        The run ends when one of them is reached; its schedule follows the one that is nearest to its end.
-        `megapixels` counts pixels of patches: such a run repeats on any machine.
+        The run ends when one of them is reached; its progress is that of the one nearest to its end.
+        `megapixels` counts pixels of patches: such a run is the same on any machine.
     patch, batch : int
         Side of the patches in px, patches in a step.
     rate : float
         Peak learning rate of AdamW.
     validation_megapixels : float
-        Megapixels between two events at which the average is to be validated.
+        Megapixels between two validations of the average.
     save_seconds : float
-        Seconds between two events at which the state is to be saved; where `validation_megapixels` is
-        infinite, the average is to be validated then, too.
+        Seconds between two checkpoints; where `validation_megapixels` is infinite, the average is validated
+        then, too.
     device, dtype : str
     grow : bool
         Begin with the shallow levels (training from scratch).
@@ -73,16 +73,16 @@ class TrainingProgress:
     Attributes
     ----------
     why : str
-        ``validate``: validate the average, and save; ``save``: save; ``stopped``: as asked for, before the
-        end; ``end``: the last event of a complete run, to be validated as well.
+        ``validate``: validate the average, and save; ``save``: save; ``stopped``: the run was stopped;
+        ``end``: the last event of a complete run, to be validated as well.
     step, megapixels, seconds
         Done so far.
     progress : float
-        The same as a share of the run.
+        Share of the run that is done.
     loss : float
         Mean since the last validation; NaN before the first step.
     stage : Stage
-        Of the step that comes next.
+        Of the next step.
     average : UNetPlusPlus
         The averaged weights; they change with the next step.
     """
@@ -104,12 +104,11 @@ class TrainingLoop:
     ----------
     net : UNetPlusPlus
     source : PatchSource
-        Has all randomness of the loop, and gives batches on the device of the options.
+        Gives batches on the device of the options; all randomness of the loop is in it.
     info : ModelInfo
-        What is to be learned.
     options : TrainingOptions
     ranks : Ranks
-        The processes that train together: each has a loop of the same source, weights and options.
+        The processes that train together: each has a loop with equal source, weights and options.
     """
 
     def __init__(
@@ -143,7 +142,7 @@ class TrainingLoop:
         return self.pixels / 1e6
 
     def run(self, should_stop: ShouldStop = never_stop) -> Iterator[TrainingProgress]:
-        """Train until the end of the run, or until told to stop; the last event says which."""
+        """Train until the end of the run, or until stopped; the last event says which."""
         saved = self.seconds
         while self.progress < 1:
             if self.ranks.any(should_stop()):
@@ -152,7 +151,7 @@ class TrainingLoop:
             before, begun = self.megapixels, time.monotonic()
             self._one_step(self._stage())
             done = time.monotonic() - begun  # without what the caller does at events
-            self.seconds = self.ranks.mean(self.seconds + done)  # one clock decides for all
+            self.seconds = self.ranks.mean(self.seconds + done)  # the same for all processes
             due = self.seconds - saved >= self.options.save_seconds
             validation = self._validation_is_due(before, saving=due)
             if (due or validation) and self.progress < 1:
@@ -185,7 +184,7 @@ class TrainingLoop:
         self.loss_count += 1
 
     def _gradients(self, batch: Batch, level: int) -> Tensor:
-        """Add the gradients of a batch to those of the weights; its loss, here of our own part of it."""
+        """Compute the gradients of a batch; returns the loss of this process's part of it."""
         part = self.ranks.part(batch)
         dtype = getattr(torch, self.options.dtype)
         with torch.autocast(self.options.device, dtype, enabled=dtype != torch.float32):
@@ -225,7 +224,7 @@ class TrainingLoop:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint of the same settings."""
+        """Continue from a checkpoint with the same settings."""
         self.net.load_state_dict(checkpoint.part("net"))
         self.average.restore(checkpoint.part("average"), checkpoint.step)
         self._restore_optimiser(checkpoint.part("optimiser"))
@@ -240,7 +239,7 @@ class TrainingLoop:
         for name, tensor in tensors.items():
             number, field = name.split(".", 1)
             weights = parameters[int(number)]
-            if tensor.shape == weights.shape:  # with the same strides, which the fused step takes for granted
+            if tensor.shape == weights.shape:  # the fused step requires the strides of the weights
                 tensor = torch.empty_like(weights, requires_grad=False).copy_(tensor)
             state.setdefault(int(number), {})[field] = tensor
         groups = self.optimiser.state_dict()["param_groups"]

@@ -1,4 +1,4 @@
-"""At the events of a training loop: validate the average, write lines, save the state."""
+"""Handling of the events of a training loop: validation, log, checkpoint."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ class Monitor:
     ) -> None:
         self.plan, self.loop, self.path, self.log = plan, loop, path, log
         self.best = BestAverage.of(checkpoint)
-        # The line of the end is written before the choices that follow it; a run resumed there repeats it.
+        # The last line is written before the final choices; a run that is resumed there writes it again.
         since = None if checkpoint is None else loop.step - (loop.progress >= 1)
         self.lines = JsonLines(plan.request.json_path, since)
         self._settings = plan.settings()
-        self._samples = validation_samples(plan.data.held, plan.info)
+        self._samples = validation_samples(plan.data.held_out, plan.info)
 
     def handle(self, event: TrainingProgress) -> None:
-        """Validate the average where the event asks for it; save in any case."""
+        """Validate the average if the event asks for it, and save."""
         if event.why in ("validate", "end"):
             device, dtype = self.loop.options.device, self.loop.options.dtype
             scores = validate(event.average, self._samples, self.plan.info, device=device, dtype=dtype)
             self.best = better(self.best, event.step, event.average, scores.quality)
-            self.lines.append(entry(event, scores, self.plan.data.held_from))
+            self.lines.append(entry(event, scores, self.plan.data.held_out_from))
             self.log(line(event, scores))
         else:
             self.log(line(event))

@@ -1,4 +1,4 @@
-"""What a training is about to do: the parent, the images, the first card, and the loop made of them."""
+"""The plan of a training: the parent, the images, the first card; and the loop made from it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from napari_unetpp.train.scratch.request import TrainRequest
 
 DEFAULT_MINUTES = 60.0
 DEFAULT_PATCH = 256
-"""Level 4 sees 107 px to each side: in smaller patches it never sees all it could."""
+"""Level 4 sees 107 px to each side; in much smaller patches no pixel would have its whole context."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Plan:
     parent : ModelInfo or None
         The model to start from; None: random weights.
     info : ModelInfo
-        Card of the new model, without what is measured at the end.
+        Card of the new model, without what is measured at the end of the training.
     data : DataSets
     """
 
@@ -52,7 +52,7 @@ class Plan:
     data: DataSets
 
     def settings(self) -> dict[str, Any]:
-        """What a resumed run must have in common with the one that was interrupted, as JSON knows it."""
+        """Values, for JSON, that a resumed run must share with the interrupted one."""
         request, info, data = self.request, self.info, self.data
         plain = ("megapixels", "epochs", "patch", "batch", "rate", "seed")
         return {
@@ -122,7 +122,7 @@ def _options(plan: Plan, device: str, dtype: str) -> TrainingOptions:
 
 
 def _device(request: TrainRequest, checkpoint: Checkpoint | None) -> tuple[str, str]:
-    """Device and number format; a resumed run keeps its format unless another one is asked for."""
+    """Device and number format; a resumed run on the same device keeps its format unless one is given."""
     device = choose_device(request.device).device
     same = checkpoint is not None and checkpoint.machine.get("device") == device
     if checkpoint is not None and same and request.precision == "auto":

@@ -11,12 +11,12 @@ from napari_unetpp._types import Supervision, Task, UnetppError
 
 
 class TrainingStopped(UnetppError):
-    """The training was stopped from outside; the text says how to go on."""
+    """The training was stopped by a signal or the caller; the text says how to continue."""
 
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What ``napari-unetpp train`` was asked for.
+    """The options of ``napari-unetpp train``.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class TrainRequest:
     task : {"instances", "semantic"} or None
         None: that of the model to start from.
     shares : sequence of float or None
-        How often each data set is shown, in their order; None: all images count about the same.
+        Relative frequency of each data set, in their order; None: as their images weigh.
     credits : sequence of str
         Authors and licence of each data set, in their order (model card); empty: not given.
     val : Path or None
@@ -38,20 +38,20 @@ class TrainRequest:
         Separating outputs of an instance model; empty: those of the model to start from, if they can be
         learned, else ``edge_distance``.
     frame : int or None
-        Train a model of whole frames, whose lit part becomes so many px long (sampling rule ``frame``).
+        Train a model of whole frames, whose lit part is resized to so many px (sampling rule ``frame``).
     diameter : float or None
         Diameter (px) of typical objects on the grid that the network sees; None: that of the model to start
         from, else measured.
     megapixels : float or None
-        Length in megapixels of patches; such a run repeats on any machine.
+        Length in megapixels of patches; such a run is the same on any machine.
     minutes, epochs : float or None, int or None
-        Length otherwise; without any an hour.
+        Length in other units; with no length at all an hour.
     precision : {"auto", "float32", "bfloat16"}
         Number format of the convolutions.
     title, licence, card_command : str
-        What the model is for, its licence, and how to train it again (model card).
+        Purpose, licence, and the command that trains it again (model card).
     patch : int or None
-        Side of the patches; None: 256 px, and of frames the whole frame.
+        Side of the patches, px; None: 256, for frames the whole frame.
     """
 
     folders: Sequence[Path]
@@ -85,9 +85,9 @@ class TrainRequest:
 
 
 ON_CARD = ("shares", "megapixels", "minutes", "epochs", "patch", "batch", "rate", "frame")
-"""Values that the card of the model gives."""
+"""Options that the model card records."""
 
 
 def given_values(request: TrainRequest) -> dict[str, Any]:
-    """Those of them that were given."""
+    """The options of `ON_CARD` that were given."""
     return {name: value for name in ON_CARD if (value := getattr(request, name)) is not None}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.models.model_file import save_finished_model
-from napari_unetpp.files.notes import counted
+from napari_unetpp.files.text import counted
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.auto import choose_stopping
 from napari_unetpp.train.choose.decode_rule import choose_decode
@@ -36,13 +36,13 @@ def write_result(
     *,
     overwrite: bool,
 ) -> tuple[ModelInfo, dict[str, Any]]:
-    """Choose on the held-out images, then write the model; its card, and the scores as plain values.
+    """Choose on the held-out images, then write the model; returns its card, and the scores as plain values.
 
-    Without `overwrite` a file that appeared at the target meanwhile stays; the model takes a name beside it.
+    Without `overwrite` a file that another process made meanwhile stays; the model gets a similar name.
     """
     info, scores = plan.info, dict[str, Any](validation=None)
     tensors: dict[str, Tensor] = net.state_dict()
-    if plan.data.held:
+    if plan.data.held_out:
         info, tensors, scores = _choose(info, plan.data, net, loop.options.device, log)
     info = replace(info, provenance=_provenance(plan, loop, best_step))
     written = save_finished_model(plan.request.out, tensors, info, overwrite=overwrite)
@@ -55,34 +55,34 @@ def _choose(
     info: ModelInfo, data: DataSets, net: UNetPlusPlus, device: str, log: Callable[[str], None]
 ) -> tuple[ModelInfo, dict[str, Tensor], dict[str, Any]]:
     """Decode rule, shifts of the heads, stopping rule and level."""
-    held = [at_model_size(sample, info) for sample in data.held]
-    log(f"measuring all levels on {len(held)} held-out images")
-    predicted = predict_samples(net, held, info, device=device)
+    held_out = [at_model_size(sample, info) for sample in data.held_out]
+    log(f"measuring all levels on {len(held_out)} held-out images")
+    predicted = predict_samples(net, held_out, info, device=device)
     info = replace(info, decode=choose_decode(predicted, info))
     shifts = choose_shifts(predicted, info)
     tensors, predicted = shift_heads(net.state_dict(), shifts), shift_maps(predicted, shifts)
-    scores = score_levels(predicted, info, held_out_text(data, held, info))
+    scores = score_levels(predicted, info, held_out_text(data, held_out, info))
     recommended = recommend_level(scores)
     stopping = choose_stopping(predicted, info)
     info = replace(info, validation=scores, recommended_level=recommended, stopping=stopping)
-    folders = {data.held_from[n]: each for n, each in mean_scores(predicted, info).folders.items()}
+    folders = {data.held_out_from[n]: each for n, each in mean_scores(predicted, info).folders.items()}
     levels = {level: asdict(values) for level, values in scores.levels.items()}
     plain = {"validation": levels, "data": scores.data, "folders": folders, "recommended_level": recommended}
     return info, tensors, plain
 
 
-def held_out_text(data: DataSets, held: Sequence[Sample], info: ModelInfo) -> str:
-    """What the scores were measured on; `held` are the held-out images at the model's size."""
-    counts = [(count_of(held, n), name) for n, name in enumerate(data.held_from)]
+def held_out_text(data: DataSets, held_out: Sequence[Sample], info: ModelInfo) -> str:
+    """The data of the scores; `held_out` are the held-out images at the model's size."""
+    counts = [(count_of(held_out, n), name) for n, name in enumerate(data.held_out_from)]
     text = ", ".join(f"{counted(count, 'image')} held out of {name}" for count, name in counts if count)
-    resized = sum(a is not b for a, b in zip(held, data.held, strict=True))
+    resized = sum(a is not b for a, b in zip(held_out, data.held_out, strict=True))
     if resized:
         text += f"; {resized} of them brought to objects of about {info.sampling.value:g} px"
     return text
 
 
 def _provenance(plan: Plan, loop: TrainingLoop, best_step: int) -> dict[str, Any]:
-    """Where the model comes from."""
+    """The provenance of the model, for its card."""
     request, parent = plan.request, plan.parent
     before = parent.provenance.get("megapixels_in_all", 0.0) if parent else 0.0
     times = f"{loop.ranks.size} x " if loop.ranks.size > 1 else ""

@@ -1,4 +1,4 @@
-"""Training from folders of labelled images to a model file: what ``napari-unetpp train`` does."""
+"""Training from folders of labelled images to a model file (``napari-unetpp train``)."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def train_model(
 ) -> ModelInfo:
     """Train, choose thresholds, seeds and level on held-out images, and write the model file.
 
-    Of several processes that ``torchrun`` has started, the first one logs, validates and writes; the others
-    return the card as far as it is known before, without a `path`.
+    If ``torchrun`` has started several processes, the first one logs, validates and writes; the others
+    return the card from before training, without a `path`.
 
     Parameters
     ----------
     request : TrainRequest
     log : callable
-        Receives a line about every event.
+        Receives a line at every event.
     should_stop : callable
-        Asked between two images and between two steps; a training that was stopped can be resumed.
+        Asked between two images and between two steps; a stopped training can be resumed.
 
     Raises
     ------
@@ -49,11 +49,11 @@ def train_model(
     """
     check_precision(request.precision)
     with joined(batch=request.batch, device=request.device) as ranks:
-        return _train_together(request, log if ranks.first else _not_told, should_stop, ranks)
+        return _train_together(request, log if ranks.first else _no_log, should_stop, ranks)
 
 
-def _not_told(line: str) -> None:
-    """The first process says it."""
+def _no_log(line: str) -> None:
+    """Log nothing: the first process does."""
 
 
 def _train_together(
@@ -61,7 +61,7 @@ def _train_together(
 ) -> ModelInfo:
     path = checkpoint_path(request.out)
     _check_checkpoint(path, resume=request.resume)
-    replaces = request.out.exists()  # what appears later is not ours to replace
+    replaces = request.out.exists()  # a file that appears later is kept
     with enough_memory("reading the labelled images", "close other programs, or give fewer or smaller ones"):
         plan = make_plan(request, log, should_stop)
     checkpoint = load_checkpoint(path, plan.settings()) if request.resume else None
@@ -100,7 +100,7 @@ def _about(loop: TrainingLoop) -> str:
 
 
 def _check_checkpoint(path: Path, *, resume: bool) -> None:
-    """An old checkpoint is not overwritten, and one that is asked for must be there."""
+    """Raise UnetppError if a checkpoint exists that would be overwritten, or is missing to resume from."""
     if path.exists() and not resume:
         raise UnetppError(f"{path} is left from an unfinished training; add --resume to go on, or delete it.")
     if resume and not path.exists():
@@ -108,7 +108,7 @@ def _check_checkpoint(path: Path, *, resume: bool) -> None:
 
 
 def _follow(loop: TrainingLoop, should_stop: ShouldStop) -> None:
-    """Run the loop to its end beside that of the first process, which handles the events."""
+    """Run the loop of another than the first process, which handles the events."""
     for event in loop.run(should_stop):
         if event.why == "stopped":
             raise TrainingStopped(f"process {loop.ranks.rank} has stopped, too.")

@@ -1,4 +1,4 @@
-"""Validation while a model is trained: scores of the averaged weights, and the best average so far."""
+"""Validation during training: scores of the averaged weights, and the best average so far."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from napari_unetpp.train.data.samples import Sample
 from napari_unetpp.train.scratch.checkpoint import Checkpoint
 
 IMAGES, FEWEST, CROP = 16, 3, 512
-"""A validation uses the middles (px) of this many held-out images, and of each folder at least so many."""
+"""A validation uses about `IMAGES` held-out images, at least `FEWEST` a folder: their middle `CROP` px."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationScores:
-    """Scores by level: the mean over the folders.
+    """Scores by level, as the mean over the folders.
 
     Attributes
     ----------
     dice, ap50 : mapping from level to float
         Empty where they are undefined.
     folders : mapping from number to mapping
-        The same of every folder with held-out images: ``{"dice": ..., "ap50": ...}``.
+        Scores of every folder with held-out images: ``{"dice": ..., "ap50": ...}``.
     """
 
     dice: Mapping[int, float]
@@ -58,7 +58,7 @@ class BestAverage:
     step : int
         When it was validated.
     quality : float or None
-        See `ValidationScores`; None: nothing is held out.
+        As of `ValidationScores`; None: nothing is held out.
     tensors : mapping from name to Tensor
         State dict of the averaged network, on the CPU.
     """
@@ -76,19 +76,19 @@ class BestAverage:
 
 
 def better(best: BestAverage | None, step: int, average: UNetPlusPlus, quality: float | None) -> BestAverage:
-    """The better of two averages; the later one of equals, and where nothing is held out."""
+    """The better of two averages; the later one if they are equal, or if nothing is held out."""
     if best is not None and quality is not None and best.quality is not None and best.quality > quality:
         return best
     tensors = {name: t.detach().cpu().clone() for name, t in average.state_dict().items()}
     return BestAverage(step, quality, tensors)
 
 
-def validation_samples(held: Sequence[Sample], info: ModelInfo) -> list[Sample]:
-    """The middles of some held-out images of every folder, spread evenly, at the model's size of objects."""
+def validation_samples(held_out: Sequence[Sample], info: ModelInfo) -> list[Sample]:
+    """The middles of some held-out images, evenly spread over every folder, at the model's object size."""
     chosen: list[Sample] = []
-    folders = sorted({sample.folder for sample in held})
+    folders = sorted({sample.folder for sample in held_out})
     for folder in folders:
-        inside = [sample for sample in held if sample.folder == folder]
+        inside = [sample for sample in held_out if sample.folder == folder]
         count = min(len(inside), max(FEWEST, round(IMAGES / len(folders))))
         chosen += [inside[n * len(inside) // count] for n in range(count)]
     return [middle(at_model_size(sample, info), CROP) for sample in chosen]
@@ -97,7 +97,7 @@ def validation_samples(held: Sequence[Sample], info: ModelInfo) -> list[Sample]:
 def validate(
     net: UNetPlusPlus, samples: Sequence[Sample], info: ModelInfo, *, device: str, dtype: str
 ) -> ValidationScores:
-    """Scores of all levels with the model's decode rule; not random, and the network stays as it is."""
+    """Scores of all levels with the model's decode rule; deterministic, and the network is not changed."""
     predicted = predict_samples(net, samples, info, device=device, dtype=getattr(torch, dtype))
     return mean_scores(predicted, info)
 
@@ -121,6 +121,6 @@ def _scores(predicted: Sequence[Predicted], info: ModelInfo) -> dict[str, dict[i
 
 
 def _mean(each: Sequence[Mapping[int, float]]) -> dict[int, float]:
-    """Level by level, over those that have scores."""
+    """The mean of each level, over the folders that have scores."""
     known = [scores for scores in each if scores]
     return {level: sum(s[level] for s in known) / len(known) for level in (known[0] if known else ())}

@@ -1,6 +1,6 @@
-"""Work that is sent to other processes: small values that say what to do, and the functions that do it.
+"""Work for other processes: small values that describe it, and the functions that do it.
 
-What imports torch is imported inside the functions: the scheduler reads the jobs, too, and needs none of it.
+Modules that import torch are imported inside the functions: the scheduler reads jobs, too, without torch.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class ImageAddress:
     path : Path
         The same for all processes.
     series, axes
-        As `volumes.inputs.source.open_image` takes them.
+        As in `volumes.inputs.source.open_image`.
     region : Region or None
-        Rows and columns that the image is cut to.
+        The image is cropped to these rows and columns.
     mark : str
-        Changes when the file does, so that no process goes on with the old one.
+        Changes when the file does, so that no process continues with the old file.
     """
 
     path: Path
@@ -47,13 +47,13 @@ class ImageAddress:
 
 @dataclass(frozen=True, slots=True)
 class SeriesJob:
-    """What `volumes.series.plane.SeriesRequest` says, without open files and without the model.
+    """`volumes.series.plane.SeriesRequest` without open files and without the model.
 
     Attributes
     ----------
     image : ImageAddress
     model : str
-        The name under which the process was given the model (`volumes.cluster.on_worker`).
+        The name under which the process has the model (`volumes.cluster.on_worker`).
     selection, level, scale, range, kind
         As in the request.
     """
@@ -87,7 +87,7 @@ def plane_result(job: SeriesJob, position: Position) -> NDArray[Any]:
 def tile_maps(
     job: SeriesJob, position: Position, stats: NormStats, region: Region, cell: int | None
 ) -> tuple[Region, NDArray[Any]]:
-    """One tile of a plane: its region of the working grid, and its maps as they are stored."""
+    """One tile of a plane: its region (working grid), and its maps (K, h, w) in their stored format."""
     from napari_unetpp.engine.decode.map_store import MAP_DTYPE
     from napari_unetpp.volumes.series.plane import predict_tiles
 

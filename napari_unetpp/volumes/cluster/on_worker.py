@@ -1,4 +1,4 @@
-"""What a worker process keeps between two jobs: models it was given, and the image that it reads."""
+"""What a worker process keeps between two jobs: its models, and the open image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _plugins: dict[str, ModelPlugin] = {}
 _loaded: dict[str, LoadedModel] = {}
 _loading = threading.Lock()
-_open = threading.local()  # readers of files are not made for several threads
+_open = threading.local()  # readers of files are not safe to share between threads
 
 
 class ModelPlugin(WorkerPlugin):
@@ -30,14 +30,14 @@ class ModelPlugin(WorkerPlugin):
     Parameters
     ----------
     name : str
-        One for each run, so that two runs do not take the model away from each other.
+        Unique for each run, so that no run removes the model of another.
     info : ModelInfo
     tensors : bytes
         State dict of the network as safetensors.
     device, precision : str
-        As decided where the run was started: all workers compute alike.
+        As decided where the run was started, so that all workers compute the same.
     own : bool
-        The workers belong to the run: Ctrl-C is not for them, but for the process that started them.
+        The workers belong to the run: they ignore Ctrl-C, which the process that started them handles.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ModelPlugin(WorkerPlugin):
         self.version = version(PACKAGE)
 
     def setup(self, worker: Any) -> None:
-        """Take the model over; it is loaded when it is needed."""
+        """Keep the model; it is loaded on first use."""
         if version(PACKAGE) != self.version:
             raise UnetppError(f"this worker has {PACKAGE} {version(PACKAGE)}; {self.version} is needed.")
         if self.own and threading.current_thread() is threading.main_thread():

@@ -16,7 +16,7 @@ from napari_unetpp.volumes.axes import Axes, axes_from_letters
 from napari_unetpp.volumes.metadata import SECONDS
 
 LISTED = 5
-"""So many scenes of a file are named in messages."""
+"""Most scenes of a file that a message names."""
 
 
 def open_bioio(path: Path, *, series: int | None = None, note: Note = no_note) -> tuple[Any, Axes]:
@@ -28,7 +28,7 @@ def open_bioio(path: Path, *, series: int | None = None, note: Note = no_note) -
     series : int, optional
         Which scene (position, image) of a file that holds several, from 0; None: the first.
     note : callable, optional
-        Told of scenes that are left out.
+        Called with a note on scenes that are left out.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def _opened(path: Path) -> Any:
     try:
         try:
             return bioio.BioImage(path, chunk_dims=["Y", "X"])  # one plane is read at a time
-        except TypeError:  # a plug-in that knows no chunks
+        except TypeError:  # a plug-in without this option
             return bioio.BioImage(path)
     except UnsupportedFileFormatError as error:
         raise UnetppError(
@@ -90,7 +90,7 @@ def _opened(path: Path) -> Any:
 
 
 def _axes(image: Any, shape: tuple[int, ...], scene: int) -> Axes:
-    """What the file says of its axes, first in the words of OME, where the plug-in gives these."""
+    """The axes of a scene, from OME metadata where the plug-in gives them, else from bioio."""
     axes = axes_from_letters("TCZYXS"[: len(shape)], shape, "bioio")
     names = tuple(map(str, image.channel_names or ()))
     pixels = _ome(image, scene)
@@ -106,22 +106,22 @@ def _axes(image: Any, shape: tuple[int, ...], scene: int) -> Axes:
 
 
 def _ome(image: Any, scene: int) -> Any:
-    """What OME calls the pixels of a scene; None where the plug-in does not give it."""
+    """The OME metadata of the pixels of a scene; None where the plug-in does not give it."""
     try:
         return image.ome_metadata.images[scene].pixels
-    except Exception:  # not every plug-in has it, and files say odd things
+    except Exception:  # not every plug-in has it, and some files have wrong metadata
         return None
 
 
 def _size(pixels: Any, name: str, units: Mapping[str, float]) -> float | None:
-    """A size that OME tells, in micrometres or seconds."""
+    """A size from OME metadata, in micrometres or seconds."""
     value, unit = getattr(pixels, name, None), getattr(pixels, f"{name}_unit", None)
     factor = units.get(str(getattr(unit, "value", unit)).lower())
     return float(value) * factor if value and factor else None
 
 
 def _length(image: Any, axis: str) -> float | None:
-    """What bioio tells of a distance; where it names no unit, these are micrometres."""
+    """A distance from bioio, in micrometres; without a unit it is taken as micrometres."""
     value = getattr(image.physical_pixel_sizes, axis.upper(), None)
     factor = MICROMETRES.get(_unit(image, axis.upper()) or "µm")
     return float(value) * factor if value and factor else None
@@ -136,7 +136,7 @@ def _interval(image: Any) -> float | None:
 
 
 def _unit(image: Any, axis: str) -> str:
-    """The unit of an axis in small letters, as far as the plug-in tells."""
+    """The unit of an axis in lower case; empty where the plug-in gives none."""
     try:
         unit = getattr(image.dimension_properties, axis).unit
     except Exception:  # plug-ins for an older bioio

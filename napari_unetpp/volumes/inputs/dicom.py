@@ -16,13 +16,13 @@ from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.inputs.dicom_order import Slice, in_order
 
 FILMS = ("ES", "GM", "OP", "RF", "US", "XA", "XC")
-"""Kinds of machines (Modality) whose frames follow each other in time: endoscopes, ultrasound, ..."""
+"""Modalities whose frames follow each other in time: endoscopy, ultrasound, ..."""
 
 
 class DicomImage:
-    """The planes of a DICOM file or series as an array (T, Z, Y, X[, S]), each read when it is asked for.
+    """The planes of a DICOM file or series as an array (T, Z, Y, X[, S]), each read on access.
 
-    Grey values are those that the file means (Hounsfield units in CT), and rise with the light.
+    Grey values are rescaled (Hounsfield units in CT), and brighter pixels have larger values.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class DicomImage:
     series : int, optional
         Which series of a folder that holds several, from 0.
     note : callable, optional
-        Told what was handled specially.
+        Called with notes on what was unusual.
 
     Attributes
     ----------
@@ -42,7 +42,8 @@ class DicomImage:
     Raises
     ------
     UnetppError
-        pydicom is not installed, no image in it, several series, planes of several sizes, or damaged.
+        pydicom is not installed, or the files are damaged, hold no image, several series, or planes of
+        several sizes.
     """
 
     def __init__(self, path: Path, series: int | None = None, note: Note = no_note) -> None:
@@ -72,7 +73,7 @@ class DicomImage:
         )
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
-        """A part of one plane: its time and depth are given as numbers."""
+        """A part of one plane; the indices of time and depth must be numbers."""
         t, z, *within = index
         if not (isinstance(t, (int, np.integer)) and isinstance(z, (int, np.integer))):
             raise UnetppError(f"{index} was asked for; DICOM is read plane by plane: give numbers first.")
@@ -80,7 +81,7 @@ class DicomImage:
         return part
 
     def _head(self, file: Path) -> Any:
-        """What a file says, its pixels left out."""
+        """The header of a file, without pixels."""
         try:
             return self._pydicom.dcmread(file, stop_before_pixels=True)
         except Exception as error:  # pydicom raises many kinds on damaged files
@@ -112,7 +113,7 @@ class DicomImage:
         if pixels.ndim == 3:
             return pixels
         values = _rescaled(pixels, head, one.frame)
-        return _turned(values, head) if meaning == "MONOCHROME1" else values
+        return _inverted(values, head) if meaning == "MONOCHROME1" else values
 
 
 def _one_series(path: Path, series: int | None) -> list[Path]:
@@ -141,17 +142,17 @@ def _slices(file: Path, head: Any) -> Iterator[Slice]:
 
 
 def _position(head: Any, frame: int) -> float | None:
-    """Where a plane lies along the normal of its series, mm."""
+    """The position of a plane along the normal of its series, mm."""
     where = _found(head, "ImagePositionPatient", frame)
-    turned = _found(head, "ImageOrientationPatient", frame)
-    if where is None or turned is None:
+    directions = _found(head, "ImageOrientationPatient", frame)
+    if where is None or directions is None:
         return None
-    rows, columns = np.asarray(turned[:3], float), np.asarray(turned[3:], float)
+    rows, columns = np.asarray(directions[:3], float), np.asarray(directions[3:], float)
     return float(np.cross(rows, columns) @ np.asarray(where, float))
 
 
 def _found(head: Any, name: str, frame: int = 0) -> Any:
-    """A value: of the file, or in what files of many frames say of each frame or of all of them."""
+    """A value of the header, or of the functional groups of a frame or of all frames (enhanced DICOM)."""
     if name in head:
         return head[name].value
     every = head.get("PerFrameFunctionalGroupsSequence") or ()
@@ -170,7 +171,7 @@ def _pixel_spacing(head: Any) -> tuple[float | None, float | None]:
 
 
 def _rescaled(pixels: NDArray[Any], head: Any, frame: int) -> NDArray[Any]:
-    """Stored numbers as the values that they mean."""
+    """Stored numbers with rescale slope and intercept applied."""
     slope, intercept = (_found(head, name, frame) for name in ("RescaleSlope", "RescaleIntercept"))
     slope, intercept = float(1 if slope is None else slope), float(intercept or 0)
     if (slope, intercept) == (1.0, 0.0):
@@ -179,15 +180,15 @@ def _rescaled(pixels: NDArray[Any], head: Any, frame: int) -> NDArray[Any]:
     return values
 
 
-def _turned(values: NDArray[Any], head: Any) -> NDArray[Any]:
-    """Numbers that rise with the darkness, turned round within the range of their kind."""
+def _inverted(values: NDArray[Any], head: Any) -> NDArray[Any]:
+    """Values inverted within the range of their type: MONOCHROME1, where larger ones are darker."""
     if values.dtype.kind == "f":
         return -values
     low, high = (-(1 << int(head.BitsStored) - 1), (1 << int(head.BitsStored) - 1) - 1)
     if not int(head.PixelRepresentation):
         low, high = 0, (1 << int(head.BitsStored)) - 1
-    turned: NDArray[Any] = (low + high - values.astype(np.int64)).astype(values.dtype)
-    return turned
+    inverted: NDArray[Any] = (low + high - values.astype(np.int64)).astype(values.dtype)
+    return inverted
 
 
 def _reason(path: Path, error: Exception) -> str:

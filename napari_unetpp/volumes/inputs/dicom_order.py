@@ -1,4 +1,4 @@
-"""In which order the planes of a DICOM series lie, through depth and time. Pure functions of plain values."""
+"""The order of the planes of a DICOM series in depth and time: pure functions of plain values."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Slice:
     ----------
     path : Path
     frame : int
-        Which image of the file.
+        Index of the image in the file.
     position : float or None
         Along the normal of the planes, mm.
     number : int
-        By which planes of one position follow each other.
+        Orders planes of the same position.
     """
 
     path: Path
@@ -40,7 +40,7 @@ class Order:
     Attributes
     ----------
     slices : tuple of tuple of Slice
-        For each time the planes through depth.
+        For each time the planes in depth.
     distance : float or None
         Between planes, mm.
     notes : tuple of str
@@ -52,13 +52,13 @@ class Order:
 
 
 def in_order(slices: Sequence[Slice], *, film: bool = False) -> Order:
-    """Planes sorted by position; where a position comes several times, these are times.
+    """Planes sorted by position; several planes of one position are several times.
 
     Parameters
     ----------
     slices : sequence of Slice
     film : bool
-        Planes without a position follow each other in time; else they lie one behind the other.
+        Planes without a position follow each other in time, else in depth.
     """
     by_number = sorted(slices, key=lambda one: one.number)
     where = sorted({round(one.position, 3) for one in by_number if one.position is not None})

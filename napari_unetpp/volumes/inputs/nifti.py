@@ -14,16 +14,16 @@ from napari_unetpp.files.images.pixel_size import MICROMETRES
 from napari_unetpp.volumes.axes import Axes, axes_from_letters
 
 AXES = "XYZTC"
-"""The axes of NIfTI in the order of the file: columns, rows, planes, time, several values of a voxel."""
+"""The axes of NIfTI in the order of the file: columns, rows, planes, time, values of a voxel."""
 
 LENGTHS = {"unknown": "mm", "meter": "m", "mm": "mm", "micron": "um"}
-"""Units of length; where none is named, programs of the field take millimetres."""
+"""Units of length; an unknown unit is taken as millimetres, as other programs do."""
 
 TIMES = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 
 
 class NiftiImage:
-    """The voxels of a NIfTI file (X, Y[, Z, T, C][, S]), read when they are asked for.
+    """The voxels of a NIfTI file (X, Y[, Z, T, C][, S]), read on access.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class NiftiImage:
                 "'napari-unetpp[medical]'."
             ) from error
         try:
-            # kept open: of compressed files everything before a plane must be read, once instead of each time
+            # Kept open: in a compressed file everything before a plane has to be read, but only once.
             image: Any = nibabel.load(path, keep_file_open=True)
             self._voxels = image.dataobj
             first = self._read((0,) * len(image.shape))
@@ -59,7 +59,7 @@ class NiftiImage:
         self.axes = _axes(image.header, self.shape, colour=bool(colour))
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
-        """A part; all axes are given."""
+        """A part; an index for every axis is required."""
         spatial = len(self._voxels.shape)
         found = self._read(index[:spatial])
         return found[(..., *index[spatial:])] if self.ndim > spatial else found

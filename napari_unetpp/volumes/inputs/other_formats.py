@@ -1,4 +1,4 @@
-"""Formats beside TIFF, PNG, JPEG and zarr, each read by a package of its own: which one, and opened."""
+"""Formats other than TIFF, PNG, JPEG and zarr, each read by a package of its own."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Opened = tuple[Any, Axes, NDArray[np.float64] | None]
 
 
 def format_of(path: Path) -> StackFormat | None:
-    """Which of these formats an image has; None: another one, or it is not there.
+    """Which of these formats an image has; None: another one, or it does not exist.
 
-    A folder is DICOM. What nobody knows is left to bioio where a plug-in that is installed reads it.
+    A folder is DICOM. Unknown formats are left to bioio if an installed plug-in reads them.
     """
     if path.is_dir():
         return None if is_zarr(path) else "DICOM"
@@ -42,12 +42,12 @@ def format_of(path: Path) -> StackFormat | None:
 def open_other(
     path: Path, kind: StackFormat, *, series: int | None = None, note: Note = no_note
 ) -> Iterator[Opened]:
-    """Open an image of one of these formats; it is closed in the end.
+    """Open an image of one of these formats; the context closes it.
 
     Raises
     ------
     UnetppError
-        Damaged, of a kind that cannot be decoded, or the package is missing that reads it.
+        The image is damaged or cannot be decoded, or the package that reads it is missing.
     """
     if kind == "video":
         with Video(path) as video:
@@ -62,5 +62,5 @@ def open_other(
 def _is_unknown(path: Path) -> bool:
     try:
         return image_format(path) is None
-    except OSError:  # its reader says what is the matter
+    except OSError:  # its reader says what is wrong
         return False

@@ -1,4 +1,4 @@
-"""An image file or folder of any number of axes, opened: what holds its pixels, and what is known of them."""
+"""An open image file or folder of any number of axes: its pixels and metadata."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from napari_unetpp.volumes.inputs.zarr_image import open_zarr
 from napari_unetpp.volumes.metadata import axes_of_tiff
 
 LARGE = 64_000_000
-"""Pixels from which a plane is segmented in parts, and its file is read in parts where it can be."""
+"""Planes of more pixels are segmented in parts, and read in parts where the file allows it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +35,12 @@ class ImageSource:
     Attributes
     ----------
     array : array-like
-        Gives parts of itself when it is indexed with numbers and slices.
+        Indexed with numbers and slices, it reads these parts.
     axes : Axes
-        As the file says, or as its shape lets guess.
+        From the file, or guessed from its shape.
     pixel_size : PixelSpacing or None
     times : ndarray of float, or None
-        Seconds of each frame, where the file says them one by one.
+        Seconds of each frame, where the file gives them one by one.
     """
 
     array: Any
@@ -49,13 +49,13 @@ class ImageSource:
     times: NDArray[np.float64] | None = None
 
     def seconds(self, frame: int) -> float | None:
-        """When a frame was taken, in seconds from the first; None where nobody says."""
+        """The time of a frame, in seconds from the first; None where it is unknown."""
         if self.times is not None:
             return float(self.times[frame])
         return None if self.axes.interval is None else frame * self.axes.interval
 
     def cropped(self, region: Region) -> ImageSource:
-        """The same without the rows and columns outside of a region."""
+        """The image cropped to the rows and columns of a region."""
         lengths = {"Y": region.shape[0], "X": region.shape[1]}
         shape = tuple(lengths.get(name, n) for name, n in zip(self.axes.names, self.axes.shape, strict=True))
         return replace(
@@ -64,7 +64,7 @@ class ImageSource:
 
 
 class Cropped:
-    """Some rows and columns of an array, as an array of its own; nothing is read before it is asked for."""
+    """Some rows and columns of an array, as an array; nothing is read before it is indexed."""
 
     def __init__(self, array: Any, axes: Axes, region: Region) -> None:
         self._array = array
@@ -75,7 +75,7 @@ class Cropped:
         self.ndim = len(self.shape)
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> Any:
-        """A part; all axes are given."""
+        """A part; an index for every axis is required."""
         return self._array[tuple(self._shifted(n, part) for n, part in enumerate(index))]
 
     def _shifted(self, axis: int, part: int | slice) -> int | slice:
@@ -92,9 +92,9 @@ class Cropped:
 def open_image(
     path: str | Path, *, series: int | None = None, axes: str | None = None, note: Note = no_note
 ) -> Iterator[ImageSource]:
-    """Open an image: OME-Zarr, zarr, TIFF of any kind, PNG, JPEG, or what `other_formats` reads.
+    """Open an image: OME-Zarr, zarr, TIFF, PNG, JPEG, or a format of `other_formats`.
 
-    It is closed in the end. Only what is asked for is read.
+    The context closes it. Only parts that are indexed are read.
 
     Parameters
     ----------
@@ -103,14 +103,14 @@ def open_image(
     series : int, optional
         Which image of a file or folder that holds several, from 0; None: of a TIFF the largest.
     axes : str, optional
-        A letter for each axis, where the file says something that cannot be.
+        A letter of TCZYXS for each axis, where those of the file are wrong.
     note : callable, optional
-        Told what was handled specially.
+        Called with notes on what was unusual.
 
     Raises
     ------
     UnetppError
-        Missing, unreadable, or a package is missing that the format needs.
+        The file is missing or unreadable, or a package that its format needs is missing.
 
     Examples
     --------
@@ -139,14 +139,14 @@ def open_image(
 def is_stack(path: Path, series: int | None = None) -> bool:
     """Whether an image is read plane by plane or in parts.
 
-    So are files of more than one plane or channel, large planes, and all formats but PNG, JPEG and TIFF.
+    True for files of more than one plane or channel, large planes, and all formats but PNG, JPEG and TIFF.
     """
     if is_zarr(path) or format_of(path) is not None:
         return True
     try:
         if image_format(path) != "TIFF":
             return False
-    except OSError:  # its reader says what is the matter
+    except OSError:  # its reader says what is wrong
         return False
     return _asked(path, series, _more_than_a_plane)
 
@@ -161,7 +161,7 @@ def _more_than_a_plane(file: tifffile.TiffFile, series: int) -> bool:
 
 
 def _asked(path: Path, series: int | None, question: Callable[[tifffile.TiffFile, int], bool]) -> bool:
-    """An answer about one image of a file; False where it cannot be read, which its reader then says."""
+    """An answer about one image of a file; False if it cannot be read, which its reader reports."""
     try:
         with tifffile.TiffFile(path, _multifile=False) as file:
             return question(file, largest(file.series) if series is None else series)

@@ -1,4 +1,4 @@
-"""A TIFF file as an array of which only the pages that are asked for are read."""
+"""A TIFF file as an array that reads only the pages that are indexed."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from napari_unetpp.volumes.axes import Axes, axes_from_letters
 from napari_unetpp.volumes.metadata import axes_of_tiff
 
 LARGE = 16_000_000
-"""Pixels from which a page is not read whole."""
+"""Pages of more pixels are read in parts."""
 
-TURNED = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.PALETTE)
-"""What means something else than it says: read of single planes, not of stacks."""
+CONVERTED = (PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.PALETTE)
+"""Values that need conversion, which is done for single planes, not for stacks."""
 
 
 class TiffStack:
     """One image of a TIFF file; close it when done, or use it in a ``with`` statement.
 
-    What lies in the file as it lies in memory is mapped. Else a page (Y, X[, S]) is read whole, and the last
-    one is kept; of pages of more than `LARGE` pixels only the tiles or strips are read that are asked for.
+    Contiguous uncompressed images are memory-mapped. Else whole pages (Y, X[, S]) are read, and the last one
+    is kept; of pages of more than `LARGE` pixels only the tiles or strips that are needed are read.
 
     Parameters
     ----------
     path : str or Path
     series : int
-        Which image of the file.
+        Number of the image in the file.
     axes : str, optional
-        A letter for each axis, for files that say something that cannot be.
+        A letter for each axis, for files whose axes are wrong.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class TiffStack:
     Raises
     ------
     UnetppError
-        Missing, unreadable, no TIFF, or a series that is not there.
+        The file is missing, unreadable or no TIFF, or has no such series.
     """
 
     def __init__(self, path: str | Path, series: int = 0, axes: str | None = None) -> None:
@@ -74,7 +74,7 @@ class TiffStack:
         return len(self.shape)
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
-        """A part; all axes along which pages follow each other are given as numbers."""
+        """A part; the indices of all axes that count pages must be numbers."""
         if self._mapped is not None:
             return self._mapped[index]
         first = len(self._leading)
@@ -139,7 +139,7 @@ class TiffStack:
         return read[y0 - top : y1 - top, x0 - left : x1 - left]
 
     def _tile(self, page: Any, number: int) -> NDArray[Any]:
-        """One tile or strip, cut at the borders of the page; empty where the file leaves it out."""
+        """One tile or strip, cut at the borders of the page; empty where the file has none."""
         handle = page.parent.filehandle
         handle.seek(page.dataoffsets[number])
         data = handle.read(page.databytecounts[number])
@@ -164,7 +164,7 @@ class TiffStack:
         page = self._series.keyframe
         photometric = page.photometric if "PhotometricInterpretation" in page.tags else PHOTOMETRIC.MINISBLACK
         bits = page.photometric == PHOTOMETRIC.MINISWHITE and self.dtype == np.bool_
-        if photometric in (*UNREAD, *TURNED) and not bits and not self._file.is_imagej:
+        if photometric in (*UNREAD, *CONVERTED) and not bits and not self._file.is_imagej:
             raise UnetppError(
                 f"{self._file.filename} is a stack with colours of the kind {PHOTOMETRIC(photometric).name}; "
                 "these are read of single images only. Save it as grey or RGB."

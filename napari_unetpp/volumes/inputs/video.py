@@ -13,14 +13,14 @@ from napari_unetpp._types import UnetppError
 from napari_unetpp.volumes.axes import Axes
 
 NEAR = 64
-"""A frame at most this far ahead is decoded up to; for others the key frame before them is looked for."""
+"""Up to a frame at most this far ahead all frames are decoded; for others the file seeks a key frame."""
 
 
 class Video:
-    """The frames of a video as an array (T, Y, X, 3), or (T, Y, X) of grey ones; one frame is in memory.
+    """The frames of a video as an array (T, Y, X, 3), or (T, Y, X) if grey; one frame is in memory.
 
-    Frames are counted when it is opened, by reading the file once without decoding it: what files say of
-    their length is often wrong. Use it in a ``with`` statement, or close it.
+    Opening it counts the frames by reading the file once without decoding it, because the length that files
+    give is often wrong. Use it in a ``with`` statement, or close it.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Video:
         self.axes = Axes("TYXS"[: self.ndim], self.shape, "video", interval=interval or None)
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
-        """A part of one frame, whose number is given first."""
+        """A part of one frame; the first index must be its number."""
         number, *within = index
         if not isinstance(number, (int, np.integer)):
             raise UnetppError(f"{index} was asked for; a video is read frame by frame: give a number first.")
@@ -86,7 +86,7 @@ class Video:
         self.close()
 
     def _counted(self) -> NDArray[np.int64]:
-        """Times of all frames in units of the stream, in the order in which they are shown."""
+        """Times of all frames in display order, in units of the stream."""
         packets = self._file.demux(self._stream)
         stamps = [
             packet.dts if packet.pts is None else packet.pts
@@ -114,13 +114,13 @@ class Video:
         return self._kept[1]
 
     def _searched(self, number: int, stamp: int) -> Any:
-        """The frame with this number, looked for from the key frame before a time."""
+        """The frame with this number, searched from the key frame before a time."""
         self._file.seek(int(stamp), stream=self._stream, backward=True)
         self._decoder = self._file.decode(self._stream)
         return self._next(number)
 
     def _next(self, number: int) -> Any:
-        """The frame with this number among those that follow; None if it is not there."""
+        """The frame with this number among the following ones; None if it is missing."""
         for frame in self._decoder or ():
             stamp = frame.dts if frame.pts is None else frame.pts
             if stamp is not None and stamp >= self._stamps[number]:

@@ -17,16 +17,16 @@ def open_zarr(path: Path, *, series: int | None = None, note: Note = no_note) ->
     Parameters
     ----------
     path : Path
-        A folder: OME-Zarr of format 0.1 to 0.5, what bioformats2raw writes, or an array.
+        A folder: OME-Zarr of format 0.1 to 0.5, a zarr of bioformats2raw, or an array.
     series : int, optional
         Which image of a zarr that holds several (bioformats2raw), from 0.
     note : callable, optional
-        Told of chunks that are not there.
+        Called with a note on missing chunks.
 
     Raises
     ------
     UnetppError
-        Not a zarr, a plate, no image in it, or the package zarr is not installed.
+        The folder is not a zarr, is a plate or holds no image, or the package zarr is not installed.
     """
     try:
         import zarr
@@ -37,7 +37,7 @@ def open_zarr(path: Path, *, series: int | None = None, note: Note = no_note) ->
         ) from error
     try:
         found = zarr.open(str(path), mode="r")
-    except Exception as error:  # zarr raises whatever its stores and codecs raise
+    except Exception as error:  # zarr's stores and codecs raise many kinds
         raise UnetppError(f"{path} cannot be read as zarr: {error}.") from error
     array, axes = (
         (found, axes_from_shape(found.shape)) if hasattr(found, "shape") else _image(found, path, series)
@@ -47,7 +47,7 @@ def open_zarr(path: Path, *, series: int | None = None, note: Note = no_note) ->
 
 
 def _image(group: Any, path: Path, series: int | None) -> tuple[Any, Axes]:
-    """The image in a group, or in the group of that number below it."""
+    """The image in a group, or in its subgroup with the number `series`."""
     attributes = _attributes(group)
     if "plate" in attributes or "well" in attributes:
         raise UnetppError(f"{path} is a plate of many images. Give the images in it, such as {path}/A/1/0.")
@@ -73,7 +73,7 @@ def _attributes(group: Any) -> dict[str, Any]:
 
 
 def _tell_missing(array: Any, note: Note) -> None:
-    """Chunks that nobody wrote are read as the fill value; that may be meant, or a copy that broke off."""
+    """A note on missing chunks, which read as the fill value: intended, or an incomplete copy."""
     there, total = array.nchunks_initialized, array.nchunks
     if there < total:
         note(f"{total - there} of its {total} chunks are not there and are read as {array.fill_value}")

@@ -10,6 +10,7 @@ from napari_unetpp._types import AUTO
 from napari_unetpp.engine.decode.map_store import MAP_DTYPE
 from napari_unetpp.engine.input.sampling import working_shape
 from napari_unetpp.engine.tiles import CELL
+from napari_unetpp.files.text import counted
 from napari_unetpp.net import graph
 from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
@@ -66,7 +67,7 @@ def need_text(request: SeriesRequest) -> str:
     """Planes, memory and disk in one sentence."""
     count = request.selection.count
     height, width = request.selection.plane_shape
-    planes = f"{count} plane{'' if count == 1 else 's'} of {height} x {width} px"
+    planes = f"{counted(count, 'plane')} of {height} x {width} px"
     memory, disk = _size(memory_bytes(request)), _size(disk_bytes(request))
     return f"{planes}: about {memory} of memory, at most {disk} of disk"
 

@@ -1,10 +1,9 @@
-"""The result of one plane of a series: in memory, or in pieces where the plane is large."""
+"""The request for a series, and the prediction of one of its planes, or of tiles of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -21,21 +20,13 @@ from napari_unetpp._types import (
     never_stop,
 )
 from napari_unetpp.engine.collect import Reading, invalid_pixels
-from napari_unetpp.engine.decode.grids import Grids
-from napari_unetpp.engine.decode.labelling import reaches
 from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.decode.plane_result import PlaneResult
-from napari_unetpp.engine.decode.window import Window
-from napari_unetpp.engine.input.normalise import NormStats, clean_plane, with_range
+from napari_unetpp.engine.input.normalise import NormStats, clean_plane
 from napari_unetpp.engine.loaded_model import LoadedModel
-from napari_unetpp.engine.predict import predict, tile_regions
-from napari_unetpp.engine.tiles import SMALL_CELL
+from napari_unetpp.engine.predict import predict
 from napari_unetpp.volumes.planes import LazyPlane, read_plane
-from napari_unetpp.volumes.scratch import MapFile, ScratchArray
 from napari_unetpp.volumes.selection import Position, Selection
-from napari_unetpp.volumes.stitching.labels import image_labels
-from napari_unetpp.volumes.stitching.seams import Stitched
-from napari_unetpp.volumes.stitching.stitch import SIDE, pieces_of, stitch
 
 T = TypeVar("T")
 Result = NDArray[Any]
@@ -43,26 +34,6 @@ Tiles = tuple[int, int]
 """Steps done, and steps in all."""
 
 STOPPED = UnetppError("the prediction was stopped before it was complete.")
-
-
-@dataclass(frozen=True, slots=True)
-class PieceSizes:
-    """Sizes of the tiles and pieces of a plane that does not fit into memory.
-
-    Attributes
-    ----------
-    tile : int or None
-        Longest side of a tile of the network, without its halo, px; None: the default.
-    piece : int
-        Side of a piece in which objects are found, px.
-    """
-
-    tile: int | None = None
-    piece: int = SIDE
-
-
-DEFAULT_SIZES = PieceSizes()
-SMALL_SIZES = PieceSizes(SMALL_CELL, 512)
 
 
 class SeriesWorkers(Protocol):
@@ -133,7 +104,7 @@ def predict_plane(
     plane, notes = clean_plane(read_plane(request.array, request.selection, position))
     info, reading = request.evaluator.info, request.reading
     store: MapStore | None = None
-    for event in predict(request.evaluator, _prediction(request, plane), should_stop=should_stop):
+    for event in predict(request.evaluator, prediction_request(request, plane), should_stop=should_stop):
         if isinstance(event, PredictStarted):
             store = MapStore(event.shape, len(info.outputs))
         elif isinstance(event, TileDone) and store is not None:
@@ -165,60 +136,6 @@ def return_value(steps: Generator[Any, None, T]) -> T:
             return end.value  # type: ignore[no-any-return]
 
 
-def predict_large_plane(
-    request: SeriesRequest,
-    position: Position,
-    folder: Path,
-    out: Any,
-    should_stop: ShouldStop = never_stop,
-    sizes: PieceSizes = DEFAULT_SIZES,
-    workers: SeriesWorkers | None = None,
-) -> Iterator[Tiles]:
-    """The result of one plane in pieces; one tile or one piece is in memory at a time.
-
-    Objects equal those of the whole plane up to their numbers (see `volumes.stitching`).
-
-    Parameters
-    ----------
-    folder : Path
-        For temporary files; the caller removes it.
-    out : array-like of shape (Y, X), or (C, Y, X) for probabilities
-        Written piece by piece.
-    sizes : PieceSizes
-        The result does not depend on them.
-    workers : SeriesWorkers, optional
-        Who runs the network on tiles; None: this process.
-
-    Yields
-    ------
-    (int, int)
-        Steps done, and steps in all: tiles of the network, then pieces whose objects are found.
-    """
-    plane: Any = LazyPlane(request.array, request.selection, position)
-    prediction, info = _prediction(request, plane), request.evaluator.info
-    stats = with_range(plane, *request.reading.range)
-    working, regions = tile_regions(prediction, info.net, cell=sizes.tile)
-    maps = MapFile(folder / "maps", working, len(info.outputs))
-    if workers is None:
-        found = predict_tiles(request, position, stats, cell=sizes.tile, should_stop=should_stop)
-    else:
-        found = workers.tiles(position, stats, regions, sizes.tile)
-    done = 0
-    for region, values in found:
-        maps.write(region, values)
-        done += 1
-        yield done, len(regions)
-        if should_stop():
-            break
-    if done < len(regions):
-        raise STOPPED
-    for region, result in _pieces(request, maps.read, working, folder, sizes.piece, should_stop):
-        if plane.dtype.kind == "f":
-            result = np.where(_valid(plane[region.slices]), result, np.zeros((), result.dtype))
-        out[region.slices] = result
-        yield done, done
-
-
 def predict_tiles(
     request: SeriesRequest,
     position: Position,
@@ -243,7 +160,7 @@ def predict_tiles(
         A region of the working grid, and its maps.
     """
     plane = LazyPlane(request.array, request.selection, position)
-    prediction = _prediction(request, plane)
+    prediction = prediction_request(request, plane)
     events = predict(
         request.evaluator, prediction, should_stop=should_stop, cell=cell, only=only, stats=stats
     )
@@ -252,38 +169,7 @@ def predict_tiles(
             yield event.region, event.maps
 
 
-def _prediction(request: SeriesRequest, plane: Any) -> PredictRequest:
+def prediction_request(request: SeriesRequest, plane: Any) -> PredictRequest:
+    """The request for one plane (Y, X[, S]), which may be lazy."""
     scale, limits = request.reading.scale.scale, request.reading.range
     return PredictRequest(plane, None, request.level, scale=scale, all_levels=False, range=limits)
-
-
-def _pieces(
-    request: SeriesRequest,
-    read_maps: Callable[[Region], NDArray[np.float32]],
-    working: tuple[int, int],
-    folder: Path,
-    side: int,
-    should_stop: ShouldStop,
-) -> Iterator[tuple[Region, Result]]:
-    """Pieces of the image and their results, from maps on the working grid."""
-    info, shape = request.evaluator.info, request.selection.plane_shape
-    if request.kind == "labels":
-        numbers = ScratchArray(folder / "numbers", working, np.int32)
-        *_, last = None, *stitch(read_maps, working, info, numbers, side=side, should_stop=should_stop)
-        if not isinstance(last, Stitched):
-            raise STOPPED
-        label_of = last.labels(info.decode.min_size)
-        yield from image_labels(read_maps, numbers, label_of, info, shape, side=side)
-        return
-    grids = Grids(working, shape)
-    for region in pieces_of(shape, side):
-        part = grids.under(region)
-        window = Window(read_maps(part), part, region, grids)
-        probability = window.probability(info)
-        yield region, reaches(probability, info.decode) if request.kind == "mask" else probability
-
-
-def _valid(part: NDArray[Any]) -> NDArray[np.bool_]:
-    """Pixels that have a value (Y, X)."""
-    finite: NDArray[np.bool_] = np.isfinite(part)
-    return np.logical_and.reduce(finite, axis=-1) if finite.ndim == 3 else finite

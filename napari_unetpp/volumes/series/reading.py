@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import ModelInfo, Region, ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine.collect import Reading
-from napari_unetpp.engine.input.normalise import NormStats, clean_plane, range_notes
+from napari_unetpp.engine.input.normalise import NormStats, clean_plane
+from napari_unetpp.engine.input.range_notes import range_notes
 from napari_unetpp.engine.input.scale import check_range, diameter_notes, given_scale, scale_number
 from napari_unetpp.engine.input.scale_search import search_scale
 from napari_unetpp.engine.loaded_model import LoadedModel

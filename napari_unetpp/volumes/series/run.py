@@ -10,21 +10,13 @@ from pathlib import Path
 
 from napari_unetpp._types import ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine.decode.plane_result import PlaneResult
-from napari_unetpp.engine.level import shallower
-from napari_unetpp.engine.memory import give_back, is_out_of_memory
+from napari_unetpp.engine.level import memory_remedy
+from napari_unetpp.engine.memory import is_out_of_memory, release_free_memory
 from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
 from napari_unetpp.volumes.selection import Position
-from napari_unetpp.volumes.series.plane import (
-    DEFAULT_SIZES,
-    SMALL_SIZES,
-    STOPPED,
-    SeriesRequest,
-    SeriesWorkers,
-    Tiles,
-    predict_large_plane,
-    predict_plane,
-)
+from napari_unetpp.volumes.series.large_plane import DEFAULT_SIZES, SMALL_SIZES, predict_large_plane
+from napari_unetpp.volumes.series.plane import STOPPED, SeriesRequest, SeriesWorkers, Tiles, predict_plane
 from napari_unetpp.volumes.series.store import PlaneStore
 from napari_unetpp.volumes.series.three_directions import ThreeDirections
 
@@ -154,13 +146,16 @@ def _errors_with_plane(
 def where_stopped(store: PlaneStore, number: int, position: Position) -> str:
     """Which plane was not done, where the others are, and how to go on."""
     depth = "" if position.z is None else f", Z {position.z}"
-    planes = f"{store.done} planes are kept in {store.folder}; give --skip-existing to go on."
-    return f"Stopped at plane {number + 1} of {store.count} (T {position.t}{depth}). {planes}"
+    kept = "Nothing is kept."
+    if done := store.done:
+        planes = "1 plane is" if done == 1 else f"{done} planes are"
+        kept = f"{planes} kept in {store.folder}; give --skip-existing to go on."
+    return f"Stopped at plane {number + 1} of {store.count} (T {position.t}{depth}). {kept}"
 
 
 def _reason(error: Exception, request: SeriesRequest) -> str:
     if is_out_of_memory(error):
-        remedy = shallower(request.evaluator.info, request.level)
+        remedy = memory_remedy(request.evaluator.info, request.level)
         return f"There is not enough memory, not even for small tiles: {remedy}."
     return str(error) if isinstance(error, UnetppError) else f"{type(error).__name__}: {error}."
 
@@ -183,7 +178,7 @@ def _plane(
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-        give_back()
+        release_free_memory()
         yield SeriesProgress(number, store.count, 0, 1, TOO_LARGE.format(number + 1))
     yield from _in_pieces(request, number, position, store, should_stop, workers)
 
@@ -210,7 +205,7 @@ def _in_pieces(
         except Exception as error:
             if sizes is SMALL_SIZES or not is_out_of_memory(error):
                 raise
-        give_back()
+        release_free_memory()
         note = f"plane {number + 1}: not enough memory for tiles of the usual size; smaller ones are used"
         yield SeriesProgress(number, store.count, 0, 1, note)
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.results.result_file import UNKNOWN, write_result
+from napari_unetpp.files.results.settings import differences
 from napari_unetpp.volumes.scratch import ScratchArray
 
 ABOUT = "about.json"
@@ -57,18 +58,14 @@ class PlaneStore:
         self.folder, self.shape, self.dtype, self.count = folder, shape, np.dtype(dtype), count
         wanted = json.loads(json.dumps({**about, "shape": shape, "dtype": self.dtype.name, "planes": count}))
         found = read_about(folder)
-        if found is None:
+        if found is None or (found != wanted and not self.done):
             text = json.dumps(wanted, indent=2).encode()
             write_atomically(folder / ABOUT, lambda file: file.write(text), overwrite=True)
         elif found != wanted:
-            others = [
-                f"{key}: {found.get(key)!r} then, {wanted.get(key)!r} now"
-                for key in wanted
-                if found.get(key) != wanted.get(key)
-            ]
             raise UnetppError(
-                f"{folder} holds planes of an earlier run that was begun otherwise ({'; '.join(others)}). "
-                "Give the same image and options to go on, or --overwrite to begin anew."
+                f"{folder} holds planes of an earlier run that was begun otherwise: "
+                f"{differences(found, wanted)}. Give the same image and options to go on, or --overwrite to "
+                "begin anew."
             )
 
     def has(self, number: int) -> bool:

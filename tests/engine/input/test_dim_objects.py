@@ -7,7 +7,8 @@ from test_robust_range import GRID, nuclei
 
 from napari_unetpp.api import load_model, segment
 from napari_unetpp.engine.input.dim_objects import dim_objects, summits
-from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, range_notes
+from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure
+from napari_unetpp.engine.input.range_notes import range_notes
 from napari_unetpp.engine.input.robust_range import Range
 from napari_unetpp.files.images.image_file import read_image
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from napari_unetpp.api import load_model, segment
-from napari_unetpp.engine.input.normalise import intensities_outside, range_notes, to_input, with_range
+from napari_unetpp.engine.input.normalise import to_input, with_range
+from napari_unetpp.engine.input.range_notes import intensities_outside, range_notes
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
 

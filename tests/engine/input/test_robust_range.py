@@ -11,7 +11,8 @@ from scipy.ndimage import gaussian_filter
 
 from napari_unetpp import load_model, segment
 from napari_unetpp._types import Normalisation
-from napari_unetpp.engine.input.normalise import measure, range_to_tell, to_input
+from napari_unetpp.engine.input.normalise import measure, to_input
+from napari_unetpp.engine.input.range_notes import reported_range
 from napari_unetpp.files.images.image_file import read_image
 
 ROBUST = Normalisation(rule="robust")
@@ -140,13 +141,13 @@ def test_ordinary_images_keep_the_range_of_the_percentiles(data_root):
 def test_the_range_of_noise_is_told_in_intensities_of_the_image():
     noise = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
     assert measure(noise).high > 5000, "so that it is not stretched"
-    assert range_to_tell(noise, measure(noise)) == (0, 255)
-    assert range_to_tell(SIXTY_FOUR, measure(SIXTY_FOUR)) == (
+    assert reported_range(noise, measure(noise)) == (0, 255)
+    assert reported_range(SIXTY_FOUR, measure(SIXTY_FOUR)) == (
         measure(SIXTY_FOUR).low,
         measure(SIXTY_FOUR).high,
     )
     constant = np.full((9, 9), 7, np.uint8)
-    assert range_to_tell(constant, measure(constant)) == pytest.approx((7, 7), abs=1e-3)
+    assert reported_range(constant, measure(constant)) == pytest.approx((7, 7), abs=1e-3)
 
 
 def test_the_shipped_model_finds_three_nuclei_whatever_surrounds_them():

@@ -52,7 +52,7 @@ def searched(monkeypatch):
         (FRAMES, {}, 0.5, "a frame of 192 px", 0),
         (FRAMES, {"pixel_size": 0.05}, 0.5, "a frame of 192 px", 0),
         (FRAMES, {"scale": 1.5}, 1.5, "given", 0),
-        (CLASSES, {}, 1.0, "this model knows no size of things", 0),
+        (CLASSES, {}, 1.0, "this model does not go by object size", 0),
         (CLASSES, {"scale": 0.5}, 0.5, "given", 0),
     ],
 )

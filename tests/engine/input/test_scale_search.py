@@ -1,4 +1,4 @@
-"""The search for the scale: what follows from looks, the sample, its cost, real images of another size."""
+"""The search for the scale: what follows from trials, the sample, its cost, real images of another size."""
 
 from __future__ import annotations
 
@@ -14,16 +14,9 @@ from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.input import scale_sample, scale_search
 from napari_unetpp.engine.input.normalise import measure
 from napari_unetpp.engine.input.sampling import resample, resample_labels
+from napari_unetpp.engine.input.scale_decision import UNSURE, Trial, choose
 from napari_unetpp.engine.input.scale_sample import sample
-from napari_unetpp.engine.input.scale_search import (
-    EMPTY,
-    UNSURE,
-    Trial,
-    carried_over,
-    choose,
-    diameter_of_mean_area,
-    search_scale,
-)
+from napari_unetpp.engine.input.scale_search import EMPTY, carried_over, diameter_of_mean_area, search_scale
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_list import SHIPPED
@@ -48,9 +41,9 @@ def search(evaluator, plane, **options):
 
 
 @pytest.mark.parametrize(
-    ("case", "looks", "scale"),
+    ("case", "trials", "scale"),
     [
-        ("nothing looked at", [], 1),
+        ("nothing tried", [], 1),
         ("nothing found", [Trial(0.5, math.inf, 0), Trial(1, math.inf, 0)], 1),
         ("objects but nothing sure", [Trial(0.5, 9, 20), Trial(1, 8, 20)], 1),
         ("fits at 1", [Trial(0.5, 0.6, 10), Trial(1, 0.4, 20), Trial(2, 0.4, 40)], 1),
@@ -72,10 +65,10 @@ def search(evaluator, plane, **options):
         ),
     ],
 )
-def test_what_follows_from_looks(case, looks, scale):
-    choice = choose(looks, OWN, RULE)
+def test_what_follows_from_trials(case, trials, scale):
+    choice = choose(trials, OWN, RULE)
     assert 1 / 1.1 < choice.scale / scale < 1.1, choice
-    weak = case in ("nothing looked at", "nothing found", "objects but nothing sure")
+    weak = case in ("nothing tried", "nothing found", "objects but nothing sure")
     assert (choice.reason == UNSURE) == weak
     if weak:
         assert choice.scale == 1.0

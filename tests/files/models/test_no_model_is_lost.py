@@ -14,7 +14,7 @@ import torch
 
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.files import atomic
-from napari_unetpp.files.atomic import FileIsThere, write_atomically
+from napari_unetpp.files.atomic import TargetExists, write_atomically
 from napari_unetpp.files.models import model_list
 from napari_unetpp.files.models.model_file import read_info, read_tensors, save_finished_model, save_model
 from napari_unetpp.files.models.model_list import find_model, list_models, models_folder, scan_models
@@ -90,7 +90,7 @@ def test_a_file_that_appears_while_we_write_is_left_alone(
         file.write(b"ours")
         target.write_bytes(b"theirs")
 
-    with pytest.raises(FileIsThere, match="exists already"):
+    with pytest.raises(TargetExists, match="exists already"):
         write_atomically(target, write, overwrite=False)
     assert target.read_bytes() == b"theirs" and [p.name for p in tmp_path.iterdir()] == ["a.tif"]
     target.unlink()
@@ -116,7 +116,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("mine")
     with pytest.raises(UnetppError, match="is a file; expected a folder") as caught:
         write_atomically(tmp_path / "a" / "b.tif", lambda file: file.write(b"x"), overwrite=False)
-    assert not isinstance(caught.value, FileIsThere)
+    assert not isinstance(caught.value, TargetExists)
 
 
 def test_a_shipped_model_stays_when_copies_of_it_come_and_go(shipped: Path) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from skimage.draw import polygon
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.files.objects.also import FORMATS, format_of, named_for, write_also
+from napari_unetpp.files.objects.formats import FORMATS, file_name_for, format_of, write_objects
 from napari_unetpp.files.objects.outlines import object_outlines
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 
@@ -118,7 +118,7 @@ READERS: dict[str, Callable[[Path, tuple[int, ...]], Labels]] = {
 
 def read_back(labels: Labels, name: str, folder: Path) -> Labels:
     path = folder / f"objects{FORMATS[name].ending}"
-    write_also(path, name, [ObjectPlane(labels)], NUCLEI)
+    write_objects(path, name, [ObjectPlane(labels)], NUCLEI)
     return READERS[name](path, labels.shape)
 
 
@@ -175,7 +175,7 @@ def test_each_plane_of_a_stack(tmp_path: Path) -> None:
     """One number in two planes is one object; each file says in which plane an outline lies."""
     planes = [ObjectPlane(drawn(f"00 0{n}"), {"t": t, "z": 1}) for t, n in ((0, 5), (2, 5))]
     for name, kind in FORMATS.items():
-        write_also(tmp_path / f"a{kind.ending}", name, planes, NUCLEI)
+        write_objects(tmp_path / f"a{kind.ending}", name, planes, NUCLEI)
     found = roifile.roiread(tmp_path / "a_rois.zip")
     assert isinstance(found, list)
     assert [(roi.name, roi.t_position, roi.z_position, roi.position) for roi in found] == [
@@ -195,7 +195,7 @@ def test_each_plane_of_a_stack(tmp_path: Path) -> None:
 
 def test_a_stack_with_one_axis_goes_by_the_slice(tmp_path: Path) -> None:
     for number, axis in enumerate(("z", "Z", "plane")):
-        write_also(tmp_path / f"{number}.zip", "rois", [ObjectPlane(drawn("1"), {axis: 3})], NUCLEI)
+        write_objects(tmp_path / f"{number}.zip", "rois", [ObjectPlane(drawn("1"), {axis: 3})], NUCLEI)
         (roi,) = roifile.roiread(tmp_path / f"{number}.zip")
         assert (roi.position, roi.z_position) == (4, 4)
 
@@ -223,12 +223,12 @@ def test_measurements_and_classes() -> None:
 def test_nothing_is_overwritten_and_the_same_labels_give_the_same_bytes(name: str, tmp_path: Path) -> None:
     path, again = tmp_path / "a", tmp_path / "b"
     plane = ObjectPlane(drawn(DRAWN["a hole"]))
-    write_also(path, name, [plane], NUCLEI)
-    write_also(again, name, [plane], NUCLEI)
+    write_objects(path, name, [plane], NUCLEI)
+    write_objects(again, name, [plane], NUCLEI)
     before = path.read_bytes()
     assert again.read_bytes() == before
     with pytest.raises(UnetppError, match="exists already"):
-        write_also(path, name, [ObjectPlane(drawn("1"))], NUCLEI)
+        write_objects(path, name, [ObjectPlane(drawn("1"))], NUCLEI)
     assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 2
 
 
@@ -251,4 +251,4 @@ def test_the_name_says_the_format() -> None:
     ],
 )
 def test_a_file_name_for_a_format(chosen: str, name: str, expected: str) -> None:
-    assert named_for(Path("deep") / chosen, name) == Path("deep") / expected
+    assert file_name_for(Path("deep") / chosen, name) == Path("deep") / expected

@@ -83,7 +83,7 @@ def corrected(viewer: Any, photo: np.ndarray, open_dock: Any, wait: Any, qtbot: 
     wait(dock)
     dock.form.correct.correct_button.click()
     viewer.layers["cells corrections"].paint((80, 100), 40000)
-    label = dock.form.correct.lessons_label
+    label = dock.form.correct.correction_count_label
     qtbot.waitUntil(lambda: label.text() == "1 correction, 1 image", timeout=LONG)
     dock.correcting.finetuning.trainer = Teacher()
     return dock
@@ -164,7 +164,7 @@ def test_discard(viewer: Any, corrected: Any, qtbot: Any) -> None:
     corrected.correcting.finetuning.trainer.better = False
     fold = begin(corrected, qtbot)
     end(corrected, qtbot)
-    assert "Not better" in fold.verdict_label.text()
+    assert "Not better" in fold.finetune_summary_label.text()
     assert "border" in fold.discard_button.styleSheet() and not fold.keep_button.styleSheet()
     fold.discard_button.click()
     assert [model.name for model in list_models()] == ["tiny"]
@@ -177,7 +177,7 @@ def test_stop(corrected: Any, qtbot: Any) -> None:
     fold = begin(corrected, qtbot)
     corrected.form.head.stop_button.click()
     qtbot.waitUntil(lambda: corrected.correcting.finetuning.done is not None, timeout=LONG)
-    assert "stopped early" in fold.verdict_label.text()
+    assert "stopped early" in fold.finetune_summary_label.text()
     qtbot.waitUntil(lambda: not corrected.form.head.stop_button.isEnabled(), timeout=LONG)
 
 
@@ -208,7 +208,7 @@ def test_layers_deleted_while_learning(
     for name in names:
         viewer.layers.remove(name)
     end(corrected, qtbot)
-    assert fold.lessons_label.text() == left
+    assert fold.correction_count_label.text() == left
     fold.keep_button.click()
     qtbot.waitUntil(lambda: corrected.controller.model.name == "tiny-2", timeout=LONG)
     wait(corrected)
@@ -250,7 +250,7 @@ def until(true):
 dock.form.correct.correct_button.click()
 until(lambda: "cells corrections" in viewer.layers)
 viewer.layers["cells corrections"].paint((80, 100), 40000)
-until(lambda: dock.form.correct.lessons_label.text() == "1 correction, 1 image")
+until(lambda: dock.form.correct.correction_count_label.text() == "1 correction, 1 image")
 dock._autosave.timeout.emit()  # two minutes have passed
 until(lambda: dock.correcting.autosaving.saved)
 print("saved", flush=True)
@@ -279,7 +279,7 @@ def test_kill_9_loses_no_label(
     qtbot.waitUntil(lambda: "cells corrections" in viewer.layers, timeout=LONG)
     assert viewer.layers["cells corrections"].data[80, 100] == 40000
     assert np.array_equal(viewer.layers["cells"].data, photo)
-    label = dock.form.correct.lessons_label
+    label = dock.form.correct.correction_count_label
     qtbot.waitUntil(lambda: label.text() == "1 correction, 1 image", timeout=LONG)
     # written down anew before the old folder goes
     ours = lambda: len(list(sittings_folder.iterdir())) == 1 and left_behind(sittings_folder) == []  # noqa: E731

@@ -31,4 +31,5 @@ def test_the_heading_of_correct_is_not_covered_by_its_count(dock: Any, qtbot: An
     qtbot.wait(50)
     button, count = dock.form.correct_fold.button, dock.form.correct.count
     assert count.isVisible() and count.x() >= button.fontMetrics().horizontalAdvance(button.text())
-    assert dock.form.correct.lessons_label.width() >= dock.form.correct.lessons_label.sizeHint().width()
+    label = dock.form.correct.correction_count_label
+    assert label.width() >= label.sizeHint().width()

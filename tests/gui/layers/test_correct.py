@@ -81,7 +81,7 @@ def test_correct_copies_the_result_into_a_layer_of_its_own(viewer: Any, sitting:
         assert np.allclose(getattr(layer, name), getattr(image, name)), name
     assert layer.units == image.units
     assert sitting.form.correct_fold.button.isChecked()
-    assert sitting.form.correct.lessons_label.text() == "no corrections yet"
+    assert sitting.form.correct.correction_count_label.text() == "no corrections yet"
     assert drawn(sitting).certain.sum() == 0
 
 
@@ -106,10 +106,10 @@ def test_brush_and_eraser_undo_and_redo(viewer: Any, sitting: Any, qtbot: Any) -
     layer.undo()
     layer.undo()
     assert drawn(sitting).certain.sum() == 0
-    qtbot.waitUntil(lambda: "no corrections" in sitting.form.correct.lessons_label.text())
+    qtbot.waitUntil(lambda: "no corrections" in sitting.form.correct.correction_count_label.text())
     layer.redo()
     assert drawn(sitting).certain.sum() == painted
-    label = sitting.form.correct.lessons_label
+    label = sitting.form.correct.correction_count_label
     qtbot.waitUntil(lambda: label.text() == "1 correction, 1 image")
 
 
@@ -204,7 +204,7 @@ def test_planes_of_a_stack_keep_their_own_corrections(
     assert not sheet(viewer).data[(0, *SPOT)].any()
     assert drawn(dock).certain[SPOT].all() and not drawn(dock).certain[80, 100]
     assert not sheet(viewer).data[1].any()
-    qtbot.waitUntil(lambda: dock.form.correct.lessons_label.text() == "2 corrections, 2 images")
+    qtbot.waitUntil(lambda: dock.form.correct.correction_count_label.text() == "2 corrections, 2 images")
 
 
 def test_picking_a_tool_on_the_prediction_begins(
@@ -325,7 +325,7 @@ def test_layers_deleted_with_their_image_are_remembered(viewer: Any, sitting: An
     qtbot.wait(20)
     (lesson,) = sitting.correcting.editor.usable()
     assert lesson.certain[80, 100]
-    assert "1 correction, 1 image" in sitting.form.correct.lessons_label.text()
+    assert "1 correction, 1 image" in sitting.form.correct.correction_count_label.text()
     assert np.asarray(lesson.pixels).shape == (96, 128)
 
 
@@ -376,7 +376,7 @@ def test_the_next_dock_takes_the_layer_up(viewer: Any, sitting: Any, open_dock: 
     viewer.window.remove_dock_widget(sitting)
     assert sheet(viewer).data[80, 100] == 9
     dock = open_dock()
-    assert dock.form.correct.lessons_label.text() == "1 correction, 1 image"
+    assert dock.form.correct.correction_count_label.text() == "1 correction, 1 image"
     predict(dock, {3: SPOT})
     again(dock, wait)
     assert sheet(viewer).data[80, 100] == 9 and sheet(viewer).data[45, 65] and not sheet(viewer).data[15, 15]

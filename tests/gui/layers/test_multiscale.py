@@ -420,7 +420,7 @@ def corrected(viewer: Any, photo: np.ndarray, open_dock: Any, look: Any, segment
     layer = corrections(viewer)
     layer.brush_size = 6
     layer.paint((40, 50), 77)
-    label = dock.form.correct.lessons_label
+    label = dock.form.correct.correction_count_label
     qtbot.waitUntil(lambda: label.text() == "1 correction, 1 image", timeout=60 * SECOND)
     return dock
 
@@ -445,11 +445,11 @@ def test_a_corrected_image_stays_at_its_level(
     viewer.layers.remove(layer)  # napari shows level 2, and that is free to be worked on again
     qtbot.waitUntil(lambda: level_shown(corrected) == 2, timeout=180 * SECOND)
     assert prediction(viewer).visible and prediction(viewer).data.shape == image.data[2].shape
-    assert corrected.form.correct.lessons_label.text() == "no corrections yet"
+    assert corrected.form.correct.correction_count_label.text() == "no corrections yet"
     corrected.form.correct.forget_button.click()
     assert "forget:back" in corrected.form.head.message_label.text()
     corrected.controller.view.signals.offer_taken.emit("forget:back")
-    assert corrected.form.correct.lessons_label.text() == "1 correction, 1 image", "not lost"
+    assert corrected.form.correct.correction_count_label.text() == "1 correction, 1 image", "not lost"
     look(image, 1)
     qtbot.waitUntil(lambda: level_shown(corrected) == 1, timeout=180 * SECOND)
     wait(corrected)
@@ -504,7 +504,7 @@ def test_data_that_is_replaced_by_fewer_levels(
     image.data = pyramid(photo[::-1].copy(), 1)
     qtbot.waitUntil(lambda: level_shown(corrected) == 0, timeout=180 * SECOND)
     assert prediction(viewer).data.shape == photo.shape
-    assert corrected.form.correct.lessons_label.text() == "1 correction, 1 image"
+    assert corrected.form.correct.correction_count_label.text() == "1 correction, 1 image"
     (lesson,) = corrected.correcting.editor.usable()
     np.testing.assert_array_equal(lesson.labelled("old").image, pyramid(photo)[1])
 

@@ -15,8 +15,8 @@ def text(dock: Any) -> str:
     return str(dock.form.head.message_label.text())
 
 
-def lessons(dock: Any) -> str:
-    return str(dock.form.correct.lessons_label.text())
+def correction_count(dock: Any) -> str:
+    return str(dock.form.correct.correction_count_label.text())
 
 
 @pytest.fixture
@@ -51,15 +51,15 @@ def test_a_stroke_beside_a_stack_with_its_axes_in_another_order(
         layer.paint((30, 50), 9)
     else:
         layer.fill((30, 50), 9)
-    qtbot.waitUntil(lambda: lessons(corrected) == "1 correction, 1 image")
+    qtbot.waitUntil(lambda: correction_count(corrected) == "1 correction, 1 image")
     viewer.dims.order = (0, 1, 2)
     corrected.controller.state.image = viewer.layers["stack"].unique_id
     corrected.controller.state.image = viewer.layers["cells"].unique_id
-    assert lessons(corrected) == "1 correction, 1 image"
+    assert correction_count(corrected) == "1 correction, 1 image"
     viewer.window.remove_dock_widget(corrected)
     again = open_dock()
     again.controller.state.image = viewer.layers["cells"].unique_id
-    assert lessons(again) == "1 correction, 1 image"
+    assert correction_count(again) == "1 correction, 1 image"
     again.form.correct.correct_button.click()
     wait(again)
     assert layer.data[30, 50] == 9
@@ -70,11 +70,11 @@ def test_a_layer_that_an_older_version_broke_is_taken_up(
 ) -> None:
     layer = viewer.layers["cells corrections"]
     layer.paint((30, 50), 9)
-    qtbot.waitUntil(lambda: lessons(corrected) == "1 correction, 1 image")
+    qtbot.waitUntil(lambda: correction_count(corrected) == "1 correction, 1 image")
     viewer.window.remove_dock_widget(corrected)
     planes = layer.metadata["napari_unetpp_planes"]
     planes.append(((None, 50), *planes[0][1:]))
-    assert lessons(open_dock()) == "1 correction, 1 image"
+    assert correction_count(open_dock()) == "1 correction, 1 image"
 
 
 def test_next_image_where_layers_hold_arrays_in_their_metadata(

@@ -15,8 +15,8 @@ def viewer(make_napari_viewer: Any) -> Any:
     return make_napari_viewer()
 
 
-def lessons(dock: Any) -> str:
-    return str(dock.form.correct.lessons_label.text())
+def correction_count(dock: Any) -> str:
+    return str(dock.form.correct.correction_count_label.text())
 
 
 def text(dock: Any) -> str:
@@ -92,9 +92,9 @@ def test_corrections_of_closed_images_survive_reopening(
         viewer.layers.remove(name)
     viewer.add_image(image, name="more")
     qtbot.wait(20)
-    assert lessons(dock) == "1 correction, 1 image"
+    assert correction_count(dock) == "1 correction, 1 image"
     viewer.window.remove_dock_widget(dock)
-    assert lessons(open_dock()) == "1 correction, 1 image"
+    assert correction_count(open_dock()) == "1 correction, 1 image"
 
 
 def test_another_viewer_knows_nothing_of_them(
@@ -115,7 +115,7 @@ def test_data_that_were_replaced_while_no_dock_was_open_are_other_data(
     dock = correct()
     viewer.layers["cells"].data = image[::-1].copy()
     wait(dock)
-    assert lessons(dock) == "1 correction, 1 image"
+    assert correction_count(dock) == "1 correction, 1 image"
     viewer.layers.remove("cells corrections") if "cells corrections" in viewer.layers else None
     viewer.window.remove_dock_widget(dock)
     viewer.layers["cells"].data = image[:, ::-1].copy()
@@ -130,7 +130,7 @@ def test_data_that_were_replaced_while_no_dock_was_open_are_other_data(
 def test_deleting_the_corrections_layer_starts_over(viewer: Any, correct: Any, wait: Any, qtbot: Any) -> None:
     dock = correct()
     viewer.layers.remove("cells corrections")
-    qtbot.waitUntil(lambda: lessons(dock) == "no corrections yet")
+    qtbot.waitUntil(lambda: correction_count(dock) == "no corrections yet")
     assert "start over" in text(dock)
     assert viewer.layers["cells prediction"].visible
     dock.form.correct.correct_button.click()
@@ -145,7 +145,7 @@ def test_what_was_deleted_can_be_brought_back(viewer: Any, correct: Any, wait: A
     viewer.layers["cells regions"].add_rectangles([[10, 10], [10, 59], [49, 59], [49, 10]])
     before = reviewed(dock)
     viewer.layers.remove("cells corrections")
-    qtbot.waitUntil(lambda: lessons(dock) == "no corrections yet")
+    qtbot.waitUntil(lambda: correction_count(dock) == "no corrections yet")
     follow(dock, "forget:back")
     assert viewer.layers["cells corrections"].data[40, 60] == 9
     assert reviewed(dock) == before and len(viewer.layers["cells regions"].data) == 1
@@ -156,17 +156,17 @@ def test_forget_is_offered_where_corrections_are_counted(
 ) -> None:
     dock = correct()
     button = dock.form.correct.forget_button
-    qtbot.waitUntil(lambda: lessons(dock) == "1 correction, 1 image")
+    qtbot.waitUntil(lambda: correction_count(dock) == "1 correction, 1 image")
     assert button.objectName() == "forget_button" and not button.isHidden()
     button.click()
-    assert lessons(dock) == "1 correction, 1 image"  # nothing yet
+    assert correction_count(dock) == "1 correction, 1 image"  # nothing yet
     follow(dock, "forget:all")
-    assert lessons(dock) == "no corrections yet" and not button.isHidden()
+    assert correction_count(dock) == "no corrections yet" and not button.isHidden()
     assert "cells corrections" not in viewer.layers and viewer.layers["cells prediction"].visible
     dock.controller.view.set_message("something else")
     button.click()  # it can be brought back later, too
     follow(dock, "forget:back")
-    assert lessons(dock) == "1 correction, 1 image"
+    assert correction_count(dock) == "1 correction, 1 image"
     assert viewer.layers["cells corrections"].data[40, 60] == 9
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from gestures import choose
+from npe2 import PluginManager, PluginManifest
 from nuclei_stacks import NUCLEI, SIDE, TIMEOUT, stack_of
 
 from napari_unetpp import cli
@@ -212,33 +213,42 @@ def test_a_plane_that_cannot_be_read_stops_the_run_and_says_where(
 ZARR = Path(__file__).parents[2] / "volumes" / "inputs" / "data" / "nuclei.ome.zarr"
 
 
-def test_an_ome_zarr_that_is_opened_as_a_layer_for_each_channel(
-    viewer: Any, dock: Any, all_planes: Any, tmp_path: Path
-) -> None:
-    """As napari-ome-zarr opens it: multiscale, lazy; all planes are those at full resolution."""
-    zarr, da = pytest.importorskip("zarr"), pytest.importorskip("dask.array")
-    from napari.layers._source import layer_source
+@pytest.fixture
+def ome_zarr_reader() -> str:
+    """The name of the plugin that reads OME-Zarr, which napari knows then."""
+    manager = PluginManager.instance()
+    if "napari-ome-zarr" not in manager:
+        manager.register(PluginManifest.from_distribution("napari-ome-zarr"))
+    return "napari-ome-zarr"
 
-    group = zarr.open(str(ZARR), mode="r")
-    levels = [da.from_array(group[name], chunks=group[name].chunks) for name in ("s0", "s1")]
-    with layer_source(path=str(ZARR), reader_plugin="napari-ome-zarr"):
-        viewer.add_image(levels, channel_axis=0, name=["empty", "DAPI"], multiscale=True)
+
+def test_an_ome_zarr_that_is_opened_as_a_layer_for_each_channel(
+    viewer: Any, dock: Any, all_planes: Any, ome_zarr_reader: str, tmp_path: Path
+) -> None:
+    """Multiscale and lazy; all planes are those at full resolution. The plugin reads our result, too."""
+    import zarr
+
+    _, image = viewer.open(str(ZARR), plugin=ome_zarr_reader)
+    assert image.name.endswith("DAPI") and image.multiscale
     out = tmp_path / "out"
     options = ["--level", "1", "--scale", "1", "--stitch", "0.3", "--device", "cpu", "--channel", "DAPI"]
     assert cli.main(["segment", str(ZARR), "--out", str(out), *options]) == 0
     expected = np.asarray(zarr.open(str(out / "nuclei_labels.ome.zarr"), mode="r")["labels/objects/0"])
 
     opened = dock()
-    choose(opened.form.head.image_combo, viewer.layers["DAPI"].unique_id)
-    depth, height, width = levels[0].shape[1:]
+    choose(opened.form.head.image_combo, image.unique_id)
+    depth, height, width = image.data[0].shape
     assert f"Z {depth}, Y {height}, X {width}; at Z" in note(opened)
     assert shown(opened, "channel_combo", "planes_combo") == [False, True]
     assert "channels" not in opened.form.head.message_label.text(), "the file says that they are depth"
     all_planes(opened)
-    layer = viewer.layers["DAPI all planes"]
+    layer = viewer.layers[f"{image.name} all planes"]
     assert expected.any()
     np.testing.assert_array_equal(layer.data, expected)
-    np.testing.assert_allclose(layer.scale, viewer.layers["DAPI"].scale)
+    opened_again = viewer.open(str(out / "nuclei_labels.ome.zarr"), plugin=ome_zarr_reader)
+    stored = next(layer for layer in opened_again if layer._type_string == "labels")
+    np.testing.assert_array_equal(stored.data[0] if stored.multiscale else stored.data, expected)
+    np.testing.assert_allclose(layer.scale, image.scale)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_click_shift_click_box_and_undo(viewer: Any, dock: Any, qtbot: Any) -> N
     qtbot.waitUntil(lambda: len(np.unique(sheet(viewer).data)) > 3, timeout=20_000)
     sheet(viewer).undo()
     np.testing.assert_array_equal(sheet(viewer).data, alone)
-    qtbot.waitUntil(lambda: "1 correction" in dock.form.correct.lessons_label.text())
+    qtbot.waitUntil(lambda: "1 correction" in dock.form.correct.correction_count_label.text())
     dock.form.result.click_tool_button.click()
     assert camera_of(viewer).mouse_pan is True
 

@@ -40,7 +40,7 @@ def click(session: Any, y: int, x: int, *, remove: bool = False) -> None:
 
 
 def labels(session: Any) -> np.ndarray:
-    return np.asarray(session.corrections.held[KEY].labels)
+    return np.asarray(session.corrections.planes[KEY].labels)
 
 
 def test_the_tool_is_taken_and_put_away(session: Any) -> None:
@@ -63,7 +63,7 @@ def test_a_click_before_any_result_adds_the_object_alone(session: Any) -> None:
     expected = np.zeros((64, 96), bool)
     expected[10:20, 10:20] = True
     assert np.array_equal(labels(session) > 0, expected)
-    assert np.array_equal(session.corrections.held[KEY].certain, expected)
+    assert np.array_equal(session.corrections.planes[KEY].certain, expected)
     assert session.message.startswith("1 object added, L3")
     click(session, 12, 65)
     assert sorted(np.unique(labels(session))) == [0, 1, 2]
@@ -76,7 +76,7 @@ def test_a_click_after_a_result_uses_it(session: Any) -> None:
     assert session.sitting.engine.windows[-1][1], "the maps were there"
     assert len(np.unique(labels(session))) == 5
     assert (labels(session)[40:50, 60:70] == 4).all(), "what the threshold missed"
-    assert session.corrections.held[KEY].certain.sum() == 100
+    assert session.corrections.planes[KEY].certain.sum() == 100
 
 
 def labels_of_result(session: Any) -> int:
@@ -87,14 +87,14 @@ def test_a_click_on_what_is_marked_adds_nothing(session: Any) -> None:
     session.view.signals.segment_pressed.emit()
     click(session, 12, 15)
     assert "marked already" in session.message
-    assert not session.corrections.held[KEY].certain.any()
+    assert not session.corrections.planes[KEY].certain.any()
 
 
 def test_shift_and_a_click_takes_an_object_away(session: Any) -> None:
     session.view.signals.segment_pressed.emit()
     click(session, 12, 15, remove=True)
     assert not labels(session)[10:20, 10:20].any() and len(np.unique(labels(session))) == 3
-    assert session.corrections.held[KEY].certain.sum() == 100
+    assert session.corrections.planes[KEY].certain.sum() == 100
     assert "taken away" in session.message
     click(session, 12, 15, remove=True)
     assert "no object here" in session.message
@@ -139,7 +139,7 @@ def test_strokes_of_background_are_no_object_to_be_taken_away(
 def test_a_click_on_nothing_says_so(session: Any) -> None:
     click(session, 30, 40)
     assert "sees nothing here" in session.message
-    assert KEY not in session.corrections.held, "no layer for nothing"
+    assert KEY not in session.corrections.planes, "no layer for nothing"
 
 
 def test_a_box_adds_what_lies_inside(session: Any) -> None:

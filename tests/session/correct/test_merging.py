@@ -27,7 +27,7 @@ def session(sitting: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Co
 
 
 def labels(session: CorrectSession) -> np.ndarray:
-    return session.corrections.held[KEY].labels
+    return session.corrections.planes[KEY].labels
 
 
 def test_the_window_does_not_wait(session: CorrectSession) -> None:
@@ -42,15 +42,15 @@ def test_a_stroke_meanwhile_counts(session: CorrectSession) -> None:
     session.corrections.paint(KEY, BESIDE, 77)
     session.merge_runner.finish()
     assert (labels(session)[BESIDE] == 77).all()
-    assert session.corrections.held[KEY].certain[BESIDE].all()
+    assert session.corrections.planes[KEY].certain[BESIDE].all()
 
 
 def test_pixels_of_a_stroke_that_has_not_ended_stay(session: CorrectSession) -> None:
     """napari announces a stroke when the button is released."""
-    held = session.corrections.held[KEY]
+    held = session.corrections.planes[KEY]
     painted, certain = held.labels.copy(), held.certain.copy()
     painted[BESIDE], certain[BESIDE] = 77, True
-    session.corrections.held[KEY] = replace(held, labels=painted, certain=certain)
+    session.corrections.planes[KEY] = replace(held, labels=painted, certain=certain)
     session.merge_runner.finish()
     assert (labels(session)[BESIDE] == 77).all()
 
@@ -58,7 +58,7 @@ def test_pixels_of_a_stroke_that_has_not_ended_stay(session: CorrectSession) -> 
 def test_a_layer_that_was_deleted_does_not_come_back(session: CorrectSession) -> None:
     session.corrections.remove("cells")
     session.merge_runner.finish()
-    assert not session.corrections.held and not session.workflow.editor.merging.busy
+    assert not session.corrections.planes and not session.workflow.editor.merging.busy
 
 
 def test_save_does_not_write_the_result_before(session: CorrectSession) -> None:
@@ -73,7 +73,7 @@ def test_there_and_back_is_where_it_was(session: CorrectSession) -> None:
     session.view.signals.labels_as_chosen.emit("sparse")
     session.view.signals.labels_as_chosen.emit("corrections")
     session.merge_runner.finish()
-    assert not session.corrections.held[KEY].encoding.strokes
+    assert not session.corrections.planes[KEY].encoding.strokes
 
 
 def test_an_error_is_said_and_ends_it(session: CorrectSession, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ def session(sitting: Sitting) -> CorrectSession:
 def test_correct_copies_the_result(session: CorrectSession) -> None:
     session.view.signals.segment_pressed.emit()
     session.view.signals.correct_pressed.emit()
-    held = session.corrections.held["cells", 0]
+    held = session.corrections.planes["cells", 0]
     assert np.array_equal(held.labels, session.sitting.result) and not held.certain.any()
     assert session.corrections.tools == ["paint"] and session.corrections.brush["cells"] == 5
     session.view.set_correction_count.assert_called_with("no corrections yet", can_forget=False)
@@ -41,7 +41,7 @@ def test_correct_copies_the_result(session: CorrectSession) -> None:
 
 def test_correct_without_a_result_segments_first(session: CorrectSession) -> None:
     session.view.signals.correct_pressed.emit()
-    assert session.corrections.held["cells", 0].labels.max() == 4
+    assert session.corrections.planes["cells", 0].labels.max() == 4
 
 
 def test_correct_without_an_image_is_said(session: CorrectSession) -> None:
@@ -54,7 +54,7 @@ def test_correct_without_an_image_is_said(session: CorrectSession) -> None:
 def test_corrections_survive(session: CorrectSession, signal: str, value: Any) -> None:
     session.correct()
     getattr(session.view.signals, signal).emit(value)
-    held = session.corrections.held["cells", 0]
+    held = session.corrections.planes["cells", 0]
     assert not held.labels[:25, :25].any() and len(np.unique(held.labels)) == 4
     session.view.set_correction_count.assert_called_with("1 correction, 1 image", can_forget=True)
 
@@ -63,7 +63,7 @@ def test_another_model_leaves_corrections(session: CorrectSession) -> None:
     session.correct()
     session.view.signals.model_chosen.emit("other")
     session.view.signals.segment_pressed.emit()
-    assert not session.corrections.held["cells", 0].labels[:25, :25].any()
+    assert not session.corrections.planes["cells", 0].labels[:25, :25].any()
 
 
 def test_finetune_keep_and_segment_again(session: CorrectSession) -> None:
@@ -84,7 +84,7 @@ def test_finetune_keep_and_segment_again(session: CorrectSession) -> None:
     controller = session.sitting.controller
     assert controller.state.model == "hash of nuclei-2" and controller.model.name == "nuclei-2"
     assert len(session.sitting.engine.predicted) == predicted + 1
-    assert not session.corrections.held["cells", 0].labels[:25, :25].any()
+    assert not session.corrections.planes["cells", 0].labels[:25, :25].any()
     assert "nuclei-2" in session.summary and "former model" in session.summary
     session.view.set_decision.assert_called_with(False, suggested=None)
     names = [model.name for model in session.view.set_models.call_args.args[0]]
@@ -330,7 +330,7 @@ def test_restore_after_a_crash(session: CorrectSession, sittings: Path) -> None:
     assert "did not end properly" in text and offers[0][0].startswith("Restore corrections of ")
     other.view.signals.offer_taken.emit(offers[0][1])
     key = other.sitting.controller.state.image
-    held = other.corrections.held[key, 0]
+    held = other.corrections.planes[key, 0]
     assert held.certain.sum() == 196 and not held.labels[10, 10]
     assert "Restored 1" in other.message
     assert left_behind(sittings) == []  # saved again under the new sitting, the old one removed
@@ -427,7 +427,7 @@ def test_a_plane_that_cannot_be_read_keeps_the_copy(session: CorrectSession, blo
     damaged.write_bytes(whole)
     other.view.signals.offer_taken.emit("restore:1")
     assert "Restored 1 corrected image." in other.message and not left.exists()
-    assert len(other.corrections.held) == 2, "the one that was open already is not opened twice"
+    assert len(other.corrections.planes) == 2, "the one that was open already is not opened twice"
 
 
 def test_regions_and_ignore_survive_a_crash(session: CorrectSession) -> None:
@@ -441,11 +441,11 @@ def test_regions_and_ignore_survive_a_crash(session: CorrectSession) -> None:
     session.corrections.paint(plane.key, np.s_[6:8, 6:8], IGNORE_LABEL)
     session.corrections.paint(plane.key, np.s_[60:62, 80:82], IGNORE_LABEL)  # outside of the region
     session.corrections.paint(plane.key, np.s_[50:52, 50:52], 9)  # so is this
-    before = session.corrections.held[plane.key]
+    before = session.corrections.planes[plane.key]
     crash(session)
     other = begin(session.sitting)
     other.view.signals.offer_taken.emit("restore:1")
-    found = other.corrections.held[other.sitting.controller.state.image, 0]
+    found = other.corrections.planes[other.sitting.controller.state.image, 0]
     assert np.array_equal(found.labels, before.labels) and np.array_equal(found.certain, before.certain)
     assert found.outlines == before.outlines and np.array_equal(found.inside, before.inside)
     assert other.sitting.controller.state.labels_as == "reviewed"

@@ -9,7 +9,7 @@ import pytest
 from stand_ins import Sitting
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.engine.input.normalise import range_notes
+from napari_unetpp.engine.input.range_notes import range_notes
 from napari_unetpp.session.segment.resolve import range_of
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Plane

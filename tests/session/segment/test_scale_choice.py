@@ -12,7 +12,7 @@ from correct_stand_ins import begin
 from stand_ins import Sitting, model_info
 
 from napari_unetpp._types import Region, SamplingRule, ScaleChoice, ScaleSearch
-from napari_unetpp.engine.input.scale_search import choose
+from napari_unetpp.engine.input.scale_decision import choose
 from napari_unetpp.files.labels.corrections_folder import read_corrections
 from napari_unetpp.session.messages import image as image_messages
 from napari_unetpp.session.segment import scales

@@ -65,7 +65,7 @@ def test_a_rule_that_saves_too_little_is_none(
 def test_the_rule_keeps_its_promise(
     rule: StoppingRule, predicted: list[Predicted], nuclei: LoadedModel
 ) -> None:
-    followed = [auto.follow(p, nuclei.info, rule) for p in predicted]
+    followed = [auto.simulate_auto(p, nuclei.info, rule) for p in predicted]
     results = [result for result, _ in followed]
     dice, _ = mean_dice(results, nuclei.info, AUTO)
     assert dice == rule.scores.dice and dice >= mean_dice(predicted, nuclei.info, 4)[0] - 0.01
@@ -102,7 +102,7 @@ def test_the_engine_does_what_was_calibrated(
         assert height % 16 == width % 16 == 0
         tile = AutoTile(evaluator, image, {}, Region(0, 0, height, width))
         *_, last = tile.run()
-        foreseen, flops = auto.follow(p, info, rule)
+        foreseen, flops = auto.simulate_auto(p, info, rule)
         assert np.isclose(last.maps, foreseen.level(AUTO), atol=2e-3).mean() > 0.999  # kept as halves
         head = graph.head_flops(info.net, height, width)
         assert tile.flops == pytest.approx(flops - head, rel=0.02)

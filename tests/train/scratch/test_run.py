@@ -206,14 +206,14 @@ def test_images_of_larger_objects_are_measured_at_the_size_of_the_model(
 def test_what_is_held_out_depends_on_its_folder_alone(
     request_of: Callable[..., TrainRequest], small_sets: Sets, tiny_info: ModelInfo
 ) -> None:
-    def held(**options: Any) -> list[tuple[int, str]]:
+    def held_out(**options: Any) -> list[tuple[int, str]]:
         data = read_data_sets(request_of(**options), tiny_info, lambda line: None, lambda: False)
-        assert {s.stem for s in data.train}.isdisjoint(s.stem for s in data.held)
-        return [(s.folder, s.stem) for s in data.held]
+        assert {s.stem for s in data.train}.isdisjoint(s.stem for s in data.held_out)
+        return [(s.folder, s.stem) for s in data.held_out]
 
-    both = held()
-    assert both == held(seed=1)
-    assert [stem for folder, stem in both if folder == 1] == [s for _, s in held(folders=small_sets[1:])]
+    both = held_out()
+    assert both == held_out(seed=1)
+    assert [stem for folder, stem in both if folder == 1] == [s for _, s in held_out(folders=small_sets[1:])]
 
 
 @pytest.mark.parametrize(

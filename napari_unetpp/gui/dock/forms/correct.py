@@ -104,7 +104,7 @@ class CorrectForm(Form):
     budget_spin: QSpinBox
     finetune_button: QPushButton
     training_bar: QProgressBar
-    verdict_label: Note
+    finetune_summary_label: Note
     keep_button: QPushButton
     discard_button: QPushButton
     scores_table: ScoresTable
@@ -174,7 +174,7 @@ class CorrectForm(Form):
             shown=False,
             qt=BAR,
         ),
-        Field("verdict_label", Note, shown=False),
+        Field("finetune_summary_label", Note, shown=False),
         button("keep", "Keep", "Add the new model to the list and use it", shown=False),
         button("discard", "Discard", "Leave everything as it was", beside=True, shown=False),
         Field("scores_table", ScoresTable, spoken="Scores before and after", shown=False),
@@ -190,7 +190,7 @@ class CorrectForm(Form):
         ),
     )
     COUNT = Field(
-        "lessons_label",
+        "correction_count_label",
         QLabel,
         "What you decided in this session, in all images and planes: fine-tuning learns from all of it",
     )
@@ -204,11 +204,11 @@ class CorrectForm(Form):
 
     def __init__(self, signals: ViewSignals) -> None:
         super().__init__(signals)
-        self.lessons_label: QLabel = make_widget(self.COUNT)
+        self.correction_count_label: QLabel = make_widget(self.COUNT)
         self.forget_button: QToolButton = make_widget(self.FORGET)
         connect(self.forget_button, signals)
         self.count = QWidget()
         row = QHBoxLayout(self.count)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.lessons_label, 1)
+        row.addWidget(self.correction_count_label, 1)
         row.addWidget(self.forget_button)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from napari_unetpp._types import LabelledPlane, ModelInfo
+from napari_unetpp.files.text import counted
 from napari_unetpp.session.context import Context
 from napari_unetpp.session.correct import work
 from napari_unetpp.session.correct.editor import CorrectionEditor
@@ -109,7 +110,7 @@ class Autosave:
             autosave_folder.remove(folder)
 
     def _on_corrections_saved(self, event: CorrectionsSaved) -> None:
-        planes = common.counted(event.planes, "image")
+        planes = counted(event.planes, "image")
         self.view.set_message(f"Saved the corrections of {planes} in {event.folder}")
 
     def _on_restored(self, event: Restored) -> None:

@@ -1,8 +1,8 @@
-"""The processes that train one model together, as ``torchrun`` starts them: each takes a part of every batch.
+"""The processes of ``torchrun`` that train one model together: each computes a part of every batch.
 
-All of them draw the same patches and hold the same weights, so that a run does not depend on which of them
-saves it, and can be resumed by another number of processes. The gradients are averaged by torch's
-DistributedDataParallel; batch-norm statistics are those of each process's own part.
+All draw the same patches and have the same weights, so any of them can save the run, and another number of
+processes can resume it. torch's DistributedDataParallel averages the gradients; batch-norm statistics are
+those of each process's own part.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from napari_unetpp.train.loss import Batch
 
 T = TypeVar("T")
 
-PATIENCE = timedelta(days=1)
-"""So long the others wait for the first one, which validates. Where one has ended, torchrun ends all."""
+TIMEOUT = timedelta(days=1)
+"""How long the others wait for the first one, which validates. If one fails, torchrun ends all."""
 
 Heads = Callable[[Tensor, int], list[Tensor]]
 
@@ -39,7 +39,7 @@ class Ranks:
     rank : int
         From 0.
     size : int
-        How many there are.
+        Number of processes.
     """
 
     rank: int = 0
@@ -47,11 +47,11 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether it is the one that logs, validates and writes."""
+        """Whether this process logs, validates and writes."""
         return self.rank == 0
 
     def part(self, batch: Batch) -> Batch:
-        """Its part of a batch."""
+        """The part of a batch that this process computes."""
         count = len(batch.image) // self.size
         return batch if self.size == 1 else batch.patches(self.rank * count, (self.rank + 1) * count)
 
@@ -59,13 +59,13 @@ class Ranks:
         """`UNetPlusPlus.all_heads`, whose gradients become the mean over all processes."""
         if self.size == 1:
             return net.all_heads
-        # Shallow levels are trained first: the weights of the others have no gradient then.
+        # While shallow levels are trained, the weights of deeper nodes have no gradient.
         return nn.parallel.DistributedDataParallel(
             _Heads(net), find_unused_parameters=True, broadcast_buffers=False
         )
 
     def any(self, wish: bool) -> bool:
-        """Whether one of them wants it."""
+        """Whether `wish` is true in any process."""
         if self.size == 1:
             return wish
         counted = torch.tensor(float(wish))
@@ -73,7 +73,7 @@ class Ranks:
         return bool(counted > 0)
 
     def mean(self, value: float) -> float:
-        """The mean over all of them."""
+        """The mean of `value` over all processes."""
         if self.size == 1:
             return value
         total = torch.tensor(value, dtype=torch.float64)
@@ -81,7 +81,7 @@ class Ranks:
         return float(total) / self.size
 
     def agree(self, value: T) -> T:
-        """What the first one has, which is a plain value."""
+        """The value of the first process; a plain value."""
         if self.size == 1:
             return value
         found = [value]
@@ -105,19 +105,19 @@ class _Heads(nn.Module):
 
 @contextmanager
 def joined(*, batch: int, device: str) -> Iterator[Ranks]:
-    """The processes that ``torchrun`` has started; one alone where it has not.
+    """Our process among those that ``torchrun`` has started, or alone.
 
     Parameters
     ----------
     batch : int
         Patches of a step, of all processes together.
     device : str
-        As asked for.
+        As the user gave it.
 
     Raises
     ------
     UnetppError
-        Batch or devices cannot be shared among so many.
+        Batch or devices cannot be shared among so many processes.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
@@ -127,7 +127,7 @@ def joined(*, batch: int, device: str) -> Iterator[Ranks]:
     cuda = device != "cpu" and torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=TIMEOUT)
     try:
         yield Ranks(dist.get_rank(), size)
     finally:

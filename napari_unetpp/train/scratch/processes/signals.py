@@ -19,9 +19,9 @@ STOPPING = "stopping after this step, whose state will be saved; Ctrl-C again en
 def stopped_by_signals(say: Callable[[str], None]) -> Iterator[ShouldStop]:
     """A `should_stop` that the first signal makes true; a second one interrupts at once.
 
-    `say` receives a line at the first signal. Under ``torchrun`` the first process alone says it, and further
-    signals are let pass: torchrun adds its own, and ends its processes after half a minute. Only for the main
-    thread, where Python handles signals. The handlers that were there before are restored afterwards.
+    `say` receives a line at the first signal. Under ``torchrun`` only the first process does so, and further
+    signals are ignored: torchrun sends its own, and ends its processes after half a minute. Only for the main
+    thread, where Python handles signals. The former handlers are restored afterwards.
     """
     received: list[int] = []
     rank = os.environ.get("RANK")

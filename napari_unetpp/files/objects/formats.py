@@ -17,7 +17,7 @@ from napari_unetpp.files.objects.rois import write_rois
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file: how its name ends, which programs it is for, and what writes it."""
+    """A file format: the ending of its names, the program it is for, and the function that writes it."""
 
     ending: str
     program: str
@@ -29,10 +29,10 @@ FORMATS: Mapping[str, Format] = {
     "geojson": Format("_objects.geojson", "QuPath", write_geojson),
     "coco": Format("_coco.json", "COCO", write_coco),
 }
-"""By the names that ``--also`` takes."""
+"""The formats by the names that ``--also`` takes."""
 
 
-def write_also(
+def write_objects(
     path: Path, name: str, planes: Iterable[ObjectPlane], subject: Subject, *, overwrite: bool = False
 ) -> None:
     """Write the objects of all planes into one file, whole or not at all.
@@ -57,10 +57,10 @@ def suffix_of(name: str) -> str:
     return Path(FORMATS[name].ending).suffix
 
 
-def named_for(path: Path, name: str) -> Path:
-    """A file name for a format, made of one that somebody chose: ``a_labels.tif`` gives ``a_rois.zip``.
+def file_name_for(path: Path, name: str) -> Path:
+    """The file name for a format from one the user chose: ``a_labels.tif`` gives ``a_rois.zip``.
 
-    Without the suffix of a label image it is kept, and gets the suffix of the format where it has none.
+    To other names the suffix of the format is added where it is missing.
     """
     if path.suffix.lower() in (".tif", ".tiff"):
         stem = path.stem.removesuffix("_labels").removesuffix("_mask")
@@ -69,7 +69,7 @@ def named_for(path: Path, name: str) -> Path:
 
 
 def format_of(path: Path) -> str:
-    """The format that a file name asks for: ``.zip``, ``.geojson`` or ``.json``."""
+    """The format of a file name that ends in ``.zip``, ``.geojson`` or ``.json``."""
     for name in FORMATS:
         if path.suffix.lower() == suffix_of(name):
             return name

@@ -1,0 +1,154 @@
+"""Segmentation of a plane, or of all planes of a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unetpp._types import Segmentation
+from napari_unetpp.api.models import loaded_model
+from napari_unetpp.engine.memory import SMALLER, enough_memory
+
+if TYPE_CHECKING:
+    from napari_unetpp.engine.decode.plane_result import PlaneResult
+    from napari_unetpp.engine.loaded_model import LoadedModel
+    from napari_unetpp.volumes.inputs.source import ImageSource
+
+Image = NDArray[Any]
+Auto = Literal["auto"]
+
+
+def segment(
+    image: Image | ImageSource,
+    model: str | Path | LoadedModel,
+    *,
+    level: int | Auto = "auto",
+    scale: float | Auto = "auto",
+    diameter: float | None = None,
+    pixel_size: float | None = None,
+    range: tuple[float, float] | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    axes: str | None = None,
+    channel: int | str | Sequence[int | str] | None = None,
+    combine: Literal["inputs", "mean"] = "inputs",
+    z: tuple[int | None, int | None] | None = None,
+    t: tuple[int | None, int | None] | None = None,
+    project: Literal["max", "mean"] | None = None,
+    stitch: float | None = None,
+    track: float | None = None,
+    directions: Literal[1, 3] = 1,
+    spacing: tuple[float, float, float] | None = None,
+) -> Segmentation:
+    """Segment one plane; or a stack, a film or an image of several channels, plane by plane.
+
+    Parameters
+    ----------
+    image : ndarray of shape (Y, X), (Y, X, 3) or (Y, X, 4), array-like with more axes, or ImageSource
+        Any real dtype. An ImageSource (of `open_image`) has the axes of its file. Arrays of more axes need
+        one of the options from `axes` on; they may be lazy (dask, zarr, xarray, a memory map).
+    model : str, Path or LoadedModel
+        Name, file, or what `load_model` returned (saves loading it again).
+    level : int or "auto"
+        Depth of the network; "auto": each square of the image as deep as it needs, or the recommended level
+        of a model without a stopping rule.
+    scale : float or "auto"
+        Working grid = image grid times `scale`; "auto": by what is given below, or by the model's sampling
+        rule; a model that goes by the size of objects searches for it in the image.
+    diameter : float, optional
+        Typical diameter of the objects, px of the image.
+    pixel_size : float, optional
+        Micrometres per px of the image, for models that go by it.
+    range : (float, float), optional
+        Intensities that become 0 and 1; None: measured.
+    device : {"auto", "cpu", "cuda", "mps"}
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        As in `load_model`; like `device` not used if `model` is already loaded.
+    axes : str, optional
+        A letter of TCZYXS for each axis of the array; None: the names of its dimensions if it has them, else
+        guessed from the shape (the notes say how it was read).
+    channel : int, str or sequence, optional
+        Which channel, from 0 or by name; several are the inputs of the model, or (`combine` "mean") their
+        mean is segmented. None: the first.
+    z, t : (int or None, int or None), optional
+        Which planes of depth and which frames: the first, and the one after the last. None: all.
+    project : {"max", "mean"}, optional
+        Segment the projection along depth.
+    stitch, track : float, optional
+        Intersection over union from which objects of neighbouring planes, and of neighbouring frames, get one
+        number, such as 0.3. None: each plane is numbered from 1.
+    directions : {1, 3}
+        3: segment a stack in planes along Z, Y and X, and average the maps. The distances between planes,
+        rows and columns must be known; the stack is resampled to equal ones.
+    spacing : (float, float, float), optional
+        Micrometres between planes, rows and columns.
+
+    Returns
+    -------
+    Segmentation
+        On the grid of the image. Results of stacks have the shape (T, Z, Y, X), without T or Z where there is
+        only one; the probability has C first.
+
+    Raises
+    ------
+    UnetppError
+        An image, model, level, size, range or device cannot be used, or memory runs out.
+
+    Examples
+    --------
+    >>> result = segment(image, "nuclei", level=2)  # doctest: +SKIP
+    >>> result.labels.max()  # doctest: +SKIP
+    """
+    from napari_unetpp.engine.collect import predict_maps
+    from napari_unetpp.engine.level import memory_remedy, resolve_level
+    from napari_unetpp.volumes.inputs.source import ImageSource
+
+    loaded = loaded_model(model, device, precision)
+    asked = (axes, channel, z, t, project, stitch, track, spacing)
+    if isinstance(image, ImageSource) or directions != 1 or any(option is not None for option in asked):
+        from napari_unetpp.volumes.selection import ALL, SelectionRequest
+        from napari_unetpp.volumes.series.in_memory import segment_array
+
+        channels = (channel,) if isinstance(channel, (int, str)) else tuple(channel or ())
+        return segment_array(
+            image,
+            loaded,
+            SelectionRequest(axes, channels, combine, t or ALL, z or ALL, project),
+            stitch=stitch,
+            track=track,
+            directions=directions,
+            spacing=spacing,
+            level=level,
+            scale=scale,
+            diameter=diameter,
+            pixel_size=pixel_size,
+            range=range,
+        )
+    with enough_memory("the network ran", memory_remedy(loaded.info, resolve_level(loaded.info, level))):
+        found = predict_maps(
+            image, loaded, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
+        )
+    with enough_memory("telling objects apart", SMALLER):
+        labels = found.labels()
+    with enough_memory("bringing the result to the grid of the image", SMALLER):
+        return _segmentation(found, labels, loaded)
+
+
+def _segmentation(found: PlaneResult, labels: NDArray[np.uint32], loaded: LoadedModel) -> Segmentation:
+    return Segmentation(
+        labels=labels,
+        mask=found.mask(),
+        probability=found.probability(),
+        level=found.level,
+        uncertainty=found.uncertainty(),
+        depth=found.depth(),
+        scale=found.scale.scale,
+        scale_reason=found.scale.reason,
+        range=found.range,
+        notes=found.notes,
+        precision=loaded.choice.dtype,
+    )

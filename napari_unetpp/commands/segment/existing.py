@@ -1,0 +1,43 @@
+"""A result that is there already: whether it was made as it would be made now."""
+
+from __future__ import annotations
+
+from napari_unetpp._types import ModelInfo
+from napari_unetpp.commands.report import sentence
+from napari_unetpp.commands.segment.stack import chosen_planes, goes_by_planes
+from napari_unetpp.commands.segment.stack_input import open_input
+from napari_unetpp.commands.segment.values import Options, asked_facts
+from napari_unetpp.engine.level import resolve_level
+from napari_unetpp.files.results.outputs import Output
+from napari_unetpp.files.results.result_file import read_facts
+from napari_unetpp.files.results.settings import differences
+
+NEWER = ("given", "read_as")
+"""Facts that results of earlier versions, or of another way of reading the image, do not have."""
+
+
+OPTIONAL = ("directions", "stitch", "track", "rows", "columns")
+"""Facts that are there only where the option was given."""
+
+REMEDY = "Give the same options, --overwrite to replace it, or another --out."
+
+
+def made_otherwise(output: Output, info: ModelInfo, options: Options) -> str:
+    """Why an existing result is not what would be made now, in words; empty where it is.
+
+    A result that does not say how it was made counts as the same.
+    """
+    then = read_facts(output.target)
+    if "model_sha256" not in then:
+        return ""
+    now = asked_facts(info, resolve_level(info, options.level), options)
+    if goes_by_planes(output.source, options):
+        try:
+            with open_input(output, options) as image:
+                now["read_as"] = str(chosen_planes(image, info, options))
+        except Exception as error:  # said as of any other image
+            return sentence(error)
+    ours = {name: value for name, value in then.items() if name in (*now, *OPTIONAL)}
+    asked = {name: value for name, value in now.items() if name in then or name not in NEWER}
+    found = differences(ours, asked)
+    return f"{output.target} was made otherwise: {found}. {REMEDY}" if found else ""
