@@ -159,7 +159,7 @@ def done(event: StackDone, request: StackRequest, layer: str, scale: float | Non
 
 
 HOLDS_NEXT = "Press Segment to make the projection so."
-NO_TRACKS = "napari shows no tracks of images of five axes; the numbers are linked nevertheless."
+NO_TRACKS = "napari shows no tracks of images of five axes."
 
 
 def _linked(request: StackRequest) -> str:
