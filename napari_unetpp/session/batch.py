@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_unetpp._types import AUTO, ModelInfo
-from napari_unetpp.session.messages.common import counted, seconds_text
+from napari_unetpp.files.text import counted
+from napari_unetpp.session.messages.common import seconds_text
 from napari_unetpp.session.state import SessionState
 
 HEADS = ("image", "objects", "median px", "result")

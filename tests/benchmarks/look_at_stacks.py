@@ -190,7 +190,7 @@ def picture(kind: str, out: Path) -> Path:
             head.image_combo.activated.emit(row)
         dock.controller.state.level = dock.controller.model.recommended_level
         if kind == "film":  # as the circle would set it: the search takes the colonies for cells
-            dock.controller.state.level, dock.controller.state.scale = 2, 2.0
+            dock.controller.state.scale = 2.0
         if not head.planes_combo.isHidden():
             head.planes_combo.setCurrentIndex(1)
             head.planes_combo.activated.emit(1)

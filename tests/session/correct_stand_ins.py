@@ -47,7 +47,7 @@ class FakeCorrections:
         return self.planes.get(plane.key)
 
     def encoding(self, plane: Plane) -> LabelEncoding | None:
-        held = self.held.get(plane.key)
+        held = self.planes.get(plane.key)
         return None if held is None else held.encoding
 
     def labels(self, plane: Plane) -> Any:

@@ -30,7 +30,7 @@ from qtpy.QtWidgets import (
 
 import napari_unetpp
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.files.objects.also import FORMATS
+from napari_unetpp.files.objects.formats import FORMATS
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.session import batch
 from napari_unetpp.session.state import SessionState
@@ -60,7 +60,10 @@ class BatchDialog(QDialog):
         self.layers_button = QPushButton(f"Files of all image layers ({len(self._files)})")
         self.layers_button.setEnabled(bool(self._files))
         self.layers_button.clicked.connect(self._take_files)
-        self.recursive_box, self.table_box = QCheckBox("subfolders, too"), QCheckBox("tables and a summary (CSV)")
+        self.recursive_box, self.table_box = (
+            QCheckBox("subfolders, too"),
+            QCheckBox("tables and a summary (CSV)"),
+        )
         self.table_box.setChecked(True)
         self.also_boxes = {name: QCheckBox(kind.program) for name, kind in FORMATS.items()}
         self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
@@ -70,12 +73,16 @@ class BatchDialog(QDialog):
         self.bar, self.note, self.table = QProgressBar(), Note(lines=2), QTableWidget(0, len(batch.HEADS))
         self.bar.setTextVisible(False)
         self.table.setHorizontalHeaderLabels(list(batch.HEADS))
+        head = self.table.horizontalHeader()
+        assert head is not None
+        head.setStretchLastSection(True)
         self.process = QProcess(self)
         self.process.readyReadStandardError.connect(self._on_progress)
         self.process.finished.connect(lambda code, _status=None: self._on_finished(code))
         self._arrange()
         self.note.show_text(
-            "With the dock's model, depth, scale and contrast, and the model's own threshold and minimum size.",
+            "With the model, depth, scale and contrast of the dock, and the model's own threshold and minimum"
+            " size.",
             faint=True,
         )
 
@@ -87,7 +94,9 @@ class BatchDialog(QDialog):
     def start(self) -> None:
         """Segment what is missing in the output folder."""
         state, model = self._settings()
-        inputs = tuple(Path(text.strip()) for text in self.input_edit.text().split(os.pathsep) if text.strip())
+        inputs = tuple(
+            Path(text.strip()) for text in self.input_edit.text().split(os.pathsep) if text.strip()
+        )
         if model is None or not inputs or not self.out_edit.text().strip():
             self.note.show_text("Choose the images, and a folder for the results.", "warning")
             return
