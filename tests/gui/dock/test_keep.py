@@ -45,7 +45,9 @@ def learned(viewer: Any, image: np.ndarray, open_dock: Any, wait: Any, qtbot: An
         assert dock.form.result.save_button.isEnabled()
         dock.form.correct.correct_button.click()
         viewer.layers["cells corrections"].paint((80, 100), 40000)
-        qtbot.waitUntil(lambda: "1 correction" in dock.form.correct.lessons_label.text(), timeout=LONG)
+        qtbot.waitUntil(
+            lambda: "1 correction" in dock.form.correct.correction_count_label.text(), timeout=LONG
+        )
         dock.correcting.finetuning.trainer = WithoutAuto()
         dock.correcting.finetuning.trainer.go.set()
         dock.form.correct.finetune_button.click()
@@ -65,7 +67,7 @@ def test_the_depth_stays_and_save_says_why_it_waits(learned: Any, wait: Any) -> 
     wait(dock)
     assert dock.controller.state.level == dock.form.head.levels.slider.value() == 4
     assert save.isEnabled() and "table of its objects" in save.toolTip()
-    assert "Auto" not in dock.form.correct.verdict_label.text()
+    assert "Auto" not in dock.form.correct.finetune_summary_label.text()
     dock.controller.state.model = next(iter(dock.controller.context.models))
     assert not save.isEnabled() and "press Segment" in save.toolTip()
 
@@ -75,7 +77,7 @@ def test_it_says_why_there_is_no_auto_any_more(learned: Any, wait: Any) -> None:
     wait(dock)
     slider = dock.form.head.levels.slider
     assert slider.value() == 2 and slider.maximum() == 4
-    text = dock.form.correct.verdict_label.text()
+    text = dock.form.correct.finetune_summary_label.text()
     assert "No Auto: its rule needs more pixels. The depth is L2 now." in text
     assert "this model has no rule where it may stop early" in slider.toolTip()
     assert dock.form.result.save_button.isEnabled()
