@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Region, ShouldStop, never_stop, UnetppError
+from napari_unetpp._types import Region, ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine.decode.grids import Grids
 from napari_unetpp.engine.decode.labelling import border_numbers, reaches
 from napari_unetpp.engine.decode.window import Window
