@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_unetpp._types import ModelInfo, Node, Region, ShouldStop, never_stop
+from napari_unetpp._types import DecodeRule, ModelInfo, Node, Region, ShouldStop, never_stop
 from napari_unetpp.engine.auto.packing import Packing
 from napari_unetpp.engine.auto.partial_node import PartialNode, channel_count, crop, paste
 from napari_unetpp.engine.decode.labelling import activate
@@ -54,6 +57,12 @@ class LoadedModel:
         """Read the weights of `info` from its file."""
         assert info.path is not None, f"the model {info.name!r} has no file"
         return cls(info, read_tensors(info.path), choose_device(device, precision))
+
+    def with_rule(self, rule: DecodeRule) -> LoadedModel:
+        """The same weights with another rule for objects."""
+        other = copy.copy(self)
+        other.info = replace(self.info, decode=rule)
+        return other
 
     @property
     def itemsize(self) -> int:
@@ -196,6 +205,16 @@ def _on_row(region: Region, rows_down: int) -> Region:
     """A region of a node's grid on the grid `rows_down` rows below (-1: one above)."""
     edges = region.y0, region.x0, region.y1, region.x1
     return Region(*(edge >> rows_down if rows_down >= 0 else edge << -rows_down for edge in edges))
+
+
+def origin(model: LoadedModel) -> dict[str, str]:
+    """What a result says of its making: model, its hash, number format, and version of this package."""
+    return {
+        "model": model.info.name,
+        "model_sha256": model.info.sha256 or "",
+        "precision": model.choice.dtype,
+        "version": version("napari-unetpp"),
+    }
 
 
 def _version(tensors: Mapping[str, Tensor], choice: DeviceChoice) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Kind, Region, ScaleChoice
+from napari_unetpp._types import DecodeRule, Kind, Region, ScaleChoice
 from napari_unetpp.volumes.selection import Position, Selection
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ class SeriesJob:
         The name under which the process has the model (`volumes.cluster.on_worker`).
     selection, level, scale, range, kind
         As in the request.
+    rule : DecodeRule
+        How objects are made.
     """
 
     image: ImageAddress
@@ -65,13 +67,15 @@ class SeriesJob:
     scale: ScaleChoice
     range: tuple[float, float]
     kind: Kind
+    rule: DecodeRule
 
 
 def series_job(request: SeriesRequest, image: ImageAddress, model: str) -> SeriesJob:
     """The job of a request."""
     reading = request.reading
+    rule = request.evaluator.info.decode
     return SeriesJob(
-        image, model, request.selection, request.level, reading.scale, reading.range, request.kind
+        image, model, request.selection, request.level, reading.scale, reading.range, request.kind, rule
     )
 
 
@@ -102,4 +106,5 @@ def _request(job: SeriesJob) -> SeriesRequest:
 
     reading = Reading(job.scale, job.range)
     array = image_at(job.image).array
-    return SeriesRequest(array, job.selection, model_named(job.model), job.level, reading, job.kind)
+    evaluator = model_named(job.model).with_rule(job.rule)
+    return SeriesRequest(array, job.selection, evaluator, job.level, reading, job.kind)
