@@ -18,7 +18,7 @@ from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.notes import Note
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.settings import CHANGED
-from napari_unetpp.volumes.cluster.jobs import ImageAddress
+from napari_unetpp.volumes.cluster.address import ImageAddress
 from napari_unetpp.volumes.inputs.source import LARGE, ImageSource, is_stack
 from napari_unetpp.volumes.ome_zarr import load_zarr
 from napari_unetpp.volumes.selection import Selection, select
