@@ -152,7 +152,7 @@ def test_the_summary_of_every_image(run: Run, plate: Path, tmp_path: Path) -> No
     good, bad = json.loads(log.read_text())
     assert status == 1 and bad.keys() == {"input", "error"} and "bad.png" in bad["error"]
     keys = "input outputs objects median_diameter_px level scale scale_reason range precision seconds notes"
-    assert list(good) == keys.split()
+    assert list(good) == [*keys.split(), "device", "model", "model_sha256", "version"]
     files = [str(tmp_path / "out" / name) for name in ("a_labels.tif", "a_objects.csv")]
     assert good["outputs"] == files and all(Path(name).exists() for name in files)
     labels = tifffile.imread(files[0])

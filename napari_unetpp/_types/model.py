@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from napari_unetpp._types.common import UnetppError
 from napari_unetpp._types.network import NetConfig
 
 Task = Literal["instances", "semantic"]
@@ -100,8 +102,14 @@ class DecodeRule:
     min_size : int
         Smaller objects are dropped (pixels).
     split : bool
-        Separate touching objects; False: every connected part of the mask is one object. Set by
-        the user, not stored in the model file.
+        Separate touching objects; False: every connected part of the mask is one object. This and the
+        next three are set by the user, not stored in the model file.
+    max_size : int or None
+        Larger objects are dropped (pixels); None: none are.
+    fill_holes : bool
+        Fill background that one object encloses.
+    drop_border : bool
+        Drop objects that touch the border of the plane.
     prominence, prominence_share : float
         How far a peak must rise above the saddle to a higher one, in the slightly smoothed landscape: the
         larger of `prominence` (of ``"edge_distance"`` 1 px is 1 / `EDGE_CAP`) and this share of its height.
@@ -115,6 +123,61 @@ class DecodeRule:
     prominence: float = 0.0
     prominence_share: float = 0.0
     split: bool = True
+    max_size: int | None = None
+    fill_holes: bool = False
+    drop_border: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectOptions:
+    """What a user asks of the objects of a result; what is None stays as the model has it.
+
+    Attributes
+    ----------
+    threshold : float or None
+        Foreground probability from which a pixel counts.
+    min_size, max_size : float or None
+        Smaller and larger objects are dropped (pixels of the image).
+    fill_holes, drop_border : bool
+        As in `DecodeRule`.
+    """
+
+    threshold: float | None = None
+    min_size: float | None = None
+    max_size: float | None = None
+    fill_holes: bool = False
+    drop_border: bool = False
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise UnetppError(f"threshold {self.threshold:g} was given; expected a number between 0 and 1.")
+        for name, size in (("minimum", self.min_size), ("maximum", self.max_size)):
+            if size is not None and not 0 <= size < math.inf:
+                raise UnetppError(f"the {name} size {size:g} was given; expected pixels, from 0.")
+        if self.min_size is not None and self.max_size is not None and self.min_size > self.max_size:
+            raise UnetppError(
+                f"a minimum size of {self.min_size:g} px and a maximum size of {self.max_size:g} px were "
+                "given; expected a minimum below the maximum."
+            )
+
+    @property
+    def given(self) -> dict[str, float | bool]:
+        """What differs from the model's own rule, by name."""
+        defaults = ObjectOptions()
+        names = (field.name for field in fields(self))
+        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(defaults, name)}
+
+    def rule(self, own: DecodeRule, scale: float) -> DecodeRule:
+        """The model's own rule with these options; `scale`: working grid = grid of the image times this."""
+        least, most = self.min_size, self.max_size
+        return replace(
+            own,
+            threshold=own.threshold if self.threshold is None else self.threshold,
+            min_size=own.min_size if least is None else round(least * scale**2),
+            max_size=own.max_size if most is None else round(most * scale**2),
+            fill_holes=self.fill_holes,
+            drop_border=self.drop_border,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,10 @@ class Segmentation:
         What was unusual about the input and how it was handled.
     precision : str
         Number format of the network, for example ``"float32"``.
+    model, model_sha256 : str
+        Name of the model, and the hash of its file.
+    version : str
+        Of this package.
     """
 
     labels: NDArray[np.uint32]
@@ -176,3 +180,6 @@ class Segmentation:
     range: tuple[float, float]
     notes: tuple[str, ...] = ()
     precision: str = ""
+    model: str = ""
+    model_sha256: str = ""
+    version: str = ""

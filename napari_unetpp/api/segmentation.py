@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Segmentation
+from napari_unetpp._types import ObjectOptions, Segmentation
 from napari_unetpp.api.models import loaded_model
 from napari_unetpp.engine.memory import SMALLER, enough_memory
 
@@ -43,6 +43,11 @@ def segment(
     track: float | None = None,
     directions: Literal[1, 3] = 1,
     spacing: tuple[float, float, float] | None = None,
+    threshold: float | None = None,
+    min_size: float | None = None,
+    max_size: float | None = None,
+    fill_holes: bool = False,
+    drop_border: bool = False,
 ) -> Segmentation:
     """Segment one plane; or a stack, a film or an image of several channels, plane by plane.
 
@@ -86,6 +91,14 @@ def segment(
         rows and columns must be known; the stack is resampled to equal ones.
     spacing : (float, float, float), optional
         Micrometres between planes, rows and columns.
+    threshold : float, optional
+        Foreground probability from which a pixel counts; None: the model's.
+    min_size, max_size : float, optional
+        Smaller and larger objects are dropped, px of the image; None: the model's minimum, and no maximum.
+    fill_holes : bool
+        Fill background that one object encloses, also in the mask.
+    drop_border : bool
+        Drop objects that touch the border of the plane.
 
     Returns
     -------
@@ -96,7 +109,7 @@ def segment(
     Raises
     ------
     UnetppError
-        An image, model, level, size, range or device cannot be used, or memory runs out.
+        An image, model, level, size, range, device or option cannot be used, or memory runs out.
 
     Examples
     --------
@@ -107,6 +120,7 @@ def segment(
     from napari_unetpp.engine.level import memory_remedy, resolve_level
     from napari_unetpp.volumes.inputs.source import ImageSource
 
+    objects = ObjectOptions(threshold, min_size, max_size, fill_holes, drop_border)
     loaded = loaded_model(model, device, precision)
     asked = (axes, channel, z, t, project, stitch, track, spacing)
     if isinstance(image, ImageSource) or directions != 1 or any(option is not None for option in asked):
@@ -123,6 +137,7 @@ def segment(
             directions=directions,
             spacing=spacing,
             level=level,
+            objects=objects,
             scale=scale,
             diameter=diameter,
             pixel_size=pixel_size,
@@ -130,7 +145,14 @@ def segment(
         )
     with enough_memory("the network ran", memory_remedy(loaded.info, resolve_level(loaded.info, level))):
         found = predict_maps(
-            image, loaded, level=level, scale=scale, diameter=diameter, pixel_size=pixel_size, range=range
+            image,
+            loaded,
+            level=level,
+            scale=scale,
+            diameter=diameter,
+            pixel_size=pixel_size,
+            range=range,
+            objects=objects,
         )
     with enough_memory("telling objects apart", SMALLER):
         labels = found.labels()
@@ -139,6 +161,8 @@ def segment(
 
 
 def _segmentation(found: PlaneResult, labels: NDArray[np.uint32], loaded: LoadedModel) -> Segmentation:
+    from napari_unetpp.engine.loaded_model import origin
+
     return Segmentation(
         labels=labels,
         mask=found.mask(),
@@ -150,5 +174,5 @@ def _segmentation(found: PlaneResult, labels: NDArray[np.uint32], loaded: Loaded
         scale_reason=found.scale.reason,
         range=found.range,
         notes=found.notes,
-        precision=loaded.choice.dtype,
+        **origin(loaded),
     )

@@ -79,6 +79,16 @@ def share(text: str) -> float:
     return _parsed(text, float, "a number above 0 and at most 1", lambda value: 0 < value <= 1)
 
 
+def threshold(text: str) -> float:
+    """A number between 0 and 1."""
+    return _parsed(text, float, "a number between 0 and 1", lambda value: 0 < value < 1)
+
+
+def area(text: str) -> float:
+    """A finite number from 0."""
+    return _parsed(text, float, "a number from 0", lambda value: 0 <= value < math.inf)
+
+
 def shares(text: str) -> tuple[float, ...]:
     """Positive numbers with commas between them."""
     return tuple(positive(value) for value in text.split(","))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import (
+    ObjectOptions,
     PredictDone,
     PredictEvent,
     PredictRequest,
@@ -31,6 +32,8 @@ from napari_unetpp.engine.memory import is_out_of_memory, release_free_memory
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.engine.tiles import SMALL_CELL
 
+AS_THE_MODEL = ObjectOptions()
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -49,6 +52,7 @@ def predict_maps(
     diameter: float | None = None,
     pixel_size: float | None = None,
     range: tuple[float, float] | None = None,
+    objects: ObjectOptions = AS_THE_MODEL,
     all_levels: bool = False,
     should_stop: ShouldStop = never_stop,
     on_event: Callable[[PredictEvent], None] | None = None,
@@ -65,6 +69,8 @@ def predict_maps(
         What is known of the size of objects (see `engine.input.scale.decide_scale`).
     range : (float, float), optional
         Intensities that become 0 and 1; None: measured.
+    objects : ObjectOptions
+        What is asked of the objects.
     all_levels : bool
         Also keep the shallower levels (more memory).
     should_stop, on_event : callable
@@ -108,8 +114,9 @@ def predict_maps(
         store, flops = _maps(model, request, SMALL_CELL, should_stop, on_event)
     shape = (plane.shape[0], plane.shape[1])
     invalid = invalid_pixels(plane, stats)
+    rule = objects.rule(info.decode, decided.scale)
     return PlaneResult(
-        store, info, chosen, shape, info.decode, invalid, notes, flops=flops, scale=decided, range=reported
+        store, info, chosen, shape, rule, invalid, notes, flops=flops, scale=decided, range=reported
     )
 
 

@@ -2,47 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from typing import Protocol
+from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_unetpp._types import ModelInfo, Node, Region, ShouldStop, UnetppError, never_stop
+from napari_unetpp._types import (
+    DecodeRule,
+    ModelInfo,
+    Node,
+    Region,
+    ShouldStop,
+    never_stop,
+)
 from napari_unetpp.engine.auto.packing import Packing
 from napari_unetpp.engine.auto.partial_node import PartialNode, channel_count, crop, paste
 from napari_unetpp.engine.decode.labelling import activate
-from napari_unetpp.engine.device import DeviceChoice, choose_device, prepare
+from napari_unetpp.engine.device import DeviceChoice, choose_device
 from napari_unetpp.engine.int8.scales import Int8Scales
-from napari_unetpp.files.models.int8_file import read_int8
+from napari_unetpp.engine.node_evaluator import known_scales, node_evaluator
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
 Maps = NDArray[np.float32]
 Known = MutableMapping[Node, Tensor]
-
-
-class NodeEvaluator(Protocol):
-    """A network in one number format: `net.unetpp.UNetPlusPlus`, or `engine.int8.network.Int8Network`."""
-
-    def evaluate_node(
-        self,
-        node: Node,
-        image: Tensor,
-        known: MutableMapping[Node, Tensor],
-        inside: Tensor | None = None,
-    ) -> Tensor:
-        """One node from those that it reads, or from the image."""
-        ...
-
-    def head(self, level: int, known: MutableMapping[Node, Tensor]) -> Tensor:
-        """Logits of a head from X^{0,level}."""
-        ...
 
 
 class LoadedModel:
@@ -78,15 +69,21 @@ class LoadedModel:
         normed = any(".norm." in name for name in tensors)
         net = UNetPlusPlus(info.net, norm=normed)
         net.load_state_dict(dict(tensors))
-        self._net = _evaluator(net, choice, scales)
+        self._net = node_evaluator(net, choice, scales)
 
     @classmethod
     def load(cls, info: ModelInfo, device: str = "auto", precision: str = "auto") -> LoadedModel:
         """Read the weights of `info` from its file."""
         assert info.path is not None, f"the model {info.name!r} has no file"
         choice = choose_device(device, precision)
-        scales = None if choice.dtype != "int8" else _scales(info)
+        scales = None if choice.dtype != "int8" else known_scales(info)
         return cls(info, read_tensors(info.path), choice, scales)
+
+    def with_rule(self, rule: DecodeRule) -> LoadedModel:
+        """The same weights with another rule for objects."""
+        other = copy.copy(self)
+        other.info = replace(self.info, decode=rule)
+        return other
 
     @property
     def itemsize(self) -> int:
@@ -231,24 +228,14 @@ def _on_row(region: Region, rows_down: int) -> Region:
     return Region(*(edge >> rows_down if rows_down >= 0 else edge << -rows_down for edge in edges))
 
 
-def _scales(info: ModelInfo) -> Int8Scales:
-    """The ranges that were measured for a model."""
-    measured = read_int8(info)
-    if measured is None:
-        raise UnetppError(
-            f"for the model {info.name!r} no ranges for int8 were measured. Measure them on labelled images: "
-            f"napari-unetpp calibrate FOLDER --model {info.name} --int8; or choose another --precision."
-        )
-    return Int8Scales.from_json(measured["ranges"])
-
-
-def _evaluator(net: UNetPlusPlus, choice: DeviceChoice, scales: Int8Scales | None) -> NodeEvaluator:
-    """The network on its device and in its number format."""
-    if scales is None:
-        return prepare(net, choice.device, choice.torch_dtype)
-    from napari_unetpp.engine.int8.network import Int8Network
-
-    return Int8Network(net.folded(), scales)
+def origin(model: LoadedModel) -> dict[str, str]:
+    """What a result says of its making: model, its hash, number format, and version of this package."""
+    return {
+        "model": model.info.name,
+        "model_sha256": model.info.sha256 or "",
+        "precision": model.choice.dtype,
+        "version": version("napari-unetpp"),
+    }
 
 
 def _version(tensors: Mapping[str, Tensor], choice: DeviceChoice, scales: Int8Scales | None) -> str:

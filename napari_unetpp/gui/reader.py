@@ -5,14 +5,21 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_unetpp._types import UnetppError
 from napari_unetpp.gui.layer_axes import AXES
-from napari_unetpp.volumes.axes import Axes
+from napari_unetpp.volumes.axes import ORDER, Axes
 from napari_unetpp.volumes.inputs.other_formats import format_of
 from napari_unetpp.volumes.inputs.source import open_image
+
+PLANE = "YXS"
+"""Axes that are read together."""
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -33,16 +40,34 @@ def _read(path: str) -> list[LayerData]:
 
     opened = ExitStack()
     image = opened.enter_context(open_image(path))
-    names, shape = image.axes.names, image.axes.shape
-    chunks = tuple(n if name in "YXS" else 1 for name, n in zip(names, shape, strict=True))
-    array = da.from_array(  # type: ignore[no-untyped-call]
-        image.array, chunks=chunks, asarray=False, lock=True, name=False
-    )
-    weakref.finalize(image.array, opened.close)
-    options: dict[str, Any] = {"name": Path(path).name, **_placed(image.axes)}
-    if "S" in names:
-        options["rgb"] = True
-    return [(array, options, "image")]
+    axes, planes = image.axes, _Planes(image.array, image.axes)
+    weakref.finalize(planes, opened.close)
+    chunks = tuple(n if name in PLANE else 1 for name, n in zip(axes.names, axes.shape, strict=True))
+    array = da.from_array(planes, chunks=chunks, asarray=False, lock=True)  # type: ignore[no-untyped-call]
+    order = sorted(range(len(axes.names)), key=lambda number: ORDER.find(axes.names[number]))
+    names = "".join(axes.names[number] for number in order)
+    axes = replace(axes, names=names, shape=tuple(axes.shape[number] for number in order))
+    options: dict[str, Any] = {"name": Path(path).name, "rgb": axes.colour, **_placed(axes)}
+    return [(array.transpose(order), options, "image")]
+
+
+class _Planes:
+    """An image as dask asks for it, with slices, of formats that are read plane by plane."""
+
+    def __init__(self, array: Any, axes: Axes) -> None:
+        self._array, self._names = array, axes.names
+        self.shape, self.dtype, self.ndim = axes.shape, np.dtype(array.dtype), len(axes.shape)
+
+    def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
+        """A part of one plane."""
+        numbers, part = [], []
+        for name, at in zip(self._names, index, strict=True):
+            inside = name in PLANE
+            numbers.append(slice(None) if inside else at.start if isinstance(at, slice) else at)
+            if inside or isinstance(at, slice):
+                part.append(at if inside else np.newaxis)
+        found: NDArray[Any] = np.asarray(self._array[tuple(numbers)])[tuple(part)]
+        return found
 
 
 def _placed(axes: Axes) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class ViewSignals(CorrectSignals):
     depth_toggled = Signal(bool)
     next_pressed = Signal()
     save_pressed = Signal()
+    batch_pressed = Signal()
     axis_chosen = Signal(int, str)
     """Number of an axis of the image, and the letter that the user gives it."""
 

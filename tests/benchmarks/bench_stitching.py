@@ -73,7 +73,7 @@ def main() -> None:
         report["pieces"] = {"seconds": round(seconds, 1), "gigabytes": round((peak - base) / 1e9, 3)}
         report["basins"], report["objects"] = len(last.object_of) - 1, len(last.sizes) - 1
         if options.compare:
-            found = last.labels(info.decode.min_size)[numbers[:, :]]
+            found = last.labels(info.decode)[numbers[:, :]]
             base = resident()
             expected, seconds, peak = watched(lambda: labelling.labels(read(Region(0, 0, *shape)), info))
             report["whole"] = {"seconds": round(seconds, 1), "gigabytes": round((peak - base) / 1e9, 3)}

@@ -31,6 +31,7 @@ NOT_RUN = {
     "napari-unetpp calibrate": "a table names it without --out; tests/test_cli.py",
     "napari-unetpp train --arch": "a part of a command; tests/train/scratch/test_train_arch.py",
     "python": "takes hours; its options are checked below",
+    "mkdocs serve": "serves the pages until it is stopped; .ci/run builds them",
     "pip": "installs; its extras are checked below",
 }
 """Beginnings of commands."""

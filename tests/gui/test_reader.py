@@ -47,6 +47,7 @@ def test_it_is_opened_lazily_and_segmented(
     assert kind == "image" and data.shape[:3] == CELLS.shape and data.chunksize[0] == 1
     for name, value in expected.items():
         assert options[name] == value
+    assert np.abs(np.asarray(data).reshape(*CELLS.shape, -1)[..., 0].astype(int) - CELLS).max() < 60
     viewer.add_image(data, **options)
     dock = open_dock()
     assert f"{expected['axis_labels'][0].upper()} 4, Y 40, X 48" in dock.form.head.image_note.text()

@@ -46,6 +46,10 @@ class FakeCorrections:
     def corrected(self, plane: Plane) -> CorrectedPlane | None:
         return self.planes.get(plane.key)
 
+    def encoding(self, plane: Plane) -> LabelEncoding | None:
+        held = self.planes.get(plane.key)
+        return None if held is None else held.encoding
+
     def labels(self, plane: Plane) -> Any:
         held = self.planes.get(plane.key)
         return None if held is None else held.labels

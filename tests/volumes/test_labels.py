@@ -40,7 +40,7 @@ def test_parts_equal_the_plane(info, shape):
     *_, last = stitch(lambda r: maps[:, *r.slices], numbers.shape, info, numbers, side=32)
     found = np.full(shape, 99, np.uint32)
     for region, part in image_labels(
-        lambda r: maps[:, *r.slices], numbers, last.labels(info.decode.min_size), info, shape, side=37
+        lambda r: maps[:, *r.slices], numbers, last.labels(info.decode), info, shape, side=37
     ):
         found[region.slices] = part
     if info is CLASSES:

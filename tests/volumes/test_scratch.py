@@ -43,7 +43,7 @@ def test_objects_of_maps_on_disk(tmp_path):
     numbers = ScratchArray(tmp_path / "numbers", maps.shape[1:], np.int32)
     *_, last = stitch(file.read, maps.shape[1:], info, numbers, side=25)
     found, expected = (
-        last.labels(5)[numbers[:, :]],
+        last.labels(DecodeRule(min_size=5))[numbers[:, :]],
         PlaneResult(store, info, 4, maps.shape[1:], info.decode).labels(),
     )
     np.testing.assert_array_equal(found > 0, expected > 0)

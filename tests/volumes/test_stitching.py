@@ -34,7 +34,7 @@ def stitched(maps, info, side, **options):
     assert [piece.done for piece in pieces] == list(range(1, pieces[-1].total + 1))
     assert isinstance(last, Stitched)
     assert (np.bincount(last.object_of[numbers].ravel(), minlength=2)[1:] == last.sizes[1:]).all()
-    return last.labels(info.decode.min_size)[numbers]
+    return last.labels(info.decode)[numbers]
 
 
 def assert_same_objects(found, expected):
@@ -165,4 +165,4 @@ def test_dense_nuclei_on_a_large_mosaic(data_root, tmp_path):
     expected = labelling.labels(maps, info)
     assert expected.max() > 5000
     *_, last = stitch(lambda region: maps[:, *region.slices], mosaic.shape, info, numbers, side=600)
-    assert_same_objects(last.labels(15)[np.asarray(numbers)], expected)
+    assert_same_objects(last.labels(DecodeRule(min_size=15))[np.asarray(numbers)], expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from napari_unetpp.commands.argument_types import (
+    area,
     axes,
     count,
     file_path,
@@ -19,6 +20,7 @@ from napari_unetpp.commands.argument_types import (
     some_path,
     spacing,
     span,
+    threshold,
 )
 from napari_unetpp.commands.shared_arguments import add_device, add_size, size_problem
 from napari_unetpp.volumes.selection import ALL
@@ -62,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also outlines for other programs: rois (ImageJ), geojson (QuPath), coco",
     )
     parser.add_argument(
+        "--probability",
+        action="store_true",
+        help="also STEM_probability.tif beside labels or mask, from the same run",
+    )
+    _add_object_arguments(parser)
+    parser.add_argument(
         "--json", metavar="FILE", type=file_path, help="also write a report on each image as JSON"
     )
     _add_stack_arguments(parser)
@@ -76,6 +84,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--skip-existing", action="store_true", help="write missing results only; go on after a stop"
     )
     existing.add_argument("--overwrite", action="store_true", help="replace results that exist")
+
+
+def _add_object_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which objects are kept, and what becomes of them."""
+    group = parser.add_argument_group("objects")
+    group.add_argument(
+        "--threshold",
+        metavar="P",
+        type=threshold,
+        help="foreground probability from which a pixel counts, between 0 and 1 (default: the model's)",
+    )
+    for name, what in (("min", "smaller"), ("max", "larger")):
+        group.add_argument(
+            f"--{name}-size",
+            metavar="PX",
+            type=area,
+            help=f"drop {what} objects, area in px of the image"
+            + (" (default: the model's)" if name == "min" else ""),
+        )
+    group.add_argument(
+        "--fill-holes", action="store_true", help="fill background that one object encloses, also in masks"
+    )
+    group.add_argument(
+        "--drop-border", action="store_true", help="drop objects that touch the border of the plane"
+    )
 
 
 def _add_stack_arguments(parser: argparse.ArgumentParser) -> None:
@@ -165,4 +198,10 @@ def segment_problem(args: argparse.Namespace) -> str | None:
             return "--stitch and --track link objects: they go with --kind labels"
         if args.also:
             return "--also writes outlines of objects: it goes with --kind labels"
+        if args.min_size is not None or args.max_size is not None or args.drop_border:
+            return "--min-size, --max-size and --drop-border choose objects: they go with --kind labels"
+    if args.kind == "probability" and (args.probability or args.fill_holes or args.threshold is not None):
+        return "--probability, --fill-holes and --threshold do not go with --kind probability"
+    if None not in (args.min_size, args.max_size) and args.min_size > args.max_size:
+        return f"--min-size {args.min_size:g} is above --max-size {args.max_size:g}"
     return size_problem(args)

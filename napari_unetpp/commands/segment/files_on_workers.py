@@ -77,9 +77,10 @@ class FilesOnWorkers:
 
 def _absolute(output: Output) -> Output:
     """The same with absolute paths, for a process with another working folder."""
-    table, tracks = (None if path is None else path.absolute() for path in (output.table, output.tracks))
+    beside = (output.table, output.tracks, output.probability)
+    table, tracks, probability = (None if path is None else path.absolute() for path in beside)
     also = tuple((name, path.absolute()) for name, path in output.also)
-    return Output(output.source.absolute(), output.target.absolute(), table, also, tracks)
+    return Output(output.source.absolute(), output.target.absolute(), table, also, tracks, probability)
 
 
 def _named_as(done: Done, asked: Output, sent: Output) -> Done:

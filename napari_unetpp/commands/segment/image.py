@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Kind, PredictEvent, TileDone, UnetppError
-from napari_unetpp.commands.segment.values import Done, Options, run_facts
+from napari_unetpp.commands.segment.values import ORIGIN, REPORTED, Done, Options, run_facts
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.labels.folders import read_label
@@ -20,7 +20,13 @@ from napari_unetpp.files.objects import table
 from napari_unetpp.files.objects.formats import write_objects
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 from napari_unetpp.files.results.outputs import Output
-from napari_unetpp.files.results.result_file import About, write_labels, write_mask, write_probability
+from napari_unetpp.files.results.result_file import (
+    About,
+    read_facts,
+    write_labels,
+    write_mask,
+    write_probability,
+)
 from napari_unetpp.files.text import counted
 from napari_unetpp.session.segment import objects
 
@@ -56,7 +62,13 @@ def segment_file(
         "the network ran", memory_remedy(model.info, resolve_level(model.info, options.level))
     ):
         found = predict_maps(
-            image, model, level=options.level, pixel_size=side, on_event=on_event, **options.size
+            image,
+            model,
+            level=options.level,
+            pixel_size=side,
+            objects=options.objects,
+            on_event=on_event,
+            **options.size,
         )
     facts = run_facts(model, found.level, options, found.scale, found.range)
     try:
@@ -64,7 +76,11 @@ def segment_file(
     except MemoryError as error:
         raise _mask_instead(found, output, options, About(size, facts)) from error
     WRITERS[options.kind](output.target, result, overwrite=options.overwrite, about=About(size, facts))
-    write_extra_files(output, image, result, size, options)
+    write_extra_files(output, image, result, size, options, facts)
+    if output.probability is not None:
+        write_probability(
+            output.probability, found.probability(), overwrite=options.overwrite, about=About(size, facts)
+        )
     seconds = time.perf_counter() - start
     areas = objects.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
     if areas is not None and model.info.sampling.kind == "object":
@@ -75,9 +91,10 @@ def segment_file(
         "outputs": [str(path) for path in output.files],
         "objects": None if areas is None else int(areas.size),
         "median_diameter_px": None if areas is None else objects.median_diameter(areas),
-        **{key: facts[key] for key in ("level", "scale", "scale_reason", "range", "precision")},
+        **{key: facts[key] for key in REPORTED},
         "seconds": round(seconds, 3),
         "notes": [*notes, *found.notes],
+        **{key: facts[key] for key in ORIGIN},
     }
     what = _amount(result, options.kind, areas)
     scale = f"scale {found.scale.scale:.3g}: {found.scale.reason}"
@@ -101,16 +118,25 @@ def _mask_instead(found: PlaneResult, output: Output, options: Options, about: A
 def finish(output: Output, options: Options) -> tuple[Path, ...]:
     """Write the missing files beside labels of an earlier run; returns these files."""
     missing = output.missing
+    if missing.probability is not None:
+        raise UnetppError(
+            f"{missing.probability} is missing, and labels that are there do not tell it. Give --overwrite."
+        )
     image = read_image(output.source, series=options.series)
     size = read_pixel_size(output.source, options.series)
-    write_extra_files(missing, image, read_label(output.target), size, options)
+    write_extra_files(missing, image, read_label(output.target), size, options, read_facts(output.target))
     return missing.files[1:]
 
 
 def write_extra_files(
-    output: Output, image: NDArray[Any], labels: NDArray[Any], size: PixelSpacing | None, options: Options
+    output: Output,
+    image: NDArray[Any],
+    labels: NDArray[Any],
+    size: PixelSpacing | None,
+    options: Options,
+    facts: Mapping[str, Any],
 ) -> None:
-    """Write the table of objects and the files for other programs."""
+    """Write the table of objects and the files for other programs; `facts`: how the labels were made."""
     if output.table is None and not output.also:
         return
     area = None if size is None else size.area
@@ -118,7 +144,7 @@ def write_extra_files(
     if output.table is not None:
         table.write_csv(output.table, measured, overwrite=options.overwrite)
     plane = ObjectPlane(labels, columns=measured)
-    subject = Subject(output.source.name, options.classes, options.instances)
+    subject = Subject(output.source.name, options.classes, options.instances, facts)
     for name, path in output.also:
         write_objects(path, name, [plane], subject, overwrite=options.overwrite)
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari_unetpp._types import ModelInfo, UsageError
+from napari_unetpp._types import ModelInfo, ObjectOptions, UsageError
 from napari_unetpp.commands.report import progress, say, sentence, size_options, tell, write_json
 from napari_unetpp.engine.level import resolve_level
 from napari_unetpp.files.labels.folders import named_once
@@ -60,6 +60,7 @@ def run_segment(args: argparse.Namespace) -> int:
         info.classes,
         info.task == "instances",
         _stack_options(args),
+        ObjectOptions(args.threshold, args.min_size, args.max_size, args.fill_holes, args.drop_border),
     )
     found = find_inputs(args.inputs, recursive=args.recursive)
     for problem in found.problems:
@@ -73,6 +74,7 @@ def run_segment(args: argparse.Namespace) -> int:
         table=args.table,
         also=args.also,
         tracks=args.track is not None,
+        probability=args.probability,
     )
     entries: list[dict[str, Any]] = []
     with ExitStack() as stack:

@@ -18,8 +18,8 @@ from napari_unetpp.files.formats.kinds import is_zarr
 from napari_unetpp.files.notes import Note
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.settings import CHANGED
-from napari_unetpp.volumes.cluster.jobs import ImageAddress
-from napari_unetpp.volumes.inputs.source import ImageSource, is_stack
+from napari_unetpp.volumes.cluster.address import ImageAddress
+from napari_unetpp.volumes.inputs.source import LARGE, ImageSource, is_stack
 from napari_unetpp.volumes.ome_zarr import load_zarr
 from napari_unetpp.volumes.selection import Selection, select
 from napari_unetpp.volumes.series.store import remove
@@ -75,6 +75,11 @@ def segment_stack(
     notes: list[str] = []
     if options.overwrite:
         remove(output.partial)
+    if output.probability is not None:
+        raise UnetppError(
+            "--probability is for images of one plane. Of this one, segment the probability by itself: "
+            "--kind probability."
+        )
     with open_input(output, options, notes.append) as image:
         chosen = chosen_planes(image, model.info, options)
         say(f"{output.source}: {chosen}")
@@ -145,6 +150,11 @@ def chosen_planes(image: ImageSource, info: ModelInfo, options: Options) -> Sele
     stack = options.stack
     chosen = select(image.axes, stack.selection, inputs=info.net.in_channels)
     check_directions(stack.directions, chosen)
+    if options.objects.fill_holes and np.prod(chosen.plane_shape) > LARGE:
+        raise UnetppError(
+            f"--fill-holes needs the whole plane in memory, and a plane of more than {LARGE // 1_000_000} "
+            "megapixels is segmented in pieces. Leave it out, or give --region."
+        )
     if stack.stitch is not None or stack.track is not None:
         if info.task != "instances":
             raise UnetppError(
@@ -194,6 +204,7 @@ def _begin(
     else:
         side = None if image.pixel_size is None else image.pixel_size.side
         known = read_series_as(image.array, chosen, model, pixel_size=side, **options.size)
+    model = model.with_rule(options.objects.rule(info.decode, known.scale.scale))
     low, high = known.range
     decided = {"scale": known.scale.scale, "reason": known.scale.reason, "low": low, "high": high}
     directions = options.stack.directions

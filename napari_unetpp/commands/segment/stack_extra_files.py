@@ -15,6 +15,7 @@ from napari_unetpp.commands.segment.stack_tables import Measured
 from napari_unetpp.files.objects.formats import write_objects
 from napari_unetpp.files.objects.planes import Subject
 from napari_unetpp.files.results.outputs import Output
+from napari_unetpp.files.results.result_file import read_facts
 from napari_unetpp.volumes.inputs.tiff_stack import TiffStack
 from napari_unetpp.volumes.ome_zarr import open_labels
 from napari_unetpp.volumes.selection import Selection
@@ -29,7 +30,7 @@ def write_extra_files(output: Output, measured: Measured, options: Options, *, o
         measured.write_table(output.table, overwrite=overwrite)
     if output.tracks is not None:
         measured.write_tracks(output.tracks, overwrite=overwrite)
-    subject = Subject(output.source.name, options.classes, options.instances)
+    subject = Subject(output.source.name, options.classes, options.instances, read_facts(output.target))
     for name, path in output.also:
         with read_result(output.target, measured.selection) as planes:
             write_objects(path, name, measured.objects_of(planes), subject, overwrite=overwrite)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from napari_unetpp.commands.segment.stack_tables import Measured
-from napari_unetpp.commands.segment.values import Done, Options, run_facts
+from napari_unetpp.commands.segment.values import ORIGIN, REPORTED, Done, Options, run_facts
 from napari_unetpp.files.models import card_text
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.text import counted
@@ -41,12 +41,13 @@ def report(
         "outputs": [str(path) for path in output.files if path.exists()],
         "objects": objects,
         "median_diameter_px": None if objects is None else measured.median_diameter,
-        **{key: facts[key] for key in ("level", "scale", "scale_reason", "range", "precision")},
+        **{key: facts[key] for key in REPORTED},
         "seconds": round(seconds, 3),
         "notes": notes,
         "read_as": facts["read_as"],
         "frames": chosen.frames,
         "planes": chosen.depth,
+        **{key: facts[key] for key in ORIGIN},
     }
     planes = counted(chosen.count, "plane")
     what = planes if objects is None else f"{planes}, {counted(objects, 'object')}"

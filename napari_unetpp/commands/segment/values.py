@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_unetpp._types import AUTO, Kind, ModelInfo, Region, ScaleChoice
+from napari_unetpp._types import AUTO, Kind, ModelInfo, ObjectOptions, Region, ScaleChoice
 from napari_unetpp.volumes.selection import SelectionRequest
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Options:
     level : int or "auto"
     size : mapping
         Scale, diameter and range, as `predict_maps` takes them.
+    objects : ObjectOptions
+        What is asked of the objects.
     overwrite : bool
     series : int or None
         Which image of a file that holds several; None: the largest.
@@ -77,6 +79,7 @@ class Options:
     classes: tuple[str, ...] = ()
     instances: bool = True
     stack: StackOptions = field(default_factory=StackOptions)
+    objects: ObjectOptions = field(default_factory=ObjectOptions)
 
     @property
     def given_size(self) -> dict[str, Any]:
@@ -103,7 +106,7 @@ def asked_facts(info: ModelInfo, level: int, options: Options) -> dict[str, Any]
         "model": info.name,
         "model_sha256": info.sha256,
         "level": "auto" if level == AUTO else level,
-        "given": options.given_size,
+        "given": {**options.given_size, **options.objects.given},
         **({} if stack.directions == 1 else {"directions": stack.directions}),
         **{name: overlap for name, overlap in links.items() if overlap is not None},
         **({} if region is None else {"rows": [region.y0, region.y1], "columns": [region.x0, region.x1]}),
@@ -114,11 +117,18 @@ def run_facts(
     model: LoadedModel, level: int, options: Options, scale: ScaleChoice, range: tuple[float, float]
 ) -> dict[str, Any]:
     """How a result was computed, for its metadata."""
+    from napari_unetpp.engine.loaded_model import origin
+
     return {
         **asked_facts(model.info, level, options),
+        **origin(model),
         "scale": scale.scale,
         "scale_reason": scale.reason,
         "range": [float(value) for value in range],
         "device": model.choice.device,
-        "precision": model.choice.dtype,
     }
+
+
+REPORTED = ("level", "scale", "scale_reason", "range", "precision")
+ORIGIN = ("device", "model", "model_sha256", "version")
+"""Of these facts, what ``--json`` says of every image."""

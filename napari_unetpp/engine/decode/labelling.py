@@ -7,13 +7,14 @@ grid of the image.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_unetpp._types import DecodeRule, ModelInfo
+from napari_unetpp.engine.decode.holes import without_holes
 from napari_unetpp.engine.decode.watershed import Basins, find_basins
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def labels(maps: Maps, info: ModelInfo, rule: DecodeRule | None = None) -> NDArr
     """
     rule = rule or info.decode
     found = objects(maps, info, rule)
-    numbers = new_numbers(np.bincount(found.ravel()), rule.min_size)[found]
+    found = without_holes(found) if rule.fill_holes else found
+    numbers = kept_numbers(np.bincount(found.ravel()), rule, border_numbers(found, rule))[found]
     return class_numbers(numbers, foreground(maps, info)) if info.task == "semantic" else numbers
 
 
@@ -119,6 +121,34 @@ def connected(region: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Numbers (Y, X) of the 4-connected parts of a mask."""
     parts: NDArray[np.int32] = ndimage.label(region)[0]
     return parts
+
+
+def kept_numbers(
+    sizes: NDArray[np.intp], rule: DecodeRule, at_border: NDArray[np.integer[Any]]
+) -> NDArray[np.uint32]:
+    """The new number of every old one; 0 for the background and for objects that the rule drops.
+
+    Parameters
+    ----------
+    sizes : ndarray of int, shape (N,)
+        Pixels of each number.
+    at_border : ndarray of int
+        Numbers that `border_numbers` gives.
+    """
+    sizes = sizes.copy()
+    if rule.max_size is not None:
+        sizes[sizes > rule.max_size] = 0
+    if rule.drop_border:
+        sizes[at_border] = 0
+    return new_numbers(sizes, rule.min_size)
+
+
+def border_numbers(numbers: Any, rule: DecodeRule) -> NDArray[np.integer[Any]]:
+    """The numbers in the outermost rows and columns of a plane (Y, X); none where the rule keeps them."""
+    if not rule.drop_border:
+        return np.zeros(0, np.intp)
+    edges = (numbers[0, :], numbers[-1, :], numbers[:, 0], numbers[:, -1])
+    return np.unique(np.concatenate([np.ravel(edge) for edge in edges]))
 
 
 def new_numbers(sizes: NDArray[np.intp], min_size: int) -> NDArray[np.uint32]:

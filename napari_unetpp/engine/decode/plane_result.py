@@ -14,6 +14,7 @@ from scipy import ndimage
 from napari_unetpp._types import DecodeRule, ModelInfo, Region, ScaleChoice
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.decode.grids import Grids
+from napari_unetpp.engine.decode.holes import mask_without_holes, without_holes
 from napari_unetpp.engine.decode.map_store import Maps, MapStore
 from napari_unetpp.engine.decode.uncertainty import uncertainty
 from napari_unetpp.engine.decode.window import Window
@@ -48,7 +49,7 @@ class PlaneResult:
     shape : (int, int)
         The grid of the image.
     rule : DecodeRule
-        Threshold, minimum size (px of the working grid) and splitting of objects.
+        Threshold, sizes (px of the working grid), splitting of objects, holes and border.
     invalid : ndarray of bool, shape (Y, X), or None
         Pixels without a value (NaN, infinite): background, whatever the maps say.
     notes : tuple of str
@@ -119,7 +120,7 @@ class PlaneResult:
         mask = np.empty(self.shape, np.bool_)
         for region, probability in self._probabilities():
             mask[region.slices] = labelling.reaches(probability, self.rule)
-        return self._valid(mask)
+        return self._valid(mask_without_holes(mask) if self.rule.fill_holes else mask)
 
     def _probability(self) -> Maps:
         channels = range(*labelling.foreground_channels(self.info).indices(self.store.outputs))
@@ -144,12 +145,15 @@ class PlaneResult:
 
     def _labels(self) -> NDArray[np.uint32]:
         numbers, sizes = self._objects()
-        label_of = labelling.new_numbers(sizes, self.rule.min_size)
+        if self.rule.fill_holes:
+            numbers = without_holes(numbers)
+            sizes = np.bincount(numbers.ravel(), minlength=sizes.size)
+        label_of = labelling.kept_numbers(sizes, self.rule, labelling.border_numbers(numbers, self.rule))
         out = np.empty(self.shape, np.uint32)
         for band in self._bands():
             own = numbers[band.part.slices]
             out[band.region.slices] = band.relabelled(own, label_of, self.info, self.rule)
-        return self._without_gaps(self._valid(out))
+        return self._without_gaps(self._valid(without_holes(out) if self.rule.fill_holes else out))
 
     def _rows(self, shape: tuple[int, int]) -> Iterator[Region]:
         """Bands of rows of a grid."""

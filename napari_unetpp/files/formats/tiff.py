@@ -13,6 +13,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.formats.colours import GREY_ALPHA, rgb_from_cmyk, rgb_from_ycbcr
+from napari_unetpp.files.formats.page_chain import check_page_chain
 from napari_unetpp.files.notes import Note
 
 LOSSY = (COMPRESSION.OJPEG, COMPRESSION.JPEG)
@@ -51,6 +52,7 @@ def read_tiff(path: Path, note: Note, *, stored: bool, series: int | None = None
     series : int, optional
         Number of the image in the file, from 0; None: the largest one that is no preview and no mask.
     """
+    check_page_chain(path)
     # Of a set of OME-TIFF files only the given one is read: each has an image of its own.
     with tifffile.TiffFile(path, _multifile=False) as file:
         chosen = _choose(path, file.series, series, note)

@@ -65,7 +65,7 @@ def read_array(
     except UnetppError:
         raise
     except Exception as error:  # decoders raise many kinds on damaged files
-        raise UnetppError(f"{path} {_reason(error)}") from error
+        raise UnetppError(f"{path} {why_unreadable(error)}") from error
 
 
 def _unknown(path: Path) -> str:
@@ -74,7 +74,7 @@ def _unknown(path: Path) -> str:
     return f"{path} is not an image of a known kind: expected PNG, JPEG or TIFF."
 
 
-def _reason(error: Exception) -> str:
+def why_unreadable(error: Exception) -> str:
     """Why a file could not be read; it is called damaged only if there is no other reason."""
     text = str(error).rstrip(".")
     if isinstance(error, FileNotFoundError):

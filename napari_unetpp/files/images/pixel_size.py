@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from napari_unetpp.files.formats.kinds import image_format
+from napari_unetpp.files.formats.page_chain import check_page_chain
 from napari_unetpp.files.formats.tiff import largest
 
 MICROMETRES = {
@@ -73,6 +74,7 @@ def read_pixel_size(path: Path, series: int | None = None) -> PixelSpacing | Non
     """
     try:
         if image_format(path) == "TIFF":
+            check_page_chain(path)
             with tifffile.TiffFile(path, _multifile=False) as file:
                 number = largest(file.series) if series is None else series
                 return _of_ome(file, number) or _of_imagej(file) or _of_tags(file)

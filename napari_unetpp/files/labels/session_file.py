@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,15 @@ def read_session(path: Path) -> dict[str, PlaneRecord]:
                 "Update napari-unetpp."
             )
         return {stem: _record(values) for stem, values in content["planes"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise UnetppError(
             f"{path} is damaged ({error}). Delete it to read the folder as plain images and labels."
         ) from error
@@ -76,6 +85,10 @@ def _record(values: Mapping[str, Any]) -> PlaneRecord:
     limits = values.get("range")
     if labels_as not in LABELS_AS:
         raise ValueError(f"labels_as {labels_as!r}")
+    if scale is not None and not 0 < float(scale) < math.inf:
+        raise ValueError(f"scale {scale!r}")
+    if limits is not None and not -math.inf < float(limits[0]) < float(limits[1]) < math.inf:
+        raise ValueError(f"range {limits!r}")
     return PlaneRecord(
         name=str(values["name"]),
         labels_as=labels_as,

@@ -20,6 +20,9 @@ from napari_unetpp.net.encoder_plan import Stage, named_convs
 MAX_HEADER = 4 * 2**20
 """Bytes. Ours have about 20 kB; a far larger one could be made to fill the memory."""
 
+MAX_AXES = 16
+"""Of a tensor. Ours have 4 at most; the product of thousands of sides would take minutes."""
+
 FLOAT_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 ITEM_BYTES = FLOAT_BYTES | {"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -99,7 +102,7 @@ def _check_tensor(entry: Mapping[str, Any]) -> int:
     """End of the tensor's bytes; raises when shape, type and bytes do not belong together."""
     begin, end = entry["data_offsets"]
     shape = entry["shape"]
-    if not all(isinstance(n, int) and n >= 0 for n in (begin, end, *shape)):
+    if len(shape) > MAX_AXES or not all(isinstance(n, int) and 0 <= n < 2**63 for n in (begin, end, *shape)):
         raise ValueError("shape")
     if end - begin != prod(shape) * ITEM_BYTES[entry["dtype"]]:
         raise ValueError("bytes")

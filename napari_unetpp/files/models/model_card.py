@@ -10,11 +10,16 @@ from typing import Any
 
 from napari_unetpp._types import ModelInfo, UnetppError
 
+SET_BY_USERS = ("split", "max_size", "fill_holes", "drop_border")
+"""Fields of the rule for objects that are no part of a model."""
+
 
 def card_to_json(info: ModelInfo) -> dict[str, Any]:
     """Plain JSON values of a model card; `path` and `sha256` belong to a file and are left out."""
     card = asdict(replace(info, path=None, sha256=None))
-    del card["path"], card["sha256"], card["decode"]["split"]
+    del card["path"], card["sha256"]
+    for name in SET_BY_USERS:
+        del card["decode"][name]
     plain: dict[str, Any] = _plain(card)
     return plain
 

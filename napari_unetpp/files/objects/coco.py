@@ -12,7 +12,10 @@ from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 
 
 def write_coco(file: BinaryIO, planes: Iterable[ObjectPlane], subject: Subject) -> None:
-    """Write images, annotations and categories; every plane of a stack is an image of its own."""
+    """Write images, annotations and categories; every plane of a stack is an image of its own.
+
+    ``info`` says how the labels were made.
+    """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     categories: dict[int, str] = {}
@@ -26,7 +29,8 @@ def write_coco(file: BinaryIO, planes: Iterable[ObjectPlane], subject: Subject) 
             ids = {"id": len(annotations) + 1, "image_id": image["id"], "category_id": category}
             annotations.append(ids | mask | {"iscrowd": 0, "label": number})
     named = [{"id": number, "name": name} for number, name in sorted(categories.items())]
-    content = {"images": images, "categories": named, "annotations": annotations}
+    info = {"info": dict(subject.facts)} if subject.facts else {}
+    content = {**info, "images": images, "categories": named, "annotations": annotations}
     file.write(json.dumps(content).encode() + b"\n")
 
 

@@ -17,8 +17,12 @@ NAMES = uuid.uuid5(uuid.NAMESPACE_DNS, "napari-unetpp")
 
 
 def write_geojson(file: BinaryIO, planes: Iterable[ObjectPlane], subject: Subject) -> None:
-    """Write a feature collection: one feature for each object of each plane."""
-    file.write(b'{"type": "FeatureCollection", "features": [')
+    """Write a feature collection: one feature for each object of each plane.
+
+    How the labels were made is its member ``napari_unetpp``, which other readers ignore (RFC 7946, 6.1).
+    """
+    made = f'"napari_unetpp": {json.dumps(dict(subject.facts))}, ' if subject.facts else ""
+    file.write(f'{{"type": "FeatureCollection", {made}"features": ['.encode())
     before = b"\n"
     for plane in planes:
         for feature in features(plane, subject):

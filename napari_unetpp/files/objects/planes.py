@@ -47,11 +47,14 @@ class Subject:
         Names of the classes; for instances the first one names the objects.
     instances : bool
         Whether label values are objects; else they are classes, 1 being the first.
+    facts : mapping
+        How the labels were made, as JSON values: model, hash, level, scale, ...; empty if unknown.
     """
 
     image: str = ""
     classes: tuple[str, ...] = ()
     instances: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def class_of(self, number: int) -> tuple[int, str]:
         """Number (from 1) and name of the class of an object; ``object`` where no name is known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
@@ -23,10 +24,17 @@ MADE = (1980, 1, 1, 0, 0, 0)
 """Date of every file in the ZIP, so that the same labels give the same bytes."""
 
 
+LONGEST_COMMENT = 65_535
+"""Bytes that a ZIP can hold."""
+
+
 def write_rois(file: BinaryIO, planes: Iterable[ObjectPlane], subject: Subject) -> None:
-    """Write one ROI for each object of each plane, named by its number."""
-    del subject  # a ROI has no class
+    """Write one ROI for each object of each plane, named by its number.
+
+    The comment of the ZIP says how the labels were made, as JSON; ImageJ does not read it.
+    """
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.comment = json.dumps(dict(subject.facts)).encode()[:LONGEST_COMMENT] if subject.facts else b""
         for plane in planes:
             for roi in rois(plane):
                 archive.writestr(

@@ -33,6 +33,8 @@ class Output:
         Files for other programs: format (of `files.objects.formats.FORMATS`) and name.
     tracks : Path or None
         Table of the objects over time; None: not asked for.
+    probability : Path or None
+        Probabilities beside labels or mask; None: not asked for.
     """
 
     source: Path
@@ -40,21 +42,23 @@ class Output:
     table: Path | None = None
     also: tuple[tuple[str, Path], ...] = ()
     tracks: Path | None = None
+    probability: Path | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files that are written."""
-        beside = (self.table, *(path for _, path in self.also), self.tracks)
+        beside = (self.table, *(path for _, path in self.also), self.tracks, self.probability)
         return (self.target, *(path for path in beside if path is not None))
 
     @property
     def missing(self) -> Output:
         """The same without the files beside the result that exist already."""
-        table, tracks = (
-            None if path is None or path.exists() else path for path in (self.table, self.tracks)
+        table, tracks, probability = (
+            None if path is None or path.exists() else path
+            for path in (self.table, self.tracks, self.probability)
         )
         also = tuple(pair for pair in self.also if not pair[1].exists())
-        return replace(self, table=table, also=also, tracks=tracks)
+        return replace(self, table=table, also=also, tracks=tracks, probability=probability)
 
     @property
     def partial(self) -> Path:
@@ -90,6 +94,7 @@ def plan_outputs(
     table: bool = False,
     also: Sequence[str] = (),
     tracks: bool = False,
+    probability: bool = False,
 ) -> list[Output]:
     """Targets ``STEM_kind.tif``; equal names get the source suffix, then the folder, then a number."""
     sources = list(sources)
@@ -105,7 +110,8 @@ def plan_outputs(
         suffix = ZARR if is_zarr(source.path) and kind != "probability" else ".tif"
         paths = stem.with_name(f"{stem.name}_tracks.csv") if tracks else None
         target = stem.with_name(f"{stem.name}_{kind}{suffix}")
-        outputs.append(Output(source.path, target, objects, others, paths))
+        maps = stem.with_name(f"{stem.name}_probability.tif") if probability else None
+        outputs.append(Output(source.path, target, objects, others, paths, maps))
     return outputs
 
 

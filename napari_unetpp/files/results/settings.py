@@ -14,6 +14,10 @@ WORDS = {
     "kind": "kind of result",
     "directions": "directions",
     "dtype": "type of pixels",
+    "min_size": "minimum size",
+    "max_size": "maximum size",
+    "fill_holes": "fill holes",
+    "drop_border": "drop at the border",
 }
 """Names of settings in messages; others are called by their own name."""
 

@@ -19,7 +19,7 @@ NAME = "summary.csv"
 FIRST = ("labels", "image", "objects", "median_area_px")
 """The first columns, by which a summary of this program is recognised."""
 
-LAST = ("level", "scale")
+LAST = ("level", "scale", "range_low", "range_high", "precision", "model", "model_sha256", "version")
 
 Row = dict[str, str]
 
@@ -100,7 +100,9 @@ def _row(output: Output) -> Row:
     for name in names:
         if name.startswith("intensity_mean"):
             cells[name] = _mean(objects, name)
-    return cells | {name: csv_cell(facts[name]) for name in LAST if name in facts}
+    low, high = facts.get("range") or (None, None)
+    facts |= {"range_low": low, "range_high": high}
+    return cells | {name: csv_cell(facts[name]) for name in LAST if facts.get(name) is not None}
 
 
 def _unlinked(facts: Mapping[str, Any]) -> tuple[str, ...]:

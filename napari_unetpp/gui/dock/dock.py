@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QVBoxLayout
 from superqt.utils import qdebounced
 
 from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.compat import main_window, unwrapped
+from napari_unetpp.gui.dock.batch import BatchDialog
 from napari_unetpp.gui.dock.file_note import FileNote
 from napari_unetpp.gui.dock.form import DockForm
 from napari_unetpp.gui.dock.view import DockView
@@ -74,6 +76,8 @@ class UnetppDock(DockView):
         self._rested = qdebounced(self.correcting.autosave, AUTOSAVE_REST_MS, parent=self)
         self.correcting.corrections.signals.painted.connect(lambda _image: self._rested())
         self._started = self._docked = False
+        self._batch: BatchDialog | None = None
+        self.signals.batch_pressed.connect(self.open_batch)
         parts = self._parts = (
             self.file_note,
             self.features,
@@ -112,6 +116,18 @@ class UnetppDock(DockView):
             merge_runner=ThreadRunner(self),
             store=memory_of(viewer).store,
         )
+
+    def open_batch(self) -> BatchDialog:
+        """Open the form for many images, once."""
+        if self._batch is None or not is_alive(self._batch):
+            paths = [layer.source.path for layer in self._layers.open.all()]
+            files = [Path(path) for path in dict.fromkeys(paths) if path and Path(path).exists()]
+            controller = self.controller
+            self._batch = BatchDialog(self, lambda: (controller.state, controller.model), files)
+            self._batch.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._batch.show()
+        self._batch.raise_()
+        return self._batch
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH + 20, 640)
@@ -152,6 +168,8 @@ class UnetppDock(DockView):
             if is_alive(self):  # the Qt half may be gone
                 self.destroyed.disconnect(self._on_destroyed)  # Qt would keep the whole session alive
             self._on_destroyed = None
+        if self._batch is not None and is_alive(self._batch):
+            self._batch.close()
         with suppress(RuntimeError):
             self._autosave.stop()
             self._rested.cancel()

@@ -69,6 +69,11 @@ class NapariCorrections(QObject):
             return None
         return ours.snapshot(index, self._regions.outlines(plane.image, index))
 
+    def encoding(self, plane: Plane) -> LabelEncoding | None:
+        """What the labels of a plane mean that was put or painted on."""
+        ours = self._open.get(plane.image)
+        return None if ours is None else ours.known.get(index_of(plane).canonical)
+
     def labels(self, plane: Plane) -> NDArray[Any] | None:
         """What the layer shows for a plane (a view); None where it is of another level, or there is none."""
         ours, index = self._open.get(plane.image), index_of(plane)
@@ -107,8 +112,9 @@ class NapariCorrections(QObject):
         if ours is not None and ours.level != index.level:
             self._let_go(ours)
             ours = None
+        made = ours is None
         if ours is None:
-            ours = self._open.make(index, labels.dtype)
+            ours = self._open.make(index, labels)
         else:
             wide = np.promote_types(ours.layer.data.dtype, labels.dtype)
             reached = ours.strokes.on_plane(index)
@@ -116,7 +122,8 @@ class NapariCorrections(QObject):
                 self._open.replace(ours, wide)
         ours.set_plane(index, labels, certain, encoding)
         set_colours(ours.layer, classes=not encoding.objects)
-        self._painter.paint(ours.layer, index, Region(0, 0, *plane.shape), labels, final=False)
+        if not made:
+            self._painter.paint(ours.layer, index, Region(0, 0, *plane.shape), labels, final=False)
         ours.layer.selected_label = label
         self._layers.lock(plane.image, hide=not encoding.strokes)
         self.signals.labels_put.emit(plane.image)

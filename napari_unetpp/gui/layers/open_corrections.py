@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 from napari.layers import Labels
+from numpy.typing import NDArray
 
 from napari_unetpp.gui.grids import level_data
 from napari_unetpp.gui.layers.corrections_layer import (
@@ -55,11 +56,12 @@ class OpenCorrections:
         """The one that is this layer of napari."""
         return next((one for one in self if one.layer is layer), None)
 
-    def make(self, index: PlaneIndex, dtype: Any) -> CorrectionsLayer:
-        """Add an empty layer over the image of a plane."""
+    def make(self, index: PlaneIndex, labels: NDArray[Any]) -> CorrectionsLayer:
+        """Add a layer over the image of a plane, with these labels there and nothing elsewhere."""
         image = self._layers.open.get(index.image)
         grid = grid_under(image, index)
-        layer = new_layer(grid, dtype)
+        layer = new_layer(grid, labels.dtype)
+        index.view(layer.data)[...] = labels
         made = CorrectionsLayer(index.image, image.name, grid.data, layer, index.level)
         self._by_image[index.image] = made
         self._layers.open.hold_level(index.image, index.level)

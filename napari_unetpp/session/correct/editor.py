@@ -81,7 +81,7 @@ class CorrectionEditor:
         self.view.open_correct()
         plane = self.context.plane()
         shown = self.runs.shown
-        if self.corrections.corrected(plane) is not None:
+        if self.corrections.encoding(plane) is not None:
             self._begin(plane, tool)
         elif shown is not None and shown.plane.key == plane.key:
             self._put(shown)
@@ -240,11 +240,11 @@ class CorrectionEditor:
         if shown is None or shown.plane.image != self.state.image or self.runs.busy:
             return  # the next result does it
         self.merging.finish()  # what the labels meant before must be known
-        corrected, sparse = self.corrections.corrected(shown.plane), self.state.labels_as == "sparse"
-        if corrected is None:
+        encoding, sparse = self.corrections.encoding(shown.plane), self.state.labels_as == "sparse"
+        if encoding is None:
             return
-        renamed = sparse and corrected.encoding.background != self.state.background
-        if corrected.encoding.strokes != sparse or renamed:
+        renamed = sparse and encoding.background != self.state.background
+        if encoding.strokes != sparse or renamed:
             self._put(shown)
 
     def _encoding(self, *, objects: bool) -> LabelEncoding:
@@ -258,7 +258,7 @@ class CorrectionEditor:
         if result is None:
             return
         self.store.set_preprocessing(plane.image, shown.preprocessing)
-        if self.corrections.corrected(plane) is not None:
+        if self.corrections.encoding(plane) is not None:
             self.merging.start(plane, np.array(result), encoding)
             return
         kept = self.store.take(plane.key)

@@ -178,8 +178,10 @@ def separate(labels: Ints) -> Ints:
 
 def free_label(labels: Ints) -> int:
     """A number that no object has yet."""
-    known = labels[labels != IGNORE_LABEL]
-    return _next(int(known.max(initial=0)))
+    top = int(labels.max(initial=0))
+    if top >= IGNORE_LABEL:  # else nothing is ignored, and a copy is saved
+        top = int(labels[labels != IGNORE_LABEL].max(initial=0))
+    return _next(top)
 
 
 def count_corrections(labels: Ints, certain: Mask) -> int:

@@ -100,6 +100,10 @@ class CorrectionsLayers(Protocol):
         """What the layer holds for a plane that it was given or that was painted on."""
         ...
 
+    def encoding(self, plane: Plane) -> LabelEncoding | None:
+        """What the labels of such a plane mean; None where there are none."""
+        ...
+
     def all(self) -> list[CorrectedPlane]:
         """Planes with corrections or regions, and those on which correcting was begun."""
         ...

@@ -105,7 +105,7 @@ def unchanged(request: StackRequest, changed: Sequence[str]) -> str:
     """What the user set since a run began does not change it."""
     what = " and ".join((", ".join(changed[:-1]), changed[-1])) if len(changed) > 1 else changed[0]
     holds = "hold" if len(changed) > 1 else "holds"
-    return f"{under_way(request)} as it was started. The new {what} {holds} for the next run."
+    return f"{under_way(request)}; that goes on as it began. The new {what} {holds} for the next run."
 
 
 def of_image(request: StackRequest, text: str) -> str:
@@ -159,7 +159,7 @@ def done(event: StackDone, request: StackRequest, layer: str, scale: float | Non
 
 
 HOLDS_NEXT = "Press Segment to make the projection so."
-NO_TRACKS = "napari shows no tracks of images of five axes; the numbers are linked nevertheless."
+NO_TRACKS = "napari shows no tracks of images of five axes."
 
 
 def _linked(request: StackRequest) -> str:

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.volumes.cluster.jobs import PACKAGE
+from napari_unetpp.volumes.cluster.address import PACKAGE
 from napari_unetpp.volumes.cluster.workers import Workers
 
 if TYPE_CHECKING:

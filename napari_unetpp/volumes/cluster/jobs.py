@@ -6,43 +6,17 @@ Modules that import torch are imported inside the functions: the scheduler reads
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Kind, Region, ScaleChoice
+from napari_unetpp._types import DecodeRule, Kind, Region, ScaleChoice
+from napari_unetpp.volumes.cluster.address import ImageAddress
 from napari_unetpp.volumes.selection import Position, Selection
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.input.normalise import NormStats
     from napari_unetpp.volumes.series.plane import SeriesRequest
-
-PACKAGE = "napari-unetpp"
-"""The name under which pip knows this package; all processes need the same version."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageAddress:
-    """Where a process finds an image.
-
-    Attributes
-    ----------
-    path : Path
-        The same for all processes.
-    series, axes
-        As in `volumes.inputs.source.open_image`.
-    region : Region or None
-        The image is cropped to these rows and columns.
-    mark : str
-        Changes when the file does, so that no process continues with the old file.
-    """
-
-    path: Path
-    series: int | None = None
-    axes: str | None = None
-    region: Region | None = None
-    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +30,8 @@ class SeriesJob:
         The name under which the process has the model (`volumes.cluster.on_worker`).
     selection, level, scale, range, kind
         As in the request.
+    rule : DecodeRule
+        How objects are made.
     """
 
     image: ImageAddress
@@ -65,13 +41,15 @@ class SeriesJob:
     scale: ScaleChoice
     range: tuple[float, float]
     kind: Kind
+    rule: DecodeRule
 
 
 def series_job(request: SeriesRequest, image: ImageAddress, model: str) -> SeriesJob:
     """The job of a request."""
     reading = request.reading
+    rule = request.evaluator.info.decode
     return SeriesJob(
-        image, model, request.selection, request.level, reading.scale, reading.range, request.kind
+        image, model, request.selection, request.level, reading.scale, reading.range, request.kind, rule
     )
 
 
@@ -102,4 +80,5 @@ def _request(job: SeriesJob) -> SeriesRequest:
 
     reading = Reading(job.scale, job.range)
     array = image_at(job.image).array
-    return SeriesRequest(array, job.selection, model_named(job.model), job.level, reading, job.kind)
+    evaluator = model_named(job.model).with_rule(job.rule)
+    return SeriesRequest(array, job.selection, evaluator, job.level, reading, job.kind)

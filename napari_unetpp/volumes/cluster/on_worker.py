@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from distributed import WorkerPlugin
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.volumes.cluster.jobs import PACKAGE, ImageAddress
+from napari_unetpp.volumes.cluster.address import PACKAGE, ImageAddress
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.device import DeviceChoice

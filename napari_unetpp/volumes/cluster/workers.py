@@ -12,13 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
-from napari_unetpp.volumes.cluster.jobs import (
-    ImageAddress,
-    SeriesJob,
-    plane_result,
-    series_job,
-    tile_maps,
-)
+from napari_unetpp.volumes.cluster.address import ImageAddress
+from napari_unetpp.volumes.cluster.jobs import SeriesJob, plane_result, series_job, tile_maps
 from napari_unetpp.volumes.selection import Position
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,15 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Region, UnetppError
+from napari_unetpp._types import Region
 from napari_unetpp.files.formats.kinds import image_format, is_zarr
+from napari_unetpp.files.formats.page_chain import check_page_chain
 from napari_unetpp.files.formats.tiff import largest
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.notes import Note, no_note
 from napari_unetpp.volumes.axes import Axes, axes_from_shape
+from napari_unetpp.volumes.inputs.damage import as_sentence
 from napari_unetpp.volumes.inputs.other_formats import format_of, open_other
 from napari_unetpp.volumes.inputs.tiff_stack import TiffStack
 from napari_unetpp.volumes.inputs.zarr_image import open_zarr
@@ -118,22 +120,30 @@ def open_image(
     ...     found = segment(image, "nuclei", channel="DAPI")
     """
     path = Path(path)
+    with ExitStack() as stack:
+        with as_sentence(path):
+            image = _opened(path, series, axes, note, stack)
+        yield image
+
+
+def _opened(path: Path, series: int | None, axes: str | None, note: Note, stack: ExitStack) -> ImageSource:
+    """The image, which the stack closes."""
     if is_zarr(path):
         array, found = open_zarr(path, series=series, note=note)
-        yield ImageSource(array, found, _size_of(found))
-    elif (kind := format_of(path)) is not None:
-        with open_other(path, kind, series=series, note=note) as (array, found, times):
-            yield ImageSource(array, found, _size_of(found), times)
-    elif is_stack(path, series):
+        return ImageSource(array, found, _size_of(found))
+    if (kind := format_of(path)) is not None:
+        opened = open_other(path, kind, series=series, note=note)
+        array, found, times = stack.enter_context(opened)
+        return ImageSource(array, found, _size_of(found), times)
+    if is_stack(path, series):
         number = _largest(path) if series is None else series
-        with TiffStack(path, number, axes) as stack:
-            yield ImageSource(stack, stack.axes, read_pixel_size(path, number))
-    else:
-        image = read_image(path, series=series, note=note)
-        size = read_pixel_size(path, series)
-        known = None if size is None or size.printed else (None, size.y, size.x)
-        found = axes_from_shape(image.shape, colour=image.ndim == 3)
-        yield ImageSource(image, replace(found, spacing=known) if known else found, size)
+        tiff = stack.enter_context(TiffStack(path, number, axes))
+        return ImageSource(tiff, tiff.axes, read_pixel_size(path, number))
+    image = read_image(path, series=series, note=note)
+    size = read_pixel_size(path, series)
+    known = None if size is None or size.printed else (None, size.y, size.x)
+    found = axes_from_shape(image.shape, colour=image.ndim == 3)
+    return ImageSource(image, replace(found, spacing=known) if known else found, size)
 
 
 def is_stack(path: Path, series: int | None = None) -> bool:
@@ -163,9 +173,10 @@ def _more_than_a_plane(file: tifffile.TiffFile, series: int) -> bool:
 def _asked(path: Path, series: int | None, question: Callable[[tifffile.TiffFile, int], bool]) -> bool:
     """An answer about one image of a file; False if it cannot be read, which its reader reports."""
     try:
+        check_page_chain(path)
         with tifffile.TiffFile(path, _multifile=False) as file:
             return question(file, largest(file.series) if series is None else series)
-    except (UnetppError, OSError, IndexError, ValueError, tifffile.TiffFileError):
+    except Exception:  # of a damaged file of many kinds
         return False
 
 

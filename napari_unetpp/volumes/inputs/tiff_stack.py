@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tifffile import PHOTOMETRIC
 
 from napari_unetpp._types import UnetppError
+from napari_unetpp.files.formats.page_chain import check_page_chain
 from napari_unetpp.files.formats.tiff import UNREAD
 from napari_unetpp.volumes.axes import Axes, axes_from_letters
 from napari_unetpp.volumes.metadata import axes_of_tiff
@@ -52,6 +53,7 @@ class TiffStack:
 
     def __init__(self, path: str | Path, series: int = 0, axes: str | None = None) -> None:
         try:
+            check_page_chain(Path(path))
             self._file = tifffile.TiffFile(path)
         except (OSError, tifffile.TiffFileError) as error:
             raise UnetppError(f"{path} cannot be read as TIFF: {error}.") from error

@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Segmentation
+from napari_unetpp._types import ObjectOptions, Segmentation
+from napari_unetpp.engine.collect import AS_THE_MODEL
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.level import resolve_level
-from napari_unetpp.engine.loaded_model import LoadedModel
+from napari_unetpp.engine.loaded_model import LoadedModel, origin
 from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import ImageSource
 from napari_unetpp.volumes.metadata import axes_of_array
@@ -35,6 +36,7 @@ def segment_array(
     directions: int = 1,
     spacing: tuple[float, float, float] | None = None,
     level: int | Literal["auto"] = "auto",
+    objects: ObjectOptions = AS_THE_MODEL,
     **size: Any,
 ) -> Segmentation:
     """Segment the planes of an array that were asked for.
@@ -51,7 +53,7 @@ def segment_array(
         3: the mean of planes cut along Z, Y and X; the distances must be known.
     spacing : (float, float, float), optional
         Micrometres between planes, rows and columns.
-    level, size
+    level, objects, size
         As `engine.collect.predict_maps` takes them.
 
     Returns
@@ -70,6 +72,7 @@ def segment_array(
         check_links(chosen, stitch=stitch, track=track)
     depth = resolve_level(evaluator.info, level)
     reading = read_series_as(array, chosen, evaluator, **size)
+    evaluator = evaluator.with_rule(objects.rule(evaluator.info.decode, reading.scale.scale))
     request = SeriesRequest(array, chosen, evaluator, depth, reading, directions=directions)
     planes = [_each(found) for found in _results(request)]
     labels, masks, probabilities, uncertainties, depths, notes = zip(*planes, strict=True)
@@ -89,7 +92,7 @@ def segment_array(
         scale_reason=reading.scale.reason,
         range=reading.range,
         notes=(f"read as {chosen}", *dict.fromkeys(note for some in notes for note in some)),
-        precision=evaluator.choice.dtype,
+        **origin(evaluator),
     )
 
 

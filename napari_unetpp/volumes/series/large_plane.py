@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import Region, ShouldStop, never_stop
+from napari_unetpp._types import Region, ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine.decode.grids import Grids
-from napari_unetpp.engine.decode.labelling import reaches
+from napari_unetpp.engine.decode.labelling import border_numbers, reaches
 from napari_unetpp.engine.decode.window import Window
 from napari_unetpp.engine.input.normalise import with_range
 from napari_unetpp.engine.predict import tile_regions
@@ -85,6 +85,11 @@ def predict_large_plane(
     """
     plane: Any = LazyPlane(request.array, request.selection, position)
     prediction, info = prediction_request(request, plane), request.evaluator.info
+    if info.decode.fill_holes:
+        raise UnetppError(
+            "holes can be filled only in planes that fit into memory, of at most 64 megapixels. Leave it out,"
+            " or segment a part of the plane."
+        )
     stats = with_range(plane, *request.reading.range)
     working, regions = tile_regions(prediction, info.net, cell=sizes.tile)
     maps = MapFile(folder / "maps", working, len(info.outputs))
@@ -123,7 +128,7 @@ def _pieces(
         *_, last = None, *stitch(read_maps, working, info, numbers, side=side, should_stop=should_stop)
         if not isinstance(last, Stitched):
             raise STOPPED
-        label_of = last.labels(info.decode.min_size)
+        label_of = last.labels(info.decode, border_numbers(numbers, info.decode))
         yield from image_labels(read_maps, numbers, label_of, info, shape, side=side)
         return
     grids = Grids(working, shape)

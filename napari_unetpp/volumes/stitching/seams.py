@@ -19,6 +19,9 @@ AT_ONCE = 200_000
 """About so many basins are joined to objects at a time."""
 
 
+NONE = np.zeros(0, np.intp)
+
+
 @dataclass(frozen=True, eq=False)
 class Stitched:
     """All pieces are done.
@@ -34,9 +37,16 @@ class Stitched:
     object_of: Numbers
     sizes: NDArray[np.intp]
 
-    def labels(self, min_size: int) -> NDArray[np.uint32]:
-        """The label of each number that was written; 0 where the object is too small."""
-        return labelling.new_numbers(self.sizes, min_size)[self.object_of]
+    def labels(self, rule: DecodeRule, at_border: NDArray[np.integer[Any]] = NONE) -> NDArray[np.uint32]:
+        """The label of each number that was written; 0 where the rule drops the object.
+
+        Parameters
+        ----------
+        rule : DecodeRule
+        at_border : ndarray of int
+            Numbers that were written to the outermost rows and columns of the plane.
+        """
+        return labelling.kept_numbers(self.sizes, rule, self.object_of[at_border])[self.object_of]
 
     def after(self, others: int) -> Stitched:
         """The same for numbers that start after `others` more."""

@@ -17,12 +17,13 @@ from napari_unetpp.files.results.summary import update_summary
 LABELS = np.zeros((20, 20), np.uint16)
 LABELS[2:6, 2:6], LABELS[10:12, 3:9] = 1, 7
 IMAGE = np.random.default_rng(0).integers(0, 1000, (20, 20, 2)).astype(np.uint16)
+FACTS = {"level": "auto", "scale": 0.5, "range": [0, 9], "version": "1"}
 
 
 def result(out: Path, name: str, labels: np.ndarray = LABELS, area: float | None = 0.25) -> Output:
     output = Output(Path(f"{name}.tif"), out / f"{name}_labels.tif", out / f"{name}_objects.csv")
     assert output.table is not None
-    write_labels(output.target, labels, overwrite=True, about=About(None, {"level": "auto", "scale": 0.5}))
+    write_labels(output.target, labels, overwrite=True, about=About(None, FACTS))
     tables.write_csv(output.table, tables.object_table(labels, IMAGE, pixel_area=area), overwrite=True)
     return output
 
@@ -49,6 +50,7 @@ def test_a_row_for_every_image(tmp_path: Path) -> None:
     means = [IMAGE[..., 0][LABELS == number].mean() for number in (1, 7)]
     assert float(full["intensity_mean_0"]) == pytest.approx(np.mean(means), rel=1e-4)
     assert (full["level"], full["scale"]) == ("auto", "0.5")
+    assert (full["range_low"], full["range_high"], full["precision"], full["version"]) == ("0", "9", "", "1")
     assert (empty["labels"], empty["objects"]) == ("deep/b_labels.tif", "0")
     assert empty["median_area_px"] == empty["intensity_mean_1"] == ""
 
@@ -57,7 +59,7 @@ def test_going_on_keeps_what_is_there_and_adds_what_is_new(tmp_path: Path) -> No
     first, path = result(tmp_path, "a"), tmp_path / "summary.csv"
     update_summary(tmp_path, [first])
     path.write_bytes(
-        path.read_bytes().replace(b"scale\r\n", b"scale,dose\r\n").replace(b"0.5\r\n", b"0.5,3 mg\r\n")
+        path.read_bytes().replace(b",version\r\n", b",version,dose\r\n").replace(b",1\r\n", b",1,3 mg\r\n")
     )
     assert first.table is not None
     age(first.table)

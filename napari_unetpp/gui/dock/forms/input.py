@@ -138,6 +138,7 @@ class InputForm(Form):
     circle_button: QPushButton
     scale_note: Note
     circle_hint: Note
+    batch_button: QPushButton
 
     FIELDS = (
         Field(
@@ -178,6 +179,11 @@ class InputForm(Form):
         ),
         Field("scale_note", Note, options={"lines": 2}),
         Field("circle_hint", Note, shown=False),
+        button(
+            "batch",
+            "Segment a folder…",
+            "Segment all images of a folder, or the files of all image layers, with these settings",
+        ),
     )
 
     def __init__(self, signals: ViewSignals) -> None:

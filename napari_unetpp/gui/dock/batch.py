@@ -1,0 +1,210 @@
+"""Segments a folder, or the files of all image layers, by the command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QProcess, QProcessEnvironment
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+import napari_unetpp
+from napari_unetpp._types import ModelInfo
+from napari_unetpp.files.objects.formats import FORMATS
+from napari_unetpp.gui.dock.widgets import Note
+from napari_unetpp.session import batch
+from napari_unetpp.session.state import SessionState
+
+Settings = Callable[[], tuple[SessionState, ModelInfo | None]]
+
+
+class BatchDialog(QDialog):
+    """A form for many images: where they are, what is written, how far it is, what came out.
+
+    Parameters
+    ----------
+    parent : QWidget
+    settings : callable
+        Gives the state of the dock and its model.
+    files : sequence of Path
+        Of the image layers, which `layers_button` takes as input.
+    """
+
+    def __init__(self, parent: QWidget, settings: Settings, files: Sequence[Path]) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Segment a folder")
+        self.resize(560, 420)
+        self._settings, self._files = settings, tuple(files)
+        self._report, self._out, self._stopped = Path(), Path(), False
+        self.input_edit, self.out_edit = QLineEdit(), QLineEdit()
+        self.layers_button = QPushButton(f"Files of all image layers ({len(self._files)})")
+        self.layers_button.setEnabled(bool(self._files))
+        self.layers_button.clicked.connect(self._take_files)
+        self.recursive_box, self.table_box = (
+            QCheckBox("subfolders, too"),
+            QCheckBox("tables and a summary (CSV)"),
+        )
+        self.table_box.setChecked(True)
+        self.also_boxes = {name: QCheckBox(kind.program) for name, kind in FORMATS.items()}
+        self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
+        self.stop_button.setEnabled(False)
+        self.start_button.clicked.connect(lambda _on=False: self.start())
+        self.stop_button.clicked.connect(lambda _on=False: self.stop())
+        self.bar, self.note, self.table = QProgressBar(), Note(lines=2), QTableWidget(0, len(batch.HEADS))
+        self.bar.setTextVisible(False)
+        self.table.setHorizontalHeaderLabels(list(batch.HEADS))
+        head = self.table.horizontalHeader()
+        assert head is not None
+        head.setStretchLastSection(True)
+        self.process = QProcess(self)
+        self.process.readyReadStandardError.connect(self._on_progress)
+        self.process.finished.connect(lambda code, _status=None: self._on_finished(code))
+        self._arrange()
+        self.note.show_text(
+            "With the model, depth, scale and contrast of the dock, and the model's own threshold and minimum"
+            " size.",
+            faint=True,
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether images are being segmented."""
+        return bool(self.process.state() != QProcess.ProcessState.NotRunning)
+
+    def start(self) -> None:
+        """Segment what is missing in the output folder."""
+        state, model = self._settings()
+        inputs = tuple(
+            Path(text.strip()) for text in self.input_edit.text().split(os.pathsep) if text.strip()
+        )
+        if model is None or not inputs or not self.out_edit.text().strip():
+            self.note.show_text("Choose the images, and a folder for the results.", "warning")
+            return
+        self._out, self._stopped = Path(self.out_edit.text().strip()), False
+        also = tuple(name for name, box in self.also_boxes.items() if box.isChecked())
+        request = batch.BatchRequest(
+            inputs, self._out, self.recursive_box.isChecked(), self.table_box.isChecked(), also
+        )
+        handle, name = tempfile.mkstemp(suffix=".json")
+        os.close(handle)
+        self._report = Path(name)
+        environment = QProcessEnvironment.systemEnvironment()
+        package = str(Path(napari_unetpp.__file__).parents[1])
+        known = environment.value("PYTHONPATH")
+        environment.insert("PYTHONPATH", os.pathsep.join([package, known]) if known else package)
+        self.process.setProcessEnvironment(environment)
+        self._show_running(True)
+        self.note.show_text("getting ready")
+        arguments = batch.arguments(request, state, model, self._report)
+        self.process.start(sys.executable, ["-m", "napari_unetpp", *arguments])
+
+    def stop(self) -> None:
+        """Stop as Ctrl-C does: results that are complete stay."""
+        if self.running:
+            self._stopped = True
+            if sys.platform == "win32":
+                self.process.kill()
+            else:
+                os.kill(self.process.processId(), signal.SIGINT)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        self.stop()
+        super().closeEvent(event)
+
+    # ------------------------------------------------------------------ helpers
+
+    def _arrange(self) -> None:
+        form = QFormLayout()
+        form.addRow("Images", self._row(self.input_edit, self._button("Folder…", self._choose_input)))
+        form.addRow("", self._row(self.layers_button, self.recursive_box))
+        form.addRow("Results", self._row(self.out_edit, self._button("Folder…", self._choose_out)))
+        form.addRow("Also", self._row(self.table_box, *self.also_boxes.values()))
+        column = QVBoxLayout(self)
+        column.addLayout(form)
+        column.addWidget(self._row(self.start_button, self.stop_button))
+        for widget in (self.bar, self.note, self.table):
+            column.addWidget(widget)
+
+    def _row(self, *widgets: QWidget) -> QWidget:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in widgets:
+            layout.addWidget(widget)
+        return row
+
+    def _button(self, text: str, reaction: Callable[[], None]) -> QPushButton:
+        button = QPushButton(text)
+        button.setAutoDefault(False)
+        button.clicked.connect(lambda _on=False: reaction())
+        return button
+
+    def _choose_input(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder of images")
+        if folder:
+            self.input_edit.setText(folder)
+            self.out_edit.setText(self.out_edit.text() or str(Path(folder) / "results"))
+
+    def _choose_out(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the results")
+        if folder:
+            self.out_edit.setText(folder)
+
+    def _take_files(self, _on: bool = False) -> None:
+        self.input_edit.setText(os.pathsep.join(map(str, self._files)))
+        self.out_edit.setText(self.out_edit.text() or str(self._files[0].parent / "results"))
+
+    def _show_running(self, running: bool) -> None:
+        self.start_button.setEnabled(not running)
+        self.stop_button.setEnabled(running)
+        self.bar.setRange(0, 0 if running else 1)
+        self.bar.setValue(0)
+
+    def _on_progress(self) -> None:
+        """The last line that the command said."""
+        said = bytes(self.process.readAllStandardError().data()).decode(errors="replace")
+        lines = [line.strip() for line in said.replace("\r", "\n").splitlines() if line.strip()]
+        if lines:
+            self.note.show_text(lines[-1])
+
+    def _on_finished(self, code: int) -> None:
+        self._show_running(False)
+        entries = self._entries()
+        self.table.setRowCount(0)
+        for number, row in enumerate(batch.rows(entries)):
+            self.table.insertRow(number)
+            for column, text in enumerate(row):
+                self.table.setItem(number, column, QTableWidgetItem(text))
+        if self._stopped:
+            self.note.show_text(batch.STOPPED)
+        elif entries:
+            self.note.show_text(batch.summary(entries, self._out), "warning" if code else "info")
+
+    def _entries(self) -> list[dict[str, Any]]:
+        """What the command reports of each image; nothing where it failed before the first one."""
+        try:
+            found: list[dict[str, Any]] = json.loads(self._report.read_text() or "[]")
+        except (OSError, ValueError):
+            found = []
+        self._report.unlink(missing_ok=True)
+        return found

@@ -1,0 +1,83 @@
+"""Many images from the dock: the command ``segment`` with the dock's settings, and its summary in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_unetpp._types import AUTO, ModelInfo
+from napari_unetpp.files.text import counted
+from napari_unetpp.session.messages.common import seconds_text
+from napari_unetpp.session.state import SessionState
+
+HEADS = ("image", "objects", "median px", "result")
+STOPPED = "Stopped. What was done is kept; Start goes on with the others."
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """Segment images and folders into a folder.
+
+    Attributes
+    ----------
+    inputs : tuple of Path
+        Images and folders.
+    out : Path
+    recursive : bool
+        Subfolders, too.
+    table : bool
+        A table of objects for each image, and a summary of all.
+    also : tuple of str
+        Formats of outlines for other programs.
+    """
+
+    inputs: tuple[Path, ...]
+    out: Path
+    recursive: bool = False
+    table: bool = True
+    also: tuple[str, ...] = ()
+
+
+def arguments(request: BatchRequest, state: SessionState, model: ModelInfo, report: Path) -> list[str]:
+    """Arguments of the command, which goes on with what is missing; `report` is where it writes JSON.
+
+    Depth, scale, contrast, kind and device are those of the dock, threshold and minimum size the model's own.
+    """
+    options = ["--out", str(request.out), "--model", str(model.path or model.name)]
+    options += ["--level", "auto" if state.level == AUTO else str(state.level), "--kind", state.kind]
+    options += ["--device", state.device, "--json", str(report), "--skip-existing"]
+    if state.scale is not None:
+        options += ["--scale", f"{state.scale:g}"]
+    if state.contrast == "given":
+        options += ["--range", *(f"{number:g}" for number in state.range)]
+    options += ["--recursive"] if request.recursive else []
+    options += ["--table"] if request.table and state.kind == "labels" else []
+    options += ["--also", ",".join(request.also)] if request.also else []
+    return ["segment", *map(str, request.inputs), *options]
+
+
+def rows(entries: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """The summary: a row for each image, with what `HEADS` says."""
+    return [(Path(str(one["input"])).name, *_result(one)) for one in entries]
+
+
+def _result(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    if "error" in entry:
+        return "", "", str(entry["error"])
+    if entry.get("skipped"):
+        return "", "", "was there already"
+    objects, diameter = entry.get("objects"), entry.get("median_diameter_px")
+    return (
+        "" if objects is None else str(objects),
+        "" if diameter is None else f"{diameter:.0f}",
+        seconds_text(float(entry.get("seconds") or 0.0)),
+    )
+
+
+def summary(entries: Sequence[Mapping[str, Any]], out: Path) -> str:
+    """What came of it in a line."""
+    failed = sum("error" in one for one in entries)
+    text = f"{counted(len(entries), 'image')} in {out}"
+    return f"{text}; {failed} failed" if failed else text
