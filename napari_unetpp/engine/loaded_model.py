@@ -76,7 +76,10 @@ class LoadedModel:
         """Read the weights of `info` from its file."""
         assert info.path is not None, f"the model {info.name!r} has no file"
         choice = choose_device(device, precision)
-        scales = None if choice.dtype != "int8" else known_scales(info)
+        scales = None
+        if choice.dtype == "int8":
+            scales, note = known_scales(info)
+            choice = replace(choice, note=note)
         return cls(info, read_tensors(info.path), choice, scales)
 
     def with_rule(self, rule: DecodeRule) -> LoadedModel:

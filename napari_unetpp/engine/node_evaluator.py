@@ -32,15 +32,17 @@ class NodeEvaluator(Protocol):
         ...
 
 
-def known_scales(info: ModelInfo) -> Int8Scales:
-    """The ranges that were measured for a model."""
+def known_scales(info: ModelInfo) -> tuple[Int8Scales, str]:
+    """The ranges that were measured for a model, and a note where int8 lost more than it should."""
     measured = read_int8(info)
     if measured is None:
         raise UnetppError(
             f"for the model {info.name!r} no ranges for int8 were measured. Measure them on labelled images: "
             f"napari-unetpp calibrate FOLDER --model {info.name} --int8; or choose another --precision."
         )
-    return Int8Scales.from_json(measured["ranges"])
+    bad = [f"L{level}" for level, scores in measured["levels"].items() if not scores["good"]]
+    note = f"int8 lost more than it should at {', '.join(bad)} ({measured['data']})" if bad else ""
+    return Int8Scales.from_json(measured["ranges"]), note
 
 
 def node_evaluator(net: UNetPlusPlus, choice: DeviceChoice, scales: Int8Scales | None) -> NodeEvaluator:
