@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +54,49 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("UNETPP_CACHE", str(folder))
         yield folder
+
+
+LOCAL = ("localhost", "::1", "0.0.0.0", "::", "", None, socket.gethostname())
+
+
+def _only_this_machine(host: object) -> None:
+    """Raise OSError for the address of another machine."""
+    name = host.decode() if isinstance(host, bytes) else host
+    if name not in LOCAL and not str(name).startswith("127."):
+        raise OSError(f"{name}: no test may reach another machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Sockets reach this machine alone: what would load or send something fails, in all tests."""
+
+    class Socket(socket.socket):
+        def connect(self, address: Any) -> None:
+            # A datagram socket that is connected sends nothing: `distributed` finds its own address so.
+            if self.family in (socket.AF_INET, socket.AF_INET6) and self.type == socket.SOCK_STREAM:
+                _only_this_machine(address[0])
+            super().connect(address)
+
+        def connect_ex(self, address: Any) -> int:
+            if self.family in (socket.AF_INET, socket.AF_INET6) and self.type == socket.SOCK_STREAM:
+                _only_this_machine(address[0])
+            return super().connect_ex(address)
+
+        def sendto(self, data: Any, *rest: Any) -> int:
+            if self.family in (socket.AF_INET, socket.AF_INET6):
+                _only_this_machine(rest[-1][0])
+            return super().sendto(data, *rest)
+
+    found = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **options: Any) -> Any:
+        _only_this_machine(host)
+        return found(host, *rest, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "socket", Socket)
+        patch.setattr(socket, "getaddrinfo", getaddrinfo)
+        yield
 
 
 @pytest.fixture(autouse=True)

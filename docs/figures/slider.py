@@ -22,7 +22,7 @@ from napari_unetpp.gui.samples import dense_fluorescence
 LEVELS = (1, 2, 3, 4, 5, 4, 3, 2)
 """In the order in which they are shown, again and again; 5 is Auto."""
 
-SIZE, WIDTH, COLOURS = (1180, 700), 900, 128
+SIZE, WIDTH, COLOURS = (1180, 700), 900, 256
 SHOWN_MS, LIMIT = 1300, 600
 
 
@@ -74,7 +74,8 @@ def write(path: Path, pictures: list[Image.Image]) -> None:
     """All frames in one palette, so that what stands still takes no room."""
     height = round(WIDTH * pictures[0].height / pictures[0].width)
     small = [picture.resize((WIDTH, height), Image.Resampling.LANCZOS) for picture in pictures]
-    palette = small[3].quantize(COLOURS, dither=Image.Dither.NONE)
+    every = Image.fromarray(np.concatenate([np.asarray(picture) for picture in small]))
+    palette = every.quantize(COLOURS, dither=Image.Dither.NONE)
     first, *others = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in small]
     first.save(path, save_all=True, append_images=others, duration=SHOWN_MS, loop=0, optimize=True)
 

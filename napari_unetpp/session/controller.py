@@ -23,6 +23,7 @@ from napari_unetpp.session.messages import common, models, saving
 from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.segment.changes import Changes
+from napari_unetpp.session.segment.facts import facts_of
 from napari_unetpp.session.segment.resolve import range_of
 from napari_unetpp.session.segment.runs import Runs
 from napari_unetpp.session.segment.save import SaveRequest, save
@@ -80,6 +81,7 @@ class Controller:
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self.segment_all: Callable[[], bool] = lambda: False
         self.save_all: Callable[[], bool] = lambda: False
+        self.precision: str | None = None  # number format of the network, when it is ready
         self._list_models = list_models
         self._closed = False
 
@@ -164,8 +166,8 @@ class Controller:
             return
         with self.context.reporting():
             plane = self.context.plane()
-            labels = self.corrected(plane)
-            labels = self.layers.result(plane) if labels is None else labels
+            corrected = self.corrected(plane)
+            labels = self.layers.result(plane) if corrected is None else corrected
             if self.busy:
                 raise common.Advice(saving.NOT_FINISHED)
             if labels is None:
@@ -175,7 +177,10 @@ class Controller:
                 classes = () if self.model is None else self.model.classes
                 objects = self.model is None or self.model.task == "instances"
                 instances = objects and self.state.kind == "labels"
-                request = SaveRequest(path, labels, self.state.kind, plane, classes, instances)
+                shown, facts = self.runs.shown, {}
+                if shown is not None:
+                    facts = facts_of(shown, self.runs.range, self.precision, corrected=corrected is not None)
+                request = SaveRequest(path, labels, self.state.kind, plane, classes, instances, facts)
                 self.runs.submit_other(partial(save, request))
 
     def add_model(self, model: ModelInfo) -> None:
@@ -236,6 +241,7 @@ class Controller:
 
     def _on_ready(self, event: Ready) -> None:
         if event.wanted == self.state.device:
+            self.precision = event.dtype
             self.view.set_devices(models.devices(event.devices, event), self.state.device, event.note)
             self.changes.show_next_step()
 

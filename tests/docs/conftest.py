@@ -70,12 +70,17 @@ def all_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tifffile.imwrite(root / name, small("sparse_fluorescence", 100, 100))
     for name, sample in {"nuclei.png": "dense_fluorescence", "cells.png": "phase_contrast"}.items():
         Image.fromarray(small(sample)).save(root / name)
-    Image.fromarray(small("histology")).save(root / "frame.jpg")
+    for name in ("frame.jpg", "frame.png"):
+        Image.fromarray(small("histology")).save(root / name)
     planes = np.stack([small("dense_fluorescence", 2 * n) for n in range(3)])
     both = np.stack([planes, 255 - planes], axis=1)
     names = {"axes": "ZCYX", "Channel": {"Name": ["DAPI", "GFP"]}}
     tifffile.imwrite(root / "stack.ome.tif", both, ome=True, metadata=names)
     tifffile.imwrite(root / "film.tif", planes)
+    tifffile.imwrite(root / "cells.ome.tif", both[0], ome=True, metadata={"axes": "CYX"})
+    tifffile.imwrite(root / "cells.tif", planes[0])
+    deep = np.stack([small("dense_fluorescence", n) for n in range(12)])
+    tifffile.imwrite(root / "stack.tif", deep, imagej=True, metadata={"axes": "ZYX"})
     shutil.copytree(ZARR, root / "image.ome.zarr")
     video(root / "colon.mp4")
     nibabel = pytest.importorskip("nibabel")

@@ -16,6 +16,7 @@ HISTORY = "changelog.md"
 PROGRAMS = ("napari-unetpp", "python", "pip", "bash", "torchrun", "bioimageio", ".ci/run", "mkdocs", "dask")
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
+SUBCOMMAND = re.compile(r"(segment|evaluate|train|finetune) [^-].* --")
 VARIABLE = re.compile(r"^[A-Z_]+=\S*$")
 
 
@@ -67,7 +68,7 @@ def _lines(text: str) -> Iterator[str]:
             yield from block.splitlines()
     for code in INLINE.findall(FENCE.sub("", text)):
         line = " ".join(code.split())
-        if line.startswith(("segment ", "evaluate ", "train ", "finetune ")) and " --" in line:
+        if SUBCOMMAND.match(line):
             line = f"napari-unetpp {line}"  # tables leave the name of the program out
         words = line.split()
         if len(words) > 2 - (words[0] == "bash") and "..." not in line and "COMMAND" not in words:

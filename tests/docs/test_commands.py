@@ -29,14 +29,19 @@ NOT_RUN = {
     "napari-unetpp segment cells.czi": "needs bioio-czi; tests/volumes/inputs/test_other_formats.py",
     "napari-unetpp segment series_folder": "DICOM; tests/volumes/inputs/test_other_formats.py",
     "napari-unetpp calibrate": "a table names it without --out; tests/test_cli.py",
-    "napari-unetpp train --arch": "a part of a command; tests/train/scratch/test_train_arch.py",
     "python": "takes hours; its options are checked below",
     "mkdocs serve": "serves the pages until it is stopped; .ci/run builds them",
     "pip": "installs; its extras are checked below",
 }
 """Beginnings of commands."""
 
-SMALL = {"NAME": "nuclei", "0:4096,0:4096": "0:48,0:48", "--minutes": "--megapixels", "--seconds": "--steps"}
+SMALL = {
+    "NAME": "nuclei",
+    "0:4096,0:4096": "0:48,0:48",
+    "0:512,0:512": "0:48,0:48",
+    "--minutes": "--megapixels",
+    "--seconds": "--steps",
+}
 BUDGETS = {"--megapixels": "0.005", "--steps": "2", "--batch": "2"}
 CPU = ("--device", "cpu", "--precision", "float32")
 LENGTHS = {"train": ("--batch", "1"), "finetune": ("--steps", "2")}

@@ -6,6 +6,7 @@ is a fault: another exception, or a reader that does not come back.
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import shutil
@@ -122,12 +123,12 @@ def changed(content: Any, rng: random.Random) -> Any:
     """The same with one value replaced or dropped, at any depth."""
     places = list(_places(content))
     if not places:
-        return rng.choice(HOSTILE)
+        return copy.deepcopy(rng.choice(HOSTILE))
     parent, key = rng.choice(places)
     if rng.random() < 0.2:
         del parent[key]
     else:
-        parent[key] = rng.choice(HOSTILE)
+        parent[key] = copy.deepcopy(rng.choice(HOSTILE))
     return content
 
 

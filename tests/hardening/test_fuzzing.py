@@ -46,6 +46,19 @@ def test_seeds_that_once_failed(name: str, tmp_path: Path) -> None:
     assert [str(fault) for fault in fuzz(name, 12, tmp_path, first_seed=36)] == []
 
 
+def test_a_zarr_that_claims_to_be_huge(tmp_path: Path) -> None:
+    """Its chunks were counted, which would have taken years."""
+    pytest.importorskip("zarr")
+    path = TARGETS["OME-Zarr"].make(tmp_path)
+    file = path / "s0" / "zarr.json"
+    content = json.loads(file.read_text())
+    content["shape"][-1] = 2**62
+    file.write_text(json.dumps(content))
+    notes: list[str] = []
+    with open_image(path, note=notes.append) as image:
+        assert image.axes.size("X") == 2**62 and notes == []
+
+
 @pytest.mark.parametrize("big", [False, True])
 def test_pages_that_form_a_circle(big: bool, tmp_path: Path) -> None:
     """tifffile would go round and round: found by seed 155 of TIFF."""

@@ -111,8 +111,11 @@ def read_info(path: str | Path) -> ModelInfo:
     """
     path = Path(path)
     info = _info(path, read_header(path))
-    stat = path.stat()
-    return replace(info, path=path, sha256=_sha256(path, stat.st_size, stat.st_mtime_ns))
+    try:
+        stat = path.stat()
+        return replace(info, path=path, sha256=_sha256(path, stat.st_size, stat.st_mtime_ns))
+    except OSError as error:  # removed just now
+        raise UnetppError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class SaveRequest:
         Names of the model's classes.
     instances : bool
         Whether labels are objects of the first class; else they are numbers of classes.
+    facts : mapping
+        How the labels were made (`session.segment.facts`).
     """
 
     path: Path
@@ -42,6 +44,7 @@ class SaveRequest:
     plane: Plane
     classes: tuple[str, ...] = ()
     instances: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
@@ -83,7 +86,7 @@ def _save_labels(request: SaveRequest) -> tuple[Path, ...]:
 
     write = write_mask if request.kind == "mask" else write_labels
     sides = request.plane.pixel.sides
-    about = About(PixelSpacing(*sides) if sides else None)
+    about = About(PixelSpacing(*sides) if sides else None, request.facts)
     image_path, table_path = free_paths(request.path)
     write(image_path, request.labels if request.kind == "labels" else request.labels > 0, about=about)
     table.write_csv(table_path, _measured(request, _position(request.plane)))
@@ -93,7 +96,7 @@ def _save_labels(request: SaveRequest) -> tuple[Path, ...]:
 def _save_for_others(request: SaveRequest) -> tuple[Path, ...]:
     path = free_path(request.path)
     plane = ObjectPlane(request.labels, _position(request.plane), _measured(request, {}))
-    subject = Subject(request.plane.name, request.classes, request.instances)
+    subject = Subject(request.plane.name, request.classes, request.instances, request.facts)
     formats.write_objects(path, formats.format_of(path), [plane], subject)
     return (path,)
 

@@ -15,6 +15,7 @@ from napari_unetpp.files.objects import formats, table
 from napari_unetpp.files.objects.planes import ObjectPlane, Subject
 from napari_unetpp.session.events import Event, Saved
 from napari_unetpp.session.messages import saving
+from napari_unetpp.session.segment.facts import common_facts
 from napari_unetpp.session.segment.save import free_path, free_paths
 from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.volumes.axes import Axes
@@ -91,7 +92,7 @@ def _labels(request: SaveStackRequest) -> tuple[Path, ...]:
         selection.stack_shape,
         selection.stack_axes,
         np.uint8 if mask else np.uint32,
-        About(PixelSpacing(side, side) if side else None),
+        About(PixelSpacing(side, side) if side else None, _facts(made)),
         spacing=selection.axes.spacing[0] if "Z" in selection.stack_axes else None,
         interval=selection.axes.interval if "T" in selection.stack_axes else None,
         overwrite=False,
@@ -104,6 +105,17 @@ def _labels(request: SaveStackRequest) -> tuple[Path, ...]:
     return image_path, table_path, tracks_path
 
 
+def _facts(made: StackRequest) -> dict[str, Any]:
+    """How the labels were made; scale and range where they were given."""
+    links = {"stitch": made.stitch, "track": made.track, "scale": made.scale, "range": made.range}
+    found = {name: list(value) if isinstance(value, tuple) else value for name, value in links.items()}
+    return {
+        **common_facts(made.model, made.level, made.rule),
+        **{name: value for name, value in found.items() if value is not None},
+        "read_as": str(made.selection),
+    }
+
+
 def _columns(rows: NDArray[Any], *, deep: bool) -> dict[str, NDArray[Any]]:
     names = ("track", "frame", *(("plane",) if deep else ()), "y", "x")
     columns = [column.astype(np.int64) if n < 2 else column for n, column in enumerate(rows.T)]
@@ -112,7 +124,7 @@ def _columns(rows: NDArray[Any], *, deep: bool) -> dict[str, NDArray[Any]]:
 
 def _for_others(request: SaveStackRequest) -> tuple[Path, ...]:
     path, made = free_path(request.path), request.made
-    subject = Subject(made.source.name, made.model.classes, made.objects)
+    subject = Subject(made.source.name, made.model.classes, made.objects, _facts(made))
     formats.write_objects(path, formats.format_of(path), _object_planes(request), subject)
     return (path,)
 

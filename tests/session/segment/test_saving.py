@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_unetpp._types import Kind, UnetppError, never_stop
+from napari_unetpp._types import AUTO, Kind, ModelInfo, ScaleChoice, UnetppError, never_stop
 from napari_unetpp.files.images.pixel_size import read_pixel_size
+from napari_unetpp.files.results.result_file import read_facts
 from napari_unetpp.session.messages import saving
+from napari_unetpp.session.segment.facts import facts_of
+from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.save import SaveRequest, save
-from napari_unetpp.session.values import PixelSize, Plane, Step
+from napari_unetpp.session.values import PixelSize, Plane, Rule, Step
 
 
 @pytest.mark.parametrize(
@@ -50,3 +54,25 @@ def test_both_sides_of_a_pixel_go_into_the_file(kind: Kind, tmp_path: Path) -> N
     list(save(SaveRequest(tmp_path / "a.tif", np.ones((4, 4), np.uint16), kind, plane), never_stop))
     size = read_pixel_size(tmp_path / "a.tif")
     assert size is not None and (size.y, size.x) == (0.25, 0.5)
+
+
+def test_files_of_the_dock_say_how_they_were_made(tmp_path: Path, tiny_info: ModelInfo) -> None:
+    plane = Plane("key", "image", "cells", np.zeros((4, 4)))
+    rule = Rule(threshold=0.7, min_size=3)
+    request = SegmentRequest(plane, tiny_info, "cpu", AUTO, rule, ScaleChoice(0.5, "given"), None)
+    facts = facts_of(request, (0, 9), "float32", corrected=True)
+    labels = np.ones((4, 4), np.uint16)
+    for name in ("a.tif", "a.geojson"):
+        list(save(SaveRequest(tmp_path / name, labels, "labels", plane, facts=facts), never_stop))
+    expected = {
+        "model": "tiny",
+        "level": "auto",
+        "scale": 0.5,
+        "range": [0, 9],
+        "precision": "float32",
+        "given": {"threshold": 0.7, "min_size": 3},
+        "corrected": True,
+    }
+    found = read_facts(tmp_path / "a.tif")
+    assert {name: found[name] for name in expected} == expected and found["version"]
+    assert json.loads((tmp_path / "a.geojson").read_text())["napari_unetpp"] == found
