@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ObjectOptions, Segmentation
+from napari_unetpp._types import ObjectOptions, Segmentation, UnetppError
 from napari_unetpp.api.models import loaded_model
 from napari_unetpp.engine.memory import SMALLER, enough_memory
 
@@ -36,8 +37,8 @@ def segment(
     axes: str | None = None,
     channel: int | str | Sequence[int | str] | None = None,
     combine: Literal["inputs", "mean"] = "inputs",
-    z: tuple[int | None, int | None] | None = None,
-    t: tuple[int | None, int | None] | None = None,
+    z: int | tuple[int | None, int | None] | None = None,
+    t: int | tuple[int | None, int | None] | None = None,
     project: Literal["max", "mean"] | None = None,
     stitch: float | None = None,
     track: float | None = None,
@@ -79,8 +80,8 @@ def segment(
     channel : int, str or sequence, optional
         Which channel, from 0 or by name; several are the inputs of the model, or (`combine` "mean") their
         mean is segmented. None: the first.
-    z, t : (int or None, int or None), optional
-        Which planes of depth and which frames: the first, and the one after the last. None: all.
+    z, t : int or (int or None, int or None), optional
+        Which planes of depth and which frames: one, or the first and the one after the last. None: all.
     project : {"max", "mean"}, optional
         Segment the projection along depth.
     stitch, track : float, optional
@@ -123,15 +124,22 @@ def segment(
     objects = ObjectOptions(threshold, min_size, max_size, fill_holes, drop_border)
     loaded = loaded_model(model, device, precision)
     asked = (axes, channel, z, t, project, stitch, track, spacing)
-    if isinstance(image, ImageSource) or directions != 1 or any(option is not None for option in asked):
-        from napari_unetpp.volumes.selection import ALL, SelectionRequest
+    named = len(getattr(image, "dims", ())) > 2
+    if (
+        isinstance(image, ImageSource)
+        or named
+        or directions != 1
+        or any(option is not None for option in asked)
+    ):
+        from napari_unetpp.volumes.selection import SelectionRequest, as_span
         from napari_unetpp.volumes.series.in_memory import segment_array
 
+        _check_options(axes, channel, spacing, {"stitch": stitch, "track": track})
         channels = (channel,) if isinstance(channel, (int, str)) else tuple(channel or ())
         return segment_array(
             image,
             loaded,
-            SelectionRequest(axes, channels, combine, t or ALL, z or ALL, project),
+            SelectionRequest(axes, channels, combine, as_span("t", t), as_span("z", z), project),
             stitch=stitch,
             track=track,
             directions=directions,
@@ -158,6 +166,28 @@ def segment(
         labels = found.labels()
     with enough_memory("bringing the result to the grid of the image", SMALLER):
         return _segmentation(found, labels, loaded)
+
+
+def _check_options(axes: object, channel: object, spacing: object, links: Mapping[str, object]) -> None:
+    """Raise UnetppError for options of stacks that are of another kind than expected."""
+    if axes is not None and not isinstance(axes, str):
+        raise UnetppError(
+            f"axes={axes!r} was given; expected a letter of TCZYXS for each axis, such as 'ZYX'."
+        )
+    if isinstance(channel, (tuple, list)) and not channel:
+        raise UnetppError("channel=() was given; expected a number, a name, or several of them.")
+    for name, overlap in links.items():
+        if overlap is not None and (isinstance(overlap, bool) or not isinstance(overlap, (int, float))):
+            raise UnetppError(
+                f"{name}={overlap!r} was given; expected an overlap above 0, up to 1, such as 0.3."
+            )
+    if spacing is not None:
+        given = tuple(spacing) if isinstance(spacing, (tuple, list)) else ()
+        if len(given) != 3 or not all(isinstance(n, (int, float)) and 0 < n < math.inf for n in given):
+            raise UnetppError(
+                f"spacing={spacing!r} was given; expected three distances above 0: between planes, rows and "
+                "columns, in micrometres."
+            )
 
 
 def _segmentation(found: PlaneResult, labels: NDArray[np.uint32], loaded: LoadedModel) -> Segmentation:

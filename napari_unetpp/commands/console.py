@@ -9,6 +9,11 @@ BAR = 30
 CLEAR = "\r\x1b[K"
 
 
+def _printable(text: str) -> str:
+    """The text with escapes for bytes of file names that are no text; they cannot be printed."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 class Console:
     """Prints permanent lines, and one live line that the next text replaces."""
 
@@ -18,7 +23,7 @@ class Console:
     def tell(self, text: str) -> None:
         """A result, on stdout."""
         self._end_live()
-        print(text, flush=True)
+        print(_printable(text), flush=True)
 
     def say(self, text: str) -> None:
         """One line for people, on stderr."""

@@ -134,6 +134,8 @@ def axes_from_letters(letters: str, shape: Sequence[int], source: str) -> Axes:
         The letters do not fit the shape, one is given twice, or an axis is of a kind that is not read.
     """
     shape, letters = tuple(shape), letters.upper().replace("E", "C")
+    if set(letters[: -len(shape)]) <= set("TCZ"):
+        letters = letters[-len(shape) :]  # leading axes of length 1, which files do not keep
     given = f"axes {letters!r} ({source}) were given for an array of shape {shape}"
     if len(letters) != len(shape):
         raise UnetppError(f"{given}; expected one letter of {ORDER} for each of its {len(shape)} axes.")
@@ -171,6 +173,8 @@ def _free(letters: str) -> str:
 
 def _guess(letters: str, shape: tuple[int, ...], *, last_may_be_channels: bool) -> str:
     """Give the unknown axes the letters that are likeliest for their lengths."""
+    if 0 in shape:
+        raise UnetppError(f"the image is empty, of shape {shape}; expected at least one plane.")
     found = list(letters)
     if last_may_be_channels and len(shape) >= 3 and min(shape[-3:-1]) >= SIDE:
         if shape[-1] in COLOURS:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from numbers import Integral
+from typing import Literal, get_args
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.volumes.axes import Axes, axes_from_letters
@@ -152,6 +153,7 @@ def select(axes: Axes, request: SelectionRequest = SelectionRequest(), *, inputs
         named = axes_from_letters(request.axes, axes.shape, "--axes")
         channel_names = axes.channels if len(axes.channels) == named.size("C") else ()
         axes = replace(axes, names=named.names, source="--axes", channels=channel_names)
+    _check(axes, request)
     channels = _channels(axes, request, inputs)
     if request.project and axes.size("Z") == 1:
         raise UnetppError(
@@ -160,6 +162,35 @@ def select(axes: Axes, request: SelectionRequest = SelectionRequest(), *, inputs
         )
     t, z = (_span(name, span, axes) for name, span in (("T", request.t), ("Z", request.z)))
     return Selection(axes, channels, request.combine, t, z, request.project)
+
+
+def _check(axes: Axes, request: SelectionRequest) -> None:
+    """Raise UnetppError for values that are none of the known ones, and for an image without pixels."""
+    for what, given, known in (
+        ("combine", request.combine, get_args(Combine)),
+        ("project", request.project, (*get_args(Projection), None)),
+    ):
+        if given not in known:
+            raise UnetppError(f"{what} {given!r} was given; expected one of {', '.join(map(str, known))}.")
+    if 0 in axes.shape:
+        raise UnetppError(f"the image is empty, of shape {axes.shape}; expected at least one plane.")
+
+
+def as_span(name: str, given: object) -> Span:
+    """A range of frames or planes as Python code gives it: None, one number, or first and one after last."""
+    if given is None:
+        return ALL
+    if isinstance(given, Integral) and not isinstance(given, bool):
+        first = int(given)
+        return first, None if first == -1 else first + 1
+    if isinstance(given, (tuple, list)) and len(given) == 2:
+        first, end = given
+        if all(n is None or (isinstance(n, Integral) and not isinstance(n, bool)) for n in (first, end)):
+            return first, end
+    raise UnetppError(
+        f"{name}={given!r} was given; expected a number, or (FIRST, END) with the end excluded, such as "
+        "(3, 10)."
+    )
 
 
 def channel_name(axes: Axes, number: int) -> str:
@@ -211,6 +242,8 @@ def _channels(axes: Axes, request: SelectionRequest, inputs: int) -> tuple[int, 
 def _channel(axes: Axes, wanted: int | str) -> int:
     """The number of a channel: a name comes first, so that a channel may be called 488."""
     count = axes.size("C")
+    if wanted in axes.channels:
+        return axes.channels.index(str(wanted))
     names = [name.lower() for name in axes.channels]
     if str(wanted).lower() in names and not isinstance(wanted, int):
         return names.index(str(wanted).lower())

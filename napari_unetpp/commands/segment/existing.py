@@ -5,18 +5,18 @@ from __future__ import annotations
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.commands.report import sentence
 from napari_unetpp.commands.segment.stack import chosen_planes, goes_by_planes
-from napari_unetpp.commands.segment.stack_input import open_input
+from napari_unetpp.commands.segment.stack_input import file_version, open_input
 from napari_unetpp.commands.segment.values import Options, asked_facts
 from napari_unetpp.engine.level import resolve_level
 from napari_unetpp.files.results.outputs import Output
 from napari_unetpp.files.results.result_file import read_facts
-from napari_unetpp.files.results.settings import differences
+from napari_unetpp.files.results.settings import CHANGED, differences
 
-NEWER = ("given", "read_as")
+NEWER = ("given", "read_as", CHANGED)
 """Facts that results of earlier versions, or of another way of reading the image, do not have."""
 
 
-OPTIONAL = ("directions", "stitch", "track", "rows", "columns")
+OPTIONAL = ("directions", "spacing", "stitch", "track", "rows", "columns")
 """Facts that are there only where the option was given."""
 
 REMEDY = "Give the same options, --overwrite to replace it, or another --out."
@@ -31,6 +31,7 @@ def made_otherwise(output: Output, info: ModelInfo, options: Options) -> str:
     if "model_sha256" not in then:
         return ""
     now = asked_facts(info, resolve_level(info, options.level), options)
+    now[CHANGED] = file_version(output.source)
     if goes_by_planes(output.source, options):
         try:
             with open_input(output, options) as image:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Kind, PredictEvent, TileDone, UnetppError
+from napari_unetpp.commands.segment.stack_input import file_version
 from napari_unetpp.commands.segment.values import ORIGIN, REPORTED, Done, Options, run_facts
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
@@ -27,6 +28,7 @@ from napari_unetpp.files.results.result_file import (
     write_mask,
     write_probability,
 )
+from napari_unetpp.files.results.settings import CHANGED
 from napari_unetpp.files.text import counted
 from napari_unetpp.session.segment import objects
 
@@ -71,6 +73,7 @@ def segment_file(
             **options.size,
         )
     facts = run_facts(model, found.level, options, found.scale, found.range)
+    facts[CHANGED] = file_version(output.source)
     try:
         result: NDArray[Any] = getattr(found, options.kind)()
     except MemoryError as error:

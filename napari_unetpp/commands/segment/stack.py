@@ -101,7 +101,7 @@ def segment_stack(
                         f"{output.source} was changed while it was segmented. The planes in "
                         f"{store.folder} belong to different versions of it: give --overwrite to begin anew."
                     )
-        facts = facts_of(request, options)
+        facts = facts_of(request, options) | {CHANGED: mark}
         measured = finish(output, store, image, chosen, options, facts, notes.append)
     seconds = time.perf_counter() - start
     return report(output, request, options, facts, measured, notes, seconds)

@@ -108,6 +108,7 @@ def asked_facts(info: ModelInfo, level: int, options: Options) -> dict[str, Any]
         "level": "auto" if level == AUTO else level,
         "given": {**options.given_size, **options.objects.given},
         **({} if stack.directions == 1 else {"directions": stack.directions}),
+        **({} if stack.spacing is None else {"spacing": list(stack.spacing)}),
         **{name: overlap for name, overlap in links.items() if overlap is not None},
         **({} if region is None else {"rows": [region.y0, region.y1], "columns": [region.x0, region.x1]}),
     }

@@ -129,6 +129,9 @@ def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool, re
             "go on with it, --overwrite to begin anew, or another --out."
         )
     for target in dict.fromkeys((*output.files, *output.as_zarr().files)):
+        inside = next((path for path in target.resolve().parents if path in inputs or is_zarr(path)), None)
+        if inside is not None and is_zarr(inside):
+            raise UnetppError(f"{target} lies inside the image {inside}. Choose another --out.")
         if not target.exists():
             continue
         if target.resolve() in inputs:

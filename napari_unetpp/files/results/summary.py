@@ -53,7 +53,7 @@ def update_summary(out: Path, outputs: Sequence[Output]) -> list[str]:
     if rows:
         names = _columns(rows.values())
         text = csv_text([names, *([row.get(name) or "" for name in names] for row in rows.values())])
-        write_atomically(path, lambda file: file.write(text.encode()), overwrite=True)
+        write_atomically(path, lambda file: file.write(text.encode(errors="surrogateescape")), overwrite=True)
     return notes
 
 
@@ -67,7 +67,7 @@ def _is_ours(path: Path) -> bool:
     if not path.exists():
         return True
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             return tuple(next(csv.reader(file), ())[: len(FIRST)]) == FIRST
     except (OSError, ValueError, csv.Error):
         return False
@@ -77,13 +77,13 @@ def _read(path: Path) -> dict[str, Row]:
     """Rows by the name of the labels; columns that a user added stay."""
     if not path.exists():
         return {}
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         return {row["labels"]: row for row in csv.DictReader(file, restkey="")}
 
 
 def _row(output: Output) -> Row:
     assert output.table is not None
-    with open(output.table, newline="", encoding="utf-8-sig") as file:
+    with open(output.table, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         reader = csv.DictReader(file)
         objects, names = list(reader), reader.fieldnames or ()
     if "label" not in names or "area_px" not in names:

@@ -19,10 +19,10 @@ from napari_unetpp.files.formats.tiff import largest
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.notes import Note, no_note
-from napari_unetpp.volumes.axes import Axes, axes_from_shape
+from napari_unetpp.volumes.axes import Axes, axes_from_letters, axes_from_shape
 from napari_unetpp.volumes.inputs.damage import as_sentence
 from napari_unetpp.volumes.inputs.other_formats import format_of, open_other
-from napari_unetpp.volumes.inputs.tiff_stack import TiffStack
+from napari_unetpp.volumes.inputs.tiff_stack import TiffStack, planes_of_colours
 from napari_unetpp.volumes.inputs.zarr_image import open_zarr
 from napari_unetpp.volumes.metadata import axes_of_tiff
 
@@ -139,8 +139,14 @@ def _opened(path: Path, series: int | None, axes: str | None, note: Note, stack:
         number = _largest(path) if series is None else series
         tiff = stack.enter_context(TiffStack(path, number, axes))
         return ImageSource(tiff, tiff.axes, read_pixel_size(path, number))
-    image = read_image(path, series=series, note=note)
     size = read_pixel_size(path, series)
+    if (
+        axes is not None
+        and "S" not in axes.upper()
+        and (planes := planes_of_colours(path, series)) is not None
+    ):
+        return ImageSource(planes, axes_from_letters(axes, planes.shape, "--axes"), size)
+    image = read_image(path, series=series, note=note)
     known = None if size is None or size.printed else (None, size.y, size.x)
     found = axes_from_shape(image.shape, colour=image.ndim == 3)
     return ImageSource(image, replace(found, spacing=known) if known else found, size)

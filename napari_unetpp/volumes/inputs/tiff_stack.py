@@ -186,3 +186,17 @@ class TiffStack:
 
     def _fits(self, count: int) -> bool:
         return self._mapped is not None or math.prod(self.shape[count:]) == self._series.keyframe.size
+
+
+def planes_of_colours(path: Path, series: int | None) -> NDArray[Any] | None:
+    """The planes (S, Y, X) of a TIFF that stores its colours plane by plane; None for other files.
+
+    Programs take a stack of three or four planes for colours, and write it as such (tifffile does).
+    """
+    try:
+        with tifffile.TiffFile(path) as file:
+            found = file.series[series or 0]
+            planes: NDArray[Any] | None = found.asarray() if found.axes == "SYX" else None
+    except (OSError, IndexError, tifffile.TiffFileError):  # said by the reader of single images
+        return None
+    return planes

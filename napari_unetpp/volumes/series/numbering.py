@@ -26,12 +26,14 @@ def check_links(selection: Selection, *, stitch: float | None, track: float | No
     if track is not None and stitch is None and selection.depth > 1:
         raise UnetppError(
             f"objects are to be linked over time, but {selection.depth} planes of depth are not "
-            "linked. Give --stitch, too, or one plane with --z or --project."
+            "linked. Give --stitch, too, or one plane with --z or --project; if they are frames, name the "
+            f"axes with --axes. The image was read as {selection.axes}."
         )
     if stitch is not None and selection.depth == 1:
         raise UnetppError(
             f"objects are to be linked through depth, but one plane of depth is segmented: {selection}. "
-            "Leave --stitch out; --track links over time."
+            "Leave --stitch out; --track links over time. If an axis was read wrongly, name the axes with "
+            "--axes."
         )
     if track is not None and selection.frames == 1:
         raise UnetppError(
