@@ -87,7 +87,7 @@ def test_magnified_nuclei_are_found_and_the_reason_is_told(
     assert abs(count(labels(dock)) - there) <= 0.2 * there
     (choice,) = searches
     assert 1 / 3 / 1.4 < choice.scale < 1 / 3 * 1.4
-    told = re.search(r"objects of about (\d+) px", dock.form.head.image_note.text())
+    told = re.search(r"objects of about (\d+)\spx", dock.form.head.image_note.text())
     assert told and 3 * 24 / 1.5 < int(told[1]) < 3 * 24 * 1.5
     assert f"auto: ×\u00a0{choice.scale:.2f}, {told[0]}" in dock.form.input.scale_note.text()
     assert dock.controller.runs.shown.choice.scale == choice.scale
