@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 
 import numpy as np
 import torch
@@ -29,6 +28,7 @@ from napari_unetpp.engine.device import DeviceChoice, choose_device
 from napari_unetpp.engine.int8.scales import Int8Scales
 from napari_unetpp.engine.node_evaluator import known_scales, node_evaluator
 from napari_unetpp.files.models.model_file import read_tensors
+from napari_unetpp.files.results.result_file import model_facts
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
@@ -233,12 +233,7 @@ def _on_row(region: Region, rows_down: int) -> Region:
 
 def origin(model: LoadedModel) -> dict[str, str]:
     """What a result says of its making: model, its hash, number format, and version of this package."""
-    return {
-        "model": model.info.name,
-        "model_sha256": model.info.sha256 or "",
-        "precision": model.choice.dtype,
-        "version": version("napari-unetpp"),
-    }
+    return {**model_facts(model.info), "precision": model.choice.dtype}
 
 
 def _version(tensors: Mapping[str, Tensor], choice: DeviceChoice, scales: Int8Scales | None) -> str:

@@ -38,7 +38,8 @@ def without_holes(numbers: NDArray[T]) -> NDArray[T]:
 
 def mask_without_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """A mask (Y, X) with all its holes filled."""
-    return without_holes(mask.astype(np.uint8)) > 0
+    filled: NDArray[np.bool_] = ndimage.binary_fill_holes(mask)
+    return filled
 
 
 def _neighbours(

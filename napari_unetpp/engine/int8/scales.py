@@ -14,6 +14,8 @@ from napari_unetpp.net import graph
 from napari_unetpp.net.blocks import NodeBlock
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
+PARTS = ("nodes", "middles", "ups")
+
 SMALLEST = 1e-6
 """A range that is never 0, also of a node that is 0 everywhere."""
 
@@ -38,10 +40,7 @@ class Int8Scales:
 
     def to_json(self) -> dict[str, dict[str, float]]:
         """Plain values; a node is named ``i,j``."""
-        return {
-            part: {f"{i},{j}": value for (i, j), value in getattr(self, part).items()}
-            for part in ("nodes", "middles", "ups")
-        }
+        return {part: {f"{i},{j}": value for (i, j), value in getattr(self, part).items()} for part in PARTS}
 
     @classmethod
     def from_json(cls, plain: Any) -> Int8Scales:
@@ -55,16 +54,13 @@ class Int8Scales:
         return cls(*parts)
 
 
-PARTS = ("nodes", "middles", "ups")
-
-
 def _node(name: str) -> Node:
     i, j = (int(number) for number in name.split(","))
     return i, j
 
 
 @torch.inference_mode()
-def measure_scales(net: UNetPlusPlus, images: Iterable[Tensor], share: float = 1.0) -> Int8Scales:
+def measure_scales(net: UNetPlusPlus, images: Iterable[Tensor]) -> Int8Scales:
     """The ranges of a network on some images.
 
     Parameters
@@ -73,14 +69,12 @@ def measure_scales(net: UNetPlusPlus, images: Iterable[Tensor], share: float = 1
         In float32, its batch norms folded.
     images : iterable of Tensor of shape (1, C, Y, X)
         Normalised, on the working grid; sides are multiples of ``net.config.multiple``.
-    share : float
-        Of the values, how many lie within the range in each image, up to 1; larger ones are cut off.
     """
     check_quantisable(net)
     found: dict[str, dict[Node, float]] = {part: {} for part in PARTS}
 
     def keep(part: str, node: Node, values: Tensor) -> None:
-        found[part][node] = max(found[part].get(node, SMALLEST), _largest(values, share))
+        found[part][node] = max(found[part].get(node, SMALLEST), float(values.abs().max()))
 
     hooks = [hook for node in _nodes(net) for hook in _watch(net, node, keep)]
     try:
@@ -119,10 +113,3 @@ def _watch(net: UNetPlusPlus, node: Node, keep: Any) -> list[Any]:
         module.register_forward_hook(lambda _m, _x, y, part=part: keep(part, node, y))
         for part, module in watched
     ]
-
-
-def _largest(values: Tensor, share: float) -> float:
-    values = values.abs().flatten()
-    if share >= 1:
-        return float(values.max())
-    return float(values.kthvalue(max(1, round(share * values.numel()))).values)

@@ -128,10 +128,10 @@ def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool, re
             f"{output.partial} holds planes of an earlier run that was interrupted. Give --skip-existing to "
             "go on with it, --overwrite to begin anew, or another --out."
         )
+    inside = next((folder for folder in output.target.resolve().parents if is_zarr(folder)), None)
+    if inside is not None:
+        raise UnetppError(f"{output.target} lies inside the image {inside}. Choose another --out.")
     for target in dict.fromkeys((*output.files, *output.as_zarr().files)):
-        inside = next((path for path in target.resolve().parents if path in inputs or is_zarr(path)), None)
-        if inside is not None and is_zarr(inside):
-            raise UnetppError(f"{target} lies inside the image {inside}. Choose another --out.")
         if not target.exists():
             continue
         if target.resolve() in inputs:

@@ -16,6 +16,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.images.pixel_size import PixelSpacing
 
@@ -167,6 +168,15 @@ def _resolution(size: PixelSpacing | None) -> dict[str, Any]:
     if size is None:
         return {}
     return {"resolution": size.per_unit, "resolutionunit": "INCH" if size.printed else "CENTIMETER"}
+
+
+def model_facts(info: ModelInfo) -> dict[str, str]:
+    """Which model made a result, its hash, and the version of this package."""
+    return {
+        "model": info.name,
+        "model_sha256": info.sha256 or "",
+        "version": version("napari-unetpp"),
+    }
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 from napari_unetpp._types import AUTO, ModelInfo
+from napari_unetpp.files.results.result_file import model_facts
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.values import Interval, Rule
 
@@ -40,9 +40,7 @@ def common_facts(model: ModelInfo, level: int, rule: Rule) -> dict[str, Any]:
     given |= {} if rule.threshold == model.decode.threshold else {"threshold": rule.threshold}
     given |= {} if rule.split else {"split": False}
     return {
-        "model": model.name,
-        "model_sha256": model.sha256 or "",
-        "version": version("napari-unetpp"),
+        **model_facts(model),
         "level": "auto" if level == AUTO else level,
         "given": given,
     }

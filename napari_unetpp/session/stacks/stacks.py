@@ -20,9 +20,9 @@ from napari_unetpp.session.stacks import values
 from napari_unetpp.session.stacks.ports import StackLayers
 from napari_unetpp.session.stacks.reading import AxesReading
 from napari_unetpp.session.stacks.request import StackRequest, links, resolve_stack, selected
+from napari_unetpp.session.stacks.run_messages import RunMessages
 from napari_unetpp.session.stacks.runs import StackRuns
 from napari_unetpp.session.stacks.save import SaveStackRequest, save_stack
-from napari_unetpp.session.stacks.telling import RunTelling
 from napari_unetpp.session.stacks.values import StackShown
 from napari_unetpp.session.values import Plane, Scope
 from napari_unetpp.volumes.axes import Axes
@@ -53,7 +53,7 @@ class Stacks:
     ----------
     reading : AxesReading
     runs : StackRuns
-    telling : RunTelling
+    run_messages : RunMessages
     """
 
     def __init__(self, controller: Controller, layers: StackLayers, runner: Runner) -> None:
@@ -61,7 +61,7 @@ class Stacks:
         self.context, self.view, self.state = controller.context, controller.view, controller.state
         self.reading = AxesReading(controller.context, controller.readout, layers)
         self.runs = StackRuns(controller.context, layers, runner, lambda: controller.busy)
-        self.telling = RunTelling(controller, self.runs, self.segment)
+        self.run_messages = RunMessages(controller, self.runs, self.segment)
         self._alone: Hashable | None = None  # key of the plane that is shown by itself
         self._image: Hashable | None = None  # that was described last
         self._run = 0
@@ -73,7 +73,7 @@ class Stacks:
         controller.segment_all, controller.save_all = self.segment, self.save
         self.reading.connect()
         self.runs.connect()
-        self.telling.connect()
+        self.run_messages.connect()
         for signal, reaction in (
             (signals.planes_chosen, self._on_scope),
             (signals.span_changed, self._on_span),
@@ -206,7 +206,7 @@ class Stacks:
         plane_runs.abandon()
         self.runs.start(request)
         self._show_stack(request.source.image)
-        self.telling.tell()
+        self.run_messages.tell()
         self.view.set_progress(None, "" if plane_runs.ready else GETTING_READY)
         self._refresh()
 

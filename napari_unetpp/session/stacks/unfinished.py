@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_unetpp._types import UnetppError
+from napari_unetpp.files.results.outputs import PLANES
 from napari_unetpp.session.stacks.request import CAN_CHANGE, StackRequest
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Unfinished:
     @property
     def planes(self) -> int:
         """How many are done."""
-        return sum(path.suffix in (".tif", ".raw") for path in self.folder.glob("planes/*"))
+        return sum(path.suffix in PLANES for path in self.folder.glob("planes/*"))
 
     def goes_on_as(self, request: StackRequest) -> bool:
         """Whether a request asks for the same planes, segmented in the same way."""

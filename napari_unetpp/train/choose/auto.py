@@ -21,7 +21,7 @@ from napari_unetpp.files.text import counted
 from napari_unetpp.net import graph
 from napari_unetpp.train.choose.levels import LEVEL_MARGIN, Predicted, mean_dice, pooled_ap50, predict_samples
 from napari_unetpp.train.data.held_out import split_samples
-from napari_unetpp.train.data.labelled_folder import read_samples
+from napari_unetpp.train.data.samples import read_samples
 from napari_unetpp.train.parent import load_network
 
 TOLERANCE = 0.003

@@ -20,8 +20,7 @@ from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.text import counted
 from napari_unetpp.train.choose.levels import Predicted, at_model_size, mean_dice, middle, pooled_ap50
 from napari_unetpp.train.data.held_out import split_samples
-from napari_unetpp.train.data.labelled_folder import read_samples
-from napari_unetpp.train.data.samples import Sample
+from napari_unetpp.train.data.samples import Sample, read_samples
 from napari_unetpp.train.parent import load_network
 
 MOST_RANGES, MOST_SCORED = 16, 40

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,9 @@ from napari_unetpp.engine.input.normalise import clean_plane, measure, to_input
 from napari_unetpp.engine.input.sampling import resample, resample_labels
 from napari_unetpp.engine.input.scale import plane_scale
 from napari_unetpp.files.images.image_file import read_image
-from napari_unetpp.files.labels.folders import Pair
+from napari_unetpp.files.labels.folders import Pair, read_pairs
 from napari_unetpp.files.notes import Notes
-from napari_unetpp.train.data.labels import read_pair_truth
+from napari_unetpp.train.data.labels import foreground_of_folder, read_pair_truth
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +79,16 @@ def load_sample(
     bright = bool(outside.size and inside.size and outside.mean() > inside.mean())
     kept = x if colour else x[:1]
     return Sample(pair.stem, kept, labels, ignore, truth.objects, (colour, bright), folder)
+
+
+def read_samples(folder: Path, info: ModelInfo, log: Callable[[str], None]) -> list[Sample]:
+    """The images of a folder with their labels, on the working grid; `log` receives notes on the files."""
+    pairs, notes = read_pairs(folder), Notes()
+    foreground = foreground_of_folder(pairs, info.task, None, notes)
+    samples = [load_sample(pair, info, foreground, notes=notes) for pair in pairs]
+    for line in notes.lines():
+        log(f"note: {line}")
+    return samples
 
 
 def typical_diameter(samples: Sequence[Sample]) -> float | None:

@@ -21,7 +21,7 @@ SETTINGS = (
 """Fields of the state that a run takes over when it begins."""
 
 
-class RunTelling:
+class RunMessages:
     """Says which planes are being segmented, and that a changed setting holds for the next run.
 
     Parameters
