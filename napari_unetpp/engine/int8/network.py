@@ -22,6 +22,9 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 MOST_GRAPHS = 150
 """Compiled graphs that are kept: those of the 15 nodes for ten sizes."""
 
+HEAD_PIXELS = 16384
+"""Pixels of which a head is evaluated at once."""
+
 
 class Int8Network:
     """Evaluates nodes and heads as `net.unetpp.UNetPlusPlus` does; its nodes are bytes.
@@ -36,6 +39,7 @@ class Int8Network:
     def __init__(self, net: UNetPlusPlus, scales: Int8Scales) -> None:
         check_quantisable(net)
         self._net, self._scales = net, scales
+        self._heads = {level: self._head(level) for level in net.config.levels}
         self._core = openvino.Core()
         self._compiled: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
@@ -65,8 +69,22 @@ class Int8Network:
     def head(self, level: int, known: Mapping[Node, Tensor]) -> Tensor:
         """Logits (1, outputs, Y, X) of head `level`, in float32."""
         node = (0, level)
-        top = known[node].float() * (self._scales.nodes[node] / (LEVELS - 1))
-        return self._net.head(level, {node: top})
+        pixels = known[node][0].permute(1, 2, 0)  # (Y, X, C)
+        height, width, channels = pixels.shape
+        weight, bias = self._heads[level]
+        logits = torch.empty(height, width, len(bias))
+        rows = max(1, HEAD_PIXELS // width)
+        for y in range(0, height, rows):  # blocks that stay in the processor's cache as float32
+            block = pixels[y : y + rows].reshape(-1, channels).float()
+            torch.matmul(block, weight, out=logits[y : y + rows].view(-1, len(bias)))
+        return logits.add_(bias).permute(2, 0, 1)[None]
+
+    def _head(self, level: int) -> tuple[Tensor, Tensor]:
+        """Weights (C, outputs) and biases of a head that reads bytes."""
+        head = self._net.heads[str(level - 1)]
+        assert isinstance(head, torch.nn.Conv2d) and head.bias is not None
+        weight = head.weight.detach()[:, :, 0, 0].T * (self._scales.nodes[0, level] / (LEVELS - 1))
+        return weight.contiguous(), head.bias.detach()
 
     def _request(self, node: Node, shape: tuple[int, int], inside: bool) -> Any:
         """A request of the compiled graph; sizes that repeat are compiled once."""
