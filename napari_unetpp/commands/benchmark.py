@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from napari_unetpp.commands.argument_types import file_path, some_name
 from napari_unetpp.commands.report import progress, say, tell, write_json
@@ -18,18 +20,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_benchmark(args: argparse.Namespace) -> int:
-    """Measure this machine at every level."""
+    """Measure this machine at every level, in every number format unless one is given."""
     from napari_unetpp.engine import benchmark
     from napari_unetpp.engine.loaded_model import LoadedModel
 
     info = model_list.find_model(args.model)
-    evaluator = LoadedModel.load(info, device=args.device, precision=args.precision)
-    say(f"measuring {info.name} on {evaluator.choice.label}")
-    result = benchmark.measure_speed(evaluator, progress=progress)
-    side, large = result["side"], result["tiled_side"]
-    tell(f"{info.name} on {result['device']}; convolution peak {result['peak_gflops']:.0f} GFLOPS")
-    tell(f"cold and added: {side} x {side} px; in tiles: {large} x {large} px")
-    tell(card_text.speed_text(result["levels"]))
+    missing: dict[str, str] = {}
+    if args.precision == "auto":
+        models, missing = benchmark.every_format(info, args.device)
+        tell(f"auto picks {models[0].choice.label} for {info.name}")
+    else:
+        models = [LoadedModel.load(info, device=args.device, precision=args.precision)]
+    results: list[dict[str, Any]] = []
+    for model in models:
+        say(f"measuring {info.name} on {model.choice.label}")
+        results.append(benchmark.measure_speed(model, in_tiles=not results, progress=progress))
+        _tell(info.name, results[-1])
+    for label, reason in missing.items():
+        tell(f"{label}: {reason}")
     if args.json:
-        write_json(args.json, {"model": info.sha256, **result})
+        formats = {result["device"]: result for result in results}
+        write_json(args.json, {"model": info.sha256, **results[0], "formats": formats, "missing": missing})
     return 0
+
+
+def _tell(name: str, result: Mapping[str, Any]) -> None:
+    side, large = result["side"], result["tiled_side"]
+    tell(f"{name} on {result['device']}; convolution peak {result['peak_gflops']:.0f} GFLOPS")
+    tell(f"cold and added: {side} x {side} px; in tiles: {large} x {large} px")
+    tell(card_text.speed_text(result["levels"]) + "\n")

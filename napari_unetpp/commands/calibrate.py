@@ -8,7 +8,6 @@ from napari_unetpp.commands.argument_types import model_path, share, some_name, 
 from napari_unetpp.commands.report import say, tell
 from napari_unetpp.commands.shared_arguments import add_device
 from napari_unetpp.files.models import card_text, model_list
-from napari_unetpp.files.text import number, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,11 +72,6 @@ def _measure_int8(args: argparse.Namespace) -> int:
     info = model_list.find_model(args.model)
     choose_device("cpu", "int8")  # says what is missing, before any work
     measured = measure_int8(info, args.folder, held_out=args.held_out, log=say)
-    rows: list[tuple[str, ...]] = [("level", "dice", "int8", "ap50", "int8", "")]
-    for level, scores in measured.levels.items():
-        ap50 = scores.ap50 or (None, None)
-        cells = (number(value, 4) for value in (*scores.dice, *ap50))
-        rows.append((f"L{level}", *cells, "" if scores.good else "loses more than it should"))
-    tell(table(rows))
+    tell(card_text.int8_text(measured.to_json()))
     say(f"stored in {write_int8(info, measured.to_json())}; the model is as it was")
     return 0

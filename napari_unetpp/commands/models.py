@@ -8,6 +8,7 @@ import json
 from napari_unetpp.commands.argument_types import some_name, some_path
 from napari_unetpp.commands.report import say, tell
 from napari_unetpp.files.models import card_text, model_list
+from napari_unetpp.files.models.int8_file import read_int8
 from napari_unetpp.files.models.model_card import card_to_json
 
 
@@ -33,10 +34,11 @@ def run_info(args: argparse.Namespace) -> int:
     """Show the model card."""
     info = model_list.find_model(args.model)
     if args.json:
-        card = card_to_json(info) | {"path": str(info.path), "sha256": info.sha256}
+        card = card_to_json(info) | {"path": str(info.path), "sha256": info.sha256, "int8": read_int8(info)}
         tell(json.dumps(card, indent=2))
     else:
         tell(card_text.card_text(info))
+        tell(f"\n{card_text.int8_text(read_int8(info))}")
     return 0
 
 

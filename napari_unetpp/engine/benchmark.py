@@ -15,15 +15,21 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from napari_unetpp._types import ShouldStop, UnetppError, never_stop
+from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.device import DeviceChoice
+from napari_unetpp.engine.device import DeviceChoice, cpu_has_bf16
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.net import graph
 
 SIDE = 512
 TURNS = 2
+
+FORMATS = (
+    *(("cpu", "float32"), ("cpu", "bfloat16"), ("cpu", "int8")),
+    *(("cuda", "float32"), ("cuda", "bfloat16"), ("cuda", "float16"), ("mps", "float32")),
+)
+"""Devices and number formats, as `choose_device` takes them."""
 
 PEAK_SHAPES = ((64, 128), (128, 128), (256, 64), (512, 32))
 """(channels in and out, side) of the plain 3x3 convolutions whose best rate is called the peak."""
@@ -36,6 +42,7 @@ def measure_speed(
     *,
     side: int = SIDE,
     turns: int = TURNS,
+    in_tiles: bool = True,
     should_stop: ShouldStop = never_stop,
     progress: Callable[[int, int, str], None] = lambda *_: None,
 ) -> dict[str, Any]:
@@ -48,6 +55,8 @@ def measure_speed(
         Side (px) of the square image for cold and incremental times.
     turns : int
         Measurements of each, besides a first one that warms up and does not count.
+    in_tiles : bool
+        Also measure an image too large for one tile.
     should_stop, progress : callable
         Called between two measurements; `progress` with the number of the next one, their total and its name.
 
@@ -57,7 +66,8 @@ def measure_speed(
         ``device``, ``side``, ``tiled_side``, ``peak_gflops`` and ``levels``: for each ``parameters``,
         ``cold_ms``, ``incremental_ms`` (from the nodes of the next shallower level; None for the first),
         ``ms_per_megapixel``, ``tiled_ms_per_megapixel`` (an image too large for one tile, with
-        reading, normalisation and halos), ``gflops`` and ``share_of_peak`` of the cold run.
+        reading, normalisation and halos; None where that was not measured), ``gflops`` and
+        ``share_of_peak`` of the cold run.
 
     Raises
     ------
@@ -67,7 +77,7 @@ def measure_speed(
     levels = model.info.net.levels
     cases = {**level_cases(model, side), **peak_cases(model.choice)}
     large = tiled_side()
-    tiled: dict[str, Case] = {f"tiled {d}": tiled_case(model, large, d) for d in levels}
+    tiled: dict[str, Case] = {f"tiled {d}": tiled_case(model, large, d) for d in levels if in_tiles}
     timer = _Timer((turns + 1) * len(cases) + len(tiled), should_stop, progress)
     best = dict.fromkeys(cases, float("inf"))
     for turn in range(turns + 1):
@@ -85,6 +95,38 @@ def measure_speed(
         "peak_gflops": peak,
         "levels": {str(d): row for d, row in rows.items()},
     }
+
+
+def every_format(info: ModelInfo, device: str = "auto") -> tuple[list[LoadedModel], dict[str, str]]:
+    """A model in each number format that this machine has, and why others are missing.
+
+    Parameters
+    ----------
+    info : ModelInfo
+    device : {"auto", "cpu", "cuda", "mps"}
+        "auto": all devices.
+
+    Returns
+    -------
+    models : list of LoadedModel
+        The first is the one that "auto" picks.
+    missing : dict
+        From ``"cpu int8"`` and the like to a reason.
+    """
+    models = [LoadedModel.load(info, device)]
+    missing = {}
+    for kind, precision in FORMATS:
+        label = f"{kind} {precision}"
+        if device not in ("auto", kind) or models[0].choice.label == label:
+            continue
+        if label == "cpu bfloat16" and not cpu_has_bf16():
+            missing[label] = "this processor has no instructions for it"
+            continue
+        try:
+            models.append(LoadedModel.load(info, kind, precision))
+        except UnetppError as error:
+            missing[label] = str(error)
+    return models, missing
 
 
 class _Timer:
@@ -112,13 +154,14 @@ def _row(
 ) -> dict[str, Any]:
     net = model.info.net
     cold, added = best[f"cold {level}"], best.get(f"incremental {level}")
+    tiled = best.get(f"tiled {level}")
     rate = graph.flops(level, net, side, side) / cold / 1e9
     return {
         "parameters": graph.parameters(level, net),
         "cold_ms": 1e3 * cold,
         "incremental_ms": None if added is None else 1e3 * added,
         "ms_per_megapixel": 1e9 * cold / side**2,
-        "tiled_ms_per_megapixel": 1e9 * best[f"tiled {level}"] / large**2,
+        "tiled_ms_per_megapixel": None if tiled is None else 1e9 * tiled / large**2,
         "gflops": rate,
         "share_of_peak": rate / peak,
     }
@@ -157,6 +200,10 @@ def peak_cases(choice: DeviceChoice) -> dict[str, Case]:
 
 
 def _convolution(choice: DeviceChoice, channels: int, side: int) -> Case:
+    if choice.dtype == "int8":
+        from napari_unetpp.engine.int8.network import plain_convolution
+
+        return plain_convolution(channels, side)
     rng = torch.Generator().manual_seed(0)
 
     def tensor(*shape: int) -> torch.Tensor:

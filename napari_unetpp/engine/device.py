@@ -137,11 +137,12 @@ def _asked_for(device: str, precision: str, note: str) -> DeviceChoice:
 
 def _faster_on_cpu() -> str:
     """The faster of float32 and bfloat16; the latter only if it gives the same."""
-    good = _cpu_has_bf16() and _agrees("cpu", "bfloat16") and _bf16_gain() >= MIN_GAIN
+    good = cpu_has_bf16() and _agrees("cpu", "bfloat16") and _bf16_gain() >= MIN_GAIN
     return "bfloat16" if good else "float32"
 
 
-def _cpu_has_bf16() -> bool:
+def cpu_has_bf16() -> bool:
+    """Whether the processor multiplies bfloat16, and torch knows how."""
     supported: Callable[[], bool] | None = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
     return torch.backends.mkldnn.is_available() and supported is not None and bool(supported())
 
@@ -179,8 +180,8 @@ def prepare(net: UNetPlusPlus, device: str, dtype: torch.dtype) -> UNetPlusPlus:
 
 
 @cache
-def _test_case() -> tuple[UNetPlusPlus, Tensor]:
-    """A small seeded network and image; the global random state is left alone."""
+def self_test_case() -> tuple[UNetPlusPlus, Tensor]:
+    """A small seeded network and image (1, 3, 128, 128); the global random state is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net = UNetPlusPlus(NetConfig(widths=(32, 64, 128)))
@@ -188,8 +189,9 @@ def _test_case() -> tuple[UNetPlusPlus, Tensor]:
     return net, image.to(memory_format=torch.channels_last)
 
 
-def _run(device: str, dtype: str) -> Callable[[], Tensor]:
-    net, image = _test_case()
+def self_test_run(device: str, dtype: str) -> Callable[[], Tensor]:
+    """Gives the probabilities of the test case on a device and in a number format of torch."""
+    net, image = self_test_case()
     target = getattr(torch, dtype)
     moved = prepare(net, device, target)
     x = image.to(device, target)
@@ -205,25 +207,29 @@ def _run(device: str, dtype: str) -> Callable[[], Tensor]:
 def _agrees(device: str, dtype: str) -> bool:
     """Whether the small network gives the CPU's float32 probabilities there."""
     try:
-        found = _run(device, dtype)()
+        found = self_test_run(device, dtype)()
     except (RuntimeError, NotImplementedError, AssertionError):  # a torch without CUDA asserts
         return False
-    expected = _run("cpu", "float32")()
+    expected = self_test_run("cpu", "float32")()
     return bool((found - expected).abs().max() <= TOLERANCE[dtype])
 
 
 def _bf16_gain() -> float:
-    """Seconds in float32 over seconds in bfloat16 on this CPU.
+    """Seconds in float32 over seconds in bfloat16 on this CPU."""
+    return gain(self_test_run("cpu", "float32"), self_test_run("cpu", "bfloat16"))
+
+
+def gain(slow: Callable[[], Tensor], fast: Callable[[], Tensor]) -> float:
+    """Seconds of one run over those of another.
 
     The median of ratios of runs taken in turns: other load hits both sides of a ratio.
     """
-    runs = [_run("cpu", dtype) for dtype in ("float32", "bfloat16")]
     ratios = []
     for _ in range(6):
         seconds = []
-        for forward in runs:
+        for run in (slow, fast):
             start = time.perf_counter()
-            forward()
+            run()
             seconds.append(time.perf_counter() - start)
         ratios.append(seconds[0] / seconds[1])
     return statistics.median(ratios[1:])  # the first is a warm-up

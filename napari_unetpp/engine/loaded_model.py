@@ -24,9 +24,9 @@ from napari_unetpp._types import (
 from napari_unetpp.engine.auto.packing import Packing
 from napari_unetpp.engine.auto.partial_node import PartialNode, channel_count, crop, paste
 from napari_unetpp.engine.decode.labelling import activate
-from napari_unetpp.engine.device import DeviceChoice, choose_device
+from napari_unetpp.engine.device import DeviceChoice
 from napari_unetpp.engine.int8.scales import Int8Scales
-from napari_unetpp.engine.node_evaluator import known_scales, node_evaluator
+from napari_unetpp.engine.node_evaluator import choose_format, node_evaluator
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.results.result_file import model_facts
 from napari_unetpp.net import graph
@@ -75,11 +75,7 @@ class LoadedModel:
     def load(cls, info: ModelInfo, device: str = "auto", precision: str = "auto") -> LoadedModel:
         """Read the weights of `info` from its file."""
         assert info.path is not None, f"the model {info.name!r} has no file"
-        choice = choose_device(device, precision)
-        scales = None
-        if choice.dtype == "int8":
-            scales, note = known_scales(info)
-            choice = replace(choice, note=note)
+        choice, scales = choose_format(info, device, precision)
         return cls(info, read_tensors(info.path), choice, scales)
 
     def with_rule(self, rule: DecodeRule) -> LoadedModel:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from typing import Protocol
+from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo, Node, UnetppError
-from napari_unetpp.engine.device import DeviceChoice, prepare
+from napari_unetpp.engine.device import DeviceChoice, choose_device, prepare
 from napari_unetpp.engine.int8.scales import Int8Scales
+from napari_unetpp.engine.int8.self_test import int8_is_faster
 from napari_unetpp.files.models.int8_file import read_int8
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
@@ -32,17 +34,52 @@ class NodeEvaluator(Protocol):
         ...
 
 
-def known_scales(info: ModelInfo) -> tuple[Int8Scales, str]:
-    """The ranges that were measured for a model, and a note where int8 lost more than it should."""
+def choose_format(
+    info: ModelInfo, device: str = "auto", precision: str = "auto"
+) -> tuple[DeviceChoice, Int8Scales | None]:
+    """Device and number format for a model, and the ranges of its nodes where that is int8.
+
+    "auto" is int8 on a CPU on which it is faster, for a model that was measured to lose nothing by it at any
+    level: levels share nodes, so all of them are evaluated in one format.
+
+    Parameters
+    ----------
+    info : ModelInfo
+    device, precision
+        As in `engine.device.choose_device`.
+
+    Raises
+    ------
+    UnetppError
+        As `choose_device` does; or int8 was asked for, and no ranges were measured for this model.
+    """
+    choice = choose_device(device, precision)
+    if choice.dtype == "int8":
+        return _asked_for(info, choice)
+    if precision != "auto" or choice.device != "cpu":
+        return choice, None
+    measured = read_int8(info)
+    if measured is None or lossy_levels(measured) or not int8_is_faster(choice.dtype):
+        return choice, None
+    return replace(choice, dtype="int8"), Int8Scales.from_json(measured["ranges"])
+
+
+def lossy_levels(measured: Mapping[str, Any]) -> list[str]:
+    """Levels at which int8 lost more than it may (`train.choose.int8`)."""
+    return [f"L{level}" for level, scores in measured["levels"].items() if not scores["good"]]
+
+
+def _asked_for(info: ModelInfo, choice: DeviceChoice) -> tuple[DeviceChoice, Int8Scales]:
+    """int8 with the ranges that were measured for a model; a note where it lost more than it should."""
     measured = read_int8(info)
     if measured is None:
         raise UnetppError(
             f"for the model {info.name!r} no ranges for int8 were measured. Measure them on labelled images: "
             f"napari-unetpp calibrate FOLDER --model {info.name} --int8; or choose another --precision."
         )
-    bad = [f"L{level}" for level, scores in measured["levels"].items() if not scores["good"]]
-    note = f"int8 lost more than it should at {', '.join(bad)} ({measured['data']})" if bad else ""
-    return Int8Scales.from_json(measured["ranges"]), note
+    lossy = lossy_levels(measured)
+    note = f"int8 lost more than it should at {', '.join(lossy)} ({measured['data']})" if lossy else ""
+    return replace(choice, note=note), Int8Scales.from_json(measured["ranges"])
 
 
 def node_evaluator(net: UNetPlusPlus, choice: DeviceChoice, scales: Int8Scales | None) -> NodeEvaluator:

@@ -20,7 +20,7 @@ def pretend(monkeypatch, *, cuda=False, bf16=False, gain=1.0, agrees=()):
     """A machine of our choice; `agrees` lists the (device, dtype) that pass the self-test."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(device, "_has_mps", lambda: False)
-    monkeypatch.setattr(device, "_cpu_has_bf16", lambda: bf16)
+    monkeypatch.setattr(device, "cpu_has_bf16", lambda: bf16)
     monkeypatch.setattr(device, "_bf16_gain", lambda: gain)
     monkeypatch.setattr(device, "_agrees", lambda kind, dtype: (kind, dtype) in agrees)
 
@@ -122,7 +122,7 @@ def test_real_self_test_leaves_the_random_state_alone():
 
 
 def test_self_test_sees_a_wrong_device(monkeypatch):
-    device._test_case.cache_clear()
+    device.self_test_case.cache_clear()
     assert device._agrees("cpu", "float32")
     monkeypatch.setitem(device.TOLERANCE, "bfloat16", 1e-9)
     assert not device._agrees("cpu", "bfloat16")

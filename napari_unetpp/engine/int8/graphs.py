@@ -67,6 +67,13 @@ def node_graph(
     return _NodeGraph(net, scales, node, shape, inside).model()
 
 
+def convolution_graph(weight: Array, side: int) -> Model:
+    """A plain 3x3 convolution of bytes (1, side, side, C), with its result in bytes: for measuring speed."""
+    read = ops.parameter([1, side, side, weight.shape[1]], np.uint8)
+    values = _values(read)
+    return Model([_bytes(ops.relu(_convolution(values, weight)), 1.0)], [read], "convolution")
+
+
 class _NodeGraph:
     def __init__(
         self, net: UNetPlusPlus, scales: Int8Scales, node: Node, shape: tuple[int, int], inside: bool
@@ -87,7 +94,7 @@ class _NodeGraph:
             sums = [_float_convolution(_channels_first(image), weight)]
         elif node[1] == 0:
             above = (node[0] - 1, 0)
-            whole = self._values(self._input(-1, self.config.widths[above[0]]))
+            whole = _values(self._input(-1, self.config.widths[above[0]]))
             half = ops.max_pool(whole, [2, 2], ONE, [0, 0], [0, 0], [2, 2]).output(0)
             sums = [_convolution(half, weight * self._unit(above))]
         else:
@@ -98,10 +105,7 @@ class _NodeGraph:
         out = ops.relu(
             ops.add(_convolution(middle, _array(second.weight)), _per_channel(_array(second.bias)))
         )
-        steps = ops.fake_quantize(
-            out, _number(0), _number(self.scales.nodes[node]), _number(0), _number(LEVELS - 1), LEVELS
-        )
-        result = ops.transpose(ops.convert(steps, "u8"), ops.constant(np.array([0, 2, 3, 1])))
+        result = _bytes(out, self.scales.nodes[node])
         return Model([result], [*self.inputs, *([self.inside] if self.masked else [])], f"X{node}")
 
     def _dense(self, weight: Array) -> list[Any]:
@@ -116,10 +120,10 @@ class _NodeGraph:
             units = np.repeat([self._unit(other) for other in beside], width).astype(np.float32)
             start = width * len(beside)
             together = read[0] if len(read) == 1 else ops.concat(read, 3)
-            sums.append(_convolution(self._values(together), weight[:, :start] * units[:, None, None]))
+            sums.append(_convolution(_values(together), weight[:, :start] * units[:, None, None]))
         if under:
             assert self.block.up is not None and self.block.up.bias is not None
-            below = self._values(self._input(1, self.config.widths[under[0]]))
+            below = _values(self._input(1, self.config.widths[under[0]]))
             up = _transposed(below, _array(self.block.up.weight) * self._unit(under))
             up = self._masked(ops.add(up, _per_channel(_array(self.block.up.bias))))
             largest = self.scales.ups[self.node]
@@ -139,15 +143,6 @@ class _NodeGraph:
         if self.inside is None:
             self.inside = ops.parameter([1, *self.shape, 1], np.uint8)
         return ops.multiply(values, ops.convert(_channels_first(self.inside), "f32"))
-
-    @staticmethod
-    def _values(read: Any) -> Any:
-        """The bytes of a node as numbers, channels first."""
-        first = _number(0)
-        steps = ops.convert(_channels_first(read), "f32")
-        return ops.fake_quantize(
-            steps, first, _number(LEVELS - 1), first, _number((LEVELS - 1) * STEP), LEVELS
-        )
 
     def _unit(self, node: Node) -> np.float32:
         """What the weights that read a node are multiplied by."""
@@ -173,6 +168,19 @@ def _channels_first(read: Any) -> Any:
 
 def _sum(sums: list[Any]) -> Any:
     return sums[0] if len(sums) == 1 else ops.add(*sums)
+
+
+def _values(read: Any) -> Any:
+    """The bytes of a node as numbers, channels first."""
+    first = _number(0)
+    steps = ops.convert(_channels_first(read), "f32")
+    return ops.fake_quantize(steps, first, _number(LEVELS - 1), first, _number((LEVELS - 1) * STEP), LEVELS)
+
+
+def _bytes(values: Any, largest: float) -> Any:
+    """Values from 0 to `largest` as bytes, channels last."""
+    steps = ops.fake_quantize(values, _number(0), _number(largest), _number(0), _number(LEVELS - 1), LEVELS)
+    return ops.transpose(ops.convert(steps, "u8"), ops.constant(np.array([0, 2, 3, 1])))
 
 
 def _quantised(values: Any, largest: float, *, signed: bool = False) -> Any:

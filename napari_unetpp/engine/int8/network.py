@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from napari_unetpp._types import Node
-from napari_unetpp.engine.int8.graphs import LEVELS, node_graph
+from napari_unetpp.engine.int8.graphs import LEVELS, convolution_graph, node_graph
 from napari_unetpp.engine.int8.scales import Int8Scales, check_quantisable
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -96,6 +97,15 @@ class Int8Network:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(key)
         return self._compiled[key]
+
+
+def plain_convolution(channels: int, side: int) -> Callable[[], Any]:
+    """Runs a plain 3x3 convolution of bytes, side x side px with so many channels in and out."""
+    weight = np.random.default_rng(0).random((channels, channels, 3, 3), dtype=np.float32)
+    compiled = openvino.Core().compile_model(convolution_graph(weight, side), "CPU", _options())
+    request = compiled.create_infer_request()
+    pixels = np.zeros((1, side, side, channels), np.uint8)
+    return partial(request.infer, [pixels], share_inputs=True)
 
 
 def _options() -> dict[str, Any]:

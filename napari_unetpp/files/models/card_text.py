@@ -117,6 +117,22 @@ def score_set_text(scores: ScoreSet) -> str:
     return levels_text({level: _fields(values) for level, values in scores.levels.items()})
 
 
+def int8_text(measured: Mapping[str, Any] | None) -> str:
+    """What int8 was measured to lose (see `files.models.int8_file`), with a table of the levels."""
+    if measured is None:
+        return "int8: not measured (napari-unetpp calibrate FOLDER --model MODEL --int8)"
+    levels = measured["levels"]
+    lossy = [f"L{level}" for level, scores in levels.items() if not scores["good"]]
+    found = f"loses too much at {', '.join(lossy)}: only if asked for" if lossy else "as good as float32"
+    rows: list[tuple[str, ...]] = [("level", "dice", "int8", "ap50", "int8")]
+    rows += [
+        (f"L{level}", *(number(value, 4) for value in (*scores["dice"], *(scores["ap50"] or (None, None)))))
+        for level, scores in levels.items()
+    ]
+    lines = [f"int8: {found} ({measured['data']})"]
+    return "\n".join([*lines, *(f"  {line}" for line in table(rows).splitlines())])
+
+
 def levels_text(levels: Mapping[Any, Mapping[str, Any]]) -> str:
     """The same table from the plain values of `evaluate`."""
     rows = [
@@ -157,9 +173,9 @@ def speed_text(levels: Mapping[str, Mapping[str, Any]]) -> str:
             f"L{level}",
             millions(row["parameters"]),
             f"{row['cold_ms']:.0f}",
-            "-" if row["incremental_ms"] is None else f"{row['incremental_ms']:.0f}",
+            number(row["incremental_ms"], 0),
             f"{row['ms_per_megapixel']:.0f}",
-            f"{row['tiled_ms_per_megapixel']:.0f}",
+            number(row["tiled_ms_per_megapixel"], 0),
             f"{row['gflops']:.0f}",
             f"{row['share_of_peak']:.0%}",
         )

@@ -26,6 +26,9 @@ from napari_unetpp.train.parent import load_network
 MOST_RANGES, MOST_SCORED = 16, 40
 """Images on which ranges are measured, and on which int8 is compared with float32."""
 
+FEW_SCORED = 8
+"""Fewer held-out images than these are joined by others that training saw."""
+
 LARGEST_SIDE = 512
 """Only the middle of larger images is used, px of the working grid."""
 
@@ -86,7 +89,8 @@ def measure_int8(
     folder : Path
         Of labelled images.
     held_out : bool
-        The others are those that training holds out of `folder`; else half of the images.
+        The others are those that training holds out of `folder`, and where these are few, other images that
+        give no ranges; else half of the images.
     seed : int
         Which images are taken where there are more than enough.
     log : callable
@@ -98,10 +102,10 @@ def measure_int8(
         The folder has fewer than two images, or the network is not evaluated in int8.
     """
     samples = read_samples(folder, info, log)
-    if held_out:
-        learned, others = split_samples(samples)
-    else:
-        learned, others = samples[::2], samples[1::2]
+    learned, unseen = split_samples(samples) if held_out else (samples, [])
+    others = list(unseen)
+    if len(others) < FEW_SCORED:  # the format does not learn: images that training saw will do
+        learned, others = learned[::2], [*others, *learned[1::2]]
     if not learned or not others:
         raise UnetppError(
             f"{folder} has {counted(len(samples), 'image')}; expected some to measure the ranges on, and "
@@ -112,8 +116,10 @@ def measure_int8(
         [_shown(some[n], info) for n in sorted(rng.permutation(len(some))[:most])]
         for some, most in ((learned, MOST_RANGES), (others, MOST_SCORED))
     )
+    held = {sample.stem for sample in unseen}
+    kept = sum(sample.stem in held for sample in others)
     data = f"ranges on {counted(len(learned), 'image')} of {folder.parent.name}/{folder.name}, scores on "
-    data += f"{counted(len(others), 'image')}{' that training holds out' if held_out else ''}"
+    data += f"{counted(len(others), 'image')}{f', {kept} of them held out of training' if held_out else ''}"
     log(data)
     scales = measure_scales(load_network(info).folded(), (_input(sample, info) for sample in learned))
     assert info.path is not None, "a model of the list has a file"

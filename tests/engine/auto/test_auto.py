@@ -33,12 +33,12 @@ NOTHING = LevelScores(None, None, None, 0)
 def with_limit(evaluator, limit):
     rule = StoppingRule((0.27, 0.16, 0.09), (0.0, 0.06, 0.05), limit, 0.003, 0.4, NOTHING)
     info = replace(evaluator.info, stopping=rule)
-    return LoadedModel(info, read_tensors(info.path), evaluator.choice)
+    return LoadedModel(info, read_tensors(info.path), evaluator.choice, evaluator.scales)
 
 
 @pytest.fixture(scope="module")
 def nuclei():
-    return with_limit(load_model(SHIPPED / "nuclei.safetensors", device="cpu"), 0.05)
+    return with_limit(load_model(SHIPPED / "nuclei.safetensors", device="cpu", precision="float32"), 0.05)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,8 @@ def test_auto_means_auto_where_there_is_a_rule(nuclei, image):
     assert result.depth.shape == (100, 90) and result.depth.min() >= 1 and result.depth.max() <= 4
     scaled = segment(image[:100, :90], nuclei, scale=1.5)
     assert scaled.depth.shape == (100, 90)
-    without = LoadedModel(replace(nuclei.info, stopping=None), read_tensors(nuclei.info.path), nuclei.choice)
+    tensors = read_tensors(nuclei.info.path)
+    without = LoadedModel(replace(nuclei.info, stopping=None), tensors, nuclei.choice, nuclei.scales)
     fixed = segment(image[:100, :90], without)
     assert fixed.level == nuclei.info.recommended_level and (fixed.depth == fixed.level).all()
     with pytest.raises(UnetppError, match="level 5 was given"):

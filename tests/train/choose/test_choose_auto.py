@@ -95,7 +95,7 @@ def test_the_engine_does_what_was_calibrated(
 ) -> None:
     """The same squares, the same maps, and the FLOPs that were foreseen."""
     info = replace(nuclei.info, stopping=rule)
-    evaluator = LoadedModel(info, read_tensors(Path(str(info.path))), nuclei.choice)
+    evaluator = LoadedModel(info, read_tensors(Path(str(info.path))), nuclei.choice, nuclei.scales)
     for p in predicted[:4]:
         image = torch.from_numpy(p.sample.image.astype(np.float32))[None].expand(-1, 3, -1, -1)
         height, width = image.shape[-2:]

@@ -45,7 +45,7 @@ def test_calibrate_for_int8(
     before = Path(str(tiny_model.path)).read_bytes()
     assert cli.main(["calibrate", str(few), "--model", "tiny", "--int8"]) == 0
     told = capsys.readouterr()
-    assert [line.split()[0] for line in told.out.splitlines()] == ["level", "L1", "L2", "L3", "L4"]
+    assert [line.split()[0] for line in told.out.splitlines()] == ["int8:", "level", "L1", "L2", "L3", "L4"]
     assert "ranges on 2 images of" in told.err and "the model is as it was" in told.err
     assert Path(str(tiny_model.path)).read_bytes() == before
     measured = int8_file.read_int8(tiny_model)
