@@ -31,6 +31,9 @@ MIN_GAIN = 1.5
 """bfloat16 on the CPU must be this many times as fast as float32, as it is with matrix units; by a smaller
 factor the noise of the timing would decide."""
 
+SIDE = 128
+"""Side (px) of the image of the self-test."""
+
 NAMES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 
@@ -180,18 +183,18 @@ def prepare(net: UNetPlusPlus, device: str, dtype: torch.dtype) -> UNetPlusPlus:
 
 
 @cache
-def self_test_case() -> tuple[UNetPlusPlus, Tensor]:
-    """A small seeded network and image (1, 3, 128, 128); the global random state is left alone."""
+def self_test_case(side: int = SIDE) -> tuple[UNetPlusPlus, Tensor]:
+    """A small seeded network and image (1, 3, side, side); the global random state is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net = UNetPlusPlus(NetConfig(widths=(32, 64, 128)))
-        image = torch.rand(1, 3, 128, 128)
+        image = torch.rand(1, 3, side, side)
     return net, image.to(memory_format=torch.channels_last)
 
 
-def self_test_run(device: str, dtype: str) -> Callable[[], Tensor]:
+def self_test_run(device: str, dtype: str, side: int = SIDE) -> Callable[[], Tensor]:
     """Gives the probabilities of the test case on a device and in a number format of torch."""
-    net, image = self_test_case()
+    net, image = self_test_case(side)
     target = getattr(torch, dtype)
     moved = prepare(net, device, target)
     x = image.to(device, target)

@@ -125,7 +125,11 @@ class LoadedModel:
     @torch.inference_mode()
     def join(self, stripes: Sequence[Mapping[Node, Tensor]]) -> dict[Node, Tensor]:
         """Nodes of all rows from those of successive stripes of rows."""
-        return {node: torch.cat([stripe[node] for stripe in stripes], dim=2) for node in stripes[0]}
+        joined = {}
+        for node in stripes[0]:  # as (1, Y, X, C), which is how they lie in memory: whole rows are copied
+            parts = [stripe[node].permute(0, 2, 3, 1) for stripe in stripes]
+            joined[node] = torch.cat(parts, dim=1).permute(0, 3, 1, 2)
+        return joined
 
     @torch.inference_mode()
     def nodes(

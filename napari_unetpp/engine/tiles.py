@@ -33,8 +33,8 @@ CELL = 768
 SMALL_CELL = 256
 """The same where memory ran out: 3.5 times its pixels at level 4, a quarter of the memory."""
 
-STRIPE_PIXELS = 250_000
-"""Pixels of a stripe, about: 0.1 to 0.2 s at level 1 on two cores."""
+STRIPE_PIXELS = 170_000
+"""Pixels of a stripe, about: 0.05 to 0.15 s at level 1 on two cores."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ def levels(side: int, repeats: int) -> dict[str, Any]:
         result[f"L{level}"] = {"first": median(first), "all": median(whole), "pause": round(window.pause, 1)}
         if computed:
             result[f"L{level}"] |= {"computed": median(computed), "decoded": median(decoded)}
-    evaluator = window.controller.context.cache.evaluator(window.controller.model, "auto")
+    evaluator = window.controller.context.cache.loaded(window.controller.model, "auto")
     result["device"] = evaluator.choice.label
     window.close()
     return result

@@ -33,10 +33,13 @@ REACH = 2 * CUT
 
 
 def activate(logits: Tensor, info: ModelInfo) -> Tensor:
-    """Logits (N, K, Y, X) to probabilities: softmax over several classes, else a sigmoid per channel."""
+    """Logits (N, K, Y, X) to probabilities: softmax over several classes, else a sigmoid per channel.
+
+    In place where that is possible: new memory takes longer than the values.
+    """
     if info.task == "semantic" and len(info.outputs) > 1:
         return logits.softmax(dim=1)
-    return logits.sigmoid()
+    return logits.sigmoid_()
 
 
 def foreground_channels(info: ModelInfo) -> slice:

@@ -14,6 +14,7 @@ A pixel depends on its own connected part of the region only: parts can be done 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -112,10 +113,11 @@ class PixelGraph:
         self._number[self._place] = np.arange(self._place.size, dtype=np.int32)
         self.height = height[region].astype(np.float32, copy=False)
 
-    def pairs(self) -> Iterator[tuple[NDArray[np.intp], Numbers]]:
-        """All pairs of neighbours, one of four directions after the other: the numbers of both pixels.
+    def neighbours(self) -> Iterator[tuple[Numbers, NDArray[np.bool_]]]:
+        """For each of eight directions the number of every pixel's neighbour, and whether there is one.
 
-        Two pixels that meet at a corner are neighbours if one of the two between them is in the region.
+        A direction is followed by its opposite. Two pixels that meet at a corner are neighbours if one of the
+        two between them is in the region.
         """
         right, down = 1, self._width
         for step, between in (
@@ -124,10 +126,19 @@ class PixelGraph:
             (down + right, (right, down)),
             (down - right, (-right, down)),
         ):
-            other = self._number[self._place + step]
-            near = other >= 0
-            if between:
-                near &= np.maximum(*(self._number[self._place + way] for way in between)) >= 0
+            yield self._neighbours(step, between)
+            yield self._neighbours(-step, between and (between[0] - step, between[1] - step))
+
+    def _neighbours(self, step: int, between: tuple[int, int] | None) -> tuple[Numbers, NDArray[np.bool_]]:
+        other = self._number[self._place + step]
+        near = other >= 0
+        if between:
+            near &= np.maximum(*(self._number[self._place + way] for way in between)) >= 0
+        return other, near
+
+    def pairs(self) -> Iterator[tuple[NDArray[np.intp], Numbers]]:
+        """All pairs of neighbours, one of four directions after the other: the numbers of both pixels."""
+        for other, near in itertools.islice(self.neighbours(), 0, None, 2):
             one = np.flatnonzero(near)
             yield one, other[one]
 
@@ -152,13 +163,14 @@ def steepest_ascent(graph: PixelGraph) -> tuple[Numbers, NDArray[np.intp], Numbe
     up = np.arange(graph.height.size, dtype=np.int32)
     best = graph.height.copy()
     flat: list[tuple[NDArray[np.intp], Numbers]] = []
-    for one, other in graph.pairs():
-        for here, there in ((one, other), (other, one)):
-            higher = graph.height[there] > best[here]
-            up[here[higher]] = there[higher]
-            best[here[higher]] = graph.height[there[higher]]
-        level = graph.height[one] == graph.height[other]
-        flat.append((one[level], other[level]))
+    for direction, (other, near) in enumerate(graph.neighbours()):
+        height = graph.height[other]
+        higher = near & (height > best)
+        np.copyto(up, other, where=higher)
+        np.copyto(best, height, where=higher)
+        if direction % 2 == 0:  # a pair is met once in a direction, once in the opposite one
+            level = np.flatnonzero(near & (height == graph.height))
+            flat.append((level, other[level]))
     one, other = map(np.concatenate, zip(*flat, strict=True))
     return up, one, other
 

@@ -73,12 +73,13 @@ class Int8Network:
         pixels = known[node][0].permute(1, 2, 0)  # (Y, X, C)
         height, width, channels = pixels.shape
         weight, bias = self._heads[level]
-        logits = torch.empty(height, width, len(bias))
+        logits = torch.empty(1, len(bias), height, width)
         rows = max(1, HEAD_PIXELS // width)
         for y in range(0, height, rows):  # blocks that stay in the processor's cache as float32
             block = pixels[y : y + rows].reshape(-1, channels).float()
-            torch.matmul(block, weight, out=logits[y : y + rows].view(-1, len(bias)))
-        return logits.add_(bias).permute(2, 0, 1)[None]
+            found = torch.addmm(bias, block, weight)
+            logits[0, :, y : y + rows] = found.T.view(len(bias), -1, width)
+        return logits
 
     def _head(self, level: int) -> tuple[Tensor, Tensor]:
         """Weights (C, outputs) and biases of a head that reads bytes."""

@@ -14,6 +14,9 @@ from napari_unetpp.engine.device import gain, self_test_case, self_test_run
 from napari_unetpp.engine.int8.scales import measure_scales
 from napari_unetpp.files.machine_cache import measured_once, this_machine
 
+SIDE = 256
+"""Side (px) of the image: on a smaller one the time is that of the calls."""
+
 TOLERANCE = 5e-2
 """Largest difference to the probabilities in float32 that the self-test accepts."""
 
@@ -34,12 +37,12 @@ def _answer(dtype: str) -> str:
     """What is stored for a machine."""
     try:
         run = _int8_run()
-        difference = (run() - self_test_run("cpu", "float32")()).abs().max()
+        difference = (run() - self_test_run("cpu", "float32", SIDE)()).abs().max()
     except (RuntimeError, ImportError):  # a processor or a system that OpenVINO does not know
         return "not available"
     if difference > TOLERANCE:
         return "disagrees"
-    return "faster" if gain(self_test_run("cpu", dtype), run) >= MIN_GAIN else "slower"
+    return "faster" if gain(self_test_run("cpu", dtype, SIDE), run) >= MIN_GAIN else "slower"
 
 
 def _int8_run() -> Callable[[], Tensor]:
@@ -47,7 +50,7 @@ def _int8_run() -> Callable[[], Tensor]:
     from napari_unetpp.engine.int8.network import Int8Network
     from napari_unetpp.net import graph
 
-    net, image = self_test_case()
+    net, image = self_test_case(SIDE)
     folded = net.folded()
     quick = Int8Network(folded, measure_scales(folded, [image]))
 

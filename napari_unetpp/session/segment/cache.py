@@ -53,12 +53,15 @@ class CachedPlane:
         Highest foreground probability per level.
     share : float or None
         FLOPs executed by Auto, as a share of those of the deepest level.
+    noted : bool
+        Whether `maps` says what is unusual about the image.
     """
 
     maps: PlaneResult
     decoded: OrderedDict[tuple[int, Rule], NDArray[Any]] = field(default_factory=OrderedDict)
     peaks: dict[int, float] = field(default_factory=dict)
     share: float | None = None
+    noted: bool = False
 
     def levels(self) -> tuple[int, ...]:
         """Levels whose maps are complete."""

@@ -87,21 +87,15 @@ def predict(
     return predict(evaluator, wanted, cache.nodes, should_stop, current_view)
 
 
-def empty_maps(
-    cache: WorkerCache, request: SegmentRequest, shape: tuple[int, int], notes: tuple[str, ...]
-) -> PlaneResult:
+def empty_maps(cache: WorkerCache, request: SegmentRequest, shape: tuple[int, int]) -> PlaneResult:
     """Where the maps of a plane are collected; `shape` is the working grid."""
     from napari_unetpp.engine.collect import invalid_pixels
     from napari_unetpp.engine.decode.map_store import MapStore
     from napari_unetpp.engine.decode.plane_result import PlaneResult
-    from napari_unetpp.engine.input.range_notes import NOISE, reported_range
 
     assert request.choice is not None
     image, _ = cache.read(request.plane)
     stats = intensities(cache, request, image)
-    measured = (stats.low, stats.high)
-    shown = measured if request.range is not None else reported_range(image, stats)
-    noise = (NOISE,) if shown != measured else ()
     return PlaneResult(
         MapStore(shape, len(request.model.outputs)),
         request.model,
@@ -109,10 +103,20 @@ def empty_maps(
         request.plane.shape,
         request.decode,
         invalid_pixels(image, stats),
-        (*notes, *range_notes(image, stats, given=request.range is not None), *noise),
         scale=request.choice,
-        range=shown,
+        range=(stats.low, stats.high),
     )
+
+
+def with_notes(cache: WorkerCache, request: SegmentRequest, maps: PlaneResult) -> PlaneResult:
+    """Maps with what is said of the image and its range."""
+    from napari_unetpp.engine.input.range_notes import NOISE, reported_range
+
+    image, notes = cache.read(request.plane)
+    stats, given = intensities(cache, request, image), request.range is not None
+    shown = maps.range if given else reported_range(image, stats)
+    noise = (NOISE,) if shown != maps.range else ()
+    return replace(maps, notes=(*notes, *range_notes(image, stats, given=given), *noise), range=shown)
 
 
 def maps_for(cached: CachedPlane, request: SegmentRequest) -> PlaneResult:

@@ -60,14 +60,14 @@ def predict_plane(
     cache: WorkerCache, request: SegmentRequest, cached: CachedPlane | None, should_stop: ShouldStop
 ) -> Generator[Event, None, CachedPlane | None]:
     """Compute the maps that `cached` lacks; returns all of them, or None when stopped."""
-    image, notes = cache.read(request.plane)
+    image, _ = cache.read(request.plane)
     known = cached.levels() if cached is not None else ()
     run = _Run(cache, request, cached)
     for event in engine.predict(cache, request, image, known, should_stop):
         match event:
             case PredictStarted():
                 if run.cached is None:
-                    run.cached = CachedPlane(engine.empty_maps(cache, request, event.shape, notes))
+                    run.cached = CachedPlane(engine.empty_maps(cache, request, event.shape))
                 run.total = event.tiles
                 yield Phase(request.generation, "segmenting")
             case Preview():

@@ -90,6 +90,8 @@ def show(cache: WorkerCache, request: SegmentRequest, should_stop: ShouldStop) -
             yield Stopped(request.generation, 0, 0)
             return
         yield Paint(request.generation, request.plane, region, result[region.slices], final=True)
+    if not cached.noted:  # measured last, so that pixels come first
+        cached.maps, cached.noted = engine.with_notes(cache, request, cached.maps), True
     yield _outcome(cached, request, result, time.perf_counter() - start)
 
 

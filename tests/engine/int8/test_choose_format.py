@@ -73,7 +73,7 @@ def test_the_self_test(
 ) -> None:
     monkeypatch.setenv("UNETPP_CACHE", str(tmp_path))
     monkeypatch.setattr(self_test, "gain", lambda slow, fast: gain)
-    right = self_test.self_test_run("cpu", "float32")()
+    right = self_test.self_test_run("cpu", "float32", self_test.SIDE)()
     monkeypatch.setattr(self_test, "_int8_run", lambda: lambda: right + difference)
     self_test.int8_is_faster.cache_clear()
     assert self_test.int8_is_faster("float32") is faster
@@ -84,7 +84,7 @@ def test_the_self_test(
 
 
 def test_int8_of_the_self_test_agrees_with_float32() -> None:
-    found, right = self_test._int8_run()(), self_test.self_test_run("cpu", "float32")()
+    found, right = self_test._int8_run()(), self_test.self_test_run("cpu", "float32", self_test.SIDE)()
     assert right.std() > 0
     assert (found - right).abs().max() < self_test.TOLERANCE
 
