@@ -30,6 +30,7 @@ from napari_unetpp.engine.input.plane import PlaneReader
 from napari_unetpp.engine.input.sampling import working_shape
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.node_cache import NodeCache
+from napari_unetpp.engine.row_stream import RowStream, streams
 from napari_unetpp.engine.tile_evaluator import LevelMaps, PreviewMaps, TileEvaluator
 
 
@@ -132,6 +133,9 @@ class _Prediction:
     def run(self) -> Iterator[PredictEvent]:
         start = time.perf_counter()
         self._prepare()
+        if self._in_rows():
+            yield from self._row_by_row(start)
+            return
         self.total = len(self.left) * len(self.levels)
         yield PredictStarted(self.request.generation, self.shape, self.levels, len(self.left))
         reused = sum(self.evaluator.cached_nodes(tile) for tile in self.plan.live)
@@ -160,6 +164,7 @@ class _Prediction:
             itemsize=self.model.itemsize,
             longest=self.cell,
         )
+        self.plane = plane
         self.evaluator = TileEvaluator(
             self.model, request, self.cache, plane, self.deepest, self.should_stop, self._leave_tile
         )
@@ -167,6 +172,29 @@ class _Prediction:
         asked = [t for t in (*self.plan.live, *self.plan.batch) if self.only is None or t.core in self.only]
         self.left: dict[tiles.Tile, tuple[int, ...]] = dict.fromkeys(asked, self.levels)
         self.unseen = {tile for tile in self.left if tile.live or self._has_preview()}
+
+    def _in_rows(self) -> bool:
+        """Whether the plane is evaluated row by row: nothing is shown meanwhile, no tile is asked for."""
+        tiled = len(self.plan.batch) > 1 and not self.plan.live and self.only is None and self.cell is None
+        fixed = self.request.level != AUTO and not self.request.preview
+        return tiled and fixed and streams(self.model.info.net)
+
+    def _row_by_row(self, start: float) -> Iterator[PredictEvent]:
+        """The events of a plane that is evaluated row by row."""
+        request, stream = self.request, RowStream(self.model, self.plane, self.levels)
+        total = stream.stripes
+        yield PredictStarted(request.generation, self.shape, self.levels, total)
+        covered = 0
+        for found in stream.run(self.should_stop):
+            covered += found.maps[0].size * (found.level == request.level)
+            yield TileDone(request.generation, found.level, found.region, found.maps, found.stripe, total)
+        seconds = time.perf_counter() - start
+        yield PredictDone(
+            *(request.generation, request.level, seconds, stream.computed, 0),
+            stopped=covered < self.shape[0] * self.shape[1],
+            flops=stream.flops,
+            known_level=0,
+        )
 
     def _range(self) -> NormStats:
         """The range of intensities: known before, given with the request, or measured."""

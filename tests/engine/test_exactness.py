@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from untrained import BFLOAT16, collect, make_evaluator
 
-from napari_unetpp.engine import tiles
+from napari_unetpp.engine import predict, tiles
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.node_cache import NodeCache
 from napari_unetpp.net import graph
@@ -16,6 +16,7 @@ def tiled(monkeypatch, cell, *args, **kwargs):
     with monkeypatch.context() as patch:
         patch.setattr(tiles, "CELL", cell)
         patch.setattr(tiles, "WHOLE_PIXELS", 0)
+        patch.setattr(predict, "streams", lambda config: False)
         return collect(*args, **kwargs)[0]
 
 

@@ -5,6 +5,7 @@ import pytest
 from untrained import PLENTY, collect, largest_difference, make_evaluator, stop_after
 
 from napari_unetpp._types import PredictDone, PredictRequest, PredictStarted, Region, TileDone
+from napari_unetpp.engine import predict as prediction
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.input.normalise import measure
 from napari_unetpp.engine.node_cache import NodeCache
@@ -16,6 +17,7 @@ def small_cells(monkeypatch):
     """Many tiles in a small image."""
     monkeypatch.setattr(tiles, "CELL", 64)
     monkeypatch.setattr(tiles, "WHOLE_PIXELS", 0)
+    monkeypatch.setattr(prediction, "streams", lambda config: False)
 
 
 @pytest.fixture

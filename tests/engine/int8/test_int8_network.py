@@ -11,7 +11,7 @@ import torch
 from untrained import collect, make_model
 
 from napari_unetpp._types import AUTO, NetConfig, UnetppError, UsageError
-from napari_unetpp.engine import tiles
+from napari_unetpp.engine import predict, row_stream, tiles
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.device import DeviceChoice, choose_device
@@ -47,12 +47,18 @@ def test_levels_one_by_one_equal_a_deep_run_bit_for_bit(phase: Any, int8: Loaded
         np.testing.assert_array_equal(step.maps(level), cold.maps(level))
 
 
-def test_tiles_equal_the_whole_image(phase: Any, int8: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("in_rows", [False, True])
+def test_tiles_and_rows_equal_the_whole_image(
+    phase: Any, int8: LoadedModel, monkeypatch: pytest.MonkeyPatch, in_rows: bool
+) -> None:
     part = phase[:480, :500]
     whole, _ = collect(int8, part)
     monkeypatch.setattr(tiles, "CELL", 256)
     monkeypatch.setattr(tiles, "WHOLE_PIXELS", 0)
-    split, _ = collect(int8, part)
+    monkeypatch.setattr(row_stream, "STRIPE_BYTES", 64 * 500)
+    monkeypatch.setattr(predict, "streams", lambda config: in_rows)
+    split, events = collect(int8, part)
+    assert events[0].tiles == (8 if in_rows else 4)
     for level in (1, 2, 3, 4):
         assert whole.maps(level).std() > 0.01, "a flat map would hide a difference"
         a, b = (labelling.mask(store.maps(level), int8.info) for store in (whole, split))
