@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_unetpp import __version__
+from napari_unetpp import __version__, segment
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.decode.holes import without_holes
 from napari_unetpp.files.images.image_file import read_image
@@ -56,6 +56,18 @@ def test_objects_are_chosen(run: Run, image: Path, tmp_path: Path) -> None:
     assert status == 1 and "minimum size 100.0 then, not given now" in err
 
 
+def test_touching_objects_can_be_left_together(run: Run, image: Path, tmp_path: Path) -> None:
+    data = np.asarray(read_image(SHIPPED.parent / "samples" / "dense_fluorescence.png"))[:256, :320]
+    tifffile.imwrite(image, data)
+    for name, options in (("split", ()), ("whole", ("--no-split",))):
+        assert run(image, "--out", tmp_path / name, "--level", 2, *options)[0] == 0
+    split, whole = (tifffile.imread(tmp_path / name / "a_labels.tif") for name in ("split", "whole"))
+    assert 0 < whole.max() < split.max()
+    assert read_facts(tmp_path / "whole" / "a_labels.tif")["given"]["split"] is False
+    found = segment(data, "nuclei", level=2, scale=1, split=False, precision="float32")
+    assert (found.labels == whole).all()
+
+
 def test_planes_in_pieces_keep_the_same_objects(
     run: Run, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +107,8 @@ def test_probabilities_come_with_the_labels(run: Run, image: Path, stack: Path, 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--kind", "mask", "--max-size", 3), "go with --kind labels"),
+        (("--kind", "mask", "--max-size", 3), "they go with --kind labels"),
+        (("--kind", "mask", "--no-split"), "they go with --kind labels"),
         (("--kind", "probability", "--fill-holes"), "do not go with --kind probability"),
         (("--min-size", 9, "--max-size", 3), "is above"),
         (("--threshold", 1), "between 0 and 1"),

@@ -186,13 +186,13 @@ class Controller:
     def add_model(self, model: ModelInfo) -> None:
         """Add a model that was fine-tuned from another one to the list and choose it.
 
-        Scale and depth stay; Auto, where the new model has it.
+        Scale, depth and maximum size stay; Auto, where the new model has it.
         """
-        scale, level = self.state.scale, self.state.level
+        scale, level, most = self.state.scale, self.state.level, self.state.max_size
         self.context.models[model_key(model)] = model
         self.context.cache.scales.copy(str(model.provenance.get("parent")), model)
         self.state.model = model_key(model)
-        self.state.scale = scale
+        self.state.scale, self.state.max_size = scale, most
         if level in levels_of(model):
             self.state.level = level
 
@@ -206,6 +206,10 @@ class Controller:
             self.state.threshold = float(value)
         elif name == "min_size":
             self.state.min_size = int(value)
+        elif name == "max_size":
+            self.state.max_size = None
+        elif name == "drop_border":
+            self.state.drop_border = False
         elif name == "circle":
             self.readout.show_circle(True)
         elif name == "colour" and self.state.image is not None:

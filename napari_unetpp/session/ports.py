@@ -33,7 +33,12 @@ class ViewSignals(CorrectSignals):
     kind_chosen = Signal(str)
     threshold_changed = Signal(float)
     min_size_changed = Signal(int)
+    max_size_changed = Signal(object)
+    """None: no object is too large."""
+
     split_toggled = Signal(bool)
+    fill_holes_toggled = Signal(bool)
+    drop_border_toggled = Signal(bool)
     scale_changed = Signal(object)
     contrast_chosen = Signal(str)
     range_changed = Signal(object)

@@ -27,6 +27,10 @@ class SessionState:
         Depth, 1-4, or `AUTO`.
     min_size : int or None
         Smaller objects are dropped (pixels of the image); None: the model's own minimum.
+    max_size : int or None
+        Larger objects are dropped (pixels of the image); None: none are.
+    split, fill_holes, drop_border : bool
+        As in `DecodeRule`.
     scale : float or None
         Working grid = grid of the full image times `scale`; None: chosen for the image by the model.
     contrast : {"auto", "displayed", "given"}
@@ -71,6 +75,9 @@ class SessionState:
     threshold: float = 0.5
     min_size: int | None = None
     split: bool = True
+    max_size: int | None = None
+    fill_holes: bool = False
+    drop_border: bool = False
     uncertainty: bool = False
     depth: bool = False
     scale: float | None = None
@@ -83,4 +90,12 @@ class SessionState:
     @property
     def rule(self) -> Rule:
         """The part that needs no network, frozen."""
-        return Rule(self.kind, self.threshold, self.min_size, self.split)
+        return Rule(
+            self.kind,
+            self.threshold,
+            self.min_size,
+            self.split,
+            self.max_size,
+            self.fill_holes,
+            self.drop_border,
+        )

@@ -87,7 +87,8 @@ def segment_file(
     seconds = time.perf_counter() - start
     areas = objects.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
     if areas is not None and model.info.sampling.kind == "object":
-        note = objects.size_note(areas, model.info.sampling.value / found.scale.scale)
+        fits = model.info.sampling.value / found.scale.scale
+        note = objects.size_note(areas, fits, options.objects.max_size)
         notes += [note] if note else []
     entry = {
         "input": str(output.source),

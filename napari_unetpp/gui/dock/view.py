@@ -89,9 +89,13 @@ class DockView(CorrectDockView):
             with signals_blocked(form.threshold_slider):
                 form.threshold_slider.setValue(rule.threshold)
         show_number(form.min_size_spin, rule.min_size or 0)
+        show_number(form.max_size_spin, rule.max_size or 0)
         set_checked(form.split_checkbox, rule.split)
+        set_checked(form.fill_holes_checkbox, rule.fill_holes)
+        set_checked(form.drop_border_checkbox, rule.drop_border)
         form.split_checkbox.setEnabled(can_split)
-        form.min_size_spin.setEnabled(rule.kind == "labels")
+        for widget in (form.min_size_spin, form.max_size_spin, form.drop_border_checkbox):
+            widget.setEnabled(rule.kind == "labels")
 
     def set_scale(self, shown: ScaleShown) -> None:
         form = self.form.input
