@@ -19,7 +19,7 @@ from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.events import Event, Job
 from napari_unetpp.session.messages.image import ScaleShown
 from napari_unetpp.session.stacks.values import StackShown
-from napari_unetpp.session.values import Contrast, ImageChoice, Interval, Plane, Rule, Tone
+from napari_unetpp.session.values import Contrast, ImageChoice, Interval, MouseTool, Plane, Rule, Tone
 
 
 class ViewSignals(CorrectSignals):
@@ -132,7 +132,10 @@ class LayerSignals:
     clicked = Signal(object, object)
     """Key of the image and the `Click` on it."""
 
-    click_tool_ended = Signal()
+    drawn = Signal(object, object)
+    """Key of the image and the `Line` drawn on it."""
+
+    mouse_tool_ended = Signal()
     """Another tool was picked."""
 
     tool_picked = Signal(object, str)
@@ -176,8 +179,8 @@ class Layers(Protocol):
 
     def show_circle(self, plane: Plane, diameter: float) -> None: ...
     def hide_circle(self) -> None: ...
-    def set_click_tool(self, image: Hashable | None) -> None:
-        """Let the mouse click on an image; None: let it do what it does otherwise."""
+    def set_mouse_tool(self, image: Hashable | None, tool: MouseTool = "click") -> None:
+        """Let the mouse be a tool on an image; None: let it do what it does otherwise."""
         ...
 
     def show_uncertainty(self, plane: Plane, values: NDArray[np.uint8]) -> None: ...

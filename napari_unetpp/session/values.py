@@ -178,6 +178,26 @@ OF_MASKS = ("threshold", "fill_holes")
 """What of a rule acts on masks."""
 
 
+MouseTool = Literal["click", "merge", "split"]
+"""What the mouse does over the image: adds and removes objects, merges them, or splits one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A gesture of Merge or Split: where the mouse went, as pixels (y, x), perhaps outside the plane.
+
+    One pixel is a click, which lies inside the plane.
+    """
+
+    tool: MouseTool
+    points: tuple[tuple[int, int], ...]
+
+    @property
+    def is_click(self) -> bool:
+        """Whether it is a pixel."""
+        return len(self.points) == 1
+
+
 @dataclass(frozen=True, slots=True)
 class Click:
     """A gesture of the click tool: a pixel or a box of the plane, whose objects are added or removed."""

@@ -38,6 +38,8 @@ NAMES = (
     "uncertainty_checkbox",
     "next_button",
     "click_tool_button",
+    "merge_objects_button",
+    "split_object_button",
     "save_button",
 )
 
