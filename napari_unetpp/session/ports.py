@@ -49,6 +49,9 @@ class ViewSignals(CorrectSignals):
     depth_toggled = Signal(bool)
     next_pressed = Signal()
     save_pressed = Signal()
+    probability_toggled = Signal(bool)
+    """Whether Save writes the probability, too; chosen where the user is asked for a path."""
+
     batch_pressed = Signal()
     axis_chosen = Signal(int, str)
     """Number of an axis of the image, and the letter that the user gives it."""
@@ -105,7 +108,10 @@ class View(CorrectView, Protocol):
         ...
 
     def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None: ...
-    def ask_path(self, suggestion: Path) -> Path | None: ...
+    def ask_path(self, suggestion: Path) -> Path | None:
+        """Where to save; emits first whether the probability is wanted, too."""
+        ...
+
     def ask_zarr(self, suggestion: Path, size: str) -> Path | None:
         """Where to keep an OME-Zarr of this size."""
         ...

@@ -50,6 +50,8 @@ class SessionState:
         Whether moving the slider or the displayed plane segments again.
     uncertainty, depth : bool
         Whether the uncertainty of the result, and how deep Auto went, are shown.
+    probability : bool
+        Whether Save writes the probability beside the labels.
     labels_as : LabelsAs
         What the labels of the chosen image mean.
     background : int
@@ -83,6 +85,7 @@ class SessionState:
     scale: float | None = None
     contrast: Contrast = "auto"
     range: Interval = (0.0, 255.0)
+    probability: bool = False
     labels_as: LabelsAs = "corrections"
     background: int = 1
     budget: int = 60

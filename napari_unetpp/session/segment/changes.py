@@ -26,6 +26,7 @@ SIGNALS = {
     "contrast": "chosen",
     "range": "changed",
     "live": "toggled",
+    "probability": "toggled",
     "split": "toggled",
     "fill_holes": "toggled",
     "drop_border": "toggled",
@@ -61,7 +62,11 @@ class Changes:
         signals, events = self.view.signals, self.state.events
         for name, change in SIGNALS.items():
             getattr(signals, f"{name}_{change}").connect(partial(self.set_state, name))
-        for name in SIGNALS.keys() - {"depth", "uncertainty"}:  # `Overlays` reacts to these
+        for name in SIGNALS.keys() - {
+            "depth",
+            "uncertainty",
+            "probability",
+        }:  # `Overlays` reacts to the first
             reaction = self._on_rule if name in RULE else getattr(self, f"_on_{name}")
             getattr(events, name).connect(reaction)
         events.scale.connect(self._on_scale)

@@ -126,6 +126,14 @@ def uncertainty(cache: WorkerCache, request: SegmentRequest, should_stop: Should
         yield Uncertainty(request, np.rint(255 * values).astype(np.uint8), found, request.diameter)
 
 
+def probability(cache: WorkerCache, request: SegmentRequest) -> NDArray[np.float32] | None:
+    """Probabilities (C, Y, X) of the shown result; None where its maps are not cached any more."""
+    cached = cache.find(request)
+    if cached is None or not cached.maps.store.complete(request.level):
+        return None
+    return engine.maps_for(cached, request).probability()
+
+
 def depth(cache: WorkerCache, request: SegmentRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """How deep Auto went; nothing where the maps are not cached any more."""
     del should_stop  # short, and asked for

@@ -221,7 +221,9 @@ class Stacks:
             made = self.runs.done[plane.image]
             path = self.view.ask_path(messages.file_suggestion(plane, made))
             if path is not None:
-                job = partial(save_stack, SaveStackRequest(path, made, self.layers.reader(plane.image)))
+                read, labels = self.runs.read(made), self.layers.reader(plane.image)
+                request = SaveStackRequest(path, made, read, labels, self.state.probability)
+                job = partial(save_stack, request)
                 self.context.jobs.submit(self.runs.runner, job, lambda _error: None, remedy=REMEDY)
         return True
 

@@ -191,7 +191,7 @@ def test_a_plane_of_the_stack_alone_has_the_range_of_the_stack(
     wait(opened)
     corrections = viewer.layers["cells corrections"].data[0]
     np.testing.assert_array_equal(corrections > 0, viewer.layers["cells all planes"].data[0] > 0)
-    assert opened.controller.runs.range == opened.stacks.runs._readings[1].range
+    assert opened.controller.runs.range == opened.stacks.runs._reads[1].reading.range
 
 
 def test_stop_keeps_what_is_done(viewer: Any, dock: Any, qtbot: Any) -> None:
@@ -345,6 +345,9 @@ def test_save_writes_the_stack_its_table_and_its_tracks_as_the_command_line_does
     assert {"frame", "label", "area_um2"} <= set(rows.dtype.names)
     for name in set(rows.dtype.names) & set(expected.dtype.names):
         np.testing.assert_allclose(rows[name], expected[name], err_msg=name)
+    ours, theirs = (read_facts(one / "film_labels.tif") for one in (tmp_path, out))
+    for name in ("model", "model_sha256", "level", "scale", "range", "precision", "version", "track"):
+        assert ours[name] == theirs[name], name
     tracks = (tmp_path / "film_labels_tracks.csv").read_text()
     assert tracks == (out / "film_tracks.csv").read_text()
     assert dock.form.result.save_button.isEnabled()

@@ -14,7 +14,10 @@ from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.layers.overlay import DEPTH_LEGEND, UNCERTAINTY_LEGEND
 from napari_unetpp.gui.tools.shortcuts import CLICK, NEXT
 
-SAVE_TIP = "Write the result and a table of its objects; nothing is overwritten"
+SAVE_TIP = (
+    "Write the result and a table of its objects, also with the probability, or outlines for other programs;"
+    " nothing is overwritten"
+)
 
 
 SIZE = {
