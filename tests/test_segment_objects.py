@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ def test_holes_are_filled_in_labels_and_masks(run: Run, image: Path, tmp_path: P
 
 
 @pytest.mark.usefixtures("tiny_model")
-def test_probabilities_come_with_the_labels(run: Run, image: Path, stack: Path, tmp_path: Path) -> None:
+def test_probabilities_come_with_the_labels(run: Run, image: Path, tmp_path: Path) -> None:
     arguments = ("--model", "tiny", "--out", tmp_path)
     assert run(image, *arguments, "--probability")[0] == 0
     found = tifffile.imread(tmp_path / "a_probability.tif")
@@ -100,8 +101,74 @@ def test_probabilities_come_with_the_labels(run: Run, image: Path, stack: Path, 
     (tmp_path / "a_probability.tif").unlink()
     status, _, err = run(image, *arguments, "--probability", "--skip-existing")
     assert status == 1 and "a_probability.tif is missing" in err and "--overwrite" in err
-    status, _, err = run(stack, *arguments, "--probability")
-    assert status == 1 and "--kind probability" in err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--kind", "mask"),
+        ("--directions", 3, "--spacing", "1,1,1"),
+        ("--region", "8:100,10:90", "--stitch", 0.3, "--table", "--also", "geojson"),
+    ],
+    ids=["labels", "mask", "three directions", "a region"],
+)
+@pytest.mark.parametrize("pieces", [False, True])
+def test_probabilities_come_with_a_stack(
+    run: Run,
+    stack: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[Any, ...],
+    pieces: bool,
+) -> None:
+    """Bit by bit what --kind probability gives, in one run of the network."""
+    if pieces and "--directions" in options:
+        pytest.skip("whole frames")
+    monkeypatch.setattr(series, "LARGE", 0 if pieces else series.LARGE)
+    assert run(stack, *options, "--out", tmp_path / "labels")[0] == 0
+    status, _, err = run(stack, *options, "--probability", "--out", tmp_path / "both")
+    assert status == 0, err
+    kind = "mask" if "mask" in options else "labels"
+    both, labels = (tifffile.imread(tmp_path / name / f"stack_{kind}.tif") for name in ("both", "labels"))
+    assert both.any() and np.array_equal(both, labels)
+    of_objects = ("--kind", "mask", "--stitch", 0.3, "--table", "--also", "geojson")
+    others = [option for option in options if option not in of_objects]
+    assert run(stack, *others, "--kind", "probability", "--out", tmp_path / "alone")[0] == 0
+    found, expected = (
+        tifffile.imread(tmp_path / name / "stack_probability.tif") for name in ("both", "alone")
+    )
+    assert found.dtype == np.float32 and found.std() > 0
+    np.testing.assert_array_equal(found, expected)
+    assert not list((tmp_path / "both").glob("*.partial"))
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_a_stopped_stack_goes_on_with_its_probabilities(
+    run: Run, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = (stack, "--model", "tiny", "--probability", "--out")
+    assert run(*arguments, tmp_path / "whole")[0] == 0
+    real, planes = series.predict_plane, []
+
+    def failing(request: Any, position: Any, *rest: Any) -> Any:
+        planes.append(position)
+        if len(planes) == 2:
+            raise OSError("gone")
+        return real(request, position, *rest)
+
+    monkeypatch.setattr(series, "predict_plane", failing)
+    assert run(*arguments, tmp_path / "out")[0] == 1
+    status, _, err = run(*arguments[:3], "--out", tmp_path / "out", "--skip-existing")
+    assert status == 1 and "probability True then, not given now" in err
+    assert run(*arguments, tmp_path / "out", "--skip-existing")[0] == 0
+    assert len(planes) == 3, "the first plane was not done again"
+    for name in ("stack_labels.tif", "stack_probability.tif"):
+        found, expected = (tifffile.imread(tmp_path / folder / name) for folder in ("out", "whole"))
+        np.testing.assert_array_equal(found, expected)
+    (tmp_path / "out" / "stack_probability.tif").unlink()
+    status, _, err = run(*arguments, tmp_path / "out", "--skip-existing")
+    assert status == 1 and "stack_probability.tif is missing" in err
 
 
 @pytest.mark.parametrize(
