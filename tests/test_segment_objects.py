@@ -7,12 +7,13 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 
-from napari_unetpp import __version__
+from napari_unetpp import __version__, segment
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.decode.holes import without_holes
 from napari_unetpp.files.images.image_file import read_image
@@ -56,6 +57,18 @@ def test_objects_are_chosen(run: Run, image: Path, tmp_path: Path) -> None:
     assert status == 1 and "minimum size 100.0 then, not given now" in err
 
 
+def test_touching_objects_can_be_left_together(run: Run, image: Path, tmp_path: Path) -> None:
+    data = np.asarray(read_image(SHIPPED.parent / "samples" / "dense_fluorescence.png"))[:256, :320]
+    tifffile.imwrite(image, data)
+    for name, options in (("split", ()), ("whole", ("--no-split",))):
+        assert run(image, "--out", tmp_path / name, "--level", 2, *options)[0] == 0
+    split, whole = (tifffile.imread(tmp_path / name / "a_labels.tif") for name in ("split", "whole"))
+    assert 0 < whole.max() < split.max()
+    assert read_facts(tmp_path / "whole" / "a_labels.tif")["given"]["split"] is False
+    found = segment(data, "nuclei", level=2, scale=1, split=False, precision="float32")
+    assert (found.labels == whole).all()
+
+
 def test_planes_in_pieces_keep_the_same_objects(
     run: Run, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,7 +92,7 @@ def test_holes_are_filled_in_labels_and_masks(run: Run, image: Path, tmp_path: P
 
 
 @pytest.mark.usefixtures("tiny_model")
-def test_probabilities_come_with_the_labels(run: Run, image: Path, stack: Path, tmp_path: Path) -> None:
+def test_probabilities_come_with_the_labels(run: Run, image: Path, tmp_path: Path) -> None:
     arguments = ("--model", "tiny", "--out", tmp_path)
     assert run(image, *arguments, "--probability")[0] == 0
     found = tifffile.imread(tmp_path / "a_probability.tif")
@@ -88,14 +101,81 @@ def test_probabilities_come_with_the_labels(run: Run, image: Path, stack: Path, 
     (tmp_path / "a_probability.tif").unlink()
     status, _, err = run(image, *arguments, "--probability", "--skip-existing")
     assert status == 1 and "a_probability.tif is missing" in err and "--overwrite" in err
-    status, _, err = run(stack, *arguments, "--probability")
-    assert status == 1 and "--kind probability" in err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--kind", "mask"),
+        ("--directions", 3, "--spacing", "1,1,1"),
+        ("--region", "8:100,10:90", "--stitch", 0.3, "--table", "--also", "geojson"),
+    ],
+    ids=["labels", "mask", "three directions", "a region"],
+)
+@pytest.mark.parametrize("pieces", [False, True])
+def test_probabilities_come_with_a_stack(
+    run: Run,
+    stack: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[Any, ...],
+    pieces: bool,
+) -> None:
+    """Bit by bit what --kind probability gives, in one run of the network."""
+    if pieces and "--directions" in options:
+        pytest.skip("whole frames")
+    monkeypatch.setattr(series, "LARGE", 0 if pieces else series.LARGE)
+    assert run(stack, *options, "--out", tmp_path / "labels")[0] == 0
+    status, _, err = run(stack, *options, "--probability", "--out", tmp_path / "both")
+    assert status == 0, err
+    kind = "mask" if "mask" in options else "labels"
+    both, labels = (tifffile.imread(tmp_path / name / f"stack_{kind}.tif") for name in ("both", "labels"))
+    assert both.any() and np.array_equal(both, labels)
+    of_objects = ("--kind", "mask", "--stitch", 0.3, "--table", "--also", "geojson")
+    others = [option for option in options if option not in of_objects]
+    assert run(stack, *others, "--kind", "probability", "--out", tmp_path / "alone")[0] == 0
+    found, expected = (
+        tifffile.imread(tmp_path / name / "stack_probability.tif") for name in ("both", "alone")
+    )
+    assert found.dtype == np.float32 and found.std() > 0
+    np.testing.assert_array_equal(found, expected)
+    assert not list((tmp_path / "both").glob("*.partial"))
+
+
+@pytest.mark.usefixtures("tiny_model")
+def test_a_stopped_stack_goes_on_with_its_probabilities(
+    run: Run, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = (stack, "--model", "tiny", "--probability", "--out")
+    assert run(*arguments, tmp_path / "whole")[0] == 0
+    real, planes = series.predict_plane, []
+
+    def failing(request: Any, position: Any, *rest: Any) -> Any:
+        planes.append(position)
+        if len(planes) == 2:
+            raise OSError("gone")
+        return real(request, position, *rest)
+
+    monkeypatch.setattr(series, "predict_plane", failing)
+    assert run(*arguments, tmp_path / "out")[0] == 1
+    status, _, err = run(*arguments[:3], "--out", tmp_path / "out", "--skip-existing")
+    assert status == 1 and "probability True then, not given now" in err
+    assert run(*arguments, tmp_path / "out", "--skip-existing")[0] == 0
+    assert len(planes) == 3, "the first plane was not done again"
+    for name in ("stack_labels.tif", "stack_probability.tif"):
+        found, expected = (tifffile.imread(tmp_path / folder / name) for folder in ("out", "whole"))
+        np.testing.assert_array_equal(found, expected)
+    (tmp_path / "out" / "stack_probability.tif").unlink()
+    status, _, err = run(*arguments, tmp_path / "out", "--skip-existing")
+    assert status == 1 and "stack_probability.tif is missing" in err
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--kind", "mask", "--max-size", 3), "go with --kind labels"),
+        (("--kind", "mask", "--max-size", 3), "they go with --kind labels"),
+        (("--kind", "mask", "--no-split"), "they go with --kind labels"),
         (("--kind", "probability", "--fill-holes"), "do not go with --kind probability"),
         (("--min-size", 9, "--max-size", 3), "is above"),
         (("--threshold", 1), "between 0 and 1"),

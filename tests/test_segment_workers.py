@@ -56,7 +56,7 @@ def result(folder: Path, name: str = "cells_labels.tif") -> np.ndarray:
 
 
 def test_two_workers_equal_one_process(run: Run, stack: Path, cluster: Any, tmp_path: Path) -> None:
-    options = ("--stitch", 0.3, "--table", "--json", tmp_path / "log.json")
+    options = ("--stitch", 0.3, "--table", "--probability", "--json", tmp_path / "log.json")
     assert run(stack, "--out", tmp_path / "one", *options)[0] == 0
     (one,) = json.loads((tmp_path / "log.json").read_text())
     address = cluster.scheduler_address
@@ -65,6 +65,9 @@ def test_two_workers_equal_one_process(run: Run, stack: Path, cluster: Any, tmp_
     assert f"2 workers with 2 threads at {address}" in err and "6 planes" in told
     np.testing.assert_array_equal(result(tmp_path / "two"), result(tmp_path / "one"))
     assert result(tmp_path / "two").max() > 5
+    maps = [result(tmp_path / name, "cells_probability.tif") for name in ("one", "two")]
+    np.testing.assert_array_equal(*maps)
+    assert maps[0].shape == (6, 96, 96) and maps[0].max() > 0.9
     tables = [(tmp_path / name / "cells_objects.csv").read_text() for name in ("one", "two")]
     assert tables[0] == tables[1]
     (two,) = json.loads((tmp_path / "log.json").read_text())
@@ -342,7 +345,7 @@ def test_a_plane_for_which_a_worker_lacks_memory_is_done_in_parts(
         def planes(self, positions: Any) -> Any:
             for number, position in positions.items():
                 maps = plane.return_value(plane.predict_plane(self.request, position))
-                yield number, MemoryError() if number == 1 else maps.labels()
+                yield number, MemoryError() if number == 1 else self.request.results(maps)
 
         def tiles(self, position: Any, stats: Any, regions: Any, cell: Any) -> Any:
             yield from plane.predict_tiles(self.request, position, stats, regions, cell=cell)

@@ -43,7 +43,7 @@ class BatchRequest:
 def arguments(request: BatchRequest, state: SessionState, model: ModelInfo, report: Path) -> list[str]:
     """Arguments of the command, which goes on with what is missing; `report` is where it writes JSON.
 
-    Depth, scale, contrast, kind and device are those of the dock, threshold and minimum size the model's own.
+    Depth, scale, contrast, kind, device and what is asked of the objects are those of the dock.
     """
     options = ["--out", str(request.out), "--model", str(model.path or model.name)]
     options += ["--level", "auto" if state.level == AUTO else str(state.level), "--kind", state.kind]
@@ -52,10 +52,23 @@ def arguments(request: BatchRequest, state: SessionState, model: ModelInfo, repo
         options += ["--scale", f"{state.scale:g}"]
     if state.contrast == "given":
         options += ["--range", *(f"{number:g}" for number in state.range)]
+    options += _object_arguments(state.rule.given(model.decode))
     options += ["--recursive"] if request.recursive else []
     options += ["--table"] if request.table and state.kind == "labels" else []
     options += ["--also", ",".join(request.also)] if request.also else []
     return ["segment", *map(str, request.inputs), *options]
+
+
+def _object_arguments(given: Mapping[str, float | bool]) -> list[str]:
+    """``min_size`` becomes ``--min-size``, a choice that is off ``--no-``."""
+    found: list[str] = []
+    for name, value in given.items():
+        word = name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(f"--{word}" if value else f"--no-{word}")
+        else:
+            found += [f"--{word}", str(value)]
+    return found
 
 
 def rows(entries: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
@@ -21,6 +22,7 @@ from napari_unetpp.session.display.readout import Readout
 from napari_unetpp.session.events import Ready, Reduced, Saved
 from napari_unetpp.session.messages import common, models, saving
 from napari_unetpp.session.ports import Layers, Runner, View
+from napari_unetpp.session.segment import work
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.segment.changes import Changes
 from napari_unetpp.session.segment.facts import facts_of
@@ -180,19 +182,27 @@ class Controller:
                 shown, facts = self.runs.shown, {}
                 if shown is not None:
                     facts = facts_of(shown, self.runs.range, self.precision, corrected=corrected is not None)
-                request = SaveRequest(path, labels, self.state.kind, plane, classes, instances, facts)
+                wanted = self._probability(plane) if self.state.probability else None
+                request = SaveRequest(path, labels, self.state.kind, plane, classes, instances, facts, wanted)
                 self.runs.submit_other(partial(save, request))
+
+    def _probability(self, plane: Plane) -> Callable[[], NDArray[np.float32] | None]:
+        """Gives the probabilities of what is shown of a plane; to be called in the worker."""
+        shown = self.runs.shown
+        if shown is None or shown.plane.key != plane.key:
+            return lambda: None
+        return partial(work.probability, self.context.cache, shown)
 
     def add_model(self, model: ModelInfo) -> None:
         """Add a model that was fine-tuned from another one to the list and choose it.
 
-        Scale and depth stay; Auto, where the new model has it.
+        Scale, depth and maximum size stay; Auto, where the new model has it.
         """
-        scale, level = self.state.scale, self.state.level
+        scale, level, most = self.state.scale, self.state.level, self.state.max_size
         self.context.models[model_key(model)] = model
         self.context.cache.scales.copy(str(model.provenance.get("parent")), model)
         self.state.model = model_key(model)
-        self.state.scale = scale
+        self.state.scale, self.state.max_size = scale, most
         if level in levels_of(model):
             self.state.level = level
 
@@ -206,6 +216,10 @@ class Controller:
             self.state.threshold = float(value)
         elif name == "min_size":
             self.state.min_size = int(value)
+        elif name == "max_size":
+            self.state.max_size = None
+        elif name == "drop_border":
+            self.state.drop_border = False
         elif name == "circle":
             self.readout.show_circle(True)
         elif name == "colour" and self.state.image is not None:

@@ -19,7 +19,7 @@ from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.events import Event, Job
 from napari_unetpp.session.messages.image import ScaleShown
 from napari_unetpp.session.stacks.values import StackShown
-from napari_unetpp.session.values import Contrast, ImageChoice, Interval, Plane, Rule, Tone
+from napari_unetpp.session.values import Contrast, ImageChoice, Interval, MouseTool, Plane, Rule, Tone
 
 
 class ViewSignals(CorrectSignals):
@@ -33,7 +33,12 @@ class ViewSignals(CorrectSignals):
     kind_chosen = Signal(str)
     threshold_changed = Signal(float)
     min_size_changed = Signal(int)
+    max_size_changed = Signal(object)
+    """None: no object is too large."""
+
     split_toggled = Signal(bool)
+    fill_holes_toggled = Signal(bool)
+    drop_border_toggled = Signal(bool)
     scale_changed = Signal(object)
     contrast_chosen = Signal(str)
     range_changed = Signal(object)
@@ -44,6 +49,9 @@ class ViewSignals(CorrectSignals):
     depth_toggled = Signal(bool)
     next_pressed = Signal()
     save_pressed = Signal()
+    probability_toggled = Signal(bool)
+    """Whether Save writes the probability, too; chosen where the user is asked for a path."""
+
     batch_pressed = Signal()
     axis_chosen = Signal(int, str)
     """Number of an axis of the image, and the letter that the user gives it."""
@@ -100,7 +108,10 @@ class View(CorrectView, Protocol):
         ...
 
     def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None: ...
-    def ask_path(self, suggestion: Path) -> Path | None: ...
+    def ask_path(self, suggestion: Path) -> Path | None:
+        """Where to save; emits first whether the probability is wanted, too."""
+        ...
+
     def ask_zarr(self, suggestion: Path, size: str) -> Path | None:
         """Where to keep an OME-Zarr of this size."""
         ...
@@ -127,7 +138,10 @@ class LayerSignals:
     clicked = Signal(object, object)
     """Key of the image and the `Click` on it."""
 
-    click_tool_ended = Signal()
+    drawn = Signal(object, object)
+    """Key of the image and the `Line` drawn on it."""
+
+    mouse_tool_ended = Signal()
     """Another tool was picked."""
 
     tool_picked = Signal(object, str)
@@ -171,8 +185,8 @@ class Layers(Protocol):
 
     def show_circle(self, plane: Plane, diameter: float) -> None: ...
     def hide_circle(self) -> None: ...
-    def set_click_tool(self, image: Hashable | None) -> None:
-        """Let the mouse click on an image; None: let it do what it does otherwise."""
+    def set_mouse_tool(self, image: Hashable | None, tool: MouseTool = "click") -> None:
+        """Let the mouse be a tool on an image; None: let it do what it does otherwise."""
         ...
 
     def show_uncertainty(self, plane: Plane, values: NDArray[np.uint8]) -> None: ...

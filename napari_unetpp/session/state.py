@@ -27,6 +27,10 @@ class SessionState:
         Depth, 1-4, or `AUTO`.
     min_size : int or None
         Smaller objects are dropped (pixels of the image); None: the model's own minimum.
+    max_size : int or None
+        Larger objects are dropped (pixels of the image); None: none are.
+    split, fill_holes, drop_border : bool
+        As in `DecodeRule`.
     scale : float or None
         Working grid = grid of the full image times `scale`; None: chosen for the image by the model.
     contrast : {"auto", "displayed", "given"}
@@ -46,6 +50,8 @@ class SessionState:
         Whether moving the slider or the displayed plane segments again.
     uncertainty, depth : bool
         Whether the uncertainty of the result, and how deep Auto went, are shown.
+    probability : bool
+        Whether Save writes the probability beside the labels.
     labels_as : LabelsAs
         What the labels of the chosen image mean.
     background : int
@@ -71,11 +77,15 @@ class SessionState:
     threshold: float = 0.5
     min_size: int | None = None
     split: bool = True
+    max_size: int | None = None
+    fill_holes: bool = False
+    drop_border: bool = False
     uncertainty: bool = False
     depth: bool = False
     scale: float | None = None
     contrast: Contrast = "auto"
     range: Interval = (0.0, 255.0)
+    probability: bool = False
     labels_as: LabelsAs = "corrections"
     background: int = 1
     budget: int = 60
@@ -83,4 +93,12 @@ class SessionState:
     @property
     def rule(self) -> Rule:
         """The part that needs no network, frozen."""
-        return Rule(self.kind, self.threshold, self.min_size, self.split)
+        return Rule(
+            self.kind,
+            self.threshold,
+            self.min_size,
+            self.split,
+            self.max_size,
+            self.fill_holes,
+            self.drop_border,
+        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from napari_unetpp._types import AUTO, ModelInfo, Region
+from napari_unetpp._types import AUTO, DecodeRule, ModelInfo, ObjectOptions, Region
 from napari_unetpp.volumes.axes import Axes
 
 ResultKind = Literal["labels", "mask"]
@@ -147,13 +147,55 @@ class Preprocessing:
 class Rule:
     """How maps become the shown result; needs no network.
 
-    `min_size` counts pixels of the image; None: the model's own, which counts those of the working grid.
+    Sizes count pixels of the image. `min_size` None: the model's own, which counts those of the working grid;
+    `max_size` None: no object is too large. Holes and the border are as in `DecodeRule`.
     """
 
     kind: ResultKind = "labels"
     threshold: float = 0.5
     min_size: int | None = None
     split: bool = True
+    max_size: int | None = None
+    fill_holes: bool = False
+    drop_border: bool = False
+
+    @property
+    def object_options(self) -> ObjectOptions:
+        """The same as the command line and Python take it."""
+        return ObjectOptions(
+            self.threshold, self.min_size, self.max_size, self.fill_holes, self.drop_border, self.split
+        )
+
+    def given(self, own: DecodeRule) -> dict[str, float | bool]:
+        """What changes the result of this kind and is not the model's own, by name."""
+        given = self.object_options.given
+        if self.threshold == own.threshold:
+            del given["threshold"]
+        return {name: given[name] for name in given if self.kind == "labels" or name in OF_MASKS}
+
+
+OF_MASKS = ("threshold", "fill_holes")
+"""What of a rule acts on masks."""
+
+
+MouseTool = Literal["click", "merge", "split"]
+"""What the mouse does over the image: adds and removes objects, merges them, or splits one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A gesture of Merge or Split: where the mouse went, as pixels (y, x), perhaps outside the plane.
+
+    One pixel is a click, which lies inside the plane.
+    """
+
+    tool: MouseTool
+    points: tuple[tuple[int, int], ...]
+
+    @property
+    def is_click(self) -> bool:
+        """Whether it is a pixel."""
+        return len(self.points) == 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,10 +71,12 @@ class FakeCorrections:
         self.changes += 1
         self.planes[drawn.key] = replace(drawn, certain=drawn.certain | inside)
 
-    def write(self, plane: Plane, region: Region, values: Any) -> None:
+    def write(self, plane: Plane, region: Region, values: Any, decided: Any = None) -> None:
         drawn = self.planes[plane.key]
         where = np.zeros(drawn.labels.shape, bool)
         where[region.slices] = drawn.labels[region.slices] != values
+        if decided is not None:
+            where[region.slices] |= decided
         full = drawn.labels.copy()
         full[region.slices] = values
         self.paint(plane.key, where, full[where])

@@ -162,6 +162,7 @@ class FakeLayers:
         self.depth: np.ndarray | None = None
         self.went: list[tuple[int, int]] = []
         self.clicking: Hashable | None = None
+        self.tool = "click"
         self.paints: list[tuple[Region, bool]] = []
         self.viewport: Region | None = None
         self.factor = 1.0
@@ -219,8 +220,9 @@ class FakeLayers:
     def hide_circle(self) -> None:
         self.circle = None
 
-    def set_click_tool(self, image: Hashable | None) -> None:
+    def set_mouse_tool(self, image: Hashable | None, tool: str = "click") -> None:
         self.clicking = image
+        self.tool = tool
 
     def show_uncertainty(self, plane: Plane, values: np.ndarray) -> None:
         self.uncertainty = values

@@ -87,7 +87,8 @@ def segment_file(
     seconds = time.perf_counter() - start
     areas = objects.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
     if areas is not None and model.info.sampling.kind == "object":
-        note = objects.size_note(areas, model.info.sampling.value / found.scale.scale)
+        fits = model.info.sampling.value / found.scale.scale
+        note = objects.size_note(areas, fits, options.objects.max_size)
         notes += [note] if note else []
     entry = {
         "input": str(output.source),
@@ -121,10 +122,6 @@ def _mask_instead(found: PlaneResult, output: Output, options: Options, about: A
 def finish(output: Output, options: Options) -> tuple[Path, ...]:
     """Write the missing files beside labels of an earlier run; returns these files."""
     missing = output.missing
-    if missing.probability is not None:
-        raise UnetppError(
-            f"{missing.probability} is missing, and labels that are there do not tell it. Give --overwrite."
-        )
     image = read_image(output.source, series=options.series)
     size = read_pixel_size(output.source, options.series)
     write_extra_files(missing, image, read_label(output.target), size, options, read_facts(output.target))

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari_unetpp._types import ModelInfo, ObjectOptions, UsageError
+from napari_unetpp._types import ModelInfo, ObjectOptions, UnetppError, UsageError
 from napari_unetpp.commands.report import progress, say, sentence, size_options, tell, write_json
 from napari_unetpp.engine.level import resolve_level
 from napari_unetpp.files.labels.folders import named_once
@@ -60,7 +60,9 @@ def run_segment(args: argparse.Namespace) -> int:
         info.classes,
         info.task == "instances",
         _stack_options(args),
-        ObjectOptions(args.threshold, args.min_size, args.max_size, args.fill_holes, args.drop_border),
+        ObjectOptions(
+            args.threshold, args.min_size, args.max_size, args.fill_holes, args.drop_border, not args.no_split
+        ),
     )
     found = find_inputs(args.inputs, recursive=args.recursive)
     for problem in found.problems:
@@ -245,6 +247,11 @@ def _finish(output: outputs.Output, model: Any, options: Any) -> tuple[Path, ...
     from napari_unetpp.commands.segment.image import finish
     from napari_unetpp.commands.segment.stack import finish_stack, goes_by_planes
 
+    maps = output.missing.probability
+    if maps is not None:
+        raise UnetppError(
+            f"{maps} is missing, and a result that is there does not tell it. Give --overwrite."
+        )
     if goes_by_planes(output.source, options):
         return finish_stack(output, model, options)
     return finish(output, options)

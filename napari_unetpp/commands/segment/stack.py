@@ -75,11 +75,6 @@ def segment_stack(
     notes: list[str] = []
     if options.overwrite:
         remove(output.partial)
-    if output.probability is not None:
-        raise UnetppError(
-            "--probability is for images of one plane. Of this one, segment the probability by itself: "
-            "--kind probability."
-        )
     with open_input(output, options, notes.append) as image:
         chosen = chosen_planes(image, model.info, options)
         say(f"{output.source}: {chosen}")
@@ -196,6 +191,7 @@ def _begin(
         "kind": options.kind,
         "precision": model.choice.label,
         "spacing": list(image.axes.spacing) if options.stack.directions > 1 else None,
+        **({} if output.probability is None else {"probability": True}),
     }
     before = read_about(output.partial) if options.stack.resume else None
     if before is not None and all(before.get(key) == value for key, value in settings.items()):
@@ -207,10 +203,15 @@ def _begin(
     model = model.with_rule(options.objects.rule(info.decode, known.scale.scale))
     low, high = known.range
     decided = {"scale": known.scale.scale, "reason": known.scale.reason, "low": low, "high": high}
-    directions = options.stack.directions
-    request = SeriesRequest(image.array, chosen, model, level, known, options.kind, directions)
-    shape, dtype = request.plane_shape, request.dtype
-    store = PlaneStore(output.partial, {**settings, "reading": decided}, shape, dtype, chosen.count)
+    with_maps = output.probability is not None
+    request = SeriesRequest(
+        image.array, chosen, model, level, known, options.kind, options.stack.directions, with_maps
+    )
+    about, beside = {**settings, "reading": decided}, None
+    if with_maps:
+        shape = request.shape_of("probability")
+        beside = PlaneStore(output.partial / "probability", about, shape, np.float32, chosen.count)
+    store = PlaneStore(output.partial, about, request.plane_shape, request.dtype, chosen.count, beside)
     say(f"{output.source}: {need_text(request)}")
     if store.done:
         say(f"{output.source}: {store.done} of {store.count} planes are there; going on")

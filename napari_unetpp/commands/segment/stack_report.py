@@ -34,7 +34,8 @@ def report(
     chosen, model = request.selection, request.evaluator
     objects = measured.objects if options.kind == "labels" and model.info.task == "instances" else None
     if objects is not None and model.info.sampling.kind == "object":
-        note = size_note(measured.pixels, model.info.sampling.value / facts["scale"])
+        fits = model.info.sampling.value / facts["scale"]
+        note = size_note(measured.pixels, fits, options.objects.max_size)
         notes += [note] if note else []
     entry = {
         "input": str(output.source),

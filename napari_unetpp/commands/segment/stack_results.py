@@ -44,7 +44,6 @@ def finish(
 
     Each result is written under a temporary name, so this step can be repeated after an interruption.
     """
-    overwrite = options.overwrite or (options.stack.resume and is_result(output.target))
     large = store.shape[-2] * store.shape[-1] > LARGE
     if large and (output.table is not None or output.also):
         note(f"no table, no outlines: planes of more than {LARGE // 1_000_000} megapixels are not measured")
@@ -52,8 +51,10 @@ def finish(
     measured = Measured.of(output, image, chosen, options)
     about = About(image.pixel_size, facts)
     with tempfile.TemporaryDirectory(dir=store.folder, prefix="result-") as folder:
-        run = _Writing(output, store, chosen, options, about, measured, Path(folder), overwrite)
+        run = _Writing(output, store, chosen, options, about, measured, Path(folder))
         try:
+            if store.beside is not None:
+                run.of_probability(store.beside).write(in_bands=large)
             run.write(in_bands=large and not (measured.stitched or measured.tracked))
         except (UnetppError, OSError) as error:
             raise UnetppError(
@@ -74,7 +75,17 @@ class _Writing:
     about: About
     measured: Measured
     folder: Path
-    overwrite: bool
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether a file that is there is replaced: also one of ours, when this is done again."""
+        return self.options.overwrite or (self.options.stack.resume and is_result(self.output.target))
+
+    def of_probability(self, store: PlaneStore) -> _Writing:
+        """The same of the probabilities, which have no files beside them."""
+        assert self.output.probability is not None
+        output = Output(self.output.source, self.output.probability)
+        return replace(self, output=output, store=store, options=replace(self.options, kind="probability"))
 
     def write(self, *, in_bands: bool) -> None:
         """All results; `in_bands`: only some rows of a plane are in memory."""

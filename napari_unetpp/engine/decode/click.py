@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import DecodeRule, ModelInfo
 from napari_unetpp.engine.decode import labelling
+from napari_unetpp.engine.decode.holes import without_holes
 from napari_unetpp.engine.decode.window import Window
 
 Maps = NDArray[np.float32]
@@ -35,12 +36,13 @@ def object_at(window: Window, info: ModelInfo, rule: DecodeRule, y: int, x: int)
     window : Window
     info : ModelInfo
     rule : DecodeRule
-        Its minimum size is not used.
+        Neither its sizes nor the border count: the click says what is meant.
     y, x : int
         Counted from the corner of the window's region.
     """
     click = window.at(y, x)
-    clear = labelling.labels(window.maps, info, replace(rule, min_size=0))
+    rule = replace(rule, min_size=0, max_size=None, drop_border=False)
+    clear = labelling.labels(window.maps, info, rule)
     hit = click if clear[click] else _beside(clear, *click)
     if hit:
         found = clear
@@ -59,6 +61,7 @@ def object_at(window: Window, info: ModelInfo, rule: DecodeRule, y: int, x: int)
         own = parts == parts[hit or click]
     numbers = np.where(own, 1, np.where((clear > 0) | (found > 0), 2, 0)).astype(np.int32)
     on_image = window.objects(numbers, info, rule)
+    on_image = without_holes(on_image) if rule.fill_holes else on_image
     return np.where(on_image == 1, value if info.task == "semantic" else 1, 0).astype(np.uint32)
 
 

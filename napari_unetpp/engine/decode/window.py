@@ -12,6 +12,7 @@ from napari_unetpp._types import DecodeRule, ModelInfo, Node, Region
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.decode.grids import Grids
+from napari_unetpp.engine.decode.holes import without_holes
 from napari_unetpp.engine.decode.map_store import MapStore, as_stored
 from napari_unetpp.engine.input.normalise import NormStats
 from napari_unetpp.engine.input.plane import PlaneReader
@@ -63,8 +64,22 @@ class Window:
     def labels(self, info: ModelInfo, rule: DecodeRule) -> NDArray[np.uint32]:
         """Labels (Y, X) of the region."""
         numbers = labelling.objects(self.maps, info, rule)
-        label_of = labelling.new_numbers(np.bincount(numbers.ravel()), rule.min_size)
-        return self.relabelled(numbers, label_of, info, rule)
+        numbers = without_holes(numbers) if rule.fill_holes else numbers
+        sizes, dropped = np.bincount(numbers.ravel()), self._border_numbers(numbers, rule)
+        found = self.relabelled(numbers, labelling.kept_numbers(sizes, rule, dropped), info, rule)
+        return without_holes(found) if rule.fill_holes else found
+
+    def _border_numbers(self, numbers: Numbers, rule: DecodeRule) -> NDArray[np.integer[Any]]:
+        """Numbers that the rule drops because they touch the border of the plane."""
+        (height, width), part = self.grids.working, self.part
+        sides = (
+            (part.y0 == 0, numbers[0]),
+            (part.x0 == 0, numbers[:, 0]),
+            (part.y1 == height, numbers[-1]),
+            (part.x1 == width, numbers[:, -1]),
+        )
+        touching = [side for at_border, side in sides if at_border and rule.drop_border]
+        return np.unique(np.concatenate(touching)) if touching else np.zeros(0, np.intp)
 
     def relabelled(
         self, numbers: Numbers, label_of: NDArray[np.uint32], info: ModelInfo, rule: DecodeRule

@@ -18,6 +18,7 @@ WORDS = {
     "max_size": "maximum size",
     "fill_holes": "fill holes",
     "drop_border": "drop at the border",
+    "split": "splitting of objects",
 }
 """Names of settings in messages; others are called by their own name."""
 

@@ -81,8 +81,8 @@ class BatchDialog(QDialog):
         self.process.finished.connect(lambda code, _status=None: self._on_finished(code))
         self._arrange()
         self.note.show_text(
-            "With the model, depth, scale and contrast of the dock, and the model's own threshold and minimum"
-            " size.",
+            "With the model, depth, scale and contrast of the dock, and its threshold, sizes and choices of"
+            " objects.",
             faint=True,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent, QSize
-from qtpy.QtGui import QColor, QFont, QPalette
+from qtpy.QtGui import QColor, QFont, QPalette, QResizeEvent
 
 from napari_unetpp._types import AUTO
 from napari_unetpp.files.models.card_text import level_name
@@ -17,6 +17,15 @@ from napari_unetpp.session.messages.common import cost_text
 ACCENT = "#4c9be8"
 STAR = "#f2b705"
 NO_SCORES = "this model carries no scores"
+
+AXIS, UNNAMED_AXIS = 35, 15
+"""Height of the bottom axis with its name, and without, px."""
+
+MARGINS = 0, 4, 8, 7
+"""Around the plot, px: pyqtgraph draws the name 5 px below its axis."""
+
+NAMED = 88
+"""Height from which the chart has room for the name, px."""
 
 PADDING = 4.0
 """Empty px that Qt leaves around the text of a label."""
@@ -50,7 +59,7 @@ class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self.hideButtons()
         self.setStyleSheet("background: transparent")
         plot = self.getPlotItem()
-        plot.layout.setContentsMargins(0, 4, 8, 7)  # pyqtgraph draws the label 5 px below its axis
+        plot.layout.setContentsMargins(*MARGINS)
         for side in ("left", "bottom"):
             plot.getAxis(side).setStyle(tickLength=-3, tickTextOffset=3, autoExpandTextSpace=False)
             plot.getAxis(side).enableAutoSIPrefix(False)
@@ -100,9 +109,9 @@ class SpeedQualityChart(Chart):
             "speed_quality_chart",
             "Quality against speed, per depth",
             height=136,
-            least=92,
+            least=66,
             axis_width=44,
-            axis_height=35,
+            axis_height=AXIS,
         )
         plot = self.getPlotItem()
         self._line = plot.plot([], [])
@@ -142,6 +151,19 @@ class SpeedQualityChart(Chart):
         else:
             self._empty(ink)
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        if self.getPlotItem() is not None:  # it is resized while it is made
+            self._name_axis()
+
+    def _name_axis(self) -> None:
+        """Name the axis of time where there is room: the readout above has the unit, too."""
+        plot, named = self.getPlotItem(), self.height() >= NAMED
+        axis = plot.getAxis("bottom")
+        axis.showLabel(named)
+        axis.setHeight(AXIS if named else UNNAMED_AXIS)
+        plot.layout.setContentsMargins(*(MARGINS if named else (*MARGINS[:3], 0)))
+
     def redraw(self) -> None:
         if self._drawn is not None:
             points, current, _ = self._drawn
@@ -159,6 +181,7 @@ class SpeedQualityChart(Chart):
             axis.setTextPen(pg.mkPen(_faint(ink, 190)))
             axis.setTickFont(self.small_font())
             axis.resizeEvent()  # else another text stays where the former one began
+        self._name_axis()
 
     def _spot(self, point: ChartPoint, current: bool, ink: QColor) -> dict[str, object]:
         colour = QColor(STAR) if point.recommended else QColor(ACCENT)

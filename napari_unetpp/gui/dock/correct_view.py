@@ -14,7 +14,7 @@ from napari_unetpp.gui.dock.forms.correct import TIPS
 from napari_unetpp.gui.dock.forms.fields import select, set_checked, show_fraction
 from napari_unetpp.session.correct.planes import LabelMode
 from napari_unetpp.session.messages.correcting import ScoreRow
-from napari_unetpp.session.values import Tone
+from napari_unetpp.session.values import MouseTool, Tone
 
 SUGGESTED = "QPushButton { border: 2px solid #4c9be8; font-weight: bold; }"
 
@@ -29,8 +29,11 @@ class CorrectDockView(QWidget):
         self.form.correct_fold.button.setChecked(True)
         self.form.show_correct()
 
-    def set_click_tool(self, on: bool) -> None:
-        set_checked(self.form.result.click_tool_button, on)
+    def set_mouse_tool(self, tool: MouseTool | None) -> None:
+        result, correct = self.form.result, self.form.correct
+        set_checked(result.click_tool_button, tool == "click")
+        set_checked(correct.merge_objects_button, tool == "merge")
+        set_checked(correct.split_object_button, tool == "split")
 
     def set_mode(self, mode: LabelMode, hint: str) -> None:
         form = self.form.correct

@@ -24,7 +24,7 @@ from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.layers.other_images import NapariOtherImages
 from napari_unetpp.gui.layers.stack_layers import NapariStacks
 from napari_unetpp.gui.settings import read_settings
-from napari_unetpp.gui.tools.shortcuts import CLICK, CORRECT, NEXT, SEGMENT, Shortcuts
+from napari_unetpp.gui.tools.shortcuts import CLICK, CORRECT, MERGE, NEXT, SEGMENT, SPLIT, Shortcuts
 from napari_unetpp.gui.viewer_memory import memory_of
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
 from napari_unetpp.session.controller import Controller
@@ -68,6 +68,8 @@ class UnetppDock(DockView):
             (CORRECT, self.form.correct.correct_button),
             (NEXT, self.form.result.next_button),
             (CLICK, self.form.result.click_tool_button),
+            (MERGE, self.form.correct.merge_objects_button),
+            (SPLIT, self.form.correct.split_object_button),
         ):
             self._shortcuts.add(key, button.click)
         self._autosave = QTimer(self)

@@ -22,16 +22,21 @@ from napari_unetpp.gui.dock.forms.result import SAVE_TIP
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.messages.image import ScaleShown
 from napari_unetpp.session.messages.models import restriction
+from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.stacks.values import VIEW, StackShown
 from napari_unetpp.session.values import Contrast, ImageChoice, Interval, Rule, Tone, model_key
 
 LABELS_AND_TABLE = "Label image and CSV (*.tif)"
+WITH_PROBABILITY = "Label image, CSV and probability (*.tif)"
 OUTLINES = {f"Outlines for {kind.program} (*{suffix_of(name)})": name for name, kind in FORMATS.items()}
 """Kinds of files that Save offers, and what their formats are called."""
 
 
 class DockView(CorrectDockView):
     """Sets the widgets of the head, the chart, and the folds Input and Result; emits nothing by that."""
+
+    signals: ViewSignals
+    _saved_as = LABELS_AND_TABLE  # what Save wrote last
 
     def set_images(self, images: Sequence[ImageChoice], current: Hashable | None) -> None:
         combo = self.form.head.image_combo
@@ -89,9 +94,13 @@ class DockView(CorrectDockView):
             with signals_blocked(form.threshold_slider):
                 form.threshold_slider.setValue(rule.threshold)
         show_number(form.min_size_spin, rule.min_size or 0)
+        show_number(form.max_size_spin, rule.max_size or 0)
         set_checked(form.split_checkbox, rule.split)
+        set_checked(form.fill_holes_checkbox, rule.fill_holes)
+        set_checked(form.drop_border_checkbox, rule.drop_border)
         form.split_checkbox.setEnabled(can_split)
-        form.min_size_spin.setEnabled(rule.kind == "labels")
+        for widget in (form.min_size_spin, form.max_size_spin, form.drop_border_checkbox):
+            widget.setEnabled(rule.kind == "labels")
 
     def set_scale(self, shown: ScaleShown) -> None:
         form = self.form.input
@@ -140,14 +149,17 @@ class DockView(CorrectDockView):
     def ask_path(self, suggestion: Path) -> Path | None:
         chosen, kind = QFileDialog.getSaveFileName(
             self,
-            "Save labels and table, or outlines",
+            "Save labels and table, with probability, or outlines",
             str(suggestion),
-            ";;".join([LABELS_AND_TABLE, *OUTLINES]),
+            ";;".join([LABELS_AND_TABLE, WITH_PROBABILITY, *OUTLINES]),
+            self._saved_as,
             options=QFileDialog.Option.DontConfirmOverwrite,  # a free name is chosen instead
         )
-        if not chosen or kind not in OUTLINES:
-            return Path(chosen) if chosen else None
-        return file_name_for(Path(chosen), OUTLINES[kind])
+        if not chosen:
+            return None
+        self._saved_as = kind
+        self.signals.probability_toggled.emit(kind == WITH_PROBABILITY)
+        return file_name_for(Path(chosen), OUTLINES[kind]) if kind in OUTLINES else Path(chosen)
 
     def ask_zarr(self, suggestion: Path, size: str) -> Path | None:
         title = f"Where to keep {size} of labels, which do not fit into memory"

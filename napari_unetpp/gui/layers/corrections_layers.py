@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from napari.layers import Labels
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 from superqt.utils import qdebounced
@@ -152,18 +153,28 @@ class NapariCorrections(QObject):
             self.changes += 1
             ours.decide(plane.key.canonical, plane.inside)
 
-    def write(self, plane: Plane, region: Region, values: NDArray[Any]) -> None:
-        """Change labels (h, w) of a plane as one stroke, which undo takes back."""
+    def write(
+        self,
+        plane: Plane,
+        region: Region,
+        values: NDArray[Any],
+        decided: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Change labels (h, w) of a plane as one stroke, which undo takes back.
+
+        `decided`: pixels that count as decided by the user also where their label stays. napari notes only
+        what changes, so these are 0 in between.
+        """
         ours, index = self._open.get(plane.image), index_of(plane)
         if ours is None:
             return
         if values.dtype.itemsize > ours.layer.data.dtype.itemsize:
             self._open.replace(ours, values.dtype)
-        layer = ours.layer
-        changed = index.view(layer.data)[region.slices] != values
-        rows, columns = np.nonzero(changed)
-        at = index.pixel(rows + region.y0, columns + region.x0)
-        layer.data_setitem(tuple(np.broadcast_to(one, rows.shape) for one in at), values[changed])
+        same = index.view(ours.layer.data)[region.slices] == values
+        touched = ~same if decided is None else ~same | decided
+        with ours.layer.block_history():
+            _set_pixels(ours.layer, index, region, same & touched, np.zeros_like(values))
+            _set_pixels(ours.layer, index, region, touched, values)
 
     def select(self, image: Hashable, label: int | None = None, tool: str = "paint") -> None:
         """Select the layer, its tool and its label."""
@@ -277,3 +288,12 @@ class NapariCorrections(QObject):
         changed, self._changed = self._changed, set()
         for image in changed:
             self.signals.painted.emit(image)
+
+
+def _set_pixels(
+    layer: Labels, index: PlaneIndex, region: Region, where: NDArray[np.bool_], values: NDArray[Any]
+) -> None:
+    """Set pixels of a region by napari's own call, which notes them in its history."""
+    rows, columns = np.nonzero(where)
+    at = index.pixel(rows + region.y0, columns + region.x0)
+    layer.data_setitem(tuple(np.broadcast_to(one, rows.shape) for one in at), values[where])

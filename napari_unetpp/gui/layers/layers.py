@@ -19,10 +19,10 @@ from napari_unetpp.gui.layers.overlay import DEPTH, UNCERTAINTY, Overlay
 from napari_unetpp.gui.layers.results import Results
 from napari_unetpp.gui.planes import grid_under, index_of, plane_of, shown_axes
 from napari_unetpp.gui.tools.circle import Circle
-from napari_unetpp.gui.tools.click_tool import ClickTool
+from napari_unetpp.gui.tools.mouse import Mouse
 from napari_unetpp.gui.tools.object_mark import ObjectMark
 from napari_unetpp.session.ports import LayerSignals
-from napari_unetpp.session.values import ImageChoice, Interval, Plane
+from napari_unetpp.session.values import ImageChoice, Interval, MouseTool, Plane
 from napari_unetpp.volumes.axes import Axes
 
 LARGE_ENOUGH = 60.0
@@ -46,7 +46,7 @@ class NapariLayers(QObject):
         self._circle = Circle(viewer, self.signals)
         self._uncertainty, self._depth = Overlay(viewer, UNCERTAINTY), Overlay(viewer, DEPTH)
         self._axes: dict[Hashable, tuple[int, tuple[str, ...], Axes]] = {}
-        self._click_tool = ClickTool(viewer, self.signals, self.read)
+        self._mouse = Mouse(viewer, self.signals, self.read)
         self.open = OpenImages(viewer, self.signals, self._is_overlay, self)
         self.open.signals.list_changed.connect(self._on_list_changed)
         self.open.signals.closed.connect(self._results.forget)
@@ -159,9 +159,9 @@ class NapariLayers(QObject):
         """Remove the circle."""
         self._circle.hide()
 
-    def set_click_tool(self, image: Hashable | None) -> None:
-        """Let the mouse click on an image; None: let it do what it does otherwise."""
-        self._click_tool.set(image)
+    def set_mouse_tool(self, image: Hashable | None, tool: MouseTool = "click") -> None:
+        """Let the mouse be a tool on an image; None: let it do what it does otherwise."""
+        self._mouse.set(image, tool)
 
     def show_uncertainty(self, plane: Plane, values: NDArray[np.uint8]) -> None:
         """Lay the uncertainty (Y, X) over the image."""
@@ -203,7 +203,7 @@ class NapariLayers(QObject):
         self._results.close()
         self._circle.hide()  # before the images are let go of: the layer it removes is announced
         self.open.close()
-        for part in (self._circle, self._uncertainty, self._depth, self._click_tool):
+        for part in (self._circle, self._uncertainty, self._depth, self._mouse):
             part.close()
         self._viewer = None
 

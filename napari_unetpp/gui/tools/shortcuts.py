@@ -13,6 +13,8 @@ SEGMENT = "Shift+S"
 CORRECT = "C"
 NEXT = "N"
 CLICK = "K"
+MERGE = "J"
+SPLIT = "Shift+J"
 
 
 class Shortcuts:

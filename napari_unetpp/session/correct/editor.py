@@ -155,6 +155,13 @@ class CorrectionEditor:
             labels = merge(result, labels, certain, objects=corrected.encoding.objects)
         return np.where(labels == IGNORE_LABEL, 0, labels)
 
+    def no_objects(self, encoding: LabelEncoding) -> list[int]:
+        """Labels that are no objects, beside 0: Ignore, and strokes of background."""
+        found = [IGNORE_LABEL, encoding.background]
+        if encoding.strokes and self.state.labels_as == "sparse":
+            found.append(self.state.background)
+        return found
+
     def certain(self, plane: Plane) -> Mask | None:
         """The pixels of a plane that the user decided; None: not corrected."""
         corrected = self.corrections.corrected(plane)

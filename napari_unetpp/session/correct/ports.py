@@ -23,7 +23,7 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.session.correct.planes import CorrectedPlane, LabelEncoding, LabelMode
 from napari_unetpp.session.messages.correcting import ScoreRow
-from napari_unetpp.session.values import Plane, Tone
+from napari_unetpp.session.values import MouseTool, Plane, Tone
 
 
 class CorrectSignals:
@@ -31,6 +31,8 @@ class CorrectSignals:
 
     correct_pressed = Signal()
     click_tool_toggled = Signal(bool)
+    merge_objects_toggled = Signal(bool)
+    split_object_toggled = Signal(bool)
     labels_as_chosen = Signal(str)
     background_changed = Signal(int)
     ignore_pressed = Signal()
@@ -48,7 +50,7 @@ class CorrectView(Protocol):
     """The fold Correct, or a stand-in."""
 
     def open_correct(self) -> None: ...
-    def set_click_tool(self, on: bool) -> None: ...
+    def set_mouse_tool(self, tool: MouseTool | None) -> None: ...
     def set_mode(self, mode: LabelMode, hint: str) -> None: ...
     def set_correction_count(self, text: str, *, can_forget: bool) -> None: ...
     def set_finetuning(self, running: bool, fraction: float | None, text: str) -> None:
@@ -131,8 +133,17 @@ class CorrectionsLayers(Protocol):
         """Every pixel of a plane, or of its reviewed regions, was decided by the user."""
         ...
 
-    def write(self, plane: Plane, region: Region, values: NDArray[Any]) -> None:
-        """Change labels (h, w) of a plane as one stroke, which undo takes back."""
+    def write(
+        self,
+        plane: Plane,
+        region: Region,
+        values: NDArray[Any],
+        decided: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Change labels (h, w) of a plane as one stroke, which undo takes back.
+
+        `decided`: pixels (h, w) that count as decided by the user also where their label stays.
+        """
         ...
 
     def selected(self, image: Hashable) -> int:

@@ -9,7 +9,9 @@ from pathlib import Path
 from napari_unetpp._types import LabelledPlane, ModelInfo, UnetppError
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct import forgetting
-from napari_unetpp.session.correct.clicks import Clicks
+from napari_unetpp.session.correct.clicks.clicks import Clicks
+from napari_unetpp.session.correct.clicks.mouse_tools import MouseTools
+from napari_unetpp.session.correct.clicks.reshaping import Reshaping
 from napari_unetpp.session.correct.editor import CorrectionEditor
 from napari_unetpp.session.correct.finetuning import FineTuning
 from napari_unetpp.session.correct.merge import IGNORE_LABEL
@@ -59,6 +61,8 @@ class CorrectionWorkflow:
         self.forgetting = forgetting.Forgetting(context, self.editor)
         self.finetuning = FineTuning(context, finetune_runner, file_runner, trainer)
         self.clicks = Clicks(context, runs, self.editor)
+        self.reshaping = Reshaping(context, runs, self.editor)
+        self.mouse_tools = MouseTools(context, runs, self.reshaping)
         self.autosaving = Autosave(context, self.editor, file_runner, trainer, open_planes=self._open_planes)
         self._seen: set[Hashable] = set()
         self._closed = False

@@ -17,10 +17,45 @@ from napari_unetpp._types import (
 from napari_unetpp.files.models.card_text import level_name
 from napari_unetpp.files.text import counted
 from napari_unetpp.session.messages.common import seconds_text
-from napari_unetpp.session.values import Tone
+from napari_unetpp.session.values import MouseTool, Tone
 
 PICKING = "looking where you clicked"
-CLICK = "Click an object to add it, Shift+click to take one away, drag a box to add all inside."
+TOOLS: dict[MouseTool, str] = {
+    "click": "Click an object to add it, Shift+click to take one away, drag a box to add all inside.",
+    "merge": "Draw a line across the objects to merge; or click one, then those that touch it.",
+    "split": "Draw a line across an object to cut it; or click two points in it, to split it between them.",
+}
+WAIT = "The image is being segmented: click again when that has ended, or press Stop."
+NO_OBJECT = "There is no object here."
+NO_OBJECTS_YET = "There are no objects yet: press Segment first."
+CLASSES = "These labels are classes, not objects: there is nothing to merge or split."
+FIRST_CLICK: dict[MouseTool, str] = {
+    "merge": "Now click an object that touches this one.",
+    "split": "Now click a second point in the same object.",
+}
+SECOND_CLICK: dict[MouseTool, str] = {
+    "merge": "This is the same object: click one that touches it.",
+    "split": "This is another object: click a second point in it.",
+}
+NOT_TOUCHING = "Nothing is merged: these objects do not touch. Paint what is between them, or merge it, too."
+ONE_CROSSED = "The line crosses one object only: draw it across all that belong together."
+NOTHING_CROSSED = "The line crosses no object."
+NOT_ACROSS = "The line divides no object: begin and end outside of the one to be split."
+
+
+def piece_too_small(least: int) -> str:
+    """Why an object is not split."""
+    return f"Not split: a piece would have fewer than {least} px. Leave more on both sides, or erase it."
+
+
+def merged(count: int) -> str:
+    """What Merge did."""
+    return f"{count} objects merged. Ctrl+Z takes it back."
+
+
+def split(count: int) -> str:
+    """What Split did."""
+    return f"Split: {count} objects now. Ctrl+Z takes it back."
 
 
 def added(count: int, seconds: float, level: int) -> str:

@@ -79,11 +79,20 @@ def _empty(outcome: Outcome, rule: Rule, tail: str) -> tuple[str, Tone, list[Off
             "warning",
             _offers(threshold=lower) if lower >= 0.05 else [CIRCLE],
         )
-    return (
-        f"No objects of {rule.min_size} px or more ({tail}). Lower the minimum size.",
-        "warning",
-        [("minimum size 0", "min_size:0")],
-    )
+    return _all_dropped(rule, tail)
+
+
+def _all_dropped(rule: Rule, tail: str) -> tuple[str, Tone, list[Offer]]:
+    """Objects were found, and the rule keeps none."""
+    sizes, remedy = f"of {rule.min_size} px or more", "Lower the minimum size"
+    offers: list[Offer] = [("minimum size 0", "min_size:0")]
+    if rule.max_size is not None:
+        sizes, remedy = f"of {rule.min_size} to {rule.max_size} px", f"{remedy}, or raise the maximum"
+        offers.append(("no maximum", "max_size:"))
+    if rule.drop_border:
+        sizes, remedy = f"{sizes} off the border", f"{remedy}, or keep objects at the border"
+        offers.append(("keep those at the border", "drop_border:"))
+    return f"No objects {sizes} ({tail}). {remedy}.", "warning", offers
 
 
 def _offers(*, threshold: float) -> list[Offer]:

@@ -8,6 +8,9 @@ from pathlib import Path
 from napari_unetpp.session.events import Saved
 from napari_unetpp.session.values import Plane, ResultKind, Step
 
+NO_PROBABILITY = "No probability: it is not in memory any more. Press Segment, then save again."
+NO_PROBABILITIES = "No probability of all planes: napari-unetpp segment --probability writes it."
+
 STEM_BYTES = 120
 """Of a file name made from the name of a layer."""
 
@@ -43,7 +46,8 @@ def file_stem(name: str) -> str:
 
 def saved(event: Saved) -> str:
     """Which files were written, and where."""
-    names = " and ".join(path.name for path in event.paths)
+    *before, last = (path.name for path in event.paths)
+    names = f"{', '.join(before)} and {last}" if before else last
     return "\n".join((f"Saved {names} in {event.paths[0].parent}", *event.notes))
 
 

@@ -13,7 +13,7 @@ from napari_unetpp.session.messages import common, results
 from napari_unetpp.session.segment.runs import Message, Runs
 from napari_unetpp.session.values import Contrast, Interval, Settings, levels_of
 
-RULE = ("kind", "threshold", "min_size", "split")
+RULE = ("kind", "threshold", "min_size", "max_size", "split", "fill_holes", "drop_border")
 SIGNALS = {
     "image": "chosen",
     "model": "chosen",
@@ -22,10 +22,14 @@ SIGNALS = {
     "level": "changed",
     "threshold": "changed",
     "min_size": "changed",
+    "max_size": "changed",
     "contrast": "chosen",
     "range": "changed",
     "live": "toggled",
+    "probability": "toggled",
     "split": "toggled",
+    "fill_holes": "toggled",
+    "drop_border": "toggled",
     "uncertainty": "toggled",
     "depth": "toggled",
 }
@@ -58,7 +62,11 @@ class Changes:
         signals, events = self.view.signals, self.state.events
         for name, change in SIGNALS.items():
             getattr(signals, f"{name}_{change}").connect(partial(self.set_state, name))
-        for name in SIGNALS.keys() - {"depth", "uncertainty"}:  # `Overlays` reacts to these
+        for name in SIGNALS.keys() - {
+            "depth",
+            "uncertainty",
+            "probability",
+        }:  # `Overlays` reacts to the first
             reaction = self._on_rule if name in RULE else getattr(self, f"_on_{name}")
             getattr(events, name).connect(reaction)
         events.scale.connect(self._on_scale)
@@ -139,7 +147,8 @@ class Changes:
         if model is None:
             return
         self.forget()
-        self.state.threshold, self.state.min_size, self.state.scale = model.decode.threshold, None, None
+        self.state.threshold, self.state.scale = model.decode.threshold, None
+        self.state.min_size = self.state.max_size = None
         levels = levels_of(model)
         default = self.settings.default_level
         self.state.level = default if default in levels else model.recommended_level

@@ -36,11 +36,8 @@ def facts_of(
 
 def common_facts(model: ModelInfo, level: int, rule: Rule) -> dict[str, Any]:
     """What is known of planes and stacks alike; ``given`` is what differs from the model's own rule."""
-    given: dict[str, Any] = {} if rule.min_size is None else {"min_size": rule.min_size}
-    given |= {} if rule.threshold == model.decode.threshold else {"threshold": rule.threshold}
-    given |= {} if rule.split else {"split": False}
     return {
         **model_facts(model),
         "level": "auto" if level == AUTO else level,
-        "given": given,
+        "given": rule.given(model.decode),
     }

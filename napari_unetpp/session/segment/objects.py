@@ -91,10 +91,13 @@ def median_diameter(pixels: NDArray[np.int64]) -> float | None:
     return float(np.median(2 * np.sqrt(pixels / np.pi))) if pixels.size else None
 
 
-def size_note(pixels: NDArray[np.int64], fits: float) -> str | None:
-    """What is worth saying where most objects are far smaller than the scale fits (px); else None."""
+def size_note(pixels: NDArray[np.int64], fits: float, most: float | None) -> str | None:
+    """What is worth saying where most objects are far smaller than the scale fits (px); else None.
+
+    `most`: the largest size (px) that the user wants; then small ones are meant.
+    """
     median = median_diameter(pixels)
-    if median is None or median >= SMALL * fits:
+    if median is None or most is not None or median >= SMALL * fits:
         return None
     return (
         f"half of the objects measure less than {median:.2g} px, while the scale fits objects of about"

@@ -59,10 +59,8 @@ class SegmentRequest:
 
     @property
     def decode(self) -> DecodeRule:
-        """The rule of the model with the user's threshold, splitting, and minimum size (working grid)."""
-        own, size = self.model.decode, self.rule.min_size
-        min_size = own.min_size if size is None else working_min_size(size, self.scale)
-        return replace(own, threshold=self.rule.threshold, min_size=min_size, split=self.rule.split)
+        """The rule of the model with what the user asks of the objects; sizes on the working grid."""
+        return self.rule.object_options.rule(self.model.decode, self.scale)
 
     @property
     def diameter(self) -> float:
@@ -84,7 +82,7 @@ def resolve(state: SessionState, plane: Plane, model: ModelInfo, scales: Scales)
         model,
         state.device,
         state.level,
-        state.rule,
+        rule_of(state),
         choice_of(state, plane, model, scales),
         range_of(state, plane),
     )
@@ -104,6 +102,22 @@ def choice_of(state: SessionState, plane: Plane, model: ModelInfo, scales: Scale
     return scales.find(plane, model)
 
 
+def rule_of(state: SessionState) -> Rule:
+    """How maps become the result.
+
+    Raises
+    ------
+    UnetppError
+        No size is allowed.
+    """
+    least, most = state.min_size, state.max_size
+    if least is not None and most is not None and least > most:
+        raise UnetppError(
+            f"Size: the minimum ({least} px) is above the maximum ({most} px). The result stays as it was."
+        )
+    return state.rule
+
+
 def range_of(state: SessionState, plane: Plane) -> Interval | None:
     """The intensities that become 0 and 1; None: they are measured.
 
@@ -120,11 +134,6 @@ def range_of(state: SessionState, plane: Plane) -> Interval | None:
             f"Contrast: the first number ({low:g}) must be below the second ({high:g}). Nothing is segmented."
         )
     return low, high
-
-
-def working_min_size(pixels: int, scale: float) -> int:
-    """A minimum size in pixels of the image, in pixels of the working grid, which decoding counts in."""
-    return round(pixels * scale**2)
 
 
 def in_pixels(rule: Rule, model: ModelInfo, scale: float) -> Rule:

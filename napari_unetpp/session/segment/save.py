@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ class SaveRequest:
         Whether labels are objects of the first class; else they are numbers of classes.
     facts : mapping
         How the labels were made (`session.segment.facts`).
+    probability : callable or None
+        Gives the probabilities (C, Y, X) of the foreground classes, None where they are no longer known. They
+        are written beside the labels; None: they are not wanted.
     """
 
     path: Path
@@ -45,6 +49,7 @@ class SaveRequest:
     classes: tuple[str, ...] = ()
     instances: bool = True
     facts: Mapping[str, Any] = field(default_factory=dict)
+    probability: Callable[[], NDArray[np.float32] | None] | None = None
 
 
 def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
@@ -56,7 +61,20 @@ def save(request: SaveRequest, should_stop: ShouldStop) -> Iterator[Event]:
     except OSError as error:
         raise UnetppError(saving.not_written(request.path, error)) from error
     missing = request.plane.pixel.missing
-    yield Saved(paths, (saving.no_area(missing),) if missing else ())
+    notes: tuple[str, ...] = (saving.no_area(missing),) if missing else ()
+    if request.probability is not None and not for_others and len(paths) == LABELS_AND_TABLE:
+        notes += (saving.NO_PROBABILITY,)
+    yield Saved(paths, notes)
+
+
+LABELS_AND_TABLE = 2
+"""Files without the probability."""
+
+
+def probability_path(labels: Path) -> Path:
+    """A free name beside a file of labels: ``cells_labels.tif`` gives ``cells_probability.tif``."""
+    name, found = re.subn(r"_(labels|mask)(?=(_\d+)?$)", "_probability", labels.stem)
+    return free_path(labels.with_name(f"{name if found else f'{name}_probability'}.tif"))
 
 
 def free_path(wanted: Path) -> Path:
@@ -82,7 +100,7 @@ def free_paths(wanted: Path) -> tuple[Path, Path]:
 
 def _save_labels(request: SaveRequest) -> tuple[Path, ...]:
     from napari_unetpp.files.images.pixel_size import PixelSpacing
-    from napari_unetpp.files.results.result_file import About, write_labels, write_mask
+    from napari_unetpp.files.results.result_file import About, write_labels, write_mask, write_probability
 
     write = write_mask if request.kind == "mask" else write_labels
     sides = request.plane.pixel.sides
@@ -90,7 +108,17 @@ def _save_labels(request: SaveRequest) -> tuple[Path, ...]:
     image_path, table_path = free_paths(request.path)
     write(image_path, request.labels if request.kind == "labels" else request.labels > 0, about=about)
     table.write_csv(table_path, _measured(request, _position(request.plane)))
-    return image_path, table_path
+    values = None if request.probability is None else request.probability()
+    if values is None:
+        return image_path, table_path
+    maps_path = probability_path(image_path)
+    write_probability(maps_path, values, about=replace(about, facts=_without_corrections(request.facts)))
+    return image_path, table_path, maps_path
+
+
+def _without_corrections(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the probabilities, which nobody corrects."""
+    return {name: value for name, value in facts.items() if name != "corrected"}
 
 
 def _save_for_others(request: SaveRequest) -> tuple[Path, ...]:

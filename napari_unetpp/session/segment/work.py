@@ -128,6 +128,14 @@ def uncertainty(cache: WorkerCache, request: SegmentRequest, should_stop: Should
         yield Uncertainty(request, np.rint(255 * values).astype(np.uint8), found, request.diameter)
 
 
+def probability(cache: WorkerCache, request: SegmentRequest) -> NDArray[np.float32] | None:
+    """Probabilities (C, Y, X) of the shown result; None where its maps are not cached any more."""
+    cached = cache.find(request)
+    if cached is None or not cached.maps.store.complete(request.level):
+        return None
+    return engine.maps_for(cached, request).probability()
+
+
 def depth(cache: WorkerCache, request: SegmentRequest, should_stop: ShouldStop) -> Iterator[Event]:
     """How deep Auto went; nothing where the maps are not cached any more."""
     del should_stop  # short, and asked for
@@ -214,7 +222,7 @@ def _decoded(cache: WorkerCache, cached: CachedPlane, request: SegmentRequest) -
 def _outcome(cached: CachedPlane, request: SegmentRequest, result: NDArray[Any], seconds: float) -> Outcome:
     maps, areas = cached.maps, objects.areas(result)
     sized = request.objects and request.model.sampling.kind == "object"
-    note = objects.size_note(areas, request.diameter) if sized else None
+    note = objects.size_note(areas, request.diameter, request.rule.max_size) if sized else None
     assert request.choice is not None
     return Outcome(
         generation=request.generation,

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StackRead:
-    """The range and the scale of all planes are decided."""
+    """The range and the scale of all planes are decided; `precision` is the number format of the network."""
 
     run: int
     reading: Reading
+    precision: str
 
 
 @dataclass(frozen=True, eq=False)

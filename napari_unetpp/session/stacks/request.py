@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from napari_unetpp._types import ModelInfo
-from napari_unetpp.session.segment.resolve import working_min_size
 from napari_unetpp.session.stacks.values import Area, StackSource, planes_of
 from napari_unetpp.session.state import SessionState
 from napari_unetpp.session.values import Interval, Rule
@@ -62,11 +61,8 @@ class StackRequest:
         return self.rule.kind == "labels" and self.model.task == "instances"
 
     def model_at(self, scale: float) -> ModelInfo:
-        """The model with the user's threshold, splitting and minimum size (px of the working grid)."""
-        own, size = self.model.decode, self.rule.min_size
-        least = own.min_size if size is None else working_min_size(size, scale)
-        decode = replace(own, threshold=self.rule.threshold, min_size=least, split=self.rule.split)
-        return replace(self.model, decode=decode)
+        """The model with what the user asks of the objects; sizes on the working grid."""
+        return replace(self.model, decode=self.rule.object_options.rule(self.model.decode, scale))
 
 
 def resolve_stack(
@@ -128,7 +124,10 @@ CAN_CHANGE: dict[str, Callable[[StackRequest], Any]] = {
     "kind of result": lambda one: one.rule.kind,
     "threshold": lambda one: one.rule.threshold,
     "minimum size": lambda one: one.rule.min_size,
+    "maximum size": lambda one: one.rule.max_size,
     "splitting": lambda one: one.rule.split,
+    "filling of holes": lambda one: one.rule.fill_holes,
+    "choice at the border": lambda one: one.rule.drop_border,
     "linking": lambda one: (one.stitch, one.track),
 }
 """What the user can set otherwise while all planes are segmented, in words."""

@@ -9,15 +9,13 @@ from typing import Any
 from napari_unetpp._types import UnetppError
 from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.messages import stacks as messages
+from napari_unetpp.session.segment.changes import RULE
 from napari_unetpp.session.segment.resolve import range_of
 from napari_unetpp.session.segment.runs import Message
 from napari_unetpp.session.stacks.request import StackRequest, changed, resolve_stack
 from napari_unetpp.session.stacks.runs import StackRuns
 
-SETTINGS = (
-    *("model", "device", "level", "scale", "contrast", "range", "kind", "threshold", "min_size", "split"),
-    *("stitch", "track"),
-)
+SETTINGS = (*RULE, "model", "device", "level", "scale", "contrast", "range", "stitch", "track")
 """Fields of the state that a run takes over when it begins."""
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psygnal import Signal
 
@@ -27,9 +27,6 @@ from napari_unetpp.session.stacks.ports import StackLayers
 from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.session.stacks.unfinished import Unfinished
 from napari_unetpp.session.stacks.work import segment_stack
-
-if TYPE_CHECKING:
-    from napari_unetpp.engine.collect import Reading
 
 
 class StackRuns:
@@ -69,7 +66,7 @@ class StackRuns:
         self.running: StackRequest | None = None
         self.done: dict[Hashable, StackRequest] = {}
         self.planes_before = 0
-        self._readings: dict[int, Reading] = {}  # of runs
+        self._reads: dict[int, StackRead] = {}  # of runs
         self._unfinished: dict[Hashable, Unfinished] = {}  # runs that were stopped or failed, by image
         self._began = 0.0
 
@@ -113,19 +110,23 @@ class StackRuns:
         So the plane alone looks as it does among the others. What the user set comes first.
         """
         made, state = self.done.get(request.plane.image), self.context.state
-        if state.planes == "plane" or made is None or made.run not in self._readings:
+        if state.planes == "plane" or made is None or made.run not in self._reads:
             return request
         if made.selection.project:  # its intensities are others
             return request
         if made.model is not request.model or made.source.version != request.plane.version:
             return request
-        reading = self._readings[made.run]
+        reading = self._reads[made.run].reading
         scale = replace(reading.scale, scale=reading.scale.scale * request.plane.factor)
         return replace(
             request,
             choice=request.choice if state.scale is not None else scale,
             range=request.range or reading.range,
         )
+
+    def read(self, made: StackRequest) -> StackRead:
+        """How the planes of a run that is `done` were read."""
+        return self._reads[made.run]
 
     def close(self) -> None:
         """Stop. A run in progress still needs its planes: they are removed when it ends."""
@@ -141,8 +142,8 @@ class StackRuns:
             listener(event, self.running)
 
     def _on_read(self, event: StackRead, request: StackRequest) -> None:
-        self._readings = {made.run: self._readings[made.run] for made in self.done.values()}
-        self._readings[request.run] = event.reading
+        self._reads = {made.run: self._reads[made.run] for made in self.done.values()}
+        self._reads[request.run] = event
 
     def _on_progress(self, event: StackProgress, request: StackRequest) -> None:
         if self._plane_runs():
@@ -169,12 +170,12 @@ class StackRuns:
 
     def _on_done(self, event: StackDone, request: StackRequest) -> None:
         image = request.source.image
-        reading = self._readings.get(request.run)
-        if event.planes and reading is not None:
+        read = self._reads.get(request.run)
+        if event.planes and read is not None:
             self.done[image] = request
         if event.planes == event.of:
             self._unfinished.pop(image, None)
-        layer, scale = self.layers.name(image), None if reading is None else reading.scale.scale
+        layer, scale = self.layers.name(image), None if read is None else read.reading.scale.scale
         text = messages.done(event, request, layer or "", scale)
         if image != self.context.state.image:
             text = messages.of_image(request, text)

@@ -17,6 +17,7 @@ from napari_unetpp.session.events import Event, Saved
 from napari_unetpp.session.messages import saving
 from napari_unetpp.session.segment.facts import common_facts
 from napari_unetpp.session.segment.save import free_path, free_paths
+from napari_unetpp.session.stacks.events import StackRead
 from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.planes import read_plane
@@ -36,13 +37,19 @@ class SaveStackRequest:
         With the suffix of a format of `files.objects.formats`, a file for that program is written instead.
     made : StackRequest
         What the labels were made by.
+    how : StackRead
+        How the planes were read.
     read : callable
         Gives the labels (Y, X) of a plane.
+    probability : bool
+        The user wants the probability, too, which a run over all planes does not keep.
     """
 
     path: Path
     made: StackRequest
+    how: StackRead
     read: ReadLabels
+    probability: bool = False
 
 
 def save_stack(request: SaveStackRequest, should_stop: ShouldStop) -> Iterator[Event]:
@@ -54,7 +61,8 @@ def save_stack(request: SaveStackRequest, should_stop: ShouldStop) -> Iterator[E
     except OSError as error:
         raise UnetppError(saving.not_written(request.path, error)) from error
     missing = request.made.source.pixel.missing
-    yield Saved(paths, (saving.no_area(missing),) if missing else ())
+    notes: tuple[str, ...] = (saving.no_area(missing),) if missing else ()
+    yield Saved(paths, (*notes, saving.NO_PROBABILITIES) if request.probability else notes)
 
 
 def place(axes: Axes, position: Position) -> dict[str, float]:
@@ -92,7 +100,7 @@ def _labels(request: SaveStackRequest) -> tuple[Path, ...]:
         selection.stack_shape,
         selection.stack_axes,
         np.uint8 if mask else np.uint32,
-        About(PixelSpacing(side, side) if side else None, _facts(made)),
+        About(PixelSpacing(side, side) if side else None, _facts(made, request.how)),
         spacing=selection.axes.spacing[0] if "Z" in selection.stack_axes else None,
         interval=selection.axes.interval if "T" in selection.stack_axes else None,
         overwrite=False,
@@ -105,13 +113,16 @@ def _labels(request: SaveStackRequest) -> tuple[Path, ...]:
     return image_path, table_path, tracks_path
 
 
-def _facts(made: StackRequest) -> dict[str, Any]:
-    """How the labels were made; scale and range where they were given."""
-    links = {"stitch": made.stitch, "track": made.track, "scale": made.scale, "range": made.range}
-    found = {name: list(value) if isinstance(value, tuple) else value for name, value in links.items()}
+def _facts(made: StackRequest, how: StackRead) -> dict[str, Any]:
+    """How the labels were made."""
+    links = {"stitch": made.stitch, "track": made.track}
     return {
         **common_facts(made.model, made.level, made.rule),
-        **{name: value for name, value in found.items() if value is not None},
+        **{name: overlap for name, overlap in links.items() if overlap is not None},
+        "scale": how.reading.scale.scale,
+        "scale_reason": how.reading.scale.reason,
+        "range": [float(value) for value in how.reading.range],
+        "precision": how.precision,
         "read_as": str(made.selection),
     }
 
@@ -124,7 +135,7 @@ def _columns(rows: NDArray[Any], *, deep: bool) -> dict[str, NDArray[Any]]:
 
 def _for_others(request: SaveStackRequest) -> tuple[Path, ...]:
     path, made = free_path(request.path), request.made
-    subject = Subject(made.source.name, made.model.classes, made.objects, _facts(made))
+    subject = Subject(made.source.name, made.model.classes, made.objects, _facts(made, request.how))
     formats.write_objects(path, formats.format_of(path), _object_planes(request), subject)
     return (path,)
 

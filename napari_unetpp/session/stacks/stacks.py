@@ -14,7 +14,8 @@ from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.messages import stacks as messages
 from napari_unetpp.session.messages.common import GETTING_READY, Advice
 from napari_unetpp.session.ports import Runner
-from napari_unetpp.session.segment.resolve import SegmentRequest, range_of
+from napari_unetpp.session.segment.changes import RULE
+from napari_unetpp.session.segment.resolve import SegmentRequest, range_of, rule_of
 from napari_unetpp.session.segment.runs import REMEDY
 from napari_unetpp.session.stacks import values
 from napari_unetpp.session.stacks.ports import StackLayers
@@ -35,7 +36,7 @@ from napari_unetpp.volumes.selection import (
     span_text,
 )
 
-SETTINGS = ("level", "threshold", "min_size", "split", "kind", "scale", "contrast", "range")
+SETTINGS = (*RULE, "level", "scale", "contrast", "range")
 """Fields of the state with which the displayed plane may look otherwise than in the layer of all planes."""
 
 
@@ -178,6 +179,7 @@ class Stacks:
         self._run += 1
         source, region = self.layers.source(plane.image), self.state.region
         model = self.context.needed_model()
+        rule_of(self.state)  # says whether it makes sense, before anything is asked
         area = None if region is None else self.layers.area(plane.image, axes, region)
         channel, contrast = values.displayed_channel(plane, axes), range_of(self.state, plane)
         inputs, at = model.net.in_channels, values.displayed_position(plane, axes)
@@ -219,7 +221,9 @@ class Stacks:
             made = self.runs.done[plane.image]
             path = self.view.ask_path(messages.file_suggestion(plane, made))
             if path is not None:
-                job = partial(save_stack, SaveStackRequest(path, made, self.layers.reader(plane.image)))
+                read, labels = self.runs.read(made), self.layers.reader(plane.image)
+                request = SaveStackRequest(path, made, read, labels, self.state.probability)
+                job = partial(save_stack, request)
                 self.context.jobs.submit(self.runs.runner, job, lambda _error: None, remedy=REMEDY)
         return True
 

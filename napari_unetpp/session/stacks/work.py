@@ -113,7 +113,7 @@ def _series(
     if should_stop():
         return None
     kept.reading = reading
-    yield StackRead(request.run, reading)
+    yield StackRead(request.run, reading, evaluator.choice.dtype)
     evaluator.info = request.model_at(reading.scale.scale)
     return SeriesRequest(array, selection, evaluator, request.level, reading, request.rule.kind)
 

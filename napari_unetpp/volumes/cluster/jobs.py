@@ -32,6 +32,8 @@ class SeriesJob:
         As in the request.
     rule : DecodeRule
         How objects are made.
+    probability : bool
+        As in the request.
     """
 
     image: ImageAddress
@@ -42,6 +44,7 @@ class SeriesJob:
     range: tuple[float, float]
     kind: Kind
     rule: DecodeRule
+    probability: bool = False
 
 
 def series_job(request: SeriesRequest, image: ImageAddress, model: str) -> SeriesJob:
@@ -49,17 +52,24 @@ def series_job(request: SeriesRequest, image: ImageAddress, model: str) -> Serie
     reading = request.reading
     rule = request.evaluator.info.decode
     return SeriesJob(
-        image, model, request.selection, request.level, reading.scale, reading.range, request.kind, rule
+        image,
+        model,
+        request.selection,
+        request.level,
+        reading.scale,
+        reading.range,
+        request.kind,
+        rule,
+        request.probability,
     )
 
 
-def plane_result(job: SeriesJob, position: Position) -> NDArray[Any]:
-    """The result of one plane."""
+def plane_results(job: SeriesJob, position: Position) -> tuple[NDArray[Any], ...]:
+    """The result of one plane; its probability, too, where that is wanted."""
     from napari_unetpp.volumes.series.plane import predict_plane, return_value
 
-    maps = return_value(predict_plane(_request(job), position))
-    found: NDArray[Any] = getattr(maps, job.kind)()
-    return found
+    request = _request(job)
+    return request.results(return_value(predict_plane(request, position)))
 
 
 def tile_maps(
@@ -81,4 +91,6 @@ def _request(job: SeriesJob) -> SeriesRequest:
     reading = Reading(job.scale, job.range)
     array = image_at(job.image).array
     evaluator = model_named(job.model).with_rule(job.rule)
-    return SeriesRequest(array, job.selection, evaluator, job.level, reading, job.kind)
+    return SeriesRequest(
+        array, job.selection, evaluator, job.level, reading, job.kind, probability=job.probability
+    )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.volumes.cluster.address import ImageAddress
-from napari_unetpp.volumes.cluster.jobs import SeriesJob, plane_result, series_job, tile_maps
+from napari_unetpp.volumes.cluster.jobs import SeriesJob, plane_results, series_job, tile_maps
 from napari_unetpp.volumes.selection import Position
 
 if TYPE_CHECKING:
@@ -115,11 +115,13 @@ class SeriesElsewhere:
     def __init__(self, workers: Workers, job: SeriesJob) -> None:
         self._workers, self._job = workers, job
 
-    def planes(self, positions: Mapping[int, Position]) -> Iterator[tuple[int, NDArray[Any] | Exception]]:
-        """Number and result of each plane; an Exception for one that has failed."""
+    def planes(
+        self, positions: Mapping[int, Position]
+    ) -> Iterator[tuple[int, tuple[NDArray[Any], ...] | Exception]]:
+        """Number and results of each plane; an Exception for one that has failed."""
         number_of = {position: number for number, position in positions.items()}
         jobs = ((self._job, position) for position in number_of)
-        for (_, position), found in self._workers.each(plane_result, jobs):
+        for (_, position), found in self._workers.each(plane_results, jobs):
             yield number_of[position], found
 
     def tiles(

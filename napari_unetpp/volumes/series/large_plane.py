@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,12 @@ def predict_large_plane(
     request: SeriesRequest,
     position: Position,
     folder: Path,
-    out: Any,
+    outs: Sequence[Any],
     should_stop: ShouldStop = never_stop,
     sizes: PieceSizes = DEFAULT_SIZES,
     workers: SeriesWorkers | None = None,
 ) -> Iterator[Tiles]:
-    """The result of one plane in pieces; one tile or one piece is in memory at a time.
+    """The results of one plane in pieces; one tile or one piece is in memory at a time.
 
     Objects equal those of the whole plane up to their numbers (see `volumes.stitching`).
 
@@ -71,8 +71,8 @@ def predict_large_plane(
     ----------
     folder : Path
         For temporary files; the caller removes it.
-    out : array-like of shape (Y, X), or (C, Y, X) for probabilities
-        Written piece by piece.
+    outs : sequence of array-like of shape (Y, X), or (C, Y, X) for probabilities
+        Written piece by piece, one for each of the request's `kinds`.
     sizes : PieceSizes
         The result does not depend on them.
     workers : SeriesWorkers, optional
@@ -106,11 +106,13 @@ def predict_large_plane(
             break
     if done < len(regions):
         raise STOPPED
-    for region, result in _pieces(request, maps.read, working, folder, sizes.piece, should_stop):
-        if plane.dtype.kind == "f":
-            result = np.where(_valid(plane[region.slices]), result, np.zeros((), result.dtype))
-        out[region.slices] = result
-        yield done, done
+    for kind, out in zip(request.kinds, outs, strict=True):
+        one = replace(request, kind=kind)
+        for region, result in _pieces(one, maps.read, working, folder, sizes.piece, should_stop):
+            if plane.dtype.kind == "f":
+                result = np.where(_valid(plane[region.slices]), result, np.zeros((), result.dtype))
+            out[region.slices] = result
+            yield done, done
 
 
 def _pieces(

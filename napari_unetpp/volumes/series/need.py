@@ -14,7 +14,7 @@ from napari_unetpp.files.text import counted
 from napari_unetpp.net import graph
 from napari_unetpp.volumes.directions import DIRECTIONS
 from napari_unetpp.volumes.inputs.source import LARGE
-from napari_unetpp.volumes.series.plane import SeriesRequest
+from napari_unetpp.volumes.series.plane import DTYPES, SeriesRequest
 from napari_unetpp.volumes.series.three_directions import working_depth
 
 # Measured with tests/benchmarks/bench_stacks.py on dense nuclei: see tests/volumes/series/test_need.py.
@@ -50,8 +50,8 @@ def _tile_bytes(request: SeriesRequest) -> int:
 
 def disk_bytes(request: SeriesRequest) -> int:
     """Most bytes on disk during the run: finished planes, the result, and maps of a large plane."""
-    pixels = math.prod(request.plane_shape) * request.dtype.itemsize
-    total = 2 * pixels * request.selection.count
+    stored = sum(math.prod(request.shape_of(kind)) * DTYPES[kind].itemsize for kind in request.kinds)
+    total = 2 * stored * request.selection.count
     if math.prod(request.selection.plane_shape) > LARGE:
         working = math.prod(working_shape(request.selection.plane_shape, request.reading.scale.scale))
         outputs = len(request.evaluator.info.outputs)

@@ -39,13 +39,23 @@ STOPPED = UnetppError("the prediction was stopped before it was complete.")
 class SeriesWorkers(Protocol):
     """Other processes that compute the planes, or tiles, of one series."""
 
-    def planes(self, positions: Mapping[int, Position]) -> Iterator[tuple[int, Result | Exception]]:
-        """Yield the number of each plane with its result, or the error, in the order of completion."""
+    def planes(
+        self, positions: Mapping[int, Position]
+    ) -> Iterator[tuple[int, tuple[Result, ...] | Exception]]:
+        """Yield the number of each plane with its results, or the error, in the order of completion."""
 
     def tiles(
         self, position: Position, stats: NormStats, regions: Sequence[Region], cell: int | None
     ) -> Iterator[tuple[Region, NDArray[np.floating]]]:
         """Yield tiles of one plane as `predict_tiles` does; raises the error of a tile."""
+
+
+DTYPES: dict[Kind, np.dtype[Any]] = {
+    "labels": np.dtype(np.uint32),
+    "mask": np.dtype(np.uint8),
+    "probability": np.dtype(np.float32),
+}
+"""Data types of stored results."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +75,8 @@ class SeriesRequest:
         ``"labels"`` (uint32), ``"mask"`` (bool) or ``"probability"`` (float32, with an axis C in front).
     directions : {1, 3}
         Along how many axes a stack is cut into planes for the network.
+    probability : bool
+        The probability is wanted beside the result.
     """
 
     array: Any
@@ -74,13 +86,23 @@ class SeriesRequest:
     reading: Reading
     kind: Kind = "labels"
     directions: int = 1
+    probability: bool = False
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What is made of each plane: the result first."""
+        return (self.kind, "probability") if self.probability else (self.kind,)
 
     @property
     def plane_shape(self) -> tuple[int, ...]:
         """Shape of the result of a plane."""
+        return self.shape_of(self.kind)
+
+    def shape_of(self, kind: Kind) -> tuple[int, ...]:
+        """Shape of a result of this kind of a plane."""
         info = self.evaluator.info
         shape = self.selection.plane_shape
-        if self.kind != "probability":
+        if kind != "probability":
             return shape
         several = info.task == "semantic" and len(info.outputs) > 1
         return (len(info.outputs) - 1 if several else 1, *shape)
@@ -88,7 +110,11 @@ class SeriesRequest:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Data type of the stored result."""
-        return np.dtype({"labels": np.uint32, "mask": np.uint8, "probability": np.float32}[self.kind])
+        return DTYPES[self.kind]
+
+    def results(self, found: PlaneResult) -> tuple[Result, ...]:
+        """What is made of the maps of a plane, in the order of `kinds`."""
+        return tuple(getattr(found, kind)() for kind in self.kinds)
 
 
 def predict_plane(

@@ -99,7 +99,7 @@ def _in_three_directions(
         for number, position in missing.items():
             with _errors_with_plane(request, store, number, position):
                 found = yield from _as_progress(directions.plane(position, should_stop), number, store.count)
-                store.write(number, getattr(found, request.kind)())
+                store.write(number, *request.results(found))
             yield SeriesProgress(number, store.count, 1, 1)
 
 
@@ -120,7 +120,7 @@ def _on_workers(
                 yield SeriesProgress(done, store.count, 0, 1, TOO_LARGE.format(number + 1))
                 yield from _in_pieces(request, number, missing[number], store, should_stop, workers)
             else:
-                store.write(number, found)
+                store.write(number, *found)
             if should_stop():
                 raise STOPPED
         done += 1
@@ -173,7 +173,7 @@ def _plane(
         try:
             maps = predict_plane(request, position, should_stop)
             found = yield from _as_progress(maps, number, store.count)
-            store.write(number, getattr(found, request.kind)())
+            store.write(number, *request.results(found))
             return
         except Exception as error:
             if not is_out_of_memory(error):
@@ -195,12 +195,14 @@ def _in_pieces(
     for sizes in (DEFAULT_SIZES, SMALL_SIZES):
         try:
             with tempfile.TemporaryDirectory(dir=store.folder, prefix="plane-") as folder:
-                out = store.begin_large(number)
+                stores = (store,) if store.beside is None else (store, store.beside)
+                outs = [one.begin_large(number) for one in stores]
                 for done, total in predict_large_plane(
-                    request, position, Path(folder), out, should_stop, sizes, workers
+                    request, position, Path(folder), outs, should_stop, sizes, workers
                 ):
                     yield SeriesProgress(number, store.count, done, total)
-            store.end_large(number)
+            for one in reversed(stores):
+                one.end_large(number)
             return
         except Exception as error:
             if sizes is SMALL_SIZES or not is_out_of_memory(error):

@@ -6,6 +6,7 @@
       about.json        of which image, by which model, with which options
       00000.tif ...     the planes that are done
       00007.raw         one that is larger than memory
+      probability/      the same of the probabilities, where they are wanted, too
 
 A plane gets its name when all of it is there.
 """
@@ -45,6 +46,8 @@ class PlaneStore:
     dtype : dtype
     count : int
         Planes in all.
+    beside : PlaneStore, optional
+        Where the probabilities of the same planes are kept.
 
     Raises
     ------
@@ -53,8 +56,15 @@ class PlaneStore:
     """
 
     def __init__(
-        self, folder: Path, about: Mapping[str, Any], shape: tuple[int, ...], dtype: Any, count: int
+        self,
+        folder: Path,
+        about: Mapping[str, Any],
+        shape: tuple[int, ...],
+        dtype: Any,
+        count: int,
+        beside: PlaneStore | None = None,
     ) -> None:
+        self.beside = beside
         self.folder, self.shape, self.dtype, self.count = folder, shape, np.dtype(dtype), count
         wanted = json.loads(json.dumps({**about, "shape": shape, "dtype": self.dtype.name, "planes": count}))
         found = read_about(folder)
@@ -77,8 +87,10 @@ class PlaneStore:
         """Planes that are done."""
         return sum(self.has(number) for number in range(self.count))
 
-    def write(self, number: int, plane: NDArray[Any]) -> None:
-        """Keep a plane."""
+    def write(self, number: int, plane: NDArray[Any], probability: NDArray[Any] | None = None) -> None:
+        """Keep a plane; its probability first, for a plane that is there is not made again."""
+        if self.beside is not None and probability is not None:
+            self.beside.write(number, probability)
         stored = plane.astype(np.uint8) if plane.dtype == np.bool_ else plane
         write_result(self._tiff(number), stored, UNKNOWN, overwrite=True)
 

@@ -61,6 +61,27 @@ def test_a_clear_object(maps):
     assert found.sum() == 100 and (found[5:15, 5:15] == 1).all()
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        DecodeRule(seeds="mask", min_size=200),
+        DecodeRule(seeds="mask", max_size=50),
+        DecodeRule(seeds="mask", drop_border=True),
+    ],
+)
+def test_a_click_means_the_object_whatever_would_be_dropped(maps, rule):
+    maps.maps[:, 5:15, :5] = 0.9  # it reaches the border
+    found = object_at(maps, INFO, rule, 8, 8)
+    assert found.sum() == 150 and found[5:15, :15].all()
+
+
+def test_a_click_gives_an_object_without_its_holes(maps):
+    maps.maps[:, 9:11, 9:11] = 0.1
+    assert object_at(maps, INFO, INFO.decode, 6, 6).sum() == 96
+    for click in ((6, 6), (9, 9)):
+        assert object_at(maps, INFO, DecodeRule(seeds="mask", fill_holes=True), *click).sum() == 100
+
+
 def test_a_faint_object_is_found_where_it_is_clicked(maps):
     found = object_at(maps, INFO, INFO.decode, 30, 35)
     assert found.sum() == 120 and found[25:35, 30:42].all()
@@ -88,6 +109,29 @@ def test_classes_give_the_connected_part():
         p[:, 5:10, x : x + 5] = np.array([0, 0, 1])[:, None, None]
     found = object_at(window_of(p), CLASSES, CLASSES.decode, 7, 27)
     assert found.sum() == 2 * 25 and (found[5:10, 25:30] == 2).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        ({}, [30, 84, 100]),
+        ({"max_size": 90}, [30, 84]),
+        ({"min_size": 40, "max_size": 90}, [84]),
+        ({"drop_border": True}, [84, 100]),
+        ({"fill_holes": True}, [30, 100, 100]),
+    ],
+)
+def test_a_box_takes_what_the_result_has(options, left):
+    """A window at the left border of a plane whose right half it does not see."""
+    p = np.full((2, 40, 60), 0.01, np.float32)
+    p[:, 5:15, 10:20] = 0.9
+    p[:, 20:30, :3] = 0.9
+    p[:, 22:32, 50:60] = 0.9
+    p[:, 25:29, 53:57] = 0.01
+    part = Region(0, 0, 40, 60)
+    window = Window(p, part, part, Grids((80, 120), (80, 120)))
+    found = objects_inside(window, INFO, DecodeRule(seeds="mask", **options), np.ones((40, 60), bool))
+    assert sorted(np.bincount(found.ravel())[1:]) == left
 
 
 def test_a_box_takes_objects_that_lie_mostly_inside(maps):

@@ -10,6 +10,8 @@ import pytest
 import tifffile
 from PIL import Image
 
+from napari_unetpp.files.results.result_file import read_facts
+
 LONG = 180_000
 
 
@@ -55,6 +57,23 @@ def test_a_folder(form: Any, tmp_path: Path, qtbot: Any) -> None:
     labels = tifffile.imread(tmp_path / "out" / "a_labels.tif")
     assert int(rows[0][1]) == len(np.unique(labels)) - 1
     assert (tmp_path / "out" / "a_objects.csv").exists() and len(list((tmp_path / "out").glob("a_*"))) == 3
+
+
+def test_objects_are_those_of_the_dock(form: Any, viewer: Any, tmp_path: Path, wait: Any, qtbot: Any) -> None:
+    """Threshold and sizes were the model's own, whatever the dock said."""
+    dock = form.parent()
+    state = dock.controller.state
+    state.threshold, state.min_size, state.max_size, state.fill_holes = 0.3, 12, 90_000, True
+    dock.form.head.segment_button.click()
+    wait(dock)
+    shown = viewer.layers["a prediction"].data
+    assert shown.any()
+    form.start_button.click()
+    qtbot.waitUntil(lambda: not form.running, timeout=LONG)
+    written = tifffile.imread(tmp_path / "out" / "a_labels.tif")
+    np.testing.assert_array_equal(written > 0, shown > 0)
+    given = read_facts(tmp_path / "out" / "a_labels.tif")["given"]
+    assert given == {"scale": 1, "threshold": 0.3, "min_size": 12, "max_size": 90_000, "fill_holes": True}
 
 
 def test_stop_and_go_on(form: Any, tmp_path: Path, qtbot: Any) -> None:

@@ -30,11 +30,16 @@ NAMES = (
     "kind_combo",
     "threshold_slider",
     "min_size_spin",
+    "max_size_spin",
     "split_checkbox",
+    "fill_holes_checkbox",
+    "drop_border_checkbox",
     "scale_spin",
     "uncertainty_checkbox",
     "next_button",
     "click_tool_button",
+    "merge_objects_button",
+    "split_object_button",
     "save_button",
 )
 
@@ -64,6 +69,26 @@ def test_all_widgets_have_their_names(viewer: Any, open_dock: Any) -> None:
     assert dock.findChild(QWidget, "level_readout").text().startswith("L2 · 0.0")
     assert dock.minimumWidth() <= 300
     assert dock.form.minimumSizeHint().width() <= 300
+
+
+def test_sizes_holes_and_border(viewer: Any, image: np.ndarray, open_dock: Any, wait: Any) -> None:
+    viewer.add_image(image, name="cells")
+    dock = open_dock()
+    state, form = dock.controller.state, dock.form.result
+    assert form.max_size_spin.text() == "no limit"
+    form.max_size_spin.setValue(900)
+    form.fill_holes_checkbox.click()
+    form.drop_border_checkbox.click()
+    assert (state.max_size, state.fill_holes, state.drop_border) == (900, True, True)
+    form.max_size_spin.setValue(0)
+    assert state.max_size is None and form.max_size_spin.text() == "no limit"
+    state.max_size, state.fill_holes, state.drop_border = 50, False, False
+    assert form.max_size_spin.text() == "≤ 50"
+    assert not form.fill_holes_checkbox.isChecked() and not form.drop_border_checkbox.isChecked()
+    state.kind = "mask"
+    for widget in (form.min_size_spin, form.max_size_spin, form.drop_border_checkbox, form.split_checkbox):
+        assert not widget.isEnabled()
+    assert form.fill_holes_checkbox.isEnabled()
 
 
 def test_only_images_are_offered(viewer: Any, image: np.ndarray, open_dock: Any) -> None:

@@ -251,9 +251,13 @@ def test_save_offers_other_programs_and_replaces_nothing(
     layer = result(viewer)
     offered: list[str] = []
     wanted: list[str] = []
+    first_chosen: list[str] = []
 
-    def choose(_parent: Any, _title: str, suggestion: str, kinds: str, **_options: Any) -> tuple[str, str]:
+    def choose(
+        _parent: Any, _title: str, suggestion: str, kinds: str, last: str, **_options: Any
+    ) -> tuple[str, str]:
         offered[:] = kinds.split(";;")
+        first_chosen.append(last)
         return str(tmp_path / Path(suggestion).name), next(kind for kind in offered if wanted[0] in kind)
 
     monkeypatch.setattr(module.QFileDialog, "getSaveFileName", choose)
@@ -262,14 +266,17 @@ def test_save_offers_other_programs_and_replaces_nothing(
         ("QuPath", ["cells_objects.geojson", "cells_objects_2.geojson"]),
         ("ImageJ", ["cells_rois.zip", "cells_rois_2.zip"]),
         ("COCO", ["cells_coco.json"]),
-        ("CSV", ["cells_labels.tif"]),
+        ("image and CSV", ["cells_labels.tif"]),
+        ("probability", ["cells_labels_2.tif, cells_labels_2.csv and cells_probability_2.tif"]),
     ):
         wanted[:] = [program]
         for name in names:
             dock.form.result.save_button.click()
             saved = f"Saved {name}"
             qtbot.waitUntil(lambda saved=saved: saved in dock.form.head.message_label.text(), timeout=20_000)
-    assert len(offered) == 4 and (tmp_path / "cells_labels.csv").exists()
+    assert len(offered) == 5 and (tmp_path / "cells_labels.csv").exists()
+    assert "image and CSV" in first_chosen[0] and "image and CSV" in first_chosen[-1], "as saved last"
+    assert {path.name for path in tmp_path.glob("*probability*")} == {"cells_probability_2.tif"}
     found = json.loads((tmp_path / "cells_objects.geojson").read_text())["features"]
     areas = {int(f["properties"]["name"]): f["properties"]["measurements"]["area_px"] for f in found}
     assert areas == held(layer)

@@ -15,6 +15,7 @@ from nuclei_stacks import NUCLEI, SIDE, TIMEOUT, stack_of
 from napari_unetpp import cli
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.model_list import SHIPPED
+from napari_unetpp.files.results.result_file import read_facts
 
 pytestmark = pytest.mark.skipif(not (SHIPPED / "nuclei.safetensors").exists(), reason="no model is shipped")
 
@@ -95,6 +96,35 @@ def test_all_planes_equal_the_command_line(viewer: Any, dock: Any, all_planes: A
     assert layer.visible and not layer.editable
 
 
+def test_what_is_asked_of_the_objects_holds_for_all_planes(
+    viewer: Any, dock: Any, all_planes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    """As on the command line; and what Save writes says so."""
+    path, out = tmp_path / "cells.tif", tmp_path / "out"
+    tifffile.imwrite(path, stack_of(3), imagej=True, metadata={"axes": "ZYX"})
+    options = ["--min-size", "60", "--max-size", "300", "--fill-holes", "--drop-border", "--stitch", "0.3"]
+    asked = [str(path), "--out", str(out), "--level", "1", "--scale", "1", "--device", "cpu", *options]
+    assert cli.main(["segment", *asked]) == 0
+    expected = tifffile.imread(out / "cells_labels.tif")
+    areas = np.bincount(expected[0].ravel())[1:]
+    assert areas.max() <= 300 and not expected[:, 0].any()
+
+    viewer.open(str(path), plugin="napari")
+    opened = dock()
+    form = opened.form.result
+    form.min_size_spin.setValue(60)
+    form.max_size_spin.setValue(300)
+    form.fill_holes_checkbox.click()
+    form.drop_border_checkbox.click()
+    all_planes(opened)
+    np.testing.assert_array_equal(viewer.layers["cells all planes"].data, expected)
+    monkeypatch.setattr(type(opened), "ask_path", lambda _self, path: tmp_path / path.name)
+    form.save_button.click()
+    qtbot.waitUntil(lambda: "Saved cells_labels.tif" in opened.form.head.message_label.text())
+    given, wanted = (read_facts(one / "cells_labels.tif")["given"] | {"scale": 1} for one in (tmp_path, out))
+    assert given == wanted
+
+
 def test_a_film_has_tracks(viewer: Any, dock: Any, all_planes: Any) -> None:
     viewer.add_image(stack_of(4), name="film", axis_labels=tuple("tyx"), scale=(1, 0.5, 0.5))
     opened = dock()
@@ -161,7 +191,7 @@ def test_a_plane_of_the_stack_alone_has_the_range_of_the_stack(
     wait(opened)
     corrections = viewer.layers["cells corrections"].data[0]
     np.testing.assert_array_equal(corrections > 0, viewer.layers["cells all planes"].data[0] > 0)
-    assert opened.controller.runs.range == opened.stacks.runs._readings[1].range
+    assert opened.controller.runs.range == opened.stacks.runs._reads[1].reading.range
 
 
 def test_stop_keeps_what_is_done(viewer: Any, dock: Any, qtbot: Any) -> None:
@@ -315,6 +345,9 @@ def test_save_writes_the_stack_its_table_and_its_tracks_as_the_command_line_does
     assert {"frame", "label", "area_um2"} <= set(rows.dtype.names)
     for name in set(rows.dtype.names) & set(expected.dtype.names):
         np.testing.assert_allclose(rows[name], expected[name], err_msg=name)
+    ours, theirs = (read_facts(one / "film_labels.tif") for one in (tmp_path, out))
+    for name in ("model", "model_sha256", "level", "scale", "range", "precision", "version", "track"):
+        assert ours[name] == theirs[name], name
     tracks = (tmp_path / "film_labels_tracks.csv").read_text()
     assert tracks == (out / "film_tracks.csv").read_text()
     assert dock.form.result.save_button.isEnabled()

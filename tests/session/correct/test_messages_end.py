@@ -12,7 +12,7 @@ from correct_stand_ins import CorrectSession, begin
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.session.messages import common
-from napari_unetpp.session.values import Click
+from napari_unetpp.session.values import Click, Line, MouseTool
 
 Act = Callable[[CorrectSession], object]
 KEY = ("cells", 0)
@@ -42,6 +42,14 @@ def click(y: int, x: int, *, remove: bool = False) -> Act:
     def act(session: CorrectSession) -> None:
         session.sitting.layers.signals.clicked.emit("cells", Click(Region(y, x, y + 1, x + 1), remove))
         session.corrections.signals.painted.emit("cells")  # of the click itself, a moment later
+
+    return act
+
+
+def draw(tool: MouseTool, *points: tuple[int, int]) -> Act:
+    def act(session: CorrectSession) -> None:
+        session.sitting.layers.signals.drawn.emit("cells", Line(tool, points))
+        session.corrections.signals.painted.emit("cells")
 
     return act
 
@@ -199,6 +207,24 @@ TABLE: dict[str, tuple[Act, str, Act, str]] = {
         then(SEGMENT, emit("click_tool_toggled", True)),
         "Click an object",
         emit("click_tool_toggled", False),
+        RESULT,
+    ),
+    "what Merge wants, until it is put away": (
+        then(SEGMENT, emit("merge_objects_toggled", True), draw("merge", (15, 15))),
+        "Now click an object that touches",
+        emit("merge_objects_toggled", False),
+        RESULT,
+    ),
+    "an object that was split, until that is undone": (
+        then(SEGMENT, CORRECT, draw("split", (5, 15), (25, 15))),
+        "Split: 2 objects now",
+        undo,
+        RESULT,
+    ),
+    "why nothing was merged, until something else is done": (
+        then(SEGMENT, CORRECT, draw("merge", (15, 5), (15, 25))),
+        "crosses one object only",
+        undo,
         RESULT,
     ),
     "what to forget, until another image is chosen": (

@@ -67,6 +67,29 @@ def test_result_line(changes: dict[str, object], text: str, tone: str, offers: i
 
 
 @pytest.mark.parametrize(
+    ("rule", "text", "offers"),
+    [
+        (Rule(min_size=15), "of 15 px or more (L3, 0.4 s). Lower the minimum size.", ["min_size:0"]),
+        (
+            Rule(min_size=15, max_size=90),
+            "of 15 to 90 px (L3, 0.4 s). Lower the minimum size, or raise the maximum.",
+            ["min_size:0", "max_size:"],
+        ),
+        (
+            Rule(min_size=15, drop_border=True),
+            "of 15 px or more off the border (L3, 0.4 s). Lower the minimum size, or keep objects at the"
+            " border.",
+            ["min_size:0", "drop_border:"],
+        ),
+    ],
+)
+def test_all_objects_were_dropped(rule: Rule, text: str, offers: list[str]) -> None:
+    line, tone, found = results.result(outcome(coverage=0, peak=0.9), rule)
+    assert (line, tone) == (f"No objects {text}", "warning")
+    assert [action for _, action in found] == offers
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"), [(0.01, "< 0.1 s"), (0.42, "0.4 s"), (12.3, "12 s"), (185, "3 min 5 s")]
 )
 def test_seconds(seconds: float, text: str) -> None:
@@ -169,5 +192,5 @@ def test_objects_far_smaller_than_the_scale_fits_are_named(
     diameters: list[float], fits: float, said: str | None
 ) -> None:
     areas = np.rint(np.pi / 4 * np.square(diameters)).astype(np.int64)
-    note = objects.size_note(areas, fits)
+    note = objects.size_note(areas, fits, None)
     assert note is None if said is None else note is not None and said in note and f"about {fits} px" in note

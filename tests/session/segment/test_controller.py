@@ -67,13 +67,67 @@ def test_sliding_before_the_first_press_segments_nothing(sitting: Any) -> None:
 
 @pytest.mark.parametrize(
     ("signal", "value", "found"),
-    [("threshold_changed", 0.95, 0), ("min_size_changed", 200, 0), ("kind_chosen", "mask", 1)],
+    [
+        ("threshold_changed", 0.95, 0),
+        ("min_size_changed", 200, 0),
+        ("max_size_changed", 99, 0),
+        ("max_size_changed", 100, 4),
+        ("fill_holes_toggled", True, 4),
+        ("drop_border_toggled", True, 4),
+        ("kind_chosen", "mask", 1),
+    ],
 )
 def test_rule_acts_without_the_network(sitting: Any, signal: str, value: Any, found: int) -> None:
     sitting.view.signals.segment_pressed.emit()
     getattr(sitting.view.signals, signal).emit(value)
     assert len(sitting.engine.predicted) == 1
     assert len(np.unique(sitting.result)) - 1 == found
+
+
+def test_what_is_dropped_at_the_border_comes_back(sitting: Any, blobs: np.ndarray) -> None:
+    wide = np.where(np.arange(blobs.shape[1]) < 3, 1, blobs)
+    sitting.layers.replace("cells", wide)
+    sitting.view.signals.segment_pressed.emit()
+    assert len(np.unique(sitting.result)) - 1 == 5
+    sitting.view.signals.drop_border_toggled.emit(True)
+    assert len(np.unique(sitting.result)) - 1 == 4 and not sitting.result[:, 0].any()
+    sitting.view.signals.drop_border_toggled.emit(False)
+    assert len(np.unique(sitting.result)) - 1 == 5 and len(sitting.engine.predicted) == 1
+
+
+def test_a_minimum_above_the_maximum_is_said_and_nothing_changes(sitting: Any) -> None:
+    sitting.view.signals.segment_pressed.emit()
+    sitting.view.signals.min_size_changed.emit(50)
+    sitting.view.signals.max_size_changed.emit(40)
+    assert sitting.message.startswith("Size: the minimum (50 px) is above the maximum (40 px).")
+    assert len(np.unique(sitting.result)) - 1 == 4
+    sitting.view.signals.segment_pressed.emit()
+    assert sitting.message.startswith("Size: ") and not sitting.controller.busy
+    sitting.view.signals.max_size_changed.emit(None)
+    assert sitting.message.startswith("4 objects")
+
+
+@pytest.mark.parametrize(("field", "value"), [("max_size", 60), ("drop_border", True)])
+def test_an_offer_takes_back_what_dropped_all_objects(sitting: Any, field: str, value: Any) -> None:
+    one = np.zeros((64, 96), np.float32)
+    one[:10, :10] = 0.9
+    sitting.layers.replace("cells", one)
+    sitting.view.signals.segment_pressed.emit()
+    (there,) = np.unique(sitting.result[sitting.result > 0])
+    setattr(sitting.controller.state, field, value)
+    assert "No objects" in sitting.message and f"{field}:" in sitting.offers()
+    sitting.view.signals.offer_taken.emit(f"{field}:")
+    assert np.unique(sitting.result[sitting.result > 0]) == [there]
+
+
+def test_the_maximum_size_is_of_the_objects_not_of_the_model(sitting: Any) -> None:
+    """Keep stays with the objects; to choose another model is to look for others."""
+    state = sitting.controller.state
+    state.max_size, state.drop_border = 80, True
+    sitting.controller.add_model(model_info("tuned"))
+    assert (state.model, state.max_size) == ("tuned", 80)
+    sitting.view.signals.model_chosen.emit("nuclei")
+    assert state.max_size is None and state.drop_border
 
 
 def test_rule_changed_during_a_run_is_applied_at_its_end(sitting: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_unetpp._types import (
+    ObjectOptions,
     PredictDone,
     PredictRequest,
     PredictStarted,
@@ -64,12 +65,11 @@ def repeated(array: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
     return np.tile(array, counts)[..., : shape[0], : shape[1]]
 
 
-def in_dock(image: NDArray[Any], evaluator: Any, scale: float, kind: ResultKind) -> NDArray[Any]:
+def in_dock(image: NDArray[Any], evaluator: Any, scale: float, rule: Rule) -> NDArray[Any]:
     """What the dock paints in the end."""
     cache = WorkerCache()
     cache.loaded = lambda model, device: evaluator  # type: ignore[method-assign]
     plane = Plane("p", "i", "cells", image)
-    rule = Rule(kind, evaluator.info.decode.threshold)
     request = SegmentRequest(plane, evaluator.info, "cpu", 1, rule, ScaleChoice(scale, "given"), RANGE)
     result = np.zeros(image.shape, np.uint32)
     for event in work.show(cache, request, never_stop):
@@ -78,24 +78,24 @@ def in_dock(image: NDArray[Any], evaluator: Any, scale: float, kind: ResultKind)
     return result
 
 
-def in_shell(image: NDArray[Any], evaluator: Any, scale: float, kind: ResultKind) -> NDArray[Any]:
+def in_shell(
+    image: NDArray[Any], evaluator: Any, scale: float, kind: ResultKind, **options: Any
+) -> NDArray[Any]:
     """What `segment` writes."""
     from napari_unetpp.engine.collect import predict_maps
 
-    found = predict_maps(image, evaluator, level=1, scale=scale, range=RANGE)
+    objects = ObjectOptions(**options)
+    found = predict_maps(image, evaluator, level=1, scale=scale, range=RANGE, objects=objects)
     return found.mask() if kind == "mask" else found.labels()
 
 
-@pytest.mark.parametrize("scale", [1.0, 0.7])
-@pytest.mark.parametrize(("side", "kind"), [(1000, "labels"), (2236, "labels"), (4472, "mask")])
-def test_whatever_the_size(
-    nuclei: Any, maps: Any, monkeypatch: pytest.MonkeyPatch, side: int, kind: ResultKind, scale: float
-) -> None:
-    """1, 5 and 20 megapixels; maps that are there, for the network would take most of a minute.
+def own(evaluator: Any, kind: ResultKind, **options: Any) -> Rule:
+    """The model's own rule, as the dock has it, with these changes."""
+    return Rule(kind, **{"threshold": evaluator.info.decode.threshold, **options})
 
-    Above 4 megapixels the dock once kept maps as bytes, the command line above 16.8: hundreds of pixels of
-    the mask were different.
-    """
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, maps: NDArray[np.float32]) -> None:
+    """The network gives these maps, repeated."""
     from napari_unetpp.engine import collect
     from napari_unetpp.engine import predict as predicting
     from napari_unetpp.engine.input.sampling import working_shape
@@ -108,9 +108,22 @@ def test_whatever_the_size(
 
     for module in (collect, predicting):
         monkeypatch.setattr(module, "predict", predict)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.7])
+@pytest.mark.parametrize(("side", "kind"), [(1000, "labels"), (2236, "labels"), (4472, "mask")])
+def test_whatever_the_size(
+    nuclei: Any, maps: Any, monkeypatch: pytest.MonkeyPatch, side: int, kind: ResultKind, scale: float
+) -> None:
+    """1, 5 and 20 megapixels; maps that are there, for the network would take most of a minute.
+
+    Above 4 megapixels the dock once kept maps as bytes, the command line above 16.8: hundreds of pixels of
+    the mask were different.
+    """
+    stand_in(monkeypatch, maps)
     known = SimpleNamespace(info=nuclei.info, version="1", choice=nuclei.choice)
     image = repeated(read_image(SAMPLE), (side, side))
-    found = in_dock(image, known, scale, kind)
+    found = in_dock(image, known, scale, own(known, kind))
     assert 0.1 < (found > 0).mean() < 0.9
     np.testing.assert_array_equal(found, in_shell(image, known, scale, kind))
 
@@ -119,6 +132,41 @@ def test_whatever_the_size(
 def test_through_the_network(nuclei: Any, scale: float) -> None:
     """The dock goes deeper tile by tile and keeps nodes; the command line does not."""
     image = read_image(SAMPLE)
-    found = in_dock(image, nuclei, scale, "labels")
+    found = in_dock(image, nuclei, scale, own(nuclei, "labels"))
     assert found.max() > 50
     np.testing.assert_array_equal(found, in_shell(image, nuclei, scale, "labels"))
+
+
+OPTIONS = (
+    {"max_size": 400},
+    {"min_size": 150, "max_size": 600},
+    {"fill_holes": True},
+    {"drop_border": True},
+    {"split": False, "threshold": 0.3},
+    {"threshold": 0.8, "min_size": 90, "max_size": 500, "fill_holes": True, "drop_border": True},
+)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.7])
+@pytest.mark.parametrize("options", OPTIONS)
+def test_whatever_is_asked_of_the_objects(
+    nuclei: Any, maps: Any, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], scale: float
+) -> None:
+    stand_in(monkeypatch, maps)
+    known = SimpleNamespace(info=nuclei.info, version="1", choice=nuclei.choice)
+    image = repeated(read_image(SAMPLE), (300, 400))
+    plain = in_dock(image, known, scale, own(known, "labels"))
+    found = in_dock(image, known, scale, own(known, "labels", **options))
+    assert found.any() and (found != plain).any()
+    np.testing.assert_array_equal(found, in_shell(image, known, scale, "labels", **options))
+
+
+def test_masks_have_their_holes_filled(nuclei: Any, maps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, maps)
+    known = SimpleNamespace(info=nuclei.info, version="1", choice=nuclei.choice)
+    image = repeated(read_image(SAMPLE), (300, 400))
+    plain = in_dock(image, known, 1.0, own(known, "mask"))
+    rule = own(known, "mask", fill_holes=True, min_size=300, drop_border=True)  # the last two: of objects
+    found = in_dock(image, known, 1.0, rule)
+    assert (found > 0).sum() > (plain > 0).sum()
+    np.testing.assert_array_equal(found, in_shell(image, known, 1.0, "mask", fill_holes=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,6 +55,20 @@ def test_both_sides_of_a_pixel_go_into_the_file(kind: Kind, tmp_path: Path) -> N
     list(save(SaveRequest(tmp_path / "a.tif", np.ones((4, 4), np.uint16), kind, plane), never_stop))
     size = read_pixel_size(tmp_path / "a.tif")
     assert size is not None and (size.y, size.x) == (0.25, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("rule", "given"),
+    [
+        (Rule(), {}),
+        (Rule(threshold=0.7, max_size=90, split=False), {"threshold": 0.7, "max_size": 90, "split": False}),
+        (Rule(min_size=0, fill_holes=True, drop_border=True), ["min_size", "fill_holes", "drop_border"]),
+        (Rule("mask", 0.7, 5, False, 90, True, True), {"threshold": 0.7, "fill_holes": True}),
+    ],
+)
+def test_what_differs_from_the_models_own_rule_is_said(rule: Rule, given: Any, tiny_info: ModelInfo) -> None:
+    found = rule.given(tiny_info.decode)
+    assert found == given if isinstance(given, dict) else list(found) == given
 
 
 def test_files_of_the_dock_say_how_they_were_made(tmp_path: Path, tiny_info: ModelInfo) -> None:

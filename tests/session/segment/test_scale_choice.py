@@ -17,7 +17,7 @@ from napari_unetpp.files.labels.corrections_folder import read_corrections
 from napari_unetpp.session.messages import image as image_messages
 from napari_unetpp.session.segment import scales
 from napari_unetpp.session.segment.prediction import SEARCHING
-from napari_unetpp.session.segment.resolve import in_pixels, working_min_size
+from napari_unetpp.session.segment.resolve import in_pixels
 from napari_unetpp.session.values import Click, Plane, Rule
 
 FOUND = ScaleChoice(0.35, "objects of about 58 px")
@@ -338,7 +338,8 @@ def test_levels(choice: ScaleChoice, here: float, there: float, expected: float)
     ("pixels", "scale", "working"), [(15, 1.0, 15), (100, 0.5, 25), (10, 2.0, 40), (0, 0.3, 0), (3, 0.1, 0)]
 )
 def test_pixels_of_the_working_grid(pixels: int, scale: float, working: int) -> None:
-    assert working_min_size(pixels, scale) == working
+    rule = Rule(min_size=pixels, max_size=pixels).object_options.rule(model_info().decode, scale)
+    assert (rule.min_size, rule.max_size) == (working, working)
 
 
 def test_the_models_minimum_size_is_shown_in_pixels_of_the_image(found: Sitting) -> None:

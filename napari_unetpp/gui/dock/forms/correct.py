@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, connect, make_widget
 from napari_unetpp.gui.dock.training_chart import TrainingChart
 from napari_unetpp.gui.dock.widgets import Note, line
-from napari_unetpp.gui.tools.shortcuts import CORRECT
+from napari_unetpp.gui.tools.shortcuts import CORRECT, MERGE, SPLIT
 from napari_unetpp.session.messages.correcting import ScoreRow
 from napari_unetpp.session.ports import ViewSignals
 
@@ -97,6 +97,8 @@ class CorrectForm(Form):
 
     correct_button: QPushButton
     ignore_button: QPushButton
+    merge_objects_button: QPushButton
+    split_object_button: QPushButton
     labels_as_combo: QComboBox
     background_spin: QSpinBox
     regions_button: QPushButton
@@ -126,6 +128,21 @@ class CorrectForm(Form):
             "Paint what is to count nowhere: neither object nor background",
             beside=True,
             stretch=2,
+        ),
+        button(
+            "merge_objects",
+            f"Merge  ({MERGE})",
+            "Draw a line across objects, or click one and then those that touch it: they become one object"
+            f" ({MERGE}). Also Alt and the click tool",
+            checkable=True,
+        ),
+        button(
+            "split_object",
+            f"Split  ({SPLIT})",
+            "Draw a line across an object to cut it there, or click two points in it: it is split where it is"
+            f" narrowest between them ({SPLIT}). Also Ctrl and the click tool",
+            beside=True,
+            checkable=True,
         ),
         Field(
             "labels_as_combo",

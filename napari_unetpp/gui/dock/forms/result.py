@@ -4,27 +4,42 @@ from __future__ import annotations
 
 from functools import partial
 
-from magicgui.widgets import ComboBox, SpinBox
+from magicgui.widgets import ComboBox
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton
+from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QSpinBox
 from superqt import QLabeledDoubleSlider
-from superqt.spinbox import QLargeIntSpinBox
 
 from napari_unetpp.gui.dock.forms.fields import Field, Form, button, checkbox
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.layers.overlay import DEPTH_LEGEND, UNCERTAINTY_LEGEND
 from napari_unetpp.gui.tools.shortcuts import CLICK, NEXT
 
-SAVE_TIP = "Write the result and a table of its objects; nothing is overwritten"
+SAVE_TIP = (
+    "Write the result and a table of its objects, also with the probability, or outlines for other programs;"
+    " nothing is overwritten"
+)
+
+
+SIZE = {
+    "range": (0, 1_000_000),
+    "keyboardTracking": False,
+    "buttonSymbols": QSpinBox.ButtonSymbols.NoButtons,  # two of them fit side by side
+    "styleSheet": "min-width: 50px",  # napari's is too wide
+    "alignment": Qt.AlignmentFlag.AlignLeft,
+}
+"""Of a number of pixels."""
 
 
 class ResultForm(Form):
-    """Kind, threshold, minimum size, splitting; overlays; click tool; saving."""
+    """Kind, threshold, sizes, splitting, holes, border; overlays; click tool; saving."""
 
     kind_combo: QComboBox
     threshold_slider: QLabeledDoubleSlider
-    min_size_spin: QLargeIntSpinBox
+    min_size_spin: QSpinBox
+    max_size_spin: QSpinBox
     split_checkbox: QCheckBox
+    fill_holes_checkbox: QCheckBox
+    drop_border_checkbox: QCheckBox
     uncertainty_checkbox: QCheckBox
     depth_checkbox: QCheckBox
     next_button: QPushButton
@@ -52,15 +67,32 @@ class ResultForm(Form):
         ),
         Field(
             "min_size_spin",
-            SpinBox,
+            QSpinBox,
             "Objects of fewer pixels are dropped",
-            caption="Mi&n. px",
+            caption="Size, p&x",
             spoken="Minimum size",
             stretch=1,
-            options={"min": 0, "max": 1_000_000},
-            qt={"keyboardTracking": False, "styleSheet": "min-width: 50px"},  # napari's is too wide
+            qt={"prefix": "≥ ", **SIZE},
         ),
-        checkbox("split", "Split", "Tell touching objects apart", beside=True),
+        Field(
+            "max_size_spin",
+            QSpinBox,
+            "Objects of more pixels are dropped; the lowest value: none are",
+            spoken="Maximum size",
+            beside=True,
+            convert=lambda size: size or None,
+            stretch=1,
+            qt={"prefix": "≤ ", "specialValueText": "no limit", **SIZE},
+        ),
+        checkbox("split", "Split", "Tell touching objects apart"),
+        checkbox("fill_holes", "Fill holes", "Fill background that one object encloses", beside=True),
+        checkbox(
+            "drop_border",
+            "Drop at border",
+            "Drop objects that touch the border of the image: they are cut off",
+            beside=True,
+            stretch=1,
+        ),
         checkbox("uncertainty", "Uncertainty", "Highlight what the model is not sure of"),
         checkbox(
             "depth",

@@ -45,16 +45,16 @@ def labels(session: Any) -> np.ndarray:
 
 def test_the_tool_is_taken_and_put_away(session: Any) -> None:
     assert session.sitting.layers.clicking == "cells"
-    session.view.set_click_tool.assert_called_with(True)
-    session.sitting.layers.signals.click_tool_ended.emit()
+    session.view.set_mouse_tool.assert_called_with("click")
+    session.sitting.layers.signals.mouse_tool_ended.emit()
     assert session.sitting.layers.clicking is None
-    session.view.set_click_tool.assert_called_with(False)
+    session.view.set_mouse_tool.assert_called_with(None)
 
 
 def test_without_an_image_there_is_no_tool(session: Any) -> None:
     session.sitting.layers.arrays.clear()
     session.view.signals.click_tool_toggled.emit(True)
-    session.view.set_click_tool.assert_called_with(False)
+    session.view.set_mouse_tool.assert_called_with(None)
 
 
 def test_a_click_before_any_result_adds_the_object_alone(session: Any) -> None:

@@ -27,18 +27,9 @@ class Clicks:
         self.context, self.runs, self.editor = context, runs, editor
         self.view, self.layers, self.state = context.view, context.layers, context.state
         self.waiting = 0
-        self.view.signals.click_tool_toggled.connect(self._on_toggled)
         self.layers.signals.clicked.connect(self._on_clicked)
-        self.layers.signals.click_tool_ended.connect(self.end)
-        self.state.events.image.connect(self.end)
         context.jobs.on(ScaleFound, self._on_scale)
         context.jobs.on(Picked, self._on_picked)
-
-    def end(self, _value: object = None) -> None:
-        """Put the tool away."""
-        self.runs.end_hint()
-        self.layers.set_click_tool(None)
-        self.view.set_click_tool(False)
 
     def add(self, found: Picked) -> int:
         """Draw the objects at a click, where nothing is marked yet; returns their number."""
@@ -65,9 +56,7 @@ class Clicks:
     def remove(self, plane: Plane, region: Region) -> int:
         """Remove the objects that have a pixel in `region`; returns their number."""
         corrected = self.editor.open(plane)
-        no_objects = [IGNORE_LABEL, corrected.encoding.background]
-        if corrected.encoding.strokes and self.state.labels_as == "sparse":
-            no_objects.append(self.state.background)
+        no_objects = self.editor.no_objects(corrected.encoding)
         parts = np.where(np.isin(corrected.labels, no_objects), 0, corrected.labels)
         if not corrected.encoding.objects:
             parts = separate(parts)
@@ -78,18 +67,6 @@ class Clicks:
         return int(gone.size)
 
     # ----------------------------------------------------------- what happened
-
-    def _on_toggled(self, on: bool) -> None:
-        plane = None
-        if on:
-            with self.context.reporting():
-                plane = self.context.plane()
-        if plane is None or self.context.model is None:
-            self.end()
-            return
-        self.layers.set_click_tool(plane.image)
-        self.view.set_click_tool(True)
-        self.runs.show_hint(correcting.CLICK)
 
     def _on_clicked(self, image: Hashable, click: Click) -> None:
         if image != self.state.image:
@@ -107,7 +84,7 @@ class Clicks:
     def _pick(self, plane: Plane, click: Click) -> None:
         request = replace(self.context.request(plane), generation=self.runs.generation)
         if self.runs.busy:
-            raise Advice("The image is being segmented: click again when that has ended, or press Stop.")
+            raise Advice(correcting.WAIT)
         self.waiting += 1
         self.view.set_progress(None, correcting.PICKING)
         job = partial(work.pick, self.context.cache, request, click)
