@@ -28,6 +28,7 @@ from napari_unetpp.engine.device import DeviceChoice, choose_device
 from napari_unetpp.engine.int8.scales import Int8Scales
 from napari_unetpp.engine.node_evaluator import known_scales, node_evaluator
 from napari_unetpp.files.models.model_file import read_tensors
+from napari_unetpp.files.models.own_models import file_of
 from napari_unetpp.files.results.result_file import model_facts
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -80,7 +81,7 @@ class LoadedModel:
         if choice.dtype == "int8":
             scales, note = known_scales(info)
             choice = replace(choice, note=note)
-        return cls(info, read_tensors(info.path), choice, scales)
+        return cls(info, read_tensors(file_of(info)), choice, scales)
 
     def with_rule(self, rule: DecodeRule) -> LoadedModel:
         """The same weights with another rule for objects."""

@@ -23,7 +23,7 @@ from napari_unetpp.exports.sample import ExportSample, read_sample, sample_file
 from napari_unetpp.exports.target import SUFFIXES, ExportFormat, check_export_target
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.models.model_file import read_tensors
-from napari_unetpp.files.models.model_list import SHIPPED
+from napari_unetpp.files.models.own_models import file_of, is_shipped
 from napari_unetpp.net.exported import activation_of, export_net
 
 UNKNOWN = "unknown"
@@ -95,7 +95,7 @@ def export_model(
     depth = resolve_level(info, info.recommended_level if level is None else level)
     check_export_target(out, kind, info, overwrite=overwrite)
     assert info.path is not None, f"the model {info.name!r} has no file"
-    model = LoadedModel(info, read_tensors(info.path), EXACT)
+    model = LoadedModel(info, read_tensors(file_of(info)), EXACT)
     test_sample = read_sample(model, sample or sample_file(info))
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"made{SUFFIXES[kind]}"
@@ -112,7 +112,7 @@ def export_model(
 def _make_onnx(made: Path, model: LoadedModel, level: int, sample: ExportSample) -> str:
     info = model.info
     assert info.path is not None
-    net = export_net(info.net, read_tensors(info.path), level, activation_of(info))
+    net = export_net(info.net, read_tensors(file_of(info)), level, activation_of(info))
     onnx_file.write_onnx(made, net, info)
     difference = max(
         onnx_file.compare(onnx_file.run_onnx(made, x[None])[0], model.image_maps(x, level))
@@ -134,25 +134,21 @@ def _make_package(
     info = model.info
     assert info.path is not None
     maps = model.image_maps(sample.normalised, level)
-    write_package(made, info, read_tensors(info.path), level, sample, maps, authors=authors)
+    write_package(made, info, read_tensors(file_of(info)), level, sample, maps, authors=authors)
     check_package(made)
     return f"passes the test of bioimageio.core {version('bioimageio.core')}"
 
 
 def _authors(info: ModelInfo) -> tuple[str, ...]:
-    return (DEVELOPERS,) if _is_shipped(info) else (UNKNOWN,)
+    return (DEVELOPERS,) if is_shipped(info) else (UNKNOWN,)
 
 
 def _notes(info: ModelInfo, authors: Sequence[str]) -> tuple[str, ...]:
     notes = []
-    if not (authors or _is_shipped(info)):
+    if not (authors or is_shipped(info)):
         notes.append(f"the package names its author {UNKNOWN!r}; --author NAME says who made the model")
     if not info.licence:
         notes.append(
             f"the card of {info.name!r} states no licence, so the package has none, and nobody may use it"
         )
     return tuple(notes)
-
-
-def _is_shipped(info: ModelInfo) -> bool:
-    return info.path is not None and info.path.parent == SHIPPED

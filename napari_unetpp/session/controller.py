@@ -73,6 +73,7 @@ class Controller:
         self.view, self.layers, self.runner = view, layers, runner
         self.state = SessionState(device=settings.device, live=settings.live)
         self.context = Context(view, layers, runner, cache, self.state)
+        self.context.list_models = list_models
         self.runs = Runs(self.context)
         self.readout = Readout(self.context)
         self.overlays = Overlays(self.context, self.runs)
@@ -82,7 +83,6 @@ class Controller:
         self.segment_all: Callable[[], bool] = lambda: False
         self.save_all: Callable[[], bool] = lambda: False
         self.precision: str | None = None  # number format of the network, when it is ready
-        self._list_models = list_models
         self._closed = False
 
     # ------------------------------------------------------------- life
@@ -92,11 +92,7 @@ class Controller:
         self._connect()
         self.view.set_live(self.state.live)
         self.view.set_devices(models.devices(("cpu",), None), self.state.device, "")
-        with self.context.reporting():
-            for model in self._list_models():
-                # A copy has the key of what it was copied from. The first stays: shipped ones come first.
-                self.context.models.setdefault(model_key(model), model)
-        self.view.set_models(list(self.context.models.values()), None)
+        self.context.read_models()
         self._on_images()
         if self.context.models:
             self.state.model = next(iter(self.context.models))

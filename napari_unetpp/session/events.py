@@ -19,6 +19,7 @@ from napari_unetpp._types import (
     ShouldStop,
     Spot,
 )
+from napari_unetpp.session.models.events import ModelEvent
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.speeds import NO_HINTS, Hints
 from napari_unetpp.session.stacks.events import StackEvent
@@ -270,6 +271,7 @@ Event = (
     | FileEvent
     | FinetuneEvent
     | StackEvent
+    | ModelEvent
 )
 Job = Callable[[ShouldStop], Iterator[Event]]
 """Work for a runner: given the flag, a generator of events."""

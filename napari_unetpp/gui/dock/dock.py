@@ -31,6 +31,7 @@ from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct.work import TorchTrainer
 from napari_unetpp.session.correct.workflow import CorrectionWorkflow
 from napari_unetpp.session.display.object_features import ObjectFeatures
+from napari_unetpp.session.models.own_models import OwnModels
 from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.stacks.stacks import Stacks
@@ -81,6 +82,7 @@ class UnetppDock(DockView):
         parts = self._parts = (
             self.file_note,
             self.features,
+            self.own_models,
             self.correcting,
             self.stacks,
             self.controller,
@@ -105,6 +107,7 @@ class UnetppDock(DockView):
         self.controller.state.events.image.connect(self.file_note.check)
         corrections = NapariCorrections(viewer, layers, self)
         self.stacks = Stacks(self.controller, NapariStacks(viewer, layers, self), ThreadRunner(self))
+        self.own_models = OwnModels(self.controller, ThreadRunner(self))
         self.features = ObjectFeatures(self.controller, layers, corrections, self.stacks, ThreadRunner(self))
         self.correcting = CorrectionWorkflow(
             self.controller,
@@ -146,6 +149,7 @@ class UnetppDock(DockView):
         self.stacks.connect()
         self.controller.start()
         self.correcting.start()
+        self.own_models.connect()
         self.features.connect()
         self._autosave.start()
 

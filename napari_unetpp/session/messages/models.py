@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from napari_unetpp._types import AUTO, ModelInfo, StoppingRule
 from napari_unetpp.files.models.card_text import level_name, measured_at
+from napari_unetpp.files.models.model_list import SUFFIX
 from napari_unetpp.net import graph
 from napari_unetpp.session.display.costs import ChartPoint, scores_of
 from napari_unetpp.session.events import MemoryUse, Ready
@@ -71,6 +73,34 @@ def devices(usable: Sequence[str], ready: Ready | None) -> list[tuple[str, str]]
     if ready is not None and ready.wanted == "auto":
         auto = f"auto: {names.get(ready.device, ready.device)}, {formats.get(ready.dtype, ready.dtype)}"
     return [("auto", auto), *((name, names.get(name, name)) for name in usable)]
+
+
+def shipped(model: ModelInfo, done: str) -> str:
+    """Why a shipped model is not renamed or deleted."""
+    return (
+        f"“{model.name}” came with napari-unetpp and cannot be {done}. Only your own models can: those you"
+        " kept after fine-tuning, trained or imported."
+    )
+
+
+def ask_delete(model: ModelInfo, folder: Path) -> str:
+    """What deleting does."""
+    return f"The model “{model.name}” leaves the list. Its file moves to\n{folder}\nand can be brought back."
+
+
+def deleted(model: ModelInfo, path: Path) -> str:
+    """What deleting did."""
+    return f"Deleted “{model.name}”. Its file is kept in {path.parent}."
+
+
+def name_of(path: Path, info: ModelInfo) -> str:
+    """What an imported model is called: as its file; of a package, as the card in it says."""
+    return path.stem if path.suffix == SUFFIX else info.name
+
+
+def imported(model: ModelInfo) -> str:
+    """What importing did."""
+    return f"Imported “{model.name}” ({model.task}: {', '.join(model.classes)}). It is chosen now."
 
 
 def memory_use(event: MemoryUse) -> str:

@@ -137,13 +137,16 @@ class Changes:
     def _on_model(self, _key: str | None = None) -> None:
         model = self.context.model
         if model is None:
+            self.forget()
+            self.readout.describe()
+            self.view.set_message(common.NO_MODEL, "error")
             return
         self.forget()
         self.state.threshold, self.state.min_size, self.state.scale = model.decode.threshold, None, None
         levels = levels_of(model)
         default = self.settings.default_level
         self.state.level = default if default in levels else model.recommended_level
-        self.view.set_models(list(self.context.models.values()), self.state.model)
+        self.context.show_models()
         self.view.set_levels(levels, self.state.level)
         self._on_rule()
         self.readout.describe()

@@ -11,7 +11,7 @@ from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.segment.resolve import working_min_size
 from napari_unetpp.session.stacks.values import Area, StackSource, planes_of
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Interval, Rule
+from napari_unetpp.session.values import Interval, Rule, model_key
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.linking import IOU
 from napari_unetpp.volumes.selection import ALL, Selection, SelectionRequest, select
@@ -120,7 +120,7 @@ def selected(state: SessionState, axes: Axes, channel: int, inputs: int = 3) -> 
 
 
 CAN_CHANGE: dict[str, Callable[[StackRequest], Any]] = {
-    "model": lambda one: one.model,
+    "model": lambda one: model_key(one.model),
     "device": lambda one: one.device,
     "depth": lambda one: one.level,
     "scale": lambda one: one.scale,

@@ -27,6 +27,7 @@ from napari_unetpp.session.stacks.ports import StackLayers
 from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.session.stacks.unfinished import Unfinished
 from napari_unetpp.session.stacks.work import segment_stack
+from napari_unetpp.session.values import model_key
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.collect import Reading
@@ -117,7 +118,8 @@ class StackRuns:
             return request
         if made.selection.project:  # its intensities are others
             return request
-        if made.model is not request.model or made.source.version != request.plane.version:
+        other = model_key(made.model) != model_key(request.model)
+        if other or made.source.version != request.plane.version:
             return request
         reading = self._readings[made.run]
         scale = replace(reading.scale, scale=reading.scale.scale * request.plane.factor)

@@ -24,7 +24,7 @@ from napari_unetpp.session.stacks.run_messages import RunMessages
 from napari_unetpp.session.stacks.runs import StackRuns
 from napari_unetpp.session.stacks.save import SaveStackRequest, save_stack
 from napari_unetpp.session.stacks.values import StackShown
-from napari_unetpp.session.values import Plane, Scope
+from napari_unetpp.session.values import Plane, Scope, model_key
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.selection import (
     ALL,
@@ -268,7 +268,7 @@ class Stacks:
             self.view.set_message(messages.HOLDS_NEXT)
             return
         nothing_shown = runs.running is None and runs.shown is None
-        if nothing_shown and self.state.live and made.model is self.context.model:
+        if nothing_shown and self.state.live and model_key(made.model) == self.state.model:
             self.controller.segment()
 
     def _on_plane_shown(self, request: SegmentRequest) -> None:
