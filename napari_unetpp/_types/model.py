@@ -138,7 +138,7 @@ class ObjectOptions:
         Foreground probability from which a pixel counts.
     min_size, max_size : float or None
         Smaller and larger objects are dropped (pixels of the image).
-    fill_holes, drop_border : bool
+    fill_holes, drop_border, split : bool
         As in `DecodeRule`.
     """
 
@@ -147,6 +147,7 @@ class ObjectOptions:
     max_size: float | None = None
     fill_holes: bool = False
     drop_border: bool = False
+    split: bool = True
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 < self.threshold < 1:
@@ -177,6 +178,7 @@ class ObjectOptions:
             max_size=own.max_size if most is None else round(most * scale**2),
             fill_holes=self.fill_holes,
             drop_border=self.drop_border,
+            split=self.split,
         )
 
 

@@ -49,6 +49,7 @@ def segment(
     max_size: float | None = None,
     fill_holes: bool = False,
     drop_border: bool = False,
+    split: bool = True,
 ) -> Segmentation:
     """Segment one plane; or a stack, a film or an image of several channels, plane by plane.
 
@@ -100,6 +101,8 @@ def segment(
         Fill background that one object encloses, also in the mask.
     drop_border : bool
         Drop objects that touch the border of the plane.
+    split : bool
+        Tell touching objects apart; False: every connected part of the mask is one object.
 
     Returns
     -------
@@ -121,7 +124,7 @@ def segment(
     from napari_unetpp.engine.level import memory_remedy, resolve_level
     from napari_unetpp.volumes.inputs.source import ImageSource
 
-    objects = ObjectOptions(threshold, min_size, max_size, fill_holes, drop_border)
+    objects = ObjectOptions(threshold, min_size, max_size, fill_holes, drop_border, split)
     loaded = loaded_model(model, device, precision)
     asked = (axes, channel, z, t, project, stitch, track, spacing)
     named = len(getattr(image, "dims", ())) > 2

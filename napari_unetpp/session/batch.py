@@ -43,11 +43,20 @@ class BatchRequest:
 def arguments(request: BatchRequest, state: SessionState, model: ModelInfo, report: Path) -> list[str]:
     """Arguments of the command, which goes on with what is missing; `report` is where it writes JSON.
 
-    Depth, scale, contrast, kind and device are those of the dock, threshold and minimum size the model's own.
+    Depth, scale, contrast, kind, device and number format are those of the dock, threshold and minimum size
+    the model's own.
     """
     options = ["--out", str(request.out), "--model", str(model.path or model.name)]
     options += ["--level", "auto" if state.level == AUTO else str(state.level), "--kind", state.kind]
-    options += ["--device", state.device, "--json", str(report), "--skip-existing"]
+    options += [
+        "--device",
+        state.device,
+        "--precision",
+        state.precision,
+        "--json",
+        str(report),
+        "--skip-existing",
+    ]
     if state.scale is not None:
         options += ["--scale", f"{state.scale:g}"]
     if state.contrast == "given":

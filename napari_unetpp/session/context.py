@@ -93,4 +93,5 @@ class Context:
         except common.Advice as advice:
             self.view.set_message(str(advice), "info")
         except UnetppError as error:
+            self.jobs.remember(error)
             self.view.set_message(str(error), "error")

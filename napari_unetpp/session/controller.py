@@ -21,6 +21,7 @@ from napari_unetpp.session.display.readout import Readout
 from napari_unetpp.session.events import Ready, Reduced, Saved
 from napari_unetpp.session.messages import common, models, saving
 from napari_unetpp.session.ports import Layers, Runner, View
+from napari_unetpp.session.preferences import Preferences
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.segment.changes import Changes
 from napari_unetpp.session.segment.facts import facts_of
@@ -28,9 +29,7 @@ from napari_unetpp.session.segment.resolve import range_of
 from napari_unetpp.session.segment.runs import Runs
 from napari_unetpp.session.segment.save import SaveRequest, save
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Plane, Settings, levels_of, model_key
-
-DEFAULTS = Settings()
+from napari_unetpp.session.values import DEFAULTS, DeviceRequest, Plane, Settings, levels_of, model_key
 
 
 class Controller:
@@ -71,18 +70,24 @@ class Controller:
         settings: Settings = DEFAULTS,
     ) -> None:
         self.view, self.layers, self.runner = view, layers, runner
-        self.state = SessionState(device=settings.device, live=settings.live)
+        self.state = SessionState(
+            device=settings.device, precision=settings.precision, live=settings.live, preferences=settings
+        )
         self.context = Context(view, layers, runner, cache, self.state)
         self.context.list_models = list_models
         self.runs = Runs(self.context)
         self.readout = Readout(self.context)
         self.overlays = Overlays(self.context, self.runs)
-        self.changes = Changes(self.context, self.runs, self.readout, settings)
+        self.changes = Changes(self.context, self.runs, self.readout)
         self.playback = self.changes.playback
+        self.preferences = Preferences(self.context, self.runs)
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self.segment_all: Callable[[], bool] = lambda: False
         self.save_all: Callable[[], bool] = lambda: False
         self.precision: str | None = None  # number format of the network, when it is ready
+        self.ready: Ready | None = None
+        self.usable = DeviceRequest()  # the last one that was
+        self._refusal = ""
         self._closed = False
 
     # ------------------------------------------------------------- life
@@ -95,7 +100,7 @@ class Controller:
         self.context.read_models()
         self._on_images()
         if self.context.models:
-            self.state.model = next(iter(self.context.models))
+            self.preferences.choose_model()
         else:
             self.view.set_message(common.NO_MODEL, "error")
 
@@ -121,6 +126,7 @@ class Controller:
     def _connect(self) -> None:
         signals, layers, runs, jobs = self.view.signals, self.layers.signals, self.runs, self.context.jobs
         self.changes.connect()
+        self.preferences.connect()
         for signal, reaction in (
             (signals.segment_pressed, self._on_view_segment),
             (signals.stop_pressed, self.stop),
@@ -130,6 +136,7 @@ class Controller:
             (layers.result_removed, self._on_result_removed),
             (layers.limits_changed, self._on_limits),
             (runs.idle, self._on_idle),
+            (runs.refused, self._on_refused),
         ):
             signal.connect(reaction)
         runs.on_answer(Reduced, self._on_reduced)
@@ -236,10 +243,20 @@ class Controller:
         self.state.kind = event.kind
 
     def _on_ready(self, event: Ready) -> None:
-        if event.wanted == self.state.device:
-            self.precision = event.dtype
-            self.view.set_devices(models.devices(event.devices, event), self.state.device, event.note)
+        if event.wanted == self.state.device_request:
+            self.ready, self.precision, self.usable = event, event.dtype, event.wanted
+            note = " ".join(part for part in (self._refusal, event.note) if part)
+            self.view.set_devices(models.devices(event.devices, event), self.state.device, note)
+            self._refusal = ""
             self.changes.show_next_step()
+            self.runs.tell_again()
+
+    def _on_refused(self, wanted: DeviceRequest, why: str) -> None:
+        """A device or number format that this machine has not: the last one that worked stays."""
+        if wanted == self.state.device_request != self.usable:
+            self._refusal = models.refused(why, self.usable)
+            self.state.precision = self.usable.precision
+            self.state.device = self.usable.name
 
     def _on_idle(self) -> None:
         if not self.playback.catch_up() and self.runs.shown is not None and not self.playback.speed.playing:

@@ -129,6 +129,7 @@ def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
             correcting.merge_runner,
             dock.features.runner,
             dock.own_models.runner,
+            dock.reports.runner,
             dock.stacks.runs.runner,
         ):
             runner._executor.shutdown(wait=True)

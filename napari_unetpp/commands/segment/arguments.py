@@ -109,6 +109,12 @@ def _add_object_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--drop-border", action="store_true", help="drop objects that touch the border of the plane"
     )
+    group.add_argument(
+        "--no-split",
+        dest="split",
+        action="store_false",
+        help="do not tell touching objects apart: every connected part of the mask is one",
+    )
 
 
 def _add_stack_arguments(parser: argparse.ArgumentParser) -> None:
@@ -198,8 +204,9 @@ def segment_problem(args: argparse.Namespace) -> str | None:
             return "--stitch and --track link objects: they go with --kind labels"
         if args.also:
             return "--also writes outlines of objects: it goes with --kind labels"
-        if args.min_size is not None or args.max_size is not None or args.drop_border:
-            return "--min-size, --max-size and --drop-border choose objects: they go with --kind labels"
+        if args.min_size is not None or args.max_size is not None or args.drop_border or not args.split:
+            options = "--min-size, --max-size, --drop-border and --no-split"
+            return f"{options} choose objects: they go with --kind labels"
     if args.kind == "probability" and (args.probability or args.fill_holes or args.threshold is not None):
         return "--probability, --fill-holes and --threshold do not go with --kind probability"
     if None not in (args.min_size, args.max_size) and args.min_size > args.max_size:

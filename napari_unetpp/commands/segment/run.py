@@ -60,7 +60,9 @@ def run_segment(args: argparse.Namespace) -> int:
         info.classes,
         info.task == "instances",
         _stack_options(args),
-        ObjectOptions(args.threshold, args.min_size, args.max_size, args.fill_holes, args.drop_border),
+        ObjectOptions(
+            args.threshold, args.min_size, args.max_size, args.fill_holes, args.drop_border, args.split
+        ),
     )
     found = find_inputs(args.inputs, recursive=args.recursive)
     for problem in found.problems:

@@ -92,7 +92,8 @@ def find_model(name_or_path: str | Path) -> ModelInfo:
     """
     path = Path(name_or_path)
     if isinstance(name_or_path, Path) or path.suffix == SUFFIX or len(path.parts) > 1:
-        return read_info(path)
+        folders = SHIPPED, models_folder().absolute()
+        return _listed(path) if path.absolute().parent in folders else read_info(path)  # it has one name
     for listed in (*model_files(SHIPPED), *model_files(models_folder())):  # no other file is read, nor hashed
         if listed.stem == path.name and (info := _readable(listed)):
             return info

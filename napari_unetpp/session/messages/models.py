@@ -12,6 +12,7 @@ from napari_unetpp.net import graph
 from napari_unetpp.session.display.costs import ChartPoint, scores_of
 from napari_unetpp.session.events import MemoryUse, Ready
 from napari_unetpp.session.messages.common import cost_text
+from napari_unetpp.session.values import DeviceRequest
 
 
 def point_text(point: ChartPoint) -> str:
@@ -66,13 +67,16 @@ def restriction(model: ModelInfo) -> str:
 
 
 def devices(usable: Sequence[str], ready: Ready | None) -> list[tuple[str, str]]:
-    """Names and texts for the device picker; after warming up ``auto`` says what it stands for."""
+    """Names and texts for the device picker; after warming up, what they stand for."""
     names = {"cpu": "CPU", "cuda": "CUDA", "mps": "MPS"}
     formats = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "int8": "int8"}
     auto = "auto"
-    if ready is not None and ready.wanted == "auto":
+    if ready is not None and ready.wanted.name == "auto":
         auto = f"auto: {names.get(ready.device, ready.device)}, {formats.get(ready.dtype, ready.dtype)}"
-    return [("auto", auto), *((name, names.get(name, name)) for name in usable)]
+    texts = {name: names.get(name, name) for name in usable}
+    if ready is not None and ready.wanted.name in texts and ready.wanted.precision != "auto":
+        texts[ready.wanted.name] += f", {formats.get(ready.dtype, ready.dtype)}"
+    return [("auto", auto), *texts.items()]
 
 
 def shipped(model: ModelInfo, done: str) -> str:
@@ -101,6 +105,17 @@ def name_of(path: Path, info: ModelInfo) -> str:
 def imported(model: ModelInfo) -> str:
     """What importing did."""
     return f"Imported “{model.name}” ({model.task}: {', '.join(model.classes)}). It is chosen now."
+
+
+def refused(why: str, usable: DeviceRequest) -> str:
+    """A device or number format cannot be used here, and what is used instead."""
+    return f"{why[:1].upper()}{why[1:]} Used instead: {usable}."
+
+
+def no_such_model(name: str, models: Sequence[ModelInfo], chosen: str) -> str:
+    """The preferences name a model that is not there."""
+    known = ", ".join(model.name for model in models)
+    return f"The preferences name the model “{name}”, which is not in the list ({known}). “{chosen}” stays."
 
 
 def memory_use(event: MemoryUse) -> str:

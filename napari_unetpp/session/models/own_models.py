@@ -8,9 +8,9 @@ from pathlib import Path
 
 from napari_unetpp.files.models import card_text, own_models
 from napari_unetpp.session.controller import Controller
-from napari_unetpp.session.events import Job, Ready
+from napari_unetpp.session.events import Job
 from napari_unetpp.session.messages import models as messages
-from napari_unetpp.session.messages.common import Advice, Offer
+from napari_unetpp.session.messages.common import Advice
 from napari_unetpp.session.models import work
 from napari_unetpp.session.models.events import ModelChecked, ModelImported
 from napari_unetpp.session.ports import Runner
@@ -33,7 +33,6 @@ class OwnModels:
     def __init__(self, controller: Controller, runner: Runner) -> None:
         self.controller, self.context, self.runner = controller, controller.context, runner
         self.view, self.jobs = controller.view, controller.context.jobs
-        self._told: tuple[str, list[Offer]] | None = None
 
     def connect(self) -> None:
         """Listen. The controller has been started."""
@@ -48,7 +47,6 @@ class OwnModels:
         signals.offer_taken.connect(self._on_offer)
         self.jobs.on(ModelChecked, self._reporting(self._on_checked))
         self.jobs.on(ModelImported, self._on_imported)
-        self.jobs.on(Ready, self._tell_again)
 
     def close(self) -> None:
         """The dock is closed."""
@@ -77,7 +75,8 @@ class OwnModels:
             moved = own_models.delete_model(model)
             self.context.read_models()
             self._choose(str(model.provenance.get("parent")))
-            self._tell(messages.deleted(model, moved), [("Bring it back", f"{BRING_BACK}:{moved.name}")])
+            offer = "Bring it back", f"{BRING_BACK}:{moved.name}"
+            self.controller.runs.tell(messages.deleted(model, moved), offers=[offer])
 
     def import_file(self) -> None:
         """Add a model file, or the model of a package, to the list."""
@@ -111,7 +110,7 @@ class OwnModels:
     def _on_imported(self, event: ModelImported) -> None:
         self.context.read_models()
         self._choose(model_key(event.info))
-        self._tell(messages.imported(event.info), [])
+        self.controller.runs.tell(messages.imported(event.info))
 
     def _on_offer(self, action: str) -> None:
         name, _, value = action.partition(":")
@@ -121,7 +120,7 @@ class OwnModels:
                 self.context.read_models()
                 found = [key for key, model in self.context.models.items() if model.path == back]
                 self._choose(*found)
-                self._tell(f"“{back.stem}” is in the list again.", [])
+                self.controller.runs.tell(f"“{back.stem}” is in the list again.")
 
     def _choose(self, *keys: str) -> None:
         """Choose the first of these models that is in the list; the first one of the list where none is."""
@@ -136,16 +135,6 @@ class OwnModels:
         while asked is not None and (problem := own_models.name_problem(asked, taken)):
             asked = self.view.ask_name(title, problem, asked)
         return asked
-
-    def _tell(self, text: str, offers: list[Offer]) -> None:
-        """Say it, and once more when the worker is ready with another model, which says so."""
-        self._told = (text, offers) if self.controller.runs.warming else None
-        self.view.set_message(text, "info", offers)
-
-    def _tell_again(self, _ready: Ready) -> None:
-        told, self._told = self._told, None
-        if told is not None and not self.controller.busy:
-            self.view.set_message(told[0], "info", told[1])
 
     def _submit(self, job: Job) -> None:
         self.jobs.submit(self.runner, job, lambda _error: None, remedy=REMEDY)

@@ -14,7 +14,11 @@ class MenuSignals:
     rename_model_pressed = Signal()
     delete_model_pressed = Signal()
     import_model_pressed = Signal()
+    export_model_pressed = Signal()
     model_card_pressed = Signal()
+    copy_command_pressed = Signal()
+    caches_pressed = Signal()
+    copy_diagnostics_pressed = Signal()
 
 
 class MenuView(Protocol):
@@ -31,4 +35,12 @@ class MenuView(Protocol):
 
     def show_page(self, title: str, text: str) -> None:
         """Show a text of many lines in a window of its own."""
+        ...
+
+    def copy_text(self, text: str) -> None:
+        """Put a text on the clipboard."""
+        ...
+
+    def toolkit(self) -> str:
+        """What draws the windows, with its versions."""
         ...

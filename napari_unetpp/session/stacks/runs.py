@@ -93,6 +93,10 @@ class StackRuns:
         found = self._unfinished.get(request.source.image)
         return found if found is not None and found.goes_on_as(request) else None
 
+    def reading(self, request: StackRequest) -> Reading | None:
+        """The scale and the range of a run; None before they are known."""
+        return self._readings.get(request.run)
+
     def start(self, request: StackRequest) -> None:
         """Run a request; what a stopped run has done of it is not done again."""
         image, kept = request.source.image, self.unfinished(request)

@@ -100,6 +100,10 @@ class Stacks:
         """The run in progress."""
         return self.runs.running
 
+    def shown(self, plane: Plane) -> StackRequest | None:
+        """What made the labels of all planes, or of a region, where these are what is shown of an image."""
+        return self.runs.done[plane.image] if self._saves(plane) else None
+
     # ----------------------------------------------------------- what is shown
 
     def show(self, plane: Plane | None) -> None:

@@ -15,7 +15,7 @@ from napari_unetpp.session.messages import saving
 from napari_unetpp.session.segment.facts import facts_of
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.save import SaveRequest, save
-from napari_unetpp.session.values import PixelSize, Plane, Rule, Step
+from napari_unetpp.session.values import DeviceRequest, PixelSize, Plane, Rule, Step
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,9 @@ def test_both_sides_of_a_pixel_go_into_the_file(kind: Kind, tmp_path: Path) -> N
 def test_files_of_the_dock_say_how_they_were_made(tmp_path: Path, tiny_info: ModelInfo) -> None:
     plane = Plane("key", "image", "cells", np.zeros((4, 4)))
     rule = Rule(threshold=0.7, min_size=3)
-    request = SegmentRequest(plane, tiny_info, "cpu", AUTO, rule, ScaleChoice(0.5, "given"), None)
+    request = SegmentRequest(
+        plane, tiny_info, DeviceRequest("cpu"), AUTO, rule, ScaleChoice(0.5, "given"), None
+    )
     facts = facts_of(request, (0, 9), "float32", corrected=True)
     labels = np.ones((4, 4), np.uint16)
     for name in ("a.tif", "a.geojson"):

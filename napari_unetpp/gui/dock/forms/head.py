@@ -20,7 +20,7 @@ from napari_unetpp.session.stacks.values import StackShown
 LINKS = 2
 """A line of links is so many px higher than others."""
 
-MENU_TIP = "Rename, delete or import a model; its card"
+MENU_TIP = "Own models, export, the model card; the command of the result; files, diagnostics"
 
 DEVICE_TIP = "Where the network is computed"
 

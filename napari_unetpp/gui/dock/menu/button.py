@@ -5,11 +5,22 @@ from __future__ import annotations
 from psygnal import Signal
 from qtpy.QtWidgets import QMenu, QToolButton
 
-ENTRIES: tuple[tuple[str, str, str], ...] = (
+LINE = ("", "", "")
+ENTRIES = (
     ("rename_model", "&Rename…", "Give one of your own models another name"),
     ("delete_model", "&Delete…", "Move one of your own models out of the list; it can be brought back"),
     ("import_model", "&Import a file…", "Add a model file, or an exported package, to your own models"),
+    ("export_model", "&Export…", "Write a depth of the model for other programs: ONNX or BioImage.IO"),
     ("model_card", "Model &card", "What the model was trained on, its scores and its licence"),
+    LINE,
+    ("copy_command", "Copy as c&ommand", "Copy the command that makes the shown result in a terminal"),
+    LINE,
+    ("caches", "&Files and caches…", "How much is kept on disk; clear what can be made again"),
+    (
+        "copy_diagnostics",
+        "Copy dia&gnostics",
+        "Copy versions, device, settings and the last error, for a report",
+    ),
 )
 """Names, texts and tips."""
 
@@ -27,6 +38,9 @@ class MenuButton(QToolButton):
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         for name, text, tip in ENTRIES:
+            if not name:
+                menu.addSeparator()
+                continue
             action = menu.addAction(text)
             assert action is not None
             action.setObjectName(name)

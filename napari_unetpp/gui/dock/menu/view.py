@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qtpy import API_NAME, PYQT_VERSION, PYSIDE_VERSION, QT_VERSION
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QFontDatabase
 from qtpy.QtWidgets import (
+    QApplication,
     QDialog,
     QDialogButtonBox,
     QFileDialog,
@@ -38,6 +40,14 @@ class MenuDockView(CorrectDockView):
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.exec()
         return box.clickedButton() is yes
+
+    def copy_text(self, text: str) -> None:
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None
+        clipboard.setText(text)
+
+    def toolkit(self) -> str:
+        return f"{API_NAME} {PYQT_VERSION or PYSIDE_VERSION}, Qt {QT_VERSION}, {QApplication.platformName()}"
 
     def show_page(self, title: str, text: str) -> None:
         page = self.page = QDialog(self)
