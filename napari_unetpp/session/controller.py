@@ -16,10 +16,11 @@ from psygnal import Signal
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.context import Context
+from napari_unetpp.session.devices import Devices
 from napari_unetpp.session.display.overlays import Overlays
 from napari_unetpp.session.display.readout import Readout
 from napari_unetpp.session.events import Ready, Reduced, Saved
-from napari_unetpp.session.messages import common, models, saving
+from napari_unetpp.session.messages import common, saving
 from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.preferences import Preferences
 from napari_unetpp.session.segment.cache import WorkerCache
@@ -29,7 +30,7 @@ from napari_unetpp.session.segment.resolve import range_of
 from napari_unetpp.session.segment.runs import Runs
 from napari_unetpp.session.segment.save import SaveRequest, save
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import DEFAULTS, DeviceRequest, Plane, Settings, levels_of, model_key
+from napari_unetpp.session.values import DEFAULTS, Plane, Settings, levels_of, model_key
 
 
 class Controller:
@@ -80,14 +81,11 @@ class Controller:
         self.overlays = Overlays(self.context, self.runs)
         self.changes = Changes(self.context, self.runs, self.readout)
         self.playback = self.changes.playback
+        self.devices = Devices(self.context, self.runs)
         self.preferences = Preferences(self.context, self.runs)
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self.segment_all: Callable[[], bool] = lambda: False
         self.save_all: Callable[[], bool] = lambda: False
-        self.precision: str | None = None  # number format of the network, when it is ready
-        self.ready: Ready | None = None
-        self.usable = DeviceRequest()  # the last one that was
-        self._refusal = ""
         self._closed = False
 
     # ------------------------------------------------------------- life
@@ -96,7 +94,6 @@ class Controller:
         """Fill the pickers and let the worker get ready."""
         self._connect()
         self.view.set_live(self.state.live)
-        self.view.set_devices(models.devices(("cpu",), None), self.state.device, "")
         self.context.read_models()
         self._on_images()
         if self.context.models:
@@ -125,6 +122,7 @@ class Controller:
 
     def _connect(self) -> None:
         signals, layers, runs, jobs = self.view.signals, self.layers.signals, self.runs, self.context.jobs
+        self.devices.connect()
         self.changes.connect()
         self.preferences.connect()
         for signal, reaction in (
@@ -136,7 +134,6 @@ class Controller:
             (layers.result_removed, self._on_result_removed),
             (layers.limits_changed, self._on_limits),
             (runs.idle, self._on_idle),
-            (runs.refused, self._on_refused),
         ):
             signal.connect(reaction)
         runs.on_answer(Reduced, self._on_reduced)
@@ -182,7 +179,9 @@ class Controller:
                 instances = objects and self.state.kind == "labels"
                 shown, facts = self.runs.shown, {}
                 if shown is not None:
-                    facts = facts_of(shown, self.runs.range, self.precision, corrected=corrected is not None)
+                    facts = facts_of(
+                        shown, self.runs.range, self.devices.precision, corrected=corrected is not None
+                    )
                 request = SaveRequest(path, labels, self.state.kind, plane, classes, instances, facts)
                 self.runs.submit_other(partial(save, request))
 
@@ -244,19 +243,8 @@ class Controller:
 
     def _on_ready(self, event: Ready) -> None:
         if event.wanted == self.state.device_request:
-            self.ready, self.precision, self.usable = event, event.dtype, event.wanted
-            note = " ".join(part for part in (self._refusal, event.note) if part)
-            self.view.set_devices(models.devices(event.devices, event), self.state.device, note)
-            self._refusal = ""
             self.changes.show_next_step()
             self.runs.tell_again()
-
-    def _on_refused(self, wanted: DeviceRequest, why: str) -> None:
-        """A device or number format that this machine has not: the last one that worked stays."""
-        if wanted == self.state.device_request != self.usable:
-            self._refusal = models.refused(why, self.usable)
-            self.state.precision = self.usable.precision
-            self.state.device = self.usable.name
 
     def _on_idle(self) -> None:
         if not self.playback.catch_up() and self.runs.shown is not None and not self.playback.speed.playing:

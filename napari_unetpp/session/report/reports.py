@@ -23,10 +23,12 @@ from napari_unetpp.session.report.command import (
 )
 from napari_unetpp.session.report.diagnostics import Facts, machine_facts
 from napari_unetpp.session.report.events import CommandFound, Diagnosed
+from napari_unetpp.session.segment.resolve import SegmentRequest
+from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.session.stacks.stacks import Stacks
 from napari_unetpp.session.stacks.values import is_turned
-from napari_unetpp.session.values import DeviceRequest, Plane
-from napari_unetpp.volumes.axes import axes_from_shape
+from napari_unetpp.session.values import Plane
+from napari_unetpp.volumes.axes import Axes, axes_from_shape
 
 REMEDY = "close other programs"
 
@@ -65,41 +67,43 @@ class Reports:
                 raise Advice(messages.NOT_FINISHED)
             plane = self.context.plane()
             stack, shown = self.stacks.shown(plane), self.controller.runs.shown
-            if stack is None:
-                if shown is None:
-                    raise Advice(messages.NOTHING)
-                plane = shown.plane
-            axes = self.stacks.reading.axes(plane) or axes_from_shape(plane.data.shape, colour=plane.rgb)
-            if is_turned(plane, axes):
-                raise Advice(messages.TURNED)
             if stack is not None:
-                reading = self.stacks.runs.reading(stack)
-                assert reading is not None, "a stack that is shown was read"
-                made = made_of_stack(stack, reading.scale.scale, reading.range, self._used(stack.device))
+                axes = self._axes(plane)
+                made, shapes = self._of_stack(stack), stack.area is not None and stack.area.inside is not None
+            elif shown is not None:
+                plane, axes, shapes = shown.plane, self._axes(shown.plane), False
+                made = self._of_plane(shown, axes)
             else:
-                assert shown is not None
-                noise = (
-                    NOISE in self.controller.runs.notes
-                )  # a wider range was used than the one that is told
-                limits = None if noise else self.controller.runs.range
-                made = made_of_plane(shown, axes, limits, self._used(shown.device))
-            shapes = stack is not None and stack.area is not None and stack.area.inside is not None
-            self._submit(
-                partial(work.find_command, made, plane, axes, self._notes(plane, made, shapes=shapes))
-            )
+                raise Advice(messages.NOTHING)
+            notes = self._notes(plane, coarser=stack is None and plane.factor != 1, shapes=shapes)
+            self._submit(partial(work.find_command, made, plane, axes, notes))
+
+    def _axes(self, plane: Plane) -> Axes:
+        """How the image of a plane is read."""
+        axes = self.stacks.reading.axes(plane) or axes_from_shape(plane.data.shape, colour=plane.rgb)
+        if is_turned(plane, axes):
+            raise Advice(messages.TURNED)
+        return axes
+
+    def _of_stack(self, made: StackRequest) -> Made:
+        reading = self.stacks.runs.reading(made)
+        assert reading is not None, "what is shown was read"
+        used = self.controller.devices.used(made.device)
+        return made_of_stack(made, reading.scale.scale, reading.range, used)
+
+    def _of_plane(self, shown: SegmentRequest, axes: Axes) -> Made:
+        runs = self.controller.runs
+        limits = None if NOISE in runs.notes else runs.range  # of noise the range that is told was not used
+        return made_of_plane(shown, axes, limits, self.controller.devices.used(shown.device))
 
     def copy_diagnostics(self) -> None:
         """Copy what somebody who is to help has to know."""
         self._submit(partial(work.diagnose, partial(machine_facts, self._facts())))
 
-    def _used(self, asked: DeviceRequest) -> DeviceRequest:
-        """The device and the number format that were meant, where they are known."""
-        ready = self.controller.ready
-        return DeviceRequest(ready.device, ready.dtype) if ready and ready.wanted == asked else asked
-
-    def _notes(self, plane: Plane, made: Made, *, shapes: bool) -> tuple[str, ...]:
+    def _notes(self, plane: Plane, *, coarser: bool, shapes: bool) -> tuple[str, ...]:
+        """What the command does not repeat."""
         told = (
-            (plane.factor != 1 and made.region is None, messages.COARSER),
+            (coarser, messages.COARSER),
             (self.controller.corrected(plane) is not None, messages.CORRECTED),
             (shapes, messages.SHAPE),
         )
@@ -114,7 +118,7 @@ class Reports:
         return Facts(
             state=self.controller.state,
             model=self.context.model,
-            ready=self.controller.ready,
+            ready=self.controller.devices.ready,
             plane=plane,
             array=array,
             axes=None if plane is None else self.stacks.reading.axes(plane),

@@ -56,7 +56,7 @@ def ready(qtbot: Any) -> Any:
 
     def until(dock: Any) -> None:
         controller = dock.controller
-        qtbot.waitUntil(lambda: controller.usable == controller.state.device_request, timeout=LONG)
+        qtbot.waitUntil(lambda: controller.devices.usable == controller.state.device_request, timeout=LONG)
         qtbot.waitUntil(lambda: not controller.runs.warming, timeout=LONG)
 
     return until
@@ -76,10 +76,10 @@ def test_the_dock_begins_with_them(page: Any, child: Any, open_dock: Any, tmp_pa
     )
     controller = open_dock().controller
     state = controller.state
-    assert state.device_request == controller.usable == DeviceRequest("cpu", "float32")
+    assert state.device_request == controller.devices.usable == DeviceRequest("cpu", "float32")
     assert (controller.model.name, state.level, state.live) == ("tiny", 3, False)
     assert controller.context.cache._budget == GIGABYTE
-    assert controller.precision == "float32"
+    assert controller.devices.precision == "float32"
 
 
 def test_the_number_format_holds_from_the_next_request(
