@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from napari_unetpp._types import UnetppError, UsageError
-from napari_unetpp.commands import benchmark, calibrate, demo, evaluate, export, finetune, models, train
+from napari_unetpp.commands import (
+    benchmark,
+    cache,
+    calibrate,
+    demo,
+    evaluate,
+    export,
+    finetune,
+    models,
+    train,
+)
 from napari_unetpp.commands.report import say, sentence
 from napari_unetpp.commands.segment.arguments import add_arguments as add_segment_arguments
 from napari_unetpp.commands.segment.arguments import segment_problem
@@ -85,6 +95,11 @@ COMMANDS = {
     ),
     "benchmark": Command(
         "Measure how fast this machine is at every level.", benchmark.run_benchmark, benchmark.add_arguments
+    ),
+    "cache": Command(
+        "Show what this program keeps on disk, and clear what it can make again.",
+        cache.run_cache,
+        cache.add_arguments,
     ),
     "demo": Command(
         "Open napari on a sample; without a screen, write pictures instead.",

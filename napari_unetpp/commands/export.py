@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_export(args: argparse.Namespace) -> int:
     """Write a level of a model for other programs."""
-    from napari_unetpp.exports.export import export_model
+    from napari_unetpp.exports.export import STEPS, export_model
 
     done = export_model(
         model_list.find_model(args.model),
@@ -45,6 +45,7 @@ def run_export(args: argparse.Namespace) -> int:
         authors=args.authors,
         sample=args.sample,
         overwrite=args.overwrite,
+        on_step=lambda text: say(f"{STEPS.index(text) + 1}/{len(STEPS)} {text}"),
     )
     for note in done.notes:
         say(f"note: {note}")

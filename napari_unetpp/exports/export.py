@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,10 +23,17 @@ from napari_unetpp.exports.sample import ExportSample, read_sample, sample_file
 from napari_unetpp.exports.target import SUFFIXES, ExportFormat, check_export_target
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.files.models.model_file import read_tensors
-from napari_unetpp.files.models.model_list import SHIPPED
+from napari_unetpp.files.models.own_models import file_of, is_shipped
 from napari_unetpp.net.exported import activation_of, export_net
 
 UNKNOWN = "unknown"
+
+STEPS = READING, WRITING, CHECKING = (
+    "reading the model and a sample",
+    "writing the file",
+    "running the written file, to compare it with the model",
+)
+"""What is done, in this order."""
 
 EXACT = DeviceChoice("cpu", "float32")
 """The device and number format in which our own result for the comparison is computed."""
@@ -61,6 +68,7 @@ def export_model(
     authors: Sequence[str] = (),
     sample: Path | None = None,
     overwrite: bool = False,
+    on_step: Callable[[str], None] = lambda _text: None,
 ) -> Exported:
     """Write one level of a model for other programs.
 
@@ -82,6 +90,8 @@ def export_model(
         The image of the check, which a package shows on its cover; None: one of ours.
     overwrite : bool
         False: an existing file is refused.
+    on_step : callable
+        Called with what is done next.
 
     Raises
     ------
@@ -95,25 +105,30 @@ def export_model(
     depth = resolve_level(info, info.recommended_level if level is None else level)
     check_export_target(out, kind, info, overwrite=overwrite)
     assert info.path is not None, f"the model {info.name!r} has no file"
-    model = LoadedModel(info, read_tensors(info.path), EXACT)
+    on_step(READING)
+    model = LoadedModel(info, read_tensors(file_of(info)), EXACT)
     test_sample = read_sample(model, sample or sample_file(info))
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"made{SUFFIXES[kind]}"
+        on_step(WRITING)
         if kind == "onnx":
-            checked = _make_onnx(made, model, depth, test_sample)
+            checked = _make_onnx(made, model, depth, test_sample, on_step)
         else:
-            checked = _make_package(made, model, depth, test_sample, authors or _authors(info))
+            checked = _make_package(made, model, depth, test_sample, authors or _authors(info), on_step)
         with open(made, "rb") as file:
             write_atomically(out, lambda target: shutil.copyfileobj(file, target), overwrite=overwrite)
     notes = _notes(info, authors) if kind == "bioimageio" else ()
     return Exported(out, depth, checked, notes)
 
 
-def _make_onnx(made: Path, model: LoadedModel, level: int, sample: ExportSample) -> str:
+def _make_onnx(
+    made: Path, model: LoadedModel, level: int, sample: ExportSample, on_step: Callable[[str], None]
+) -> str:
     info = model.info
     assert info.path is not None
-    net = export_net(info.net, read_tensors(info.path), level, activation_of(info))
+    net = export_net(info.net, read_tensors(file_of(info)), level, activation_of(info))
     onnx_file.write_onnx(made, net, info)
+    on_step(CHECKING)
     difference = max(
         onnx_file.compare(onnx_file.run_onnx(made, x[None])[0], model.image_maps(x, level))
         for x in _two_sizes(sample, info.net.multiple)
@@ -129,30 +144,32 @@ def _two_sizes(sample: ExportSample, multiple: int) -> tuple[NDArray[np.float32]
 
 
 def _make_package(
-    made: Path, model: LoadedModel, level: int, sample: ExportSample, authors: Sequence[str]
+    made: Path,
+    model: LoadedModel,
+    level: int,
+    sample: ExportSample,
+    authors: Sequence[str],
+    on_step: Callable[[str], None],
 ) -> str:
     info = model.info
     assert info.path is not None
     maps = model.image_maps(sample.normalised, level)
-    write_package(made, info, read_tensors(info.path), level, sample, maps, authors=authors)
+    write_package(made, info, read_tensors(file_of(info)), level, sample, maps, authors=authors)
+    on_step(CHECKING)
     check_package(made)
     return f"passes the test of bioimageio.core {version('bioimageio.core')}"
 
 
 def _authors(info: ModelInfo) -> tuple[str, ...]:
-    return (DEVELOPERS,) if _is_shipped(info) else (UNKNOWN,)
+    return (DEVELOPERS,) if is_shipped(info) else (UNKNOWN,)
 
 
 def _notes(info: ModelInfo, authors: Sequence[str]) -> tuple[str, ...]:
     notes = []
-    if not (authors or _is_shipped(info)):
+    if not (authors or is_shipped(info)):
         notes.append(f"the package names its author {UNKNOWN!r}; --author NAME says who made the model")
     if not info.licence:
         notes.append(
             f"the card of {info.name!r} states no licence, so the package has none, and nobody may use it"
         )
     return tuple(notes)
-
-
-def _is_shipped(info: ModelInfo) -> bool:
-    return info.path is not None and info.path.parent == SHIPPED

@@ -6,6 +6,8 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from napari_unetpp._types import ModelInfo, UnetppError
@@ -17,24 +19,37 @@ MAX_BYTES = 2 << 30
 """Most bytes of a model file in a package."""
 
 
-def import_model(path: str | Path) -> ModelInfo:
+def import_model(path: str | Path, name: str | None = None) -> ModelInfo:
     """Add a model to the user's list, from a package that `export` wrote or from a model file.
+
+    Parameters
+    ----------
+    path : path
+    name : str, optional
+        What it will be called; None: as its card says, and a taken name gets a number.
 
     Returns
     -------
     ModelInfo
-        As listed; a taken name gets a number.
+        As listed.
 
     Raises
     ------
     UnetppError
         The file is neither, or its model cannot be read.
     """
-    path = Path(path)
+    with model_file(Path(path)) as file:
+        return register(file, name)
+
+
+@contextmanager
+def model_file(path: Path) -> Iterator[Path]:
+    """A model file, or the checked one in a package, for as long as it is needed."""
     if path.suffix == SUFFIX:
-        return register(path)
+        yield path
+        return
     with tempfile.TemporaryDirectory() as folder:
-        return register(extract_model(path, Path(folder) / f"model{SUFFIX}"))
+        yield extract_model(path, Path(folder) / f"model{SUFFIX}")
 
 
 def extract_model(package: Path, target: Path) -> Path:

@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from napari_unetpp._types import ModelInfo, UnetppError, UsageError
+from napari_unetpp.files.models.own_models import DEVICES
 
 ExportFormat = Literal["onnx", "bioimageio"]
 SUFFIXES: dict[ExportFormat, str] = {"onnx": ".onnx", "bioimageio": ".zip"}
 
 REFUSED = '<>:"|?*\\'
 """Characters that file names cannot have on some systems."""
-
-DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
-"""Names of devices on Windows, with any suffix."""
 
 
 def check_export_target(path: Path, kind: ExportFormat, info: ModelInfo, *, overwrite: bool) -> None:

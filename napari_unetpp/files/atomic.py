@@ -59,12 +59,18 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, overwri
         _remove(temporary)
 
 
+def move_to_free(source: Path, path: Path) -> None:
+    """Rename within a disk; TargetExists where the name is taken, also by another process just now."""
+    _rename_to_free(source, path)
+    source.unlink(missing_ok=True)
+
+
 def _rename_to_free(temporary: Path, path: Path) -> None:
-    """Rename; TargetExists where the name is taken, even if another process took it just now."""
+    """As `move_to_free`, but the old name may be left."""
     try:
         try:
             os.link(temporary, path)  # a rename would replace what is there
-        except FileExistsError:
+        except (FileExistsError, FileNotFoundError):
             raise
         except OSError:  # a disk without hard links, as memory cards are: take the name, then fill it
             os.close(os.open(path, os.O_CREAT | os.O_EXCL))

@@ -65,14 +65,15 @@ def this_machine() -> dict[str, str]:
     import torch
 
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
         "napari-unetpp": version("napari-unetpp"),
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name of the processor."""
     try:
         lines = CPU_LIST.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

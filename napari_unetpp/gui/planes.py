@@ -156,7 +156,7 @@ def plane_of(
         viewport=_viewport(grid, displayed, (height, width), dims, corners),
         pixel=pixel_size(grid, displayed),
         position=_position(layer, dims, point, grid.shape),
-        folder=_folder(layer),
+        path=_path(layer),
         level=level if layer.multiscale else None,
         factor=float(np.sqrt(np.prod(grid.factors[displayed]))),
         version=version,
@@ -227,7 +227,7 @@ def _viewport(
     return Region(y0, x0, y1, x1) if y1 - y0 > 1 and x1 - x0 > 1 else None
 
 
-def _folder(layer: Layer) -> Path | None:
-    path = layer.source.path
-    folder = Path(path).parent if path else None
-    return folder if folder is not None and folder.is_dir() else None
+def _path(layer: Layer) -> Path | None:
+    """The file of a layer, in a folder that is still there."""
+    path = Path(layer.source.path) if layer.source.path else None
+    return path if path is not None and path.parent.is_dir() else None

@@ -43,23 +43,31 @@ class BatchRequest:
 def arguments(request: BatchRequest, state: SessionState, model: ModelInfo, report: Path) -> list[str]:
     """Arguments of the command, which goes on with what is missing; `report` is where it writes JSON.
 
-    Depth, scale, contrast, kind, device and what is asked of the objects are those of the dock.
+    Depth, scale, contrast, kind, device, number format and what is asked of objects are those of the dock.
     """
     options = ["--out", str(request.out), "--model", str(model.path or model.name)]
     options += ["--level", "auto" if state.level == AUTO else str(state.level), "--kind", state.kind]
-    options += ["--device", state.device, "--json", str(report), "--skip-existing"]
+    options += [
+        "--device",
+        state.device,
+        "--precision",
+        state.precision,
+        "--json",
+        str(report),
+        "--skip-existing",
+    ]
     if state.scale is not None:
         options += ["--scale", f"{state.scale:g}"]
     if state.contrast == "given":
         options += ["--range", *(f"{number:g}" for number in state.range)]
-    options += _object_arguments(state.rule.given(model.decode))
+    options += object_arguments(state.rule.given(model.decode))
     options += ["--recursive"] if request.recursive else []
     options += ["--table"] if request.table and state.kind == "labels" else []
     options += ["--also", ",".join(request.also)] if request.also else []
     return ["segment", *map(str, request.inputs), *options]
 
 
-def _object_arguments(given: Mapping[str, float | bool]) -> list[str]:
+def object_arguments(given: Mapping[str, float | bool]) -> list[str]:
     """``min_size`` becomes ``--min-size``, a choice that is off ``--no-``."""
     found: list[str] = []
     for name, value in given.items():

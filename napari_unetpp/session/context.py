@@ -13,7 +13,7 @@ from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.segment.resolve import SegmentRequest, resolve
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Plane
+from napari_unetpp.session.values import Plane, model_key
 
 
 class Context:
@@ -32,6 +32,8 @@ class Context:
     jobs : Jobs
     models : dict
         The models to choose from, by their key.
+    list_models : callable
+        Gives them.
     as_series : callable
         Gives a request for a plane of a series what holds for all its planes.
     """
@@ -42,12 +44,26 @@ class Context:
         self.view, self.layers, self.runner, self.cache, self.state = view, layers, runner, cache, state
         self.jobs = Jobs(view)
         self.models: dict[str, ModelInfo] = {}
+        self.list_models: Callable[[], list[ModelInfo]] = list
         self.as_series: Callable[[SegmentRequest], SegmentRequest] = lambda request: request
 
     @property
     def model(self) -> ModelInfo | None:
         """The chosen model."""
         return self.models.get(self.state.model or "")
+
+    def read_models(self) -> None:
+        """Read anew which models there are, and show them."""
+        self.models.clear()
+        with self.reporting():
+            for model in self.list_models():
+                # A copy has the key of what it was copied from. The first stays: shipped ones come first.
+                self.models.setdefault(model_key(model), model)
+        self.show_models()
+
+    def show_models(self) -> None:
+        """Show the models to choose from, and which is chosen."""
+        self.view.set_models(list(self.models.values()), self.state.model)
 
     def needed_model(self) -> ModelInfo:
         """The chosen model; UnetppError where there is none."""
@@ -77,4 +93,5 @@ class Context:
         except common.Advice as advice:
             self.view.set_message(str(advice), "info")
         except UnetppError as error:
+            self.jobs.remember(error)
             self.view.set_message(str(error), "error")

@@ -17,11 +17,13 @@ from psygnal import Signal
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.context import Context
+from napari_unetpp.session.devices import Devices
 from napari_unetpp.session.display.overlays import Overlays
 from napari_unetpp.session.display.readout import Readout
 from napari_unetpp.session.events import Ready, Reduced, Saved
-from napari_unetpp.session.messages import common, models, saving
+from napari_unetpp.session.messages import common, saving
 from napari_unetpp.session.ports import Layers, Runner, View
+from napari_unetpp.session.preferences import Preferences
 from napari_unetpp.session.segment import work
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.segment.changes import Changes
@@ -30,9 +32,7 @@ from napari_unetpp.session.segment.resolve import range_of
 from napari_unetpp.session.segment.runs import Runs
 from napari_unetpp.session.segment.save import SaveRequest, save
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Plane, Settings, levels_of, model_key
-
-DEFAULTS = Settings()
+from napari_unetpp.session.values import DEFAULTS, Plane, Settings, levels_of, model_key
 
 
 class Controller:
@@ -73,18 +73,21 @@ class Controller:
         settings: Settings = DEFAULTS,
     ) -> None:
         self.view, self.layers, self.runner = view, layers, runner
-        self.state = SessionState(device=settings.device, live=settings.live)
+        self.state = SessionState(
+            device=settings.device, precision=settings.precision, live=settings.live, preferences=settings
+        )
         self.context = Context(view, layers, runner, cache, self.state)
+        self.context.list_models = list_models
         self.runs = Runs(self.context)
         self.readout = Readout(self.context)
         self.overlays = Overlays(self.context, self.runs)
-        self.changes = Changes(self.context, self.runs, self.readout, settings)
+        self.changes = Changes(self.context, self.runs, self.readout)
         self.playback = self.changes.playback
+        self.devices = Devices(self.context, self.runs)
+        self.preferences = Preferences(self.context, self.runs)
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self.segment_all: Callable[[], bool] = lambda: False
         self.save_all: Callable[[], bool] = lambda: False
-        self.precision: str | None = None  # number format of the network, when it is ready
-        self._list_models = list_models
         self._closed = False
 
     # ------------------------------------------------------------- life
@@ -93,15 +96,10 @@ class Controller:
         """Fill the pickers and let the worker get ready."""
         self._connect()
         self.view.set_live(self.state.live)
-        self.view.set_devices(models.devices(("cpu",), None), self.state.device, "")
-        with self.context.reporting():
-            for model in self._list_models():
-                # A copy has the key of what it was copied from. The first stays: shipped ones come first.
-                self.context.models.setdefault(model_key(model), model)
-        self.view.set_models(list(self.context.models.values()), None)
+        self.context.read_models()
         self._on_images()
         if self.context.models:
-            self.state.model = next(iter(self.context.models))
+            self.preferences.choose_model()
         else:
             self.view.set_message(common.NO_MODEL, "error")
 
@@ -126,7 +124,9 @@ class Controller:
 
     def _connect(self) -> None:
         signals, layers, runs, jobs = self.view.signals, self.layers.signals, self.runs, self.context.jobs
+        self.devices.connect()
         self.changes.connect()
+        self.preferences.connect()
         for signal, reaction in (
             (signals.segment_pressed, self._on_view_segment),
             (signals.stop_pressed, self.stop),
@@ -181,7 +181,9 @@ class Controller:
                 instances = objects and self.state.kind == "labels"
                 shown, facts = self.runs.shown, {}
                 if shown is not None:
-                    facts = facts_of(shown, self.runs.range, self.precision, corrected=corrected is not None)
+                    facts = facts_of(
+                        shown, self.runs.range, self.devices.precision, corrected=corrected is not None
+                    )
                 wanted = self._probability(plane) if self.state.probability else None
                 request = SaveRequest(path, labels, self.state.kind, plane, classes, instances, facts, wanted)
                 self.runs.submit_other(partial(save, request))
@@ -254,10 +256,9 @@ class Controller:
         self.state.kind = event.kind
 
     def _on_ready(self, event: Ready) -> None:
-        if event.wanted == self.state.device:
-            self.precision = event.dtype
-            self.view.set_devices(models.devices(event.devices, event), self.state.device, event.note)
+        if event.wanted == self.state.device_request:
             self.changes.show_next_step()
+            self.runs.tell_again()
 
     def _on_idle(self) -> None:
         if not self.playback.catch_up() and self.runs.shown is not None and not self.playback.speed.playing:

@@ -19,10 +19,12 @@ from napari_unetpp._types import (
     ShouldStop,
     Spot,
 )
+from napari_unetpp.session.models.events import ModelEvent
+from napari_unetpp.session.report.events import ReportEvent
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.speeds import NO_HINTS, Hints
 from napari_unetpp.session.stacks.events import StackEvent
-from napari_unetpp.session.values import Click, Interval, Plane, ResultKind
+from napari_unetpp.session.values import Click, DeviceRequest, Interval, Plane, ResultKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Ready:
     """torch is loaded and so is the model. `devices` are those torch can use here."""
 
     model: str
-    wanted: str
+    wanted: DeviceRequest
     device: str
     dtype: str
     note: str
@@ -140,7 +142,7 @@ class Speed:
     """
 
     model: str
-    wanted: str
+    wanted: DeviceRequest
     levels: Mapping[int, float]
     real: bool = False
     hints: Hints = NO_HINTS
@@ -270,6 +272,8 @@ Event = (
     | FileEvent
     | FinetuneEvent
     | StackEvent
+    | ModelEvent
+    | ReportEvent
 )
 Job = Callable[[ShouldStop], Iterator[Event]]
 """Work for a runner: given the flag, a generator of events."""

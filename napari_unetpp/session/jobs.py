@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
@@ -27,12 +28,19 @@ class Jobs:
     ----------
     closed : bool
         The dock is closed: no event is handed on.
+    last_error : str
+        The traceback of the last error; as text, since an exception would keep images alive.
     """
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._listeners: dict[type, list[Callable[[Any], object]]] = defaultdict(list)
         self.closed = False
+        self.last_error = ""
+
+    def remember(self, error: BaseException) -> None:
+        """Keep the traceback of an error."""
+        self.last_error = "".join(traceback.format_exception(error)).strip()
 
     def on(self, kind: type[E], listener: Callable[[E], object]) -> None:
         """Call `listener` with every event of this type."""
@@ -57,6 +65,8 @@ class Jobs:
                 listener(event)
 
     def _end(self, then: Then, remedy: str | None, error: BaseException | None) -> None:
+        if error is not None:
+            self.remember(error)
         if self.closed:
             return
         if error is not None and remedy is not None:

@@ -18,11 +18,12 @@ from napari_unetpp.session.correct.ports import CorrectSignals, CorrectView
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.events import Event, Job
 from napari_unetpp.session.messages.image import ScaleShown
+from napari_unetpp.session.models.ports import MenuSignals, MenuView
 from napari_unetpp.session.stacks.values import StackShown
 from napari_unetpp.session.values import Contrast, ImageChoice, Interval, MouseTool, Plane, Rule, Tone
 
 
-class ViewSignals(CorrectSignals):
+class ViewSignals(CorrectSignals, MenuSignals):
     """What the user does."""
 
     image_chosen = Signal(object)
@@ -69,7 +70,7 @@ class ViewSignals(CorrectSignals):
     offer_taken = Signal(str)
 
 
-class View(CorrectView, Protocol):
+class View(CorrectView, MenuView, Protocol):
     """The dock, or a stand-in."""
 
     signals: ViewSignals

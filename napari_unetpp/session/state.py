@@ -9,7 +9,16 @@ from typing import ClassVar
 from psygnal import SignalGroupDescriptor
 
 from napari_unetpp._types import LabelsAs
-from napari_unetpp.session.values import Contrast, Interval, ResultKind, Rule, Scope
+from napari_unetpp.session.values import (
+    DEFAULTS,
+    Contrast,
+    DeviceRequest,
+    Interval,
+    ResultKind,
+    Rule,
+    Scope,
+    Settings,
+)
 from napari_unetpp.volumes.selection import ALL, Span
 
 
@@ -23,6 +32,8 @@ class SessionState:
         Key of the chosen image layer.
     model : str or None
         Key of the chosen model.
+    device, precision : str
+        Where the network is computed, and in which number format; see `Settings`.
     level : int
         Depth, 1-4, or `AUTO`.
     min_size : int or None
@@ -58,6 +69,8 @@ class SessionState:
         ``sparse``: the label value that stands for background.
     budget : int
         Seconds that a fine-tuning may take.
+    preferences : Settings
+        What the page of preferences says; `session.preferences` brings it into the other fields.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -65,6 +78,7 @@ class SessionState:
     image: Hashable | None = None
     model: str | None = None
     device: str = "auto"
+    precision: str = "auto"
     level: int = 4
     planes: Scope = "plane"
     t_span: Span = ALL
@@ -89,6 +103,12 @@ class SessionState:
     labels_as: LabelsAs = "corrections"
     background: int = 1
     budget: int = 60
+    preferences: Settings = DEFAULTS
+
+    @property
+    def device_request(self) -> DeviceRequest:
+        """Device and number format together."""
+        return DeviceRequest(self.device, self.precision)
 
     @property
     def rule(self) -> Rule:

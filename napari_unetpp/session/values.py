@@ -22,6 +22,17 @@ Tone = Literal["info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceRequest:
+    """Where the network is to be computed, and in which number format; "auto": the best that agrees."""
+
+    name: str = "auto"
+    precision: str = "auto"
+
+    def __str__(self) -> str:
+        return self.name if self.precision == "auto" else f"{self.name}, {self.precision}"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The preferences page.
 
@@ -29,18 +40,30 @@ class Settings:
     ----------
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    precision : str
+        Number format of the network: ``"auto"``, ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"int8"``.
     memory_budget_gb : float
         Memory for intermediate results; what fits is not computed again when the slider goes deeper.
     default_level : int
         Level at which the slider starts (5: Auto); 0: the one the model recommends.
+    default_model : str
+        Name of the model that is chosen at first; empty: the first of the list.
+    autosave_folder : str
+        Where corrections are kept while they are made; empty: in the user's data folder.
     live : bool
         Whether the Live box is ticked at first.
     """
 
     device: str = "auto"
+    precision: str = "auto"
     memory_budget_gb: float = 2.0
     default_level: int = 0
+    default_model: str = ""
+    autosave_folder: str = ""
     live: bool = True
+
+
+DEFAULTS = Settings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +126,8 @@ class Plane:
     pixel : PixelSize
     position : tuple of Step
         Which plane of the image it is, along each axis that is not displayed.
-    folder : Path or None
-        Where the image was read from.
+    path : Path or None
+        The file or folder that the image was read from.
     level : int or None
         Of a multiscale image, 0 being the full one.
     factor : float
@@ -123,11 +146,16 @@ class Plane:
     viewport: Region | None = None
     pixel: PixelSize = PixelSize()
     position: tuple[Step, ...] = ()
-    folder: Path | None = None
+    path: Path | None = None
     level: int | None = None
     factor: float = 1.0
     version: int = 0
     axes: Axes | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the image was read from."""
+        return None if self.path is None else self.path.parent
 
     @property
     def shape(self) -> tuple[int, int]:

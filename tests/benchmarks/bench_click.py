@@ -22,7 +22,7 @@ from napari_unetpp.session.events import Picked
 from napari_unetpp.session.segment import work
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.segment.resolve import SegmentRequest
-from napari_unetpp.session.values import Click, Plane, Rule
+from napari_unetpp.session.values import Click, DeviceRequest, Plane, Rule
 
 SAMPLE = Path(__file__).parents[2] / "napari_unetpp" / "samples" / "dense_fluorescence.png"
 
@@ -45,7 +45,7 @@ def main() -> None:
     def seconds(level: int) -> float:
         y, x = (int(at) for at in bright[rng.integers(len(bright))])
         click = Click(Region(y, x, y + 1, x + 1))
-        request = SegmentRequest(plane, model, "auto", level, rule, ScaleChoice(1.0, "given"), None)
+        request = SegmentRequest(plane, model, DeviceRequest(), level, rule, ScaleChoice(1.0, "given"), None)
         (event,) = work.pick(cache, request, click, lambda: False)
         assert isinstance(event, Picked)
         return event.seconds
@@ -54,7 +54,7 @@ def main() -> None:
     for level in model.net.levels:
         seconds(level)
         result[f"L{level}"] = float(np.median([seconds(level) for _ in range(args.repeats)]))
-    result["device"] = cache.loaded(model, "auto").choice.label
+    result["device"] = cache.loaded(model, DeviceRequest()).choice.label
     print(json.dumps(result, indent=1))
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n")

@@ -155,7 +155,9 @@ def levels(side: int, repeats: int) -> dict[str, Any]:
         result[f"L{level}"] = {"first": median(first), "all": median(whole), "pause": round(window.pause, 1)}
         if computed:
             result[f"L{level}"] |= {"computed": median(computed), "decoded": median(decoded)}
-    evaluator = window.controller.context.cache.loaded(window.controller.model, "auto")
+    evaluator = window.controller.context.cache.loaded(
+        window.controller.model, window.controller.state.device_request
+    )
     result["device"] = evaluator.choice.label
     window.close()
     return result
@@ -196,14 +198,14 @@ def slider(side: int, repeats: int) -> dict[str, Any]:
     from napari_unetpp.session.segment import work
     from napari_unetpp.session.segment.cache import WorkerCache
     from napari_unetpp.session.segment.resolve import SegmentRequest
-    from napari_unetpp.session.values import Plane, Rule
+    from napari_unetpp.session.values import DeviceRequest, Plane, Rule
 
     cache, model = WorkerCache(), find_model("nuclei")
     plane = Plane("key", "image", "image", tiled(side))
     result: dict[str, Any] = {"side": side}
     for kind in ("mask", "labels"):
         rule = Rule(kind, model.decode.threshold, model.decode.min_size, True)
-        request = SegmentRequest(plane, model, "auto", 4, rule, ScaleChoice(1.0, "given"), None)
+        request = SegmentRequest(plane, model, DeviceRequest(), 4, rule, ScaleChoice(1.0, "given"), None)
 
         def show(level: int, request: SegmentRequest = request) -> float:
             start = time.perf_counter()

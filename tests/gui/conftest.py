@@ -128,6 +128,8 @@ def dock_opener(viewer: Any, qtbot: Any) -> Iterator[Callable[[], Any]]:
             correcting.file_runner,
             correcting.merge_runner,
             dock.features.runner,
+            dock.own_models.runner,
+            dock.reports.runner,
             dock.stacks.runs.runner,
         ):
             runner._executor.shutdown(wait=True)

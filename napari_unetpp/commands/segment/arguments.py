@@ -110,7 +110,10 @@ def _add_object_arguments(parser: argparse.ArgumentParser) -> None:
         "--drop-border", action="store_true", help="drop objects that touch the border of the plane"
     )
     group.add_argument(
-        "--no-split", action="store_true", help="leave touching objects together, as one object"
+        "--no-split",
+        dest="split",
+        action="store_false",
+        help="leave touching objects together, as one object",
     )
 
 
@@ -201,7 +204,7 @@ def segment_problem(args: argparse.Namespace) -> str | None:
             return "--stitch and --track link objects: they go with --kind labels"
         if args.also:
             return "--also writes outlines of objects: it goes with --kind labels"
-        if args.min_size is not None or args.max_size is not None or args.drop_border or args.no_split:
+        if args.min_size is not None or args.max_size is not None or args.drop_border or not args.split:
             return (
                 "--min-size, --max-size, --drop-border and --no-split are of objects: they go with --kind"
                 " labels"

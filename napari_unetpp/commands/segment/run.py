@@ -61,7 +61,7 @@ def run_segment(args: argparse.Namespace) -> int:
         info.task == "instances",
         _stack_options(args),
         ObjectOptions(
-            args.threshold, args.min_size, args.max_size, args.fill_holes, args.drop_border, not args.no_split
+            args.threshold, args.min_size, args.max_size, args.fill_holes, args.drop_border, args.split
         ),
     )
     found = find_inputs(args.inputs, recursive=args.recursive)

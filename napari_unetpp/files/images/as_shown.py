@@ -57,7 +57,7 @@ def read_otherwise(path: Path, shown: NDArray[Any], *, rgb: bool, sized: bool) -
     size = read_pixel_size(path)
     if size is not None and size.printed:
         size = None
-    differ = not _same(shown, pixels)
+    differ = not same_pixels(shown, pixels)
     texts = [difference(shown, pixels, rgb=rgb, notes=notes)] if differ else []
     if size is not None and not sized:
         texts.append(
@@ -86,7 +86,7 @@ def described(image: NDArray[Any], *, rgb: bool) -> str:
     return f"{planes}{kind}, {counted(bits, 'bit')}, {width} x {height} px"
 
 
-def _same(shown: NDArray[Any], pixels: NDArray[Any]) -> bool:
+def same_pixels(shown: NDArray[Any], pixels: NDArray[Any]) -> bool:
     """Whether two images are equal, alpha left out; in boolean ones every value but 0 is true."""
     if shown.shape == (*pixels.shape[:2], 4) and pixels.shape[2:] == (3,):
         shown = shown[..., :3]

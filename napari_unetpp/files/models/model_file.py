@@ -112,8 +112,7 @@ def read_info(path: str | Path) -> ModelInfo:
     path = Path(path)
     info = _info(path, read_header(path))
     try:
-        stat = path.stat()
-        return replace(info, path=path, sha256=_sha256(path, stat.st_size, stat.st_mtime_ns))
+        return replace(info, path=path, sha256=file_hash(path))
     except OSError as error:  # removed just now
         raise UnetppError(f"{path} cannot be read: {error.strerror or error}.") from error
 
@@ -175,6 +174,12 @@ def _stored(tensor: Tensor, *, half: bool) -> Tensor:
     halved = tensor.half()
     # A running variance beyond 65504 would become infinite: such a tensor keeps its precision.
     return halved if bool(halved.isfinite().all()) else tensor.float()
+
+
+def file_hash(path: Path) -> str:
+    """sha256 (hexadecimal) of a file; counted once while the file is unchanged."""
+    stat = path.stat()
+    return _sha256(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)

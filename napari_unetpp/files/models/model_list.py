@@ -51,9 +51,9 @@ def scan_models() -> ModelList:
     models: list[ModelInfo] = []
     problems: dict[Path, str] = {}
     names: set[str] = set()
-    shipped = sorted(_files(SHIPPED), key=lambda path: path.stem != FIRST)
+    shipped = sorted(model_files(SHIPPED), key=lambda path: path.stem != FIRST)
     theirs = {path.resolve() for path in shipped}  # the variable may name the folder of the shipped ones
-    for path in (*shipped, *(own for own in _files(models_folder()) if own.resolve() not in theirs)):
+    for path in (*shipped, *(own for own in model_files(models_folder()) if own.resolve() not in theirs)):
         if path.stem in names:
             problems[path] = f"{path} is hidden by the shipped model of the same name: rename the file."
             continue
@@ -92,8 +92,9 @@ def find_model(name_or_path: str | Path) -> ModelInfo:
     """
     path = Path(name_or_path)
     if isinstance(name_or_path, Path) or path.suffix == SUFFIX or len(path.parts) > 1:
-        return read_info(path)
-    for listed in (*_files(SHIPPED), *_files(models_folder())):  # no other file is read, nor hashed
+        folders = SHIPPED, models_folder().absolute()
+        return _listed(path) if path.absolute().parent in folders else read_info(path)  # it has one name
+    for listed in (*model_files(SHIPPED), *model_files(models_folder())):  # no other file is read, nor hashed
         if listed.stem == path.name and (info := _readable(listed)):
             return info
     if path.is_file():
@@ -108,16 +109,22 @@ def find_model(name_or_path: str | Path) -> ModelInfo:
     )
 
 
-def register(path: str | Path) -> ModelInfo:
-    """Copy a model file into the user's folder, so that it is listed; a taken name gets a number.
+def register(path: str | Path, name: str | None = None) -> ModelInfo:
+    """Copy a model file into the user's folder, so that it is listed.
 
     Several processes may do so at once; none overwrites the file of another.
+
+    Parameters
+    ----------
+    path : path
+    name : str, optional
+        Exactly this name; UnetppError where it is taken. None: that of its card; a taken one gets a number.
     """
     path = Path(path)
     info = read_info(path)
     folder = models_folder()
-    shipped = {known.stem for known in _files(SHIPPED)}
-    for stem in _stems(info.name):
+    shipped = {known.stem for known in model_files(SHIPPED)}
+    for stem in file_stems(info.name) if name is None else [name]:
         if stem in shipped:
             continue
         target = folder / f"{stem}{SUFFIX}"
@@ -127,16 +134,20 @@ def register(path: str | Path) -> ModelInfo:
         except TargetExists:
             continue
         return replace(read_info(target), name=stem)
+    if name is not None:
+        raise UnetppError(f"there is a model {name!r} already, which stays as it is. Choose another name.")
     raise UnetppError(f"all names like {info.name!r} are taken in {folder}: remove some of these models.")
 
 
-def _stems(name: str) -> list[str]:
+def file_stems(name: str) -> list[str]:
+    """Names for a file of this name, the next ones with a number."""
     # A name comes from a file that anyone may have written: it must not lead out of the folder.
     safe = "".join(c if c.isalnum() or c in " -_." else "_" for c in name).strip(" .") or "model"
     return [safe, *(f"{safe}-{n}" for n in range(2, 1000))]
 
 
-def _files(folder: Path) -> list[Path]:
+def model_files(folder: Path) -> list[Path]:
+    """The model files of a folder, by name; none where it cannot be read."""
     try:
         found = [p for p in folder.iterdir() if p.suffix == SUFFIX and not p.name.startswith(".")]
         return sorted(found, key=lambda path: path.stem)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QProcess, QProcessEnvironment
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -28,9 +25,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-import napari_unetpp
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.objects.formats import FORMATS
+from napari_unetpp.gui.dock.menu.command import CommandProcess
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.session import batch
 from napari_unetpp.session.state import SessionState
@@ -55,7 +52,7 @@ class BatchDialog(QDialog):
         self.setWindowTitle("Segment a folder")
         self.resize(560, 420)
         self._settings, self._files = settings, tuple(files)
-        self._report, self._out, self._stopped = Path(), Path(), False
+        self._report, self._out = Path(), Path()
         self.input_edit, self.out_edit = QLineEdit(), QLineEdit()
         self.layers_button = QPushButton(f"Files of all image layers ({len(self._files)})")
         self.layers_button.setEnabled(bool(self._files))
@@ -76,9 +73,10 @@ class BatchDialog(QDialog):
         head = self.table.horizontalHeader()
         assert head is not None
         head.setStretchLastSection(True)
-        self.process = QProcess(self)
-        self.process.readyReadStandardError.connect(self._on_progress)
-        self.process.finished.connect(lambda code, _status=None: self._on_finished(code))
+        self.command = CommandProcess(self)
+        self.process = self.command.process
+        self.command.said.connect(lambda line: self.note.show_text(line))
+        self.command.ended.connect(lambda code: self._on_finished(code))
         self._arrange()
         self.note.show_text(
             "With the model, depth, scale and contrast of the dock, and its threshold, sizes and choices of"
@@ -89,7 +87,7 @@ class BatchDialog(QDialog):
     @property
     def running(self) -> bool:
         """Whether images are being segmented."""
-        return bool(self.process.state() != QProcess.ProcessState.NotRunning)
+        return self.command.running
 
     def start(self) -> None:
         """Segment what is missing in the output folder."""
@@ -100,7 +98,7 @@ class BatchDialog(QDialog):
         if model is None or not inputs or not self.out_edit.text().strip():
             self.note.show_text("Choose the images, and a folder for the results.", "warning")
             return
-        self._out, self._stopped = Path(self.out_edit.text().strip()), False
+        self._out = Path(self.out_edit.text().strip())
         also = tuple(name for name, box in self.also_boxes.items() if box.isChecked())
         request = batch.BatchRequest(
             inputs, self._out, self.recursive_box.isChecked(), self.table_box.isChecked(), also
@@ -108,24 +106,13 @@ class BatchDialog(QDialog):
         handle, name = tempfile.mkstemp(suffix=".json")
         os.close(handle)
         self._report = Path(name)
-        environment = QProcessEnvironment.systemEnvironment()
-        package = str(Path(napari_unetpp.__file__).parents[1])
-        known = environment.value("PYTHONPATH")
-        environment.insert("PYTHONPATH", os.pathsep.join([package, known]) if known else package)
-        self.process.setProcessEnvironment(environment)
         self._show_running(True)
         self.note.show_text("getting ready")
-        arguments = batch.arguments(request, state, model, self._report)
-        self.process.start(sys.executable, ["-m", "napari_unetpp", *arguments])
+        self.command.start(batch.arguments(request, state, model, self._report))
 
     def stop(self) -> None:
         """Stop as Ctrl-C does: results that are complete stay."""
-        if self.running:
-            self._stopped = True
-            if sys.platform == "win32":
-                self.process.kill()
-            else:
-                os.kill(self.process.processId(), signal.SIGINT)
+        self.command.stop()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         self.stop()
@@ -180,13 +167,6 @@ class BatchDialog(QDialog):
         self.bar.setRange(0, 0 if running else 1)
         self.bar.setValue(0)
 
-    def _on_progress(self) -> None:
-        """The last line that the command said."""
-        said = bytes(self.process.readAllStandardError().data()).decode(errors="replace")
-        lines = [line.strip() for line in said.replace("\r", "\n").splitlines() if line.strip()]
-        if lines:
-            self.note.show_text(lines[-1])
-
     def _on_finished(self, code: int) -> None:
         self._show_running(False)
         entries = self._entries()
@@ -195,7 +175,7 @@ class BatchDialog(QDialog):
             self.table.insertRow(number)
             for column, text in enumerate(row):
                 self.table.setItem(number, column, QTableWidgetItem(text))
-        if self._stopped:
+        if self.command.stopped:
             self.note.show_text(batch.STOPPED)
         elif entries:
             self.note.show_text(batch.summary(entries, self._out), "warning" if code else "info")

@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QVBoxLayout
+from qtpy.QtWidgets import QDialog, QVBoxLayout
 from superqt.utils import qdebounced
 
+from napari_unetpp._types import UnetppError
+from napari_unetpp.files.caches import kept_files
 from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.compat import main_window, unwrapped
 from napari_unetpp.gui.dock.batch import BatchDialog
 from napari_unetpp.gui.dock.file_note import FileNote
 from napari_unetpp.gui.dock.form import DockForm
+from napari_unetpp.gui.dock.menu.caches import CachesDialog
+from napari_unetpp.gui.dock.menu.export import ExportDialog
 from napari_unetpp.gui.dock.view import DockView
 from napari_unetpp.gui.dock.widgets import is_alive
 from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
 from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.layers.other_images import NapariOtherImages
 from napari_unetpp.gui.layers.stack_layers import NapariStacks
-from napari_unetpp.gui.settings import read_settings
+from napari_unetpp.gui.settings import SettingsPage, read_settings
 from napari_unetpp.gui.tools.shortcuts import CLICK, CORRECT, MERGE, NEXT, SEGMENT, SPLIT, Shortcuts
 from napari_unetpp.gui.viewer_memory import memory_of
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
@@ -31,9 +35,12 @@ from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct.work import TorchTrainer
 from napari_unetpp.session.correct.workflow import CorrectionWorkflow
 from napari_unetpp.session.display.object_features import ObjectFeatures
+from napari_unetpp.session.models.own_models import OwnModels
 from napari_unetpp.session.ports import ViewSignals
+from napari_unetpp.session.report.reports import Reports
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.stacks.stacks import Stacks
+from napari_unetpp.session.values import Settings
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -79,10 +86,17 @@ class UnetppDock(DockView):
         self.correcting.corrections.signals.painted.connect(lambda _image: self._rested())
         self._started = self._docked = False
         self._batch: BatchDialog | None = None
+        self._dialogs: list[QDialog] = []
         self.signals.batch_pressed.connect(self.open_batch)
+        self.signals.export_model_pressed.connect(self.open_export)
+        self.signals.caches_pressed.connect(self.open_caches)
+        preferences = SettingsPage(self._on_preferences, self)
         parts = self._parts = (
+            preferences,
             self.file_note,
             self.features,
+            self.own_models,
+            self.reports,
             self.correcting,
             self.stacks,
             self.controller,
@@ -107,6 +121,8 @@ class UnetppDock(DockView):
         self.controller.state.events.image.connect(self.file_note.check)
         corrections = NapariCorrections(viewer, layers, self)
         self.stacks = Stacks(self.controller, NapariStacks(viewer, layers, self), ThreadRunner(self))
+        self.own_models = OwnModels(self.controller, ThreadRunner(self))
+        self.reports = Reports(self.controller, self.stacks, ThreadRunner(self))
         self.features = ObjectFeatures(self.controller, layers, corrections, self.stacks, ThreadRunner(self))
         self.correcting = CorrectionWorkflow(
             self.controller,
@@ -119,6 +135,9 @@ class UnetppDock(DockView):
             store=memory_of(viewer).store,
         )
 
+    def _on_preferences(self, settings: Settings) -> None:
+        self.controller.state.preferences = settings
+
     def open_batch(self) -> BatchDialog:
         """Open the form for many images, once."""
         if self._batch is None or not is_alive(self._batch):
@@ -130,6 +149,25 @@ class UnetppDock(DockView):
         self._batch.show()
         self._batch.raise_()
         return self._batch
+
+    def open_export(self) -> None:
+        """Open the form for exports of the chosen model, one each time: they run beside each other."""
+        controller = self.controller
+        with controller.context.reporting():
+            model, level = controller.context.needed_model(), controller.state.level
+            folder = Path.home()
+            with suppress(UnetppError):
+                folder = controller.context.plane().folder or folder
+            self._open(ExportDialog(self, model, level, folder))
+
+    def open_caches(self) -> None:
+        """Open the form of what is kept on disk."""
+        self._open(CachesDialog(self, lambda: kept_files(self.correcting.autosaving.root)))
+
+    def _open(self, dialog: QDialog) -> None:
+        self._dialogs = [*(one for one in self._dialogs if is_alive(one)), dialog]
+        dialog.show()
+        dialog.raise_()
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH + 20, 640)
@@ -148,6 +186,8 @@ class UnetppDock(DockView):
         self.stacks.connect()
         self.controller.start()
         self.correcting.start()
+        self.own_models.connect()
+        self.reports.connect()
         self.features.connect()
         self._autosave.start()
 
@@ -170,8 +210,9 @@ class UnetppDock(DockView):
             if is_alive(self):  # the Qt half may be gone
                 self.destroyed.disconnect(self._on_destroyed)  # Qt would keep the whole session alive
             self._on_destroyed = None
-        if self._batch is not None and is_alive(self._batch):
-            self._batch.close()
+        for dialog in (self._batch, *self._dialogs):
+            if dialog is not None and is_alive(dialog):
+                dialog.close()
         with suppress(RuntimeError):
             self._autosave.stop()
             self._rested.cancel()

@@ -15,10 +15,10 @@ from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.models.model_list import scan_models
 from napari_unetpp.files.objects.formats import FORMATS, file_name_for, suffix_of
 from napari_unetpp.gui.dock.charts import chart_tip
-from napari_unetpp.gui.dock.correct_view import CorrectDockView
 from napari_unetpp.gui.dock.forms.fields import select, set_checked, show_fraction, show_number
 from napari_unetpp.gui.dock.forms.head import DEVICE_TIP
 from napari_unetpp.gui.dock.forms.result import SAVE_TIP
+from napari_unetpp.gui.dock.menu.view import MenuDockView
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.messages.image import ScaleShown
 from napari_unetpp.session.messages.models import restriction
@@ -32,7 +32,7 @@ OUTLINES = {f"Outlines for {kind.program} (*{suffix_of(name)})": name for name, 
 """Kinds of files that Save offers, and what their formats are called."""
 
 
-class DockView(CorrectDockView):
+class DockView(MenuDockView):
     """Sets the widgets of the head, the chart, and the folds Input and Result; emits nothing by that."""
 
     signals: ViewSignals

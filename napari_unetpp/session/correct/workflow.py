@@ -67,6 +67,7 @@ class CorrectionWorkflow:
         self._seen: set[Hashable] = set()
         self._closed = False
         controller.corrected = self.editor.corrected
+        controller.preferences.set_autosave_folder = self.autosaving.set_folder
         controller.overlays.certain = self.editor.certain
         self.editor.end_message = controller.changes.say_what_holds
 
@@ -77,6 +78,7 @@ class CorrectionWorkflow:
         self._connect()
         self.editor.follow_image()
         self.view.set_decision(False, suggested=None)
+        self.controller.preferences.keep_autosaves()
         self.autosaving.find()
 
     def close(self) -> None:

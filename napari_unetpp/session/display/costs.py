@@ -13,7 +13,7 @@ from napari_unetpp._types import AUTO, ModelInfo, ScoreSet
 from napari_unetpp.net import graph
 from napari_unetpp.session.events import Speed
 from napari_unetpp.session.segment.speeds import NO_HINTS, Hints
-from napari_unetpp.session.values import levels_of, model_key
+from napari_unetpp.session.values import DeviceRequest, levels_of, model_key
 
 ASSUMED_FLOPS = 100e9
 """Of a laptop, for the estimate before anything was measured."""
@@ -134,9 +134,9 @@ class Costs:
     """What is known of each model and device, for the chart and the readout."""
 
     def __init__(self) -> None:
-        self._measured: dict[tuple[str, str], Mapping[int, float]] = {}
-        self._trial: dict[tuple[str, str], Mapping[int, float]] = {}
-        self._hints: dict[tuple[str, str], Hints] = {}
+        self._measured: dict[tuple[str, DeviceRequest], Mapping[int, float]] = {}
+        self._trial: dict[tuple[str, DeviceRequest], Mapping[int, float]] = {}
+        self._hints: dict[tuple[str, DeviceRequest], Hints] = {}
 
     def update(self, event: Speed) -> None:
         """Take over what a trial or real runs took."""
@@ -145,12 +145,12 @@ class Costs:
         if event.real:
             self._hints[event.model, event.wanted] = event.hints
 
-    def points(self, model: ModelInfo, device: str) -> list[ChartPoint]:
+    def points(self, model: ModelInfo, device: DeviceRequest) -> list[ChartPoint]:
         """The chart of `model` on `device`."""
         key = model_key(model), device
         hints = self._hints.get(key, NO_HINTS)
         return points(model, self._measured.get(key, {}), self._trial.get(key, {}), hints)
 
-    def point(self, model: ModelInfo, device: str, level: int) -> ChartPoint:
+    def point(self, model: ModelInfo, device: DeviceRequest, level: int) -> ChartPoint:
         """One level of it."""
         return next(point for point in self.points(model, device) if point.level == level)

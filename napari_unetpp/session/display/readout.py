@@ -99,7 +99,7 @@ class Readout:
         model = self.context.model
         if model is None:
             return
-        points, chosen = self.costs.points(model, self.state.device), self.state.level
+        points, chosen = self.costs.points(model, self.state.device_request), self.state.level
         level = chosen if level is None else level
         point = next(point for point in points if point.level == chosen)
         self.view.set_chart(points, level)

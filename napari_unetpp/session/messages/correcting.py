@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from napari_unetpp._types import (
     LEVELS,
@@ -168,6 +169,14 @@ def started(event: FinetuneStarted) -> str:
     """What is held out, and notes about the corrections."""
     held_out = f"Held out: {event.held_out}." if event.held_out else NO_VALIDATION
     return " ".join((held_out, *_others(event.notes)))
+
+
+def no_autosave_folder(folder: Path, problem: str, former: Path) -> str:
+    """The preferences name a folder that cannot be used."""
+    return (
+        f"The preferences name {folder} for unsaved corrections, but {problem}. They stay in {former}: make"
+        " the folder, or name another one."
+    )
 
 
 def summary(done: FinetuneDone) -> tuple[str, Tone]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from napari_unetpp._types import AUTO, ModelInfo, StoppingRule
 from napari_unetpp.files.models.card_text import level_name, measured_at
+from napari_unetpp.files.models.model_list import SUFFIX
 from napari_unetpp.net import graph
 from napari_unetpp.session.display.costs import ChartPoint, scores_of
 from napari_unetpp.session.events import MemoryUse, Ready
 from napari_unetpp.session.messages.common import cost_text
+from napari_unetpp.session.values import DeviceRequest
 
 
 def point_text(point: ChartPoint) -> str:
@@ -64,13 +67,55 @@ def restriction(model: ModelInfo) -> str:
 
 
 def devices(usable: Sequence[str], ready: Ready | None) -> list[tuple[str, str]]:
-    """Names and texts for the device picker; after warming up ``auto`` says what it stands for."""
+    """Names and texts for the device picker; after warming up, what they stand for."""
     names = {"cpu": "CPU", "cuda": "CUDA", "mps": "MPS"}
     formats = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16", "int8": "int8"}
     auto = "auto"
-    if ready is not None and ready.wanted == "auto":
+    if ready is not None and ready.wanted.name == "auto":
         auto = f"auto: {names.get(ready.device, ready.device)}, {formats.get(ready.dtype, ready.dtype)}"
-    return [("auto", auto), *((name, names.get(name, name)) for name in usable)]
+    texts = {name: names.get(name, name) for name in usable}
+    if ready is not None and ready.wanted.name in texts and ready.wanted.precision != "auto":
+        texts[ready.wanted.name] += f", {formats.get(ready.dtype, ready.dtype)}"
+    return [("auto", auto), *texts.items()]
+
+
+def shipped(model: ModelInfo, done: str) -> str:
+    """Why a shipped model is not renamed or deleted."""
+    return (
+        f"“{model.name}” came with napari-unetpp and cannot be {done}. Only your own models can: those you"
+        " kept after fine-tuning, trained or imported."
+    )
+
+
+def ask_delete(model: ModelInfo, folder: Path) -> str:
+    """What deleting does."""
+    return f"The model “{model.name}” leaves the list. Its file moves to\n{folder}\nand can be brought back."
+
+
+def deleted(model: ModelInfo, path: Path) -> str:
+    """What deleting did."""
+    return f"Deleted “{model.name}”. Its file is kept in {path.parent}."
+
+
+def name_of(path: Path, info: ModelInfo) -> str:
+    """What an imported model is called: as its file; of a package, as the card in it says."""
+    return path.stem if path.suffix == SUFFIX else info.name
+
+
+def imported(model: ModelInfo) -> str:
+    """What importing did."""
+    return f"Imported “{model.name}” ({model.task}: {', '.join(model.classes)}). It is chosen now."
+
+
+def refused(why: str, usable: DeviceRequest) -> str:
+    """A device or number format cannot be used here, and what is used instead."""
+    return f"{why[:1].upper()}{why[1:]} Used instead: {usable}."
+
+
+def no_such_model(name: str, models: Sequence[ModelInfo], chosen: str) -> str:
+    """The preferences name a model that is not there."""
+    known = ", ".join(model.name for model in models)
+    return f"The preferences name the model “{name}”, which is not in the list ({known}). “{chosen}” stays."
 
 
 def memory_use(event: MemoryUse) -> str:

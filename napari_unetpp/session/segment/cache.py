@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unetpp._types import ModelInfo, Region
+from napari_unetpp._types import ModelInfo, Region, UnetppError
 from napari_unetpp.engine.input.normalise import clean_plane
 from napari_unetpp.session.events import MemoryUse
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.scales import Scales
 from napari_unetpp.session.segment.speeds import Speeds, machine
-from napari_unetpp.session.values import Interval, Plane, Rule, levels_of, model_key
+from napari_unetpp.session.values import DeviceRequest, Interval, Plane, Rule, levels_of, model_key
 
 if TYPE_CHECKING:
     from napari_unetpp.engine.decode.plane_result import PlaneResult
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 GIGABYTE = 1 << 30
 MAPS_SHARE = 0.25
 """Part of the memory budget for maps and decoded results; the nodes get the rest."""
+
+
+class DeviceRefused(UnetppError):
+    """The device or the number format cannot be used on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +133,17 @@ class WorkerCache:
         self.scales = Scales()
         self._budget = int(budget_gb * GIGABYTE)
         self._nodes: NodeCache | None = None
-        self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
+        self._models: OrderedDict[tuple[str, DeviceRequest], LoadedModel] = OrderedDict()
         self._planes: OrderedDict[_Key, CachedPlane] = OrderedDict()
         self._objects: dict[Hashable, NDArray[Any]] = {}  # shown last, by plane
-        self._speeds: dict[tuple[str, str], Speeds] = {}
+        self._speeds: dict[tuple[str, DeviceRequest], Speeds] = {}
         self._pixels: tuple[Hashable, PlanePixels] | None = None
+
+    def set_budget(self, gigabytes: float) -> None:
+        """Another budget, from the next result on. The window's thread may set it."""
+        self._budget = int(gigabytes * GIGABYTE)
+        if self._nodes is not None:
+            self._nodes.budget_bytes = int(self._budget * (1 - MAPS_SHARE))
 
     @property
     def nodes(self) -> NodeCache:
@@ -144,19 +154,32 @@ class WorkerCache:
             self._nodes = NodeCache(int(self._budget * (1 - MAPS_SHARE)))
         return self._nodes
 
-    def loaded(self, model: ModelInfo, device: str) -> LoadedModel:
-        """The loaded model; two are kept, so that going back to the last one costs nothing."""
+    def loaded(self, model: ModelInfo, device: DeviceRequest) -> LoadedModel:
+        """The loaded model; two are kept, so that going back to the last one costs nothing.
+
+        Raises
+        ------
+        DeviceRefused
+            The device or the number format cannot be used on this machine.
+        UnetppError
+            The file of the model cannot be read.
+        """
         key = (model_key(model), device)
         if key not in self._models:
+            from napari_unetpp.engine.device import choose_device
             from napari_unetpp.engine.loaded_model import LoadedModel
 
-            self._models[key] = LoadedModel.load(model, device=device)
+            try:
+                choose_device(device.name, device.precision)
+            except UnetppError as error:
+                raise DeviceRefused(str(error)) from error
+            self._models[key] = LoadedModel.load(model, device.name, device.precision)
             while len(self._models) > 2:
                 self._models.popitem(last=False)
         self._models.move_to_end(key)
         return self._models[key]
 
-    def speeds(self, model: ModelInfo, device: str) -> Speeds:
+    def speeds(self, model: ModelInfo, device: DeviceRequest) -> Speeds:
         """What runs of a model on a device took."""
         key = (model_key(model), device)
         if key not in self._speeds:

@@ -11,7 +11,7 @@ from napari_unetpp.session.display.playback import Playback
 from napari_unetpp.session.display.readout import Readout
 from napari_unetpp.session.messages import common, results
 from napari_unetpp.session.segment.runs import Message, Runs
-from napari_unetpp.session.values import Contrast, Interval, Settings, levels_of
+from napari_unetpp.session.values import Contrast, Interval, levels_of
 
 RULE = ("kind", "threshold", "min_size", "max_size", "split", "fill_holes", "drop_border")
 SIGNALS = {
@@ -42,7 +42,6 @@ class Changes:
     Parameters
     ----------
     context, runs, readout
-    settings : Settings
 
     Attributes
     ----------
@@ -50,8 +49,8 @@ class Changes:
         What to say of a run over all planes of an image; None where there is no such run.
     """
 
-    def __init__(self, context: Context, runs: Runs, readout: Readout, settings: Settings) -> None:
-        self.context, self.runs, self.readout, self.settings = context, runs, readout, settings
+    def __init__(self, context: Context, runs: Runs, readout: Readout) -> None:
+        self.context, self.runs, self.readout = context, runs, readout
         self.view, self.layers, self.state = context.view, context.layers, context.state
         self.under_way: Callable[[], Message | None] = lambda: None
         self.playback = Playback(context, runs, readout, partial(self.update, changed=False))
@@ -69,6 +68,7 @@ class Changes:
         }:  # `Overlays` reacts to the first
             reaction = self._on_rule if name in RULE else getattr(self, f"_on_{name}")
             getattr(events, name).connect(reaction)
+        events.precision.connect(self._on_device)
         events.scale.connect(self._on_scale)
         signals.scale_changed.connect(self._on_view_scale)
 
@@ -97,7 +97,7 @@ class Changes:
             if cached or self.state.live or self.runs.busy:
                 self.runs.show(wanted)
             else:
-                point = self.readout.costs.point(model, self.state.device, self.state.level)
+                point = self.readout.costs.point(model, self.state.device_request, self.state.level)
                 self.runs.show_hint(results.not_computed(point, level_is=computed))
 
     def take_limits(self) -> None:
@@ -145,25 +145,28 @@ class Changes:
     def _on_model(self, _key: str | None = None) -> None:
         model = self.context.model
         if model is None:
+            self.forget()
+            self.readout.describe()
+            self.view.set_message(common.NO_MODEL, "error")
             return
         self.forget()
         self.state.threshold, self.state.scale = model.decode.threshold, None
         self.state.min_size = self.state.max_size = None
         levels = levels_of(model)
-        default = self.settings.default_level
+        default = self.state.preferences.default_level
         self.state.level = default if default in levels else model.recommended_level
-        self.view.set_models(list(self.context.models.values()), self.state.model)
+        self.context.show_models()
         self.view.set_levels(levels, self.state.level)
         self._on_rule()
         self.readout.describe()
         self.readout.show_costs()
-        self.runs.warm(model, self.state.device)
+        self.runs.warm(model, self.state.device_request)
 
     def _on_device(self, _name: str) -> None:
         self.forget()
         self.readout.show_costs()
         if self.context.model is not None:
-            self.runs.warm(self.context.model, self.state.device)
+            self.runs.warm(self.context.model, self.state.device_request)
 
     def _on_level(self, level: int) -> None:
         if self.context.model is not None:

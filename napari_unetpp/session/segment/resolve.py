@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from napari_unetpp._types import DecodeRule, ModelInfo, ScaleChoice, UnetppError
 from napari_unetpp.session.segment.scales import Scales, within_limits
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Interval, Plane, Preprocessing, Rule
+from napari_unetpp.session.values import DeviceRequest, Interval, Plane, Preprocessing, Rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class SegmentRequest:
 
     plane: Plane
     model: ModelInfo
-    device: str
+    device: DeviceRequest
     level: int
     rule: Rule
     choice: ScaleChoice | None
@@ -80,7 +80,7 @@ def resolve(state: SessionState, plane: Plane, model: ModelInfo, scales: Scales)
     return SegmentRequest(
         plane,
         model,
-        state.device,
+        state.device_request,
         state.level,
         rule_of(state),
         choice_of(state, plane, model, scales),

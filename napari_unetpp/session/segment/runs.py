@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -28,8 +28,9 @@ from napari_unetpp.session.events import (
 )
 from napari_unetpp.session.messages import common, models, results, saving
 from napari_unetpp.session.segment import work
+from napari_unetpp.session.segment.cache import DeviceRefused
 from napari_unetpp.session.segment.resolve import SegmentRequest, in_pixels
-from napari_unetpp.session.values import Interval, Preprocessing, Rule, Tone, model_key
+from napari_unetpp.session.values import DeviceRequest, Interval, Preprocessing, Rule, Tone, model_key
 
 REMEDY = "choose a shallower depth or a smaller scale"
 
@@ -53,6 +54,8 @@ class Runs:
         Options of the last run, if it was stopped or failed: it is not repeated until they change.
     range : (float, float) or None
         Intensities that were 0 and 1 for the network in what is shown.
+    notes : tuple of str
+        On what is shown.
     generation : int
         Number of the last run.
     ready : bool
@@ -62,6 +65,9 @@ class Runs:
     """
 
     finished = Signal(SegmentRequest)
+    refused = Signal(DeviceRequest, str)
+    """A device that cannot be used, and why."""
+
     idle = Signal()
 
     def __init__(self, context: Context) -> None:
@@ -70,15 +76,17 @@ class Runs:
         self.shown: SegmentRequest | None = None
         self.levels: tuple[int, ...] = ()
         self.range: Interval | None = None
+        self.notes: tuple[str, ...] = ()
         self.given_up: tuple[int, Preprocessing, Rule] | None = None
         self.generation = 0
         self.ready = self.warming = False
         self._began = 0.0
         self._short = False
         self._reduced = False  # memory did not suffice for the kind of result that was asked for
-        self._timed: set[tuple[str, str]] = set()
+        self._timed: set[tuple[str, DeviceRequest]] = set()
         self._outcome = NOTHING
         self._hinted = False
+        self._told: Message | None = None
         self._stack_runs = False  # all planes are being segmented, by another runner
         self._stack_shown = False  # their labels are shown, and can be saved
         self.on_answer(Phase, self._on_phase)
@@ -134,11 +142,12 @@ class Runs:
         job = partial(work.show, self.context.cache, self.running)
         self.context.submit(job, partial(self._on_end, self.generation), remedy=REMEDY)
 
-    def warm(self, model: ModelInfo, device: str) -> None:
+    def warm(self, model: ModelInfo, device: DeviceRequest) -> None:
         """Load torch and the model, measure its speed."""
         self.warming, self.ready = True, False
         self.view.set_progress(None, common.GETTING_READY)
-        self.submit_other(partial(work.warm, self.context.cache, model, device))
+        job = partial(work.warm, self.context.cache, model, device)
+        self.context.submit(job, partial(self._on_warm_end, device), remedy=REMEDY)
 
     def submit_other(self, job: Job) -> None:
         """Run a job that shows no result."""
@@ -191,6 +200,17 @@ class Runs:
         if self._hinted:
             self.show_outcome()
 
+    def tell(self, text: str, tone: Tone = "info", offers: Sequence[common.Offer] = ()) -> None:
+        """Show a text, and once more when the worker is ready, which says so."""
+        self._told = (text, tone, list(offers)) if self.warming else None
+        self.view.set_message(text, tone, offers)
+
+    def tell_again(self) -> None:
+        """The worker is ready: show what was told meanwhile."""
+        told, self._told = self._told, None
+        if told is not None and self.running is None:
+            self.view.set_message(*told)
+
     def show_outcome(self) -> None:
         """Show the outcome of the last run again, whatever was said since."""
         self._hinted = False
@@ -227,7 +247,7 @@ class Runs:
         self.shown, self.running = self.running, None
         if event.range != self.range:
             self.view.set_range_used(results.range_text(event.range))
-        self.levels, self.range = event.levels, event.range
+        self.levels, self.range, self.notes = event.levels, event.range, event.notes
         rule = in_pixels(self.shown.rule, self.shown.model, event.choice.scale)
         self._outcome, self._hinted = results.result(event, rule, reduced=self._reduced), False
         self.view.set_message(*self._outcome)
@@ -251,6 +271,11 @@ class Runs:
         self.warming = False
         if self.running is None:
             self._show_rest()
+
+    def _on_warm_end(self, device: DeviceRequest, error: BaseException | None) -> None:
+        self._on_other_end(error)
+        if isinstance(error, DeviceRefused):
+            self.refused.emit(device, str(error))
 
     def _on_end(self, generation: int, error: BaseException | None) -> None:
         if generation != self.generation:

@@ -33,7 +33,7 @@ from napari_unetpp.session.segment import engine, objects
 from napari_unetpp.session.segment.cache import CachedPlane, WorkerCache
 from napari_unetpp.session.segment.prediction import predict_plane, with_scale
 from napari_unetpp.session.segment.resolve import SegmentRequest
-from napari_unetpp.session.values import Click, model_key
+from napari_unetpp.session.values import Click, DeviceRequest, model_key
 
 MARGIN = 32
 """Pixels around a click that are evaluated, at least; more where objects are larger."""
@@ -48,7 +48,9 @@ BLOCK = 1024
 """Side of the rectangles in which a result is painted: each costs the window's thread a few ms."""
 
 
-def warm(cache: WorkerCache, model: ModelInfo, device: str, should_stop: ShouldStop) -> Iterator[Event]:
+def warm(
+    cache: WorkerCache, model: ModelInfo, device: DeviceRequest, should_stop: ShouldStop
+) -> Iterator[Event]:
     """Import torch, load the model, and measure what each level costs on this machine."""
     choice = cache.loaded(model, device).choice
     yield Ready(model_key(model), device, choice.device, choice.dtype, choice.note, engine.devices())
@@ -176,7 +178,9 @@ def blocks(shape: tuple[int, int]) -> Iterator[Region]:
 # ------------------------------------------------------------------ helpers
 
 
-def _measure(cache: WorkerCache, model: ModelInfo, device: str, should_stop: ShouldStop) -> Iterator[Event]:
+def _measure(
+    cache: WorkerCache, model: ModelInfo, device: DeviceRequest, should_stop: ShouldStop
+) -> Iterator[Event]:
     """Time all levels on a small square; from then on the times of real runs are recorded."""
     for levels in engine.time_levels(cache.loaded(model, device), should_stop):
         cache.speeds(model, device).warm = True

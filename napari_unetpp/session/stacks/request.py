@@ -10,7 +10,7 @@ from typing import Any
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.session.stacks.values import Area, StackSource, planes_of
 from napari_unetpp.session.state import SessionState
-from napari_unetpp.session.values import Interval, Rule
+from napari_unetpp.session.values import DeviceRequest, Interval, Rule, model_key
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.linking import IOU
 from napari_unetpp.volumes.selection import ALL, Selection, SelectionRequest, select
@@ -40,7 +40,7 @@ class StackRequest:
     source: StackSource
     selection: Selection
     model: ModelInfo
-    device: str
+    device: DeviceRequest
     level: int
     rule: Rule
     scale: float | None
@@ -82,7 +82,7 @@ def resolve_stack(
         source,
         selection,
         model,
-        state.device,
+        state.device_request,
         state.level,
         state.rule,
         state.scale,
@@ -116,8 +116,9 @@ def selected(state: SessionState, axes: Axes, channel: int, inputs: int = 3) -> 
 
 
 CAN_CHANGE: dict[str, Callable[[StackRequest], Any]] = {
-    "model": lambda one: one.model,
-    "device": lambda one: one.device,
+    "model": lambda one: model_key(one.model),
+    "device": lambda one: one.device.name,
+    "number format": lambda one: one.device.precision,
     "depth": lambda one: one.level,
     "scale": lambda one: one.scale,
     "contrast": lambda one: one.range,

@@ -27,6 +27,7 @@ from napari_unetpp.session.stacks.ports import StackLayers
 from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.session.stacks.unfinished import Unfinished
 from napari_unetpp.session.stacks.work import segment_stack
+from napari_unetpp.session.values import model_key
 
 
 class StackRuns:
@@ -114,7 +115,8 @@ class StackRuns:
             return request
         if made.selection.project:  # its intensities are others
             return request
-        if made.model is not request.model or made.source.version != request.plane.version:
+        other = model_key(made.model) != model_key(request.model)
+        if other or made.source.version != request.plane.version:
             return request
         reading = self._reads[made.run].reading
         scale = replace(reading.scale, scale=reading.scale.scale * request.plane.factor)
@@ -124,9 +126,9 @@ class StackRuns:
             range=request.range or reading.range,
         )
 
-    def read(self, made: StackRequest) -> StackRead:
-        """How the planes of a run that is `done` were read."""
-        return self._reads[made.run]
+    def read(self, request: StackRequest) -> StackRead | None:
+        """How the planes of a run are read; None before that is known, known where it is `done`."""
+        return self._reads.get(request.run)
 
     def close(self) -> None:
         """Stop. A run in progress still needs its planes: they are removed when it ends."""

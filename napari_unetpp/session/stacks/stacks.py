@@ -25,7 +25,7 @@ from napari_unetpp.session.stacks.run_messages import RunMessages
 from napari_unetpp.session.stacks.runs import StackRuns
 from napari_unetpp.session.stacks.save import SaveStackRequest, save_stack
 from napari_unetpp.session.stacks.values import StackShown
-from napari_unetpp.session.values import Plane, Scope
+from napari_unetpp.session.values import Plane, Scope, model_key
 from napari_unetpp.volumes.axes import Axes
 from napari_unetpp.volumes.selection import (
     ALL,
@@ -100,6 +100,10 @@ class Stacks:
     def running(self) -> StackRequest | None:
         """The run in progress."""
         return self.runs.running
+
+    def shown(self, plane: Plane) -> StackRequest | None:
+        """What made the labels of all planes, or of a region, where these are what is shown of an image."""
+        return self.runs.done[plane.image] if self._saves(plane) else None
 
     # ----------------------------------------------------------- what is shown
 
@@ -222,6 +226,7 @@ class Stacks:
             path = self.view.ask_path(messages.file_suggestion(plane, made))
             if path is not None:
                 read, labels = self.runs.read(made), self.layers.reader(plane.image)
+                assert read is not None, "what is done was read"
                 request = SaveStackRequest(path, made, read, labels, self.state.probability)
                 job = partial(save_stack, request)
                 self.context.jobs.submit(self.runs.runner, job, lambda _error: None, remedy=REMEDY)
@@ -272,7 +277,7 @@ class Stacks:
             self.view.set_message(messages.HOLDS_NEXT)
             return
         nothing_shown = runs.running is None and runs.shown is None
-        if nothing_shown and self.state.live and made.model is self.context.model:
+        if nothing_shown and self.state.live and model_key(made.model) == self.state.model:
             self.controller.segment()
 
     def _on_plane_shown(self, request: SegmentRequest) -> None:

@@ -17,6 +17,7 @@ from napari_unetpp.engine.int8.scales import Int8Scales, measure_scales
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.files.models.model_file import read_tensors
+from napari_unetpp.files.models.own_models import file_of
 from napari_unetpp.files.text import counted
 from napari_unetpp.train.choose.levels import Predicted, at_model_size, mean_dice, middle, pooled_ap50
 from napari_unetpp.train.data.held_out import split_samples
@@ -123,7 +124,7 @@ def measure_int8(
     log(data)
     scales = measure_scales(load_network(info).folded(), (_input(sample, info) for sample in learned))
     assert info.path is not None, "a model of the list has a file"
-    tensors = read_tensors(info.path)
+    tensors = read_tensors(file_of(info))
     exact, quick = (
         _predicted(LoadedModel(info, tensors, DeviceChoice("cpu", dtype), ranges), others)
         for dtype, ranges in (("float32", None), ("int8", scales))

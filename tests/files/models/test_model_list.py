@@ -89,7 +89,7 @@ def test_registering_copies_under_a_free_name(tmp_path: Path, tiny_model: ModelI
 
 def test_a_name_does_not_lead_out_of_the_folder() -> None:
     for name in ("../../escape", "/etc/passwd", "..", ""):
-        stem = model_list._stems(name)[0]
+        stem = model_list.file_stems(name)[0]
         assert (Path("folder") / stem).parent == Path("folder") and stem.strip(".")
 
 

@@ -342,7 +342,7 @@ def test_the_offer_stays_when_the_worker_gets_ready(session: CorrectSession) -> 
     crash(session)
     other = begin(session.sitting)
     controller = other.sitting.controller
-    ready = Ready("model", controller.state.device, "cpu", "float32", "", ("cpu",))
+    ready = Ready("model", controller.state.device_request, "cpu", "float32", "", ("cpu",))
     controller.context.jobs.deliver(ready)
     assert "did not end properly" in other.message
 

@@ -10,7 +10,7 @@ import pytest
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.display.playback import PlaybackSpeed
 from napari_unetpp.session.events import Speed
-from napari_unetpp.session.values import model_key
+from napari_unetpp.session.values import DeviceRequest, model_key
 
 POINTS = [ChartPoint(d, s, True, 0.8, False) for d, s in ((1, 0.1), (2, 0.2), (3, 0.4), (4, 0.8), (5, 0.3))]
 
@@ -78,7 +78,9 @@ def playing(sitting: Any) -> Any:
     sitting.controller.playback.speed = PlaybackSpeed(clock)
     controller = sitting.controller
     model = controller.model
-    controller.context.jobs.deliver(Speed(model_key(model), "auto", {1: 10, 2: 20.0, 3: 40.0, 4: 80.0}))
+    controller.context.jobs.deliver(
+        Speed(model_key(model), DeviceRequest(), {1: 10, 2: 20.0, 3: 40.0, 4: 80.0})
+    )
     sitting.view.signals.level_changed.emit(4)
     sitting.view.signals.segment_pressed.emit()
 

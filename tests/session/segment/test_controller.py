@@ -16,14 +16,14 @@ from napari_unetpp.session.events import MemoryUse
 from napari_unetpp.session.messages import models as model_messages
 from napari_unetpp.session.messages.common import Advice
 from napari_unetpp.session.segment import engine
-from napari_unetpp.session.values import Rule
+from napari_unetpp.session.values import DeviceRequest, Rule, Settings
 
 
 def test_start_picks_image_model_and_recommended_level(sitting: Any) -> None:
     state = sitting.controller.state
     assert (state.image, state.model, state.level) == ("cells", "nuclei", 3)
     sitting.view.set_levels.assert_called_with((1, 2, 3, 4), 3)
-    assert sitting.engine.loaded == [("nuclei", "auto")]
+    assert sitting.engine.loaded == [("nuclei", DeviceRequest())]
     assert "0.40" not in sitting.message
     assert (
         sitting.view.set_readout.call_args.args[0] == "L3 · 2.21 M · about 400 ms per megapixel · Dice 0.86"
@@ -322,7 +322,7 @@ def test_choosing_another_model_takes_over_its_rule_and_level(sitting: Any) -> N
 def test_the_preferred_level_counts_where_the_model_has_it(
     sitting: Any, default: int, arch: str, expected: int
 ) -> None:
-    sitting.controller.changes.settings = replace(sitting.controller.changes.settings, default_level=default)
+    sitting.controller.state.preferences = Settings(default_level=default)
     info = model_info("new")
     recommended = 3 if arch == "unetpp" else 4
     net = replace(info.net, arch=arch)

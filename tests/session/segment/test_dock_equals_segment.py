@@ -27,11 +27,12 @@ from napari_unetpp.session.events import Paint
 from napari_unetpp.session.segment import work
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.segment.resolve import SegmentRequest
-from napari_unetpp.session.values import Plane, ResultKind, Rule
+from napari_unetpp.session.values import DeviceRequest, Plane, ResultKind, Rule
 
 pytest.importorskip("torch")
 
 RANGE = (0.0, 200.0)
+CPU = DeviceRequest("cpu")
 SAMPLE = Path(__file__).parents[3] / "napari_unetpp" / "samples" / "dense_fluorescence.png"
 
 
@@ -70,7 +71,7 @@ def in_dock(image: NDArray[Any], evaluator: Any, scale: float, rule: Rule) -> ND
     cache = WorkerCache()
     cache.loaded = lambda model, device: evaluator  # type: ignore[method-assign]
     plane = Plane("p", "i", "cells", image)
-    request = SegmentRequest(plane, evaluator.info, "cpu", 1, rule, ScaleChoice(scale, "given"), RANGE)
+    request = SegmentRequest(plane, evaluator.info, CPU, 1, rule, ScaleChoice(scale, "given"), RANGE)
     result = np.zeros(image.shape, np.uint32)
     for event in work.show(cache, request, never_stop):
         if isinstance(event, Paint) and event.final:

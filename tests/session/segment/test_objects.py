@@ -13,7 +13,7 @@ from napari_unetpp.session.events import Outcome
 from napari_unetpp.session.segment import objects, work
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.segment.resolve import SegmentRequest
-from napari_unetpp.session.values import Plane, Rule
+from napari_unetpp.session.values import DeviceRequest, Plane, Rule
 
 
 def row(text: str) -> np.ndarray:
@@ -77,7 +77,9 @@ def test_unchanged_objects_keep_their_colour_over_the_slider_and_the_threshold()
 
     def shown(level: int, threshold: float) -> np.ndarray:
         nonlocal choice
-        request: Any = SegmentRequest(plane, model, "cpu", level, Rule(threshold=threshold), choice, None)
+        request: Any = SegmentRequest(
+            plane, model, DeviceRequest("cpu"), level, Rule(threshold=threshold), choice, None
+        )
         result = np.zeros(plane.shape, np.uint32)
         for event in work.show(cache, request, never_stop):
             if getattr(event, "final", False):

@@ -16,7 +16,7 @@ from napari_unetpp.session.messages import saving
 from napari_unetpp.session.segment.facts import facts_of
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.segment.save import SaveRequest, save
-from napari_unetpp.session.values import PixelSize, Plane, Rule, Step
+from napari_unetpp.session.values import DeviceRequest, PixelSize, Plane, Rule, Step
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,9 @@ def test_what_differs_from_the_models_own_rule_is_said(rule: Rule, given: Any, t
 def test_files_of_the_dock_say_how_they_were_made(tmp_path: Path, tiny_info: ModelInfo) -> None:
     plane = Plane("key", "image", "cells", np.zeros((4, 4)))
     rule = Rule(threshold=0.7, min_size=3)
-    request = SegmentRequest(plane, tiny_info, "cpu", AUTO, rule, ScaleChoice(0.5, "given"), None)
+    request = SegmentRequest(
+        plane, tiny_info, DeviceRequest("cpu"), AUTO, rule, ScaleChoice(0.5, "given"), None
+    )
     facts = facts_of(request, (0, 9), "float32", corrected=True)
     labels = np.ones((4, 4), np.uint16)
     for name in ("a.tif", "a.geojson"):

@@ -16,6 +16,7 @@ from napari_unetpp.session.events import Speed
 from napari_unetpp.session.messages import common, results
 from napari_unetpp.session.messages import models as model_messages
 from napari_unetpp.session.segment.speeds import Hints, Speeds, add_run, from_text, to_text, typical
+from napari_unetpp.session.values import DeviceRequest
 
 TRIAL = {1: 0.1, 2: 0.2, 3: 0.4, 4: 0.8}
 HERE = {"processor": "A"}
@@ -83,8 +84,8 @@ def test_a_text_that_is_not_ours_says_nothing(text: str | None) -> None:
 def points(**events: Any) -> Any:
     costs, model = Costs(), model_info()
     for real, levels in events.items():
-        costs.update(Speed("nuclei", "auto", levels, real=real == "real"))
-    return costs.points(model, "auto")
+        costs.update(Speed("nuclei", DeviceRequest(), levels, real=real == "real"))
+    return costs.points(model, DeviceRequest())
 
 
 def test_a_trial_is_an_estimate_and_a_real_run_is_not() -> None:
@@ -148,16 +149,16 @@ def test_what_followed_the_first_run_gives_better_estimates_than_it() -> None:
     costs, model = Costs(), model_info()
 
     def told(hints: Hints) -> list[float]:
-        costs.update(Speed("nuclei", "auto", {}, real=True, hints=hints))
-        found = costs.points(model, "auto")
+        costs.update(Speed("nuclei", DeviceRequest(), {}, real=True, hints=hints))
+        found = costs.points(model, DeviceRequest())
         assert not any(point.measured for point in found)
         return [point.seconds for point in found]
 
-    flops = [point.seconds for point in costs.points(model, "auto")]
+    flops = [point.seconds for point in costs.points(model, DeviceRequest())]
     assert told(Hints({1: 10 * flops[0]})) == pytest.approx([10 * one for one in flops]), (
         "better than nothing"
     )
-    costs.update(Speed("nuclei", "auto", TRIAL))
+    costs.update(Speed("nuclei", DeviceRequest(), TRIAL))
     assert told(Hints({1: 17.5})) == pytest.approx(list(TRIAL.values()))
     assert told(Hints({1: 17.5}, {(1, 2): 0.3})) == pytest.approx([0.3, 0.6, 1.2, 2.4])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar, QPushButton, QScrollArea
@@ -9,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar, QPushButton, QScr
 from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, checkbox
 from napari_unetpp.gui.dock.forms.planes import AxesRow, SpansRow, show_channels, show_link, show_planes
 from napari_unetpp.gui.dock.level_slider import LevelSlider
+from napari_unetpp.gui.dock.menu.button import MenuButton
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.tools.shortcuts import SEGMENT
 from napari_unetpp.session.ports import ViewSignals
@@ -16,6 +19,8 @@ from napari_unetpp.session.stacks.values import StackShown
 
 LINKS = 2
 """A line of links is so many px higher than others."""
+
+MENU_TIP = "Own models, export, the model card; the command of the result; files, diagnostics"
 
 DEVICE_TIP = "Where the network is computed"
 
@@ -80,6 +85,7 @@ class Head(Form):
     track_checkbox: QCheckBox
     planes_note: Note
     model_combo: QComboBox
+    model_menu: MenuButton
     model_note: Note
     device_combo: QComboBox
     device_note: Note
@@ -104,7 +110,8 @@ class Head(Form):
             spoken="Channel",
             shown=False,
         ),
-        picker("model", "What the network was trained to find", "&Model"),
+        replace(picker("model", "What the network was trained to find", "&Model"), stretch=1),
+        Field("model_menu", MenuButton, MENU_TIP, beside=True, spoken="Menu of models"),
         Field("model_note", Note, caption="", shown=False),
         picker("device", DEVICE_TIP, "&Device"),
         Field("device_note", Note, caption="", shown=False),
@@ -162,6 +169,7 @@ class Head(Form):
         super().__init__(signals)
         self.message_label = self.message_area.label
         self.message_label.linkActivated.connect(lambda action: signals.offer_taken.emit(action))
+        self.model_menu.chosen.connect(lambda name: getattr(signals, f"{name}_pressed").emit())
         self.axes_row.chosen.connect(signals.axis_chosen.emit)
         self.spans_row.changed.connect(signals.span_changed.emit)
         for name in ("axes_row", "channel_combo", "planes_combo", "spans_row"):

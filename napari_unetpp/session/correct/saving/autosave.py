@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from napari_unetpp._types import LabelledPlane, ModelInfo
+from napari_unetpp._types import LabelledPlane, ModelInfo, UnetppError
 from napari_unetpp.files.text import counted
 from napari_unetpp.session.context import Context
 from napari_unetpp.session.correct import work
@@ -45,7 +45,9 @@ class Autosave:
         self.context, self.view, self.jobs, self.editor = context, context.view, context.jobs, editor
         self.file_runner, self.trainer, self._open_planes = file_runner, trainer, open_planes
         self.saved = 0  # revision that is on disk
-        self._folder = autosave_folder.SessionFolder(autosave_folder.sessions_folder())
+        self._root = autosave_folder.sessions_folder()
+        self._folder = autosave_folder.SessionFolder(self._root)
+        self._former: list[autosave_folder.SessionFolder] = []  # whose corrections could not be moved
         self._left: list[Left] = []
         self._restoring: Left | None = None
         self._opened: set[tuple[Path, str]] = set()  # planes of crashed sessions that are in a layer
@@ -53,6 +55,11 @@ class Autosave:
         self.jobs.on(Autosaved, self._on_autosaved)
         self.jobs.on(CorrectionsSaved, self._on_corrections_saved)
         self.jobs.on(Restored, self._on_restored)
+
+    @property
+    def root(self) -> Path:
+        """Where sessions keep their corrections."""
+        return self._root
 
     def now(self, then: Callable[[], None] = lambda: None) -> None:
         """Save what changed since the last time; `then` is called once it is on disk, or could not be."""
@@ -65,6 +72,27 @@ class Autosave:
         job = partial(work.autosave, self.trainer, self._folder, planes, self.context.model, revision)
         self.jobs.submit(self.file_runner, job, lambda _error: then(), remedy=REMEDY)
 
+    def set_folder(self, folder: Path | None) -> None:
+        """Keep corrections in another folder from now on; None: the usual one.
+
+        What was saved in the former one stays there until all of it is in the new one.
+
+        Raises
+        ------
+        UnetppError
+            The folder cannot be written to; the former one stays.
+        """
+        root = autosave_folder.sessions_folder() if folder is None else folder / autosave_folder.NAME
+        if root == self._root:
+            return
+        if folder is not None and (problem := autosave_folder.problem_of(folder)):
+            raise UnetppError(correcting.no_autosave_folder(folder, problem, self._root))
+        former, self._root = self._folder, root
+        self._folder = autosave_folder.SessionFolder(root)
+        planes, model, revision = self.editor.edited(), self.context.model, self.editor.revision
+        job = partial(work.autosave, self.trainer, self._folder, planes, model, revision)
+        self.jobs.submit(self.file_runner, job, partial(self._on_moved, former), remedy=REMEDY)
+
     def save(self, folder: Path, model: ModelInfo) -> None:
         """Write all corrections into a folder that the user chose."""
         job = partial(work.save_corrections, self.trainer, folder, self.editor.usable(), model)
@@ -74,7 +102,9 @@ class Autosave:
         """Find what crashed sessions left, and offer it. The controller has been started."""
         self.jobs.on(Ready, self.offer)  # again: the controller's message replaces the offer
         self.context.state.events.image.connect(self.offer)
-        self._left = autosave_folder.left_behind(autosave_folder.sessions_folder())
+        roots = dict.fromkeys((self._root, autosave_folder.sessions_folder()))
+        left = [one for root in roots for one in autosave_folder.left_behind(root)]
+        self._left = sorted(left, key=lambda one: one.folder.name, reverse=True)
         self.offer()
 
     def offer(self, _ready: object = None) -> None:
@@ -99,9 +129,17 @@ class Autosave:
 
     def close(self) -> None:
         """The session ends properly: delete its folder."""
-        self._folder.close()
+        for folder in (self._folder, *self._former):
+            folder.close()
 
     # ----------------------------------------------------------- what happened
+
+    def _on_moved(self, former: autosave_folder.SessionFolder, error: BaseException | None) -> None:
+        """Corrections are in another folder, unless there was an error: then the former one keeps them."""
+        if error is None:
+            former.close()
+        else:
+            self._former.append(former)
 
     def _on_autosaved(self, event: Autosaved) -> None:
         self.saved = event.revision

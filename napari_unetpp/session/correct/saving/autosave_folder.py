@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,9 @@ from typing import IO
 
 import platformdirs
 
+NAME = "napari-unetpp corrections"
+"""Folder of the sessions in a folder that the user chose, which may hold anything else."""
+
 LOCK = "lock"
 SAVE = "save-"
 
@@ -26,6 +30,17 @@ def sessions_folder() -> Path:
     """Where sessions keep their corrections (environment variable UNETPP_SITTINGS overrides)."""
     own = os.environ.get("UNETPP_SITTINGS")
     return Path(own) if own else Path(platformdirs.user_data_dir("napari-unetpp", False)) / "sittings"
+
+
+def problem_of(folder: Path) -> str:
+    """Why nothing can be kept in a folder; empty where it can. Nothing is left in it."""
+    if not folder.is_dir():
+        return "there is no such folder"
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return f"it cannot be written to ({error.strerror or error})"
 
 
 @dataclass(frozen=True, slots=True)
