@@ -20,7 +20,7 @@ from napari_unetpp.session.context import Context
 from napari_unetpp.session.devices import Devices
 from napari_unetpp.session.display.overlays import Overlays
 from napari_unetpp.session.display.readout import Readout
-from napari_unetpp.session.events import Ready, Reduced, Saved
+from napari_unetpp.session.events import FasterFormat, Ready, Reduced, Saved
 from napari_unetpp.session.messages import common, saving
 from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.preferences import Preferences
@@ -88,6 +88,7 @@ class Controller:
         self.corrected: Callable[[Plane], NDArray[Any] | None] = lambda _plane: None
         self.segment_all: Callable[[], bool] = lambda: False
         self.save_all: Callable[[], bool] = lambda: False
+        self._faster: set[str] = set()  # keys of models that a faster format was measured for
         self._closed = False
 
     # ------------------------------------------------------------- life
@@ -140,6 +141,7 @@ class Controller:
             signal.connect(reaction)
         runs.on_answer(Reduced, self._on_reduced)
         jobs.on(Ready, self._on_ready)
+        jobs.on(FasterFormat, lambda event: self._faster.add(event.model))
         jobs.on(Saved, lambda event: self.view.set_message(saving.saved(event)))
 
     # ---------------------------------------------------- what the user asks for
@@ -152,10 +154,19 @@ class Controller:
         with self.context.reporting():
             plane = self.context.plane()
             self.changes.take_limits()
+            self._renew()
             if self.model is not None:
                 scales, limits = self.context.cache.scales, range_of(self.state, plane)
                 scales.forget_weak(plane, self.model, limits)
             self.runs.show(self.context.request(plane))
+
+    def _renew(self) -> None:
+        """Load the model again where it was measured meanwhile that a faster number format will do."""
+        key = self.state.model
+        if key in self._faster and self.model is not None:
+            self._faster.discard(key)
+            self.context.cache.renew(key)
+            self.runs.warm(self.model, self.state.device_request)
 
     def stop(self) -> None:
         """Ask the run to end; it does so within a tile."""

@@ -231,6 +231,13 @@ class ModelKept:
 
 
 @dataclass(frozen=True, slots=True)
+class FasterFormat:
+    """A model (its key) may be evaluated in int8 when it is loaded again."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class Autosaved:
     """All corrections are on disk, in the state that `revision` counts."""
 
@@ -261,6 +268,7 @@ FileEvent = Saved | ModelKept | Autosaved | CorrectionsSaved | Restored
 Event = (
     Answer
     | ScaleFound
+    | FasterFormat
     | Ready
     | Speed
     | MemoryUse

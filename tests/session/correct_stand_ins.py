@@ -156,6 +156,8 @@ class FakeTrainer(TorchTrainer):
     gain: float | None = 0.1
     requests: list[FinetuneRequest] = field(default_factory=list)
     kept: list[FinetuneDone] = field(default_factory=list)
+    prepared: list[str] = field(default_factory=list)
+    faster: bool = False
     fail: BaseException | None = None
 
     def finetune(self, request: FinetuneRequest, should_stop: Any) -> Iterator[Any]:
@@ -173,6 +175,10 @@ class FakeTrainer(TorchTrainer):
     def keep(self, done: FinetuneDone) -> ModelInfo:
         self.kept.append(done)
         return replace(done.info, sha256=f"hash of {done.info.name}")
+
+    def prepare_int8(self, model: ModelInfo, planes: Any, should_stop: Any) -> bool:
+        self.prepared.append(model.name)
+        return self.faster
 
     def _done(self, request: FinetuneRequest, step: int, *, stopped: bool) -> FinetuneDone:
         before = after = None

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_unetpp._types import Node, UnetppError
+from napari_unetpp._types import NetConfig, Node, UnetppError
 from napari_unetpp.net import graph
 from napari_unetpp.net.blocks import NodeBlock
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -89,9 +89,14 @@ def measure_scales(net: UNetPlusPlus, images: Iterable[Tensor]) -> Int8Scales:
     return Int8Scales(*(found[part] for part in PARTS))
 
 
+def is_quantisable(config: NetConfig) -> bool:
+    """Whether int8 knows this kind of network."""
+    return not config.encoder and config.arch != "unet-sum"
+
+
 def check_quantisable(net: UNetPlusPlus) -> None:
     """Raise UnetppError for networks that are only evaluated in floating point."""
-    if net.config.encoder or net.config.arch == "unet-sum":
+    if not is_quantisable(net.config):
         raise UnetppError(
             f"int8 is not available for a network of the kind {net.config.arch}"
             f"{' with a pretrained encoder' if net.config.encoder else ''}. Choose another --precision."

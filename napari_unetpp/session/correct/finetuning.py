@@ -39,6 +39,7 @@ class FineTuning:
         self.finetune_runner, self.file_runner = finetune_runner, file_runner
         self.done: FinetuneDone | None = None
         self._seconds: float | None = None  # of the run in progress
+        self._planes: Sequence[CorrectedPlane] = ()  # of the last run
         self._points: list[FinetuneProgress] = []
         self._keeping = False
         self.jobs.on(FinetuneStarted, self._on_started)
@@ -62,7 +63,7 @@ class FineTuning:
         """Begin; the corrections are already on disk."""
         if self.jobs.closed or self.busy:
             return
-        self._seconds = seconds
+        self._seconds, self._planes = seconds, planes
         self._points.clear()
         self.view.set_curve(())
         self.view.set_scores((), "", "info")
@@ -72,7 +73,9 @@ class FineTuning:
 
     def stop(self) -> None:
         """End early; the best so far is scored and offered."""
-        if self.busy:
+        if not self.busy:
+            self.finetune_runner.stop()  # of what is prepared after Keep
+        else:
             self.view.set_finetuning(True, None, "stopping")
             self.finetune_runner.stop()
 
@@ -117,6 +120,9 @@ class FineTuning:
         notes = self.done.notes if self.done is not None else ()
         self._clear()
         self.kept.emit(event.info, notes)
+        self.view.set_finetuning(True, None, correcting.PREPARING)
+        job = partial(work.prepare_int8, self.trainer, event.info, self._planes)
+        self.jobs.submit(self.finetune_runner, job, self._on_prepared, remedy=None)
 
     def _clear(self) -> None:
         self.done = None
@@ -127,6 +133,11 @@ class FineTuning:
     def _on_end(self, _error: BaseException | None) -> None:
         self._seconds = None
         self.view.set_finetuning(False, 0.0, "")
+
+    def _on_prepared(self, _error: BaseException | None) -> None:
+        """Without int8 the model is evaluated as before: nothing has to be said."""
+        if not self.busy:
+            self.view.set_finetuning(False, 0.0, "")
 
     def _on_keep_end(self, _error: BaseException | None) -> None:
         self._keeping = False

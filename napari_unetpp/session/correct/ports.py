@@ -187,6 +187,12 @@ class Trainer(Protocol):
         """Write a new file into the folder of models."""
         ...
 
+    def prepare_int8(
+        self, model: ModelInfo, planes: tuple[LabelledPlane, ...], should_stop: ShouldStop
+    ) -> bool:
+        """Measure whether a new model may be evaluated in int8, which is stored; whether it may."""
+        ...
+
     def save(self, folder: Path, planes: tuple[LabelledPlane, ...], model: ModelInfo | None) -> None:
         """Write corrections as a folder that the command line reads."""
         ...

@@ -19,7 +19,15 @@ from napari_unetpp.engine.memory import release_free_memory
 from napari_unetpp.session.correct.planes import CorrectedPlane, labelled_planes
 from napari_unetpp.session.correct.ports import Trainer
 from napari_unetpp.session.correct.saving.autosave_folder import SessionFolder
-from napari_unetpp.session.events import Autosaved, CorrectionsSaved, Event, ModelKept, Restored
+from napari_unetpp.session.events import (
+    Autosaved,
+    CorrectionsSaved,
+    Event,
+    FasterFormat,
+    ModelKept,
+    Restored,
+)
+from napari_unetpp.session.values import model_key
 
 FURTHER_CLASSES = 8
 """How many classes one fine-tuning may add: a larger label value is probably a mistake."""
@@ -43,6 +51,14 @@ class TorchTrainer:
             path = Path(folder) / f"new{SUFFIX}"
             save_model(path, done.tensors, done.info, half=True)
             return register(path)
+
+    def prepare_int8(
+        self, model: ModelInfo, planes: tuple[LabelledPlane, ...], should_stop: ShouldStop
+    ) -> bool:
+        """Measure on the corrected images whether a new model may be evaluated in int8."""
+        from napari_unetpp.train.finetune.int8 import measure_int8_of_finetuned
+
+        return measure_int8_of_finetuned(model, planes, should_stop)
 
     def save(self, folder: Path, planes: tuple[LabelledPlane, ...], model: ModelInfo | None) -> None:
         """Write corrections as a folder that the command line reads."""
@@ -92,6 +108,17 @@ def keep(trainer: Trainer, done: FinetuneDone, should_stop: ShouldStop) -> Itera
         raise UnetppError(
             f"The new model could not be written: {error}. Free some space, then Keep."
         ) from error
+
+
+def prepare_int8(
+    trainer: Trainer, model: ModelInfo, planes: Sequence[CorrectedPlane], should_stop: ShouldStop
+) -> Iterator[Event]:
+    """Measure whether a kept model may be evaluated in int8."""
+    try:
+        if trainer.prepare_int8(model, labelled_planes(planes, model.task), should_stop):
+            yield FasterFormat(model_key(model))
+    finally:
+        release_free_memory()
 
 
 def autosave(

@@ -44,6 +44,10 @@ NOTHING_CROSSED = "The line crosses no object."
 NOT_ACROSS = "The line divides no object: begin and end outside of the one to be split."
 
 
+PREPARING = "preparing the fast form"
+"""What the bar says after Keep: int8 is measured on the corrected images."""
+
+
 def piece_too_small(least: int) -> str:
     """Why an object is not split."""
     return f"Not split: a piece would have fewer than {least} px. Leave more on both sides, or erase it."

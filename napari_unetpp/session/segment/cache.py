@@ -136,6 +136,7 @@ class WorkerCache:
         self._models: OrderedDict[tuple[str, DeviceRequest], LoadedModel] = OrderedDict()
         self._planes: OrderedDict[_Key, CachedPlane] = OrderedDict()
         self._objects: dict[Hashable, NDArray[Any]] = {}  # shown last, by plane
+        self._renewed: set[str] = set()
         self._speeds: dict[tuple[str, DeviceRequest], Speeds] = {}
         self._pixels: tuple[Hashable, PlanePixels] | None = None
 
@@ -154,6 +155,10 @@ class WorkerCache:
             self._nodes = NodeCache(int(self._budget * (1 - MAPS_SHARE)))
         return self._nodes
 
+    def renew(self, key: str) -> None:
+        """Load a model again when it is needed next. Any thread may ask."""
+        self._renewed.add(key)
+
     def loaded(self, model: ModelInfo, device: DeviceRequest) -> LoadedModel:
         """The loaded model; two are kept, so that going back to the last one costs nothing.
 
@@ -165,6 +170,11 @@ class WorkerCache:
             The file of the model cannot be read.
         """
         key = (model_key(model), device)
+        if key[0] in self._renewed:
+            self._renewed.discard(key[0])
+            for known in (self._models, self._speeds):
+                for old in [old for old in known if old[0] == key[0]]:
+                    del known[old]
         if key not in self._models:
             from napari_unetpp.engine.device import choose_device
             from napari_unetpp.engine.loaded_model import LoadedModel

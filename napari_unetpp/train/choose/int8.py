@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_unetpp._types import ModelInfo, UnetppError
+from napari_unetpp._types import ModelInfo, NetConfig, UnetppError
 from napari_unetpp.engine.device import DeviceChoice
-from napari_unetpp.engine.int8.scales import Int8Scales, measure_scales
+from napari_unetpp.engine.int8.scales import Int8Scales, is_quantisable, measure_scales
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.files.models.model_file import read_tensors
@@ -113,15 +114,38 @@ def measure_int8(
             "others to compare int8 with float32."
         )
     rng = np.random.default_rng(seed)
-    learned, others = (
-        [_shown(some[n], info) for n in sorted(rng.permutation(len(some))[:most])]
-        for some, most in ((learned, MOST_RANGES), (others, MOST_SCORED))
-    )
+    learned, others = _some(learned, MOST_RANGES, info, rng), _some(others, MOST_SCORED, info, rng)
     held = {sample.stem for sample in unseen}
     kept = sum(sample.stem in held for sample in others)
     data = f"ranges on {counted(len(learned), 'image')} of {folder.parent.name}/{folder.name}, scores on "
     data += f"{counted(len(others), 'image')}{f', {kept} of them held out of training' if held_out else ''}"
     log(data)
+    return compare_formats(info, learned, others, data)
+
+
+def measure_trained(
+    info: ModelInfo, learned: Sequence[Sample], held_out: Sequence[Sample], rng: np.random.Generator
+) -> Int8Measured | None:
+    """The same for a model that was just trained; None where it is not evaluated in int8 here."""
+    if not is_available(info.net) or not learned or not held_out:
+        return None
+    learned, others = _some(learned, MOST_RANGES, info, rng), _some(held_out, MOST_SCORED, info, rng)
+    data = f"ranges on {counted(len(learned), 'training image')}, scores on {len(others)} others"
+    return compare_formats(info, learned, others, data)
+
+
+def is_available(config: NetConfig) -> bool:
+    """Whether a network can be evaluated in int8, and OpenVINO is there."""
+    return is_quantisable(config) and importlib.util.find_spec("openvino") is not None
+
+
+def compare_formats(
+    info: ModelInfo, learned: Sequence[Sample], others: Sequence[Sample], data: str
+) -> Int8Measured:
+    """Ranges measured on some images, and int8 against float32 on others; `data` says which they are.
+
+    Images are on the working grid of the model, its smallest sides 16 px.
+    """
     scales = measure_scales(load_network(info).folded(), (_input(sample, info) for sample in learned))
     assert info.path is not None, "a model of the list has a file"
     tensors = read_tensors(file_of(info))
@@ -132,6 +156,11 @@ def measure_int8(
     return Int8Measured(
         scales, {level: _compare(exact, quick, info, level) for level in info.net.levels}, data
     )
+
+
+def _some(samples: Sequence[Sample], most: int, info: ModelInfo, rng: np.random.Generator) -> list[Sample]:
+    """At most so many, the middles of them, as the model sees them."""
+    return [_shown(samples[n], info) for n in sorted(rng.permutation(len(samples))[:most])]
 
 
 def _shown(sample: Sample, info: ModelInfo) -> Sample:

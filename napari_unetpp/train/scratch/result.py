@@ -8,15 +8,19 @@ from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo
+from napari_unetpp.files.models.card_text import int8_text
+from napari_unetpp.files.models.int8_file import write_int8
 from napari_unetpp.files.models.model_file import save_finished_model
 from napari_unetpp.files.text import counted
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.auto import choose_stopping
 from napari_unetpp.train.choose.decode_rule import choose_decode
 from napari_unetpp.train.choose.head_shifts import choose_shifts, shift_heads, shift_maps
+from napari_unetpp.train.choose.int8 import measure_trained
 from napari_unetpp.train.choose.levels import at_model_size, predict_samples, recommend_level, score_levels
 from napari_unetpp.train.data.samples import Sample
 from napari_unetpp.train.encoder_weights import credit
@@ -48,7 +52,18 @@ def write_result(
     written = save_finished_model(plan.request.out, tensors, info, overwrite=overwrite)
     if written.path != plan.request.out:
         log(f"{plan.request.out} appeared meanwhile and is kept; the model is in {written.path}")
+    _measure_int8(written, plan, log)
     return written, scores
+
+
+def _measure_int8(info: ModelInfo, plan: Plan, log: Callable[[str], None]) -> None:
+    """The ranges for int8, which are stored in the cache folder by the hash of the model."""
+    data, rng = plan.data, np.random.default_rng(plan.request.seed)
+    measured = measure_trained(info, data.train, data.held_out, rng)
+    if measured is not None:
+        plain = measured.to_json()
+        write_int8(info, plain)
+        log(int8_text(plain))
 
 
 def _choose(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import call
 
 import numpy as np
 import pytest
@@ -349,6 +350,24 @@ def test_the_offer_stays_when_the_worker_gets_ready(session: CorrectSession) -> 
 
 def refuse(*_: Any) -> Any:
     raise UnetppError("The viewer shows 3D.")
+
+
+@pytest.mark.parametrize("faster", [False, True])
+def test_after_keep_a_faster_format_is_prepared_for_the_next_segment(
+    session: CorrectSession, faster: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.trainer.faster = faster
+    controller, warmed = session.sitting.controller, []
+    session.correct()
+    session.view.signals.finetune_pressed.emit()
+    session.view.signals.keep_pressed.emit()
+    assert session.trainer.prepared == ["nuclei-2"]
+    assert call(True, None, "preparing the fast form") in session.view.set_finetuning.call_args_list
+    session.view.set_finetuning.assert_called_with(False, 0.0, "")
+    monkeypatch.setattr(controller.runs, "warm", lambda model, device: warmed.append(model.name))
+    controller.segment()
+    controller.segment()
+    assert warmed == (["nuclei-2"] if faster else []), "loaded again once, when Segment is pressed"
 
 
 def test_a_restore_that_fails_says_so_keeps_the_copy_and_is_offered_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from napari_unetpp._types import EDGE_CAP, ModelInfo, UnetppError
 from napari_unetpp.api import load_model, segment
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.card_text import card_text
+from napari_unetpp.files.models.int8_file import read_int8
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.train.scratch import plan, run
 from napari_unetpp.train.scratch.checkpoint import checkpoint_path
@@ -96,6 +98,10 @@ def test_two_data_sets_become_one_model(
     assert last["best_step"] in (3, 6, 9, 10) and of["best_step"] == last["best_step"]
     image = read_image(sorted((small_sets[0] / "images").iterdir())[0])
     assert segment(image, load_model(request.out), scale=1.0).labels.shape == image.shape[:2]
+    if importlib.util.find_spec("openvino"):
+        measured = read_int8(info)
+        assert measured is not None and set(measured["levels"]) == {"1", "2", "3", "4"}
+        assert any(line.startswith("int8: ") for line in lines)
 
 
 @pytest.mark.parametrize("stop_at", [0, 2])
