@@ -319,6 +319,11 @@ def test_shortcut_works_while_the_dock_is_visible(viewer: Any, open_dock: Any) -
     dock = open_dock()
     keys = {s.key().toString(): s for s in viewer.window._qt_window.findChildren(QShortcut)}
     assert "Shift+S" in keys and "Shift+S" in dock.form.head.segment_button.text()
+    for key, button in (("J", "merge_objects_button"), ("Shift+J", "split_object_button")):
+        widget = dock.findChild(QWidget, button)
+        assert f"({key})" in widget.text()
+        keys[key].activated.emit()
+        assert not widget.isChecked(), "there is no image"
 
 
 def test_every_value_that_a_control_allows_is_legal(

@@ -119,8 +119,10 @@ def test_what_is_asked_of_the_objects_holds_for_all_planes(
     all_planes(opened)
     np.testing.assert_array_equal(viewer.layers["cells all planes"].data, expected)
     monkeypatch.setattr(type(opened), "ask_path", lambda _self, path: tmp_path / path.name)
+    opened.signals.probability_toggled.emit(True)
     form.save_button.click()
     qtbot.waitUntil(lambda: "Saved cells_labels.tif" in opened.form.head.message_label.text())
+    assert "segment --probability writes it" in opened.form.head.message_label.text()
     given, wanted = (read_facts(one / "cells_labels.tif")["given"] | {"scale": 1} for one in (tmp_path, out))
     assert given == wanted
 

@@ -167,9 +167,9 @@ def test_the_line_is_seen_while_it_is_drawn(viewer: Any, dock: Any, qtbot: Any) 
     dock.form.correct.split_object_button.click()
     hand = Hand(viewer)
     emit, places = hand.canvas._scene_canvas.events, [hand._pos(y, 100) for y in (10, 40, 70)]
-    emit.mouse_press(pos=places[0], modifiers=(), button=1)
+    pressed = emit.mouse_press(pos=places[0], modifiers=(), button=1)
     for place in places[1:]:
-        emit.mouse_move(pos=place, modifiers=(), button=1, press_event=None)
+        emit.mouse_move(pos=place, modifiers=(), button=1, press_event=pressed)
         qtbot.wait(20)  # napari leaves out moves that come in quick succession
     (band,) = canvas_widget(viewer).findChildren(LineBand)
     shown = [(point.x(), point.y()) for point in band._points]
