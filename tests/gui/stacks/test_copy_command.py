@@ -90,9 +90,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "auto": {"level": 5},
     "deeper": {"level": 2, "threshold": 0.4},
     "sizes": {"min_size": 60, "scale": 0.7123456789},
+    "chosen objects": {"max_size": 500, "fill_holes": True, "drop_border": True},
     "not split": {"split": False, "threshold": 0.3},
     "range": {"contrast": "given", "range": (-0.00001, 180.5)},
-    "mask": {"kind": "mask", "split": False, "min_size": 60},
+    "mask": {"kind": "mask", "split": False, "min_size": 60, "max_size": 500, "fill_holes": True},
     "fp32": {"precision": "float32"},
 }
 
