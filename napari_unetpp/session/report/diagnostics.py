@@ -143,18 +143,8 @@ def _image(facts: Facts) -> str:
 
 
 def _settings(state: SessionState) -> str:
-    names = (
-        "level",
-        "kind",
-        "threshold",
-        "min_size",
-        "split",
-        "scale",
-        "contrast",
-        "range",
-        "planes",
-        "live",
-    )
+    rule = "threshold", "min_size", "max_size", "split", "fill_holes", "drop_border"
+    names = "level", "kind", *rule, "scale", "contrast", "range", "planes", "live"
     return ", ".join(f"{name}={getattr(state, name)!r}" for name in names)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tifffile
 from gestures import choose
+from npe2 import PluginManager, PluginManifest
 from nuclei_stacks import NUCLEI, SIDE, TIMEOUT, stack_of
 from PIL import Image
 from qtpy.QtWidgets import QApplication
@@ -23,7 +24,10 @@ from napari_unetpp import cli
 from napari_unetpp.engine.input.range_notes import NOISE
 from napari_unetpp.files.models.model_file import read_tensors, save_model
 from napari_unetpp.files.models.model_list import find_model, models_folder
+from napari_unetpp.gui.compat import read_from
 from napari_unetpp.session.report.command import PLACEHOLDER
+
+ZARR = Path(__file__).parents[2] / "volumes" / "inputs" / "data" / "nuclei.ome.zarr"
 
 
 def press(dock: Any, name: str) -> None:
@@ -86,9 +90,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "auto": {"level": 5},
     "deeper": {"level": 2, "threshold": 0.4},
     "sizes": {"min_size": 60, "scale": 0.7123456789},
+    "chosen objects": {"max_size": 500, "fill_holes": True, "drop_border": True},
     "not split": {"split": False, "threshold": 0.3},
     "range": {"contrast": "given", "range": (-0.00001, 180.5)},
-    "mask": {"kind": "mask", "split": False, "min_size": 60},
+    "mask": {"kind": "mask", "split": False, "min_size": 60, "max_size": 500, "fill_holes": True},
     "fp32": {"precision": "float32"},
 }
 
@@ -209,6 +214,60 @@ def test_some_planes_of_a_region(
     labels = [one for one in viewer.layers if type(one).__name__ == "Labels"]
     (layer,) = [one for one in labels if one.visible]
     np.testing.assert_array_equal(there, layer.data[1:4, y0 : y0 + height, x0 : x0 + width])
+
+
+def test_a_channel_that_is_a_layer_of_its_own(
+    viewer: Any, dock: Any, wait: Any, copied: Any, run: Any, tmp_path: Path
+) -> None:
+    """As readers that split channels open a file: the name of the layer holds that of the channel."""
+    path = tmp_path / "cells.ome.tif"
+    cells = np.stack([255 - NUCLEI[:96, :96], NUCLEI[:96, :96]])
+    tifffile.imwrite(path, cells, ome=True, metadata={"axes": "CYX", "Channel": {"Name": ["GFP", "DAPI"]}})
+    with read_from(str(path)):
+        viewer.add_image(cells[1], name="cells: DAPI")
+    opened = dock()
+    opened.form.head.segment_button.click()
+    wait(opened)
+    command = copied(opened)
+    assert "--channel 1" in command and "other pixels" not in message(opened)
+    there = run(command)
+    assert there.max() > 3
+    np.testing.assert_array_equal(there, shown(opened))
+
+
+def test_an_ome_zarr(
+    viewer: Any, dock: Any, all_planes: Any, copied: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Multiscale and lazy, a layer for each channel."""
+    zarr = pytest.importorskip("zarr")
+    manager = PluginManager.instance()
+    if "napari-ome-zarr" not in manager:
+        manager.register(PluginManifest.from_distribution("napari-ome-zarr"))
+    _, image = viewer.open(str(ZARR), plugin="napari-ome-zarr")
+    opened = dock()
+    choose(opened.form.head.image_combo, image.unique_id)
+    all_planes(opened)
+    command = copied(opened)
+    assert "--channel 1" in command and "other pixels" not in message(opened)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(shlex.split(command)[1:]) == 0
+    there = zarr.open(str(tmp_path / "results" / "nuclei_labels.ome.zarr"), mode="r")["labels/objects/0"]
+    assert np.asarray(there).max() > 3
+    np.testing.assert_array_equal(there, viewer.layers[f"{image.name} all planes"].data)
+
+
+def test_a_file_with_other_axes_is_said(
+    viewer: Any, dock: Any, wait: Any, copied: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "cells.tif"
+    tifffile.imwrite(path, stack_of(3), metadata={"axes": "ZYX"}, imagej=True)
+    with read_from(str(path)):
+        viewer.add_image(stack_of(3)[0], name="first")
+    opened = dock()
+    opened.form.head.segment_button.click()
+    wait(opened)
+    assert shlex.split(copied(opened))[2] == PLACEHOLDER
+    assert "The file holds Z 3, Y 96, X 96" in message(opened)
 
 
 def test_a_layer_from_no_file_says_so(viewer: Any, dock: Any, wait: Any, copied: Any) -> None:
