@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakMethod
 
 from qtpy.QtCore import QObject
 from superqt.utils import qdebounced
@@ -37,18 +38,25 @@ def read_settings() -> Settings:
         return Settings()
 
 
+def _tell(told: WeakMethod[Callable[[Settings], None]]) -> None:
+    changed = told()
+    if changed is not None:
+        changed(read_settings())
+
+
 class SettingsPage:
     """Tells what is changed on the page while the dock is open.
 
     Parameters
     ----------
-    changed : callable
+    changed : bound method
         Given the settings.
     parent : QObject
     """
 
     def __init__(self, changed: Callable[[Settings], None], parent: QObject) -> None:
-        self._rested = qdebounced(lambda: changed(read_settings()), REST_MS, parent=parent)
+        told = WeakMethod(changed)  # Qt keeps what a timer calls, and with it the whole session
+        self._rested = qdebounced(lambda: _tell(told), REST_MS, parent=parent)
         self._events: Any = getattr(getattr(plugin_settings(PLUGIN), "segmentation", None), "events", None)
         if self._events is not None:
             self._events.connect(self._on_changed)
