@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from networks import bright_network
+from test_learn import CRASH
 
 from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.files.models.model_list import list_models
@@ -123,6 +128,36 @@ def test_both_learn_at_once_and_keep_both_models(
     docks[0].viewer.window.remove_dock_widget(docks[0])
     docks[0].correcting.file_runner._executor.shutdown(wait=True)
     assert len(list(sittings_folder.glob("*/save-*"))) == 1, "the other's corrections are still on disk"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
+def test_two_programs_that_crash_lose_no_label(
+    open_dock: Any, viewer: Any, images: Any, qtbot: Any, tmp_path: Path, sittings_folder: Path
+) -> None:
+    (tmp_path / "crash.py").write_text(CRASH)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    running = []
+    for number, image in enumerate(images):
+        np.save(tmp_path / f"{number}.npy", image)
+        command = [sys.executable, str(tmp_path / "crash.py"), str(tmp_path / f"{number}.npy")]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment))
+    for process in running:
+        assert process.stdout is not None and process.stdout.readline() == "saved\n"
+    assert left_behind(sittings_folder) == [], "both are alive"
+    for process in running:
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert len(left_behind(sittings_folder)) == 2
+    dock = open_dock()
+    message, label = dock.form.head.message_label, dock.form.correct.correction_count_label
+    for words in ("1 correction, 1 image", "2 corrections, 2 images"):
+        qtbot.waitUntil(lambda: "Restore corrections of" in message.text(), timeout=LONG)
+        message.linkActivated.emit("restore:1")
+        qtbot.waitUntil(lambda words=words: label.text() == words, timeout=LONG)
+    restored = [layer.data for layer in viewer.layers if layer.name.endswith("corrections")]
+    assert [labels[80, 100] for labels in restored] == [40000, 40000]
+    opened = [layer.data for layer in viewer.layers if type(layer).__name__ == "Image"]
+    assert {one.tobytes() for one in opened} == {one.tobytes() for one in images}
 
 
 def test_docks_that_save_for_the_first_time_at_once_get_folders_of_their_own(tmp_path: Path) -> None:
