@@ -6,6 +6,7 @@ or False, and the caller does without.
 
 from __future__ import annotations
 
+import re
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QWidget
 
 Slices = tuple[slice, ...]
+NUMBERED = re.compile(r"(axis )?-?\d*")
 
 # ------------------------------------------------------------------- the viewer
 
@@ -59,6 +61,11 @@ def read_from(path: str) -> AbstractContextManager[object]:
     except ImportError:
         return nullcontext()
     return layer_source(path=path)  # type: ignore[no-any-return]
+
+
+def is_given_label(label: str) -> bool:
+    """Whether somebody gave an axis this label; napari's own are numbers, in 0.6 after the word axis."""
+    return NUMBERED.fullmatch(label.strip()) is None
 
 
 # ----------------------------------------------------------------- the settings

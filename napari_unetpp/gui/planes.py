@@ -12,6 +12,7 @@ from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_unetpp._types import Region, UnetppError
+from napari_unetpp.gui.compat import is_given_label
 from napari_unetpp.gui.grids import Grid, grid_of, pixel_size
 from napari_unetpp.session.messages.common import reason
 from napari_unetpp.session.messages.image import UNLABELLED
@@ -184,15 +185,10 @@ def _position(
     hidden = [axis for axis, at in enumerate(point) if at is not None]
     names: dict[int, str] = {}
     for axis in hidden:
-        label = next((one for one in (own[axis], viewers[axis]) if _is_name(one)), "")
+        label = next((one for one in (own[axis], viewers[axis]) if is_given_label(one)), "")
         unique = label and label not in names.values()
         names[axis] = label if unique else UNLABELLED if len(hidden) == 1 else f"axis{axis}"
     return tuple(Step(names[axis], point[axis] or 0, shape[axis], axis) for axis in hidden)
-
-
-def _is_name(label: str) -> bool:
-    """Whether somebody gave an axis this label; napari's own ones are numbers."""
-    return bool(label.strip()) and not label.lstrip("-").isdigit()
 
 
 def _check(layer: Layer, dims: Any) -> None:

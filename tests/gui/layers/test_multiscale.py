@@ -199,7 +199,11 @@ def test_the_viewport_is_what_is_seen_in_pixels_of_the_level(
         qtbot.wait(SETTLED)
         plane = dock._layers.read(image.unique_id)
         assert plane.key.level == image.data_level == level
-        corners = viewer.window._qt_viewer.canvas._viewbox_corners_in_world / 0.5 / 2**level
+        canvas = viewer.window._qt_viewer.canvas
+        name = "_viewbox_corners_in_world"  # until napari 0.6: of the whole canvas
+        corners = getattr(canvas, name, None)
+        corners = canvas._canvas_corners_in_world if corners is None else corners
+        corners = corners[:, -2:] / 0.5 / 2**level
         (y0, x0), (y1, x1) = np.clip(corners, 0, np.array(plane.shape))
         view = seen[level, zoom] = plane.viewport
         np.testing.assert_allclose((view.y0, view.x0, view.y1, view.x1), (y0, x0, y1, x1), atol=2)

@@ -102,8 +102,7 @@ class SessionFolder:
         self._remove()
 
     def _make(self) -> Path:
-        path = _free(self._root, f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
-        path.mkdir(parents=True)
+        path = _new_folder(self._root, f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}")
         self._lock = (path / LOCK).open("wb")
         _try_lock(self._lock)
         self.path = path  # only now: a folder without a lock looks like one that a crash left
@@ -163,9 +162,11 @@ def _try_lock(file: IO[bytes]) -> bool:
     return False
 
 
-def _free(root: Path, name: str) -> Path:
-    number, path = 1, root / name
-    while path.exists():
-        number += 1
-        path = root / f"{name}-{number}"
-    return path
+def _new_folder(root: Path, name: str) -> Path:
+    """Make a folder; a name that is taken, perhaps just now by another dock, gets a number."""
+    root.mkdir(parents=True, exist_ok=True)
+    for path in (root / name, *(root / f"{name}-{number}" for number in range(2, 1000))):
+        with suppress(FileExistsError):
+            path.mkdir()
+            return path
+    raise FileExistsError(f"all names like {name} are taken in {root}")
