@@ -24,9 +24,8 @@ from napari_unetpp.net import graph
 if TYPE_CHECKING:
     from torch import Tensor
 
-STRIPE_BYTES = 1_500_000
-"""Bytes of a stripe with one channel, about: so many pixels in int8, a quarter of them in float32. At level 4
-some 1 GB is in use."""
+STRIPE_PIXELS = 400_000
+"""Pixels of a stripe, about: at level 4 some 1 GB is in use."""
 
 LEAST_ROWS = 64
 """Of a stripe; of fewer too many would be evaluated twice."""
@@ -118,7 +117,7 @@ class RowStream:
         self.padded = tiles.padded_shape(plane.shape, config.multiple)
         self.columns = columns(self.padded, levels[-1], config)
         widest = max(read.shape[1] for _, read in self.columns)
-        self.rows = stripe_rows(self.padded[0], widest * model.itemsize, config)
+        self.rows = stripe_rows(self.padded[0], widest, config)
         self.stripes = len(self.columns) * -(-self.padded[0] // self.rows)
         self.computed = self.flops = 0
 
@@ -156,9 +155,9 @@ def columns(padded: tuple[int, int], level: int, config: NetConfig) -> list[tupl
     ]
 
 
-def stripe_rows(height: int, row_bytes: int, config: NetConfig) -> int:
+def stripe_rows(height: int, width: int, config: NetConfig) -> int:
     """Rows of a stripe: stripes of equal height on the grid of the deepest row."""
-    most = max(LEAST_ROWS, STRIPE_BYTES // row_bytes)
+    most = max(LEAST_ROWS, STRIPE_PIXELS // width)
     return tiles.split(height, most, config.multiple)[0][1]
 
 

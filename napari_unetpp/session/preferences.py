@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from napari_unetpp._types import UnetppError
@@ -37,9 +38,16 @@ class Preferences:
             ("model", signals.model_chosen),
             ("live", signals.live_toggled),
         ):
-            signal.connect(lambda _value, name=name: self._chosen.add(name))
-        self.state.events.model.connect(lambda _key: self._chosen.discard("level"))
+            signal.connect(partial(self._on_chosen, name))
+        self.state.events.model.connect(self._on_model)
         self.state.events.preferences.connect(self._on_changed)
+
+    # Bound methods: a signal holds a lambda, and all that it refers to, for ever.
+    def _on_chosen(self, name: str, _value: object) -> None:
+        self._chosen.add(name)
+
+    def _on_model(self, _key: object) -> None:
+        self._chosen.discard("level")
 
     def choose_model(self) -> None:
         """Choose the model of the preferences, or the first one of the list."""

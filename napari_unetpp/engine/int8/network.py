@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Hashable, Mapping, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -23,8 +23,46 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 MOST_GRAPHS = 150
 """Compiled graphs that are kept: those of the 15 nodes for ten sizes."""
 
+SCRATCH_BYTES = 10
+"""Memory that a graph keeps between two evaluations, for each value of its node (measured)."""
+
+MOST_SCRATCH = 1_000_000_000
+"""Bytes that all graphs together keep: those of all nodes of 620 x 620 px."""
+
+RECENT = 30
+"""Evaluations after which a graph counts as not used for long: twice the nodes of a network."""
+
 HEAD_PIXELS = 16384
 """Pixels of which a head is evaluated at once."""
+
+
+class Scratch:
+    """Which graphs keep the memory that they compute in: having it makes an evaluation faster.
+
+    Graphs that were not used for long give theirs back first; where there is no such graph, the current one.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Hashable, tuple[int, int, Callable[[], object]]] = OrderedDict()
+        self._clock = self.bytes = 0
+
+    def used(self, key: Hashable, size: int, release: Callable[[], object]) -> None:
+        """A graph was evaluated."""
+        self._clock += 1
+        self._forget(key)
+        while self.bytes + size > MOST_SCRATCH:
+            oldest = next(iter(self._kept), None)
+            if oldest is None or self._clock - self._kept[oldest][1] <= RECENT:
+                release()
+                return
+            self._kept[oldest][2]()
+            self._forget(oldest)
+        self._kept[key] = size, self._clock, release
+        self.bytes += size
+
+    def _forget(self, key: Hashable) -> None:
+        if key in self._kept:
+            self.bytes -= self._kept.pop(key)[0]
 
 
 class Int8Network:
@@ -43,6 +81,7 @@ class Int8Network:
         self._heads = {level: self._head(level) for level in net.config.levels}
         self._core = openvino.Core()
         self._compiled: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._scratch = Scratch()
         self._lock = threading.Lock()
 
     def evaluate_node(
@@ -61,10 +100,12 @@ class Int8Network:
         inputs = [_channels_last(x) for x in (*read, *([] if inside is None else [inside]))]
         shape = _shape(node, read, config.arch)
         with self._lock:  # one request at a time for each graph
-            request = self._request(node, shape, inside is not None)
+            key = (node, shape, inside is not None)
+            request = self._request(*key)
             out = np.empty((1, *shape, config.widths[node[0]]), np.uint8)
             request.set_output_tensor(openvino.Tensor(out, shared_memory=True))
             request.infer(inputs, share_inputs=True, share_outputs=True)
+            self._scratch.used(key, SCRATCH_BYTES * out.size, request.get_compiled_model().release_memory)
         return torch.from_numpy(out).permute(0, 3, 1, 2)
 
     def head(self, level: int, known: Mapping[Node, Tensor]) -> Tensor:
@@ -113,7 +154,7 @@ def _options() -> dict[str, Any]:
     """As many threads as torch uses; what is float stays float32."""
     return {
         "INFERENCE_NUM_THREADS": min(torch.get_num_threads(), os.cpu_count() or 1),
-        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 0,  # in the calling thread: else every graph would have a thread of its own
         "INFERENCE_PRECISION_HINT": "f32",
     }
 

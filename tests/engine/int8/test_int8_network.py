@@ -15,6 +15,7 @@ from napari_unetpp.engine import predict, row_stream, tiles
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.device import DeviceChoice, choose_device
+from napari_unetpp.engine.int8 import network
 from napari_unetpp.engine.int8.scales import Int8Scales, measure_scales
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.node_cache import NodeCache
@@ -55,7 +56,7 @@ def test_tiles_and_rows_equal_the_whole_image(
     whole, _ = collect(int8, part)
     monkeypatch.setattr(tiles, "CELL", 256)
     monkeypatch.setattr(tiles, "WHOLE_PIXELS", 0)
-    monkeypatch.setattr(row_stream, "STRIPE_BYTES", 64 * 500)
+    monkeypatch.setattr(row_stream, "STRIPE_PIXELS", 64 * 500)
     monkeypatch.setattr(predict, "streams", lambda config: in_rows)
     split, events = collect(int8, part)
     assert events[0].tiles == (8 if in_rows else 4)
@@ -124,3 +125,16 @@ def test_ranges_that_are_none() -> None:
     for bad in (None, {}, {**good.to_json(), "ups": {"0,1": 0}}, {**good.to_json(), "nodes": {"a": 1}}):
         with pytest.raises(ValueError, match=r"rang|invalid"):
             Int8Scales.from_json(bad)
+
+
+def test_graphs_keep_no_more_memory_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "MOST_SCRATCH", 100)
+    monkeypatch.setattr(network, "RECENT", 4)
+    scratch, released = network.Scratch(), list[str]()
+    for key in "abcab":  # all are used again and again: the third has to give its memory back each time
+        scratch.used(key, 40, lambda key=key: released.append(key))  # type: ignore[misc]
+    assert released == ["c"] and scratch.bytes == 80
+    for _ in range(5):
+        scratch.used("d", 40, lambda: released.append("d"))
+    assert released[-1] == "b" or "a" in released, "what is old gives way"
+    assert scratch.bytes <= 100
