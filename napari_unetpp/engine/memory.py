@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,14 @@ from napari_unetpp._types import UnetppError
 
 SMALLER = "crop the image, choose a smaller scale, or close other programs"
 """What the user can do where memory runs out although smaller pieces were tried."""
+
+
+def physical_memory() -> int:
+    """Bytes of memory of this machine; 8 GB where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return 8_000_000_000
 
 
 def release_free_memory() -> None:

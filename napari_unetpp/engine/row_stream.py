@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 STRIPE_PIXELS = 400_000
-"""Pixels of a stripe, about: at level 4 some 1 GB is in use."""
+"""Pixels of a stripe, about: at level 4 in float32 some 1.3 GB are in use."""
 
 LEAST_ROWS = 64
 """Of a stripe; of fewer too many would be evaluated twice."""
 
-WIDEST = 8192
-"""Columns of a plane that are evaluated together."""
+WIDEST_BYTES = 16384
+"""Bytes of the columns of a plane that are evaluated together, with one channel: 4096 columns in float32."""
 
 REACH = graph.CONVS_PER_NODE
 """Rows beyond its own that a node needs of what it reads."""
@@ -82,7 +82,7 @@ class _Kept:
         kept, old = self.end - self._needed, self._memory
         first = self._needed - self.start
         if old is None or kept + new.shape[1] > old.shape[1]:
-            self._memory = new.new_empty((1, kept + 2 * new.shape[1], *new.shape[2:]))
+            self._memory = new.new_empty((1, kept + new.shape[1], *new.shape[2:]))
         if old is not None and self._memory is not None:
             self._memory[:, :kept] = old[:, first : first + kept].clone()
         self.start = self._needed
@@ -115,7 +115,7 @@ class RowStream:
         config = model.info.net
         self.nodes = graph.nodes(levels[-1], config.arch)
         self.padded = tiles.padded_shape(plane.shape, config.multiple)
-        self.columns = columns(self.padded, levels[-1], config)
+        self.columns = columns(self.padded, levels[-1], config, WIDEST_BYTES // model.itemsize)
         widest = max(read.shape[1] for _, read in self.columns)
         self.rows = stripe_rows(self.padded[0], widest, config)
         self.stripes = len(self.columns) * -(-self.padded[0] // self.rows)
@@ -145,10 +145,12 @@ def streams(config: NetConfig) -> bool:
     return not config.encoder
 
 
-def columns(padded: tuple[int, int], level: int, config: NetConfig) -> list[tuple[Region, Region]]:
-    """Columns of a plane: their own part, and that with the halo."""
+def columns(
+    padded: tuple[int, int], level: int, config: NetConfig, widest: int
+) -> list[tuple[Region, Region]]:
+    """Columns of a plane, `widest` px at most: their own part, and that with the halo."""
     halo = graph.aligned_halo(level, config)
-    cut = tiles.split(padded[1], WIDEST, config.multiple)
+    cut = tiles.split(padded[1], widest, config.multiple)
     return [
         (Region(0, x0, padded[0], x1), Region(0, max(0, x0 - halo), padded[0], min(padded[1], x1 + halo)))
         for x0, x1 in cut

@@ -14,7 +14,7 @@ pytest.importorskip("napari")
 pytest.importorskip("qtpy")
 
 SOAK = Path(__file__).with_name("soak.py")
-GESTURES = 40
+GESTURES = 25
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from torch import Tensor
 from napari_unetpp._types import Node
 from napari_unetpp.engine.int8.graphs import LEVELS, convolution_graph, node_graph
 from napari_unetpp.engine.int8.scales import Int8Scales, check_quantisable
+from napari_unetpp.engine.memory import physical_memory
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
 
@@ -26,8 +27,9 @@ MOST_GRAPHS = 150
 SCRATCH_BYTES = 10
 """Memory that a graph keeps between two evaluations, for each value of its node (measured)."""
 
-MOST_SCRATCH = 1_000_000_000
-"""Bytes that all graphs together keep: those of all nodes of 620 x 620 px."""
+MOST_SCRATCH = min(3_000_000_000, max(1_000_000_000, physical_memory() // 8))
+"""Bytes that all graphs together keep. 1 GB holds those of all nodes of 620 x 620 px, 3 GB of 1080 x 1080 px;
+in larger planes some are given back after each use, which takes a third longer."""
 
 RECENT = 30
 """Evaluations after which a graph counts as not used for long: twice the nodes of a network."""
