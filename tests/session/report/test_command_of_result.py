@@ -145,9 +145,9 @@ def test_everything(made: Made) -> None:
     parts = arguments(full, Input(Path("a.tif"), "TZCYX", None))
     options = " ".join(parts[parts.index("--level") :])
     assert options == (
-        "--level auto --kind labels --scale 0.5 --threshold 0.3 --min-size 40 --no-split --axes TZCYX"
+        "--level auto --kind labels --scale 0.5 --threshold 0.3 --axes TZCYX"
         " --channel 1 --z 2:5 --project max --stitch 0.25 --track 0.3 --region 1:30,2:40"
-        " --device cpu --precision float32"
+        " --device cpu --precision float32 --min-size 40 --no-split"
     )
     args = cli.build_parser().parse_args(parts)
     assert cli.COMMANDS["segment"].problem(args) is None
