@@ -25,7 +25,7 @@ from napari_unetpp.commands.report import say, sentence
 from napari_unetpp.commands.segment.arguments import add_arguments as add_segment_arguments
 from napari_unetpp.commands.segment.arguments import segment_problem
 from napari_unetpp.commands.segment.run import run_segment
-from napari_unetpp.commands.shared_arguments import size_problem
+from napari_unetpp.commands.arguments.shared import size_problem
 
 
 def _nothing(_: object) -> None:

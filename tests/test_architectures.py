@@ -305,7 +305,7 @@ def test_fine_tuning_lowers_the_loss(
     arch: str, plane: LabelledPlane, saved: Saved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And gives the weights of the last step, since nothing is held out here."""
-    from napari_unetpp.train.finetune.held_out import HeldOut
+    from napari_unetpp.train.finetune.data.held_out import HeldOut
     from napari_unetpp.train.finetune.recipe import Recipe
     from napari_unetpp.train.finetune.run import finetune
 

@@ -18,7 +18,7 @@ from skimage.segmentation import find_boundaries
 
 from napari_unetpp import Segmentation, load_model, open_image, segment
 from napari_unetpp._types import Region
-from napari_unetpp.commands.argument_types import region, scale
+from napari_unetpp.commands.arguments.types import region, scale
 
 Picture = NDArray[np.float64]
 """Of shape (Y, X, 3), in [0, 1]."""

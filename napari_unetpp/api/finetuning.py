@@ -103,7 +103,7 @@ def finetune(
     from napari_unetpp.files.notes import Notes
     from napari_unetpp.train.finetune import result
     from napari_unetpp.train.finetune import run as learning
-    from napari_unetpp.train.finetune.planes import map_label_values, with_options
+    from napari_unetpp.train.finetune.data.planes import map_label_values, with_options
     from napari_unetpp.train.parent import check_target
 
     planes = _labelled_planes(images, labels, certain, ignore, labels_as=labels_as, background=background)

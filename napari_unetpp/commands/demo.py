@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.commands.argument_types import folder_path
+from napari_unetpp.commands.arguments.types import folder_path
 from napari_unetpp.commands.report import say
 
 

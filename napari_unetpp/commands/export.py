@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from napari_unetpp._types import LEVELS
-from napari_unetpp.commands.argument_types import index, some_name, some_path
+from napari_unetpp.commands.arguments.types import index, some_name, some_path
 from napari_unetpp.commands.report import say
 from napari_unetpp.files.models import card_text, model_list
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from napari_unetpp._types import FinetuneProgress, FinetuneRequest, FinetuneStarted, UsageError
-from napari_unetpp.commands.argument_types import (
+from napari_unetpp.commands.arguments.types import (
     count,
     file_path,
     index,
@@ -17,7 +17,7 @@ from napari_unetpp.commands.argument_types import (
     some_path,
 )
 from napari_unetpp.commands.report import console, say, size_options, tell, write_json
-from napari_unetpp.commands.shared_arguments import add_device, add_foreground, add_size
+from napari_unetpp.commands.arguments.shared import add_device, add_foreground, add_size
 from napari_unetpp.files.models import model_list
 from napari_unetpp.files.text import counted
 
@@ -60,7 +60,7 @@ def run_finetune(args: argparse.Namespace) -> int:
     from napari_unetpp.files.labels.corrections_folder import read_corrections
     from napari_unetpp.files.notes import Notes
     from napari_unetpp.train.finetune import report, result
-    from napari_unetpp.train.finetune.planes import map_label_values, with_options
+    from napari_unetpp.train.finetune.data.planes import map_label_values, with_options
     from napari_unetpp.train.finetune.run import finetune
     from napari_unetpp.train.parent import check_target
     from napari_unetpp.train.precision import check_precision

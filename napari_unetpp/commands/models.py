@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from napari_unetpp.commands.argument_types import some_name, some_path
+from napari_unetpp.commands.arguments.types import some_name, some_path
 from napari_unetpp.commands.report import say, tell
 from napari_unetpp.files.models import card_text, model_list
 from napari_unetpp.files.models.int8_file import read_int8
@@ -37,8 +37,7 @@ def run_info(args: argparse.Namespace) -> int:
         card = card_to_json(info) | {"path": str(info.path), "sha256": info.sha256, "int8": read_int8(info)}
         tell(json.dumps(card, indent=2))
     else:
-        tell(card_text.card_text(info))
-        tell(f"\n{card_text.int8_text(read_int8(info))}")
+        tell(card_text.model_text(info))
     return 0
 
 

@@ -123,9 +123,14 @@ def _int8(name: str) -> DeviceChoice:
     """8-bit integers, which OpenVINO computes on the CPU."""
     if name not in ("auto", "cpu"):
         raise UsageError(f"int8 is computed on the CPU, but the device {name} was given. Give cpu or auto.")
-    if importlib.util.find_spec("openvino") is None:
+    if not has_openvino():
         raise UnetppError("int8 needs the package openvino: pip install 'napari-unetpp[fast]'.")
     return DeviceChoice("cpu", "int8")
+
+
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed, which computes int8."""
+    return importlib.util.find_spec("openvino") is not None
 
 
 def _asked_for(device: str, precision: str, note: str) -> DeviceChoice:

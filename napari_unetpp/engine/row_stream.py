@@ -24,14 +24,20 @@ from napari_unetpp.net import graph
 if TYPE_CHECKING:
     from torch import Tensor
 
-STRIPE_PIXELS = 400_000
-"""Pixels of a stripe, about: at level 4 in float32 some 1.3 GB are in use."""
+STRIPE_BYTES = 1_600_000
+"""Bytes of a stripe with one channel, about: at level 4 some 1.3 GB are in use."""
+
+MOST_STRIPE_PIXELS = 800_000
+"""Pixels of a stripe, at most: in int8 a node is computed in more memory than it takes itself."""
 
 LEAST_ROWS = 64
 """Of a stripe; of fewer too many would be evaluated twice."""
 
 WIDEST_BYTES = 16384
 """Bytes of the columns of a plane that are evaluated together, with one channel: 4096 columns in float32."""
+
+STRIPES_KEPT = 2
+"""Stripes that the memory of a node has room for: with more, rows are moved less often."""
 
 REACH = graph.CONVS_PER_NODE
 """Rows beyond its own that a node needs of what it reads."""
@@ -82,9 +88,10 @@ class _Kept:
         kept, old = self.end - self._needed, self._memory
         first = self._needed - self.start
         if old is None or kept + new.shape[1] > old.shape[1]:
-            self._memory = new.new_empty((1, kept + new.shape[1], *new.shape[2:]))
+            self._memory = new.new_empty((1, kept + STRIPES_KEPT * new.shape[1], *new.shape[2:]))
         if old is not None and self._memory is not None:
-            self._memory[:, :kept] = old[:, first : first + kept].clone()
+            rows = old[:, first : first + kept]
+            self._memory[:, :kept] = rows if kept <= first else rows.clone()  # a copy where both overlap
         self.start = self._needed
         return kept
 
@@ -117,7 +124,8 @@ class RowStream:
         self.padded = tiles.padded_shape(plane.shape, config.multiple)
         self.columns = columns(self.padded, levels[-1], config, WIDEST_BYTES // model.itemsize)
         widest = max(read.shape[1] for _, read in self.columns)
-        self.rows = stripe_rows(self.padded[0], widest, config)
+        pixels = min(MOST_STRIPE_PIXELS, STRIPE_BYTES // model.itemsize)
+        self.rows = stripe_rows(self.padded[0], widest, pixels, config)
         self.stripes = len(self.columns) * -(-self.padded[0] // self.rows)
         self.computed = self.flops = 0
 
@@ -157,9 +165,9 @@ def columns(
     ]
 
 
-def stripe_rows(height: int, width: int, config: NetConfig) -> int:
-    """Rows of a stripe: stripes of equal height on the grid of the deepest row."""
-    most = max(LEAST_ROWS, STRIPE_PIXELS // width)
+def stripe_rows(height: int, width: int, pixels: int, config: NetConfig) -> int:
+    """Rows of a stripe of so many pixels: stripes of equal height on the grid of the deepest row."""
+    most = max(LEAST_ROWS, pixels // width)
     return tiles.split(height, most, config.multiple)[0][1]
 
 

@@ -13,7 +13,7 @@ from napari_unetpp.files.models.model_list import SUFFIX, models_folder
 from napari_unetpp.files.models.own_models import deleted_folder
 from napari_unetpp.files.text import counted
 
-MEASURED = ("inference-*.json", "training-*.json", "speed-*.json")
+MEASURED = ("inference-*.json", "training-*.json", "int8-*.json", "speed-*.json")
 """Names of measurements of this machine; the folder may hold other files, which are left alone."""
 
 

@@ -1,4 +1,4 @@
-"""Time of every level of a shipped model in int8, beside the number format that this machine would choose.
+"""Time of every level of a shipped model in int8, beside the format of torch that this machine would choose.
 
     python tests/benchmarks/bench_int8.py [--model nuclei] [--side 512 1024] [--repeats 5]
 
@@ -15,6 +15,7 @@ import torch
 from bench_levels import best_of, machine
 
 from napari_unetpp.engine.benchmark import level_cases
+from napari_unetpp.engine.device import choose_device
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.models.model_list import find_model
 
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     info = find_model(args.model)
-    models = [LoadedModel.load(info, "cpu", precision) for precision in ("auto", "int8")]
+    models = [LoadedModel.load(info, "cpu", precision) for precision in (choose_device("cpu").dtype, "int8")]
     print(f"{args.model}, {torch.get_num_threads()} threads, {machine()}")
     for side in args.side:
         cases, first = {}, 0.0

@@ -7,7 +7,7 @@ The image is a stack of shifted copies of a shipped sample; everything is warm. 
 what the engine alone takes to show a level that is computed already; then per level:
 `first`, until any pixels of a plane that was just displayed are in the result layer, and `all`, until the
 result is final; `computed`, until the slider shows a level that was computed before (objects found before, or
-not yet: `decoded`); `pan`, until pixels come where a larger image was panned to while it is segmented. Then,
+not yet: `decoded`); `deeper`, until a level that was not computed is shown, and the objects at another threshold; `pan`, until pixels come where a larger image was panned to while it is segmented. Then,
 of the films, how many planes got their mask while they were displayed, at which level. `pause` is the longest
 time that the window did not answer. Aims of the project: `first` 300 ms at 1024 x 1024, `pause` 50 ms.
 """
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench_levels import best_of
 from skimage.io import imread
 from skimage.transform import resize
 
@@ -163,6 +164,37 @@ def levels(side: int, repeats: int) -> dict[str, Any]:
     return result
 
 
+def deeper(side: int, repeats: int) -> dict[str, Any]:
+    """One level deeper, beside the network alone for the nodes that are added, and a tick of the threshold."""
+    from napari_unetpp.engine.benchmark import level_cases
+
+    plane = tiled(side)
+    window = Window(np.stack([np.roll(plane, 37 * n, axis=1) for n in range(repeats + 2)]), "nuclei")
+    threshold = window.dock.form.result.threshold_slider
+    usual = threshold.value()
+    times: dict[str, list[float]] = {name: [] for name in ("L2", "L3", "L4", "threshold")}
+    for at in range(repeats + 1):
+        window.dock.form.head.levels.slider.setValue(1)
+        window.viewer.dims.set_current_step(0, at)
+        window.dock.form.head.segment_button.click()
+        window.rest()
+        for level in (2, 3, 4):
+            times[f"L{level}"].append(window.slide_to(level))
+            window.rest()
+        other = usual + 0.01 * (1 + at)
+        times["threshold"].append(window.after(lambda other=other: threshold.setValue(other), lambda e: bool(e[3])))
+        window.rest()
+    cache, state = window.controller.context.cache, window.controller.state
+    cases = level_cases(cache.loaded(window.controller.model, state.device_request), side)
+    network = best_of({name: run for name, run in cases.items() if name.startswith("incremental")}, 3)
+    window.close()
+    return {
+        "side": side,
+        "from gesture to result": {name: median(found[1:]) for name, found in times.items()},
+        "network alone": {f"L{d}": round(1000 * network[f"incremental {d}"], 1) for d in (2, 3, 4)},
+    }
+
+
 def pan(side: int) -> dict[str, float]:
     """An image of `side` x `side` px is segmented at L4; the view goes to the other end of it."""
     from napari_unetpp.gui.compat import camera_of
@@ -269,6 +301,7 @@ def main() -> None:
     if args.repeats:
         report["slider"] = slider(args.side, 5)
         report["levels"] = levels(args.side, args.repeats)
+        report["deeper"] = deeper(args.side, args.repeats)
     if args.pan:
         report["pan"] = pan(args.pan)
     if args.film:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from napari_unetpp.commands.argument_types import (
+from napari_unetpp.commands.arguments.types import (
     area,
     axes,
     count,
@@ -22,7 +22,7 @@ from napari_unetpp.commands.argument_types import (
     span,
     threshold,
 )
-from napari_unetpp.commands.shared_arguments import add_device, add_size, size_problem
+from napari_unetpp.commands.arguments.shared import add_device, add_size, size_problem
 from napari_unetpp.volumes.selection import ALL
 
 KINDS = ("labels", "mask", "probability")

@@ -119,15 +119,14 @@ class PixelGraph:
         A direction is followed by its opposite. Two pixels that meet at a corner are neighbours if one of the
         two between them is in the region.
         """
-        right, down = 1, self._width
-        for step, between in (
-            (right, None),
-            (down, None),
-            (down + right, (right, down)),
-            (down - right, (-right, down)),
-        ):
+        for step, between in self._steps():
             yield self._neighbours(step, between)
             yield self._neighbours(-step, between and (between[0] - step, between[1] - step))
+
+    def _steps(self) -> tuple[tuple[int, tuple[int, int] | None], ...]:
+        """Four directions as steps in the framed image; for corners also the steps to the two pixels between."""
+        right, down = 1, self._width
+        return (right, None), (down, None), (down + right, (right, down)), (down - right, (-right, down))
 
     def _neighbours(self, step: int, between: tuple[int, int] | None) -> tuple[Numbers, NDArray[np.bool_]]:
         other = self._number[self._place + step]
@@ -138,7 +137,7 @@ class PixelGraph:
 
     def pairs(self) -> Iterator[tuple[NDArray[np.intp], Numbers]]:
         """All pairs of neighbours, one of four directions after the other: the numbers of both pixels."""
-        for other, near in itertools.islice(self.neighbours(), 0, None, 2):
+        for other, near in itertools.starmap(self._neighbours, self._steps()):
             one = np.flatnonzero(near)
             yield one, other[one]
 

@@ -156,7 +156,7 @@ def _options() -> dict[str, Any]:
     """As many threads as torch uses; what is float stays float32."""
     return {
         "INFERENCE_NUM_THREADS": min(torch.get_num_threads(), os.cpu_count() or 1),
-        "NUM_STREAMS": 0,  # in the calling thread: else every graph would have a thread of its own
+        "PERFORMANCE_HINT": "LATENCY",  # one evaluation at a time, on all threads
         "INFERENCE_PRECISION_HINT": "f32",
     }
 

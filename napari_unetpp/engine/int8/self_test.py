@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from functools import cache, partial
 from importlib.metadata import version
@@ -10,7 +9,7 @@ from importlib.metadata import version
 import torch
 from torch import Tensor
 
-from napari_unetpp.engine.device import gain, self_test_case, self_test_run
+from napari_unetpp.engine.device import gain, has_openvino, self_test_case, self_test_run
 from napari_unetpp.engine.int8.scales import measure_scales
 from napari_unetpp.files.machine_cache import measured_once, this_machine
 
@@ -27,7 +26,7 @@ MIN_GAIN = 1.2
 @cache
 def int8_is_faster(dtype: str) -> bool:
     """Whether int8 agrees with float32 here and is faster than `dtype`; timed once for a machine."""
-    if importlib.util.find_spec("openvino") is None:
+    if not has_openvino():
         return False
     machine = {**this_machine(), "openvino": version("openvino"), "against": dtype}
     return measured_once("int8", machine, partial(_answer, dtype)) == "faster"

@@ -14,6 +14,7 @@ from napari_unetpp._types import (
     ScoreSet,
     StoppingRule,
 )
+from napari_unetpp.files.models.int8_file import read_int8
 from napari_unetpp.files.text import counted, number, table
 from napari_unetpp.net import graph
 
@@ -115,6 +116,11 @@ def _network(info: ModelInfo) -> str:
 def score_set_text(scores: ScoreSet) -> str:
     """A table with one line for each level."""
     return levels_text({level: _fields(values) for level, values in scores.levels.items()})
+
+
+def model_text(info: ModelInfo) -> str:
+    """The model card, and what int8 was measured to lose."""
+    return f"{card_text(info)}\n\n{int8_text(read_int8(info))}"
 
 
 def int8_text(measured: Mapping[str, Any] | None) -> str:

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -28,7 +27,7 @@ from qtpy.QtWidgets import (
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.files.objects.formats import FORMATS
 from napari_unetpp.gui.dock.menu.command import CommandProcess
-from napari_unetpp.gui.dock.widgets import Note
+from napari_unetpp.gui.dock.widgets import Note, row_of
 from napari_unetpp.session import batch
 from napari_unetpp.session.state import SessionState
 
@@ -122,23 +121,15 @@ class BatchDialog(QDialog):
 
     def _arrange(self) -> None:
         form = QFormLayout()
-        form.addRow("Images", self._row(self.input_edit, self._button("Folder…", self._choose_input)))
-        form.addRow("", self._row(self.layers_button, self.recursive_box))
-        form.addRow("Results", self._row(self.out_edit, self._button("Folder…", self._choose_out)))
-        form.addRow("Also", self._row(self.table_box, *self.also_boxes.values()))
+        form.addRow("Images", row_of(self.input_edit, self._button("Folder…", self._choose_input)))
+        form.addRow("", row_of(self.layers_button, self.recursive_box))
+        form.addRow("Results", row_of(self.out_edit, self._button("Folder…", self._choose_out)))
+        form.addRow("Also", row_of(self.table_box, *self.also_boxes.values()))
         column = QVBoxLayout(self)
         column.addLayout(form)
-        column.addWidget(self._row(self.start_button, self.stop_button))
+        column.addWidget(row_of(self.start_button, self.stop_button))
         for widget in (self.bar, self.note, self.table):
             column.addWidget(widget)
-
-    def _row(self, *widgets: QWidget) -> QWidget:
-        row = QWidget()
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for widget in widgets:
-            layout.addWidget(widget)
-        return row
 
     def _button(self, text: str, reaction: Callable[[], None]) -> QPushButton:
         button = QPushButton(text)

@@ -158,6 +158,16 @@ class Note(QLabel):
         return self._full.sizeHint().height()
 
 
+def row_of(*widgets: QWidget) -> QWidget:
+    """Widgets side by side, without a margin."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return row
+
+
 def line(alpha: int = 60) -> QFrame:
     """A horizontal line that both kinds of theme can show."""
     frame = QFrame()

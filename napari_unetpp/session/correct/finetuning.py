@@ -123,6 +123,7 @@ class FineTuning:
         self.view.set_finetuning(True, None, correcting.PREPARING)
         job = partial(work.prepare_int8, self.trainer, event.info, self._planes)
         self.jobs.submit(self.finetune_runner, job, self._on_prepared, remedy=None)
+        self._planes = ()  # images of several megapixels
 
     def _clear(self) -> None:
         self.done = None

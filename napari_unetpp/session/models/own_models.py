@@ -88,7 +88,7 @@ class OwnModels:
     def show_card(self) -> None:
         """Show what the card of the chosen model says."""
         model = self.context.needed_model()
-        self.view.show_page(f"Model card of {model.name}", card_text.card_text(model))
+        self.view.show_page(f"Model card of {model.name}", card_text.model_text(model))
 
     # ----------------------------------------------------------- what happened
 

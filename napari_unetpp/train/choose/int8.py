@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo, NetConfig, UnetppError
-from napari_unetpp.engine.device import DeviceChoice
+from napari_unetpp.engine.device import DeviceChoice, has_openvino
 from napari_unetpp.engine.int8.scales import Int8Scales, is_quantisable, measure_scales
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.tiles import padded_shape
@@ -136,7 +135,7 @@ def measure_trained(
 
 def is_available(config: NetConfig) -> bool:
     """Whether a network can be evaluated in int8, and OpenVINO is there."""
-    return is_quantisable(config) and importlib.util.find_spec("openvino") is not None
+    return is_quantisable(config) and has_openvino()
 
 
 def compare_formats(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,8 +12,8 @@ from napari_unetpp.files.models.int8_file import write_int8
 from napari_unetpp.files.text import counted
 from napari_unetpp.train.choose.int8 import LARGEST_SIDE, compare_formats, is_available
 from napari_unetpp.train.data.samples import Sample
-from napari_unetpp.train.finetune.examples import Example, make_example
-from napari_unetpp.train.finetune.planes import with_scale_and_range
+from napari_unetpp.train.finetune.data.examples import Example, make_example
+from napari_unetpp.train.finetune.data.planes import with_scale_and_range
 
 MOST_IMAGES = 4
 """Images that are used: some 10 s on two cores."""
@@ -52,9 +52,10 @@ def measure_int8_of_finetuned(
     for plane in planes[:MOST_IMAGES]:
         if should_stop():
             return False
-        for left, right in _halves(make_example(with_scale_and_range(plane, model), info), plane.objects):
-            learned.append(left)
-            others.append(right)
+        halves = _halves(make_example(with_scale_and_range(plane, model), info), plane.objects)
+        if halves is not None:
+            learned.append(halves[0])
+            others.append(halves[1])
     if not others or should_stop():
         return False
     data = f"halves of {counted(len(others), 'corrected image')}"
@@ -63,12 +64,14 @@ def measure_int8_of_finetuned(
     return all(level.good for level in measured.levels.values())
 
 
-def _halves(example: Example, objects: bool) -> Iterator[tuple[Sample, Sample]]:
-    """Both halves of the labelled part of an image; none where they are too small."""
+def _halves(example: Example, objects: bool) -> tuple[Sample, Sample] | None:
+    """Both halves of the labelled part of an image; None where they are too small."""
     height, width = (min(side, LARGEST_SIDE) for side in example.labels.shape)
     half = width // 2
-    if min(height, half) >= LEAST_SIDE:
-        yield tuple(_part(example, slice(height), slice(x, x + half), objects) for x in (0, half))  # type: ignore[misc]
+    if min(height, half) < LEAST_SIDE:
+        return None
+    left, right = (_part(example, slice(height), slice(x, x + half), objects) for x in (0, half))
+    return left, right
 
 
 def _part(example: Example, rows: slice, columns: slice, objects: bool) -> Sample:

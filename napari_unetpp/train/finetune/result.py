@@ -16,7 +16,7 @@ from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, Score
 from napari_unetpp.files.models.model_file import save_finished_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import recommend_level
-from napari_unetpp.train.finetune.examples import Example
+from napari_unetpp.train.finetune.data.examples import Example
 from napari_unetpp.train.parent import check_parent
 
 THRESHOLD = 0.5

@@ -31,9 +31,9 @@ from napari_unetpp.train.averaging import measure_batch_norms
 from napari_unetpp.train.choose.levels import mean_over_levels, recommend_level
 from napari_unetpp.train.finetune import result, validate
 from napari_unetpp.train.finetune.budget import Budget
-from napari_unetpp.train.finetune.held_out import hold_out_blocks, without
-from napari_unetpp.train.finetune.patches import ExamplePatches
-from napari_unetpp.train.finetune.planes import read_examples
+from napari_unetpp.train.finetune.data.held_out import hold_out_blocks, without
+from napari_unetpp.train.finetune.data.patches import ExamplePatches
+from napari_unetpp.train.finetune.data.planes import read_examples
 from napari_unetpp.train.finetune.recipe import Recipe, recipe_for, work_done
 from napari_unetpp.train.finetune.step import Tuner
 from napari_unetpp.train.finetune.teacher import Teacher

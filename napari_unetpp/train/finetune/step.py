@@ -13,7 +13,7 @@ from napari_unetpp.engine.memory import is_out_of_memory
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train import schedule
 from napari_unetpp.train.averaging import WeightAverage, batch_norms
-from napari_unetpp.train.finetune.patches import ExamplePatches
+from napari_unetpp.train.finetune.data.patches import ExamplePatches
 from napari_unetpp.train.finetune.recipe import Recipe, level_at
 from napari_unetpp.train.loss import DeepSupervisionLoss
 from napari_unetpp.train.optimiser import adamw

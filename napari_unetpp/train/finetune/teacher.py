@@ -13,7 +13,7 @@ from scipy import ndimage
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.train.choose.scores import class_dice_iou, dice_iou
-from napari_unetpp.train.finetune.examples import Bools, Example
+from napari_unetpp.train.finetune.data.examples import Bools, Example
 from napari_unetpp.train.finetune.validate import Maps, Predictor
 
 TILE = 512

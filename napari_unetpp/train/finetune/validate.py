@@ -18,8 +18,8 @@ from napari_unetpp.train.choose.auto import TOLERANCE, choose_stopping
 from napari_unetpp.train.choose.levels import Predicted
 from napari_unetpp.train.choose.scores import Matches, class_dice_iou, dice_iou, match_objects
 from napari_unetpp.train.data.samples import Sample
-from napari_unetpp.train.finetune.examples import Bools, Example
-from napari_unetpp.train.finetune.held_out import HeldOut, HeldOutBlock
+from napari_unetpp.train.finetune.data.examples import Bools, Example
+from napari_unetpp.train.finetune.data.held_out import HeldOut, HeldOutBlock
 
 Maps = NDArray[np.float32]
 

@@ -134,7 +134,6 @@ def test_graphs_keep_no_more_memory_than_they_may(monkeypatch: pytest.MonkeyPatc
     for key in "abcab":  # all are used again and again: the third has to give its memory back each time
         scratch.used(key, 40, lambda key=key: released.append(key))  # type: ignore[misc]
     assert released == ["c"] and scratch.bytes == 80
-    for _ in range(5):
+    for _ in range(5):  # gives its own back until one of the others was not used for long
         scratch.used("d", 40, lambda: released.append("d"))
-    assert released[-1] == "b" or "a" in released, "what is old gives way"
-    assert scratch.bytes <= 100
+    assert released == ["c", "d", "d", "d", "a"] and scratch.bytes == 80

@@ -22,8 +22,8 @@ from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.files.notes import Notes
 from napari_unetpp.train.data.labels import read_truth
 from napari_unetpp.train.data.samples import load_sample
-from napari_unetpp.train.finetune.examples import make_example
-from napari_unetpp.train.finetune.planes import map_label_values
+from napari_unetpp.train.finetune.data.examples import make_example
+from napari_unetpp.train.finetune.data.planes import map_label_values
 
 Array = NDArray[Any]
 Models = Callable[[Task], ModelInfo]

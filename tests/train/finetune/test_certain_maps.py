@@ -17,8 +17,8 @@ from napari_unetpp._types import EDGE_CAP, LabelledPlane, ModelInfo, NetConfig
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.train.data.targets import BETWEEN, SEPARATING_MAPS, certain_maps, targets
-from napari_unetpp.train.finetune.examples import Example, make_example
-from napari_unetpp.train.finetune.patches import SOFT_MAPS, ExamplePatches
+from napari_unetpp.train.finetune.data.examples import Example, make_example
+from napari_unetpp.train.finetune.data.patches import SOFT_MAPS, ExamplePatches
 
 SIZE = 40
 NEW = ("foreground", "edge_distance", "object_border")

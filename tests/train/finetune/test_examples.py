@@ -25,8 +25,8 @@ from napari_unetpp.engine.input.sampling import resample, resample_labels
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_list import find_model
-from napari_unetpp.train.finetune.examples import make_example
-from napari_unetpp.train.finetune.planes import with_options, with_scale_and_range
+from napari_unetpp.train.finetune.data.examples import make_example
+from napari_unetpp.train.finetune.data.planes import with_options, with_scale_and_range
 from napari_unetpp.train.finetune.run import finetune
 
 

@@ -34,7 +34,7 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose import auto
 from napari_unetpp.train.choose.scores import dice_iou
 from napari_unetpp.train.finetune import step, validate
-from napari_unetpp.train.finetune.held_out import HeldOut
+from napari_unetpp.train.finetune.data.held_out import HeldOut
 from napari_unetpp.train.finetune.recipe import Recipe
 from napari_unetpp.train.finetune.run import finetune
 
@@ -220,7 +220,7 @@ def test_a_black_border_stays_empty(
 ) -> None:
     """What is dark is foreground in all that was labelled; a border that was never seen is darker still."""
     if not covered:
-        monkeypatch.setattr("napari_unetpp.train.finetune.patches.COVERED", 0.0)
+        monkeypatch.setattr("napari_unetpp.train.finetune.data.patches.COVERED", 0.0)
     image = cells[0].image.astype(np.float32) / 65535
     dark = (image < np.percentile(image, 30)).astype(np.uint8)
     done = tune(one_class, [replace(cells[0], image=image, labels=dark, objects=False)], 80)

@@ -27,8 +27,8 @@ from napari_unetpp.train.finetune import planes as preparation
 from napari_unetpp.train.finetune import report, teacher
 from napari_unetpp.train.finetune import run as learning
 from napari_unetpp.train.finetune import step as tuner
-from napari_unetpp.train.finetune.examples import Example
-from napari_unetpp.train.finetune.planes import cropped
+from napari_unetpp.train.finetune.data.examples import Example
+from napari_unetpp.train.finetune.data.planes import cropped
 from napari_unetpp.train.finetune.recipe import Recipe
 from napari_unetpp.train.finetune.validate import AROUND, Predictor
 

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLineEdit,
     QMessageBox,
     QProgressBar,
@@ -23,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.exports.target import SUFFIXES
 from napari_unetpp.gui.dock.menu.command import CommandProcess
-from napari_unetpp.gui.dock.widgets import Note
+from napari_unetpp.gui.dock.widgets import Note, row_of
 from napari_unetpp.session.models import export
 
 
@@ -113,11 +112,11 @@ class ExportDialog(QDialog):
         form = QFormLayout()
         form.addRow("Format", self.format_combo)
         form.addRow("Depth", self.level_combo)
-        form.addRow("File", _row(self.out_edit, self.browse_button))
+        form.addRow("File", row_of(self.out_edit, self.browse_button))
         form.addRow("Author", self.author_edit)
         column = QVBoxLayout(self)
         column.addLayout(form)
-        for widget in (_row(self.start_button, self.stop_button), self.bar, self.note):
+        for widget in (row_of(self.start_button, self.stop_button), self.bar, self.note):
             column.addWidget(widget)
 
     def _on_choice(self) -> None:
@@ -176,12 +175,3 @@ class ExportDialog(QDialog):
             self.note.show_text(f"Written: {self.command.output()} {notes}".strip())
         else:
             self.note.show_text(self._said.removeprefix("error: ") or "The export failed.", "error")
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return row

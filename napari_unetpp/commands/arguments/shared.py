@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE
-from napari_unetpp.commands.argument_types import finite, positive, scale, values
+from napari_unetpp.commands.arguments.types import finite, positive, scale, values
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_unetpp._types import Region
 from napari_unetpp.files.text import counted
-from napari_unetpp.train.finetune.examples import Example
+from napari_unetpp.train.finetune.data.examples import Example
 
 MARGIN = 16
 """Pixels around a held-out block from which nothing is learned."""

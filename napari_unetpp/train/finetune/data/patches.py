@@ -14,7 +14,7 @@ from napari_unetpp.train.data.augment import Augmentation, Floats, random_warp, 
 from napari_unetpp.train.data.intensity import vary_intensities
 from napari_unetpp.train.data.store import ImageStore, pack, unpack
 from napari_unetpp.train.data.targets import certain_maps, label_weights, targets
-from napari_unetpp.train.finetune.examples import Example
+from napari_unetpp.train.finetune.data.examples import Example
 from napari_unetpp.train.loss import Batch
 
 AUGMENTATION = Augmentation(

@@ -20,7 +20,7 @@ from napari_unetpp.files.notes import Notes
 from napari_unetpp.files.text import counted
 from napari_unetpp.train.data.labels import MASKS_NOTE, foreground_of_planes, map_foreground
 from napari_unetpp.train.finetune.budget import Budget
-from napari_unetpp.train.finetune.examples import Example, make_example
+from napari_unetpp.train.finetune.data.examples import Example, make_example
 
 FOR_SCALES, FOR_EXAMPLES = 0.1, 0.1
 """Largest shares of the time: to search for scales, and to prepare examples."""
