@@ -26,8 +26,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.commands.arguments.types import model_path, positive
 from napari_unetpp.commands.arguments.shared import DEVICES
+from napari_unetpp.commands.arguments.types import model_path, positive
 from napari_unetpp.files.models.card_text import card_text
 from napari_unetpp.net.baselines import BASELINES
 from napari_unetpp.train.scratch.processes.signals import stopped_by_signals

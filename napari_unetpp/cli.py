@@ -21,11 +21,11 @@ from napari_unetpp.commands import (
     models,
     train,
 )
+from napari_unetpp.commands.arguments.shared import size_problem
 from napari_unetpp.commands.report import say, sentence
 from napari_unetpp.commands.segment.arguments import add_arguments as add_segment_arguments
 from napari_unetpp.commands.segment.arguments import segment_problem
 from napari_unetpp.commands.segment.run import run_segment
-from napari_unetpp.commands.arguments.shared import size_problem
 
 
 def _nothing(_: object) -> None:

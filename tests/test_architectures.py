@@ -262,7 +262,7 @@ def test_tiles_and_windows_equal_the_whole(
     np.testing.assert_allclose(alone.maps, kept, rtol=0, atol=6e-4)  # the window's are kept as float16
     monkeypatch.setattr(tiles, "CELL", 112)
     monkeypatch.setattr(tiles, "WHOLE_PIXELS", 0)
-    monkeypatch.setattr(row_stream, "STRIPE_PIXELS", 112 * image.shape[1])
+    monkeypatch.setattr(row_stream, "MOST_STRIPE_PIXELS", 112 * image.shape[1])
     in_rows = row_stream.streams(narrow(arch))
     for nodes in (None, NodeCache(PLENTY)):
         tiled = run(arch, image, level, nodes)

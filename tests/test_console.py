@@ -72,7 +72,7 @@ def test_one_large_image_counts_its_tiles(
     terminal = a_terminal(monkeypatch)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(tiles, "WHOLE_PIXELS", tiles.CELL**2 - 1)
-    monkeypatch.setattr(row_stream, "STRIPE_PIXELS", 256 * 2 * tiles.CELL)
+    monkeypatch.setattr(row_stream, "MOST_STRIPE_PIXELS", 256 * 2 * tiles.CELL)
     image = np.random.default_rng(0).integers(0, 255, (tiles.CELL, 2 * tiles.CELL), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", image)
     options = ["--out", str(tmp_path / "out"), "--model", "tiny", "--level", "1", "--scale", "1"]

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from napari_unetpp.commands.arguments.shared import add_device
 from napari_unetpp.commands.arguments.types import file_path, some_name
 from napari_unetpp.commands.report import progress, say, tell, write_json
-from napari_unetpp.commands.arguments.shared import add_device
 from napari_unetpp.files.models import card_text, model_list
 
 

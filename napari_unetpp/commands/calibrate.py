@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from napari_unetpp.commands.arguments.shared import add_device
 from napari_unetpp.commands.arguments.types import model_path, share, some_name, some_path
 from napari_unetpp.commands.report import say, tell
-from napari_unetpp.commands.arguments.shared import add_device
 from napari_unetpp.files.models import card_text, model_list
 
 

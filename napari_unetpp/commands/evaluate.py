@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from napari_unetpp.commands.arguments.shared import add_device, add_foreground, add_size
 from napari_unetpp.commands.arguments.types import file_path, some_name, some_path
 from napari_unetpp.commands.report import progress, say, size_options, tell, write_json
-from napari_unetpp.commands.arguments.shared import add_device, add_foreground, add_size
 from napari_unetpp.files.models import card_text, model_list
 from napari_unetpp.files.text import counted
 

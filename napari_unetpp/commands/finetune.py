@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from napari_unetpp._types import FinetuneProgress, FinetuneRequest, FinetuneStarted, UsageError
+from napari_unetpp.commands.arguments.shared import add_device, add_foreground, add_size
 from napari_unetpp.commands.arguments.types import (
     count,
     file_path,
@@ -17,7 +18,6 @@ from napari_unetpp.commands.arguments.types import (
     some_path,
 )
 from napari_unetpp.commands.report import console, say, size_options, tell, write_json
-from napari_unetpp.commands.arguments.shared import add_device, add_foreground, add_size
 from napari_unetpp.files.models import model_list
 from napari_unetpp.files.text import counted
 

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 
 from napari_unetpp._types import SUPERVISIONS, UnetppError
+from napari_unetpp.commands.arguments.shared import add_device, add_foreground
 from napari_unetpp.commands.arguments.types import (
     count,
     file_path,
@@ -19,7 +20,6 @@ from napari_unetpp.commands.arguments.types import (
     some_path,
 )
 from napari_unetpp.commands.report import say, tell
-from napari_unetpp.commands.arguments.shared import add_device, add_foreground
 from napari_unetpp.files.models import card_text
 from napari_unetpp.net.baselines import BASELINES
 

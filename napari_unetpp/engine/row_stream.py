@@ -36,9 +36,6 @@ LEAST_ROWS = 64
 WIDEST_BYTES = 16384
 """Bytes of the columns of a plane that are evaluated together, with one channel: 4096 columns in float32."""
 
-STRIPES_KEPT = 2
-"""Stripes that the memory of a node has room for: with more, rows are moved less often."""
-
 REACH = graph.CONVS_PER_NODE
 """Rows beyond its own that a node needs of what it reads."""
 
@@ -88,7 +85,7 @@ class _Kept:
         kept, old = self.end - self._needed, self._memory
         first = self._needed - self.start
         if old is None or kept + new.shape[1] > old.shape[1]:
-            self._memory = new.new_empty((1, kept + STRIPES_KEPT * new.shape[1], *new.shape[2:]))
+            self._memory = new.new_empty((1, kept + new.shape[1], *new.shape[2:]))
         if old is not None and self._memory is not None:
             rows = old[:, first : first + kept]
             self._memory[:, :kept] = rows if kept <= first else rows.clone()  # a copy where both overlap

@@ -4,12 +4,13 @@
         [--film FOLDER --film-model polyps --film-side 352]
 
 The image is a stack of shifted copies of a shipped sample; everything is warm. Reported in ms: `slider`,
-what the engine alone takes to show a level that is computed already; then per level:
-`first`, until any pixels of a plane that was just displayed are in the result layer, and `all`, until the
-result is final; `computed`, until the slider shows a level that was computed before (objects found before, or
-not yet: `decoded`); `deeper`, until a level that was not computed is shown, and the objects at another threshold; `pan`, until pixels come where a larger image was panned to while it is segmented. Then,
-of the films, how many planes got their mask while they were displayed, at which level. `pause` is the longest
-time that the window did not answer. Aims of the project: `first` 300 ms at 1024 x 1024, `pause` 50 ms.
+what the engine alone takes to show a level that is computed already; then per level: `first`, until any
+pixels of a plane that was just displayed are in the result layer, and `all`, until the result is final;
+`computed`, until the slider shows a level that was computed before (objects found before, or not yet:
+`decoded`); `deeper`, until a level that was not computed is shown, and objects at another threshold; `pan`,
+until pixels come where a larger image was panned to while it is segmented. Then, of the films, how many
+planes got their mask while they were displayed, at which level. `pause` is the longest time that the window
+did not answer. Aims of the project: `first` 300 ms at 1024 x 1024, `pause` 50 ms.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ def levels(side: int, repeats: int) -> dict[str, Any]:
 
 
 def deeper(side: int, repeats: int) -> dict[str, Any]:
-    """One level deeper, beside the network alone for the nodes that are added, and a tick of the threshold."""
+    """One level deeper, beside the network alone for the added nodes; a tick of the threshold."""
     from napari_unetpp.engine.benchmark import level_cases
 
     plane = tiled(side)
@@ -182,7 +183,8 @@ def deeper(side: int, repeats: int) -> dict[str, Any]:
             times[f"L{level}"].append(window.slide_to(level))
             window.rest()
         other = usual + 0.01 * (1 + at)
-        times["threshold"].append(window.after(lambda other=other: threshold.setValue(other), lambda e: bool(e[3])))
+        tick = window.after(lambda other=other: threshold.setValue(other), lambda event: bool(event[3]))
+        times["threshold"].append(tick)
         window.rest()
     cache, state = window.controller.context.cache, window.controller.state
     cases = level_cases(cache.loaded(window.controller.model, state.device_request), side)

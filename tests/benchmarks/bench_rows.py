@@ -2,9 +2,10 @@
 
     python tests/benchmarks/bench_rows.py [--model nuclei] [--side 2048] [--levels 1 4] [--precision auto]
 
-The network alone is the cold evaluation of a plane of 1024 x 1024 px. The three are measured one after the other in
-one process, and the best of the repeats counts. Compiling for a new size (int8) is not counted. The times are those of
-`predict`: reading and normalising the plane, the network, and the maps as half floats; no objects.
+The network alone is the cold evaluation of a plane of 1024 x 1024 px. The three are measured one after the
+other in one process, and the best of the repeats counts. Compiling for a new size (int8) is not counted.
+The times are those of `predict`: reading and normalising the plane, the network, and the maps as half
+floats; no objects.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def small(pixels: int, widest: int = 4096) -> None:
         monkeypatch.setattr(tiles, "CELL", 64)
         monkeypatch.setattr(tiles, "WHOLE_PIXELS", 0)
-        monkeypatch.setattr(row_stream, "STRIPE_PIXELS", pixels)
+        monkeypatch.setattr(row_stream, "MOST_STRIPE_PIXELS", pixels)
         monkeypatch.setattr(row_stream, "LEAST_ROWS", 16)
         monkeypatch.setattr(row_stream, "WIDEST_BYTES", 4 * widest)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from napari_unetpp.commands.arguments.shared import add_device, add_size, size_problem
 from napari_unetpp.commands.arguments.types import (
     area,
     axes,
@@ -22,7 +23,6 @@ from napari_unetpp.commands.arguments.types import (
     span,
     threshold,
 )
-from napari_unetpp.commands.arguments.shared import add_device, add_size, size_problem
 from napari_unetpp.volumes.selection import ALL
 
 KINDS = ("labels", "mask", "probability")

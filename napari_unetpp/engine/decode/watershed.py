@@ -124,7 +124,7 @@ class PixelGraph:
             yield self._neighbours(-step, between and (between[0] - step, between[1] - step))
 
     def _steps(self) -> tuple[tuple[int, tuple[int, int] | None], ...]:
-        """Four directions as steps in the framed image; for corners also the steps to the two pixels between."""
+        """Four directions: the step in the framed image, for corners also those to the two pixels between."""
         right, down = 1, self._width
         return (right, None), (down, None), (down + right, (right, down)), (down - right, (-right, down))
 

@@ -56,7 +56,7 @@ def test_tiles_and_rows_equal_the_whole_image(
     whole, _ = collect(int8, part)
     monkeypatch.setattr(tiles, "CELL", 256)
     monkeypatch.setattr(tiles, "WHOLE_PIXELS", 0)
-    monkeypatch.setattr(row_stream, "STRIPE_PIXELS", 64 * 500)
+    monkeypatch.setattr(row_stream, "MOST_STRIPE_PIXELS", 64 * 500)
     monkeypatch.setattr(predict, "streams", lambda config: in_rows)
     split, events = collect(int8, part)
     assert events[0].tiles == (8 if in_rows else 4)
