@@ -418,6 +418,21 @@ def test_benchmark_measures_every_level(
         assert row["gflops"] == pytest.approx(flops / row["cold_ms"] / 1e6)
 
 
+def test_benchmark_tells_once_why_a_device_is_missing(
+    tiny_model: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from napari_unetpp.engine.benchmark import every_format
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    models, missing = every_format(tiny_model)
+    assert "cpu float32" in {model.choice.label for model in models}
+    assert {"cuda", "mps"} <= set(missing) and not [name for name in missing if name.startswith("cuda ")]
+    assert missing["mps"] == "this computer or this torch has no Metal device."
+
+
 def test_train_hands_everything_on(run: Run, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelInfo) -> None:
     from napari_unetpp.train.scratch import run as training
     from napari_unetpp.train.scratch.request import TrainRequest

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, never_stop
 from napari_unetpp.engine import tiles
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.device import DeviceChoice, cpu_has_bf16
+from napari_unetpp.engine.device import DeviceChoice, cpu_has_bf16, why_missing
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.net import graph
 
@@ -111,13 +111,16 @@ def every_format(info: ModelInfo, device: str = "auto") -> tuple[list[LoadedMode
     models : list of LoadedModel
         The first is the one that "auto" picks.
     missing : dict
-        From ``"cpu int8"`` and the like to a reason.
+        From a device, or a format such as ``"cpu int8"``, to a reason.
     """
     models = [LoadedModel.load(info, device)]
     missing = {}
     for kind, precision in FORMATS:
         label = f"{kind} {precision}"
         if device not in ("auto", kind) or models[0].choice.label == label:
+            continue
+        if reason := why_missing(kind):
+            missing[kind] = reason
             continue
         if label == "cpu bfloat16" and not cpu_has_bf16():
             missing[label] = "this processor has no instructions for it"

@@ -90,13 +90,14 @@ def _choose(name: str, precision: str) -> DeviceChoice:
         return _int8(name)
     if name == "cpu":
         return _cpu(precision, "")
-    for kind, available in (("cuda", torch.cuda.is_available), ("mps", _has_mps)):
+    for kind in ("cuda", "mps"):
         if name not in ("auto", kind):
             continue
-        if available():
+        reason = why_missing(kind)
+        if not reason:
             return _accelerator(kind, precision)
         if name == kind:
-            raise UnetppError(f"Device {kind!r} was asked for, but {_why_missing(kind)} Use 'auto' or 'cpu'.")
+            raise UnetppError(f"Device {kind!r} was asked for, but {reason} Use 'auto' or 'cpu'.")
     return _cpu(precision, _unused_gpu())
 
 
@@ -155,11 +156,10 @@ def cpu_has_bf16() -> bool:
     return torch.backends.mkldnn.is_available() and supported is not None and bool(supported())
 
 
-def _has_mps() -> bool:
-    return bool(torch.backends.mps.is_available())
-
-
-def _why_missing(kind: str) -> str:
+def why_missing(kind: str) -> str:
+    """Why this computer has no such device, in a sentence; empty where it has one."""
+    if kind == "cpu" or (torch.cuda if kind == "cuda" else torch.backends.mps).is_available():
+        return ""
     if kind == "mps":
         return "this computer or this torch has no Metal device."
     return _unused_gpu() or "this computer shows no CUDA device."

@@ -19,7 +19,7 @@ def fresh(monkeypatch, tmp_path):
 def pretend(monkeypatch, *, cuda=False, bf16=False, gain=1.0, agrees=()):
     """A machine of our choice; `agrees` lists the (device, dtype) that pass the self-test."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(device, "_has_mps", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(device, "cpu_has_bf16", lambda: bf16)
     monkeypatch.setattr(device, "_bf16_gain", lambda: gain)
     monkeypatch.setattr(device, "_agrees", lambda kind, dtype: (kind, dtype) in agrees)

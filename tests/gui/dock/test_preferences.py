@@ -121,7 +121,7 @@ def test_a_number_format_that_cannot_be_used_is_said_and_the_former_one_stays(
 
 
 def test_one_that_cannot_be_used_when_the_dock_opens(page: Any, open_dock: Any) -> None:
-    page.device = "mps" if not device._has_mps() else "cuda"
+    page.device = "mps" if device.why_missing("mps") else "cuda"
     dock = open_dock()
     assert "Used instead: auto" in dock.form.head.device_note.text()
     assert dock.controller.state.device_request == DeviceRequest()
