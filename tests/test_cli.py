@@ -34,7 +34,7 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models import model_list
 from napari_unetpp.files.models.model_file import read_tensors, save_model
-from napari_unetpp.files.models.model_list import models_folder
+from napari_unetpp.files.models.model_list import SHIPPED, models_folder
 from napari_unetpp.net import graph
 
 ROOT = Path(__file__).parents[1]
@@ -382,6 +382,24 @@ def test_evaluate_all_levels(run: Run, labelled: Path, tiny_model: ModelInfo, tm
         assert scores.keys() == {"dice", "iou", "ap50", "parameters", "seconds_per_megapixel"}
         assert 0 <= scores["iou"] <= scores["dice"] <= 1 and scores["seconds_per_megapixel"] > 0
     assert all(f"L{level}" in out for level in (1, 2, 3, 4))
+
+
+def test_evaluate_averages_orientations(run: Run, tmp_path: Path) -> None:
+    image = np.asarray(Image.open(SHIPPED.parent / "samples" / "dense_fluorescence.png"))[100:228, 100:260]
+    for name, data in (("images", image), ("labels", (image > np.median(image)).astype(np.uint8))):
+        (tmp_path / name).mkdir()
+        Image.fromarray(data).save(tmp_path / name / "a.png")
+    results = []
+    for options in ((), ("--augment",)):
+        file = tmp_path / "scores.json"
+        arguments = (tmp_path, "--model", "nuclei", "--scale", 1, "--json", file, *options)
+        status, _, err = run("evaluate", *arguments)
+        assert status == 0, err
+        results.append(json.loads(file.read_text()))
+    plain, mean = results
+    assert mean["augment"] is True and "augment" not in plain and mean["auto"] is None
+    assert list(mean["levels"]) == ["1", "2", "3", "4"]
+    assert all(mean["levels"][level]["dice"] != plain["levels"][level]["dice"] for level in mean["levels"])
 
 
 def test_evaluate_reports_a_bad_image_and_scores_the_rest(

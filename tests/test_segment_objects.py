@@ -69,6 +69,27 @@ def test_touching_objects_can_be_left_together(run: Run, image: Path, tmp_path: 
     assert (found.labels == whole).all()
 
 
+def test_orientations_are_averaged(run: Run, image: Path, stack: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(image, "--out", out, "--level", 1, "--augment")[0] == 0
+    assert read_facts(out / "a_labels.tif")["augment"] is True
+    found = segment(nuclei(), "nuclei", level=1, scale=1, augment=True, precision="float32")
+    assert (found.labels == tifffile.imread(out / "a_labels.tif")).all()
+    assert (found.probability != segment(nuclei(), "nuclei", level=1, scale=1).probability).any()
+    status, _, err = run(image, "--out", out, "--level", 1, "--skip-existing")
+    assert status == 1 and "was made otherwise: augment True then, not given now" in err
+    status, _, err = run(stack, "--out", out, "--augment")
+    assert status == 1 and "--augment is for an image of one plane" in err
+
+
+def test_auto_with_orientations_is_the_recommended_level(run: Run, image: Path, tmp_path: Path) -> None:
+    arguments = (image, "--out", tmp_path / "out", "--augment", "--level", "auto")
+    assert run(*arguments)[0] == 0
+    assert read_facts(tmp_path / "out" / "a_labels.tif")["level"] == 3
+    status, _, err = run(*arguments, "--skip-existing")
+    assert status == 0 and "1 of 1 were there already" in err
+
+
 def test_planes_in_pieces_keep_the_same_objects(
     run: Run, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ def evaluate(
     scale: float | Literal["auto"] = "auto",
     diameter: float | None = None,
     range: tuple[float, float] | None = None,
+    augment: bool = False,
     progress: Callable[[int, int], None] | None = None,
     on_problem: Callable[[str], None] | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -39,6 +40,8 @@ def evaluate(
         These label values are foreground, the others background; AP50 is then undefined.
     scale, diameter, range
         As in `segment`, for all images; what is not given is measured for each image.
+    augment : bool
+        Average the maps over the eight orientations of each image; Auto is then not scored.
     progress : callable, optional
         Called with ``(images done, images in all)``.
     on_problem : callable, optional
@@ -72,6 +75,7 @@ def evaluate(
         scale=scale,
         diameter=diameter,
         range=range,
+        augment=augment,
         progress=progress,
         on_problem=on_problem,
         notes=notes,

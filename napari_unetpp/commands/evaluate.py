@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from napari_unetpp.commands.arguments.shared import add_device, add_foreground, add_size
+from napari_unetpp.commands.arguments.shared import add_augment, add_device, add_foreground, add_size
 from napari_unetpp.commands.arguments.types import file_path, some_name, some_path
 from napari_unetpp.commands.report import progress, say, size_options, tell, write_json
 from napari_unetpp.files.models import card_text, model_list
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=some_name, required=True, help="name or file")
     add_foreground(parser)
     add_size(parser)
+    add_augment(parser)
     add_device(parser)
     parser.add_argument("--json", metavar="FILE", type=file_path, help="also write the scores as JSON")
 
@@ -40,6 +41,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
         device=args.device,
         precision=args.precision,
         foreground=args.foreground,
+        augment=args.augment,
         **size_options(args, model_list.find_model(args.model)),
         progress=progress,
         on_problem=report,

@@ -29,6 +29,7 @@ from napari_unetpp.engine.input.scale import check_range, decide_scale, diameter
 from napari_unetpp.engine.level import Auto, resolve_level
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.memory import is_out_of_memory, release_free_memory
+from napari_unetpp.engine.orientations import average
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.engine.tiles import SMALL_CELL
 
@@ -54,6 +55,7 @@ def predict_maps(
     range: tuple[float, float] | None = None,
     objects: ObjectOptions = AS_THE_MODEL,
     all_levels: bool = False,
+    augment: bool = False,
     should_stop: ShouldStop = never_stop,
     on_event: Callable[[PredictEvent], None] | None = None,
 ) -> PlaneResult:
@@ -73,6 +75,9 @@ def predict_maps(
         What is asked of the objects.
     all_levels : bool
         Also keep the shallower levels (more memory).
+    augment : bool
+        Average the maps over the eight orientations of the plane, which takes eight times as long; "auto" is
+        the recommended level then, and only that level is kept.
     should_stop, on_event : callable
         `should_stop` is asked before every network node, `on_event` is given every event.
 
@@ -88,7 +93,7 @@ def predict_maps(
     """
     plane, notes = clean_plane(image)
     info = model.info
-    chosen = resolve_level(info, level)
+    chosen = resolve_level(info, level, augment=augment)
     reading = decide_reading(
         plane,
         model,
@@ -105,13 +110,13 @@ def predict_maps(
     notes = (*notes, *range_notes(plane, stats, given=range is not None))
     notes = (*notes, *diameter_notes(plane.shape, diameter), *((NOISE,) if reported != limits else ()))
     try:
-        store, flops = _maps(model, request, None, should_stop, on_event)
+        store, flops = _maps(model, request, None, augment, should_stop, on_event)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         release_free_memory()
         notes = (*notes, "memory did not suffice for the usual tiles: smaller ones were used")
-        store, flops = _maps(model, request, SMALL_CELL, should_stop, on_event)
+        store, flops = _maps(model, request, SMALL_CELL, augment, should_stop, on_event)
     shape = (plane.shape[0], plane.shape[1])
     invalid = invalid_pixels(plane, stats)
     rule = objects.rule(info.decode, decided.scale)
@@ -124,10 +129,27 @@ def _maps(
     model: LoadedModel,
     request: PredictRequest,
     cell: int | None,
+    augment: bool,
     should_stop: ShouldStop,
     on_event: Callable[[PredictEvent], None] | None,
 ) -> tuple[MapStore, int]:
     """All maps of a plane, and the FLOPs that they took; `cell`: see `engine.predict.predict`."""
+
+    def evaluate(
+        request: PredictRequest, on_event: Callable[[PredictEvent], None] | None
+    ) -> tuple[MapStore, int]:
+        return _collected(model, request, cell, should_stop, on_event)
+
+    return average(request, evaluate, on_event) if augment else evaluate(request, on_event)
+
+
+def _collected(
+    model: LoadedModel,
+    request: PredictRequest,
+    cell: int | None,
+    should_stop: ShouldStop,
+    on_event: Callable[[PredictEvent], None] | None,
+) -> tuple[MapStore, int]:
     store: MapStore | None = None
     flops = 0
     for event in predict(model, request, should_stop=should_stop, cell=cell):

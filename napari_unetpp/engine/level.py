@@ -9,11 +9,14 @@ from napari_unetpp._types import AUTO, ModelInfo, UsageError
 Auto = Literal["auto"]
 
 
-def resolve_level(info: ModelInfo, level: int | Auto) -> int:
+def resolve_level(info: ModelInfo, level: int | Auto, *, augment: bool = False) -> int:
     """The level to use, or an error that names the ones there are.
 
-    "auto" is `AUTO` where the model has a stopping rule, else its recommended level.
+    "auto" is `AUTO` where the model has a stopping rule, else its recommended level; the latter also where
+    orientations are averaged (`augment`), of which each would stop elsewhere.
     """
+    if level == "auto" and augment:
+        return info.recommended_level
     if level == "auto" or (level == AUTO and info.stopping):
         return AUTO if info.stopping else info.recommended_level
     if level not in info.net.levels:

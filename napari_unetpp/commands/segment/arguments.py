@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from napari_unetpp.commands.arguments.shared import add_device, add_size, size_problem
+from napari_unetpp.commands.arguments.shared import add_augment, add_device, add_size, size_problem
 from napari_unetpp.commands.arguments.types import (
     area,
     axes,
@@ -78,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recursive", action="store_true", help="also the images in subfolders, into equal subfolders of DIR"
     )
     add_size(parser)
+    add_augment(parser)
     add_device(parser)
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(

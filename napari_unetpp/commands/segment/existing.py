@@ -16,7 +16,7 @@ NEWER = ("given", "read_as", CHANGED)
 """Facts that results of earlier versions, or of another way of reading the image, do not have."""
 
 
-OPTIONAL = ("directions", "spacing", "stitch", "track", "rows", "columns")
+OPTIONAL = ("augment", "directions", "spacing", "stitch", "track", "rows", "columns")
 """Facts that are there only where the option was given."""
 
 REMEDY = "Give the same options, --overwrite to replace it, or another --out."
@@ -30,7 +30,7 @@ def made_otherwise(output: Output, info: ModelInfo, options: Options) -> str:
     then = read_facts(output.target)
     if "model_sha256" not in then:
         return ""
-    now = asked_facts(info, resolve_level(info, options.level), options)
+    now = asked_facts(info, resolve_level(info, options.level, augment=options.augment), options)
     now[CHANGED] = file_version(output.source)
     if goes_by_planes(output.source, options):
         try:

@@ -61,7 +61,8 @@ def segment_file(
     size = read_pixel_size(output.source, options.series)
     side = None if size is None else size.side
     with enough_memory(
-        "the network ran", memory_remedy(model.info, resolve_level(model.info, options.level))
+        "the network ran",
+        memory_remedy(model.info, resolve_level(model.info, options.level, augment=options.augment)),
     ):
         found = predict_maps(
             image,
@@ -69,6 +70,7 @@ def segment_file(
             level=options.level,
             pixel_size=side,
             objects=options.objects,
+            augment=options.augment,
             on_event=on_event,
             **options.size,
         )

@@ -63,6 +63,7 @@ def run_segment(args: argparse.Namespace) -> int:
         ObjectOptions(
             args.threshold, args.min_size, args.max_size, args.fill_holes, args.drop_border, args.split
         ),
+        args.augment,
     )
     found = find_inputs(args.inputs, recursive=args.recursive)
     for problem in found.problems:
@@ -223,6 +224,11 @@ def _segmented(output: outputs.Output, work: Work, options: Any, show: Callable[
             lambda tile, tiles: show(tile / tiles, f"{name}, tile {tile} of {tiles}"),
         )
 
+    if options.augment:
+        raise UnetppError(
+            "--augment is for an image of one plane, segmented as a whole; this one is segmented plane by "
+            "plane or in parts. Leave --augment out."
+        )
     done = "no plane"
 
     def on_progress(event: Any) -> None:

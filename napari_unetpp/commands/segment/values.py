@@ -69,6 +69,8 @@ class Options:
         Whether labels tell objects apart; else they are classes.
     stack : StackOptions
         What only stacks have, or parts of a plane.
+    augment : bool
+        Average the maps over the orientations of the plane.
     """
 
     kind: Kind
@@ -80,6 +82,7 @@ class Options:
     instances: bool = True
     stack: StackOptions = field(default_factory=StackOptions)
     objects: ObjectOptions = field(default_factory=ObjectOptions)
+    augment: bool = False
 
     @property
     def given_size(self) -> dict[str, Any]:
@@ -107,6 +110,7 @@ def asked_facts(info: ModelInfo, level: int, options: Options) -> dict[str, Any]
         "model_sha256": info.sha256,
         "level": "auto" if level == AUTO else level,
         "given": {**options.given_size, **options.objects.given},
+        **({"augment": True} if options.augment else {}),
         **({} if stack.directions == 1 else {"directions": stack.directions}),
         **({} if stack.spacing is None else {"spacing": list(stack.spacing)}),
         **{name: overlap for name, overlap in links.items() if overlap is not None},

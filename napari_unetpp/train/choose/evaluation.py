@@ -19,6 +19,7 @@ from napari_unetpp.engine.input.scale import check_range, check_size, diameter_n
 from napari_unetpp.engine.level import Auto
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.memory import SMALLER, enough_memory
+from napari_unetpp.engine.orientations import COUNT, orient
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, named_once
@@ -53,6 +54,7 @@ def evaluate_pairs(
     scale: float | Auto = "auto",
     diameter: float | None = None,
     range: tuple[float, float] | None = None,
+    augment: bool = False,
     progress: Callable[[int, int], None] | None = None,
     on_problem: Callable[[str], None] | None = None,
     notes: Notes | None = None,
@@ -62,7 +64,8 @@ def evaluate_pairs(
     `notes` collects notes on unusual files.
     """
     info = model.info
-    levels = (*info.net.levels, AUTO) if info.stopping else info.net.levels
+    with_auto = info.stopping is not None and not augment
+    levels = (*info.net.levels, AUTO) if with_auto else info.net.levels
     tallies = {level: _Tally() for level in levels}
     scored: list[tuple[Pair, Reading]] = []
     nothing = True
@@ -74,7 +77,7 @@ def evaluate_pairs(
     for done, pair in enumerate(pairs, start=1):
         try:
             with enough_memory(f"scoring {pair.image}", SMALLER):
-                reading, has_truth = _score(model, pair, foreground, tallies, read, diameter, notes)
+                reading, has_truth = _score(model, pair, foreground, tallies, read, diameter, notes, augment)
             scored.append((pair, reading))
             nothing = nothing and not has_truth
         except UnetppError as error:
@@ -89,12 +92,13 @@ def evaluate_pairs(
         values = ", ".join(map(str, asked))
         notes.add("labels", f"no label image has any foreground of the values {values}")
     with enough_memory("measuring the speed", SMALLER):
-        seconds = seconds_per_megapixel(model, scored)
+        seconds = seconds_per_megapixel(model, scored, augment=augment)
     scores = {level: _summary(tallies[level], info, level, seconds[level]) for level in info.net.levels}
-    auto = _auto_summary(tallies[AUTO], info, seconds[AUTO]) if info.stopping else None
+    auto = _auto_summary(tallies[AUTO], info, seconds[AUTO]) if with_auto else None
     return {
         "model": info.name,
         "device": model.choice.label,
+        **({"augment": True} if augment else {}),
         "images": len(scored),
         "recommended_level": info.recommended_level,
         "best_level_here": best_level(scores),
@@ -126,6 +130,7 @@ def _score(
     read: Callable[[NDArray[Any]], Reading],
     diameter: float | None,
     notes: Notes,
+    augment: bool,
 ) -> tuple[Reading, bool]:
     """Add the scores of one image.
 
@@ -138,10 +143,9 @@ def _score(
         notes.add(pair.image.name, text)
     reading = read(clean_plane(image)[0])
     predicted = partial(predict_maps, image, model, scale=reading.scale.scale, range=reading.range)
-    deepest = predicted(level=info.net.depth, all_levels=True)
-    auto = predicted(level=AUTO) if AUTO in tallies else deepest
+    deepest = None if augment else predicted(level=info.net.depth, all_levels=True)
     for level, tally in tallies.items():
-        found = auto if level == AUTO else deepest
+        found = predicted(level=level, augment=augment) if deepest is None or level == AUTO else deepest
         tally.executed += found.flops
         tally.whole += found.flops / found.share()
         maps = replace(found, level=level)
@@ -183,10 +187,12 @@ def _auto_summary(tally: _Tally, info: ModelInfo, seconds: float | None) -> dict
 # ------------------------------------------------------------------------ cost
 
 
-def seconds_per_megapixel(model: LoadedModel, pairs: Sequence[tuple[Pair, Reading]]) -> dict[int, float]:
+def seconds_per_megapixel(
+    model: LoadedModel, pairs: Sequence[tuple[Pair, Reading]], *, augment: bool = False
+) -> dict[int, float]:
     """Cold prediction time per megapixel of the input, per level; one warm-up.
 
-    Finding the range and the scale, and decoding, are excluded.
+    Finding the range and the scale, and decoding, are excluded. With `augment` of all orientations together.
     """
     planes: list[tuple[NDArray[Any], Reading]] = []
     for pair, reading in pairs:
@@ -194,6 +200,8 @@ def seconds_per_megapixel(model: LoadedModel, pairs: Sequence[tuple[Pair, Readin
         if sum(_pixels(plane) for plane, _ in planes) >= TIMED_PIXELS:
             break
     megapixels = sum(_pixels(plane) for plane, _ in planes) / 1e6
+    if augment:
+        planes = [(orient(plane, number), reading) for plane, reading in planes for number in range(COUNT)]
     _cold_seconds(model, *planes[0], model.info.net.depth)
     return {
         level: sum(_cold_seconds(model, *plane, level) for plane in planes) / megapixels
