@@ -12,7 +12,7 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QDialog, QVBoxLayout
 from superqt.utils import qdebounced
 
-from napari_unetpp._types import UnetppError
+from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.files.caches import kept_files
 from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.compat import main_window, unwrapped
@@ -40,7 +40,8 @@ from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.report.reports import Reports
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.stacks.stacks import Stacks
-from napari_unetpp.session.values import Settings
+from napari_unetpp.session.state import SessionState
+from napari_unetpp.session.values import Interval, Settings
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -143,12 +144,16 @@ class UnetppDock(DockView):
         if self._batch is None or not is_alive(self._batch):
             paths = [layer.source.path for layer in self._layers.open.all()]
             files = [Path(path) for path in dict.fromkeys(paths) if path and Path(path).exists()]
-            controller = self.controller
-            self._batch = BatchDialog(self, lambda: (controller.state, controller.model), files)
+            self._batch = BatchDialog(self, self._settings, files)
             self._batch.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._batch.show()
         self._batch.raise_()
         return self._batch
+
+    def _settings(self) -> tuple[SessionState, ModelInfo | None, Interval | None]:
+        """What is set, the chosen model, and the intensities that the image is displayed between."""
+        controller = self.controller
+        return controller.state, controller.model, self._layers.limits(controller.state.image)
 
     def open_export(self) -> None:
         """Open the form for exports of the chosen model, one each time: they run beside each other."""
