@@ -27,7 +27,7 @@ from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
 from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.layers.other_images import NapariOtherImages
 from napari_unetpp.gui.layers.stack_layers import NapariStacks
-from napari_unetpp.gui.settings import SettingsPage, read_settings
+from napari_unetpp.gui.settings import SettingsPage, forget_first_steps, read_settings
 from napari_unetpp.gui.tools.shortcuts import CLICK, CORRECT, MERGE, NEXT, SEGMENT, SPLIT, Shortcuts
 from napari_unetpp.gui.viewer_memory import memory_of
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
@@ -35,6 +35,7 @@ from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct.work import TorchTrainer
 from napari_unetpp.session.correct.workflow import CorrectionWorkflow
 from napari_unetpp.session.display.object_features import ObjectFeatures
+from napari_unetpp.session.first_steps import FirstSteps
 from napari_unetpp.session.models.own_models import OwnModels
 from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.report.reports import Reports
@@ -136,6 +137,10 @@ class UnetppDock(DockView):
             store=memory_of(viewer).store,
         )
 
+        self.first_steps = FirstSteps(
+            self.controller, self.correcting.corrections.signals, forget_first_steps
+        )
+
     def _on_preferences(self, settings: Settings) -> None:
         self.controller.state.preferences = settings
 
@@ -194,6 +199,7 @@ class UnetppDock(DockView):
         self.own_models.connect()
         self.reports.connect()
         self.features.connect()
+        self.first_steps.connect()
         self._autosave.start()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
