@@ -32,10 +32,18 @@ def read_settings() -> Settings:
             default_model=str(page.default_model),
             autosave_folder=str(page.autosave_folder),
             live=bool(page.live),
+            first_steps=bool(page.first_steps),
         )
     except (AttributeError, TypeError, ValueError) as error:
         log.debug("no preferences page: %s", error)
         return Settings()
+
+
+def forget_first_steps() -> None:
+    """They are not shown again, unless the user ticks them on the page."""
+    page = getattr(plugin_settings(PLUGIN), "segmentation", None)
+    if page is not None:
+        page.first_steps = False
 
 
 def _tell(told: WeakMethod[Callable[[Settings], None]]) -> None:

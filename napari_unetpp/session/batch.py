@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_unetpp._types import AUTO, ModelInfo
 from napari_unetpp.files.text import counted
 from napari_unetpp.session.messages.common import seconds_text
 from napari_unetpp.session.state import SessionState
+from napari_unetpp.session.values import Interval
 
 HEADS = ("image", "objects", "median px", "result")
 STOPPED = "Stopped. What was done is kept; Start goes on with the others."
@@ -40,10 +43,27 @@ class BatchRequest:
     also: tuple[str, ...] = ()
 
 
-def arguments(request: BatchRequest, state: SessionState, model: ModelInfo, report: Path) -> list[str]:
-    """Arguments of the command, which goes on with what is missing; `report` is where it writes JSON.
+def arguments(
+    request: BatchRequest,
+    state: SessionState,
+    model: ModelInfo,
+    report: Path,
+    limits: Interval | None = None,
+) -> list[str]:
+    """Arguments of the command, which goes on with what is missing.
 
     Depth, scale, contrast, kind, device, number format and what is asked of objects are those of the dock.
+
+    Parameters
+    ----------
+    request : BatchRequest
+    state : SessionState
+    model : ModelInfo
+    report : Path
+        Where the command writes JSON.
+    limits : (float, float), optional
+        The intensities that the image in the dock is displayed between; without them, as in colour, the
+        contrast *as displayed* is measured in each image, as Segment does.
     """
     options = ["--out", str(request.out), "--model", str(model.path or model.name)]
     options += ["--level", "auto" if state.level == AUTO else str(state.level), "--kind", state.kind]
@@ -57,14 +77,20 @@ def arguments(request: BatchRequest, state: SessionState, model: ModelInfo, repo
         "--skip-existing",
     ]
     if state.scale is not None:
-        options += ["--scale", f"{state.scale:g}"]
-    if state.contrast == "given":
-        options += ["--range", *(f"{number:g}" for number in state.range)]
+        options += ["--scale", number(state.scale)]
+    intensities = {"auto": None, "given": state.range, "displayed": limits}[state.contrast]
+    if intensities is not None:
+        options += ["--range", *map(number, intensities)]
     options += object_arguments(state.rule.given(model.decode))
     options += ["--recursive"] if request.recursive else []
     options += ["--table"] if request.table and state.kind == "labels" else []
     options += ["--also", ",".join(request.also)] if request.also else []
     return ["segment", *map(str, request.inputs), *options]
+
+
+def number(value: float) -> str:
+    """A number that is read back as exactly this one."""
+    return np.format_float_positional(float(value), trim="-")  # argparse knows no -1e-5
 
 
 def object_arguments(given: Mapping[str, float | bool]) -> list[str]:

@@ -68,6 +68,8 @@ class ViewSignals(CorrectSignals, MenuSignals):
     stitch_toggled = Signal(bool)
     track_toggled = Signal(bool)
     offer_taken = Signal(str)
+    steps_hidden = Signal()
+    """The user needs no first steps."""
 
 
 class View(CorrectView, MenuView, Protocol):
@@ -109,6 +111,10 @@ class View(CorrectView, MenuView, Protocol):
         ...
 
     def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None: ...
+    def set_first_step(self, text: str) -> None:
+        """What somebody who is new does next; empty: nothing is said."""
+        ...
+
     def ask_path(self, suggestion: Path) -> Path | None:
         """Where to save; emits first whether the probability is wanted, too."""
         ...

@@ -52,6 +52,8 @@ class Settings:
         Where corrections are kept while they are made; empty: in the user's data folder.
     live : bool
         Whether the Live box is ticked at first.
+    first_steps : bool
+        Whether the dock says the next step of a first visit.
     """
 
     device: str = "auto"
@@ -61,6 +63,7 @@ class Settings:
     default_model: str = ""
     autosave_folder: str = ""
     live: bool = True
+    first_steps: bool = True
 
 
 DEFAULTS = Settings()

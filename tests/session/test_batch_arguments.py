@@ -45,6 +45,16 @@ def test_settings_of_the_dock(changes: dict[str, Any], expected: list[str]) -> N
     assert words(SessionState(**changes), table=False) == expected
 
 
+def test_as_displayed_is_the_range_of_the_shown_image() -> None:
+    """The command got no range and measured one in each image."""
+    state = SessionState(contrast="displayed", range=(0, 1))
+    limits = (0.1234567891, 1234567.5)
+    found = arguments(REQUEST, state, model_info(), Path("r"), limits)
+    at = found.index("--range")
+    assert tuple(map(float, found[at + 1 : at + 3])) == limits
+    assert "--range" not in arguments(REQUEST, state, model_info(), Path("r"), None)  # colour
+
+
 @pytest.mark.parametrize("kind", ["labels", "mask"])
 def test_the_command_takes_them(kind: Any) -> None:
     state = SessionState(

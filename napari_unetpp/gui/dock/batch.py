@@ -30,8 +30,9 @@ from napari_unetpp.gui.dock.menu.command import CommandProcess
 from napari_unetpp.gui.dock.widgets import Note, row_of
 from napari_unetpp.session import batch
 from napari_unetpp.session.state import SessionState
+from napari_unetpp.session.values import Interval
 
-Settings = Callable[[], tuple[SessionState, ModelInfo | None]]
+Settings = Callable[[], tuple[SessionState, ModelInfo | None, Interval | None]]
 
 
 class BatchDialog(QDialog):
@@ -41,7 +42,7 @@ class BatchDialog(QDialog):
     ----------
     parent : QWidget
     settings : callable
-        Gives the state of the dock and its model.
+        Gives the state of the dock, its model, and the intensities that its image is displayed between.
     files : sequence of Path
         Of the image layers, which `layers_button` takes as input.
     """
@@ -90,7 +91,7 @@ class BatchDialog(QDialog):
 
     def start(self) -> None:
         """Segment what is missing in the output folder."""
-        state, model = self._settings()
+        state, model, limits = self._settings()
         inputs = tuple(
             Path(text.strip()) for text in self.input_edit.text().split(os.pathsep) if text.strip()
         )
@@ -107,7 +108,7 @@ class BatchDialog(QDialog):
         self._report = Path(name)
         self._show_running(True)
         self.note.show_text("getting ready")
-        self.command.start(batch.arguments(request, state, model, self._report))
+        self.command.start(batch.arguments(request, state, model, self._report, limits))
 
     def stop(self) -> None:
         """Stop as Ctrl-C does: results that are complete stay."""

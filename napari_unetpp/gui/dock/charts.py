@@ -10,12 +10,11 @@ from qtpy.QtGui import QColor, QFont, QPalette, QResizeEvent
 
 from napari_unetpp._types import AUTO
 from napari_unetpp.files.models.card_text import level_name
+from napari_unetpp.gui.dock.colours import chart_colours
 from napari_unetpp.gui.dock.label_sides import offset, sides
 from napari_unetpp.session.display.costs import ChartPoint
 from napari_unetpp.session.messages.common import cost_text
 
-ACCENT = "#4c9be8"
-STAR = "#f2b705"
 NO_SCORES = "this model carries no scores"
 
 AXIS, UNNAMED_AXIS = 35, 15
@@ -184,7 +183,8 @@ class SpeedQualityChart(Chart):
         self._name_axis()
 
     def _spot(self, point: ChartPoint, current: bool, ink: QColor) -> dict[str, object]:
-        colour = QColor(STAR) if point.recommended else QColor(ACCENT)
+        colours = chart_colours(self)
+        colour = QColor(colours.star if point.recommended else colours.dot)
         fill = colour if current or point.recommended else _faint(colour, 150)
         rim = QColor(0, 0, 0, 0) if point.measured else colour
         return {

@@ -12,7 +12,7 @@ from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QDialog, QVBoxLayout
 from superqt.utils import qdebounced
 
-from napari_unetpp._types import UnetppError
+from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.files.caches import kept_files
 from napari_unetpp.files.models.model_list import list_models
 from napari_unetpp.gui.compat import main_window, unwrapped
@@ -27,7 +27,7 @@ from napari_unetpp.gui.layers.corrections_layers import NapariCorrections
 from napari_unetpp.gui.layers.layers import NapariLayers
 from napari_unetpp.gui.layers.other_images import NapariOtherImages
 from napari_unetpp.gui.layers.stack_layers import NapariStacks
-from napari_unetpp.gui.settings import SettingsPage, read_settings
+from napari_unetpp.gui.settings import SettingsPage, forget_first_steps, read_settings
 from napari_unetpp.gui.tools.shortcuts import CLICK, CORRECT, MERGE, NEXT, SEGMENT, SPLIT, Shortcuts
 from napari_unetpp.gui.viewer_memory import memory_of
 from napari_unetpp.gui.worker import ThreadRunner, import_ahead
@@ -35,12 +35,14 @@ from napari_unetpp.session.controller import Controller
 from napari_unetpp.session.correct.work import TorchTrainer
 from napari_unetpp.session.correct.workflow import CorrectionWorkflow
 from napari_unetpp.session.display.object_features import ObjectFeatures
+from napari_unetpp.session.first_steps import FirstSteps
 from napari_unetpp.session.models.own_models import OwnModels
 from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.report.reports import Reports
 from napari_unetpp.session.segment.cache import WorkerCache
 from napari_unetpp.session.stacks.stacks import Stacks
-from napari_unetpp.session.values import Settings
+from napari_unetpp.session.state import SessionState
+from napari_unetpp.session.values import Interval, Settings
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -135,6 +137,10 @@ class UnetppDock(DockView):
             store=memory_of(viewer).store,
         )
 
+        self.first_steps = FirstSteps(
+            self.controller, self.correcting.corrections.signals, forget_first_steps
+        )
+
     def _on_preferences(self, settings: Settings) -> None:
         self.controller.state.preferences = settings
 
@@ -143,12 +149,16 @@ class UnetppDock(DockView):
         if self._batch is None or not is_alive(self._batch):
             paths = [layer.source.path for layer in self._layers.open.all()]
             files = [Path(path) for path in dict.fromkeys(paths) if path and Path(path).exists()]
-            controller = self.controller
-            self._batch = BatchDialog(self, lambda: (controller.state, controller.model), files)
+            self._batch = BatchDialog(self, self._settings, files)
             self._batch.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._batch.show()
         self._batch.raise_()
         return self._batch
+
+    def _settings(self) -> tuple[SessionState, ModelInfo | None, Interval | None]:
+        """What is set, the chosen model, and the intensities that the image is displayed between."""
+        controller = self.controller
+        return controller.state, controller.model, self._layers.limits(controller.state.image)
 
     def open_export(self) -> None:
         """Open the form for exports of the chosen model, one each time: they run beside each other."""
@@ -189,6 +199,7 @@ class UnetppDock(DockView):
         self.own_models.connect()
         self.reports.connect()
         self.features.connect()
+        self.first_steps.connect()
         self._autosave.start()
 
     def hideEvent(self, event: QHideEvent | None) -> None:

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pyqtgraph as pg
 from qtpy.QtGui import QColor
 
 from napari_unetpp._types import LEVELS, FinetuneProgress
 from napari_unetpp.gui.dock.charts import Chart
+from napari_unetpp.gui.dock.colours import ChartColours, chart_colours
 
-COLOURS = {1: "#9ecbff", 2: "#4c9be8", 3: "#f2b705", 4: "#e5734b"}
-LOSS = "#8a8f98"
-LEGEND = "&nbsp; ".join(
-    f'<span style="color: {colour}">■</span> {name}'
-    for name, colour in (
-        *((f"L{level}", colour) for level, colour in COLOURS.items()),
-        ("loss (own scale)", LOSS),
+MARKS = {1: ("o", "●"), 2: ("t1", "▲"), 3: ("s", "■"), 4: ("d", "◆")}
+"""Of the levels: pyqtgraph's name of the mark on their curves, and the mark in the legend."""
+
+MARK = 6
+"""Size of a mark, px."""
+
+
+def legend(colours: ChartColours) -> str:
+    """What the curves are, as HTML."""
+    levels = [
+        (colour, mark, f"L{level}")
+        for colour, (level, (_, mark)) in zip(colours.levels, MARKS.items(), strict=True)
+    ]
+    parts = [*levels, (colours.loss, "╌╌", "loss (own scale)")]
+    return "&nbsp; ".join(
+        f'<span style="color: {colour}">{mark}</span> {name}' for colour, mark, name in parts
     )
-)
 
 
 class TrainingChart(Chart):
-    """Dice per depth on the left axis; the loss, dashed, falls from its first value at the top to 0 below."""
+    """Dice per depth on the left axis, each with a mark of its own.
+
+    The loss, dashed, falls from its first value at the top to 0 below.
+    """
 
     _colour = ""
     """Of the text, as drawn."""
+
+    _dice: Mapping[int, pg.PlotDataItem] = MappingProxyType({})  # Qt asks for a drawing before there are any
 
     def __init__(self) -> None:
         super().__init__(
@@ -38,9 +53,8 @@ class TrainingChart(Chart):
         plot = self.getPlotItem()
         plot.setLabel("left", "Dice")
         plot.setLabel("bottom", "seconds")
-        dash = pg.QtCore.Qt.PenStyle.DashLine
-        self._loss = plot.plot([], [], pen=pg.mkPen(LOSS, width=1.5, style=dash))
-        self._dice = {level: plot.plot([], [], pen=pg.mkPen(COLOURS[level], width=2)) for level in LEVELS}
+        self._loss = plot.plot([], [])
+        self._dice = {level: plot.plot([], [], symbol=MARKS[level][0], symbolSize=MARK) for level in LEVELS}
 
     def set_points(self, points: Sequence[FinetuneProgress]) -> None:
         """Draw all points so far."""
@@ -59,14 +73,21 @@ class TrainingChart(Chart):
         self.setAccessibleDescription(text)
 
     def redraw(self) -> None:
-        """Give legend and axes the colours of the theme; the curves have their own."""
+        """Give curves, legend and axes the colours of the theme."""
         colour = self.text_colour()
-        if colour.name() == self._colour:
+        if colour.name() == self._colour or not self._dice:
             return
         self._colour = colour.name()
         plot, faint = self.getPlotItem(), QColor(colour)
         faint.setAlpha(190)
-        plot.setTitle(LEGEND, size="7pt", color=self._colour)
+        colours = chart_colours(self)
+        plot.setTitle(legend(colours), size="7pt", color=self._colour)
+        dash = pg.QtCore.Qt.PenStyle.DashLine
+        self._loss.setPen(pg.mkPen(colours.loss, width=1.5, style=dash))
+        for one, curve in zip(colours.levels, self._dice.values(), strict=True):
+            curve.setPen(pg.mkPen(one, width=1.5))
+            curve.setSymbolPen(None)
+            curve.setSymbolBrush(one)
         for side in ("left", "bottom"):
             plot.getAxis(side).setTextPen(pg.mkPen(faint))
             plot.getAxis(side).setTickFont(self.small_font())

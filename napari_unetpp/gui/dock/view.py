@@ -16,7 +16,7 @@ from napari_unetpp.files.models.model_list import scan_models
 from napari_unetpp.files.objects.formats import FORMATS, file_name_for, suffix_of
 from napari_unetpp.gui.dock.charts import chart_tip
 from napari_unetpp.gui.dock.forms.fields import select, set_checked, show_fraction, show_number
-from napari_unetpp.gui.dock.forms.head import DEVICE_TIP
+from napari_unetpp.gui.dock.forms.head import DEVICE_TIP, IMAGE_TIP, MODEL_TIP
 from napari_unetpp.gui.dock.forms.result import SAVE_TIP
 from napari_unetpp.gui.dock.menu.view import MenuDockView
 from napari_unetpp.session.display.costs import ChartPoint
@@ -41,6 +41,7 @@ class DockView(MenuDockView):
     def set_images(self, images: Sequence[ImageChoice], current: Hashable | None) -> None:
         combo = self.form.head.image_combo
         _fill(combo, [(image.key, image.name) for image in images], current)
+        combo.setToolTip(_with_choice(IMAGE_TIP, combo))
         if not images:
             combo.setPlaceholderText("no image")
 
@@ -61,6 +62,7 @@ class DockView(MenuDockView):
             licence = f"\nLicence: {model.licence}" if model.licence else ""
             combo.setItemData(row, (model.title or model.name) + licence, Qt.ItemDataRole.ToolTipRole)
         _add_unusable(combo)
+        combo.setToolTip(_with_choice(MODEL_TIP, combo))
         warning = next((restriction(model) for model in models if model_key(model) == current), "")
         self.form.head.model_note.show_or_hide(warning, "warning")
 
@@ -146,6 +148,9 @@ class DockView(MenuDockView):
     def set_message(self, text: str, tone: Tone = "info", offers: Sequence[tuple[str, str]] = ()) -> None:
         self.form.head.message_label.show_text(text, tone, offers=offers)
 
+    def set_first_step(self, text: str) -> None:
+        self.form.head.message_area.set_step(text)
+
     def ask_path(self, suggestion: Path) -> Path | None:
         chosen, kind = QFileDialog.getSaveFileName(
             self,
@@ -177,6 +182,11 @@ def _fill(combo: QComboBox, entries: Sequence[tuple[Any, str]], current: Any) ->
             combo.addItem(text, key)
         keys = [key for key, _ in entries]
         combo.setCurrentIndex(keys.index(current) if current in keys else -1)
+
+
+def _with_choice(tip: str, combo: QComboBox) -> str:
+    """A tool tip, and in full what is chosen: a long name is cut off."""
+    return f"{tip}\n{combo.currentText()}".strip()
 
 
 def _add_unusable(combo: QComboBox) -> None:

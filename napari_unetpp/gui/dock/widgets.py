@@ -20,7 +20,7 @@ QPushButton { border: none; background: transparent; font-weight: bold; text-ali
 QLabel, QToolButton { font-weight: normal; font-size: 8pt; padding: 0px 2px; }
 """
 NO_BREAK = "\u00a0"
-FIGURE = r"\d( [x×] \d+)?( (s|ms|min|h|px|M|[kMG]B|%|µm²?)(?!\w)| [x×] \d)"
+FIGURE = r"(< [\d.]*)?\d( [x×] \d+)?( (s|ms|min|h|px|M|[kMG]B|%|µm²?)(?!\w)| [x×] \d)"
 """The end of a figure, with its unit or the next figure."""
 
 UNLIMITED = 16_777_215
@@ -96,8 +96,9 @@ class Note(QLabel):
     Its colours follow the theme.
     """
 
-    def __init__(self, lines: int = 0) -> None:
+    def __init__(self, lines: int = 0, *, inline: bool = False) -> None:
         super().__init__()
+        self._before_links = " " if inline else "<br>"
         self.setWordWrap(True)
         self.setTextFormat(Qt.TextFormat.RichText)
         self._fit: Callable[[], None] | None = None
@@ -134,7 +135,7 @@ class Note(QLabel):
             f'<a style="color: {colours.link}" href="{action}">{escape(unbroken(label), quote=False)}</a>'
             for label, action in offers
         ]
-        shown = "<br>".join((*lines, " · ".join(links))) if links else lines[0]
+        shown = self._before_links.join((*lines, " · ".join(links))) if links else lines[0]
         if shown != self.text():
             self.setText(shown)
             if self._fit is not None:

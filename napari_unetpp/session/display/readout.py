@@ -70,7 +70,10 @@ class Readout:
         try:
             plane = self.context.plane()
         except UnetppError as error:
-            self.view.set_image_note(str(error), "warning")
+            if self.state.image is None:  # the message says what to do
+                self.view.set_image_note(image.NONE, "info")
+            else:
+                self.view.set_image_note(str(error), "warning")
             self.view.set_can_segment(False)
             self.described.emit(None)
             return

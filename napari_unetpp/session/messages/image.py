@@ -9,6 +9,7 @@ from napari_unetpp.session.segment.resolve import is_searched
 from napari_unetpp.session.values import Plane, Step, Tone
 from napari_unetpp.volumes.axes import GUESSED
 
+NONE = "no image is open"
 COLOUR = "a colour image is displayed as it is, without contrast limits: its range is measured"
 TO_BE_SEARCHED = "auto: Segment looks for the object size"
 CHANNELS = ("c", "ch", "channel", "channels", "colour", "color", "rgb", "s")

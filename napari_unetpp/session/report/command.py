@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from napari_unetpp._types import AUTO, ModelInfo, Region
 from napari_unetpp.files.models.own_models import is_shipped
-from napari_unetpp.session.batch import object_arguments
+from napari_unetpp.session.batch import number, object_arguments
 from napari_unetpp.session.segment.resolve import SegmentRequest
 from napari_unetpp.session.stacks.request import StackRequest
 from napari_unetpp.session.values import DeviceRequest, Interval, Rule
@@ -182,11 +180,6 @@ def arguments(made: Made, image: Input) -> list[str]:
     given.pop("threshold", None)  # it is always named
     objects = object_arguments(given)
     return ["segment", str(image.path or PLACEHOLDER), *(part for flag in flags for part in flag), *objects]
-
-
-def number(value: float) -> str:
-    """A number that is read back as exactly this one."""
-    return np.format_float_positional(float(value), trim="0")  # argparse knows no -1e-5
 
 
 def region_text(region: Region) -> str:

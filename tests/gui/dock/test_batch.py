@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from gestures import choose
 from PIL import Image
 
 from napari_unetpp.files.results.result_file import read_facts
@@ -74,6 +75,24 @@ def test_objects_are_those_of_the_dock(form: Any, viewer: Any, tmp_path: Path, w
     np.testing.assert_array_equal(written > 0, shown > 0)
     given = read_facts(tmp_path / "out" / "a_labels.tif")["given"]
     assert given == {"scale": 1, "threshold": 0.3, "min_size": 12, "max_size": 90_000, "fill_holes": True}
+
+
+def test_contrast_is_that_of_the_shown_image(
+    form: Any, viewer: Any, tmp_path: Path, wait: Any, qtbot: Any
+) -> None:
+    """As displayed was given to the command as no range at all."""
+    dock = form.parent()
+    viewer.layers["a"].contrast_limits = (150, 900)
+    choose(dock.form.input.contrast_combo, "displayed")
+    dock.form.head.segment_button.click()
+    wait(dock)
+    shown = viewer.layers["a prediction"].data.copy()
+    viewer.layers["a"].contrast_limits = (150, 901.25)  # what is displayed now counts, as for Segment
+    dock.controller.state.live = False
+    form.start_button.click()
+    qtbot.waitUntil(lambda: not form.running, timeout=LONG)
+    given = read_facts(tmp_path / "out" / "a_labels.tif")["range"]
+    assert given == [150, 901.25] and shown.shape == tifffile.imread(tmp_path / "out" / "a_labels.tif").shape
 
 
 def test_stop_and_go_on(form: Any, tmp_path: Path, qtbot: Any) -> None:

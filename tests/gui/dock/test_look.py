@@ -10,7 +10,10 @@ from napari.utils.theme import get_theme
 from qtpy.QtCore import QPoint, QRect
 from qtpy.QtWidgets import QWidget
 
+from napari_unetpp._types import FinetuneProgress
 from napari_unetpp.gui.dock import colours, level_slider
+from napari_unetpp.gui.dock.colours import CHART_ON_DARK, CHART_ON_LIGHT
+from napari_unetpp.gui.dock.training_chart import MARKS
 from napari_unetpp.gui.layers.class_colours import COLOURS
 
 TEXT = 4.5
@@ -53,6 +56,30 @@ def test_every_text_can_be_read(theme: str, inks: colours.TextColours) -> None:
         assert contrast(ink, ground) >= TEXT, ink
     for opacity in (level_slider.FAINT, 190 / 255):  # names of stops, texts of charts
         assert contrast(mixed(own, ground, opacity), ground) >= TEXT
+
+
+@pytest.mark.parametrize(("theme", "inks"), [("dark", CHART_ON_DARK), ("light", CHART_ON_LIGHT)])
+def test_what_a_chart_draws_can_be_seen(theme: str, inks: colours.ChartColours) -> None:
+    """The star on light had a contrast of 1.3."""
+    ground = get_theme(theme).background.as_hex()
+    for ink in (inks.dot, inks.star, inks.loss, *inks.levels):
+        assert contrast(ink, ground) >= 3, ink
+
+
+def test_no_level_is_told_by_its_colour_alone(viewer: Any, open_dock: Any) -> None:
+    """Blue and light blue, and yellow and orange, were told apart by the hue only."""
+    viewer.window._qt_window.show()
+    dock = open_dock()
+    chart = dock.form.correct.training_chart
+    dock.set_curve([FinetuneProgress(1, 1.0, 0.5, 0.7, dict.fromkeys((1, 2, 3, 4), 0.5))])
+    marks = {curve.opts["symbol"] for curve in chart._dice.values()}
+    assert len(marks) == 4
+    title = chart.getPlotItem().titleLabel.text
+    assert all(f"{mark}</span> L{level}" in title for level, (_, mark) in MARKS.items())
+    for theme, inks in (("light", CHART_ON_LIGHT), ("dark", CHART_ON_DARK)):
+        viewer.theme = theme
+        chart.redraw()
+        assert inks.levels[3] in chart.getPlotItem().titleLabel.text
 
 
 def test_what_is_said_follows_the_theme(viewer: Any, open_dock: Any, qtbot: Any) -> None:

@@ -127,7 +127,7 @@ def test_what_is_the_models_own_is_left_out(made: Made) -> None:
     path = Path("/data/a b.tif")
     assert command_line(arguments(made, Input(path)), windows=False) == (
         f"napari-unetpp segment '/data/a b.tif' --out results --model '{made.model.path}' --level 2"
-        " --kind labels --scale 0.5 --range 0.0 200.0 --threshold 0.65 --device cpu --precision float32"
+        " --kind labels --scale 0.5 --range 0 200 --threshold 0.65 --device cpu --precision float32"
     )
 
 

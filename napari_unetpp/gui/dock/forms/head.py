@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar, QPushButton, QScrollArea
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar, QPushButton
 
 from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, checkbox
+from napari_unetpp.gui.dock.forms.message_area import MessageArea
 from napari_unetpp.gui.dock.forms.planes import AxesRow, SpansRow, show_channels, show_link, show_planes
 from napari_unetpp.gui.dock.level_slider import LevelSlider
 from napari_unetpp.gui.dock.menu.button import MenuButton
@@ -17,53 +17,11 @@ from napari_unetpp.gui.tools.shortcuts import SEGMENT
 from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.stacks.values import StackShown
 
-LINKS = 2
-"""A line of links is so many px higher than others."""
-
 MENU_TIP = "Own models, export, the model card; the command of the result; files, diagnostics"
 
+IMAGE_TIP = "Image layer to segment"
+MODEL_TIP = "What the network was trained to find"
 DEVICE_TIP = "Where the network is computed"
-
-
-class MessageArea(QScrollArea):
-    """Room for a message of four lines: a longer one scrolls, so that nothing below it moves."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.label = Note(lines=4)
-        self.label.setObjectName("message_label")
-        self.label.setTextInteractionFlags(
-            Qt.TextInteractionFlag.LinksAccessibleByMouse | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
-        )
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setWidget(self.label)
-        self._fit()
-        self.label.show_all(self._fit_text)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        super().resizeEvent(event)
-        self._fit_text()
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Another font needs other room."""
-        super().changeEvent(event)
-        if event is not None and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._fit()
-
-    def _fit(self) -> None:
-        self.setFixedHeight(self.label.room() + LINKS)
-
-    def _fit_text(self) -> None:
-        """Scroll only what does not fit without the bar, which would make the lines shorter."""
-        self.label.setMinimumHeight(0)  # a label is never lower than this, whatever its text
-        scrolls = self.label.heightForWidth(self.width()) > self.height()
-        policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOn if scrolls else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
-        self.setVerticalScrollBarPolicy(policy)
-        viewport = self.viewport()
-        assert viewport is not None
-        self.label.setMinimumHeight(self.label.heightForWidth(viewport.width()))
 
 
 def picker(name: str, tip: str, caption: str) -> Field:
@@ -98,7 +56,7 @@ class Head(Form):
     message_area: MessageArea
 
     FIELDS = (
-        picker("image", "Image layer to segment", "&Image"),
+        picker("image", IMAGE_TIP, "&Image"),
         Field("image_note", Note, options={"lines": 2}),
         Field("file_note", Note, shown=False),
         Field("axes_row", AxesRow, caption="Axes", shown=False),
@@ -110,13 +68,13 @@ class Head(Form):
             spoken="Channel",
             shown=False,
         ),
-        replace(picker("model", "What the network was trained to find", "&Model"), stretch=1),
+        replace(picker("model", MODEL_TIP, "&Model"), stretch=1),
         Field("model_menu", MenuButton, MENU_TIP, beside=True, spoken="Menu of models"),
         Field("model_note", Note, caption="", shown=False),
         picker("device", DEVICE_TIP, "&Device"),
         Field("device_note", Note, caption="", shown=False),
         Field("levels", LevelSlider, caption="De&pth"),
-        Field("level_readout", Note),
+        Field("level_readout", Note, options={"lines": 2}),
         Field(
             "planes_combo",
             QComboBox,
@@ -169,6 +127,7 @@ class Head(Form):
         super().__init__(signals)
         self.message_label = self.message_area.label
         self.message_label.linkActivated.connect(lambda action: signals.offer_taken.emit(action))
+        self.message_area.step.linkActivated.connect(lambda _action: signals.steps_hidden.emit())
         self.model_menu.chosen.connect(lambda name: getattr(signals, f"{name}_pressed").emit())
         self.axes_row.chosen.connect(signals.axis_chosen.emit)
         self.spans_row.changed.connect(signals.span_changed.emit)
