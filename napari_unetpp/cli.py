@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import NoReturn
 
 from napari_unetpp._types import UnetppError, UsageError
 from napari_unetpp.commands import (
@@ -120,11 +121,12 @@ WITHOUT = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    parser = build_parser()
-    args = parser.parse_args(argv)
+    args, unknown = build_parser().parse_known_args(argv)
     command = COMMANDS[args.command]
+    if unknown:
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if problem := command.problem(args):
-        parser.error(f"{args.command}: {problem}")
+        args.parser.error(problem)
     try:
         return command.run(args)
     except UsageError as error:
@@ -152,21 +154,33 @@ def _failed(error: Exception, args: argparse.Namespace) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; the chosen one is ``args.command``."""
-    parser = argparse.ArgumentParser(
+    """The parser of all commands; the chosen one is ``args.command``, and its own parser ``args.parser``."""
+    parser = Parser(
         prog="napari-unetpp",
         description="Segment images with UNet++ at any depth. Exit status: 0 done, 1 failed, 2 wrong usage.",
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--version", action=ShowVersion, nargs=0, help="show the version and end")
     # The same switch after the command; SUPPRESS keeps it from undoing the one before it.
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         summary = command.summary
-        command.add_arguments(commands.add_parser(name, help=summary, description=summary, parents=[common]))
+        own = commands.add_parser(name, help=summary, description=summary, parents=[common])
+        own.set_defaults(parser=own)
+        command.add_arguments(own)
     return parser
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells an error in a line, and where all arguments are named, instead of naming them."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and end with 2."""
+        say(f"error: {message}")
+        say(f"All arguments: {self.prog} --help")
+        self.exit(2)
 
 
 class ShowVersion(argparse.Action):

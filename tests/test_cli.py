@@ -96,7 +96,24 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_usage_exits_with_2(case: str, run: Run) -> None:
     status, out, err = run(*WRONG[case].split())
-    assert status == 2 and out == "" and "usage:" in err
+    assert status == 2 and out == "" and err.startswith("error: ")
+    command = WRONG[case].split()[:1] if WRONG[case].startswith(tuple(cli.COMMANDS)) else []
+    pointer = " ".join(["All arguments: napari-unetpp", *command, "--help"])
+    assert err.splitlines()[1:] == [pointer], "the usage of segment has 15 lines"
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_an_unknown_option_is_named_with_the_command(command: str, run: Run) -> None:
+    """Also where everything else is right: argparse then says it without the command."""
+    needed = {"info": "m", "import": "m", "segment": "a --out x", "evaluate": "a --model m"}
+    needed |= dict.fromkeys(("calibrate", "finetune"), "a --model m --out m.safetensors")
+    needed |= {"train": "a --task semantic --out m.safetensors", "export": "m --format onnx --out m.onnx"}
+    status, out, err = run(command, *needed.get(command, "").split(), "--fly")
+    assert (status, out) == (2, "")
+    assert err.splitlines() == [
+        "error: unrecognized arguments: --fly",
+        f"All arguments: napari-unetpp {command} --help",
+    ]
 
 
 def test_an_error_is_a_sentence_and_debug_shows_the_traceback(run: Run) -> None:

@@ -82,6 +82,48 @@ def test_a_result_of_another_model_or_level_is_not_taken_for_the_wanted_one(
     assert (out / "a_labels.tif").read_bytes() == before
 
 
+@pytest.mark.parametrize("options", [("--kind", "probability"), ("--probability",)])
+def test_probabilities_of_another_level_are_not_taken_for_the_wanted_ones(
+    run: Run, plate: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    """Also where they lie beside labels that are as wanted."""
+    out = tmp_path / "out"
+    again = (plate / "a.tif", "--out", out, "--skip-existing", "--level", 2)
+    assert segment(run, plate / "a.tif", "--out", out, *options)[0] == 0
+    if options == ("--probability",):
+        assert segment(run, plate / "a.tif", "--out", out, "--level", 2, "--overwrite")[0] == 0
+        assert segment(run, *again)[0] == 0
+    before = (out / "a_probability.tif").read_bytes()
+    status, _, err = segment(run, *again, *options)
+    assert status == 1 and "a_probability.tif was made otherwise: level 1 then, 2 now." in err, err
+    assert (out / "a_probability.tif").read_bytes() == before
+    status, _, err = segment(run, plate / "a.tif", "--out", out, "--skip-existing", *options)
+    assert status == int(options == ("--probability",)), err
+
+
+def test_images_of_one_stem_keep_their_results_whether_they_come_together_or_not(
+    run: Run, plate: Path, tmp_path: Path
+) -> None:
+    """``a.tif`` was segmented again as ``a_tif`` once ``a.png`` had come beside it, and the reverse."""
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (30, 40), np.uint8)).save(plate / "a.png")
+    first, second = plate / "a.tif", plate / "a.png"
+    options = ("--skip-existing", "--model", "tiny", "--level", 1, "--scale", 1)
+    for out, runs in (
+        (tmp_path / "one", [(first,), (first, second), (second, first), (first,), (first, second)]),
+        (tmp_path / "two", [(first, second), (second,), (first,), (second, first)]),
+    ):
+        images: set[Path] = set()
+        for given in runs:
+            status, said, err = run("segment", *given, "--out", out, *options)
+            assert status == 0 and len(said.splitlines()) == len({*given} - images), err
+            images |= {*given}
+        assert len(list(out.iterdir())) == 2
+    assert {path.name for path in (tmp_path / "one").iterdir()} == {"a_labels.tif", "a_png_labels.tif"}
+    tifffile.imwrite(first, np.zeros((30, 30), np.uint8))
+    status, said, err = run("segment", first, second, "--out", tmp_path / "one", *options)
+    assert status == 0 and "a_tif_labels.tif" in said, "another image has no result yet"
+
+
 def test_a_run_with_nothing_to_do_loads_no_model(
     run: Run, plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

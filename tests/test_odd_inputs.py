@@ -83,6 +83,24 @@ def test_nan_and_infinite_pixels_are_background_and_do_not_change_the_rest(
     assert (result.mask == plain.mask)[~bad].mean() > 0.999
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_values_that_are_too_large_are_background_and_said(
+    dtype: Any, nuclei: NDArray[Any], model: Any
+) -> None:
+    """Near 1e308 they became infinite without a note; many files mark pixels without a value so."""
+    plain = _segment(nuclei.astype(np.float32), model)
+    odd = nuclei.astype(dtype)
+    limits = np.finfo(dtype) if np.dtype(dtype).kind == "f" else np.iinfo(dtype)
+    odd[10:20, 10:30], odd[40, 40:50] = limits.max, limits.min
+    result = _segment(odd, model)
+    assert "210 pixels beyond ±1e+15: left out" in " ".join(result.notes)
+    bad = np.abs(odd.astype(np.float64)) > 1e15
+    assert not result.mask[bad].any() and (result.mask == plain.mask)[~bad].mean() > 0.999
+    nothing = _segment(nuclei.astype(np.float64) * 1e305 + 1e300, model)
+    assert "beyond ±1e+15: nothing to segment; if" in " ".join(nothing.notes) and not nothing.mask.any()
+
+
 def test_an_image_of_nan_alone_is_empty(model: Any) -> None:
     result = _segment(np.full((20, 30), np.nan, np.float32), model)
     assert result.notes and result.labels.max() == 0

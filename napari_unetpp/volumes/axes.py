@@ -23,6 +23,9 @@ UNKNOWN = "?"
 GUESSED = "the shape"
 """The source of axes that were guessed."""
 
+USER = "--axes"
+"""The source of axes that the user gave, on the command line or in Python."""
+
 FEW = 4
 """A leading axis of at most this length is guessed to be channels: a longer one is depth or time."""
 
@@ -125,8 +128,8 @@ def axes_from_names(names: Sequence[str | None], shape: Sequence[int], source: s
 def axes_from_letters(letters: str, shape: Sequence[int], source: str) -> Axes:
     """The axes by their letters, as OME and tifffile write them.
 
-    Unknown axes (``I``, ``Q``, ``?``) are guessed. Other letters than those of `ORDER` are accepted for axes
-    of length 1 only.
+    Unknown axes (``I``, ``Q``, ``?``) are guessed, unless it is the user who gives such a letter. Other
+    letters than those of `ORDER` are accepted for axes of length 1 only.
 
     Raises
     ------
@@ -149,6 +152,13 @@ def axes_from_letters(letters: str, shape: Sequence[int], source: str) -> Axes:
     doubled = [letter for letter in ORDER if named.count(letter) > 1]
     if doubled:
         raise UnetppError(f"{given}; {doubled[0]!r} is there twice. Name each axis once, with --axes.")
+    if UNKNOWN in named and source == USER:
+        number = named.index(UNKNOWN)
+        raise UnetppError(
+            f"{given}; {letters[number]!r} does not say what the axis of length {shape[number]} is. Say it, "
+            f"for example --axes {letters.replace(letters[number], _free(named)[0])}, or leave --axes out: "
+            "then axes are guessed where the file does not name them."
+        )
     if UNKNOWN in named:
         source = GUESSED if UNKNOWN in named[:-2] else source
         named = _guess(named, shape, last_may_be_channels=set(named) <= {UNKNOWN, UNUSED})

@@ -130,4 +130,5 @@ def _mean(planes: Iterator[Image]) -> Image:
         total = plane.astype(np.float64) if total is None else total + plane
         count += 1
     assert total is not None
-    return (total / count).astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is said as such
+        return (total / count).astype(np.float32)

@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Literal, get_args
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.volumes.axes import Axes, axes_from_letters
+from napari_unetpp.volumes.axes import USER, Axes, axes_from_letters
 
 Span = tuple[int | None, int | None]
 """First index, and the one after the last; None: from the start, to the end."""
@@ -150,9 +150,9 @@ def select(axes: Axes, request: SelectionRequest = SelectionRequest(), *, inputs
         For a channel, frame or plane that is not there, and for what the model cannot take.
     """
     if request.axes is not None:
-        named = axes_from_letters(request.axes, axes.shape, "--axes")
+        named = axes_from_letters(request.axes, axes.shape, USER)
         channel_names = axes.channels if len(axes.channels) == named.size("C") else ()
-        axes = replace(axes, names=named.names, source="--axes", channels=channel_names)
+        axes = replace(axes, names=named.names, source=USER, channels=channel_names)
     _check(axes, request)
     channels = _channels(axes, request, inputs)
     if request.project and axes.size("Z") == 1:

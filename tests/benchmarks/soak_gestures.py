@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import random
 import re
 import time
@@ -51,7 +52,8 @@ class Sitting:
         self.viewer, self.random, self.folder = viewer, random.Random(seed), folder
         self.app = QApplication.instance()
         self.dock: UnetppDock | None = None
-        self.saved = 0
+        self.saved = self.layers_made = 0
+        viewer.layers.events.inserted.connect(self._count)
         self.gestures: dict[Callable[[], bool], int] = {
             self.slide: 10,
             self.segment: 8,
@@ -92,6 +94,9 @@ class Sitting:
             self.close_dock: 1,
         }
 
+    def _count(self, _event: Any = None) -> None:
+        self.layers_made += 1
+
     # ------------------------------------------------------------- the event loop
 
     def spin(self, seconds: float) -> None:
@@ -114,21 +119,27 @@ class Sitting:
     def rest(self) -> None:
         """Wait until the dock has nothing to do."""
         self.spin(0.05)
-        self.wait(lambda: not self.busy(), "the dock is busy")
+        try:
+            self.wait(lambda: not self.busy(), "the dock is busy")
+        except NotAtRest as error:
+            faulthandler.dump_traceback()
+            message = self.form.head.message_label.text()
+            raise NotAtRest(f"{error}: {', '.join(self.busy())}; it says: {message}") from error
 
-    def busy(self) -> bool:
-        """Whether a worker of the dock works."""
+    def busy(self) -> list[str]:
+        """What the dock's workers do."""
         dock = self.dock
         if dock is None:
-            return False
+            return []
         correcting = dock.correcting
-        return bool(
-            dock.controller.busy
-            or dock.controller.runs.warming
-            or dock.stacks.running is not None
-            or correcting.editor.merging.busy
-            or correcting.finetuning.busy
-        )
+        works = {
+            "segmenting": dock.controller.busy,
+            "warming up": dock.controller.runs.warming,
+            "all planes": dock.stacks.running is not None,
+            "merging": correcting.editor.merging.busy,
+            "fine-tuning": correcting.finetuning.busy,
+        }
+        return [name for name, at_work in works.items() if at_work]
 
     def act(self) -> str:
         """Do one gesture that is possible now; gives its name."""

@@ -115,6 +115,16 @@ def test_letters_that_do_not_fit(given, message):
         axes_from_letters(*given, "OME metadata")
 
 
+@pytest.mark.parametrize("letter", "QI?")
+def test_a_letter_that_says_nothing_is_no_answer_of_the_user(letter):
+    """``--axes QYX`` read three planes as channels and segmented one of them, without a word."""
+    with pytest.raises(UnetppError, match=r"axis of length 3 is\. Say it, for example --axes ZYX"):
+        axes_from_letters(f"{letter}YX", (3, 64, 64), "--axes")
+    with pytest.raises(UnetppError, match="for example --axes ZTYX"):
+        axes_from_letters(f"Z{letter}YX", (5, 3, 64, 64), "--axes")
+    assert axes_from_letters(f"{letter}YX", (1, 64, 64), "--axes").names == "-YX"
+
+
 @pytest.mark.parametrize("shape", [(), (512,), (2, 3, 4, 5, 64, 64), (5, 6, 7, 8, 9, 64, 64)])
 def test_shapes_that_cannot_be_read(shape):
     with pytest.raises(UnetppError, match=r"shape .* was given"):

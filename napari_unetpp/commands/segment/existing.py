@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.commands.report import sentence
 from napari_unetpp.commands.segment.stack import chosen_planes, goes_by_planes
@@ -25,10 +27,11 @@ REMEDY = "Give the same options, --overwrite to replace it, or another --out."
 def made_otherwise(output: Output, info: ModelInfo, options: Options) -> str:
     """Why an existing result is not what would be made now, in words; empty where it is.
 
-    A result that does not say how it was made counts as the same.
+    The same holds for probabilities beside it. A result that does not say how it was made counts as the same.
     """
-    then = read_facts(output.target)
-    if "model_sha256" not in then:
+    made = {path: read_facts(path) for path in (output.target, output.probability) if path and path.exists()}
+    made = {path: facts for path, facts in made.items() if "model_sha256" in facts}
+    if not made:
         return ""
     now = asked_facts(info, resolve_level(info, options.level, augment=options.augment), options)
     now[CHANGED] = file_version(output.source)
@@ -38,7 +41,14 @@ def made_otherwise(output: Output, info: ModelInfo, options: Options) -> str:
                 now["read_as"] = str(chosen_planes(image, info, options))
         except Exception as error:  # said as of any other image
             return sentence(error)
-    ours = {name: value for name, value in then.items() if name in (*now, *OPTIONAL)}
-    asked = {name: value for name, value in now.items() if name in then or name not in NEWER}
-    found = differences(ours, asked)
-    return f"{output.target} was made otherwise: {found}. {REMEDY}" if found else ""
+    for path, then in made.items():
+        ours = {name: value for name, value in then.items() if name in (*now, *OPTIONAL)}
+        asked = {name: value for name, value in now.items() if name in then or name not in NEWER}
+        if found := differences(ours, asked):
+            return f"{path} was made otherwise: {found}. {REMEDY}"
+    return ""
+
+
+def made_of(source: Path, result: Path) -> bool:
+    """Whether a result says that it was made of this file as it is now."""
+    return read_facts(result).get(CHANGED) == file_version(source)

@@ -45,7 +45,7 @@ class Work:
 
 def run_segment(args: argparse.Namespace) -> int:
     """Segment images, one after the other; a bad one is reported and the rest go on."""
-    from napari_unetpp.commands.segment.existing import made_otherwise
+    from napari_unetpp.commands.segment.existing import made_of, made_otherwise
     from napari_unetpp.commands.segment.values import Options
 
     info = model_list.find_model(args.model)
@@ -78,6 +78,7 @@ def run_segment(args: argparse.Namespace) -> int:
         also=args.also,
         tracks=args.track is not None,
         probability=args.probability,
+        made_of=made_of if args.skip_existing else None,
     )
     entries: list[dict[str, Any]] = []
     with ExitStack() as stack:

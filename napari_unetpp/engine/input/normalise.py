@@ -28,6 +28,12 @@ TOO_NARROW, TOO_WIDE = 2.5, 0.1
 CLIPPED = (-0.5, 2.0)
 """Normalised values are cut off here; 0 and 1 are the ends of the range."""
 
+LARGEST = 1e15
+"""Values beyond this, of either sign, count as no value: their squares would not fit float32. Files mark
+pixels without a value by the largest number of their type."""
+
+DIVIDE = "; if they are intensities, divide the image by a number first"
+
 MUCH_BELOW, NEAR = 0.05, -0.1
 """Where more than this share of an image lies below the range, values are cut off nearer to 0. Below a
 measured range lies 1 %, so networks hardly know values below 0, and take a background there for one large
@@ -77,16 +83,39 @@ def clean_plane(image: Image) -> tuple[Image, tuple[str, ...]]:
     image, notes = _to_plane(image)
     if image.dtype == np.bool_:
         image = image.astype(np.uint8)
+    image, far = _without_far_values(image)
     if image.dtype.kind == "f":
         bad = int(np.count_nonzero(~np.isfinite(image)))
         if bad == image.size:
-            return image, (*notes, "every pixel is NaN or infinite: nothing to segment")
-        if bad:
-            notes.append(f"{bad} NaN or infinite pixels: left out of the range, background in the result")
+            what = (
+                f"every pixel is NaN, infinite or beyond ±{LARGEST:g}"
+                if far
+                else "every pixel is NaN or infinite"
+            )
+            return image, (*notes, f"{what}: nothing to segment{DIVIDE if far else ''}")
+        if bad > far:
+            notes.append(
+                f"{bad - far} NaN or infinite pixels: left out of the range, background in the result"
+            )
+        if far:
+            notes.append(
+                f"{far} pixels beyond ±{LARGEST:g}: left out of the range, background in the result{DIVIDE}"
+            )
     sample = finite_sample(image)
     if sample.size == 0 or sample.min() == sample.max():
         notes.append("the image is constant: nothing to segment")
     return image, tuple(notes)
+
+
+def _without_far_values(image: Image) -> tuple[Image, int]:
+    """The image with NaN for values beyond `LARGEST`, and how many these are."""
+    if image.dtype.itemsize < 4 or image.dtype in (np.int32, np.uint32):
+        return image, 0
+    far = (image > LARGEST) | (image < -LARGEST)
+    if image.dtype.kind == "f":
+        far &= np.isfinite(image)
+    count = int(np.count_nonzero(far))
+    return (np.where(far, np.nan, image), count) if count else (image, 0)
 
 
 def _to_plane(image: Image) -> tuple[Image, list[str]]:

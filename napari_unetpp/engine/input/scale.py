@@ -21,7 +21,7 @@ from napari_unetpp._types import (
     UsageError,
     never_stop,
 )
-from napari_unetpp.engine.input.normalise import NormStats
+from napari_unetpp.engine.input.normalise import LARGEST, NormStats
 from napari_unetpp.engine.input.sampling import working_shape
 from napari_unetpp.engine.input.scale_search import search_scale
 
@@ -68,12 +68,14 @@ def check_size(info: ModelInfo, *, scale: float | None, diameter: float | None) 
 
 
 def check_range(given: tuple[float, float] | None) -> tuple[float, float] | None:
-    """A given range as two finite numbers, the lower one first; UsageError if it is not a range."""
+    """A given range as two numbers, the lower one first; UsageError if it is not a range."""
     if given is None:
         return None
     low, high = given
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise UsageError(f"range {low} {high} was given; expected two finite numbers, the lower one first.")
+    if not -LARGEST <= low < high <= LARGEST:
+        raise UsageError(
+            f"range {low} {high} was given; expected two numbers within ±{LARGEST:g}, the lower one first."
+        )
     return float(low), float(high)
 
 

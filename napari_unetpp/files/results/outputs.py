@@ -95,24 +95,46 @@ def plan_outputs(
     also: Sequence[str] = (),
     tracks: bool = False,
     probability: bool = False,
+    made_of: Callable[[Path, Path], bool] | None = None,
 ) -> list[Output]:
-    """Targets ``STEM_kind.tif``; equal names get the source suffix, then the folder, then a number."""
+    """Targets ``STEM_kind.tif``; equal names get the source suffix, then the folder, then a number.
+
+    Parameters
+    ----------
+    made_of : callable, optional
+        Whether an image (first) gave an existing result (second). Then an image keeps the result that it has
+        under another of its names, from a run with fewer or more images of that stem.
+    """
     sources = list(sources)
     by_folder: dict[str, list[Path]] = {}
     for source in sources:
         by_folder.setdefault(str(source.folder).lower(), []).append(source.path)
     names = {folder: dict(zip(paths, _names(paths), strict=True)) for folder, paths in by_folder.items()}
-    outputs = []
-    for source in sources:
-        stem = out / source.folder / names[str(source.folder).lower()][source.path]
+
+    def named(source: Source, name: str) -> Output:
+        stem = out / source.folder / name
         objects = stem.with_name(f"{stem.name}_objects.csv") if table else None
         others = tuple((name, stem.with_name(f"{stem.name}{FORMATS[name].ending}")) for name in also)
         suffix = ZARR if is_zarr(source.path) and kind != "probability" else ".tif"
         paths = stem.with_name(f"{stem.name}_tracks.csv") if tracks else None
         target = stem.with_name(f"{stem.name}_{kind}{suffix}")
         maps = stem.with_name(f"{stem.name}_probability.tif") if probability else None
-        outputs.append(Output(source.path, target, objects, others, paths, maps))
-    return outputs
+        return Output(source.path, target, objects, others, paths, maps)
+
+    plan = [named(source, names[str(source.folder).lower()][source.path]) for source in sources]
+    if made_of is None:
+        return plan
+    taken = {output.target for output in plan}
+    for number, (source, output) in enumerate(zip(sources, plan, strict=True)):
+        if output.begun or output.there():
+            continue
+        for naming in NAMINGS:
+            there = named(source, naming(source.path)).there()
+            if there and there.target not in taken and made_of(source.path, there.target):
+                taken.add(there.target)
+                plan[number] = there
+                break
+    return plan
 
 
 def check_output(output: Output, sources: Iterable[Path], *, overwrite: bool, resume: bool = False) -> None:

@@ -7,6 +7,7 @@ import math
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,9 @@ from napari_unetpp.files.images.pixel_size import PixelSpacing
 
 SOFTWARE = "napari-unetpp"
 """The TIFF tag Software of every result begins with this word."""
+
+LARGEST_IN_TAG = 2**32 - 1
+"""Largest numerator and denominator of a resolution tag."""
 
 CLASSIC = 4_000_000_000
 """From so many bytes on a TIFF is written as BigTIFF, which not every program reads."""
@@ -167,7 +171,15 @@ def _resolution(size: PixelSpacing | None) -> dict[str, Any]:
     """Resolution tags, for programs that do not read OME."""
     if size is None:
         return {}
-    return {"resolution": size.per_unit, "resolutionunit": "INCH" if size.printed else "CENTIMETER"}
+    ratios = tuple(_ratio(number) for number in size.per_unit)
+    return {"resolution": ratios, "resolutionunit": "INCH" if size.printed else "CENTIMETER"}
+
+
+def _ratio(number: float) -> tuple[int, int]:
+    """A number above 0 as the nearest ratio of two numbers that a tag holds."""
+    number = min(number, LARGEST_IN_TAG)
+    largest = int(LARGEST_IN_TAG / max(number, 1))  # denominator, so that the numerator fits, too
+    return Fraction(number).limit_denominator(largest).as_integer_ratio()
 
 
 def model_facts(info: ModelInfo) -> dict[str, str]:
@@ -185,11 +197,21 @@ def read_facts(path: Path) -> dict[str, Any]:
         if path.is_dir():
             return _zarr_facts(path)
         with tifffile.TiffFile(path) as file:
-            found: Any = tifffile.xml2dict(file.ome_metadata or "")["OME"]["Image"]
-            facts = json.loads((found[0] if isinstance(found, list) else found)["Description"])
+            facts = _ome_facts(file) if file.is_ome else _shaped_facts(file)
     except Exception:  # another program has saved it again
         return {}
     return facts if isinstance(facts, dict) else {}
+
+
+def _ome_facts(file: tifffile.TiffFile) -> Any:
+    found: Any = tifffile.xml2dict(file.ome_metadata or "")["OME"]["Image"]
+    return json.loads((found[0] if isinstance(found, list) else found)["Description"])
+
+
+def _shaped_facts(file: tifffile.TiffFile) -> dict[str, Any]:
+    """Of probabilities of one plane, which are no OME-TIFF: what stands beside their axes and shape."""
+    found = (file.shaped_metadata or ({},))[0]
+    return {name: value for name, value in found.items() if name not in ("axes", "shape")}
 
 
 def _zarr_facts(path: Path) -> dict[str, Any]:

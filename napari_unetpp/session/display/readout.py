@@ -55,7 +55,10 @@ class Readout:
         """What to say, or to ask, where the planes of the image are its channels, or may be."""
         if self.shown is None:
             return None
-        plane = self.context.plane()
+        try:
+            plane = self.context.plane()
+        except UnetppError:  # the viewer went 3D just now; `describe` will say so
+            return None
         found = image.channel_axis(plane)
         if found is None:
             return None

@@ -19,7 +19,7 @@ from napari_unetpp.files.formats.tiff import largest
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
 from napari_unetpp.files.notes import Note, no_note
-from napari_unetpp.volumes.axes import Axes, axes_from_letters, axes_from_shape
+from napari_unetpp.volumes.axes import USER, Axes, axes_from_letters, axes_from_shape
 from napari_unetpp.volumes.inputs.damage import as_sentence
 from napari_unetpp.volumes.inputs.other_formats import format_of, open_other
 from napari_unetpp.volumes.inputs.tiff_stack import TiffStack, planes_of_colours
@@ -145,7 +145,7 @@ def _opened(path: Path, series: int | None, axes: str | None, note: Note, stack:
         and "S" not in axes.upper()
         and (planes := planes_of_colours(path, series)) is not None
     ):
-        return ImageSource(planes, axes_from_letters(axes, planes.shape, "--axes"), size)
+        return ImageSource(planes, axes_from_letters(axes, planes.shape, USER), size)
     image = read_image(path, series=series, note=note)
     known = None if size is None or size.printed else (None, size.y, size.x)
     found = axes_from_shape(image.shape, colour=image.ndim == 3)

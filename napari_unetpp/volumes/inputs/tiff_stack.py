@@ -14,7 +14,7 @@ from tifffile import PHOTOMETRIC
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.formats.page_chain import check_page_chain
 from napari_unetpp.files.formats.tiff import UNREAD
-from napari_unetpp.volumes.axes import Axes, axes_from_letters
+from napari_unetpp.volumes.axes import USER, Axes, axes_from_letters
 from napari_unetpp.volumes.metadata import axes_of_tiff
 
 LARGE = 16_000_000
@@ -160,7 +160,7 @@ class TiffStack:
             if letters is None:
                 self.close()
                 raise
-            return axes_from_letters(letters, self._series.shape, "--axes")
+            return axes_from_letters(letters, self._series.shape, USER)
 
     def _check_colours(self) -> None:
         page = self._series.keyframe

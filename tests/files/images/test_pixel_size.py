@@ -12,7 +12,13 @@ import tifffile
 from PIL import Image
 
 from napari_unetpp.files.images.pixel_size import PixelSpacing, read_pixel_size
-from napari_unetpp.files.results.result_file import About, is_result, write_labels, write_probability
+from napari_unetpp.files.results.result_file import (
+    About,
+    is_result,
+    read_facts,
+    write_labels,
+    write_probability,
+)
 
 GREY = np.arange(35, dtype=np.uint16).reshape(5, 7)
 
@@ -96,6 +102,15 @@ def test_the_resolution_tags_say_the_same_as_ome(tmp_path: Path) -> None:
         assert file.is_ome and file.series[0].axes == "YX"
 
 
+@pytest.mark.parametrize("side", [1e-7, 1e-3, 0.065, 1 / 3, 12.5, 1e6])
+def test_the_resolution_tags_are_the_nearest_ratio(side: float, tmp_path: Path) -> None:
+    """tifffile before 2026 wrote 0.065 µm as 0.0649993."""
+    write_labels(tmp_path / "a.tif", GREY, about=About(PixelSpacing(side, side)))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        above, below = file.pages.first.tags["XResolution"].value
+    assert above / below == pytest.approx(min(1e4 / side, 2**32 - 1), rel=1e-7)
+
+
 def test_a_file_that_cannot_be_read_has_no_size(tmp_path: Path) -> None:
     for name in ("a.tif", "a.png"):
         (tmp_path / name).write_text("nonsense")
@@ -114,6 +129,9 @@ def test_results_say_how_they_came_about_and_are_the_same_bytes_again(tmp_path: 
     with tifffile.TiffFile(tmp_path / "p.tif") as file:
         assert file.shaped_metadata is not None
         assert facts.items() <= json.loads(json.dumps(file.shaped_metadata[0])).items()
+    assert read_facts(tmp_path / "a.tif") == read_facts(tmp_path / "p.tif") == facts
+    tifffile.imwrite(tmp_path / "other.tif", GREY)
+    assert read_facts(tmp_path / "other.tif") == {}
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
     assert is_result(tmp_path / "a.tif")
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), GREY)

@@ -30,6 +30,22 @@ def corrected(viewer: Any, image: np.ndarray, open_dock: Any, wait: Any) -> Any:
     return dock
 
 
+def test_a_depth_chosen_in_the_moment_when_the_viewer_goes_3d(
+    viewer: Any, image: np.ndarray, open_dock: Any, wait: Any
+) -> None:
+    """Also when Keep ends just then: it chooses a depth. The error came out of the event."""
+    viewer.add_image(image, name="cells")
+    dock = open_dock()
+    wait(dock)
+    viewer.dims.ndisplay = 3
+    dock.controller.state.level = 1
+    dock.controller.state.level = 2
+    viewer.dims.ndisplay = 2
+    dock.form.head.segment_button.click()
+    wait(dock)
+    assert "L2" in text(dock)
+
+
 @pytest.mark.parametrize(
     ("order", "how"), [((1, 2, 0), "stroke"), ((2, 0, 1), "fill"), ((1, 0, 2), "stroke"), ((2, 1, 0), "fill")]
 )

@@ -331,7 +331,7 @@ def test_a_video_that_is_cut_off(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "a.mkv")
     whole.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
     with open_image(whole) as image:
-        assert 10 < image.axes.size("T") < COUNT, "what is there is read"
+        assert 5 < image.axes.size("T") < COUNT, "what is there is read"
     cut = write_video(tmp_path / "a.mp4")
     cut.write_bytes(cut.read_bytes()[:2000])
     with (
@@ -348,6 +348,7 @@ def test_a_video_that_is_cut_off(tmp_path: Path) -> None:
 def microscope_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An OME-TIFF that bioio has to read by its plug-in for these, as if it were a CZI."""
     pytest.importorskip("bioio_ome_tiff")
+    pytest.importorskip("tifffile", "2025.5.21", reason="before, tifffile gives a store for zarr 2")
     monkeypatch.setitem(stack_kinds.PLUGINS, ".tiff", "bioio-ome-tiff")
     path = tmp_path / "cells.ome.tiff"
     metadata = {
