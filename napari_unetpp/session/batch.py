@@ -34,6 +34,8 @@ class BatchRequest:
         A table of objects for each image, and a summary of all.
     also : tuple of str
         Formats of outlines for other programs.
+    best : bool
+        The mean of the eight orientations of each image.
     """
 
     inputs: tuple[Path, ...]
@@ -41,6 +43,7 @@ class BatchRequest:
     recursive: bool = False
     table: bool = True
     also: tuple[str, ...] = ()
+    best: bool = False
 
 
 def arguments(
@@ -83,6 +86,7 @@ def arguments(
         options += ["--range", *map(number, intensities)]
     options += object_arguments(state.rule.given(model.decode))
     options += ["--recursive"] if request.recursive else []
+    options += ["--augment"] if request.best else []
     options += ["--table"] if request.table and state.kind == "labels" else []
     options += ["--also", ",".join(request.also)] if request.also else []
     return ["segment", *map(str, request.inputs), *options]

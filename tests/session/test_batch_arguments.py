@@ -45,6 +45,10 @@ def test_settings_of_the_dock(changes: dict[str, Any], expected: list[str]) -> N
     assert words(SessionState(**changes), table=False) == expected
 
 
+def test_best_is_the_mean_of_orientations() -> None:
+    assert words(SessionState(), table=False, best=True) == ["--augment"]
+
+
 def test_as_displayed_is_the_range_of_the_shown_image() -> None:
     """The command got no range and measured one in each image."""
     state = SessionState(contrast="displayed", range=(0, 1))

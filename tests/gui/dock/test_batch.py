@@ -60,6 +60,13 @@ def test_a_folder(form: Any, tmp_path: Path, qtbot: Any) -> None:
     assert (tmp_path / "out" / "a_objects.csv").exists() and len(list((tmp_path / "out").glob("a_*"))) == 3
 
 
+def test_best(form: Any, tmp_path: Path, qtbot: Any) -> None:
+    form.best_box.setChecked(True)
+    form.start_button.click()
+    qtbot.waitUntil(lambda: not form.running, timeout=LONG)
+    assert read_facts(tmp_path / "out" / "a_labels.tif")["augment"] is True
+
+
 def test_objects_are_those_of_the_dock(form: Any, viewer: Any, tmp_path: Path, wait: Any, qtbot: Any) -> None:
     """Threshold and sizes were the model's own, whatever the dock said."""
     dock = form.parent()
