@@ -37,6 +37,20 @@ def sittings_folder(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def preferences_in_memory() -> Iterator[None]:
+    """The preferences are the defaults, and what a test sets is not written to the person's own."""
+    from napari import settings
+
+    if not hasattr(settings, "get_plugin_settings"):
+        yield
+        return
+    settings._PLUGIN_SETTINGS.clear()
+    settings.get_plugin_settings(path_dir=None)
+    yield
+    settings._PLUGIN_SETTINGS.clear()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def few_objects_to_collect() -> Iterator[None]:
     """napari collects garbage with every layer that is removed: 0.3 s, unless modules are left out."""

@@ -53,6 +53,7 @@ class Chart(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self.setMaximumHeight(height)
         self.setMinimumWidth(120)
         self.setFrameShape(self.Shape.NoFrame)
+        self.setFocusPolicy(pg.QtCore.Qt.FocusPolicy.NoFocus)  # the slider does what a click on it does
         self.setMenuEnabled(False)
         self.setMouseEnabled(x=False, y=False)
         self.hideButtons()
@@ -100,6 +101,9 @@ class SpeedQualityChart(Chart):
     A click on a dot emits ``level_clicked``.
     """
 
+    LEAST, MOST = 58, 136
+    """Height in a small and in a tall window, px."""
+
     _drawn: tuple[tuple[ChartPoint, ...], int, int] | None = None
     level_clicked = pg.QtCore.Signal(int)
 
@@ -107,8 +111,8 @@ class SpeedQualityChart(Chart):
         super().__init__(
             "speed_quality_chart",
             "Quality against speed, per depth",
-            height=136,
-            least=66,
+            height=self.MOST,
+            least=self.LEAST,
             axis_width=44,
             axis_height=AXIS,
         )
@@ -212,7 +216,9 @@ class SpeedQualityChart(Chart):
         points = [view.mapFromView(text.pos()) for text in labels]
         rects = [text.textItem.boundingRect() for text in labels]
         sizes = [(rect.width() - 2 * PADDING, rect.height() - 2 * PADDING) for rect in rects]
-        chosen = sides([(point.x(), point.y()) for point in points], sizes)
+        seen = view.rect()
+        area = seen.left(), seen.top(), seen.right(), seen.bottom()
+        chosen = sides([(point.x(), point.y()) for point in points], sizes, area)
         for text, size, side in zip(labels, sizes, chosen, strict=True):
             away = offset(size, side)
             full = size[0] + 2 * PADDING, size[1] + 2 * PADDING

@@ -15,7 +15,7 @@ SIDES: tuple[Point, ...] = ((0.0, -1.0), (0.0, 1.0), (1.0, 0.0), (-1.0, 0.0))
 """Above, below, right, left, in the order in which they are tried."""
 
 
-def sides(dots: Sequence[Point], sizes: Sequence[Point]) -> list[Point]:
+def sides(dots: Sequence[Point], sizes: Sequence[Point], area: Box | None = None) -> list[Point]:
     """The side for each label: the first that is free, else the one that covers least.
 
     Parameters
@@ -24,6 +24,8 @@ def sides(dots: Sequence[Point], sizes: Sequence[Point]) -> list[Point]:
         Where the dots are: x and y, px, y downwards.
     sizes : sequence of (float, float)
         Width and height of the labels, px.
+    area : Box, optional
+        What can be seen: what sticks out of it counts as covered.
     """
     taken: list[Box] = []
     chosen: list[Point] = []
@@ -32,6 +34,9 @@ def sides(dots: Sequence[Point], sizes: Sequence[Point]) -> list[Point]:
         covered = {
             side: sum(_shared(_box(dot, size, side), one) for one in (*taken, *others)) for side in SIDES
         }
+        for side in SIDES:
+            box = _box(dot, size, side)
+            covered[side] += 0.0 if area is None else _shared(box, box) - _shared(box, area)
         side = min(SIDES, key=lambda one: covered[one])
         taken.append(_box(dot, size, side))
         chosen.append(side)

@@ -15,7 +15,10 @@ from superqt.utils import signals_blocked
 from napari_unetpp._types import AUTO
 from napari_unetpp.files.models.card_text import level_name
 
-TIP = "Depth of the network: L1 is fastest, L4 the most accurate"
+TIP = (
+    "Depth of the network. A deeper one takes the time of what it adds, a shallower one none."
+    "\nL1 is fastest, L4 the most accurate"
+)
 WITH_AUTO = ", Auto as deep as each place needs"
 WITHOUT_AUTO = (
     ".\nNo Auto: this model has no rule where it may stop early."

@@ -9,7 +9,7 @@ from html import escape
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QIcon, QPixmap
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_unetpp.gui.dock.colours import text_colours
@@ -19,9 +19,12 @@ HEADING = """
 QPushButton { border: none; background: transparent; font-weight: bold; text-align: left; padding: 1px 4px; }
 QLabel, QToolButton { font-weight: normal; font-size: 8pt; padding: 0px 2px; }
 """
-NO_BREAK = "\u00a0"
+NO_BREAK, JOINED = "\u00a0", "\u2060"
 FIGURE = r"(< [\d.]*)?\d( [x×] \d+)?( (s|ms|min|h|px|M|[kMG]B|%|µm²?)(?!\w)| [x×] \d)"
 """The end of a figure, with its unit or the next figure."""
+
+ABOVE, LINE = 2, 1
+"""Room above a fold, and the height of its line, px."""
 
 UNLIMITED = 16_777_215
 """Qt's QWIDGETSIZE_MAX, which PySide6 does not export."""
@@ -31,22 +34,31 @@ class Fold(QCollapsible):
     """A heading that opens and closes what is under it; `aside` stands at its right."""
 
     def __init__(
-        self, title: str, content: QWidget, *, open_: bool = True, aside: QWidget | None = None
+        self,
+        title: str,
+        content: QWidget,
+        *,
+        tip: str = "",
+        open_: bool = True,
+        aside: QWidget | None = None,
     ) -> None:
         super().__init__(title, expandedIcon=_invisible(), collapsedIcon=_invisible())
         self._title = title
+        # superqt's limits the height to that of texts in the width they would like best
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setDuration(0)
         self.button: QPushButton = self.toggleButton()
         self.button.setStyleSheet(HEADING)
         self.button.setIconSize(QSize(0, 0))
         self.button.setAccessibleName(title)
+        self.button.setToolTip(tip)
         if aside is not None:
             heading = QHBoxLayout(self.button)
             heading.setContentsMargins(0, 0, 0, 0)
             heading.addWidget(aside, alignment=Qt.AlignmentFlag.AlignRight)
         column = self.layout()
         assert isinstance(column, QVBoxLayout)
-        column.setContentsMargins(0, 2, 0, 0)
+        column.setContentsMargins(0, ABOVE, 0, 0)
         column.setSpacing(0)
         column.insertWidget(0, line(90))
         self.content().deleteLater()  # superqt's own
@@ -58,6 +70,10 @@ class Fold(QCollapsible):
         self.toggled.connect(self._on_toggled)
         self.button.setChecked(open_)
         self._on_toggled(open_)
+
+    def heading_height(self) -> int:
+        """Height where it is closed, px."""
+        return self.button.sizeHint().height() + ABOVE + LINE
 
     def _on_toggled(self, opened: bool) -> None:
         """Hide what is closed, so that the Tab key skips it; let what is open grow.
@@ -86,7 +102,8 @@ def _invisible() -> QIcon:
 
 
 def unbroken(text: str) -> str:
-    """Text in which no line ends between a number and its unit, or within ``520 x 696 px``."""
+    """Text in which no line ends between a number and its unit, or within ``520 x 696 px`` or ``UNet++``."""
+    text = text.replace("UNet++", f"UNet{JOINED}+{JOINED}+")
     return re.sub(FIGURE, lambda found: found[0].replace(" ", NO_BREAK), text)
 
 
@@ -136,6 +153,8 @@ class Note(QLabel):
             for label, action in offers
         ]
         shown = self._before_links.join((*lines, " · ".join(links))) if links else lines[0]
+        if self.textInteractionFlags() & Qt.TextInteractionFlag.LinksAccessibleByKeyboard:
+            self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if links else Qt.FocusPolicy.NoFocus)
         if shown != self.text():
             self.setText(shown)
             if self._fit is not None:
@@ -172,6 +191,6 @@ def row_of(*widgets: QWidget) -> QWidget:
 def line(alpha: int = 60) -> QFrame:
     """A horizontal line that both kinds of theme can show."""
     frame = QFrame()
-    frame.setFixedHeight(1)
+    frame.setFixedHeight(LINE)
     frame.setStyleSheet(f"background: rgba(128, 128, 128, {alpha}); border: none;")
     return frame

@@ -31,6 +31,13 @@ def test_a_label_stands_where_it_covers_nothing(dots: Any, expected: Any) -> Non
         assert max(abs(away[0]) - 10, abs(away[1]) - 5.5) == pytest.approx(DOT), "beside its own dot"
 
 
+def test_a_label_does_not_stand_on_the_axes() -> None:
+    """L1 near a corner was written over the axis."""
+    area = (0.0, 0.0, 200.0, 100.0)
+    assert sides([(4, 50), (100, 4), (100, 96)], [(20, 11)] * 3, area) == [RIGHT, BELOW, ABOVE]
+    assert sides([(4, 50)], [(20, 11)]) == [ABOVE]
+
+
 def point(level: int, seconds: float, quality: float) -> ChartPoint:
     return ChartPoint(level, seconds, True, quality, level == 3)
 

@@ -15,6 +15,7 @@ from napari_unetpp.gui.dock import colours, level_slider
 from napari_unetpp.gui.dock.colours import CHART_ON_DARK, CHART_ON_LIGHT
 from napari_unetpp.gui.dock.training_chart import MARKS
 from napari_unetpp.gui.layers.class_colours import COLOURS
+from napari_unetpp.session.messages.correcting import ScoreRow
 
 TEXT = 4.5
 """Least contrast of text, by WCAG 2.1."""
@@ -145,9 +146,64 @@ def test_in_a_small_window_the_title_of_correct_is_not_cut(
         window.resize(1366, height)
         qtbot.waitUntil(lambda h=height: window.height() == h)
         qtbot.waitUntil(lambda: in_sight(form.correct_fold.button))
-        qtbot.waitUntil(lambda c=chart: 66 <= form.chart.height() <= c)
+        qtbot.waitUntil(lambda c=chart: 58 <= form.chart.height() <= c)
         assert label.isVisible() == (height == 980)
     assert form.chart.height() == 136
+
+
+def test_what_opens_moves_nothing_above_it(
+    viewer: Any, image: np.ndarray, open_dock: Any, qtbot: Any
+) -> None:
+    """In a small window the chart grew by 49 px, and pushed what had just been clicked away.
+
+    And the scroll bar made all folds narrower.
+    """
+    viewer.add_image(image, name="cells")
+    window = viewer.window._qt_window
+    window.show()
+    form = open_dock().form
+    window.resize(1366, 740)
+    qtbot.waitUntil(lambda: window.height() == 740)
+    qtbot.waitUntil(lambda: in_sight(form.correct_fold.button))
+    fixed = form.input_fold, form.input_fold.button, form.chart
+    before = [(one.y(), one.width(), one.height()) for one in fixed[1:]], fixed[0].y()
+    for opened in (form.result.depth_checkbox, form.result.uncertainty_checkbox, form.input_fold.button):
+        opened.click()
+        qtbot.wait(100)
+        assert ([(one.y(), one.width(), one.height()) for one in fixed[1:]], fixed[0].y()) == before
+    assert form._bar.isVisible()
+
+
+def test_no_text_of_a_fold_is_cut(viewer: Any, open_dock: Any, qtbot: Any) -> None:
+    """The last of seven lines was: the fold was as high as its texts are in the width they like best."""
+    window = viewer.window._qt_window
+    window.resize(1366, 740)
+    window.show()
+    dock = open_dock()
+    dock.open_correct()
+    note = dock.form.correct.finetune_summary_label
+    for words in (10, 40, 60):
+        dock.set_scores([ScoreRow(1, 0.5, 0.6, None, None, True)], "better " * words, "info")
+        qtbot.waitUntil(lambda: note.height() >= note.heightForWidth(note.width()) > 10)
+    assert dock.form.folds.width() == dock.form.area.viewport().width()
+
+
+def test_nothing_moves_when_an_image_opens_or_a_time_is_measured(
+    viewer: Any, image: np.ndarray, open_dock: Any, qtbot: Any
+) -> None:
+    """The hint to open an image had a line more than what says how it is read."""
+    viewer.window._qt_window.show()
+    dock = open_dock()
+    button = dock.form.head.segment_button
+    qtbot.wait(50)
+    before = button.y()
+    viewer.add_image(image, name="cells")
+    dock.set_readout("L4 · 9.04 M · 22 s per megapixel · Dice 0.92", "")
+    qtbot.wait(50)
+    assert button.y() == before
+    dock.set_readout("L4 · 9.04 M · about 850 ms per megapixel · Dice 0.92", "")
+    qtbot.wait(50)
+    assert button.y() == before
 
 
 def test_a_tall_window_is_used(viewer: Any, image: np.ndarray, open_dock: Any, qtbot: Any) -> None:

@@ -127,6 +127,7 @@ def test_worker_reports_errors_and_goes_on(qtbot: Any) -> None:
         ("31 planes of 1024 × 1024 px; about 4 MB", "31 planes of 1024_×_1024_px; about 4_MB"),
         ("3 min 5 s left of 12 %", "3_min 5_s left of 12_%"),
         ("0.5 µm/px in 520 x 696 px", "0.5_µm/px in 520_x_696_px"),
+        ("Open Sample > UNet++ segmentation", "Open Sample &gt; UNet\u2060+\u2060+ segmentation"),
         ("7 models, 3 minutes, L 4 more", "7 models, 3 minutes, L 4 more"),
     ],
 )

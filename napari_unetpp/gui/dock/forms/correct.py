@@ -119,7 +119,8 @@ class CorrectForm(Form):
             "correct",
             f"Correct  ({CORRECT})",
             "Copy the result into a labels layer and correct it with napari's brush, eraser, fill, picker and"
-            f" polygon ({CORRECT}). 0 is background; M gives a new object its number",
+            f" polygon ({CORRECT}). 0 is background; M gives a new object its number. The layer takes as"
+            " much memory as the result",
             stretch=3,
         ),
         button(
@@ -182,7 +183,8 @@ class CorrectForm(Form):
         button(
             "finetune",
             "Fine-tune",
-            "Train a copy of the model on your corrections; the model itself stays as it is",
+            "Train a copy of the model on your corrections, for as long as the budget says; the model itself"
+            " stays as it is",
             beside=True,
         ),
         Field(

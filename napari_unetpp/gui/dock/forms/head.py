@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar, QPushButton
 
 from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, checkbox
 from napari_unetpp.gui.dock.forms.message_area import MessageArea
+from napari_unetpp.gui.dock.forms.picker import Picker
 from napari_unetpp.gui.dock.forms.planes import AxesRow, SpansRow, show_channels, show_link, show_planes
 from napari_unetpp.gui.dock.level_slider import LevelSlider
 from napari_unetpp.gui.dock.menu.button import MenuButton
@@ -26,7 +27,7 @@ DEVICE_TIP = "Where the network is computed"
 
 def picker(name: str, tip: str, caption: str) -> Field:
     """Not magicgui's combo box: the entries are set anew all the time, some with a tip or disabled."""
-    return Field(f"{name}_combo", QComboBox, tip, caption=caption, spoken=caption.replace("&", ""))
+    return Field(f"{name}_combo", Picker, tip, caption=caption, spoken=caption.replace("&", ""))
 
 
 class Head(Form):
@@ -79,7 +80,7 @@ class Head(Form):
             "planes_combo",
             QComboBox,
             "What Segment segments: the displayed plane; all planes or a range of them, with one range of"
-            " intensities and one scale; or a projection along depth",
+            " intensities and one scale; or a projection along depth. Takes the time of all planes",
             caption="&Planes",
             spoken="Planes",
             shown=False,
@@ -102,13 +103,15 @@ class Head(Form):
         Field("spans_row", SpansRow, caption="Range", shown=False),
         Field("planes_note", Note, shown=False, options={"lines": 2}),
         button(
-            "segment", f"Segment  ({SEGMENT})", f"Segment the displayed plane at the chosen depth ({SEGMENT})"
+            "segment",
+            f"Segment  ({SEGMENT})",
+            f"Segment what is displayed at the chosen depth; above stands how long it takes ({SEGMENT})",
         ),
         checkbox(
             "live",
             "Live",
             "Segment again when the slider goes deeper, the scale or the contrast changes, or another plane"
-            " is displayed",
+            " is displayed. Each time takes as long as Segment does",
             beside=True,
         ),
         button(

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE
 from napari_unetpp.gui.dock.forms.fields import Field, Form, button, make_widget, show_number
+from napari_unetpp.gui.dock.forms.picker import Picker
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.session.messages.image import times
 from napari_unetpp.session.ports import ViewSignals
@@ -55,7 +56,7 @@ class ScaleSpin(ShortSpin):
     def set_auto(self, auto: float | None) -> None:
         """What automatic stands for, None where that is not known."""
         self._auto = auto
-        self.setSpecialValueText("auto" if auto is None else f"auto ({times(auto)})")
+        self.setSpecialValueText("auto" if auto is None else f"auto {times(auto)}")
 
     def valueFromText(self, text: str | None) -> float:
         return _legal(super().valueFromText(text))
@@ -143,8 +144,9 @@ class InputForm(Form):
     FIELDS = (
         Field(
             "region_combo",
-            QComboBox,
-            "What Segment segments: the whole image, what is visible now, or what you drew in a Shapes layer",
+            Picker,
+            "What Segment segments: the whole image, what is visible now, or what you drew in a Shapes layer;"
+            " a part takes less time",
             caption="Re&gion",
             spoken="Region",
         ),
@@ -152,7 +154,7 @@ class InputForm(Form):
             "contrast_combo",
             ComboBox,
             "Which intensities the network sees as 0 and 1: measured from the image, the layer's contrast"
-            " limits, or two numbers",
+            " limits, or two numbers. After a change the network runs again",
             caption="Cont&rast",
             spoken="Contrast",
             options={"choices": [("auto", "auto"), ("as displayed", "displayed"), ("numbers", "given")]},
@@ -162,7 +164,7 @@ class InputForm(Form):
             "scale_spin",
             ScaleSpin,
             "The image is shrunk or magnified by this factor before the network sees it;"
-            " the lowest value is automatic",
+            " the lowest value is automatic. Time and memory grow with its square",
             caption="Sc&ale",
             spoken="Object scale",
             convert=lambda scale: scale or None,
@@ -182,7 +184,8 @@ class InputForm(Form):
         button(
             "batch",
             "Segment a folder…",
-            "Segment all images of a folder, or the files of all image layers, with these settings",
+            "Segment all images of a folder, or the files of all image layers, with these settings, in a"
+            " process of its own: it needs memory for a second network; you can go on meanwhile",
         ),
     )
 

@@ -62,6 +62,7 @@ class MessageArea(QScrollArea):
         scrolls = self.label.heightForWidth(self.width()) > self.height()
         policy = Qt.ScrollBarPolicy.ScrollBarAlwaysOn if scrolls else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         self.setVerticalScrollBarPolicy(policy)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if scrolls else Qt.FocusPolicy.NoFocus)
         viewport = self.viewport()
         assert viewport is not None
         self.label.setMinimumHeight(self.label.heightForWidth(viewport.width()))

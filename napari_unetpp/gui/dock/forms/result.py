@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from magicgui.widgets import ComboBox
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QSpinBox
-from superqt import QLabeledDoubleSlider
 
 from napari_unetpp.gui.dock.forms.fields import Field, Form, button, checkbox
+from napari_unetpp.gui.dock.forms.threshold import ThresholdSlider
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.layers.overlay import DEPTH_LEGEND, UNCERTAINTY_LEGEND
 from napari_unetpp.gui.tools.shortcuts import CLICK, NEXT
@@ -34,7 +32,7 @@ class ResultForm(Form):
     """Kind, threshold, sizes, splitting, holes, border; overlays; click tool; saving."""
 
     kind_combo: QComboBox
-    threshold_slider: QLabeledDoubleSlider
+    threshold_slider: ThresholdSlider
     min_size_spin: QSpinBox
     max_size_spin: QSpinBox
     split_checkbox: QCheckBox
@@ -58,12 +56,11 @@ class ResultForm(Form):
         ),
         Field(
             "threshold_slider",
-            partial(QLabeledDoubleSlider, Qt.Orientation.Horizontal),
-            "Foreground probability from which a pixel counts",
+            ThresholdSlider,
+            "Foreground probability from which a pixel counts; acts at once, the network does not run again",
             caption="&Threshold",
             spoken="Threshold",
             convert=lambda value: round(value, 2),
-            qt={"range": (0.01, 0.99), "singleStep": 0.01, "decimals": 2},
         ),
         Field(
             "min_size_spin",
@@ -93,7 +90,11 @@ class ResultForm(Form):
             beside=True,
             stretch=1,
         ),
-        checkbox("uncertainty", "Uncertainty", "Highlight what the model is not sure of"),
+        checkbox(
+            "uncertainty",
+            "Uncertainty",
+            "Highlight what the model is not sure of; the network does not run again",
+        ),
         checkbox(
             "depth",
             "Auto levels",
@@ -113,7 +114,8 @@ class ResultForm(Form):
             "click_tool",
             f"Click tool  ({CLICK})",
             "Click an object to add it to the corrections, Shift+click to remove one, drag a box to add all"
-            f" inside; also before anything was segmented ({CLICK})",
+            " inside; also before anything was segmented: then a small part around the click is computed"
+            f" ({CLICK})",
             checkable=True,
         ),
         button(
