@@ -201,7 +201,7 @@ def test_a_film_of_yeast_gives_tracks(run: Run, data_root: Path, tmp_path: Path)
         for part in ("train", "test")
         for p in sorted((data_root / "yeast_phase" / part / "images").iterdir())
     ]
-    film = np.stack([np.asarray(Image.open(path))[220:380, 380:540] for path in paths])
+    film = np.stack([np.asarray(Image.open(path))[220:380, 380:540] for path in paths]).astype(np.uint16)
     tifffile.imwrite(tmp_path / "film.tif", film, imagej=True, metadata={"axes": "TYX", "finterval": 300.0})
     options = (
         "--model",

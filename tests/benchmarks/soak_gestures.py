@@ -21,7 +21,7 @@ from napari_unetpp.gui.dock.dock import UnetppDock
 
 SAMPLES = SHIPPED.parent / "samples"
 MOST_IMAGES = 4
-LIMIT = 120.0
+LIMIT = 600.0
 """Seconds after which the dock must have come to rest."""
 
 
