@@ -253,6 +253,7 @@ def main() -> None:
             "NAPARI_CONFIG": f"{folder}/settings.yaml",
             "UNETPP_SITTINGS": f"{folder}/sittings",
             "UNETPP_MODELS": f"{folder}/models",
+            "UNETPP_CACHE": f"{folder}/cache",
         }
         for name in options.only:
             window = Window(options)

@@ -35,6 +35,7 @@ class FirstSteps:
         self.view, self.state = controller.view, controller.state
         self._jobs, self._corrections, self._remember = controller.context.jobs, corrections, remember
         self._done: set[str] = set()
+        self._hidden = False  # the preferences tell a moment later, or never
 
     def connect(self) -> None:
         """Listen, and say the first step."""
@@ -51,6 +52,7 @@ class FirstSteps:
 
     def hide(self) -> None:
         """The user wants no more of it."""
+        self._hidden = True
         self.view.set_first_step("")
         if self.state.preferences.first_steps:
             self._remember()
@@ -82,10 +84,12 @@ class FirstSteps:
         if step is None:
             self.hide()
         else:
-            self.view.set_first_step(messages.text(step) if self.state.preferences.first_steps else "")
+            shown = self.state.preferences.first_steps and not self._hidden
+            self.view.set_first_step(messages.text(step) if shown else "")
 
     def _on_preferences(self, now: Settings, before: Settings) -> None:
         if now.first_steps != before.first_steps:
+            self._hidden = not now.first_steps
             if next_step(self._done) is None:
                 self._done.clear()  # all was done, and is wanted again
                 self._on_image(self.state.image)

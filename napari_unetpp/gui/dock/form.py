@@ -15,7 +15,7 @@ from napari_unetpp.gui.dock.widgets import Fold, is_alive
 from napari_unetpp.session.ports import ViewSignals
 
 MARGIN = SCROLL_BAR = 8
-"""Beside the folds, px: the scroll bar takes the place of the margin, so that nothing moves by it."""
+"""Beside the folds, px: the scroll bar takes the place of the margin, so that they still fit into 300 px."""
 
 SPACING = BELOW = 4
 """Between the folds, and below them, px."""

@@ -33,6 +33,8 @@ def dock(viewer: Any, open_dock: Any, qtbot: Any) -> Iterator[Any]:
     window = viewer.window._qt_window
     window.resize(1366, 740)
     window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
     dock = open_dock()
     qtbot.wait(50)
     yield dock
@@ -41,7 +43,7 @@ def dock(viewer: Any, open_dock: Any, qtbot: Any) -> Iterator[Any]:
 def press_hide(dock: Any, step: Any, qtbot: Any) -> None:
     """By the keyboard."""
     step.setFocus()
-    qtbot.keyClick(step, Qt.Key.Key_Tab)
+    qtbot.keyClick(step, Qt.Key.Key_Tab)  # to the link
     qtbot.keyClick(step, Qt.Key.Key_Return)
 
 

@@ -122,7 +122,7 @@ def test_worker_reports_errors_and_goes_on(qtbot: Any) -> None:
     ("text", "expected"),
     [
         ("14 px, L3, 1.0 s", "14_px, L3, 1.0_s"),
-        ("14 px, L3, < 0.1 s", "14_px, L3, <_0.1_s"),
+        ("14 px, L3, < 0.1 s", "14_px, L3, &lt;_0.1_s"),
         ("L3 · 2.21 M · 61 ms per megapixel", "L3 · 2.21_M · 61_ms per megapixel"),
         ("31 planes of 1024 × 1024 px; about 4 MB", "31 planes of 1024_×_1024_px; about 4_MB"),
         ("3 min 5 s left of 12 %", "3_min 5_s left of 12_%"),
