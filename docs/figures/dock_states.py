@@ -118,10 +118,11 @@ def _shrink(path: Path) -> int:
     """As many colours as fit into the size; gives the bytes."""
     with Image.open(path) as shot:
         whole = shot.convert("RGB")
-    for colours in COLOURS:
-        whole.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+    whole.save(path, optimize=True)
+    for colours in COLOURS:  # a palette changes rare colours, as those of the curves
         if path.stat().st_size <= MOST_BYTES:
             break
+        whole.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
     return path.stat().st_size
 
 

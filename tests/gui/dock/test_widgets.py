@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QStyleOptionComboBox
 
 from napari_unetpp.gui.dock.charts import SpeedQualityChart
+from napari_unetpp.gui.dock.forms.picker import Picker
 from napari_unetpp.gui.dock.level_slider import LevelSlider
 from napari_unetpp.gui.dock.widgets import Note
 from napari_unetpp.gui.worker import ThreadRunner
@@ -138,3 +140,18 @@ def test_no_line_ends_between_a_number_and_its_unit(text: str, expected: str, qt
     note.show_text(text, offers=[(text, "go:1")])
     assert note.text().replace("\u00a0", "_").startswith(f"{expected}<br>")
     assert f">{expected.replace('_', chr(0xA0))}</a>" in note.text()
+
+
+@pytest.mark.parametrize(("width", "whole"), [(90, False), (400, True)])
+def test_a_long_name_ends_with_dots(qtbot: Any, width: int, whole: bool) -> None:
+    """It was cut off within a letter."""
+    picker = Picker()
+    qtbot.addWidget(picker)
+    picker.addItem("cells-phase – instances")
+    picker.resize(width, 24)
+    picker.show()
+    option = QStyleOptionComboBox()
+    picker.initStyleOption(option)
+    text = picker.shown_text(option)
+    assert text == "cells-phase – instances" if whole else (text.startswith("cell") and text.endswith("…"))
+    assert picker.currentText() == "cells-phase – instances"

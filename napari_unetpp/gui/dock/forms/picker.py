@@ -13,15 +13,19 @@ INSET = 2
 class Picker(QComboBox):
     """Qt cuts a long name off within a letter."""
 
-    def paintEvent(self, _event: QPaintEvent | None) -> None:
-        painter, option = QStylePainter(self), QStyleOptionComboBox()
-        self.initStyleOption(option)
+    def shown_text(self, option: QStyleOptionComboBox) -> str:
+        """What there is room for of the text."""
         style = self.style()
         assert style is not None
         field = style.subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
-        text, room = option.currentText or self.placeholderText(), field.width() - INSET
-        option.currentText = self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room)
+        text = option.currentText or self.placeholderText()
+        return self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, field.width() - INSET)
+
+    def paintEvent(self, _event: QPaintEvent | None) -> None:
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        option.currentText = self.shown_text(option)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
