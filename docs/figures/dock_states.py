@@ -189,7 +189,7 @@ def show_correcting(window: Window) -> None:
     correct.budget_spin.setValue(BUDGET)
     correct.finetune_button.click()
     learning = window.dock.correcting.finetuning
-    window.wait(lambda: len(learning._points) >= 3 or learning.done is not None)
+    window.wait(lambda: len(learning._points) >= 2 or learning.done is not None)
     form.area.ensureWidgetVisible(correct.training_chart)
     window.shoot("fine-tuning", settle=0.05)
     window.wait(lambda: learning.done is not None)
