@@ -53,7 +53,7 @@ RECIPES = {
         classes=("nucleus",),
         megapixels=10_000,
         title="Cell nuclei in fluorescence, H&E and brightfield images",
-        licence="CC BY 4.0 (weights), with attribution to the data sets under provenance",
+        licence="BSD-3-Clause (weights); the data sets are credited under provenance",
     ),
     "cells-phase": TrainRequest(
         [Path("cells_phase/train")],
@@ -65,7 +65,7 @@ RECIPES = {
         classes=("cell",),
         megapixels=1_000,
         title="Cells in phase contrast images",
-        licence="MIT (weights and training data, Usiigaci)",
+        licence="BSD-3-Clause (weights); training data: Usiigaci, MIT",
     ),
     "polyps": TrainRequest(
         [Path("polyps_kvasir/train")],

@@ -79,7 +79,7 @@ def test_orientations_are_averaged(run: Run, image: Path, stack: Path, tmp_path:
     status, _, err = run(image, "--out", out, "--level", 1, "--skip-existing")
     assert status == 1 and "was made otherwise: augment True then, not given now" in err
     status, _, err = run(stack, "--out", out, "--augment")
-    assert status == 1 and "--augment is for an image of one plane" in err
+    assert status == 1 and "(--augment; in the dock: best) is for an image of one plane" in err
 
 
 def test_auto_with_orientations_is_the_recommended_level(run: Run, image: Path, tmp_path: Path) -> None:

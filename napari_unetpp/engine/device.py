@@ -35,6 +35,8 @@ SIDE = 128
 """Side (px) of the image of the self-test."""
 
 NAMES = ("auto", "cpu", "cuda", "mps")
+FLOATS = ("float32", "bfloat16")
+"""Number formats of torch on a CPU."""
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
@@ -114,7 +116,7 @@ def _accelerator(kind: str, precision: str) -> DeviceChoice:
 
 def _cpu(precision: str, note: str) -> DeviceChoice:
     if precision == "auto":
-        return DeviceChoice("cpu", measured_once("inference", this_machine(), _faster_on_cpu), note)
+        return DeviceChoice("cpu", measured_once("inference", this_machine(), FLOATS, _faster_on_cpu), note)
     if precision == "float32":
         return DeviceChoice("cpu", precision, note)
     return _asked_for("cpu", precision, note)
@@ -124,14 +126,20 @@ def _int8(name: str) -> DeviceChoice:
     """8-bit integers, which OpenVINO computes on the CPU."""
     if name not in ("auto", "cpu"):
         raise UsageError(f"int8 is computed on the CPU, but the device {name} was given. Give cpu or auto.")
-    if not has_openvino():
-        raise UnetppError("int8 needs the package openvino: pip install 'napari-unetpp[fast]'.")
+    if problem := openvino_problem():
+        raise UnetppError(f"int8 needs the package openvino, {problem}.")
     return DeviceChoice("cpu", "int8")
 
 
-def has_openvino() -> bool:
-    """Whether OpenVINO is installed, which computes int8."""
-    return importlib.util.find_spec("openvino") is not None
+def openvino_problem() -> str:
+    """Why OpenVINO, which computes int8, cannot be used; empty where it can."""
+    if importlib.util.find_spec("openvino") is None:
+        return "which is not installed: pip install 'napari-unetpp[fast]'"
+    try:
+        importlib.import_module("openvino")
+    except (ImportError, OSError) as error:  # a library of it is missing, or is for another system
+        return f"which is installed, but cannot be imported ({error}): install it again"
+    return ""
 
 
 def _asked_for(device: str, precision: str, note: str) -> DeviceChoice:

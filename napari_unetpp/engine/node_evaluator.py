@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -58,10 +59,10 @@ def choose_format(
         return _asked_for(info, choice)
     if precision != "auto" or choice.device != "cpu":
         return choice, None
-    measured = read_int8(info)
-    if measured is None or lossy_levels(measured) or not int8_is_faster(choice.dtype):
+    measured, scales = _measured(info)
+    if scales is None or lossy_levels(measured) or not int8_is_faster(choice.dtype):
         return choice, None
-    return replace(choice, dtype="int8"), Int8Scales.from_json(measured["ranges"])
+    return replace(choice, dtype="int8"), scales
 
 
 def lossy_levels(measured: Mapping[str, Any]) -> list[str]:
@@ -71,15 +72,27 @@ def lossy_levels(measured: Mapping[str, Any]) -> list[str]:
 
 def _asked_for(info: ModelInfo, choice: DeviceChoice) -> tuple[DeviceChoice, Int8Scales]:
     """int8 with the ranges that were measured for a model; a note where it lost more than it should."""
-    measured = read_int8(info)
-    if measured is None:
+    measured, scales = _measured(info)
+    if scales is None:
         raise UnetppError(
             f"for the model {info.name!r} no ranges for int8 were measured. Measure them on labelled images: "
-            f"napari-unetpp calibrate FOLDER --model {info.name} --int8; or choose another --precision."
+            f"napari-unetpp calibrate FOLDER --model {shlex.quote(info.name)} --int8; or choose another "
+            "--precision."
         )
     lossy = lossy_levels(measured)
     note = f"int8 lost more than it should at {', '.join(lossy)} ({measured['data']})" if lossy else ""
-    return replace(choice, note=note), Int8Scales.from_json(measured["ranges"])
+    return replace(choice, note=note), scales
+
+
+def _measured(info: ModelInfo) -> tuple[dict[str, Any], Int8Scales | None]:
+    """What was measured for a model; no ranges where nothing was, or the file is damaged."""
+    measured = read_int8(info) or {}
+    try:
+        scales = Int8Scales.from_json(measured["ranges"])
+        lossy_levels(measured)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return {}, None
+    return measured, scales
 
 
 def node_evaluator(net: UNetPlusPlus, choice: DeviceChoice, scales: Int8Scales | None) -> NodeEvaluator:

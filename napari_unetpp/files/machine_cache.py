@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,7 +29,9 @@ def cache_folder() -> Path:
     return Path(named) if named else user_cache_path("napari-unetpp", appauthor=False)
 
 
-def measured_once(what: str, machine: Mapping[str, str], measure: Callable[[], str]) -> str:
+def measured_once(
+    what: str, machine: Mapping[str, str], answers: Collection[str], measure: Callable[[], str]
+) -> str:
     """The stored answer for this machine; without one, the result of `measure`, which is then stored.
 
     Parameters
@@ -38,16 +40,19 @@ def measured_once(what: str, machine: Mapping[str, str], measure: Callable[[], s
         Name of the measurement, a part of the file name.
     machine : mapping from str to str
         What the answer depends on; another machine or version measures again.
+    answers : collection of str
+        All that there are: another one that is stored is measured again.
     measure : callable
         Gives the answer. Where the cache folder cannot be written, every process measures.
     """
     path = _path(what, machine)
-    if (known := _read(path)) is not None:
-        return known
+    if (known := _read(path)) in answers:
+        return str(known)
     answer = measure()
-    damaged = path.exists() and _read(path) is None
+    damaged = path.exists() and _read(path) not in answers
     _write(path, machine, answer, overwrite=damaged)
-    return _read(path) or answer
+    stored = _read(path)  # that of another process, which was first
+    return str(stored) if stored in answers else answer
 
 
 def recall(what: str, machine: Mapping[str, str]) -> str | None:

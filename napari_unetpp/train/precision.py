@@ -14,6 +14,7 @@ from functools import cache
 import torch
 
 from napari_unetpp._types import NetConfig, UsageError
+from napari_unetpp.engine.device import FLOATS
 from napari_unetpp.files.machine_cache import measured_once, this_machine
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.optimiser import adamw
@@ -61,7 +62,7 @@ def _fastest(device: str) -> str:
         return "bfloat16" if torch.cuda.get_device_capability()[0] >= AMPERE else "float32"
     if device != "cpu":
         return "float32"
-    return measured_once("training", this_machine(), _faster_on_cpu)
+    return measured_once("training", this_machine(), FLOATS, _faster_on_cpu)
 
 
 def _faster_on_cpu() -> str:

@@ -19,8 +19,11 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
+ANSWERS = ("one", "two", "three", "four", "five", "first", "second")
+
+
 def ask(answer: str, machine: dict[str, str] = HERE) -> str:
-    return machine_cache.measured_once("format", machine, lambda: answer)
+    return machine_cache.measured_once("format", machine, ANSWERS, lambda: answer)
 
 
 def test_the_first_answer_counts_for_this_machine_and_version() -> None:
@@ -37,10 +40,12 @@ def test_of_two_processes_that_measure_at_once_both_use_the_first_answer(
         assert ask("first") == "first"
         return "second"
 
-    assert machine_cache.measured_once("format", HERE, late) == "first"
+    assert machine_cache.measured_once("format", HERE, ANSWERS, late) == "first"
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"answer": 3}', "{", "\x00"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"answer": "faster", "machine": []}', '{"answer": 3}', "{", "\x00"]
+)
 def test_a_damaged_file_asks_anew(folder: Path, content: str) -> None:
     ask("one")
     (file,) = folder.iterdir()

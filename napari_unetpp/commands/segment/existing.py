@@ -21,7 +21,7 @@ NEWER = ("given", "read_as", CHANGED)
 OPTIONAL = ("augment", "directions", "spacing", "stitch", "track", "rows", "columns")
 """Facts that are there only where the option was given."""
 
-REMEDY = "Give the same options, --overwrite to replace it, or another --out."
+REMEDY = "Give the same options, --overwrite to replace it, or another --out (in the dock: other Results)."
 
 
 def made_otherwise(output: Output, info: ModelInfo, options: Options) -> str:

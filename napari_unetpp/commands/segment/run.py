@@ -13,6 +13,7 @@ from typing import Any
 from napari_unetpp._types import ModelInfo, ObjectOptions, UnetppError, UsageError
 from napari_unetpp.commands.report import progress, say, sentence, size_options, tell, write_json
 from napari_unetpp.engine.level import resolve_level
+from napari_unetpp.files.atomic import TargetExists
 from napari_unetpp.files.labels.folders import named_once
 from napari_unetpp.files.models import model_list
 from napari_unetpp.files.results import outputs
@@ -201,6 +202,9 @@ def _segment_one(
                 output, work, options, lambda part, what: progress(number + part, len(plan), what)
             )
     except Exception as error:  # the other images are segmented
+        written = output.there() if isinstance(error, TargetExists) and args.skip_existing else None
+        if written is not None and written.complete:  # meanwhile, by another process
+            return _skipped(written)
         if args.debug:
             raise
         return _failed(output, sentence(error))
@@ -227,8 +231,8 @@ def _segmented(output: outputs.Output, work: Work, options: Any, show: Callable[
 
     if options.augment:
         raise UnetppError(
-            "--augment is for an image of one plane, segmented as a whole; this one is segmented plane by "
-            "plane or in parts. Leave --augment out."
+            "the mean of orientations (--augment; in the dock: best) is for an image of one plane, segmented "
+            "as a whole; this one is segmented plane by plane or in parts. Leave it out."
         )
     done = "no plane"
 

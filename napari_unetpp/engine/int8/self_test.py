@@ -9,7 +9,7 @@ from importlib.metadata import version
 import torch
 from torch import Tensor
 
-from napari_unetpp.engine.device import gain, has_openvino, self_test_case, self_test_run
+from napari_unetpp.engine.device import gain, openvino_problem, self_test_case, self_test_run
 from napari_unetpp.engine.int8.scales import measure_scales
 from napari_unetpp.files.machine_cache import measured_once, this_machine
 
@@ -23,13 +23,16 @@ MIN_GAIN = 1.2
 """int8 must be this many times as fast as the fastest format of torch; by less it is not worth its loss."""
 
 
+ANSWERS = ("faster", "slower", "disagrees", "not available")
+
+
 @cache
 def int8_is_faster(dtype: str) -> bool:
     """Whether int8 agrees with float32 here and is faster than `dtype`; timed once for a machine."""
-    if not has_openvino():
+    if openvino_problem():
         return False
     machine = {**this_machine(), "openvino": version("openvino"), "against": dtype}
-    return measured_once("int8", machine, partial(_answer, dtype)) == "faster"
+    return measured_once("int8", machine, ANSWERS, partial(_answer, dtype)) == "faster"
 
 
 def _answer(dtype: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,17 @@ def list_images(folder: Path) -> list[Path]:
         files = sorted(folder.iterdir())
     except OSError as error:
         raise UnetppError(f"folder {folder} cannot be read: {error.strerror or error}.") from error
-    return [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != "." and not p.is_dir()]
+    return [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != "." and _is_listed(p)]
+
+
+def folder_name(folder: Path) -> str:
+    """A folder with its parent folder: ``"nuclei_tissue/train"``."""
+    return "/".join(Path(os.path.abspath(folder)).parts[-2:])
+
+
+def _is_listed(path: Path) -> bool:
+    """Whether it is a file, or a link to nothing, which is said as such: no folder, pipe or device."""
+    return path.is_file() or not path.exists()
 
 
 def read_pairs(folder: str | Path) -> list[Pair]:

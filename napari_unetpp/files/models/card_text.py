@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,7 +76,7 @@ def _stored(info: ModelInfo) -> list[str]:
     return [
         "",
         f"  scores are stored in the file: measured {made}{measured_at(info)}. What this version gives:",
-        f"  napari-unetpp evaluate FOLDER --model {info.name}",
+        f"  napari-unetpp evaluate FOLDER --model {shlex.quote(info.name)}",
     ]
 
 

@@ -84,6 +84,8 @@ def _meant(path: Path, *, recursive: bool) -> Iterator[Source]:
 
 def _images(path: Path, *, recursive: bool) -> list[Source]:
     if not path.is_dir() or is_zarr(path):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise UnetppError(f"{path} is a pipe or a device; expected a file. Save the image first.")
         return [Source(path)]
     folders = _folders(path) if recursive else [path]
     images = [source for folder in folders for source in _directly_in(folder, path)]

@@ -179,7 +179,9 @@ class BatchDialog(QDialog):
         for number, row in enumerate(batch.rows(entries)):
             self.table.insertRow(number)
             for column, text in enumerate(row):
-                self.table.setItem(number, column, QTableWidgetItem(text))
+                item = QTableWidgetItem(text)
+                item.setToolTip(text)
+                self.table.setItem(number, column, item)
         if self.command.stopped:
             self.note.show_text(batch.STOPPED)
         elif entries:

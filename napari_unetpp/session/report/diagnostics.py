@@ -125,8 +125,8 @@ def _used(ready: Ready | None) -> str:
 def _model(model: ModelInfo | None) -> str:
     if model is None:
         return "none"
-    kind = "shipped" if is_shipped(model) else "own"
-    return f"{model.name} ({kind}, {model.task}, {model.net.arch}), sha256 {model.sha256}"
+    name = model.name if is_shipped(model) else "an own one"  # its name is that of its file
+    return f"{name} ({model.task}, {model.net.arch}), sha256 {model.sha256}"
 
 
 def _image(facts: Facts) -> str:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from napari_unetpp._types import ModelInfo, NetConfig, UnetppError
-from napari_unetpp.engine.device import DeviceChoice, has_openvino
+from napari_unetpp.engine.device import DeviceChoice, openvino_problem
 from napari_unetpp.engine.int8.scales import Int8Scales, is_quantisable, measure_scales
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.tiles import padded_shape
+from napari_unetpp.files.labels.folders import folder_name
 from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.models.own_models import file_of
 from napari_unetpp.files.text import counted
@@ -116,7 +117,7 @@ def measure_int8(
     learned, others = _some(learned, MOST_RANGES, info, rng), _some(others, MOST_SCORED, info, rng)
     held = {sample.stem for sample in unseen}
     kept = sum(sample.stem in held for sample in others)
-    data = f"ranges on {counted(len(learned), 'image')} of {folder.parent.name}/{folder.name}, scores on "
+    data = f"ranges on {counted(len(learned), 'image')} of {folder_name(folder)}, scores on "
     data += f"{counted(len(others), 'image')}{f', {kept} of them held out of training' if held_out else ''}"
     log(data)
     return compare_formats(info, learned, others, data)
@@ -135,7 +136,7 @@ def measure_trained(
 
 def is_available(config: NetConfig) -> bool:
     """Whether a network can be evaluated in int8, and OpenVINO is there."""
-    return is_quantisable(config) and has_openvino()
+    return is_quantisable(config) and not openvino_problem()
 
 
 def compare_formats(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_unetpp._types import ModelInfo, ShouldStop, UnetppError, UsageError
-from napari_unetpp.files.labels.folders import read_pairs
+from napari_unetpp.files.labels.folders import folder_name, read_pairs
 from napari_unetpp.files.notes import Notes
 from napari_unetpp.files.text import counted
 from napari_unetpp.train.data.held_out import split_samples
@@ -108,8 +107,3 @@ def check_folders(request: TrainRequest) -> None:
 def count_of(samples: Sequence[Sample], folder: int) -> int:
     """How many of the samples come from a folder."""
     return sum(sample.folder == folder for sample in samples)
-
-
-def folder_name(folder: Path) -> str:
-    """A folder with its parent folder: ``"nuclei_tissue/train"``."""
-    return "/".join(Path(os.path.abspath(folder)).parts[-2:])

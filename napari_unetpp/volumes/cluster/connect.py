@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from napari_unetpp._types import UnetppError
+from napari_unetpp.files.text import counted
 from napari_unetpp.volumes.cluster.address import PACKAGE
 from napari_unetpp.volumes.cluster.workers import Workers
 
@@ -51,7 +52,8 @@ def connected(
         stack.callback(client.unregister_worker_plugin, plugin.name)
         workers = Workers(client, plugin.name)
         threads = client.nthreads()
-        say(f"{len(threads)} workers with {sum(threads.values())} threads at {client.scheduler.address}")
+        workers_text, threads_text = counted(len(threads), "worker"), counted(sum(threads.values()), "thread")
+        say(f"{workers_text} with {threads_text} at {client.scheduler.address}")
         yield workers, model
 
 

@@ -57,6 +57,16 @@ def test_one_level_that_loses_keeps_the_model_in_floating_point(tiny: ModelInfo)
     assert "lost more than it should at L3" in choice.note
 
 
+@pytest.mark.usefixtures("faster")
+@pytest.mark.parametrize("damage", [{"ranges": {"nodes": {"0,0": -3}}}, {"ranges": 3}, {"levels": []}])
+def test_damaged_ranges_count_as_none(tiny: ModelInfo, damage: dict[str, Any]) -> None:
+    stored: dict[str, Any] = {**(int8_file.read_int8(find_model("nuclei")) or {}), **damage}
+    int8_file.write_int8(tiny, {key: value for key, value in stored.items() if key != "model_sha256"})
+    assert choose_format(tiny, "cpu")[0].dtype != "int8"
+    with pytest.raises(UnetppError, match="no ranges for int8 were measured"):
+        choose_format(tiny, "cpu", "int8")
+
+
 def test_auto_stays_where_int8_is_slower(tiny: ModelInfo, monkeypatch: pytest.MonkeyPatch) -> None:
     measured_as(tiny)
     asked: list[str] = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,11 @@ import torch
 from untrained import collect, make_model
 
 from napari_unetpp._types import AUTO, NetConfig, UnetppError, UsageError
-from napari_unetpp.engine import predict, row_stream, tiles
+from napari_unetpp.engine import device, predict, row_stream, tiles
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.engine.device import DeviceChoice, choose_device
-from napari_unetpp.engine.int8 import network
+from napari_unetpp.engine.int8 import network, self_test
 from napari_unetpp.engine.int8.scales import Int8Scales, measure_scales
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.node_cache import NodeCache
@@ -111,6 +113,20 @@ def test_int8_is_for_the_cpu_and_needs_its_package(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UnetppError, match=r"napari-unetpp\[fast\]"):
         choose_device("auto", "int8")
+
+
+def test_an_openvino_that_cannot_be_imported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_model: Any
+) -> None:
+    """It ended every command, if int8 was found to be faster before it broke."""
+    (tmp_path / "openvino.py").write_text("raise ImportError('libopenvino.so.1: no such file')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "openvino", raising=False)
+    device._choose.cache_clear()
+    with pytest.raises(UnetppError, match=r"installed, but cannot be imported \(libopenvino.so.1: no such"):
+        choose_device("cpu", "int8")
+    assert not self_test.int8_is_faster.__wrapped__("float32")
+    assert LoadedModel.load(find_model("nuclei"), "cpu").choice.dtype != "int8"
 
 
 @pytest.mark.parametrize("config", [NetConfig(arch="unet-sum"), NetConfig(encoder="resnet18")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,16 @@ def test_inputs_that_give_nothing_are_named(case: str, plate: Path) -> None:
     name, message = PROBLEMS[case]
     found = find_inputs([plate / name])
     assert not found.sources and len(found.problems) == 1 and message in found.problems[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_no_image(plate: Path) -> None:
+    """Reading it would wait for ever."""
+    count = len(find_inputs([plate]).sources)
+    os.mkfifo(plate / "pipe.png")
+    assert len(find_inputs([plate]).sources) == count
+    (problem,) = find_inputs([plate / "pipe.png"]).problems
+    assert "is a pipe or a device; expected a file" in problem
 
 
 def test_a_table_lies_beside_its_labels() -> None:
