@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,6 +81,25 @@ def test_a_result_of_another_model_or_level_is_not_taken_for_the_wanted_one(
         assert "b_labels.tif" in said and "1 of 2 failed" in err, "the other image is segmented"
         (out / "b_labels.tif").unlink()
     assert (out / "a_labels.tif").read_bytes() == before
+
+
+def test_what_another_process_wrote_meanwhile_is_there(
+    run: Run, plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All images of the second process failed."""
+    write = segment_image.WRITERS["labels"]
+
+    def written_twice(*args: Any, **how: Any) -> None:
+        write(*args, **how)
+        write(*args, **how)
+
+    monkeypatch.setitem(segment_image.WRITERS, "labels", written_twice)
+    arguments = (plate / "a.tif", "--out", tmp_path / "out")
+    status, _, err = segment(run, *arguments, "--skip-existing")
+    assert status == 0 and "1 of 1 were there already" in err
+    (tmp_path / "out" / "a_labels.tif").unlink()
+    status, _, err = segment(run, *arguments)
+    assert status == 1 and "exists already" in err
 
 
 @pytest.mark.parametrize("options", [("--kind", "probability"), ("--probability",)])

@@ -50,8 +50,13 @@ class Devices:
             self._refusal = ""
 
     def _on_refused(self, wanted: DeviceRequest, why: str) -> None:
-        """A device or number format that this machine has not: the last one that worked stays."""
+        """A device or number format that this machine has not: the last one that worked stays.
+
+        With a device that is refused, its number format is tried on the last one; else both stay.
+        """
         if wanted == self.state.device_request != self.usable:
-            self._refusal = messages.refused(why, self.usable)
-            self.state.precision = self.usable.precision
-            self.state.device = self.usable.name
+            other = wanted.name != self.usable.name
+            instead = DeviceRequest(self.usable.name, wanted.precision if other else self.usable.precision)
+            self._refusal = messages.refused(why, instead)
+            self.state.precision = instead.precision
+            self.state.device = instead.name

@@ -37,6 +37,7 @@ REMEDY = "choose a shallower depth or a smaller scale"
 A = TypeVar("A", bound=Answer)
 Message = tuple[str, Tone, list[common.Offer]]
 NOTHING: Message = ("", "info", [])
+TONES: tuple[Tone, ...] = ("info", "warning", "error")
 
 
 class Runs:
@@ -201,7 +202,11 @@ class Runs:
             self.show_outcome()
 
     def tell(self, text: str, tone: Tone = "info", offers: Sequence[common.Offer] = ()) -> None:
-        """Show a text, and once more when the worker is ready, which says so."""
+        """Show a text after those told before, and once more when the worker is ready, which says so."""
+        if self._told is not None and self.warming:
+            before, old_tone, old_offers = self._told
+            text = before if text in before else f"{before} {text}"
+            tone, offers = max(old_tone, tone, key=TONES.index), [*old_offers, *offers]
         self._told = (text, tone, list(offers)) if self.warming else None
         self.view.set_message(text, tone, offers)
 

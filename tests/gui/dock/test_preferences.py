@@ -127,6 +127,17 @@ def test_one_that_cannot_be_used_when_the_dock_opens(page: Any, open_dock: Any) 
     assert dock.controller.state.device_request == DeviceRequest()
 
 
+def test_a_device_that_is_missing_leaves_the_number_format(page: Any, open_dock: Any, ready: Any) -> None:
+    """It was given up with the device."""
+    page.device = "mps" if device.why_missing("mps") else "cuda"
+    page.precision = "float32"
+    dock = open_dock()
+    ready(dock)
+    assert "Used instead: auto, float32" in dock.form.head.device_note.text()
+    assert dock.controller.state.device_request == DeviceRequest("auto", "float32")
+    assert dock.controller.devices.precision == "float32"
+
+
 def test_the_memory_budget(viewer: Any, page: Any, open_dock: Any, wait: Any, image: Any, qtbot: Any) -> None:
     viewer.add_image(image)
     dock = open_dock()
@@ -177,6 +188,14 @@ def test_a_model_that_is_not_there_is_said_when_the_dock_opens(page: Any, open_d
     page.default_model = "gone"
     dock = open_dock()
     assert "“gone”, which is not in the list (tiny)" in said(dock) and dock.controller.model.name == "tiny"
+
+
+def test_all_that_is_wrong_is_said(page: Any, open_dock: Any, tmp_path: Path) -> None:
+    """The last warning replaced the others."""
+    (tmp_path / "file").write_text("")
+    page.default_model, page.autosave_folder = "gone", str(tmp_path / "file" / "folder")
+    dock = open_dock()
+    assert "“gone”, which is not in the list (tiny)" in said(dock) and str(tmp_path / "file") in said(dock)
 
 
 def corrected(viewer: Any, dock: Any, wait: Any, image: np.ndarray) -> Any:
