@@ -121,6 +121,8 @@ class PredictDone:
     known_level : int or None
         The level whose nodes, and no others, were cached for the whole plane before; 0: there were none;
         None: parts of the plane differed.
+    compiled : bool
+        Whether graphs were compiled meanwhile: another run of the same size is faster.
     """
 
     generation: int
@@ -131,6 +133,7 @@ class PredictDone:
     stopped: bool
     flops: int = 0
     known_level: int | None = None
+    compiled: bool = False
 
 
 PredictEvent = PredictStarted | Preview | TileDone | PredictDone

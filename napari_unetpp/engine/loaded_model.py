@@ -72,6 +72,11 @@ class LoadedModel:
         net.load_state_dict(dict(tensors))
         self._net = node_evaluator(net, choice, scales)
 
+    @property
+    def compiled(self) -> int:
+        """How many graphs were compiled so far, which takes time once for each size (int8)."""
+        return int(getattr(self._net, "compiled", 0))
+
     @classmethod
     def load(cls, info: ModelInfo, device: str = "auto", precision: str = "auto") -> LoadedModel:
         """Read the weights of `info` from its file."""

@@ -120,7 +120,7 @@ class _Prediction:
         levels = model.info.net.levels
         if request.level not in levels and not (request.level == AUTO and model.info.stopping):
             raise ValueError(f"level {request.level} was given, but this network has levels {levels}")
-        self.model = model
+        self.model, self.compiled_before = model, model.compiled
         self.request = request
         self.cache = NodeCache(0) if cache is None or request.plane is None else cache
         self.should_stop = should_stop
@@ -147,6 +147,7 @@ class _Prediction:
             stopped=not finished,
             flops=self.evaluator.flops,
             known_level=known_level,
+            compiled=self.model.compiled != self.compiled_before,
         )
 
     def _prepare(self) -> None:
@@ -194,6 +195,7 @@ class _Prediction:
             stopped=covered < self.shape[0] * self.shape[1],
             flops=stream.flops,
             known_level=0,
+            compiled=self.model.compiled != self.compiled_before,
         )
 
     def _range(self) -> NormStats:

@@ -75,6 +75,11 @@ class Int8Network:
     net : UNetPlusPlus
         In float32, on the CPU, its batch norms folded.
     scales : Int8Scales
+
+    Attributes
+    ----------
+    compiled : int
+        Graphs that were compiled so far: one for each node and size.
     """
 
     def __init__(self, net: UNetPlusPlus, scales: Int8Scales) -> None:
@@ -85,6 +90,7 @@ class Int8Network:
         self._compiled: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._scratch = Scratch()
         self._lock = threading.Lock()
+        self.compiled = 0
 
     def evaluate_node(
         self,
@@ -137,6 +143,7 @@ class Int8Network:
         if key not in self._compiled:
             model = node_graph(self._net, self._scales, node, shape, inside=inside)
             self._compiled[key] = self._core.compile_model(model, "CPU", _options()).create_infer_request()
+            self.compiled += 1
             while len(self._compiled) > MOST_GRAPHS:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(key)

@@ -122,8 +122,10 @@ class _Run:
             padded = tiles.padded_shape(shape, config.multiple)
             self.cached.share = event.flops / graph.flops(config.depth, config, *padded)
         model, device = self.request.model, self.request.device
-        speeds = self.cache.speeds(model, device)
-        if speeds.add(event.level, event.seconds, shape[0] * shape[1] / 1e6, event.known_level):
+        speeds, megapixels = self.cache.speeds(model, device), shape[0] * shape[1] / 1e6
+        if event.compiled:  # what this took says nothing about the next run
+            return
+        if speeds.add(event.level, event.seconds, megapixels, event.known_level):
             yield Speed(model_key(model), device, speeds.levels, real=True, hints=speeds.hints)
 
     def _is_painted(self, region: Region) -> bool:

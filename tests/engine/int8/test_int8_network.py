@@ -101,6 +101,18 @@ def test_the_shipped_model_finds_the_same_nuclei(nuclei: Any) -> None:
 # ------------------------------------------------------------ what cannot be
 
 
+def test_a_run_that_compiled_graphs_says_so() -> None:
+    """Its time is not that of the level: the dock named 168 s per megapixel."""
+    pytest.importorskip("openvino")
+    model = LoadedModel.load(find_model("nuclei"), "cpu", "int8")
+    image = np.zeros((48, 64), np.uint8)
+    image[10:20, 10:20] = 200
+    told = [[] for _ in range(3)]  # type: list[list[Any]]
+    for level, events in zip((1, 1, 2), told, strict=True):
+        predict_maps(image, model, level=level, scale=1.0, on_event=events.append)
+    assert [events[-1].compiled for events in told] == [True, False, True]
+
+
 def test_a_model_without_ranges_says_how_to_measure_them(tiny_model: Any) -> None:
     pytest.importorskip("openvino")
     with pytest.raises(UnetppError, match="calibrate FOLDER --model tiny --int8"):
