@@ -101,7 +101,7 @@ class SpeedQualityChart(Chart):
     A click on a dot emits ``level_clicked``.
     """
 
-    LEAST, MOST = 58, 136
+    LEAST, MOST = 56, 136
     """Height in a small and in a tall window, px."""
 
     _drawn: tuple[tuple[ChartPoint, ...], int, int] | None = None
