@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtWidgets import QApplication
+
 SCALE = 0.5
 """Of the image that is clicked on."""
 
@@ -33,3 +35,13 @@ def choose(combo: Any, value: Any) -> None:
     """Choose the row of a combo box with this value."""
     combo.setCurrentIndex(combo.findData(value))
     combo.activated.emit(combo.currentIndex())
+
+
+def is_active(window: Any) -> bool:
+    """Whether a window has the focus; it is given to it.
+
+    Without a window manager a window that is shown again does not always get it from the screen.
+    """
+    window.activateWindow()
+    QApplication.setActiveWindow(window)
+    return bool(window.isActiveWindow())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gestures import is_active
 from qtpy.QtCore import QPoint, Qt
 
 from napari_unetpp._types import FinetuneDone
@@ -33,8 +34,7 @@ def dock(viewer: Any, open_dock: Any, qtbot: Any) -> Iterator[Any]:
     window = viewer.window._qt_window
     window.resize(1366, 740)
     window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.waitUntil(lambda: is_active(window))
     dock = open_dock()
     qtbot.wait(50)
     yield dock

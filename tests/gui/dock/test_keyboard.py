@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gestures import is_active
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QWidget
 
@@ -49,8 +50,7 @@ def dock(viewer: Any, image: np.ndarray, open_dock: Any, wait: Any, qtbot: Any) 
     window = viewer.window._qt_window
     window.resize(1366, 900)
     window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.waitUntil(lambda: is_active(window))
     viewer.add_image(np.stack([image] * 3), name="cells", axis_labels=tuple("tyx"))
     dock = open_dock()
     dock.controller.state.threshold = 0.3

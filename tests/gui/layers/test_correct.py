@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gestures import is_active
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 
@@ -238,8 +239,7 @@ def test_the_key_is_really_pressed(
     wait(dock)
     window = viewer.window._qt_window
     window.show()
-    window.activateWindow()
-    qtbot.waitUntil(lambda: dock.isVisible() and window.isActiveWindow(), timeout=10_000)
+    qtbot.waitUntil(lambda: dock.isVisible() and is_active(window), timeout=10_000)
     canvas = viewer.window._qt_viewer.canvas.native
     canvas.setFocus()
     qtbot.keyClick(canvas, Qt.Key.Key_C)
