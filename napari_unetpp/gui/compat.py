@@ -72,7 +72,7 @@ def is_given_label(label: str) -> bool:
 
 
 def plugin_settings(plugin: str) -> Any:
-    """The plugin's page of the preferences; None where this napari has no such pages (before 0.6)."""
+    """The plugin's page of the preferences; None where this napari has no such pages (before 0.9)."""
     try:
         from napari.settings import get_plugin_settings
 
