@@ -23,10 +23,10 @@ from napari_unetpp._types import (
 )
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
-from napari_unetpp.train.finetune import planes as preparation
 from napari_unetpp.train.finetune import report, teacher
 from napari_unetpp.train.finetune import run as learning
 from napari_unetpp.train.finetune import step as tuner
+from napari_unetpp.train.finetune.data import planes as preparation
 from napari_unetpp.train.finetune.data.examples import Example
 from napari_unetpp.train.finetune.data.planes import cropped
 from napari_unetpp.train.finetune.recipe import Recipe

@@ -49,7 +49,7 @@ def test_what_is_told(viewer: Any, open_dock: Any, wait: Any, path: Path, qtbot:
         "cpu:",
         "gpu:",
         "asked for: auto, auto; used: cpu, ",
-        f"tiny (own, instances, unetpp), sha256 {model.sha256}",
+        f"an own one (instances, unetpp), sha256 {model.sha256}",
         "numpy.ndarray of uint8, shape (96, 128), grey, read as Y 96, X 128",
         "opened from a file",
         "level=2, kind='labels', threshold=0.5",
