@@ -163,7 +163,8 @@ def segment(
             pixel_size=pixel_size,
             range=range,
         )
-    with enough_memory("the network ran", memory_remedy(loaded.info, resolve_level(loaded.info, level))):
+    chosen = resolve_level(loaded.info, level, augment=augment)
+    with enough_memory("the network ran", memory_remedy(loaded.info, chosen)):
         found = predict_maps(
             image,
             loaded,

@@ -24,12 +24,12 @@ from napari_unetpp._types import (
 from napari_unetpp.engine.decode.map_store import MapStore
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.input.normalise import NormStats, clean_plane, measure, with_range
+from napari_unetpp.engine.input.orientations import average
 from napari_unetpp.engine.input.range_notes import NOISE, intensities_outside, range_notes, reported_range
 from napari_unetpp.engine.input.scale import check_range, decide_scale, diameter_notes, scale_number
 from napari_unetpp.engine.level import Auto, resolve_level
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.memory import is_out_of_memory, release_free_memory
-from napari_unetpp.engine.orientations import average
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.engine.tiles import SMALL_CELL
 

@@ -15,11 +15,11 @@ from napari_unetpp._types import AUTO, ModelInfo, PredictRequest, UnetppError
 from napari_unetpp.engine.collect import Reading, decide_reading, predict_maps
 from napari_unetpp.engine.decode.plane_result import PlaneResult
 from napari_unetpp.engine.input.normalise import clean_plane
+from napari_unetpp.engine.input.orientations import COUNT, orient
 from napari_unetpp.engine.input.scale import check_range, check_size, diameter_notes, scale_number
 from napari_unetpp.engine.level import Auto
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.memory import SMALLER, enough_memory
-from napari_unetpp.engine.orientations import COUNT, orient
 from napari_unetpp.engine.predict import predict
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import Pair, named_once
@@ -205,7 +205,7 @@ def seconds_per_megapixel(
     _cold_seconds(model, *planes[0], model.info.net.depth)
     return {
         level: sum(_cold_seconds(model, *plane, level) for plane in planes) / megapixels
-        for level in (*model.info.net.levels, *([AUTO] if model.info.stopping else []))
+        for level in (*model.info.net.levels, *([AUTO] if model.info.stopping and not augment else []))
     }
 
 

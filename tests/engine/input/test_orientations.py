@@ -13,7 +13,7 @@ import napari_unetpp
 from napari_unetpp import segment
 from napari_unetpp._types import PredictDone, PredictEvent, PredictStarted, TileDone, UnetppError
 from napari_unetpp.engine.collect import predict_maps
-from napari_unetpp.engine.orientations import COUNT, orient, orient_back
+from napari_unetpp.engine.input.orientations import COUNT, orient, orient_back
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
