@@ -60,15 +60,26 @@ class ScaleSearch:
         By how much another scale must fit better than 1, in octaves of the uncertainty.
     far : float
         By how much more for each octave beyond a factor of 4.
+    correction : float
+        The share (0 to 1) by which the best scale is moved to the one that follows from the size of the
+        objects found there.
+
+    The defaults are for models with ``edge_distance``, which find objects of a third to three times their own
+    size: then size tells more than certainty.
     """
 
     level: int = 2
-    size: float = 0.7
-    fineness: float = 0.2
-    unsure: float = 3.5
+    size: float = 2.0
+    fineness: float = 0.0
+    unsure: float = 8.0
     near: float = 1.2
     lead: float = 0.2
     far: float = 1.0
+    correction: float = 1.0
+
+
+SEARCH_WITH_OLDER_MAPS = ScaleSearch(size=0.7, fineness=0.2, unsure=3.5, correction=0.5)
+"""For instance models without ``edge_distance``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ class SamplingRule:
 
     ``frame``: the longer side of its lit part becomes `value` px; ``pixel``: a pixel becomes
     `value` micrometres; ``object``: a typical object becomes `value` px in diameter, which is searched
-    for as `search` says (None: the defaults of `ScaleSearch`) where nobody gives it.
+    for as `search` says (None: see `ModelInfo.search`) where nobody gives it.
     """
 
     kind: Literal["frame", "pixel", "object"] = "object"
@@ -277,3 +288,9 @@ class ModelInfo:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
     sha256: str | None = None
+
+    @property
+    def search(self) -> ScaleSearch:
+        """How the scale of an image is searched for: as the card says, else the defaults for its outputs."""
+        older = "edge_distance" not in self.outputs
+        return self.sampling.search or (SEARCH_WITH_OLDER_MAPS if older else ScaleSearch())

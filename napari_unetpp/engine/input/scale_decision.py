@@ -60,7 +60,7 @@ def best_trial(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> Trial 
 
 
 def choose(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> ScaleChoice:
-    """The scale that follows from all trials: half-way between the best one and that of its object size.
+    """The scale that follows from all trials: the best one, moved towards that of its object size.
 
     It is 1 where the best fits hardly better than 1: such a difference may be chance, and most images need 1.
     """
@@ -71,7 +71,7 @@ def choose(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> ScaleChoic
     lead -= misfit(best, own, rule)
     if best.scale != 1 and lead < rule.lead + rule.far * max(0, abs(math.log2(best.scale)) - FAR):
         return ScaleChoice(1.0, UNCLEAR)
-    scale = best.scale * math.sqrt(min(max(own / best.diameter, 1 / STEP), STEP))
+    scale = best.scale * min(max(own / best.diameter, 1 / STEP), STEP) ** rule.correction
     reason = f"{FOUND} {own / scale:.0f} px"
     if 1 / rule.near <= scale <= rule.near:
         scale = 1.0

@@ -27,7 +27,6 @@ from napari_unetpp._types import (
     Node,
     Region,
     ScaleChoice,
-    ScaleSearch,
     ShouldStop,
     never_stop,
 )
@@ -116,7 +115,7 @@ class _Search:
     ) -> None:
         self.model, self.plane, self.stats, self.should_stop = model, plane, stats, should_stop
         self.info = model.info
-        self.rule = self.info.sampling.search or ScaleSearch()
+        self.rule = self.info.search
         levels = self.info.net.levels
         self.level = self.rule.level if self.rule.level in levels else levels[0]
         self.pixels = sample_pixels(plane.shape, self.info, self.level, TRIALS)

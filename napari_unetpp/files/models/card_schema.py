@@ -91,6 +91,7 @@ class SearchPart(CardPart):
     near: Annotated[float, Field(ge=1, le=1e3, strict=True)]
     lead: Annotated[float, Field(ge=0, le=1e3, strict=True)] = 0.2
     far: Annotated[float, Field(ge=0, le=1e3, strict=True)] = 1.0
+    correction: Annotated[float, Field(ge=0, le=1, strict=True)] = 0.5
 
 
 class SamplingPart(CardPart):

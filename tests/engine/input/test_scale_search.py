@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from napari_unetpp._types import NetConfig, Normalisation, Region, ScaleChoice, ScaleSearch
+from napari_unetpp._types.model import SEARCH_WITH_OLDER_MAPS
 from napari_unetpp.api import load_model
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.input import scale_sample, scale_search
@@ -24,7 +26,7 @@ from napari_unetpp.net import graph
 from napari_unetpp.train.choose.scores import match_objects
 
 OWN = 20.0
-RULE = ScaleSearch()
+OLDER, RULE = SEARCH_WITH_OLDER_MAPS, ScaleSearch()
 MULTIPLE = NetConfig().multiple
 
 
@@ -65,8 +67,8 @@ def search(evaluator, plane, **options):
         ),
     ],
 )
-def test_what_follows_from_trials(case, trials, scale):
-    choice = choose(trials, OWN, RULE)
+def test_what_follows_from_trials_with_older_maps(case, trials, scale):
+    choice = choose(trials, OWN, OLDER)
     assert 1 / 1.1 < choice.scale / scale < 1.1, choice
     weak = case in ("nothing tried", "nothing found", "objects but nothing sure")
     assert (choice.reason == UNSURE) == weak
@@ -74,10 +76,35 @@ def test_what_follows_from_trials(case, trials, scale):
         assert choice.scale == 1.0
 
 
+@pytest.mark.parametrize(
+    ("case", "trials", "scale"),
+    [
+        ("fits at 1", [Trial(0.5, 0.6, 12), Trial(1, 0.4, 20), Trial(2, 0.4, 32)], 1),
+        ("nearly fits at 1", [Trial(0.5, 0.6, 11), Trial(1, 0.4, 18), Trial(2, 0.4, 30)], 1),
+        ("surer where objects are too small", [Trial(0.25, 0.4, 8), Trial(0.5, 0.5, 14), Trial(1, 0.7, 20)], 1),
+        ("three times too large", [Trial(0.25, 0.5, 16), Trial(0.35, 0.35, 21), Trial(1, 0.9, 40)], 1 / 3),
+        ("large, in pieces of the right size at 1", [Trial(0.35, 0.4, 21), Trial(1, 1.5, 20)], 1 / 3),
+        ("small", [Trial(0.5, 3, 5), Trial(1, 0.9, 9), Trial(2, 0.5, 15), Trial(2.83, 0.5, 20)], 2.83),
+        ("moved all the way", [Trial(0.5, 0.6, 16), Trial(0.707, 0.5, 25), Trial(1, 0.5, 30)], 0.57),
+        ("hardly better than 1", [Trial(0.707, 0.5, 17), Trial(1, 0.5, 24)], 1),
+    ],
+)
+def test_what_follows_from_trials(case, trials, scale):
+    assert 1 / 1.1 < choose(trials, OWN, RULE).scale / scale < 1.1, case
+
+
+def test_models_with_older_maps_keep_their_search(nuclei):
+    info = replace(nuclei.info, sampling=replace(nuclei.info.sampling, search=None))
+    assert replace(info, outputs=("foreground", "edge_distance")).search == RULE
+    assert replace(info, outputs=("foreground", "boundary", "distance", "centre")).search == OLDER
+    own = ScaleSearch(size=0.5)
+    assert replace(info, sampling=replace(info.sampling, search=own)).search == own
+
+
 def test_the_reason_names_the_size_that_the_scale_stands_for():
     """So that ``--diameter`` with it gives the same; near 1 it is what was found."""
-    assert choose([Trial(0.354, 0.4, 20.5)], OWN, RULE) == ScaleChoice(0.35, "objects of about 57 px")
-    assert choose([Trial(1, 0.4, 17)], OWN, RULE) == ScaleChoice(1.0, "objects of about 18 px")
+    assert choose([Trial(0.354, 0.4, 20.5)], OWN, RULE) == ScaleChoice(0.345, "objects of about 58 px")
+    assert choose([Trial(1, 0.4, 17)], OWN, RULE) == ScaleChoice(1.0, "objects of about 17 px")
 
 
 def test_pieces_move_the_typical_diameter_less_than_the_median():
