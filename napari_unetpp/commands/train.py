@@ -51,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="held-out images of one FOLDER (default: 10 %% of each)",
     )
     parser.add_argument(
+        "--folds",
+        metavar="N",
+        type=count,
+        help="for few images: choose by cross-validation in N parts, learn from all (N + 1 trainings)",
+    )
+    parser.add_argument(
         "--arch", default="unetpp", choices=tuple(BASELINES), help="architecture (default: unetpp)"
     )
     parser.add_argument(
@@ -126,6 +132,10 @@ def train_problem(args: argparse.Namespace) -> str | None:
         return "--task is needed unless --from gives a model to start from"
     if args.val is not None and folders > 1:
         return "--val goes with a single FOLDER; of several, a tenth of each is held out"
+    if args.folds is not None and args.val is not None:
+        return "--folds does not go with --val: every image is judged once"
+    if args.folds is not None and args.folds < 2:
+        return f"--folds {args.folds} was given; expected 2 or more"
     for name, given in (("--share", args.shares), ("--data-credit", args.credits)):
         if given and len(given) != folders:
             return f"{name} has {len(given)} value(s) for {folders} FOLDER(s); expected one each"

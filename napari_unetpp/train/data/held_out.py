@@ -40,6 +40,18 @@ def split_samples(
     return train, [samples[n] for n in sorted(chosen)]
 
 
+def parts_of(samples: Sequence[Sample], count: int, seed: int = SPLIT_SEED) -> list[list[Sample]]:
+    """Divide samples into parts of about equal size; near-identical images stay together.
+
+    A part may be empty where there are fewer groups than parts.
+    """
+    groups = near_identical_groups(samples)
+    parts: list[list[int]] = [[] for _ in range(count)]
+    for k in np.random.default_rng(seed).permutation(len(groups)):
+        min(parts, key=len).extend(groups[k])
+    return [[samples[n] for n in sorted(part)] for part in parts]
+
+
 def near_identical_groups(samples: Sequence[Sample]) -> list[list[int]]:
     """Indices of samples grouped by near-identity: same size, thumbnails that correlate."""
     thumbnails = np.stack([_thumbnail(s.image) for s in samples])

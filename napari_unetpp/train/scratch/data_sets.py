@@ -50,10 +50,11 @@ def read_data_sets(
     for number, folder in enumerate(request.folders):
         log(f"reading {folder}")
         learned = _read(folder, number, request, info, log, should_stop)
-        if request.val is None:
-            learned, apart = split_samples(learned)
-        else:
+        apart: list[Sample] = []
+        if request.val is not None:
             apart = _read(request.val, number, request, info, log, should_stop)
+        elif not request.folds:
+            learned, apart = split_samples(learned)
         train, held_out = [*train, *learned], [*held_out, *apart]
         log(f"{folder_name(folder)}: {counted(len(learned), 'image')} to learn from, {len(apart)} held out")
     if not any(s.labels.any() for s in (*train, *held_out)):
@@ -63,7 +64,7 @@ def read_data_sets(
             f"no label image in {', '.join(map(str, request.folders))} has any foreground, so there is "
             f"nothing to learn.{f' In them {hint}.' if hint else ''}"
         )
-    if not held_out:
+    if not held_out and not request.folds:
         log("no validation: nothing can be held out")
     names = tuple(folder_name(folder) for folder in request.folders)
     held_out_from = names if request.val is None else (folder_name(request.val),)
@@ -97,6 +98,8 @@ def check_folders(request: TrainRequest) -> None:
     for what, values in (("share", request.shares or ()), ("credit", request.credits)):
         if values and len(values) != count:
             raise UsageError(f"{len(values)} {what}(s) were given for {count} folder(s); expected one each.")
+    if request.val is not None and request.folds:
+        raise UsageError("held-out images and folds were given; expected one of them, or neither.")
     if request.val is not None and count > 1:
         raise UsageError(
             f"held-out images were given for {count} folders; give them for a single one, or none: a tenth "

@@ -18,8 +18,8 @@ from napari_unetpp.train.averaging import WeightAverage
 from napari_unetpp.train.data.patches import PatchSource
 from napari_unetpp.train.loss import Batch, DeepSupervisionLoss
 from napari_unetpp.train.optimiser import adamw
-from napari_unetpp.train.scratch.checkpoint import Checkpoint
 from napari_unetpp.train.scratch.processes.ranks import ALONE, Ranks
+from napari_unetpp.train.scratch.progress.checkpoint import Checkpoint
 
 Why = Literal["validate", "save", "stopped", "end"]
 

@@ -21,10 +21,10 @@ from napari_unetpp.train.parent import check_parent, start_from
 from napari_unetpp.train.precision import training_format
 from napari_unetpp.train.schedule import validation_megapixels
 from napari_unetpp.train.scratch.cards import first_card, full_card, wiring
-from napari_unetpp.train.scratch.checkpoint import Checkpoint
 from napari_unetpp.train.scratch.data_sets import DataSets, count_of, read_data_sets
 from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingOptions
 from napari_unetpp.train.scratch.processes.ranks import ALONE, Ranks
+from napari_unetpp.train.scratch.progress.checkpoint import Checkpoint
 from napari_unetpp.train.scratch.request import TrainRequest
 
 DEFAULT_MINUTES = 60.0
@@ -54,7 +54,7 @@ class Plan:
     def settings(self) -> dict[str, Any]:
         """Values, for JSON, that a resumed run must share with the interrupted one."""
         request, info, data = self.request, self.info, self.data
-        plain = ("megapixels", "epochs", "patch", "batch", "rate", "seed")
+        plain = ("folds", "megapixels", "epochs", "patch", "batch", "rate", "seed")
         return {
             "folders": list(data.names),
             "images": [count_of(data.train, n) for n in range(len(data.names))],

@@ -32,6 +32,9 @@ class TrainRequest:
         Authors and licence of each data set, in their order (model card); empty: not given.
     val : Path or None
         Held-out images of a single data set; None: a tenth of each.
+    folds : int or None
+        With this, choices are made by cross-validation in so many parts, and the model learns from all
+        images.
     start : str or None
         Model to start from (name or file).
     maps : sequence of str
@@ -60,6 +63,7 @@ class TrainRequest:
     shares: Sequence[float] | None = None
     credits: Sequence[str] = ()
     val: Path | None = None
+    folds: int | None = None
     arch: str = "unetpp"
     supervision: Supervision = "deep"
     start: str | None = None
@@ -84,7 +88,7 @@ class TrainRequest:
     card_command: str = ""
 
 
-ON_CARD = ("shares", "megapixels", "minutes", "epochs", "patch", "batch", "rate", "frame")
+ON_CARD = ("shares", "folds", "megapixels", "minutes", "epochs", "patch", "batch", "rate", "frame")
 """Options that the model card records."""
 
 

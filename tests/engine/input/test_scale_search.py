@@ -81,7 +81,11 @@ def test_what_follows_from_trials_with_older_maps(case, trials, scale):
     [
         ("fits at 1", [Trial(0.5, 0.6, 12), Trial(1, 0.4, 20), Trial(2, 0.4, 32)], 1),
         ("nearly fits at 1", [Trial(0.5, 0.6, 11), Trial(1, 0.4, 18), Trial(2, 0.4, 30)], 1),
-        ("surer where objects are too small", [Trial(0.25, 0.4, 8), Trial(0.5, 0.5, 14), Trial(1, 0.7, 20)], 1),
+        (
+            "surer where objects are too small",
+            [Trial(0.25, 0.4, 8), Trial(0.5, 0.5, 14), Trial(1, 0.7, 20)],
+            1,
+        ),
         ("three times too large", [Trial(0.25, 0.5, 16), Trial(0.35, 0.35, 21), Trial(1, 0.9, 40)], 1 / 3),
         ("large, in pieces of the right size at 1", [Trial(0.35, 0.4, 21), Trial(1, 1.5, 20)], 1 / 3),
         ("small", [Trial(0.5, 3, 5), Trial(1, 0.9, 9), Trial(2, 0.5, 15), Trial(2.83, 0.5, 20)], 2.83),

@@ -19,8 +19,8 @@ from napari_unetpp.train.averaging import measure_batch_norms
 from napari_unetpp.train.data.microscopy import MICROSCOPY
 from napari_unetpp.train.data.patches import PatchSource
 from napari_unetpp.train.data.samples import Sample, load_sample
-from napari_unetpp.train.scratch.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingOptions
+from napari_unetpp.train.scratch.progress.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 OUTPUTS = ("foreground", "edge_distance")
 NARROW = NetConfig(outputs=2, widths=(4, 8, 8, 16, 16))

@@ -21,9 +21,9 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.models.card_text import card_text
 from napari_unetpp.files.models.int8_file import read_int8
 from napari_unetpp.files.models.model_file import read_tensors
-from napari_unetpp.train.scratch import plan, run
-from napari_unetpp.train.scratch.checkpoint import checkpoint_path
+from napari_unetpp.train.scratch import one_network, plan
 from napari_unetpp.train.scratch.data_sets import read_data_sets
+from napari_unetpp.train.scratch.progress.checkpoint import checkpoint_path
 from napari_unetpp.train.scratch.request import TrainingStopped, TrainRequest
 from napari_unetpp.train.scratch.run import train_model
 
@@ -145,7 +145,7 @@ def test_a_training_that_was_killed_while_it_measured_tells_everything_once(
 
     request = request_of(json_path=tmp_path / "log.jsonl")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(run, "_network_of", killed)
+        patch.setattr(one_network, "_network_of", killed)
         train(request)
     assert [line["step"] for line in read_log(tmp_path / "log.jsonl")] == [10]
     train(replace(request, resume=True))
@@ -162,8 +162,8 @@ def test_the_best_average_becomes_the_model(
     often_validated: None,
 ) -> None:
     """Not the last; also when the run was stopped and resumed after its best."""
-    from napari_unetpp.train.scratch import monitor
-    from napari_unetpp.train.scratch.validation import ValidationScores
+    from napari_unetpp.train.scratch.progress import monitor
+    from napari_unetpp.train.scratch.progress.validation import ValidationScores
 
     seen: dict[float, torch.Tensor] = {}
     qualities = iter([0.1, 0.7, 0.3, 0.2])

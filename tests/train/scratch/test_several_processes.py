@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.models.model_file import read_info, read_tensors
-from napari_unetpp.train.scratch.checkpoint import checkpoint_path
 from napari_unetpp.train.scratch.processes.ranks import ALONE, joined
+from napari_unetpp.train.scratch.progress.checkpoint import checkpoint_path
 
 TOGETHER = Path(__file__).with_name("train_together.py")
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.train.scratch.log import JsonLines
+from napari_unetpp.train.scratch.progress.log import JsonLines
 
 
 def steps(path: Path) -> list[int]:

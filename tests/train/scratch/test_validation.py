@@ -16,7 +16,7 @@ from napari_unetpp.files.labels.folders import read_pairs
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import at_model_size
 from napari_unetpp.train.data.samples import Sample, load_sample
-from napari_unetpp.train.scratch.validation import (
+from napari_unetpp.train.scratch.progress.validation import (
     CROP,
     FEWEST,
     ValidationScores,

@@ -20,7 +20,7 @@ from napari_unetpp.train.choose.levels import (
     predict_samples,
 )
 from napari_unetpp.train.data.samples import Sample
-from napari_unetpp.train.scratch.checkpoint import Checkpoint
+from napari_unetpp.train.scratch.progress.checkpoint import Checkpoint
 
 IMAGES, FEWEST, CROP = 16, 3, 512
 """A validation uses about `IMAGES` held-out images, at least `FEWEST` a folder: their middle `CROP` px."""

@@ -12,7 +12,7 @@ from typing import Any
 from napari_unetpp._types import UnetppError
 from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.train.scratch.loop import TrainingProgress
-from napari_unetpp.train.scratch.validation import ValidationScores
+from napari_unetpp.train.scratch.progress.validation import ValidationScores
 
 
 def line(event: TrainingProgress, scores: ValidationScores | None = None) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from napari_unetpp.train.scratch.checkpoint import Checkpoint, save_checkpoint
-from napari_unetpp.train.scratch.log import JsonLines, entry, line
 from napari_unetpp.train.scratch.loop import TrainingLoop, TrainingProgress
 from napari_unetpp.train.scratch.plan import Plan
-from napari_unetpp.train.scratch.validation import BestAverage, better, validate, validation_samples
+from napari_unetpp.train.scratch.progress.checkpoint import Checkpoint, save_checkpoint
+from napari_unetpp.train.scratch.progress.log import JsonLines, entry, line
+from napari_unetpp.train.scratch.progress.validation import BestAverage, better, validate, validation_samples
 
 
 class Monitor:
