@@ -70,15 +70,15 @@ class ScaleSearch:
 
     level: int = 2
     size: float = 2.0
-    fineness: float = 0.0
+    fineness: float = 0.2
     unsure: float = 8.0
     near: float = 1.2
-    lead: float = 0.2
-    far: float = 1.0
+    lead: float = 0.0
+    far: float = 2.0
     correction: float = 1.0
 
 
-SEARCH_WITH_OLDER_MAPS = ScaleSearch(size=0.7, fineness=0.2, unsure=3.5, correction=0.5)
+SEARCH_WITH_OLDER_MAPS = ScaleSearch(size=0.7, fineness=0.2, unsure=3.5, lead=0.2, far=1.0, correction=0.5)
 """For instance models without ``edge_distance``."""
 
 
@@ -112,6 +112,9 @@ class DecodeRule:
         What a peak must reach in the landscape, in [0, 1].
     min_size : int
         Smaller objects are dropped (pixels).
+    certainty : float
+        An object is dropped unless the foreground logit of one of its pixels exceeds that of the threshold by
+        this (a threshold with hysteresis, of Canny, PAMI 1986, section VIII).
     split : bool
         Separate touching objects; False: every connected part of the mask is one object. This and the
         next three are set by the user, not stored in the model file.
@@ -133,10 +136,19 @@ class DecodeRule:
     min_size: int = 15
     prominence: float = 0.0
     prominence_share: float = 0.0
+    certainty: float = 0.0
     split: bool = True
     max_size: int | None = None
     fill_holes: bool = False
     drop_border: bool = False
+
+    @property
+    def sure_from(self) -> float:
+        """The foreground probability that one pixel of an object must reach."""
+        if self.certainty == 0:
+            return self.threshold
+        odds = self.threshold / (1 - self.threshold) * math.exp(self.certainty)
+        return odds / (1 + odds)
 
 
 @dataclass(frozen=True, slots=True)

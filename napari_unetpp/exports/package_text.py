@@ -135,8 +135,10 @@ def _objects(info: ModelInfo) -> str:
     text = f"A pixel is foreground where {first} {rule.threshold:g} or more."
     if info.task == "instances":
         text += f" Objects: a watershed of that foreground; {seeds_text(rule)}."
+    sure = f"{rule.sure_from:.2g}"
+    surest = f", and parts without a pixel of {sure} or more" if rule.certainty else ""
     return (
-        f"{text} Parts of less than {rule.min_size} px are dropped. The package stops at the probabilities: "
+        f"{text} Parts of less than {rule.min_size} px are dropped{surest}. The package stops at the probabilities: "
         "the specification has no operator for the rest, and a threshold alone would lose it."
     )
 

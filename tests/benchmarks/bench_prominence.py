@@ -53,7 +53,10 @@ def lines(predicted: list[list[Predicted]], info: ModelInfo, threshold: float) -
     yield "px", "share", *SETS, "mean of L2-L4", "L1"
     scores = np.array(
         [
-            [ap50_of_rules(images, info, (d,), rules(threshold), (MIN_SIZE,))[:, 0] for d in info.net.levels]
+            [
+                ap50_of_rules(images, info, (d,), rules(threshold), (MIN_SIZE,))[:, 0, 0]
+                for d in info.net.levels
+            ]
             for images in predicted
         ]
     )  # (sets, levels, rules)

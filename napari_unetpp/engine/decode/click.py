@@ -36,12 +36,12 @@ def object_at(window: Window, info: ModelInfo, rule: DecodeRule, y: int, x: int)
     window : Window
     info : ModelInfo
     rule : DecodeRule
-        Neither its sizes nor the border count: the click says what is meant.
+        Neither sizes, certainty nor the border count: the click says what is meant.
     y, x : int
         Counted from the corner of the window's region.
     """
     click = window.at(y, x)
-    rule = replace(rule, min_size=0, max_size=None, drop_border=False)
+    rule = replace(rule, min_size=0, certainty=0.0, max_size=None, drop_border=False)
     clear = labelling.labels(window.maps, info, rule)
     hit = click if clear[click] else _beside(clear, *click)
     if hit:

@@ -78,7 +78,8 @@ def labels(maps: Maps, info: ModelInfo, rule: DecodeRule | None = None) -> NDArr
     rule = rule or info.decode
     found = objects(maps, info, rule)
     found = without_holes(found) if rule.fill_holes else found
-    numbers = kept_numbers(np.bincount(found.ravel()), rule, border_numbers(found, rule))[found]
+    sizes = sizes_of_sure(found, foreground(maps, info), rule)
+    numbers = kept_numbers(sizes, rule, border_numbers(found, rule))[found]
     return class_numbers(numbers, foreground(maps, info)) if info.task == "semantic" else numbers
 
 
@@ -124,6 +125,26 @@ def connected(region: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Numbers (Y, X) of the 4-connected parts of a mask."""
     parts: NDArray[np.int32] = ndimage.label(region)[0]
     return parts
+
+
+def sizes_of_sure(numbers: NDArray[np.integer[Any]], probability: Maps, rule: DecodeRule) -> NDArray[np.intp]:
+    """The pixels of each number (Y, X); 0 for those that are not certain enough.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (Y, X)
+    probability : ndarray of float32, shape (C, Y, X)
+        Of the foreground classes.
+    rule : DecodeRule
+    """
+    sizes = np.bincount(numbers.ravel())
+    return sizes if rule.certainty == 0 else np.where(sure_pixels(numbers, probability, rule), sizes, 0)
+
+
+def sure_pixels(numbers: NDArray[np.integer[Any]], probability: Maps, rule: DecodeRule) -> NDArray[np.intp]:
+    """The pixels of each number (Y, X) that are certain enough for an object, by the rule."""
+    sure = probability.sum(axis=0) >= rule.sure_from
+    return np.bincount(numbers[sure], minlength=int(numbers.max(initial=0)) + 1)
 
 
 def kept_numbers(

@@ -147,7 +147,7 @@ class PlaneResult:
         numbers, sizes = self._objects()
         if self.rule.fill_holes:
             numbers = without_holes(numbers)
-            sizes = np.bincount(numbers.ravel(), minlength=sizes.size)
+            sizes = np.where(sizes > 0, np.bincount(numbers.ravel(), minlength=sizes.size), 0)
         label_of = labelling.kept_numbers(sizes, self.rule, labelling.border_numbers(numbers, self.rule))
         out = np.empty(self.shape, np.uint32)
         for band in self._bands():
@@ -170,12 +170,16 @@ class PlaneResult:
             yield Window(self.store.maps(self.level, part), part, region, grids)
 
     def _objects(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-        """All objects of the working grid: their numbers (Y, X), and the pixels of each number."""
+        """All objects of the working grid: their numbers (Y, X), and the pixels of each that is certain."""
         height, width = self.store.shape
         if height * width <= (BLOCK // self.divisor) ** 2:
-            numbers = labelling.objects(self._maps(Region.whole(self.store.shape)), self.info, self.rule)
-            return numbers, np.bincount(numbers.ravel())
+            maps = self._maps(Region.whole(self.store.shape))
+            numbers = labelling.objects(maps, self.info, self.rule)
+            return numbers, self._sizes(numbers, maps)
         return self._objects_by_blocks()
+
+    def _sizes(self, numbers: NDArray[np.int32], maps: Maps) -> NDArray[np.intp]:
+        return labelling.sizes_of_sure(numbers, labelling.foreground(maps, self.info), self.rule)
 
     def _maps(self, region: Region) -> Maps:
         """Maps of a part of the working grid; pixels without a value are background."""
@@ -196,8 +200,9 @@ class PlaneResult:
         for numbers, box in _groups(ndimage.find_objects(parts), BLOCK // self.divisor):
             region = box.grown(labelling.REACH, self.store.shape)  # what its objects depend on
             wanted = np.isin(parts[region.slices], numbers)
-            own = labelling.objects(self._maps(region), self.info, self.rule, within=wanted)
-            sizes.append(np.bincount(own.ravel())[1:])
+            maps = self._maps(region)
+            own = labelling.objects(maps, self.info, self.rule, within=wanted)
+            sizes.append(self._sizes(own, maps)[1:])
             np.copyto(out[region.slices], own + count, where=wanted)
             count += sizes[-1].size
         return out, np.concatenate(sizes)

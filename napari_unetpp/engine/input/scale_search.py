@@ -67,6 +67,11 @@ SMALLEST_OBJECT = 10
 """Pixels of the working grid; smaller objects do not count for the diameter."""
 
 
+CERTAIN = 0.7
+"""Where objects have to be certain (`DecodeRule.certainty`), at least this share of their area must be so at a
+scale; else the network takes texture for objects there."""
+
+
 def search_scale(
     model: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop = never_stop
 ) -> ScaleChoice:
@@ -216,10 +221,15 @@ def carried_over(here: float, outer: float, outer_here: float) -> float:
 
 
 def found_diameter(maps: NDArray[np.float32], info: ModelInfo) -> float:
-    """Typical diameter (px) of the objects in maps (K, Y, X)."""
-    return diameter_of_mean_area(
-        np.bincount(labelling.labels(maps, info, replace(info.decode, min_size=SMALLEST_OBJECT)).ravel())[1:]
-    )
+    """Typical diameter (px) of the objects in maps (K, Y, X); 0 where too few of them are certain."""
+    every = replace(info.decode, min_size=SMALLEST_OBJECT, certainty=0.0)
+    numbers = labelling.labels(maps, info, every)
+    areas = np.bincount(numbers.ravel())[1:]
+    if info.decode.certainty > 0:
+        sure = labelling.sure_pixels(numbers, labelling.foreground(maps, info), info.decode)[1:] > 0
+        if areas[sure].sum() < CERTAIN * areas.sum():
+            return 0.0
+    return diameter_of_mean_area(areas)
 
 
 def diameter_of_mean_area(areas: NDArray[np.int64]) -> float:

@@ -113,6 +113,7 @@ class DecodePart(CardPart):
     seeds: Literal["boundary", "distance", "centre", "edge_distance", "object_border", "mask"]
     seed_threshold: Share
     min_size: Count
+    certainty: Annotated[float, Field(ge=0, le=50, strict=True)] = 0.0
     prominence: Share = 0.0
     prominence_share: Share = 0.0
 

@@ -52,7 +52,8 @@ def card_text(info: ModelInfo) -> str:
         f"{heads}, outputs {', '.join(info.outputs)}",
         f"  intensities   {_range_text(info.normalisation)}",
         f"  sampling      {info.sampling.kind}, {info.sampling.value:g}",
-        f"  objects       threshold {rule.threshold:g}, {seeds_text(rule)}, at least {rule.min_size} px",
+        f"  objects       threshold {rule.threshold:g}, {seeds_text(rule)}, at least {rule.min_size} px"
+        f"{certainty_text(rule)}",
         f"  recommended   L{info.recommended_level}",
         f"  auto          {stopping_text(info.stopping)}",
     ]
@@ -100,6 +101,11 @@ def seeds_text(rule: DecodeRule) -> str:
     peaks += [f"{rule.prominence_share:.0%} of their height"] if rule.prominence_share else []
     text = f"seeds from {rule.seeds} at {rule.seed_threshold:g}"
     return f"{text} (peaks of {' and '.join(peaks)})" if peaks else text
+
+
+def certainty_text(rule: DecodeRule) -> str:
+    """What the surest pixel of an object must reach; nothing where that is the threshold."""
+    return f", a pixel of {rule.sure_from:.2g} or more in each" if rule.certainty else ""
 
 
 def _provenance_lines(key: str, value: object) -> list[str]:

@@ -97,7 +97,10 @@ def weights_hash(content: bytes) -> str:
 def format_version(info: ModelInfo) -> int:
     """The oldest format whose readers can use this model correctly: 1 or 2."""
     maps = any(name in info.outputs for name in LOCAL_OUTPUTS)
-    rules = info.decode.prominence_share > 0 or info.normalisation.rule != Normalisation().rule
+    rules = (
+        info.decode.prominence_share + info.decode.certainty > 0
+        or info.normalisation.rule != Normalisation().rule
+    )
     return 2 if maps or rules else 1
 
 

@@ -35,16 +35,19 @@ PEAK_THRESHOLD, PEAKS = 0.2, (0.02, 0.05)
 EDGE_PIXELS, EDGE_SHARES = (0.5, 1.0, 1.5, 2.0), (0.0, 0.06, 0.12, 0.2)
 """Prominences that are tried for ``edge_distance``: in px, and as a share of the height of the peak."""
 
-SIZES = 8
-"""Number of minimum sizes that are tried."""
+SIZES, SPECK = 8, 8
+"""Number of minimum sizes that are tried, and the smallest of them (px): less is a speck, certain or not."""
+
+CERTAINTIES = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0)
+"""Logits above the threshold that the surest pixel of an object is asked for."""
 
 
 def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule:
     """The decode rule with the best scores on held-out images: the mean over data sets and levels.
 
-    The threshold is chosen by Dice, then seeds, prominence and minimum size together by AP50. Of rules as
-    good as the best the simplest is taken, with the smallest minimum size, because small objects may be
-    wanted. The first level does not count: its head is shifted to fit the rule (see `head_shifts`).
+    The threshold is chosen by Dice, then seeds, prominence, certainty and minimum size together by AP50. Of
+    rules as good as the best the simplest is taken, with the smallest minimum size, because small objects may
+    be wanted. The first level does not count: its head is shifted to fit the rule (see `head_shifts`).
     """
     levels = info.net.levels[1:] or info.net.levels
 
@@ -59,9 +62,10 @@ def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule
         return best
     sizes = min_sizes(np.concatenate([p.sample.areas for p in told_apart]))
     found = {
-        rule: scores
+        replace(rule, certainty=certainty): scores[n]
         for rules in seed_rules(best, info.outputs)
         for rule, scores in zip(rules, ap50_of_rules(told_apart, info, levels, rules, sizes), strict=True)
+        for n, certainty in enumerate(CERTAINTIES)
     }
     good = max(float(scores.max()) for scores in found.values()) - NOISE
     best, scores = next((rule, scores) for rule, scores in found.items() if scores.max() >= good)
@@ -96,9 +100,9 @@ def _rule(base: DecodeRule, name: str, threshold: float, prominence: float, shar
 
 
 def min_sizes(areas: NDArray[np.integer]) -> tuple[int, ...]:
-    """Minimum sizes (px) to try for objects of these areas: from 0 to half of the median, denser near 0."""
+    """Minimum sizes (px) to try for objects of these areas: up to half of the median, most of them small."""
     half = float(np.median(areas)) / 2
-    return tuple(sorted({round(half * (n / (SIZES - 1)) ** 2) for n in range(SIZES)}))
+    return tuple(sorted({max(SPECK, round(half * (n / (SIZES - 1)) ** 2)) for n in range(SIZES)}))
 
 
 def ap50_of_rules(
@@ -108,7 +112,10 @@ def ap50_of_rules(
     rules: Sequence[DecodeRule],
     sizes: Sequence[int],
 ) -> NDArray[np.float64]:
-    """AP50 of rules of one landscape by minimum size: (rules, sizes), the mean over data sets and levels."""
+    """AP50 of rules of one landscape, the mean over data sets and levels.
+
+    Of shape (rules, certainties, sizes), for all `CERTAINTIES` and these minimum sizes.
+    """
     model = replace(info, decode=rules[0])
 
     def pooled(images: Sequence[Predicted]) -> NDArray[np.float64]:
@@ -117,8 +124,9 @@ def ap50_of_rules(
             overlaps = (Overlaps(p.level(level), model, p.sample.labels, p.sample.ignore) for p in images)
             counts = [[each.matches(rule, sizes) for rule in rules] for each in overlaps]
             by_rule = zip(*counts, strict=True)
-            values.append([[_pooled(size) for size in zip(*rule, strict=True)] for rule in by_rule])
-        return np.mean(values, axis=0)  # type: ignore[no-any-return]
+            values.append([[_pooled(one) for one in zip(*rule, strict=True)] for rule in by_rule])
+        mean: NDArray[np.float64] = np.mean(values, axis=0)
+        return mean.reshape(len(rules), len(CERTAINTIES), len(sizes))
 
     return over_folders(predicted, pooled)
 
@@ -153,18 +161,23 @@ class Overlaps:
         basin = self._basins.basin
         self._true_size = np.bincount(true)
         self._area = np.bincount(basin, minlength=len(self._basins.peaks))
+        probability = labelling.foreground(maps, info).sum(axis=0).ravel()[self._basins.pixels]
+        self._surest = np.zeros(len(self._basins.peaks), np.float32)
+        np.maximum.at(self._surest, basin, probability)
         self._counted = np.bincount(basin[counts], minlength=len(self._basins.peaks))
         self._common = common_pixels(basin[counts], true[self._basins.pixels][counts])
 
     def matches(self, rule: DecodeRule, min_sizes: Sequence[int]) -> list[Matches]:
-        """Matches with the prominence of a rule, for each of these minimum sizes."""
+        """Matches with the prominence of a rule, for all `CERTAINTIES` and each of these minimum sizes."""
         number = self._basins.objects(rule)
         area, counted = (np.bincount(number, of) for of in (self._area, self._counted))
         basin, true, pixels = self._common
         found, true, pixels = common_pixels(number[basin], true, pixels)
+        surest = np.zeros(area.size, np.float32)
+        np.maximum.at(surest, number, self._surest)
         matches = []
-        for size in min_sizes:
-            kept = area >= size
+        for certainty, size in itertools.product(CERTAINTIES, min_sizes):
+            kept = (area >= size) & (surest >= replace(rule, certainty=certainty).sure_from)
             there = kept[found]
             sizes = np.where(kept, counted, 0), self._true_size
             matches.append(count_matches(found[there], true[there], pixels[there], *sizes))

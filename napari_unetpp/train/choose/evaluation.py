@@ -164,7 +164,7 @@ def _overlap(maps: PlaneResult, truth: Truth, *, merge: bool) -> tuple[float, fl
     info = maps.info
     if info.task == "instances" or len(info.classes) == 1 or merge:
         return dice_iou(maps.mask(), truth.labels > 0, truth.ignore)
-    every = replace(maps, rule=replace(maps.rule, min_size=0))
+    every = replace(maps, rule=replace(maps.rule, min_size=0, certainty=0.0))
     return class_dice_iou(every.labels(), truth.labels, truth.ignore)
 
 

@@ -111,7 +111,9 @@ class Teacher:
         """Class numbers (Y, X); instances: 0 and 1."""
         if self.info.task == "instances":
             return labelling.mask(maps, self.info).astype(np.int64)
-        return labelling.labels(maps, self.info, replace(self.info.decode, min_size=0)).astype(np.int64)
+        return labelling.labels(maps, self.info, replace(self.info.decode, min_size=0, certainty=0.0)).astype(
+            np.int64
+        )
 
     def _truth(self, example: Example) -> NDArray[np.int64]:
         labels = example.labels > 0 if self.info.task == "instances" else example.labels

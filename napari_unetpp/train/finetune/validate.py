@@ -128,7 +128,7 @@ def dice_per_level(blocks: Sequence[BlockPrediction], info: ModelInfo) -> dict[i
         flat = [b.maps[level - 1][:, b.certain][:, None] for b in blocks]
         maps = np.concatenate(flat, axis=2)  # (K, 1, pixels)
         if info.task == "semantic" and len(info.classes) > 1:
-            every = replace(info.decode, min_size=0)
+            every = replace(info.decode, min_size=0, certainty=0.0)
             out[level] = class_dice_iou(labelling.labels(maps, info, every)[0], truth)
         else:
             out[level] = dice_iou(labelling.mask(maps, info)[0], truth > 0)

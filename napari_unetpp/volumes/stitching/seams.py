@@ -31,7 +31,7 @@ class Stitched:
     object_of : ndarray of int32, shape (N + 1,)
         The object of each number that was written, from 1 without gaps; 0 for 0.
     sizes : ndarray of int, shape (objects + 1,)
-        Pixels of each object; 0 for the background.
+        Pixels of each object; 0 for the background and for objects that are not certain enough.
     """
 
     object_of: Numbers
@@ -59,11 +59,16 @@ class Seams:
     def __init__(self) -> None:
         self._pieces: list[Piece] = []
         self._starts: list[int] = []
+        self._sure: list[NDArray[np.intp]] = []
         self._count = 0
 
-    def add(self, piece: Piece) -> int:
-        """Add a piece without its pixels; returns the offset of its numbers."""
+    def add(self, piece: Piece, sure: NDArray[np.intp]) -> int:
+        """Add a piece without its pixels; returns the offset of its numbers.
+
+        `sure` (N,): the pixels of each of its numbers that are certain enough for an object.
+        """
         start = self._count
+        self._sure.append(sure)
         self._count += len(piece.place)
         self._pieces.append(_without_pixels(piece))
         self._starts.append(start)
@@ -82,7 +87,8 @@ class Seams:
         number = _objects(self._all("height")[summits - 1], sides, passes, rule)
         object_of = np.concatenate([[0], number[basin]]).astype(np.int32)
         sizes = np.bincount(object_of[1:], weights=self._all("pixels"), minlength=1)
-        return Stitched(object_of, sizes.astype(np.intp))
+        sure = np.bincount(object_of[1:], weights=np.concatenate(self._sure), minlength=1)
+        return Stitched(object_of, np.where(sure > 0, sizes, 0).astype(np.intp))
 
     def _ends(self) -> Places:
         """The next number of each, (N + 1,); itself for a summit."""

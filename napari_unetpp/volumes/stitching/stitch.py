@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from napari_unetpp._types import ModelInfo, Region, ShouldStop, never_stop
 from napari_unetpp.engine.decode import labelling
 from napari_unetpp.volumes.stitching.mask_shape import MaskLandscape
-from napari_unetpp.volumes.stitching.pieces import OVERLAP, find_piece
+from napari_unetpp.volumes.stitching.pieces import OVERLAP, Piece, find_piece
 from napari_unetpp.volumes.stitching.seams import Seams, Stitched
 
 Maps = NDArray[np.float32]
@@ -130,7 +130,7 @@ class _Run:
                 return
             outer = core.grown(OVERLAP, self._shape)
             piece = find_piece(*read(outer), outer, core, self._shape[1])
-            start = seams.add(piece)
+            start = seams.add(piece, self._sure_pixels(core, piece))
             if mask is not None:
                 start = mask.renumber(core, piece.numbers, len(piece.place))
             self._numbers[core.slices] = np.where(piece.numbers, piece.numbers + start, 0)
@@ -156,6 +156,14 @@ class _Run:
             yield self._piece_done(core)
         for event in self.join(mask.read, mask):
             yield event.after(len(components.object_of) - 1) if isinstance(event, Stitched) else event
+
+    def _sure_pixels(self, core: Region, piece: Piece) -> NDArray[np.intp]:
+        """Pixels of each number of a piece that are certain enough; all of them where the rule asks for none."""
+        if self._rule.certainty == 0:
+            return piece.pixels
+        probability = labelling.foreground(self._read_maps(core), self._info)
+        counts = labelling.sure_pixels(piece.numbers, probability, self._rule)[1:]
+        return np.pad(counts, (0, len(piece.place) - counts.size))
 
     def flat(self, region: Region) -> tuple[Heights, Mask]:
         """A landscape without summits: objects that touch stay together."""

@@ -67,6 +67,7 @@ def test_a_clear_object(maps):
         DecodeRule(seeds="mask", min_size=200),
         DecodeRule(seeds="mask", max_size=50),
         DecodeRule(seeds="mask", drop_border=True),
+        DecodeRule(seeds="mask", certainty=4),
     ],
 )
 def test_a_click_means_the_object_whatever_would_be_dropped(maps, rule):

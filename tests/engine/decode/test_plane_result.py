@@ -61,6 +61,7 @@ RULES = {
     "parts": DecodeRule(seeds="distance", min_size=5),
     "peaks": DecodeRule(seeds="distance", seed_threshold=0.2, min_size=5, prominence=0.05),
     "mask": DecodeRule(seeds="mask", min_size=5),
+    "certain": DecodeRule(seeds="distance", seed_threshold=0.2, min_size=5, prominence=0.05, certainty=1.4),
 }
 
 
@@ -69,7 +70,11 @@ RULES = {
 def test_blocks_equal_the_whole_up_to_numbering(monkeypatch, rule, seed):
     info = replace(INFO, decode=rule)
     maps = discs((150, 130), count=70, seed=seed)
+    if rule.certainty:
+        maps[0] *= np.linspace(0.55, 1, 130, dtype=np.float32)
     expected = labelling.labels(maps, info)
+    everything = labelling.labels(maps, replace(info, decode=replace(rule, certainty=0.0)))
+    assert (expected.max() < everything.max()) == (rule.certainty > 0)
     monkeypatch.setattr(plane_result, "BLOCK", 40)
     found = stored(maps, info=info).labels()
     assert found.max() == expected.max()
@@ -128,6 +133,35 @@ def test_peaks_split_what_one_threshold_joins():
     for prominence, objects in ((0.0, 1), (0.05, 2)):
         rule = DecodeRule(seeds="distance", seed_threshold=0.3, prominence=prominence)
         assert labelling.labels(maps, replace(INFO, decode=rule)).max() == objects
+
+
+def test_an_object_that_is_nowhere_certain_is_dropped():
+    """As the threshold is lowered, fainter objects come, and none goes."""
+    p = np.full((40, 60), 0.01, np.float32)
+    p[5:15, 5:15], p[9, 9] = 0.65, 0.96
+    p[25:35, 30:42] = 0.85
+    p[25:35, 42:44] = 0.99
+    p[5:15, 30:40] = 0.8
+    maps, rule = np.stack([p, p]), DecodeRule(0.6, seeds="mask", certainty=2.5)
+    assert rule.sure_from == pytest.approx(0.948, abs=1e-3)
+    assert DecodeRule(0.65).sure_from == 0.65
+    found = labelling.labels(maps, INFO, rule)
+    assert found.max() == 2 and found[10, 10] and found[30, 31] and not found[10, 35]
+    assert (found > 0).sum() == 100 + 140, "all of an object is kept"
+    np.testing.assert_array_equal(stored(maps, info=replace(INFO, decode=rule)).labels(), found)
+    assert labelling.labels(maps, INFO, replace(rule, threshold=0.2)).max() == 3
+    assert labelling.labels(maps, INFO, replace(rule, certainty=0.0)).max() == 3
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_holes_are_filled_of_certain_objects_only(scale):
+    p = np.full((40, 60), 0.01, np.float32)
+    p[5:15, 5:15], p[5:15, 30:40] = 0.98, 0.8
+    p[8:11, 8:11] = p[8:11, 33:36] = 0.1
+    rule = DecodeRule(0.6, seeds="mask", certainty=2.5, fill_holes=True)
+    shape = (40 * scale, 60 * scale)
+    found = stored(np.stack([p, p]), shape, info=replace(INFO, decode=rule)).labels()
+    assert found.max() == 1 and found[9 * scale, 9 * scale] and not found[:, 30 * scale :].any()
 
 
 def test_blocks_of_an_empty_plane(monkeypatch):

@@ -35,8 +35,8 @@ def test_the_range_that_is_named_shows_what_was_missed():
     few_bright = [8000 if number in (0, 30) else 400 for number in range(64)]
     plane = nuclei(256, GRID, 8, few_bright, background=100, noise=16)
     found = dim_objects(plane, 16.0, Range(measure(plane).low, measure(plane).high))
-    before = segment(plane, model, level=2)
-    after = segment(plane, model, level=2, range=(found.shown.low, found.shown.high))
+    before = segment(plane, model, level=1)
+    after = segment(plane, model, level=1, range=(found.shown.low, found.shown.high))
     assert before.labels.max() < 8 and after.labels.max() == 64
     assert noted(plane) and after.scale == pytest.approx(1.0, rel=0.4), "their size is 16 px"
 

@@ -90,7 +90,8 @@ def test_what_follows_from_trials_with_older_maps(case, trials, scale):
         ("large, in pieces of the right size at 1", [Trial(0.35, 0.4, 21), Trial(1, 1.5, 20)], 1 / 3),
         ("small", [Trial(0.5, 3, 5), Trial(1, 0.9, 9), Trial(2, 0.5, 15), Trial(2.83, 0.5, 20)], 2.83),
         ("moved all the way", [Trial(0.5, 0.6, 16), Trial(0.707, 0.5, 25), Trial(1, 0.5, 30)], 0.57),
-        ("hardly better than 1", [Trial(0.707, 0.5, 17), Trial(1, 0.5, 24)], 1),
+        ("hardly too large", [Trial(0.707, 0.5, 16.5), Trial(1, 0.5, 22)], 1),
+        ("nothing certain but at 1", [Trial(0.35, 0.4, 0), Trial(1, 0.9, 20)], 1),
     ],
 )
 def test_what_follows_from_trials(case, trials, scale):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from napari_unetpp.files.models.model_file import read_tensors
 from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose import decode_rule
-from napari_unetpp.train.choose.decode_rule import Overlaps, ap50_of_rules, choose_decode
+from napari_unetpp.train.choose.decode_rule import CERTAINTIES, Overlaps, ap50_of_rules, choose_decode
 from napari_unetpp.train.choose.levels import Predicted, middle, pooled_ap50, predict_samples
 from napari_unetpp.train.choose.scores import match_objects
 from napari_unetpp.train.data.samples import Sample, load_sample
@@ -62,11 +63,11 @@ def predicted(samples: list[Sample], nuclei: ModelInfo) -> list[Predicted]:
 
 
 RULES = [
-    DecodeRule(0.65, "centre", 0.2, prominence=0.05),
-    DecodeRule(0.65, "centre", 0.2, prominence=0.01, prominence_share=0.3),
-    DecodeRule(0.5, "distance", 0.5),
+    DecodeRule(0.65, "edge_distance", 0.2, prominence=0.05),
+    DecodeRule(0.65, "edge_distance", 0.2, prominence=0.01, prominence_share=0.3),
+    DecodeRule(0.5, "edge_distance", 0.5),
     DecodeRule(0.5, "mask", 0.65),
-    DecodeRule(0.4, "boundary", 0.2, prominence=0.02),
+    DecodeRule(0.4, "edge_distance", 0.0, prominence=0.02),
 ]
 
 
@@ -80,8 +81,9 @@ def test_matches_are_those_of_decoded_labels(
             overlaps = Overlaps(
                 p.level(level), replace(nuclei, decode=rule), p.sample.labels, p.sample.ignore
             )
-            for size, found in zip(sizes, overlaps.matches(rule, sizes), strict=True):
-                info = replace(nuclei, decode=replace(rule, min_size=size))
+            ways = itertools.product(CERTAINTIES, sizes)
+            for (certainty, size), found in zip(ways, overlaps.matches(rule, sizes), strict=True):
+                info = replace(nuclei, decode=replace(rule, min_size=size, certainty=certainty))
                 labels = labelling.labels(p.level(level), info)
                 assert found == match_objects(labels, p.sample.labels, p.sample.ignore)
                 assert found.true_positive + found.false_negative > 20
@@ -91,14 +93,14 @@ def test_an_image_without_foreground() -> None:
     labels = np.zeros((20, 30), np.int32)
     labels[3:8, 3:9] = 4
     nothing = Overlaps(np.zeros((2, 20, 30), np.float32), INFO, labels, labels > 9)
-    (found,) = nothing.matches(INFO.decode, (5,))
+    found, *_ = nothing.matches(INFO.decode, (5,))
     assert (found.true_positive, found.false_positive, found.false_negative) == (0, 0, 1)
 
 
 def test_minimum_sizes_fit_the_objects() -> None:
-    assert decode_rule.min_sizes(np.array([1800, 2000, 1900])) == (0, 19, 78, 174, 310, 485, 698, 950)
+    assert decode_rule.min_sizes(np.array([1800, 2000, 1900])) == (8, 19, 78, 174, 310, 485, 698, 950)
     small = decode_rule.min_sizes(np.array([40, 50, 60]))
-    assert small[0] == 0 and small[-1] == 25 and len(small) == 8
+    assert small == (8, 13, 18, 25)
 
 
 @pytest.mark.parametrize(
@@ -169,15 +171,39 @@ def test_the_prominence_follows_the_noise(learned: Learned) -> None:
         assert mine > (0.9 if p is smooth else 0.6)
 
 
+def test_what_is_hardly_seen_is_no_object_where_that_pays(learned: Learned) -> None:
+    """Faint specks on the background of every image, as large as the objects."""
+
+    def with_specks(p: Predicted) -> Predicted:
+        maps = p.maps.copy()
+        free = np.argwhere(ndimage.uniform_filter((p.sample.labels == 0).astype(float), 13) > 0.999)
+        for y, x in free[:: max(1, len(free) // 6)]:
+            maps[:, 0, y - 4 : y + 5, x - 4 : x + 5] = 0.7
+            maps[:, 1, y - 4 : y + 5, x - 4 : x + 5] = 0.5
+        return replace(p, maps=maps)
+
+    clean = learned(0)
+    specked = [with_specks(p) for p in clean]
+    assert choose_decode(clean, INFO).certainty == 0, "where nothing is to be gained nothing is asked for"
+    chosen = choose_decode(specked, INFO)
+    assert chosen.certainty > 0
+    mine, without = (
+        pooled_ap50(specked, replace(INFO, decode=rule), 4) for rule in (chosen, replace(chosen, certainty=0))
+    )
+    assert mine is not None and without is not None and mine > without + 0.05
+
+
 def test_every_data_set_and_level_counts_alike(predicted: list[Predicted], nuclei: ModelInfo) -> None:
     """Many images of one kind do not decide for the others."""
     folders = [predicted[:1], [replace(p, sample=replace(p.sample, folder=1)) for p in predicted[1:]]]
     rules, sizes = [nuclei.decode], (nuclei.decode.min_size,)
     (scores,) = ap50_of_rules([*folders[0], *folders[1]], nuclei, (2, 4), rules, sizes)
     each = [pooled_ap50(images, nuclei, level) for images in folders for level in (2, 4)]
-    assert scores[0] == pytest.approx(np.mean(np.array(each, float)))
+    assert scores.shape == (len(CERTAINTIES), 1)
+    score = scores[CERTAINTIES.index(nuclei.decode.certainty), 0]
+    assert score == pytest.approx(np.mean(np.array(each, float)))
     together = [pooled_ap50(predicted, nuclei, level) for level in (2, 4)]
-    assert abs(scores[0] - np.mean(np.array(together, float))) > 1e-3
+    assert abs(score - np.mean(np.array(together, float))) > 1e-3
 
 
 def test_semantic_models_have_a_threshold_chosen_only(learned: Learned) -> None:
