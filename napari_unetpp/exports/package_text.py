@@ -138,8 +138,8 @@ def _objects(info: ModelInfo) -> str:
     sure = f"{rule.sure_from:.2g}"
     surest = f", and parts without a pixel of {sure} or more" if rule.certainty else ""
     return (
-        f"{text} Parts of less than {rule.min_size} px are dropped{surest}. The package stops at the probabilities: "
-        "the specification has no operator for the rest, and a threshold alone would lose it."
+        f"{text} Parts of less than {rule.min_size} px are dropped{surest}. The package stops at the "
+        "probabilities: the specification has no operator for the rest, and a threshold alone would lose it."
     )
 
 

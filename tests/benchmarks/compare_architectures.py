@@ -34,15 +34,15 @@ def compare(options: argparse.Namespace, root: Path) -> None:
     from comparison.one_run import Images, read_images, run
 
     given = {name: getattr(options, name) for name in ("widths", "steps", "rate", "limit")}
-    data, systems = plan.asked_for(options.protocol, options.device, options.data, options.systems)
+    data = [plan.DSB96] if options.protocol == plan.DSB96 else options.data
     images: Images | None = None
-    for name, system, seed in plan.runs(data, systems, options.seeds):
+    for name, system, seed in plan.runs(data, options.systems, options.seeds):
         path = plan.record_path(options.out, name, system, seed)
-        if name != plan.DSB96 and is_done(path, plan.settings_of(name, given, options.device)):
+        if name != plan.DSB96 and is_done(path, plan.settings_of(name, given)):
             continue
         if images is None or images.name != name:
             images = read_images(root, name, options.limit)
-        settings = plan.settings_of(name, given, options.device, len(images.train))
+        settings = plan.settings_of(name, given, len(images.train))
         if is_done(path, settings):
             continue
         record = run(images, system, seed, settings, options.device)
@@ -75,11 +75,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("--out", type=Path, required=True, help="folder of the records")
     parser.add_argument("--protocol", choices=["short", plan.DSB96], default="short")
-    parser.add_argument("--data", nargs="+", choices=plan.DATA_SETS, help="default: those of the plan")
+    parser.add_argument("--data", nargs="+", choices=plan.DATA_SETS, default=list(plan.DATA_SETS))
     parser.add_argument("--systems", nargs="+", choices=plan.SYSTEMS, help="default: those of the plan")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--widths", type=float, help="factor on all widths (cuda: 1, else 0.5)")
-    parser.add_argument("--steps", type=int, help="training steps (cuda: 5000, else 800; dsb96: 100 epochs)")
+    parser.add_argument("--widths", type=float, help="factor on all widths (0.25; dsb96: 1)")
+    parser.add_argument("--steps", type=int, help="training steps (by data set; dsb96: 100 epochs)")
     parser.add_argument("--rate", type=float, help="peak learning rate (0.0015; dsb96: 0.001)")
     parser.add_argument("--limit", type=int, help="read only so many images of each part, for a trial")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")

@@ -68,8 +68,8 @@ SMALLEST_OBJECT = 10
 
 
 CERTAIN = 0.7
-"""Where objects have to be certain (`DecodeRule.certainty`), at least this share of their area must be so at a
-scale; else the network takes texture for objects there."""
+"""Where objects have to be certain (`DecodeRule.certainty`), at least this share of their area must be so;
+else the network takes texture for objects at this scale."""
 
 
 def search_scale(

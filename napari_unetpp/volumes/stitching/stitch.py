@@ -158,7 +158,7 @@ class _Run:
             yield event.after(len(components.object_of) - 1) if isinstance(event, Stitched) else event
 
     def _sure_pixels(self, core: Region, piece: Piece) -> NDArray[np.intp]:
-        """Pixels of each number of a piece that are certain enough; all of them where the rule asks for none."""
+        """Pixels of each number of a piece that are certain enough for an object."""
         if self._rule.certainty == 0:
             return piece.pixels
         probability = labelling.foreground(self._read_maps(core), self._info)

@@ -141,8 +141,6 @@ def pruning(records: Records, measured: Mapping[str, Any] | None) -> str:
 
 
 ONE_SEED = "one seed only"
-NOTHING = "-"
-"""What was found without any record; such a claim is left out."""
 
 
 def _verdict(counted: Sequence[Difference]) -> str:
@@ -162,7 +160,7 @@ def _on_sets(records: Records, claim: str, a: str, b: str) -> tuple[str, str, st
         word = next(w for w in groups if d.verdict.startswith(w))
         groups[word].append(TITLES[data] + (" (one seed)" if d.seeds == 1 else ""))
     found = "; ".join(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
-    return claim, f"IoU {found}" if found else NOTHING, _verdict(list(known.values()))
+    return claim, f"IoU {found}" if found else "-", _verdict(list(known.values()))
 
 
 def _deeper_helps(records: Records) -> tuple[str, str, str]:
@@ -190,7 +188,7 @@ def _l2_is_enough(records: Records) -> tuple[str, str, str]:
     found = ", ".join(f"{TITLES[data]} {gap:+.3f}" for data, gap in short.items())
     enough = sum(gap <= MARGIN for gap in short.values())
     if not short:
-        return claim, NOTHING, "not measured"
+        return claim, "-", "not measured"
     verdict = f"L2 is enough on {enough} of {len(short)} sets"
     if any(len(records.runs(data, "unetpp")) == 1 for data in short):
         verdict += " (some with one seed)"
@@ -201,7 +199,7 @@ def _polyps_gain(records: Records) -> tuple[str, str, str]:
     scores = _by_level(records, "polyps_kvasir", NESTED)
     claim = "The hardest set, polyps, keeps gaining with depth"
     if not scores:
-        return claim, NOTHING, "not measured"
+        return claim, "-", "not measured"
     found = "IoU " + ", ".join(f"L{level} {score:.3f}" for level, score in scores.items())
     if not records.learned("polyps_kvasir"):
         return claim, f"{found}: no network reached Dice {LEARNED}", "not measured"
@@ -214,7 +212,7 @@ def _polyps_gain(records: Records) -> tuple[str, str, str]:
 def _cost_of_l2(measured: Mapping[str, Any] | None) -> tuple[str, str, str]:
     claim = "L2 is 3 times faster than L4 and 18 times smaller"
     if measured is None:
-        return claim, NOTHING, "not measured"
+        return claim, "-", "not measured"
     two, four = (measured["systems"]["full"]["unetpp"][level] for level in ("2", "4"))
     faster = two["images_per_second"] / four["images_per_second"]
     smaller = four["parameters"] / two["parameters"]
@@ -239,4 +237,4 @@ def claims(records: Records, measured: Mapping[str, Any] | None) -> str:
         _polyps_gain(records),
         _cost_of_l2(measured),
     ]
-    return table(("claim", "found here", "verdict"), [row for row in rows if row[1] != NOTHING])
+    return table(("claim", "found here", "verdict"), rows)

@@ -50,10 +50,7 @@ def _quality(records: Records, speeds: dict[str, Any], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     sets = [data for data in records.data() if data in plan.DATA_SETS]
-    rows = -(-len(sets) // 2)
-    figure, panels = plt.subplots(rows, 2, figsize=(8, 1 + 3.2 * rows), squeeze=False)
-    for axes in panels.ravel()[len(sets) :]:
-        axes.set_visible(False)
+    figure, panels = plt.subplots(2, 2, figsize=(8, 7))
     for axes, data in zip(panels.ravel(), sets, strict=False):
         for label, (systems, colour) in LINES.items():
             points = [_point(records, speeds, data, system, level) for level, system in systems.items()]

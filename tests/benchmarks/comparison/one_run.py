@@ -126,13 +126,12 @@ def train(
         rate=settings.rate,
         grow=False,  # all systems train all of their nodes in every step
         device=device,
-        dtype=training_format(device),
+        dtype="float32" if device == "cpu" else training_format(device),
     )
     torch.manual_seed(seed)  # initial weights
     *_, last = TrainingLoop(UNetPlusPlus(config), source, info, options).run()
     measure_batch_norms(last.average, (source.batch(8, settings.patch).image for _ in range(NORM_BATCHES)))
-    about = {"seconds": round(last.seconds, 1), "loss": round(last.loss, 4), "dtype": options.dtype}
-    return last.average, {**about, "megapixels": round(last.megapixels, 1)}
+    return last.average, {"seconds": round(last.seconds, 1), "loss": round(last.loss, 4)}
 
 
 def score(

@@ -35,7 +35,7 @@ ALL = (
     "unetpp-last",
     "unetpp",
 )
-"""The systems of the talk as the tables list them: from one U-Net to UNet++. A GPU trains them all."""
+"""The systems of the talk as the tables list them: from one U-Net to UNet++."""
 
 FEW = (
     "unet-1",
@@ -44,10 +44,10 @@ FEW = (
     "unet",
     "wide-unet",
     "unet-plus",
-    "unetpp-last",
     "unetpp",
+    "unetpp-last",
 )
-"""What processor cores can train for long enough to learn something."""
+"""What is compared on the sets after the first."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,9 @@ class DataSet:
     objects : {"labels", "components"} or None
         What an object is for recall by size: a value of the label image, a connected component of the
         foreground, or nothing (None).
+    systems : tuple of str
+    steps : int
+        Training steps of every system.
     """
 
     folder: str
@@ -74,22 +77,20 @@ class DataSet:
     crop: int | None
     camera: bool
     objects: Literal["labels", "components"] | None
+    systems: tuple[str, ...]
+    steps: int
 
 
 DATA_SETS = {
-    "nuclei_dsb2018": DataSet("nuclei_dsb2018", None, 256, False, "labels"),
-    "polyps_kvasir": DataSet("polyps_kvasir", 128, None, True, "components"),
-    "cells_phase": DataSet("cells_phase", 512, None, False, "labels"),
-    "vessels_chase": DataSet("vessels_chase", 512, None, False, None),
+    "nuclei_dsb2018": DataSet("nuclei_dsb2018", None, 256, False, "labels", ALL, 200),
+    "polyps_kvasir": DataSet("polyps_kvasir", 96, None, True, "components", FEW, 100),
+    "cells_phase": DataSet("cells_phase", 512, None, False, "labels", FEW, 100),
+    "vessels_chase": DataSet("vessels_chase", 512, None, False, None, FEW, 100),
 }
-"""What can be compared."""
-
-ON_CORES = ("nuclei_dsb2018", "cells_phase")
-"""The sets on which all systems learn something in the minutes that processor cores have; a GPU takes all."""
+"""The short comparison."""
 
 DSB96 = "dsb96"
-DSB96_SET = DataSet("nuclei_dsb2018", None, None, False, "labels")
-DSB96_SYSTEMS = ("unet", "unetpp-last", "unetpp")
+DSB96_SET = DataSet("nuclei_dsb2018", None, None, False, "labels", ("unet", "unetpp-last", "unetpp"), 0)
 DSB96_SIDE, DSB96_EPOCHS, DSB96_BATCH, DSB96_SHARE = 96, 100, 16, 0.2
 """The public protocol: images squashed to 96 x 96 px, 80 % to learn from, 20 % to score, 100 epochs."""
 
@@ -106,14 +107,14 @@ class Settings:
     widths : float
         Factor on the channels of every architecture; 1: as published.
     steps, patch, batch, rate
-        As in `train.scratch.loop.TrainingOptions`.
+        As in `train.scratch.loop.FitOptions`.
     limit : int or None
         Only so many images of each part were read.
     """
 
-    widths: float = 0.5
-    steps: int = 800
-    patch: int = 128
+    widths: float = 0.25
+    steps: int = 200
+    patch: int = 96
     batch: int = 4
     rate: float = 1.5e-3
     limit: int | None = None
@@ -123,11 +124,7 @@ class Settings:
         return asdict(self)
 
 
-SETTINGS = {"cpu": Settings(), "cuda": Settings(widths=1.0, steps=5000, batch=16)}
-"""By device."""
-
-
-def settings_of(data: str, given: Mapping[str, Any], device: str, train_images: int = 0) -> Settings:
+def settings_of(data: str, given: Mapping[str, Any], train_images: int = 0) -> Settings:
     """The settings of a data set.
 
     Parameters
@@ -135,14 +132,14 @@ def settings_of(data: str, given: Mapping[str, Any], device: str, train_images: 
     data : str
     given : mapping
         Settings that replace those of the plan; None: as planned.
-    device : {"cpu", "cuda"}
     train_images : int
         The public protocol counts epochs, so that its steps depend on this.
     """
-    planned = SETTINGS[device]
     if data == DSB96:
         steps = DSB96_EPOCHS * -(-train_images // DSB96_BATCH)
-        planned = Settings(planned.widths, steps, DSB96_SIDE, DSB96_BATCH, 1e-3)
+        planned = Settings(1.0, steps, DSB96_SIDE, DSB96_BATCH, 1e-3)
+    else:
+        planned = Settings(steps=DATA_SETS[data].steps)
     return replace(planned, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -169,17 +166,14 @@ def record_path(out: Path, data: str, system: str, seed: int) -> Path:
     return out / f"{data}_{system}_{seed}.json"
 
 
-def runs(data: Sequence[str], systems: Sequence[str], seeds: Sequence[int]) -> list[tuple[str, str, int]]:
-    """(data set, system, seed) of all runs asked for, one seed of everything before the next."""
-    return [(name, system, seed) for seed in seeds for name in data for system in systems]
+def runs(
+    data: Sequence[str], systems: Sequence[str] | None, seeds: Sequence[int]
+) -> list[tuple[str, str, int]]:
+    """(data set, system, seed) of all runs asked for, one seed of everything before the next.
 
-
-def asked_for(
-    protocol: str, device: str, data: Sequence[str] | None, systems: Sequence[str] | None
-) -> tuple[Sequence[str], Sequence[str]]:
-    """Data sets and systems; those that were not given (None) follow from the protocol and the device."""
-    if protocol == DSB96:
-        return (DSB96,), systems or DSB96_SYSTEMS
-    return data or (tuple(DATA_SETS) if device == "cuda" else ON_CORES), systems or (
-        ALL if device == "cuda" else FEW
-    )
+    `systems`: None for those of the plan.
+    """
+    plans = {**DATA_SETS, DSB96: DSB96_SET}
+    return [
+        (name, system, seed) for seed in seeds for name in data for system in systems or plans[name].systems
+    ]

@@ -18,6 +18,9 @@ MARGIN = 0.01
 SPEED = "speed.json"
 """The file of the speeds, beside the records."""
 
+TWINS = ("unet-ensemble-last", "unet")
+"""The same trained network with other initial weights: no gradient reaches what the ensemble has more."""
+
 LEARNED = 0.5
 """A data set counts only when some network reached this mean Dice on it; else all of them are guessing."""
 
@@ -105,13 +108,15 @@ class Records:
             self.values(data, *a, "iou"),
             self.values(data, *b, "iou"),
             learned=self.learned(data),
-            margin=self.chance(data),
+            margin=self.chance(),
         )
 
-    def chance(self, data: str) -> float:
-        """What two seeds of one system differ by: the mean over the systems, at least `MARGIN`."""
-        found = [self.values(data, s, self.levels(data, s)[-1], "iou").values() for s in self.systems(data)]
-        gaps = [max(values) - min(values) for values in found if len(values) > 1]
+    def chance(self) -> float:
+        """What two runs of one network differ by: the mean distance of the `TWINS`, at least `MARGIN`."""
+        gaps: list[float] = []
+        for data in self.data():
+            one, other = (self.values(data, twin, "4", "iou") for twin in TWINS)
+            gaps += [abs(one[seed] - other[seed]) for seed in one.keys() & other.keys()]
         return max(MARGIN, mean(gaps)) if gaps else MARGIN
 
     def values(self, data: str, system: str, level: str, name: str) -> dict[int, float]:

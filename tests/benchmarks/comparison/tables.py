@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any
 
 from comparison import plan
-from comparison.records import Records, spread
+from comparison.records import TWINS, Records, spread
 
 LEVELS = ("1", "2", "3", "4")
 
@@ -77,13 +77,16 @@ def machines(records: Records) -> str:
 
 
 def chance(records: Records) -> str:
-    """What two seeds of one system differ by."""
-    rows = [
-        (TITLES[data], f"{records.chance(data):.3f}")
-        for data in records.data()
-        if len({r["seed"] for r in records if r["data"] == data}) > 1
-    ]
-    return table(("data", "IoU of two seeds of one network differ by"), rows)
+    """What two runs of one network differ by."""
+    rows = []
+    for data in records.data():
+        ensemble, unet = (records.values(data, twin, "4", "iou") for twin in TWINS)
+        rows += [
+            (TITLES[data], str(seed), f"{ensemble[seed]:.3f}", f"{unet[seed]:.3f}")
+            for seed in sorted(ensemble.keys() & unet.keys())
+        ]
+    note = f"\n\nThe margin is the mean distance of the two, {records.chance():.3f}."
+    return table(("data", "seed", *TWINS), rows) + (note if rows else "")
 
 
 def iou(records: Records, data: str) -> str:
