@@ -17,7 +17,7 @@ from napari_unetpp import __version__, segment
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.decode.holes import without_holes
 from napari_unetpp.files.images.image_file import read_image
-from napari_unetpp.files.models.model_list import SHIPPED
+from napari_unetpp.files.models.model_list import SHIPPED, find_model
 from napari_unetpp.files.results.result_file import read_facts
 from napari_unetpp.volumes.series import run as series
 
@@ -85,7 +85,8 @@ def test_orientations_are_averaged(run: Run, image: Path, stack: Path, tmp_path:
 def test_auto_with_orientations_is_the_recommended_level(run: Run, image: Path, tmp_path: Path) -> None:
     arguments = (image, "--out", tmp_path / "out", "--augment", "--level", "auto")
     assert run(*arguments)[0] == 0
-    assert read_facts(tmp_path / "out" / "a_labels.tif")["level"] == 3
+    level = find_model("nuclei").recommended_level
+    assert read_facts(tmp_path / "out" / "a_labels.tif")["level"] == level
     status, _, err = run(*arguments, "--skip-existing")
     assert status == 0 and "1 of 1 were there already" in err
 
