@@ -232,7 +232,7 @@ def test_what_was_given_and_what_is_expected(words: str, message: str, run: Run)
 
 
 def test_the_scores_of_a_card_say_how_they_were_measured(run: Run) -> None:
-    assert "measured 2026-11-23, at scale 1. What this version gives:" in run("info", "nuclei")[1]
+    assert "measured 2026-11-23, at scale 1. What this version gives:" in run("info", "cells-phase")[1]
     assert "measured 2026-11-23. What" in run("info", "polyps")[1], "frames have a size of their own"
 
 

@@ -74,7 +74,7 @@ def test_a_run_writes_model_and_log(
     data = info.provenance["data"]
     assert [text.partition(":")[0] for text in data] == [f"{name}/train" for name in SETS]
     assert (
-        "share 0.5" in data[0]
+        "share 0.6" in data[0]
         and "CC0" in data[0]
         and "Apache-2.0" in data[1]
         and "Zenodo 1175282" in data[3]

@@ -78,7 +78,7 @@ def labels(maps: Maps, info: ModelInfo, rule: DecodeRule | None = None) -> NDArr
     rule = rule or info.decode
     found = objects(maps, info, rule)
     found = without_holes(found) if rule.fill_holes else found
-    sizes = sizes_of_sure(found, foreground(maps, info), rule)
+    sizes = sizes_of_sure(found, sure(maps, info, rule))
     numbers = kept_numbers(sizes, rule, border_numbers(found, rule))[found]
     return class_numbers(numbers, foreground(maps, info)) if info.task == "semantic" else numbers
 
@@ -127,24 +127,25 @@ def connected(region: NDArray[np.bool_]) -> NDArray[np.int32]:
     return parts
 
 
-def sizes_of_sure(numbers: NDArray[np.integer[Any]], probability: Maps, rule: DecodeRule) -> NDArray[np.intp]:
-    """The pixels of each number (Y, X); 0 for those that are not certain enough.
+def sure(maps: Maps, info: ModelInfo, rule: DecodeRule) -> NDArray[np.bool_] | None:
+    """Where (Y, X) the foreground is certain enough for an object; None by a rule without certainty."""
+    if rule.certainty == 0:
+        return None
+    probability = foreground(maps, info)
+    whole = probability[0] if len(probability) == 1 else probability.sum(axis=0)
+    found: NDArray[np.bool_] = whole >= rule.sure_from
+    return found
 
-    Parameters
-    ----------
-    numbers : ndarray of int, shape (Y, X)
-    probability : ndarray of float32, shape (C, Y, X)
-        Of the foreground classes.
-    rule : DecodeRule
-    """
+
+def sizes_of_sure(numbers: NDArray[np.integer[Any]], certain: NDArray[np.bool_] | None) -> NDArray[np.intp]:
+    """The pixels of each number (Y, X); 0 for those that have no pixel where `sure` says so."""
     sizes = np.bincount(numbers.ravel())
-    return sizes if rule.certainty == 0 else np.where(sure_pixels(numbers, probability, rule), sizes, 0)
+    return sizes if certain is None else np.where(sure_pixels(numbers, certain), sizes, 0)
 
 
-def sure_pixels(numbers: NDArray[np.integer[Any]], probability: Maps, rule: DecodeRule) -> NDArray[np.intp]:
-    """The pixels of each number (Y, X) that are certain enough for an object, by the rule."""
-    sure = probability.sum(axis=0) >= rule.sure_from
-    return np.bincount(numbers[sure], minlength=int(numbers.max(initial=0)) + 1)
+def sure_pixels(numbers: NDArray[np.integer[Any]], certain: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The certain pixels of each number (Y, X)."""
+    return np.bincount(numbers[certain], minlength=int(numbers.max(initial=0)) + 1)
 
 
 def kept_numbers(

@@ -173,13 +173,9 @@ class PlaneResult:
         """All objects of the working grid: their numbers (Y, X), and the pixels of each that is certain."""
         height, width = self.store.shape
         if height * width <= (BLOCK // self.divisor) ** 2:
-            maps = self._maps(Region.whole(self.store.shape))
-            numbers = labelling.objects(maps, self.info, self.rule)
-            return numbers, self._sizes(numbers, maps)
+            numbers, certain = self._objects_in(Region.whole(self.store.shape))
+            return numbers, labelling.sizes_of_sure(numbers, certain)
         return self._objects_by_blocks()
-
-    def _sizes(self, numbers: NDArray[np.int32], maps: Maps) -> NDArray[np.intp]:
-        return labelling.sizes_of_sure(numbers, labelling.foreground(maps, self.info), self.rule)
 
     def _maps(self, region: Region) -> Maps:
         """Maps of a part of the working grid; pixels without a value are background."""
@@ -188,6 +184,14 @@ class PlaneResult:
             return maps
         background = Grids(self.store.shape, self.shape).on_working(self.invalid, region)
         return np.where(background, np.float32(0), maps)
+
+    def _objects_in(
+        self, region: Region, within: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.bool_] | None]:
+        """Numbers of the objects in a region, and where it is certain; its maps are given up before sizes."""
+        maps = self._maps(region)
+        certain = labelling.sure(maps, self.info, self.rule)
+        return labelling.objects(maps, self.info, self.rule, within=within), certain
 
     def _objects_by_blocks(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
         found = np.empty(self.store.shape, np.bool_)
@@ -200,9 +204,8 @@ class PlaneResult:
         for numbers, box in _groups(ndimage.find_objects(parts), BLOCK // self.divisor):
             region = box.grown(labelling.REACH, self.store.shape)  # what its objects depend on
             wanted = np.isin(parts[region.slices], numbers)
-            maps = self._maps(region)
-            own = labelling.objects(maps, self.info, self.rule, within=wanted)
-            sizes.append(self._sizes(own, maps)[1:])
+            own, certain = self._objects_in(region, wanted)
+            sizes.append(labelling.sizes_of_sure(own, certain)[1:])
             np.copyto(out[region.slices], own + count, where=wanted)
             count += sizes[-1].size
         return out, np.concatenate(sizes)

@@ -65,7 +65,7 @@ class Window:
         """Labels (Y, X) of the region."""
         numbers = labelling.objects(self.maps, info, rule)
         numbers = without_holes(numbers) if rule.fill_holes else numbers
-        sizes = labelling.sizes_of_sure(numbers, labelling.foreground(self.maps, info), rule)
+        sizes = labelling.sizes_of_sure(numbers, labelling.sure(self.maps, info, rule))
         dropped = self._border_numbers(numbers, rule)
         found = self.relabelled(numbers, labelling.kept_numbers(sizes, rule, dropped), info, rule)
         return without_holes(found) if rule.fill_holes else found

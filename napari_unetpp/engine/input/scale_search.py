@@ -225,10 +225,9 @@ def found_diameter(maps: NDArray[np.float32], info: ModelInfo) -> float:
     every = replace(info.decode, min_size=SMALLEST_OBJECT, certainty=0.0)
     numbers = labelling.labels(maps, info, every)
     areas = np.bincount(numbers.ravel())[1:]
-    if info.decode.certainty > 0:
-        sure = labelling.sure_pixels(numbers, labelling.foreground(maps, info), info.decode)[1:] > 0
-        if areas[sure].sum() < CERTAIN * areas.sum():
-            return 0.0
+    certain = labelling.sizes_of_sure(numbers, labelling.sure(maps, info, info.decode))[1:]
+    if certain.sum() < CERTAIN * areas.sum():
+        return 0.0
     return diameter_of_mean_area(areas)
 
 

@@ -159,10 +159,12 @@ class _Run:
 
     def _sure_pixels(self, core: Region, piece: Piece) -> NDArray[np.intp]:
         """Pixels of each number of a piece that are certain enough for an object."""
-        if self._rule.certainty == 0:
+        certain = (
+            labelling.sure(self._read_maps(core), self._info, self._rule) if self._rule.certainty else None
+        )
+        if certain is None:
             return piece.pixels
-        probability = labelling.foreground(self._read_maps(core), self._info)
-        counts = labelling.sure_pixels(piece.numbers, probability, self._rule)[1:]
+        counts = labelling.sure_pixels(piece.numbers, certain)[1:]
         return np.pad(counts, (0, len(piece.place) - counts.size))
 
     def flat(self, region: Region) -> tuple[Heights, Mask]:

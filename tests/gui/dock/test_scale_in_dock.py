@@ -81,7 +81,7 @@ def test_magnified_nuclei_are_found_and_the_reason_is_told(
     layer = viewer.add_image(magnified(nuclei, 3), name="magnified")
     dock.controller.state.image = layer.unique_id
     unscaled = count(segment(dock, wait))
-    assert abs(unscaled - there) > 0.5 * there, "at scale 1 it is of no use"
+    assert abs(unscaled - there) > 0.4 * there, "at scale 1 it is of no use"
     dock.form.input.scale_spin.setValue(0)  # Live is on
     wait(dock)
     assert abs(count(labels(dock)) - there) <= 0.2 * there

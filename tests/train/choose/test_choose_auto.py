@@ -85,7 +85,7 @@ def test_a_stricter_tolerance_costs_more(
 ) -> None:
     monkeypatch.setattr(auto, "LARGEST_SHARE", 1.0)
     monkeypatch.setattr(auto, "LEVEL_MARGIN", 1.0)  # Dice alone decides
-    loose, strict = (auto.choose_stopping(predicted, nuclei.info, tolerance=t) for t in (0.03, 0.003))
+    loose, strict = (auto.choose_stopping(predicted, nuclei.info, tolerance=t) for t in (0.03, 0.0))
     assert loose is not None and strict is not None
     assert strict.limit < loose.limit and strict.share > loose.share
 

@@ -21,13 +21,13 @@ from napari_unetpp.train.choose.levels import Predicted, mean_dice, middle, pool
 from napari_unetpp.train.data.samples import Sample, load_sample
 from napari_unetpp.train.data.targets import object_border
 
-SHIFTS = {1: {0: -1.5}, 2: {0: 0.75, 2: -1.0}}
+SHIFTS = {1: {0: -1.5}, 2: {0: 0.75, 1: -1.0}}
 
 
 @pytest.fixture(scope="module")
 def info() -> ModelInfo:
     model = find_model("nuclei")
-    return replace(model, decode=replace(model.decode, seeds="distance"))
+    return replace(model, decode=replace(model.decode, seeds="edge_distance"))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_shifted_maps_are_those_of_shifted_heads(
 
 
 def test_a_level_that_was_spoiled_is_put_right(predicted: list[Predicted], info: ModelInfo) -> None:
-    spoiled = shift_maps(predicted, {1: {0: -2.5}, 3: {0: 3.0, 2: -5.0}})
+    spoiled = shift_maps(predicted, {1: {0: -2.5}, 3: {0: 3.0, 1: -5.0}})
     shifts = choose_shifts(spoiled, info)
     mended = shift_maps(spoiled, shifts)
     assert shifts[1][0] > 0 and shifts[3][0] < 0
