@@ -24,7 +24,7 @@ from napari_unetpp.net import graph
 if TYPE_CHECKING:
     from torch import Tensor
 
-STRIPE_BYTES = 1_400_000
+STRIPE_BYTES = 1_330_000
 """Bytes of a stripe with one channel, about: at level 4 some 1.3 GB are in use."""
 
 MOST_STRIPE_PIXELS = 800_000
