@@ -28,14 +28,14 @@ class Console:
     def say(self, text: str) -> None:
         """One line for people, on stderr."""
         self._end_live()
-        print(text, file=sys.stderr, flush=True)
+        print(_printable(text), file=sys.stderr, flush=True)
 
     def live(self, text: str) -> None:
         """A line on stderr that the next text replaces; nothing without a terminal."""
         if not sys.stderr.isatty():
             return
         width = shutil.get_terminal_size().columns - 1  # a line that wraps could not be replaced
-        print(f"{CLEAR}{text[:width]}", end="", file=sys.stderr, flush=True)
+        print(f"{CLEAR}{_printable(text)[:width]}", end="", file=sys.stderr, flush=True)
         self._live = True
 
     def progress(self, done: float, total: int, what: str = "") -> None:

@@ -84,7 +84,7 @@ def test_other_settings_begin_anew(
     go.set()
     computed.clear()
     opened.controller.state.live = False
-    opened.controller.state.threshold = 0.6
+    opened.controller.state.threshold = 0.7
     segment(opened, qtbot)
     assert computed == [0, 1, 2]
     assert not list(temporary.glob("unetpp-*"))
