@@ -7,6 +7,7 @@ grid of the image.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,10 +132,7 @@ def sure(maps: Maps, info: ModelInfo, rule: DecodeRule) -> NDArray[np.bool_] | N
     """Where (Y, X) the foreground is certain enough for an object; None by a rule without certainty."""
     if rule.certainty == 0:
         return None
-    probability = foreground(maps, info)
-    whole = probability[0] if len(probability) == 1 else probability.sum(axis=0)
-    found: NDArray[np.bool_] = whole >= rule.sure_from
-    return found
+    return reaches(foreground(maps, info), replace(rule, threshold=rule.sure_from))
 
 
 def sizes_of_sure(numbers: NDArray[np.integer[Any]], certain: NDArray[np.bool_] | None) -> NDArray[np.intp]:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from napari_unetpp._types import ShouldStop, UsageError
+from napari_unetpp._types import ShouldStop, UnetppError, UsageError
 from napari_unetpp.engine.device import choose_device
-from napari_unetpp.files.models.model_file import read_tensors, save_model
+from napari_unetpp.files.models.model_file import read_info, read_tensors, save_model
 from napari_unetpp.files.text import counted
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import Predicted, at_model_size, predict_samples
@@ -91,20 +91,27 @@ def _network_without(
     ranks: Ranks,
 ) -> UNetPlusPlus | None:
     """The network that has not seen the images `apart`; None in other processes than the first."""
-    if ranks.agree(path.exists()):
-        log(f"{path} is finished already")
-        if not ranks.first:
-            return None
-        net = UNetPlusPlus(plan.info.net)
-        net.load_state_dict(read_tensors(path))
-        return net
     rest = tuple(sample for sample in plan.data.train if all(sample is not other for other in apart))
     request = replace(plan.request, out=path, json_path=None)
-    trained = train_network(
-        replace(plan, request=request, data=replace(plan.data, train=rest)), log, should_stop, ranks
-    )
+    plan = replace(plan, request=request, data=replace(plan.data, train=rest))
+    if ranks.agree(path.exists()):
+        return _finished(plan, log) if ranks.first else None
+    trained = train_network(plan, log, should_stop, ranks)
     if trained is None:
         return None
-    save_model(path, trained.net.state_dict(), plan.info)
+    save_model(path, trained.net.state_dict(), replace(plan.info, provenance={"settings": plan.settings()}))
     checkpoint_path(path).unlink(missing_ok=True)
     return trained.net
+
+
+def _finished(plan: Plan, log: Callable[[str], None]) -> UNetPlusPlus:
+    """The network that a stopped run has finished; UnetppError if it was trained with other options."""
+    path = plan.request.out
+    if read_info(path).provenance.get("settings") != plan.settings():
+        raise UnetppError(
+            f"{path} was trained with other options; give the same options with --resume, or delete the file."
+        )
+    log(f"{path} is finished already")
+    net = UNetPlusPlus(plan.info.net)
+    net.load_state_dict(read_tensors(path))
+    return net

@@ -93,6 +93,8 @@ def test_a_stopped_cross_validation_ends_in_the_same_model(
         train(stopped, stop_at=stop_at)
     with pytest.raises(UnetppError, match="add --resume"):
         train(stopped)
+    with pytest.raises(UnetppError, match="was trained with"):
+        train(replace(stopped, resume=True, rate=1e-4))
     info, lines = train(replace(stopped, resume=True))
     assert any("finished already" in line for line in lines) == (stop_at != "part 1")
     assert info.validation == expected.validation and info.decode == expected.decode
