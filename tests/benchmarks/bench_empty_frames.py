@@ -36,7 +36,7 @@ def main() -> None:
         if min(side.shape[:2]) < args.side:
             continue
         for level in levels:
-            marked[level].append(float(predict_maps(side, model, level=level).mask().mean()))
+            marked[level].append(float((predict_maps(side, model, level=level).labels() > 0).mean()))
     for level, shares in marked.items():
         empty = sum(share == 0 for share in shares)
         print(f"L{level}: {empty} of {len(shares)} frames empty, {np.mean(shares):.1%} of the pixels marked")

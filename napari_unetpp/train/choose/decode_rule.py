@@ -45,9 +45,10 @@ CERTAINTIES = (0.0, 1.0, 1.5, 2.0, 2.5, 3.0)
 def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule:
     """The decode rule with the best scores on held-out images: the mean over data sets and levels.
 
-    The threshold is chosen by Dice, then seeds, prominence, certainty and minimum size together by AP50. Of
-    rules as good as the best the simplest is taken, with the smallest minimum size, because small objects may
-    be wanted. The first level does not count: its head is shifted to fit the rule (see `head_shifts`).
+    The threshold is chosen by Dice. Then, for instances, seeds, prominence, certainty and minimum size
+    together by AP50; for semantic models the certainty of a part of the foreground, by Dice. Of rules as good
+    as the best the simplest is taken, with the smallest minimum size, because small objects may be wanted.
+    The first level does not count: its head is shifted to fit the rule (see `head_shifts`).
     """
     levels = info.net.levels[1:] or info.net.levels
 
@@ -57,8 +58,12 @@ def choose_decode(predicted: Sequence[Predicted], info: ModelInfo) -> DecodeRule
         return float(each.mean())
 
     best = max((replace(info.decode, threshold=t) for t in THRESHOLDS), key=dice)
+    if info.task == "semantic":
+        scored = {certainty: dice(replace(best, certainty=certainty)) for certainty in CERTAINTIES}
+        good = max(scored.values()) - NOISE
+        return replace(best, certainty=next(c for c, score in scored.items() if score >= good))
     told_apart = [p for p in predicted if p.sample.objects]
-    if info.task != "instances" or not told_apart:
+    if not told_apart:
         return best
     sizes = min_sizes(np.concatenate([p.sample.areas for p in told_apart]))
     found = {

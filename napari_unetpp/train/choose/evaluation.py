@@ -160,12 +160,15 @@ def _score(
 
 
 def _overlap(maps: PlaneResult, truth: Truth, *, merge: bool) -> tuple[float, float]:
-    """Dice and IoU before splitting and minimum size; `merge`: foreground against background only."""
+    """Dice and IoU; `merge`: foreground against background only.
+
+    Of instances before splitting, certainty and minimum size; of semantic models as the labels are shown.
+    """
     info = maps.info
+    found = maps.mask() if info.task == "instances" else maps.labels()
     if info.task == "instances" or len(info.classes) == 1 or merge:
-        return dice_iou(maps.mask(), truth.labels > 0, truth.ignore)
-    every = replace(maps, rule=replace(maps.rule, min_size=0, certainty=0.0))
-    return class_dice_iou(every.labels(), truth.labels, truth.ignore)
+        return dice_iou(found > 0, truth.labels > 0, truth.ignore)
+    return class_dice_iou(found, truth.labels, truth.ignore)
 
 
 def _summary(tally: _Tally, info: ModelInfo, level: int, seconds: float | None) -> dict[str, Any]:

@@ -106,15 +106,18 @@ def middle(sample: Sample, size: int) -> Sample:
 
 
 def mean_dice(predicted: Sequence[Predicted], info: ModelInfo, level: int) -> tuple[float, float]:
-    """Mean Dice and IoU over images at one level, before splitting and minimum size."""
+    """Mean Dice and IoU over images at one level.
+
+    Of instances before splitting, certainty and minimum size; of semantic models as the labels are shown.
+    """
     pairs = []
     for p in predicted:
-        found = labelling.mask(p.level(level), info)
+        shown = labelling.mask if info.task == "instances" else labelling.labels
+        found = shown(p.level(level), info)
         if info.task == "semantic" and len(info.classes) > 1:
-            classes = labelling.foreground(p.level(level), info).argmax(axis=0) + 1
-            pairs.append(class_dice_iou(np.where(found, classes, 0), p.sample.labels, p.sample.ignore))
+            pairs.append(class_dice_iou(found, p.sample.labels, p.sample.ignore))
         else:
-            pairs.append(dice_iou(found, p.sample.labels > 0, p.sample.ignore))
+            pairs.append(dice_iou(found > 0, p.sample.labels > 0, p.sample.ignore))
     return float(np.mean([d for d, _ in pairs])), float(np.mean([i for _, i in pairs]))
 
 

@@ -23,7 +23,7 @@ from napari_unetpp.files.models.model_list import find_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose import decode_rule
 from napari_unetpp.train.choose.decode_rule import CERTAINTIES, Overlaps, ap50_of_rules, choose_decode
-from napari_unetpp.train.choose.levels import Predicted, middle, pooled_ap50, predict_samples
+from napari_unetpp.train.choose.levels import Predicted, mean_dice, middle, pooled_ap50, predict_samples
 from napari_unetpp.train.choose.scores import match_objects
 from napari_unetpp.train.data.samples import Sample, load_sample
 from napari_unetpp.train.data.targets import edge_distance
@@ -206,10 +206,37 @@ def test_every_data_set_and_level_counts_alike(predicted: list[Predicted], nucle
     assert abs(score - np.mean(np.array(together, float))) > 1e-3
 
 
-def test_semantic_models_have_a_threshold_chosen_only(learned: Learned) -> None:
-    info = replace(
-        INFO, task="semantic", outputs=("polyp",), net=NetConfig(outputs=1), decode=DecodeRule(0.9)
-    )
+SEMANTIC = replace(
+    INFO,
+    task="semantic",
+    classes=("polyp",),
+    outputs=("polyp",),
+    net=NetConfig(outputs=1),
+    decode=DecodeRule(0.9),
+)
+
+
+def test_semantic_models_have_a_threshold_chosen_where_all_is_certain(learned: Learned) -> None:
     predicted = [replace(p, maps=p.maps[:, :1]) for p in learned(0)]
-    chosen = choose_decode(predicted, info)
-    assert chosen == replace(info.decode, threshold=chosen.threshold) and chosen.threshold < 0.7
+    chosen = choose_decode(predicted, SEMANTIC)
+    assert chosen == replace(SEMANTIC.decode, threshold=chosen.threshold) and chosen.threshold < 0.7
+
+
+def test_a_hardly_seen_part_of_a_semantic_mask_is_dropped_where_that_pays(learned: Learned) -> None:
+    """Frames in which the network half believes in a second polyp."""
+
+    def with_ghost(p: Predicted) -> Predicted:
+        maps = p.maps[:, :1].copy()
+        free = np.argwhere(ndimage.uniform_filter((p.sample.labels == 0).astype(float), 13) > 0.999)
+        for y, x in free[:: max(1, len(free) // 6)]:
+            maps[:, 0, y - 4 : y + 5, x - 4 : x + 5] = 0.7
+        return replace(p, maps=maps)
+
+    predicted = [with_ghost(p) for p in learned(0)]
+    chosen = choose_decode(predicted, replace(SEMANTIC, decode=DecodeRule()))
+    assert chosen.certainty > 0
+    mine, without = (
+        mean_dice(predicted, replace(SEMANTIC, decode=rule), 4)[0]
+        for rule in (chosen, replace(chosen, certainty=0.0))
+    )
+    assert mine > without + 0.01
