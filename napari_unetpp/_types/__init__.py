@@ -23,17 +23,16 @@ from napari_unetpp._types.geometry import (
     Region,
     Spot,
 )
-from napari_unetpp._types.model import (
-    EDGE_CAP,
+from napari_unetpp._types.image_rules import (
     LARGEST_SCALE,
     SMALLEST_SCALE,
-    DecodeRule,
-    LevelScores,
-    ModelInfo,
     Normalisation,
-    ObjectOptions,
     SamplingRule,
     ScaleSearch,
+)
+from napari_unetpp._types.model import (
+    LevelScores,
+    ModelInfo,
     ScoreSet,
     StoppingRule,
     Task,
@@ -50,6 +49,11 @@ from napari_unetpp._types.network import (
     NetConfig,
     Node,
     Supervision,
+)
+from napari_unetpp._types.object_rules import (
+    EDGE_CAP,
+    DecodeRule,
+    ObjectOptions,
 )
 from napari_unetpp._types.prediction import (
     Kind,

@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 
 from napari_unetpp._types import NetConfig, Normalisation, Region, ScaleChoice, ScaleSearch
-from napari_unetpp._types.model import SEARCH_WITH_OLDER_MAPS
+from napari_unetpp._types.image_rules import SEARCH_WITH_OLDER_MAPS
 from napari_unetpp.api import load_model
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.input import scale_sample, scale_search
