@@ -1,7 +1,7 @@
 """What a minute of fine-tuning gives on other images, beside a random forest and training from scratch.
 
 Run: ``python tests/benchmarks/bench_finetune.py [--sets A,B] [--crops 1,3] [--labels reviewed,sparse]
-[--methods unetpp,scratch,forest] [--seconds 60] [--seed 0] [--json FILE]`` or, for what is forgotten,
+[--methods before,unetpp,scratch,forest] [--seconds 60] [--seed 0] [--json FILE]`` or, for what is forgotten,
 ``... bench_finetune.py --forgetting``.
 Needs UNETPP_DATA (or the labelled images next to the checkout), and scikit-learn for the forest.
 
@@ -10,7 +10,7 @@ labelled (``reviewed``), or five strokes of 40 px in it (``sparse``). Images are
 said outside the window, so that intensities are measured as they are when the test images are segmented.
 Dice is the mean over the images of the set's ``test`` folder. The forest is the usual one of interactive
 pixel classification: scikit-image's ``multiscale_basic_features`` (sigma 1 to 16) and 100 trees, from the
-same pixels.
+same pixels. ``before`` is the model as it is.
 """
 
 from __future__ import annotations
@@ -52,7 +52,11 @@ FOREGROUND: dict[str, tuple[int, ...] | None] = {
     "cells_phase": None,
     "axons_sem": (2,),
     "vessels_chase": None,
+    "yeast_phase": None,
 }
+OBJECTS = ("cells_phase", "yeast_phase")
+"""Sets whose labels tell objects apart."""
+
 SIDE = 512
 STROKES = (1, 0, 1, 0, 1)
 """Foreground or background, in the order they are drawn."""
@@ -109,7 +113,7 @@ def _crop(name: str, pair: Pair, kind: str, rng: np.random.Generator) -> Labelle
         drawn = np.zeros(mask.shape, np.uint8)
         drawn[window] = strokes(mask[window], rng)
         return LabelledPlane(pair.stem, image, drawn, "sparse", background=BACKGROUND, objects=False)
-    objects = name == "cells_phase"
+    objects = name in OBJECTS
     known = labels if objects else mask.astype(np.uint8)
     return LabelledPlane(pair.stem, image, known, "reviewed", ignore=outside, objects=objects)
 
@@ -160,6 +164,12 @@ def tuned(model: ModelInfo, planes: list[LabelledPlane], seconds: float, seed: i
     return done
 
 
+def untuned(model: ModelInfo) -> FinetuneDone:
+    """The model as it is."""
+    card = replace(result.card(model, "before"), decode=model.decode)
+    return FinetuneDone(card, _weights(model), None, None, None, 0, 0.0)
+
+
 def dice_on_test(done: FinetuneDone, name: str, folder: Path) -> dict[str, float]:
     """Mean Dice of every level on a set's test images, as `api.evaluate` gives it."""
     path = folder / "tuned.safetensors"
@@ -178,8 +188,8 @@ def dice_on_test(done: FinetuneDone, name: str, folder: Path) -> dict[str, float
 def by_network(
     model: ModelInfo, name: str, planes: list[LabelledPlane], seconds: float, seed: int, folder: Path
 ) -> dict[str, Any]:
-    """Fine-tune and measure."""
-    done = tuned(model, planes, seconds, seed)
+    """Fine-tune and measure; without planes the model as it is."""
+    done = tuned(model, planes, seconds, seed) if planes else untuned(model)
     dice = dice_on_test(done, name, folder)
     recommended = f"L{done.info.recommended_level}"
     return {
@@ -247,7 +257,9 @@ def methods(
 ) -> dict[str, Callable[[], dict[str, Any]]]:
     """What is to be compared, by name."""
     scratch = untrained(parent, folder, args.seed)
+    as_it_is = partial(by_network, parent, name, [], 0.0, args.seed, folder)
     known = {
+        "before": as_it_is,
         "unetpp": partial(by_network, parent, name, planes, args.seconds, args.seed, folder),
         "scratch": partial(by_network, scratch, name, planes, args.seconds, args.seed, folder),
         "forest": partial(by_forest, name, planes, args.seed),
@@ -272,10 +284,8 @@ def forgetting(args: argparse.Namespace, parent: ModelInfo, folder: Path) -> Ite
     }
     for set_name in ("nuclei_dsb2018", "cells_phase"):
         FOREGROUND.setdefault(set_name, None)
-    as_it_is = result.card(parent, "before")
-    before = FinetuneDone(replace(as_it_is, decode=parent.decode), _weights(parent), None, None, None, 0, 0.0)
     for kind in ("before", *kinds):
-        done = before if kind == "before" else tuned(parent, [kinds[kind]], args.seconds, args.seed)
+        done = untuned(parent) if kind == "before" else tuned(parent, [kinds[kind]], args.seconds, args.seed)
         for set_name in ("nuclei_dsb2018", "cells_phase"):
             yield {
                 "method": kind,
@@ -300,7 +310,7 @@ def main() -> None:
     parser.add_argument("--sets", type=words, default=list(FOREGROUND))
     parser.add_argument("--crops", type=lambda text: [int(n) for n in text.split(",")], default=[1, 3])
     parser.add_argument("--labels", type=words, default=["reviewed", "sparse"])
-    parser.add_argument("--methods", type=words, default=["unetpp", "scratch", "forest"])
+    parser.add_argument("--methods", type=words, default=["before", "unetpp", "scratch", "forest"])
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
