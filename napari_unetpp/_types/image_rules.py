@@ -59,8 +59,8 @@ class ScaleSearch:
 
     level: int = 2
     size: float = 2.0
-    fineness: float = 0.5
-    unsure: float = 12.0
+    fineness: float = 0.2
+    unsure: float = 8.0
     near: float = 1.2
     lead: float = 0.0
     far: float = 2.0

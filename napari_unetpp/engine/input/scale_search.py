@@ -71,6 +71,11 @@ CERTAIN = 0.7
 """Where objects have to be certain (`DecodeRule.certainty`), at least this share of their area must be so;
 else the network takes texture for objects at this scale."""
 
+FAIR = 0.4
+"""Objects of less than this share of that certainty do not count for the diameter: they are small pieces of
+texture. Without this stained sections are magnified too far; with more, sections of crowded small nuclei are
+shrunk too far."""
+
 
 def search_scale(
     model: LoadedModel, plane: NDArray[Any], stats: NormStats, should_stop: ShouldStop = never_stop
@@ -228,7 +233,9 @@ def found_diameter(maps: NDArray[np.float32], info: ModelInfo) -> float:
     certain = labelling.sizes_of_sure(numbers, labelling.sure(maps, info, info.decode))[1:]
     if certain.sum() < CERTAIN * areas.sum():
         return 0.0
-    return diameter_of_mean_area(areas)
+    fair = replace(info.decode, certainty=FAIR * info.decode.certainty)
+    counted = labelling.sizes_of_sure(numbers, labelling.sure(maps, info, fair))[1:]
+    return diameter_of_mean_area(areas[counted > 0])
 
 
 def diameter_of_mean_area(areas: NDArray[np.int64]) -> float:
