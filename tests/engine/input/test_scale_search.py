@@ -18,7 +18,13 @@ from napari_unetpp.engine.input.normalise import measure
 from napari_unetpp.engine.input.sampling import resample, resample_labels
 from napari_unetpp.engine.input.scale_decision import UNSURE, Trial, choose
 from napari_unetpp.engine.input.scale_sample import sample
-from napari_unetpp.engine.input.scale_search import EMPTY, carried_over, diameter_of_mean_area, search_scale
+from napari_unetpp.engine.input.scale_search import (
+    EMPTY,
+    carried_over,
+    diameter_of_mean_area,
+    found_diameter,
+    search_scale,
+)
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_list import SHIPPED
@@ -37,6 +43,34 @@ def nuclei():
 
 def search(evaluator, plane, **options):
     return search_scale(evaluator, plane, measure(plane, evaluator.info.normalisation), **options)
+
+
+def maps_of_discs(info, discs):
+    """Maps of discs (y, x, radius, foreground probability) on an empty plane."""
+    y, x = np.mgrid[:200, :200]
+    maps = np.full((len(info.outputs), 200, 200), 0.01, np.float32)
+    for row, column, radius, p in discs:
+        inside = np.hypot(y - row, x - column) <= radius
+        maps[:, inside] = p
+    return maps
+
+
+def test_what_is_hardly_seen_tells_no_size(nuclei):
+    """Three nuclei, and faint specks as texture gives: the size is that of the nuclei."""
+    nuclei_discs = [(50, 50, 10, 0.99), (50, 150, 10, 0.99), (150, 50, 10, 0.99)]
+    faint = nuclei.info.decode.threshold + 0.03
+    specks = [(110 + 15 * k, 110 + 15 * m, 3, faint) for k in range(3) for m in range(3)]
+    alone, among = (
+        found_diameter(maps_of_discs(nuclei.info, d), nuclei.info)
+        for d in (nuclei_discs, nuclei_discs + specks)
+    )
+    assert among == alone == pytest.approx(20, abs=1)
+
+
+def test_a_scale_at_which_little_is_certain_tells_no_size(nuclei):
+    faint = nuclei.info.decode.threshold + 0.03
+    discs = [(50, 50, 10, 0.99), (50, 150, 10, faint), (150, 50, 10, faint)]
+    assert found_diameter(maps_of_discs(nuclei.info, discs), nuclei.info) == 0
 
 
 # ----------------------------------------------------------------- the decision
