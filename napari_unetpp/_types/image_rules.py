@@ -39,7 +39,9 @@ class ScaleSearch:
         What it costs where the objects found are an octave larger or smaller than the model's own, in octaves
         of the uncertainty per foreground pixel.
     fineness : float
-        What an octave of magnification costs, in the same unit.
+        What an octave of magnification costs, in the same unit; an octave of shrinking gains it.
+    distance : float
+        What an octave away from 1 costs, in the same unit: most images need about 1.
     unsure : float
         Above this uncertainty per foreground pixel no scale is accepted: that at scale 1 of objects of the
         model's own size; elsewhere the costs above are added.
@@ -59,7 +61,8 @@ class ScaleSearch:
 
     level: int = 2
     size: float = 2.0
-    fineness: float = 0.2
+    fineness: float = 0.0
+    distance: float = 0.4
     unsure: float = 8.0
     near: float = 1.2
     lead: float = 0.0
@@ -67,7 +70,9 @@ class ScaleSearch:
     correction: float = 1.0
 
 
-SEARCH_WITH_OLDER_MAPS = ScaleSearch(size=0.7, fineness=0.2, unsure=3.5, lead=0.2, far=1.0, correction=0.5)
+SEARCH_WITH_OLDER_MAPS = ScaleSearch(
+    size=0.7, fineness=0.2, distance=0.0, unsure=3.5, lead=0.2, far=1.0, correction=0.5
+)
 """For instance models without ``edge_distance``."""
 
 

@@ -47,10 +47,9 @@ def misfit(trial: Trial, own: float, rule: ScaleSearch) -> float:
     """How badly a scale fits, the lower the better; `own` is the model's diameter, px."""
     if trial.diameter == 0 or trial.uncertainty == math.inf:
         return math.inf
-    off = abs(math.log2(trial.diameter / own))
-    return (
-        math.log2(max(trial.uncertainty, SUREST)) + rule.size * off + rule.fineness * math.log2(trial.scale)
-    )
+    off, finer = abs(math.log2(trial.diameter / own)), math.log2(trial.scale)
+    cost = rule.size * off + rule.fineness * finer + rule.distance * abs(finer)
+    return math.log2(max(trial.uncertainty, SUREST)) + cost
 
 
 def best_trial(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> Trial | None:

@@ -3,7 +3,7 @@
 A shallow level evaluates the image at scales from coarse to fine. At the right scale it is sure of its
 foreground, and finds objects about as large as those it was trained on. Neither is enough alone: the network
 is also sure of an image that is magnified too far, and at too fine a scale large objects fall into pieces of
-just the right size. So both count, and of two scales that fit equally the coarser, cheaper one is taken
+just the right size. So both count, and of two scales that fit equally the one nearer to 1 is taken
 (`engine.input.scale_decision`).
 
 Only a sample is evaluated: the whole image at coarse scales, at finer ones a window that shows something, so
@@ -67,7 +67,7 @@ SMALLEST_OBJECT = 10
 """Pixels of the working grid; smaller objects do not count for the diameter."""
 
 
-CERTAIN = 0.7
+CERTAIN = 0.5
 """Where objects have to be certain (`DecodeRule.certainty`), at least this share of their area must be so;
 else the network takes texture for objects at this scale."""
 

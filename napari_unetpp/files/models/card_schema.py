@@ -87,6 +87,7 @@ class SearchPart(CardPart):
     level: Annotated[int, Field(ge=1, strict=True)]
     size: Annotated[float, Field(ge=0, le=1e3, strict=True)]
     fineness: Annotated[float, Field(ge=0, le=1e3, strict=True)]
+    distance: Annotated[float, Field(ge=0, le=1e3, strict=True)] = 0.0
     unsure: Weight
     near: Annotated[float, Field(ge=1, le=1e3, strict=True)]
     lead: Annotated[float, Field(ge=0, le=1e3, strict=True)] = 0.2

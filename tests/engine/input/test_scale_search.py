@@ -126,6 +126,8 @@ def test_what_follows_from_trials_with_older_maps(case, trials, scale):
         ("moved all the way", [Trial(0.5, 0.6, 16), Trial(0.707, 0.5, 25), Trial(1, 0.5, 30)], 0.57),
         ("hardly too large", [Trial(0.707, 0.5, 16.5), Trial(1, 0.5, 22)], 1),
         ("nothing certain but at 1", [Trial(0.35, 0.4, 0), Trial(1, 0.9, 20)], 1),
+        ("clusters fit a little better, far away", [Trial(0.35, 1.1, 20), Trial(1, 1.5, 19)], 1),
+        ("texture fits a little better, far away", [Trial(1, 1.5, 19), Trial(2.83, 1.1, 20)], 1),
     ],
 )
 def test_what_follows_from_trials(case, trials, scale):
