@@ -2,14 +2,15 @@
 
 ``python tests/benchmarks/bench_scale.py DATA [--model nuclei] [--level 2]
 [--sets nuclei_dsb2018:20,nuclei_tissue:20,nuclei_colon:6,nuclei_he:10] [--factors 0.33,0.5,1,2,3]
-[--side 256] [--json FILE]``
+[--side 256] [--scales-only] [--json FILE]``
 
 DATA holds the sets, of each of which so many images are taken, from ``train`` only. Of every image a crop
 of at most SIDE px with most objects is resampled by every factor, as are its labels. The true scale is the
 model's diameter divided by the median diameter in those labels. Reported for each set and factor: how often
 the scale that is found lies within a factor of 1.4 of the true one, how often nothing was found (1 kept),
 and AP50, pooled over the images, at scale 1, at the scale found, at the true one, and at the best of a
-pyramid for every image (which nobody knows beforehand).
+pyramid for every image (which nobody knows beforehand). ``--scales-only`` leaves AP50 out, which takes most
+of the time. ``--side 2000 --factors 1`` takes whole images as they are.
 """
 
 from __future__ import annotations
@@ -107,9 +108,9 @@ def ap50(all_counts: Sequence[Counts]) -> float:
 
 
 def measure_image(
-    evaluator: LoadedModel, name: str, pair: Pair, factors: Sequence[float], side: int, level: int
+    evaluator: LoadedModel, name: str, pair: Pair, factors: Sequence[float], side: int, level: int | None
 ) -> Iterator[Case]:
-    """All factors of one image."""
+    """All factors of one image; `level`: of AP50, None without it."""
     whole, whole_labels = crop(clean_plane(read_image(pair.image))[0], read_label(pair.label), side)
     for factor in factors:
         image = resample(whole, factor)
@@ -119,6 +120,12 @@ def measure_image(
         stats = measure(image, evaluator.info.normalisation)
         choice = scale_search.search_scale(evaluator, image, stats)
         true = evaluator.info.sampling.value / diameter(labels)
+        if level is None:
+            none = (0, 0, 0)
+            yield Case(
+                name, pair.stem, factor, true, choice.scale, choice.weak, TRIALS[-1], none, none, none, none
+            )
+            continue
         scales = [1.0, choice.scale, true, *(scale / factor for scale in PYRAMID)]
         one, found, at_true, *others = (counts(evaluator, image, labels, s, level) for s in scales)
         best = max((one, found, at_true, *others), key=lambda each: ap50([each]))
@@ -177,6 +184,7 @@ def main() -> None:
     parser.add_argument("--sets", type=sets, default=SETS, help="NAME:IMAGES,...")
     parser.add_argument("--factors", type=numbers, default=(1 / 3, 0.5, 1, 2, 3))
     parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--scales-only", action="store_true", help="without AP50")
     parser.add_argument("--json", type=Path, help="write every case")
     args = parser.parse_args()
     evaluator = load_model(args.model)
@@ -184,7 +192,8 @@ def main() -> None:
     cases: list[Case] = []
     for name, count in args.sets.items():
         for pair in spread(read_pairs(args.data / name / "train"), count):
-            cases += measure_image(evaluator, name, pair, args.factors, args.side, args.level)
+            level = None if args.scales_only else args.level
+            cases += measure_image(evaluator, name, pair, args.factors, args.side, level)
             if args.json:
                 args.json.write_text(json.dumps([asdict(case) for case in cases]))
     print(table(cases))

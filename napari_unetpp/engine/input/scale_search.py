@@ -43,10 +43,11 @@ if TYPE_CHECKING:
     from napari_unetpp.engine.loaded_model import LoadedModel
 
 EMPTY = "nothing is seen: 1 kept"
-FIRST = (0.25, 0.5, 1.0)
-"""Scales that are always tried; then one beyond the better end, and both neighbours of the best."""
+FIRST = (0.25, 0.5, 1.0, 2.0)
+"""Scales that are always tried; then a coarser one if the coarsest fits best, and both neighbours of the
+best. Without the finest, clusters of small nuclei at a coarse scale would be compared with nothing better."""
 
-COARSER, FINER = 0.125, 2.0
+COARSER = 0.125
 
 TRIALS = len(FIRST) + 3
 
@@ -138,9 +139,7 @@ class _Search:
         """All trials and what follows from them."""
         self._try(*FIRST)
         best = self._best()
-        if best is None or best.scale == FIRST[-1]:
-            self._try(FINER)
-        elif best.scale == FIRST[0]:
+        if best is not None and best.scale == FIRST[0]:
             self._try(COARSER)
         best = self._best()
         if best is not None:

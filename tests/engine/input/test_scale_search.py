@@ -218,7 +218,7 @@ def test_a_search_takes_at_most_a_third_of_one_run_at_level_3(nuclei, monkeypatc
     """Down to images of 256 px; with every look that there can be."""
     flops = counted(nuclei, monkeypatch)
     rng = np.random.default_rng(0)
-    best = iter([Trial(1.0, 0.5, 20), Trial(2.0, 0.5, 20)])
+    best = iter([Trial(0.25, 0.5, 20), Trial(2.0, 0.5, 20)])
     monkeypatch.setattr(scale_search, "best_trial", lambda *_: next(best, None))
     search(nuclei, rng.integers(0, 255, shape, np.uint8))
     assert len(flops) == scale_search.TRIALS
