@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from comparison import claims, plan, report, scoring, tables
-from comparison.records import TWINS, Difference, Records, difference, is_done, spread, write
+from comparison.records import Difference, Records, difference, is_done, spread, write
 from skimage.io import imread
 
 ROOT = Path(__file__).parents[2]
@@ -75,11 +75,18 @@ def test_widths_are_scaled_alike():
 
 
 def test_one_seed_of_everything_comes_before_the_next():
-    runs = plan.runs(["nuclei_dsb2018", "polyps_kvasir"], None, [0, 1])
+    runs = plan.runs(["nuclei_dsb2018", "polyps_kvasir"], None, [0, 1], "cuda")
     half = len(plan.ALL) + len(plan.FEW)
     assert len(runs) == 2 * half and {seed for *_, seed in runs[:half]} == {0}
     assert ("polyps_kvasir", "flat", 0) not in runs
-    assert plan.runs(["polyps_kvasir"], ["flat"], [3]) == [("polyps_kvasir", "flat", 3)]
+    assert plan.runs(["polyps_kvasir"], ["flat"], [3], "cpu") == [("polyps_kvasir", "flat", 3)]
+
+
+def test_a_gpu_runs_the_whole_table_and_cores_a_part_of_it():
+    everything, part = (plan.runs(None, None, [0], device) for device in ("cuda", "cpu"))
+    assert {data for data, *_ in everything} == set(plan.DATA_SETS)
+    assert {data for data, *_ in part} == set(plan.ON_CORES)
+    assert {system for _, system, _ in part} == set(plan.FEW) < {system for _, system, _ in everything}
 
 
 def test_the_public_protocol_is_a_hundred_epochs():
@@ -167,35 +174,28 @@ def test_verdict(a, b, verdict):
     assert difference(a, b).verdict == verdict
 
 
-def test_the_twins_are_the_same_network():
-    """The last level of the ensemble is the U-Net: with its weights it gives the same output."""
-    import torch
-
-    from napari_unetpp.net.unetpp import UNetPlusPlus
-
-    ensemble, unet = (UNetPlusPlus(plan.network(twin, 0.125)).eval() for twin in TWINS)
-    missing, unexpected = ensemble.load_state_dict(unet.state_dict(), strict=False)
-    assert not unexpected and missing
-    image = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        assert torch.equal(ensemble(image, 4), unet(image, 4))
-
-
 def test_a_difference_that_chance_makes_is_not_clear():
-    """The margin is what the same network differs by with other initial weights."""
+    """The margin is what two seeds of one network differ by on a data set, over all networks."""
 
-    def record(system, seed, iou):
-        levels = {"4": {"iou": iou, "dice": 0.9}}
-        return {"data": "nuclei_dsb2018", "system": system, "seed": seed, "levels": levels}
+    def runs(system, *scores, data="nuclei_dsb2018"):
+        return [
+            {"data": data, "system": system, "seed": k, "levels": {"4": {"iou": iou, "dice": 0.9}}}
+            for k, iou in enumerate(scores)
+        ]
 
-    twins = [record("unet", 0, 0.7), record("unet", 1, 0.7)]
-    twins += [record("unet-ensemble-last", 0, 0.66), record("unet-ensemble-last", 1, 0.72)]
-    few = Records([*twins, record("unetpp", 0, 0.72), record("unetpp", 1, 0.72)])
-    many = Records([*twins, record("unetpp", 0, 0.74), record("unetpp", 1, 0.74)])
-    assert few.chance() == pytest.approx(0.03)
+    others = [*runs("unet", 0.7, 0.7), *runs("wide-unet", 0.66, 0.75)]
+    few = Records([*others, *runs("unetpp", 0.72, 0.72)])
+    many = Records([*others, *runs("unetpp", 0.74, 0.74)])
+    assert few.chance("nuclei_dsb2018") == pytest.approx(0.03)
     assert few.difference("nuclei_dsb2018", ("unetpp", "4"), ("unet", "4")).verdict == "no clear difference"
     assert many.difference("nuclei_dsb2018", ("unetpp", "4"), ("unet", "4")).verdict == "higher"
-    assert Records(twins[:1]).chance() == 0.01
+    assert Records(runs("unet", 0.7)).chance("nuclei_dsb2018") == 0.01
+    assert Records([*others, *runs("unet", 0.5, 0.5, data="cells_phase")]).chance("cells_phase") == 0.01
+
+
+def test_a_claim_without_records_is_left_out():
+    assert claims._on_sets(Records([]), "", "unetpp", "unet") is None
+    assert claims.claims(Records([]), None) == tables.NOT_RUN
 
 
 def test_nothing_is_compared_where_nothing_was_learned():

@@ -60,11 +60,6 @@ def depth(records: Records) -> str:
     return table(header, rows)
 
 
-def down_sampling(records: Records) -> str:
-    """Is down-sampling needed?"""
-    return _versus_rows(records, [("unet", "flat"), ("unetpp", "flat")])
-
-
 def by_size(records: Records) -> str:
     """Which depth serves which object: the level of UNet++ with the highest recall of each size."""
     rows = []
@@ -84,11 +79,6 @@ def by_size(records: Records) -> str:
             rows.append((TITLES[data], size, *each, found))
     header = ("data", "objects", *(f"L{level}" for level in LEVELS), "highest")
     return table(header, rows)
-
-
-def ensemble(records: Records) -> str:
-    """The ensemble with the last head alone, against all heads, and against the one U-Net it then is."""
-    return _versus_rows(records, [("unet-ensemble", "unet-ensemble-last"), ("unet-ensemble-last", "unet")])
 
 
 def skips(records: Records) -> str:
@@ -142,6 +132,9 @@ def pruning(records: Records, measured: Mapping[str, Any] | None) -> str:
 
 ONE_SEED = "one seed only"
 
+Row = tuple[str, str, str]
+"""Claim, what was found here, verdict."""
+
 
 def _verdict(counted: Sequence[Difference]) -> str:
     """How often the first was higher: ``held`` always, ``did not hold`` never; one seed decides nothing."""
@@ -152,24 +145,28 @@ def _verdict(counted: Sequence[Difference]) -> str:
     return {0: "did not hold", len(judged): "held"}.get(hits, f"held in {hits} of {len(judged)}")
 
 
-def _on_sets(records: Records, claim: str, a: str, b: str) -> tuple[str, str, str]:
-    """A claim that `a` is better than `b` at the deepest level."""
+def _on_sets(records: Records, claim: str, a: str, b: str) -> Row | None:
+    """A claim that `a` is better than `b` at the deepest level; None without records of both."""
     known = {data: d for data in records.data() if (d := _versus(records, data, a, b)) is not None}
+    if not known:
+        return None
     groups: dict[str, list[str]] = {"higher": [], "lower": [], "no clear difference": [], UNTOLD: []}
     for data, d in known.items():
         word = next(w for w in groups if d.verdict.startswith(w))
         groups[word].append(TITLES[data] + (" (one seed)" if d.seeds == 1 else ""))
     found = "; ".join(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
-    return claim, f"IoU {found}" if found else "-", _verdict(list(known.values()))
+    return claim, f"IoU {found}", _verdict(list(known.values()))
 
 
-def _deeper_helps(records: Records) -> tuple[str, str, str]:
+def _deeper_helps(records: Records) -> Row | None:
     pairs = [
         gain
         for data in records.data()
         for level in LEVELS[:3]
         if (gain := records.difference(data, ("unetpp", level), (ALONE[level], level))) is not None
     ]
+    if not pairs:
+        return None
     told = [d for d in pairs if d.learned]
     better, worse = (sum(d.verdict.startswith(word) for d in told) for word in ("higher", "lower"))
     single = sum(d.seeds == 1 for d in told)
@@ -178,8 +175,8 @@ def _deeper_helps(records: Records) -> tuple[str, str, str]:
     return claim, found, _verdict(pairs)
 
 
-def _l2_is_enough(records: Records) -> tuple[str, str, str]:
-    claim = "L2 equals L4 on three of four data sets"
+def _l2_is_enough(records: Records) -> Row | None:
+    claim = "L2 is as good as L4 on most data sets"
     short = {
         data: scores["4"] - scores["2"]
         for data in records.data()
@@ -188,18 +185,18 @@ def _l2_is_enough(records: Records) -> tuple[str, str, str]:
     found = ", ".join(f"{TITLES[data]} {gap:+.3f}" for data, gap in short.items())
     enough = sum(gap <= MARGIN for gap in short.values())
     if not short:
-        return claim, "-", "not measured"
+        return None
     verdict = f"L2 is enough on {enough} of {len(short)} sets"
     if any(len(records.runs(data, "unetpp")) == 1 for data in short):
         verdict += " (some with one seed)"
     return claim, f"IoU of L4 minus L2: {found}", verdict
 
 
-def _polyps_gain(records: Records) -> tuple[str, str, str]:
+def _polyps_gain(records: Records) -> Row | None:
     scores = _by_level(records, "polyps_kvasir", NESTED)
     claim = "The hardest set, polyps, keeps gaining with depth"
     if not scores:
-        return claim, "-", "not measured"
+        return None
     found = "IoU " + ", ".join(f"L{level} {score:.3f}" for level, score in scores.items())
     if not records.learned("polyps_kvasir"):
         return claim, f"{found}: no network reached Dice {LEARNED}", "not measured"
@@ -209,10 +206,10 @@ def _polyps_gain(records: Records) -> tuple[str, str, str]:
     return claim, found, "held" if rising else "did not hold"
 
 
-def _cost_of_l2(measured: Mapping[str, Any] | None) -> tuple[str, str, str]:
+def _cost_of_l2(measured: Mapping[str, Any] | None) -> Row | None:
     claim = "L2 is 3 times faster than L4 and 18 times smaller"
     if measured is None:
-        return claim, "-", "not measured"
+        return None
     two, four = (measured["systems"]["full"]["unetpp"][level] for level in ("2", "4"))
     faster = two["images_per_second"] / four["images_per_second"]
     smaller = four["parameters"] / two["parameters"]
@@ -221,8 +218,8 @@ def _cost_of_l2(measured: Mapping[str, Any] | None) -> tuple[str, str, str]:
 
 
 def claims(records: Records, measured: Mapping[str, Any] | None) -> str:
-    """The talk's claims, what was found, and whether they held here."""
-    rows = [
+    """The talk's claims that the records can judge, what was found, and whether they held here."""
+    found = [
         _on_sets(records, "UNet++ beats the U-Net", "unetpp", "unet"),
         _on_sets(records, "UNet++ beats the wide U-Net of as many parameters", "unetpp", "wide-unet"),
         _on_sets(records, "UNet++ beats a U-Net of as many FLOPs", "unetpp", "heavy-unet"),
@@ -237,4 +234,4 @@ def claims(records: Records, measured: Mapping[str, Any] | None) -> str:
         _polyps_gain(records),
         _cost_of_l2(measured),
     ]
-    return table(("claim", "found here", "verdict"), rows)
+    return table(("claim", "found here", "verdict"), [row for row in found if row is not None])

@@ -50,7 +50,8 @@ def _quality(records: Records, speeds: dict[str, Any], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     sets = [data for data in records.data() if data in plan.DATA_SETS]
-    figure, panels = plt.subplots(2, 2, figsize=(8, 7))
+    rows = -(-len(sets) // 2)
+    figure, panels = plt.subplots(rows, min(2, len(sets)), figsize=(8, 3.6 * rows), squeeze=False)
     for axes, data in zip(panels.ravel(), sets, strict=False):
         for label, (systems, colour) in LINES.items():
             points = [_point(records, speeds, data, system, level) for level, system in systems.items()]
@@ -66,7 +67,7 @@ def _quality(records: Records, speeds: dict[str, Any], path: Path) -> None:
     legend = figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False, fontsize=9)
     for handle in legend.legend_handles:
         handle.set_sizes([40])
-    figure.tight_layout(rect=(0, 0.05, 1, 1))
+    figure.tight_layout(rect=(0, 0.1 / rows, 1, 1))
     _save(figure, path)
 
 

@@ -119,6 +119,7 @@ def train(
     info = card(plan.DSB96_SET if images.name == plan.DSB96 else plan.DATA_SETS[images.name], config)
     augmentation = FRAMES if camera else MICROSCOPY
     source = PatchSource(images.train, info, np.random.default_rng(seed), augmentation, device=device)
+    dtype = training_format(device)
     options = TrainingOptions(
         steps=settings.steps,
         patch=settings.patch,
@@ -126,12 +127,12 @@ def train(
         rate=settings.rate,
         grow=False,  # all systems train all of their nodes in every step
         device=device,
-        dtype="float32" if device == "cpu" else training_format(device),
+        dtype=dtype,
     )
     torch.manual_seed(seed)  # initial weights
     *_, last = TrainingLoop(UNetPlusPlus(config), source, info, options).run()
     measure_batch_norms(last.average, (source.batch(8, settings.patch).image for _ in range(NORM_BATCHES)))
-    return last.average, {"seconds": round(last.seconds, 1), "loss": round(last.loss, 4)}
+    return last.average, {"seconds": round(last.seconds, 1), "loss": round(last.loss, 4), "format": dtype}
 
 
 def score(

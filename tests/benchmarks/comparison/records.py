@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -17,9 +18,6 @@ MARGIN = 0.01
 
 SPEED = "speed.json"
 """The file of the speeds, beside the records."""
-
-TWINS = ("unet-ensemble-last", "unet")
-"""The same trained network with other initial weights: no gradient reaches what the ensemble has more."""
 
 LEARNED = 0.5
 """A data set counts only when some network reached this mean Dice on it; else all of them are guessing."""
@@ -108,15 +106,21 @@ class Records:
             self.values(data, *a, "iou"),
             self.values(data, *b, "iou"),
             learned=self.learned(data),
-            margin=self.chance(),
+            margin=self.chance(data),
         )
 
-    def chance(self) -> float:
-        """What two runs of one network differ by: the mean distance of the `TWINS`, at least `MARGIN`."""
-        gaps: list[float] = []
-        for data in self.data():
-            one, other = (self.values(data, twin, "4", "iou") for twin in TWINS)
-            gaps += [abs(one[seed] - other[seed]) for seed in one.keys() & other.keys()]
+    def chance(self, data: str) -> float:
+        """What two runs of one network differ by on a data set, at least `MARGIN`.
+
+        The mean, over all systems, of the distance between the IoU of two seeds at the deepest level.
+        """
+        gaps = [
+            abs(a - b)
+            for system in self.systems(data)
+            for a, b in combinations(
+                self.values(data, system, self.levels(data, system)[-1], "iou").values(), 2
+            )
+        ]
         return max(MARGIN, mean(gaps)) if gaps else MARGIN
 
     def values(self, data: str, system: str, level: str, name: str) -> dict[int, float]:

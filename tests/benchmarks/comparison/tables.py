@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any
 
 from comparison import plan
-from comparison.records import TWINS, Records, spread
+from comparison.records import Records, spread
 
 LEVELS = ("1", "2", "3", "4")
 
@@ -65,28 +65,25 @@ def machines(records: Records) -> str:
     """On what the runs were made, and how busy it was."""
     every = [r["machine"] for r in records]
     names = sorted({f"{m['processor']} ({m['device']}, {m['threads']} thread)" for m in every})
+    formats = sorted({r["training"]["format"] for r in records})
     loads = [m["load"] for m in every]
     cores = max(m["logical_cores"] for m in every)
     versions = sorted({", ".join(f"{k} {v}" for k, v in m["versions"].items()) for m in every})
     minutes = sum(r["training"]["seconds"] for r in records) / 60
     return (
         f"{len(every)} runs on {'; '.join(names)}; {'; '.join(versions)}. Training alone took {minutes:.0f} "
-        f"minutes. **Times were measured on a contended machine**: the load was {min(loads):.1f} to "
-        f"{max(loads):.1f} on {cores} logical cores while one thread was used here."
+        f"minutes, in {' or '.join(formats)}. **Times were measured on a contended machine**: the load was "
+        f"{min(loads):.1f} to {max(loads):.1f} on {cores} logical cores while one thread was used here."
     )
 
 
 def chance(records: Records) -> str:
     """What two runs of one network differ by."""
-    rows = []
-    for data in records.data():
-        ensemble, unet = (records.values(data, twin, "4", "iou") for twin in TWINS)
-        rows += [
-            (TITLES[data], str(seed), f"{ensemble[seed]:.3f}", f"{unet[seed]:.3f}")
-            for seed in sorted(ensemble.keys() & unet.keys())
-        ]
-    note = f"\n\nThe margin is the mean distance of the two, {records.chance():.3f}."
-    return table(("data", "seed", *TWINS), rows) + (note if rows else "")
+    rows = [
+        (TITLES[data], str(len(records.systems(data))), f"{records.chance(data):.3f}")
+        for data in records.data()
+    ]
+    return table(("data", "networks", "mean distance of two seeds"), rows)
 
 
 def iou(records: Records, data: str) -> str:
