@@ -52,6 +52,8 @@ class LabelledPlane:
         Outlines of what was reviewed. Learning needs `ignore` only; with them the dock goes on after a crash.
     ignored : ndarray of bool, shape (Y, X), or None
         With `regions`: the part of `ignore` that was painted, not merely left outside of them.
+    scale_searched : bool
+        `scale` was found by a search, so that the labels may tell a better one.
     """
 
     name: str
@@ -66,6 +68,7 @@ class LabelledPlane:
     range: tuple[float, float] | None = None
     regions: tuple[Outline, ...] = ()
     ignored: NDArray[np.bool_] | None = None
+    scale_searched: bool = False
 
 
 @dataclass(frozen=True, eq=False)

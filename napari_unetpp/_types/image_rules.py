@@ -81,10 +81,17 @@ class SamplingRule:
     """How the working grid follows from the image.
 
     ``frame``: the longer side of its lit part becomes `value` px; ``pixel``: a pixel becomes
-    `value` micrometres; ``object``: a typical object becomes `value` px in diameter, which is searched
-    for as `search` says (None: see `ModelInfo.search`) where nobody gives it.
+    `value` micrometres; ``object``: a typical object becomes `value` px in diameter. Where nobody gives its
+    size, the scale is `usual`: that of the images on which the model was fine-tuned. Without (None) it is
+    searched for as `search` says (None: see `ModelInfo.search`).
     """
 
     kind: Literal["frame", "pixel", "object"] = "object"
     value: float = 20.0
     search: ScaleSearch | None = None
+    usual: float | None = None
+
+    @property
+    def expects_size(self) -> bool:
+        """Whether objects are to have the diameter `value` on the working grid."""
+        return self.kind == "object" and self.usual is None

@@ -168,10 +168,14 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How an image is brought to the network: scale (None: not chosen yet) and range (None: measured)."""
+    """How an image is brought to the network: scale (None: not chosen yet) and range (None: measured).
+
+    `searched`: nobody gave the scale.
+    """
 
     scale: float | None = None
     range: Interval | None = None
+    searched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

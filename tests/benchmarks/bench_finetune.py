@@ -167,7 +167,7 @@ def tuned(model: ModelInfo, planes: list[LabelledPlane], seconds: float, seed: i
 def untuned(model: ModelInfo) -> FinetuneDone:
     """The model as it is."""
     card = replace(result.card(model, "before"), decode=model.decode)
-    return FinetuneDone(card, _weights(model), None, None, None, 0, 0.0)
+    return FinetuneDone(card, _weights(model), None, None, None, steps=0, seconds=0.0, stopped=False)
 
 
 def dice_on_test(done: FinetuneDone, name: str, folder: Path) -> dict[str, float]:

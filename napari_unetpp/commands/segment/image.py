@@ -88,7 +88,7 @@ def segment_file(
         )
     seconds = time.perf_counter() - start
     areas = objects.areas(result) if options.kind == "labels" and model.info.task == "instances" else None
-    if areas is not None and model.info.sampling.kind == "object":
+    if areas is not None and model.info.sampling.expects_size:
         fits = model.info.sampling.value / found.scale.scale
         note = objects.size_note(areas, fits, options.objects.max_size)
         notes += [note] if note else []

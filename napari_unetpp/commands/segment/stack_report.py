@@ -33,7 +33,7 @@ def report(
     """The line, the notes, and the entry of ``--json``."""
     chosen, model = request.selection, request.evaluator
     objects = measured.objects if options.kind == "labels" and model.info.task == "instances" else None
-    if objects is not None and model.info.sampling.kind == "object":
+    if objects is not None and model.info.sampling.expects_size:
         fits = model.info.sampling.value / facts["scale"]
         note = size_note(measured.pixels, fits, options.objects.max_size)
         notes += [note] if note else []

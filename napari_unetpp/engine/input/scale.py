@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 GIVEN = "given"
 
+USUAL = "as the images of the fine-tuning"
+
 LIT = 0.1
 """Share of a frame's brightness below which a pixel is dark: it may belong to the black border."""
 
@@ -115,6 +117,8 @@ def given_scale(
         return ScaleChoice(plane_scale(rule, plane, pixel_size=pixel_size), f"{pixel_size:.3g} um a pixel")
     if rule.kind == "pixel":
         return ScaleChoice(1.0, "pixel size unknown")
+    if rule.usual is not None:
+        return ScaleChoice(rule.usual, USUAL)
     if info.task == "semantic":
         return ScaleChoice(1.0, "this model does not go by object size")
     return None

@@ -65,13 +65,13 @@ def choose(trials: Sequence[Trial], own: float, rule: ScaleSearch) -> ScaleChoic
     """
     best = best_trial(trials, own, rule)
     if best is None or misfit(best, own, rule) > math.log2(rule.unsure):
-        return ScaleChoice(1.0, UNSURE, weak=True)
+        return ScaleChoice(1.0, UNSURE, weak=True, searched=True)
     lead = min((misfit(trial, own, rule) for trial in trials if trial.scale == 1), default=math.inf)
     lead -= misfit(best, own, rule)
     if best.scale != 1 and lead < rule.lead + rule.far * max(0, abs(math.log2(best.scale)) - FAR):
-        return ScaleChoice(1.0, UNCLEAR)
+        return ScaleChoice(1.0, UNCLEAR, searched=True)
     scale = best.scale * min(max(own / best.diameter, 1 / STEP), STEP) ** rule.correction
     reason = f"{FOUND} {own / scale:.0f} px"
     if 1 / rule.near <= scale <= rule.near:
         scale = 1.0
-    return ScaleChoice(round(scale, 3), reason)
+    return ScaleChoice(round(scale, 3), reason, searched=True)

@@ -99,7 +99,7 @@ def search_scale(
         Scale 1 where the evidence is weak, or when stopped. The same plane and model give the same scale.
     """
     if intensities_outside(plane, stats):
-        return ScaleChoice(1.0, EMPTY, weak=True)
+        return ScaleChoice(1.0, EMPTY, weak=True, searched=True)
     found = _Search(model, plane, stats, should_stop).run()
     return replace(found, reason=EMPTY) if found.weak and shows_nothing(plane, stats) else found
 

@@ -236,6 +236,7 @@ def _read_plane(
         range=record.range,
         regions=record.regions,
         ignored=None if ignore is None or not record.regions else ignore == PAINTED,
+        scale_searched=record.scale_searched,
     )
     check_plane(plane)
     return plane

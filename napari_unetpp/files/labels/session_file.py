@@ -27,6 +27,7 @@ class PlaneRecord:
     objects: bool = True
     range: tuple[float, float] | None = None
     regions: tuple[Outline, ...] = ()
+    scale_searched: bool = False
 
 
 def write_session(
@@ -42,6 +43,7 @@ def write_session(
                 "labels_as": plane.labels_as,
                 "background": None if plane.background is None else int(plane.background),
                 "scale": None if plane.scale is None else float(plane.scale),
+                "scale_searched": bool(plane.scale_searched),
                 "objects": bool(plane.objects),
                 "range": None if plane.range is None else [float(value) for value in plane.range],
                 "regions": plane.regions,
@@ -100,4 +102,5 @@ def _record(values: Mapping[str, Any]) -> PlaneRecord:
             (str(kind), tuple((float(y), float(x)) for y, x in corners))
             for kind, corners in values.get("regions", ())
         ),
+        scale_searched=bool(values.get("scale_searched", False)),
     )

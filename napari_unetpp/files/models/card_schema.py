@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from napari_unetpp import _types as types
+from napari_unetpp._types import LARGEST_SCALE, SMALLEST_SCALE
 from napari_unetpp.net import encoder_plan
 
 Text = Annotated[str, Field(strict=True)]
@@ -103,6 +104,7 @@ class SamplingPart(CardPart):
     kind: Literal["frame", "pixel", "object"]
     value: Annotated[float, Field(ge=1e-6, le=1e6, strict=True)]
     search: SearchPart | None = None
+    usual: Annotated[float, Field(ge=SMALLEST_SCALE, le=LARGEST_SCALE, strict=True)] | None = None
 
 
 class DecodePart(CardPart):

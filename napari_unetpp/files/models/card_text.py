@@ -12,6 +12,7 @@ from napari_unetpp._types import (
     LevelScores,
     ModelInfo,
     Normalisation,
+    SamplingRule,
     ScoreSet,
     StoppingRule,
 )
@@ -51,7 +52,7 @@ def card_text(info: ModelInfo) -> str:
         f"  network       {_network(info)}, widths {'-'.join(map(str, info.net.widths))}, "
         f"{heads}, outputs {', '.join(info.outputs)}",
         f"  intensities   {_range_text(info.normalisation)}",
-        f"  sampling      {info.sampling.kind}, {info.sampling.value:g}",
+        f"  sampling      {sampling_text(info.sampling)}",
         f"  objects       threshold {rule.threshold:g}, {seeds_text(rule)}, at least {rule.min_size} px"
         f"{certainty_text(rule)}",
         f"  recommended   L{info.recommended_level}",
@@ -93,6 +94,12 @@ def _range_text(rule: Normalisation) -> str:
     if rule.rule == "robust":
         return "what stands out of the background"
     return f"percentiles {rule.low:g} and {rule.high:g}"
+
+
+def sampling_text(rule: SamplingRule) -> str:
+    """How the working grid follows from the image, in a line."""
+    usual = "" if rule.usual is None else f", else scale {rule.usual:g}"
+    return f"{rule.kind}, {rule.value:g}{usual}"
 
 
 def seeds_text(rule: DecodeRule) -> str:

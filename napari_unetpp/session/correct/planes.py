@@ -143,6 +143,7 @@ class CorrectedPlane:
             objects=self.encoding.objects and task != "semantic",
             regions=self.outlines,
             ignored=painted if self.outlines else None,
+            scale_searched=self.preprocessing.searched,
         )
 
 
@@ -164,7 +165,7 @@ def corrected_plane(plane: LabelledPlane, image: Hashable, key: Hashable) -> Cor
         encoding=LabelEncoding(plane.objects, plane.labels_as == "sparse", plane.background or 0),
         outlines=plane.regions,
         mode=LabelMode(plane.labels_as, plane.background or 1),
-        preprocessing=Preprocessing(plane.scale, plane.range),
+        preprocessing=Preprocessing(plane.scale, plane.range, plane.scale_searched),
     )
 
 

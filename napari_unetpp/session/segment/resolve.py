@@ -50,7 +50,9 @@ class SegmentRequest:
     @property
     def preprocessing(self) -> Preprocessing:
         """How the plane is brought to the network."""
-        return Preprocessing(self.choice.scale if self.choice else None, self.range)
+        if self.choice is None:
+            return Preprocessing(None, self.range)
+        return Preprocessing(self.choice.scale, self.range, self.choice.searched)
 
     @property
     def options(self) -> tuple[int, Preprocessing, Rule]:
@@ -144,4 +146,4 @@ def in_pixels(rule: Rule, model: ModelInfo, scale: float) -> Rule:
 
 def is_searched(model: ModelInfo) -> bool:
     """Whether the scale of an image is searched for where nobody gives the size of its objects."""
-    return model.sampling.kind == "object" and model.task == "instances"
+    return model.sampling.expects_size and model.task == "instances"

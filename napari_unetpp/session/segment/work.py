@@ -225,7 +225,7 @@ def _decoded(cache: WorkerCache, cached: CachedPlane, request: SegmentRequest) -
 
 def _outcome(cached: CachedPlane, request: SegmentRequest, result: NDArray[Any], seconds: float) -> Outcome:
     maps, areas = cached.maps, objects.areas(result)
-    sized = request.objects and request.model.sampling.kind == "object"
+    sized = request.objects and request.model.sampling.expects_size
     note = objects.size_note(areas, request.diameter, request.rule.max_size) if sized else None
     assert request.choice is not None
     return Outcome(

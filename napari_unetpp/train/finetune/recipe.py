@@ -7,6 +7,7 @@ from typing import Literal
 
 from napari_unetpp._types import NetConfig
 from napari_unetpp.net import graph
+from napari_unetpp.train.finetune.familiar import FAMILIAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Recipe:
         Batches of patches without augmentation on which the statistics of the average are measured before it
         is validated.
     familiar : float
-        Dice on the labels from which such images are familiar to the parent: then its norms are kept, and the
-        learning rate is lower.
+        Agreement with the labels from which such images are familiar to the parent: then its norms are kept,
+        and the learning rate is lower.
     familiar_rate : float
         Factor of the peak learning rate for familiar images.
     """
@@ -45,13 +46,13 @@ class Recipe:
     validations: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 0.9)
     norms: Literal["train", "keep"] = "train"
     norm_batches: int = 4
-    familiar: float = 0.7
+    familiar: float = FAMILIAR
     familiar_rate: float = 0.25
 
 
-def recipe_for(recipe: Recipe, dice: float) -> Recipe:
-    """The recipe for a parent with this Dice on the labels; familiar images get a gentler one (`Recipe`)."""
-    if dice < recipe.familiar:
+def recipe_for(recipe: Recipe, agreement: float) -> Recipe:
+    """The recipe for a parent that agrees so far with the labels; familiar images get a gentler one."""
+    if agreement < recipe.familiar:
         return recipe
     return replace(recipe, norms="keep", rate=recipe.rate * recipe.familiar_rate)
 

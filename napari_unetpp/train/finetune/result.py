@@ -22,6 +22,9 @@ from napari_unetpp.train.parent import check_parent
 THRESHOLD = 0.5
 """Threshold of a fine-tuned model: neither cross-entropy nor soft Dice gives a reason for another one."""
 
+NEAR_OCTAVES = 0.5
+"""Scales that differ by less from their median are one scale."""
+
 State = dict[str, Tensor]
 
 TUNED = " tuned"
@@ -32,6 +35,21 @@ def card(info: ModelInfo, name: str | None) -> ModelInfo:
     decode = replace(info.decode, threshold=THRESHOLD)
     name = name or f"{info.name.removesuffix(TUNED)}{TUNED}"
     return replace(info, name=name, decode=decode, validation=None, test=None, path=None, sha256=None)
+
+
+def with_usual_scale(info: ModelInfo, examples: Sequence[Example], familiar: bool) -> ModelInfo:
+    """The card with the scale of the examples as the usual one, where the search for a scale may mislead.
+
+    It was made for the objects of the parent. So it goes on only where the parent is familiar with the images
+    and the search led to their scale, or where their scales differ.
+    """
+    if info.sampling.kind != "object" or (familiar and all(each.scale_searched for each in examples)):
+        return info
+    scales = [each.scale for each in examples]
+    usual = float(np.median(scales))
+    if familiar and any(abs(np.log2(scale / usual)) > NEAR_OCTAVES for scale in scales):
+        return info
+    return replace(info, sampling=replace(info.sampling, usual=round(usual, 3)))
 
 
 def with_classes(info: ModelInfo, classes: Sequence[str]) -> ModelInfo:

@@ -139,7 +139,9 @@ class _Run:
         source = ExamplePatches(
             teacher.examples, teacher.maps, teacher.trust, self.info, self.rng, self.device
         )
-        self.recipe = recipe_for(self.recipe, teacher.dice)
+        familiar = teacher.agreement >= self.recipe.familiar
+        self.info = result.with_usual_scale(self.info, self.examples, familiar)
+        self.recipe = recipe_for(self.recipe, teacher.agreement)
         self.tuner = Tuner(net, source, self.info, self.recipe, self.device, self.dtype)
 
     def _validate_parent(self, net: UNetPlusPlus, predictor: validate.Predictor) -> _Snapshot:

@@ -12,8 +12,9 @@ from scipy import ndimage
 
 from napari_unetpp._types import ModelInfo
 from napari_unetpp.engine.decode import labelling
-from napari_unetpp.train.choose.scores import class_dice_iou, dice_iou
+from napari_unetpp.train.choose.scores import dice_iou
 from napari_unetpp.train.finetune.data.examples import Bools, Example
+from napari_unetpp.train.finetune.familiar import agreement
 from napari_unetpp.train.finetune.validate import Maps, Predictor
 
 TILE = 512
@@ -51,8 +52,8 @@ class Teacher:
         They follow the parent only where it predicted.
     trust : list of float
         Trust in the parent where the classes of each example follow it.
-    dice : float
-        Of the parent at its recommended level, where it predicted, on the labels (for corrections: on the
+    agreement : float
+        Of the parent at its recommended level, where it predicted, with the labels (for corrections: with the
         whole corrected copy).
     """
 
@@ -78,11 +79,11 @@ class Teacher:
             self.maps.append(maps)
             predicted.append(where)
             self.examples.append(example.restricted(np.ones(example.shape, bool), soft=where))
-        self.dice = self._dice(predicted)
+        self.agreement = self._agreement(predicted)
         self.trust = [self._trust(n, where) for n, where in enumerate(predicted)]
 
-    def _dice(self, predicted: Sequence[Bools]) -> float:
-        """Dice of the parent over all labelled pixels together.
+    def _agreement(self, predicted: Sequence[Bools]) -> float:
+        """Agreement of the parent with all labelled pixels together.
 
         A corrected copy counts as a whole: corrections alone lie where the parent was wrong.
         """
@@ -91,7 +92,7 @@ class Teacher:
             counts = (example.certain | example.soft) & where
             found.append(self._decoded(maps)[counts])
             truth.append(self._truth(example)[counts])
-        return class_dice_iou(np.concatenate(found), np.concatenate(truth))[0]
+        return agreement(np.concatenate(found), np.concatenate(truth))
 
     def _trust(self, n: int, predicted: Bools) -> float:
         """Mean of the Dice on the corrected pixels and on the whole corrected copy.

@@ -45,7 +45,8 @@ def first_card(request: TrainRequest, parent: ModelInfo | None) -> ModelInfo:
         info = replace(parent, validation=None, test=None, stopping=None, path=None, sha256=None)
     else:
         info = ModelInfo("", task, ("object",), (), net)
-    info = replace(info, net=net, normalisation=Normalisation(rule="robust"))
+    sampling = replace(info.sampling, usual=None)
+    info = replace(info, net=net, normalisation=Normalisation(rule="robust"), sampling=sampling)
     if request.frame is not None:
         info = replace(info, sampling=SamplingRule("frame", request.frame))
     if request.diameter is not None and info.sampling.kind != "object":

@@ -19,6 +19,7 @@ OBJECTS = ModelInfo(
 MICROMETRES = replace(OBJECTS, name="axons", sampling=SamplingRule("pixel", 0.1))
 FRAMES = replace(OBJECTS, name="polyps", task="semantic", sampling=SamplingRule("frame", 96))
 CLASSES = replace(OBJECTS, name="vessels", task="semantic")
+TUNED = replace(OBJECTS, sampling=SamplingRule("object", 20, usual=0.5))
 PLANE = np.full((120, 192), 100, np.uint8)
 STATS = NormStats(0.0, 1.0)
 FOUND = ScaleChoice(0.35, "found")
@@ -54,6 +55,9 @@ def searched(monkeypatch):
         (FRAMES, {"scale": 1.5}, 1.5, "given", 0),
         (CLASSES, {}, 1.0, "this model does not go by object size", 0),
         (CLASSES, {"scale": 0.5}, 0.5, "given", 0),
+        (TUNED, {}, 0.5, "as the images of the fine-tuning", 0),
+        (TUNED, {"diameter": 58}, 20 / 58, "objects of 58 px", 0),
+        (TUNED, {"scale": 2.0}, 2.0, "given", 0),
     ],
 )
 def test_order_of_what_is_known(searched, info, known, scale, reason, searches):

@@ -144,8 +144,10 @@ def test_models_with_older_maps_keep_their_search(nuclei):
 
 def test_the_reason_names_the_size_that_the_scale_stands_for():
     """So that ``--diameter`` with it gives the same; near 1 it is what was found."""
-    assert choose([Trial(0.354, 0.4, 20.5)], OWN, RULE) == ScaleChoice(0.345, "objects of about 58 px")
-    assert choose([Trial(1, 0.4, 17)], OWN, RULE) == ScaleChoice(1.0, "objects of about 17 px")
+    assert choose([Trial(0.354, 0.4, 20.5)], OWN, RULE) == ScaleChoice(
+        0.345, "objects of about 58 px", searched=True
+    )
+    assert choose([Trial(1, 0.4, 17)], OWN, RULE) == ScaleChoice(1.0, "objects of about 17 px", searched=True)
 
 
 def test_pieces_move_the_typical_diameter_less_than_the_median():

@@ -53,10 +53,17 @@ def test_scale_and_range_come_back_as_numbers(tmp_path: Path) -> None:
     assert_same(read_corrections(tmp_path)[0], plane)
 
 
-def test_a_session_from_before_there_was_a_range_is_read(tmp_path: Path) -> None:
+def test_it_comes_back_whether_the_scale_was_searched_for(tmp_path: Path) -> None:
+    plane = replace(make_plane(), scale=0.35, scale_searched=True)
+    save_corrections(tmp_path, [plane], None)
+    assert_same(read_corrections(tmp_path)[0], plane)
+
+
+@pytest.mark.parametrize("name", ["range", "scale_searched"])
+def test_a_session_from_before_there_was_such_a_value_is_read(name: str, tmp_path: Path) -> None:
     save_corrections(tmp_path, [make_plane()], None)
     session = json.loads((tmp_path / "session.json").read_text())
-    del session["planes"]["a"]["range"]
+    del session["planes"]["a"][name]
     (tmp_path / "session.json").write_text(json.dumps(session))
     assert read_corrections(tmp_path)[0].range is None
 

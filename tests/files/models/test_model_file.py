@@ -104,6 +104,22 @@ def test_the_search_for_the_scale_is_in_the_card(tiny_info: ModelInfo) -> None:
     assert card_from_json(json.loads(json.dumps(card_to_json(info)))) == info
 
 
+def test_the_usual_scale_is_in_the_card(tiny_info: ModelInfo) -> None:
+    info = replace(tiny_info, sampling=SamplingRule("object", 17.0, usual=0.5))
+    assert card_from_json(json.loads(json.dumps(card_to_json(info)))) == info
+    card = card_to_json(info)
+    card["sampling"]["usual"] = 0.0
+    with pytest.raises(UnetppError, match="damaged"):
+        card_from_json(card)
+
+
+def test_a_search_from_before_the_distance_counted_does_without_it(tiny_info: ModelInfo) -> None:
+    card = card_to_json(replace(tiny_info, sampling=SamplingRule(search=ScaleSearch())))
+    del card["sampling"]["search"]["distance"]
+    search = card_from_json(card).sampling.search
+    assert search == replace(ScaleSearch(), distance=0.0)
+
+
 def test_a_card_from_before_the_search_has_its_defaults(tiny_info: ModelInfo) -> None:
     card = card_to_json(tiny_info)
     del card["sampling"]["search"]

@@ -49,6 +49,10 @@ class Example:
         Where separating outputs that cannot be learned from labels follow the parent's.
     copied : bool
         Whether the labels are a corrected copy of a prediction.
+    scale : float
+        Working grid = grid of the plane times this.
+    scale_searched : bool
+        The search led to this scale.
     """
 
     name: str
@@ -59,6 +63,8 @@ class Example:
     soft: Bools
     soft_maps: Bools
     copied: bool = False
+    scale: float = 1.0
+    scale_searched: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -99,7 +105,7 @@ def make_example(plane: LabelledPlane, info: ModelInfo) -> Example:
     check_plane(plane)
     assert plane.scale is not None and plane.range is not None, "with_scale_and_range gives both"
     image, _ = clean_plane(plane.image)
-    labels, certain = _read(plane, info)
+    labels, certain = read_labels(plane, info)
     stats = with_range(image, *plane.range)
     invalid = invalid_pixels(image, stats)
     if invalid is not None:
@@ -113,13 +119,14 @@ def make_example(plane: LabelledPlane, info: ModelInfo) -> Example:
     labels, certain, ignore = labels[part], certain[part], ignore[part]
     nowhere = np.zeros(certain.shape, bool)
     copied, whole = plane.labels_as == "corrections", nowhere
-    if info.task == "instances" and plane.labels_as != "sparse" and _tells_apart(plane):
+    if info.task == "instances" and tells_apart(plane):
         labels = separate_objects(labels)
-        whole = _whole_objects(labels, certain)
+        whole = whole_objects(labels, certain)
     soft = ~certain & ~ignore if copied else nowhere
     soft_maps = ~ignore if _needs_parent(whole, info) else nowhere
     x, labels = np.ascontiguousarray(x), np.ascontiguousarray(labels, np.int32)
-    return Example(plane.name, x, labels, certain, whole, soft, soft_maps, copied)
+    found = plane.scale, plane.scale_searched
+    return Example(plane.name, x, labels, certain, whole, soft, soft_maps, copied, *found)
 
 
 def _needs_parent(whole: Bools, info: ModelInfo) -> bool:
@@ -128,7 +135,7 @@ def _needs_parent(whole: Bools, info: ModelInfo) -> bool:
     return info.task == "instances" and (bool(old) or not whole.all())
 
 
-def _read(plane: LabelledPlane, info: ModelInfo) -> tuple[NDArray[np.int32], Bools]:
+def read_labels(plane: LabelledPlane, info: ModelInfo) -> tuple[NDArray[np.int32], Bools]:
     """Labels with 0 as background, and where they are certain (input grid)."""
     labels = whole_numbers(plane.labels, plane.name)
     if plane.labels_as == "sparse":
@@ -160,9 +167,9 @@ def _check_classes(name: str, values: NDArray[Any], info: ModelInfo) -> None:
         )
 
 
-def _tells_apart(plane: LabelledPlane) -> bool:
-    """Whether labels tell objects apart; a single value with large connected parts does not."""
-    if not plane.objects:
+def tells_apart(plane: LabelledPlane) -> bool:
+    """Whether labels tell objects apart; strokes and a single value with large connected parts do not."""
+    if not plane.objects or plane.labels_as == "sparse":
         return False
     present = np.unique(plane.labels[plane.labels > 0])
     if present.size != 1 or plane.labels_as == "corrections":
@@ -171,7 +178,7 @@ def _tells_apart(plane: LabelledPlane) -> bool:
     return bool(np.bincount(parts.ravel())[1:].max(initial=0) < LARGEST_OBJECT * parts.size)
 
 
-def _whole_objects(labels: NDArray[np.int32], certain: Bools) -> Bools:
+def whole_objects(labels: NDArray[np.int32], certain: Bools) -> Bools:
     """Certain background, and the objects of which every pixel is certain."""
     in_part = np.unique(labels[~certain])
     return certain & ~(np.isin(labels, in_part) & (labels > 0))

@@ -11,22 +11,40 @@ from typing import Literal
 import numpy as np
 
 from napari_unetpp._types import LabelledPlane, ModelInfo, Task
-from napari_unetpp.engine.collect import decide_reading
+from napari_unetpp.engine.collect import decide_reading, predict_maps
 from napari_unetpp.engine.input.normalise import clean_plane
 from napari_unetpp.engine.input.scale import check_range, check_size, choose_scale, scale_number
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.files.labels.label_values import whole_numbers
 from napari_unetpp.files.notes import Notes
 from napari_unetpp.files.text import counted
-from napari_unetpp.train.data.labels import MASKS_NOTE, foreground_of_planes, map_foreground
+from napari_unetpp.train.data.labels import (
+    MASKS_NOTE,
+    foreground_of_planes,
+    map_foreground,
+    separate_objects,
+)
 from napari_unetpp.train.finetune.budget import Budget
-from napari_unetpp.train.finetune.data.examples import Example, make_example
+from napari_unetpp.train.finetune.data.examples import (
+    Example,
+    make_example,
+    read_labels,
+    tells_apart,
+    whole_objects,
+)
+from napari_unetpp.train.finetune.familiar import FAMILIAR, agreement
 
 FOR_SCALES, FOR_EXAMPLES = 0.1, 0.1
 """Largest shares of the time: to search for scales, and to prepare examples."""
 
 FIRST_PIXELS = 4e6
 """Most pixels (working grid) of the first example where time is limited; its preparation is timed."""
+
+FOR_RECOGNITION = 260_000
+"""Pixels (working grid) in which a scale that was searched for is checked against the labels."""
+
+FEWEST_OBJECTS = 5
+"""Whole labelled objects from which their median tells the scale."""
 
 ALL_WORK = 4.0
 """Time that an example takes until the first step, as a multiple of making it (profiled: 36 s for 9.4 s)."""
@@ -77,18 +95,71 @@ def with_options(
     if diameter is not None:
         number = choose_scale(info.sampling, (1, 1), diameter=diameter)
     return tuple(
-        replace(p, scale=p.scale if number is None else number, range=limits or p.range) for p in planes
+        replace(
+            p,
+            scale=p.scale if number is None else number,
+            scale_searched=p.scale_searched and number is None,
+            range=limits or p.range,
+        )
+        for p in planes
     )
 
 
 def with_scale_and_range(plane: LabelledPlane, model: LoadedModel) -> LabelledPlane:
-    """The plane with the scale and the range of intensities with which it would be segmented.
+    """The plane with its scale and its range of intensities; what is not given is measured.
 
-    What is not given is measured as in inference, if necessary with the network.
+    The scale that nobody gave follows from the labels where they tell objects apart, else as in inference. It
+    is kept only where the model recognises what is labelled: what it does not know at its own size it learns
+    at scale 1. In the plane that is returned, `scale_searched` says that the search led to its scale.
     """
-    scale: float | Literal["auto"] = "auto" if plane.scale is None else plane.scale
-    reading = decide_reading(clean_plane(plane.image)[0], model, scale=scale, range=plane.range)
-    return replace(plane, scale=reading.scale.scale, range=reading.range)
+    given = plane.scale is not None and not plane.scale_searched
+    of_labels = None if given else _scale_of_labels(plane, model.info)
+    scale = of_labels or plane.scale
+    image = clean_plane(plane.image)[0]
+    reading = decide_reading(image, model, scale="auto" if scale is None else scale, range=plane.range)
+    searched = of_labels is None and (plane.scale_searched or reading.scale.searched)
+    read = replace(plane, scale=reading.scale.scale, range=reading.range, scale_searched=searched)
+    if (of_labels or searched) and read.scale != 1.0 and not _is_recognised(read, model):
+        return replace(read, scale=1.0, scale_searched=False)
+    return read
+
+
+def _scale_of_labels(plane: LabelledPlane, info: ModelInfo) -> float | None:
+    """The scale at which the labelled objects have the model's own size; None where labels do not say."""
+    rule = info.sampling
+    if not rule.expects_size or info.task != "instances" or not tells_apart(plane):
+        return None
+    if plane.labels_as == "corrections":
+        return None  # most objects are those of a prediction
+    labels, certain = read_labels(plane, info)
+    labels = separate_objects(labels)
+    areas = np.bincount(labels[whole_objects(labels, certain)])[1:]
+    diameters = 2 * np.sqrt(areas[areas > 0] / np.pi)
+    if diameters.size < FEWEST_OBJECTS:
+        return None
+    scale = choose_scale(rule, labels.shape, diameter=float(np.median(diameters)))
+    return 1.0 if 1 / info.search.near <= scale <= info.search.near else scale
+
+
+def _is_recognised(plane: LabelledPlane, model: LoadedModel) -> bool:
+    """Whether the model finds what is labelled, in a window around the middle one of the labelled pixels.
+
+    Strokes do not say so: at coarse scales a few of them fit any large blob.
+    """
+    if plane.labels_as == "sparse":
+        return False
+    info = model.info
+    places = np.flatnonzero(plane.labels > 0 if plane.certain is None else plane.certain)
+    if places.size == 0:
+        return False
+    part = window(plane, FOR_RECOGNITION, int(places[places.size // 2]))
+    labels, certain = read_labels(part, info)
+    if part.labels_as == "corrections":  # what the user left is right
+        certain = np.ones_like(certain) if part.ignore is None else ~part.ignore
+    found = predict_maps(
+        part.image, model, level=info.recommended_level, scale=part.scale or 1.0, range=part.range
+    )
+    return agreement(found.mask()[certain], (labels > 0)[certain]) >= FAMILIAR
 
 
 # ---------------------------------------------------------------------- within the time
@@ -153,25 +224,35 @@ def _scales_note(given: Sequence[LabelledPlane], read: Sequence[LabelledPlane]) 
 
 def cropped(plane: LabelledPlane, pixels: float, rng: np.random.Generator) -> LabelledPlane:
     """The plane, or a window around one of its labelled pixels with about `pixels` on the working grid."""
-    height, width = plane.labels.shape
-    input_pixels = pixels / (plane.scale or 1.0) ** 2  # pixels of the input grid
-    if height * width <= input_pixels:
+    if _fits(plane, pixels):
         return plane
-    side = max(1, round(input_pixels**0.5))
-    rows = min(height, max(side, round(input_pixels / width)))
-    shape = rows, min(width, max(1, round(input_pixels / rows)))
     labelled = plane.labels > 0 if plane.certain is None else plane.certain.astype(bool)
     places = np.flatnonzero(labelled)
-    centre = divmod(int(rng.choice(places)) if places.size else labelled.size // 2, width)
+    return window(plane, pixels, int(rng.choice(places)) if places.size else labelled.size // 2)
+
+
+def window(plane: LabelledPlane, pixels: float, place: int) -> LabelledPlane:
+    """The plane, or a window around a flat index with about `pixels` on the working grid."""
+    if _fits(plane, pixels):
+        return plane
+    height, width = plane.labels.shape
+    side = max(1, round((pixels / (plane.scale or 1.0) ** 2) ** 0.5))
+    rows = min(height, max(side, round(side**2 / width)))
+    shape = rows, min(width, max(1, round(side**2 / rows)))
     y, x = (
         int(np.clip(c - n // 2, 0, whole - n))
-        for c, n, whole in zip(centre, shape, (height, width), strict=True)
+        for c, n, whole in zip(divmod(place, width), shape, (height, width), strict=True)
     )
-    window = slice(y, y + shape[0]), slice(x, x + shape[1])
+    part = slice(y, y + shape[0]), slice(x, x + shape[1])
     return replace(
         plane,
-        image=plane.image[window],
-        labels=plane.labels[window],
-        certain=None if plane.certain is None else plane.certain[window],
-        ignore=None if plane.ignore is None else plane.ignore[window],
+        image=plane.image[part],
+        labels=plane.labels[part],
+        certain=None if plane.certain is None else plane.certain[part],
+        ignore=None if plane.ignore is None else plane.ignore[part],
     )
+
+
+def _fits(plane: LabelledPlane, pixels: float) -> bool:
+    """Whether the plane has at most so many pixels on the working grid."""
+    return plane.labels.size * (plane.scale or 1.0) ** 2 <= pixels
