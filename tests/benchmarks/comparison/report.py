@@ -20,6 +20,7 @@ def blocks(folder: Path) -> dict[str, str]:
     records = Records.read(folder)
     if not records.data():
         raise SystemExit(f"{folder} holds no records; run the comparison first (see --help).")
+    public = Records.read(folder / plan.DSB96)
     speed = folder / SPEED
     measured = json.loads(speed.read_text()) if speed.exists() else None
     return {
@@ -41,6 +42,8 @@ def blocks(folder: Path) -> dict[str, str]:
         "skips": claims.skips(records),
         "parameters": claims.parameters(records),
         "pruning": claims.pruning(records, measured),
+        "dsb96-settings": tables.settings(public),
+        "dsb96": tables.iou(public, plan.DSB96),
     }
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_unetpp.session.correct.merge import IGNORE_LABEL
-from napari_unetpp.session.correct.planes import CorrectedPlane, LabelEncoding, encoded, next_label
+from napari_unetpp.session.correct.planes import (
+    CorrectedPlane,
+    LabelEncoding,
+    corrected_plane,
+    encoded,
+    next_label,
+)
+from napari_unetpp.session.values import Preprocessing
 
 OBJECTS, CLASSES = LabelEncoding(), LabelEncoding(objects=False)
 STROKES = LabelEncoding(strokes=True, background=4)
@@ -61,3 +69,13 @@ def test_the_users_pixels_stay_in_whatever_form(
 ) -> None:
     found, decided = encoded(np.array([[0, 2, 2, 0]]), corrected, encoding)
     assert found.tolist() == [labels] and decided.tolist() == [[bool(one) for one in certain]]
+
+
+@pytest.mark.parametrize("searched", [False, True])
+def test_fine_tuning_hears_whether_the_user_gave_the_scale(searched: bool) -> None:
+    corrected = replace(
+        plane(OBJECTS, [5, 0, 0, 0], [1, 1, 1, 0]), preprocessing=Preprocessing(0.5, None, searched)
+    )
+    labelled = corrected.labelled("a")
+    assert (labelled.scale, labelled.scale_searched) == (0.5, searched)
+    assert corrected_plane(labelled, "image", "key").preprocessing == corrected.preprocessing

@@ -20,7 +20,7 @@ from napari_unetpp.session.segment.prediction import SEARCHING
 from napari_unetpp.session.segment.resolve import in_pixels
 from napari_unetpp.session.values import Click, Plane, Rule
 
-FOUND = ScaleChoice(0.35, "objects of about 58 px")
+FOUND = ScaleChoice(0.35, "objects of about 58 px", searched=True)
 WEAK = ScaleChoice(1.0, "not sure of any scale", weak=True)
 
 
@@ -67,6 +67,7 @@ def test_segment_looks_for_the_scale_and_says_what_it_found(found: Sitting) -> N
     assert (scale_note(found).value, scale_note(found).auto) == (None, 0.35)
     assert image_note(found) == "read as: Y 64, X 96, grey; × 0.35, objects of about 58 px"
     assert shown_scale(found) == 0.35 and found.controller.state.scale is None
+    assert found.controller.runs.shown.preprocessing.searched
     found.view.open_input.assert_not_called()
 
 

@@ -1,4 +1,4 @@
-"""The scale of images that a model does not know: what the labels say, and the usual scale of the new model."""
+"""The scale at which a model learns what it does not know, and the usual scale of the new model."""
 
 from __future__ import annotations
 
@@ -123,3 +123,15 @@ def test_a_search_that_was_right_goes_on_in_the_new_model(large_nuclei: Labelled
     assert read.scale is not None and 0.2 < read.scale < 0.5
     assert read.scale_searched
     assert tuned(find_model("nuclei"), copy).info.sampling.usual is None
+
+
+def test_erasing_alone_leaves_the_scale_of_what_the_model_knows(large_nuclei: LabelledPlane) -> None:
+    """The user decided background only; the rest of the copy shows that the scale is right."""
+    copy = replace(
+        large_nuclei,
+        labels_as="corrections",
+        certain=large_nuclei.labels == 0,
+        scale=0.35,
+        scale_searched=True,
+    )
+    assert with_scale_and_range(copy, load_model("nuclei", device="cpu")).scale == 0.35

@@ -142,20 +142,21 @@ def _scale_of_labels(plane: LabelledPlane, info: ModelInfo) -> float | None:
 
 
 def _is_recognised(plane: LabelledPlane, model: LoadedModel) -> bool:
-    """Whether the model finds what is labelled, in a window around the middle one of the labelled pixels.
+    """Whether the model finds what is labelled, in a window around the middle pixel of the foreground.
 
     Strokes do not say so: at coarse scales a few of them fit any large blob.
     """
     if plane.labels_as == "sparse":
         return False
+    if plane.labels_as == "corrections":  # what the user left is right, too
+        plane = replace(plane, labels_as="reviewed")
     info = model.info
-    places = np.flatnonzero(plane.labels > 0 if plane.certain is None else plane.certain)
+    labels, certain = read_labels(plane, info)
+    places = np.flatnonzero(certain & (labels > 0))
     if places.size == 0:
         return False
     part = window(plane, FOR_RECOGNITION, int(places[places.size // 2]))
     labels, certain = read_labels(part, info)
-    if part.labels_as == "corrections":  # what the user left is right
-        certain = np.ones_like(certain) if part.ignore is None else ~part.ignore
     found = predict_maps(
         part.image, model, level=info.recommended_level, scale=part.scale or 1.0, range=part.range
     )
@@ -202,8 +203,11 @@ def _with_scales(
         late = bool(planes) and budget.spent > FOR_SCALES * budget.limit
         if plane.scale is None and late and model.info.sampling.kind == "object":
             guessed += 1
-            plane = replace(plane, scale=float(np.median([p.scale or 1.0 for p in planes])))
-        planes.append(with_scale_and_range(plane, model))
+            median = float(np.median([p.scale or 1.0 for p in planes]))
+            read = with_scale_and_range(replace(plane, scale=median), model)
+            planes.append(replace(read, scale_searched=all(p.scale_searched for p in planes)))
+        else:
+            planes.append(with_scale_and_range(plane, model))
     notes = _scales_note(given, planes)
     if guessed:
         notes.append(
