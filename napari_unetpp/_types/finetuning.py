@@ -53,7 +53,7 @@ class LabelledPlane:
     ignored : ndarray of bool, shape (Y, X), or None
         With `regions`: the part of `ignore` that was painted, not merely left outside of them.
     scale_searched : bool
-        `scale` was found by a search, so that the labels may tell a better one.
+        Nobody gave `scale`: a search, or the size of labelled objects, led to it.
     """
 
     name: str

@@ -98,8 +98,9 @@ def _range_text(rule: Normalisation) -> str:
 
 def sampling_text(rule: SamplingRule) -> str:
     """How the working grid follows from the image, in a line."""
-    usual = "" if rule.usual is None else f", else scale {rule.usual:g}"
-    return f"{rule.kind}, {rule.value:g}{usual}"
+    if rule.usual is None:
+        return f"{rule.kind}, {rule.value:g}"
+    return f"scale {rule.usual:g}, as in fine-tuning; a given diameter becomes {rule.value:.3g} px"
 
 
 def seeds_text(rule: DecodeRule) -> str:

@@ -91,12 +91,16 @@ def resolve(state: SessionState, plane: Plane, model: ModelInfo, scales: Scales)
 
 
 def choice_of(state: SessionState, plane: Plane, model: ModelInfo, scales: Scales) -> ScaleChoice | None:
-    """The scale that the user or the pixel size gives, or that was found for the image before.
+    """The scale that the user, the model or the pixel size gives, or that was found for the image before.
 
     None: it is still to be searched for.
     """
     if state.scale is not None:
         return ScaleChoice(within_limits(state.scale * plane.factor), "given")
+    if model.sampling.usual is not None:
+        from napari_unetpp.engine.input.scale import USUAL
+
+        return ScaleChoice(within_limits(model.sampling.usual * plane.factor), USUAL)
     if model.sampling.kind == "pixel":
         from napari_unetpp.engine.input.scale import given_scale
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median_low
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,11 @@ from napari_unetpp._types import FinetuneDone, FinetuneRequest, ModelInfo, Score
 from napari_unetpp.files.models.model_file import save_finished_model
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose.levels import recommend_level
-from napari_unetpp.train.finetune.data.examples import Example
+from napari_unetpp.train.finetune.data.examples import Example, object_areas, typical_diameter
 from napari_unetpp.train.parent import check_parent
 
 THRESHOLD = 0.5
 """Threshold of a fine-tuned model: neither cross-entropy nor soft Dice gives a reason for another one."""
-
-NEAR_OCTAVES = 0.5
-"""Scales that differ by less from their median are one scale."""
 
 State = dict[str, Tensor]
 
@@ -40,16 +38,20 @@ def card(info: ModelInfo, name: str | None) -> ModelInfo:
 def with_usual_scale(info: ModelInfo, examples: Sequence[Example], familiar: bool) -> ModelInfo:
     """The card with the scale of the examples as the usual one, where the search for a scale may mislead.
 
-    It was made for the objects of the parent. So it goes on only where the parent is familiar with the images
-    and the search led to their scale, or where their scales differ.
+    It was made for the objects of the parent. So it goes on only where the parent is familiar with the
+    images, and nobody gave their scale or their scales differ. Where it ends, the labelled objects tell the
+    size that a diameter given later refers to.
     """
     if info.sampling.kind != "object" or (familiar and all(each.scale_searched for each in examples)):
         return info
     scales = [each.scale for each in examples]
-    usual = float(np.median(scales))
-    if familiar and any(abs(np.log2(scale / usual)) > NEAR_OCTAVES for scale in scales):
+    usual = median_low(scales)
+    near = info.search.near
+    if familiar and not all(1 / near <= scale / usual <= near for scale in scales):
         return info
-    return replace(info, sampling=replace(info.sampling, usual=round(usual, 3)))
+    diameter = typical_diameter([object_areas(each.labels, each.whole) for each in examples])
+    own = info.sampling.value if familiar or diameter is None else diameter
+    return replace(info, sampling=replace(info.sampling, usual=usual, value=own))
 
 
 def with_classes(info: ModelInfo, classes: Sequence[str]) -> ModelInfo:

@@ -261,6 +261,18 @@ def test_corrections_carry_the_number_and_the_range(found: Sitting, tmp_path: Pa
     assert len(found.engine.searches) == 1 and shown_scale(found) == 0.35, "it learnt at that scale"
 
 
+def test_a_fine_tuned_model_is_used_at_its_own_scale(found: Sitting) -> None:
+    """The search of its parent, which did not know the image, counts no more."""
+    press(found)
+    parent = found.controller.model
+    sampling = replace(parent.sampling, usual=1.0)
+    child = replace(model_info("child"), sampling=sampling, provenance={"parent": parent.sha256})
+    found.controller.add_model(child)
+    assert scale_note(found).hint == "auto: × 1.00, as the images of the fine-tuning"
+    press(found)
+    assert len(found.engine.searches) == 1 and shown_scale(found) == 1.0
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"sampling": SamplingRule("frame", 352.0)}, {"task": "semantic", "outputs": ("background", "vessel")}],

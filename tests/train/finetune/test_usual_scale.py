@@ -10,15 +10,25 @@ import pytest
 
 pytest.importorskip("monai")
 
-from napari_unetpp._types import FinetuneDone, FinetuneRequest, LabelledPlane, ModelInfo, ScaleChoice
+from napari_unetpp._types import (
+    FinetuneDone,
+    FinetuneRequest,
+    LabelledPlane,
+    ModelInfo,
+    SamplingRule,
+    ScaleChoice,
+)
 from napari_unetpp.api import load_model
 from napari_unetpp.engine.collect import predict_maps
 from napari_unetpp.engine.input.sampling import resample, resample_labels
+from napari_unetpp.engine.input.scale import choose_scale
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.files.models.model_list import find_model
+from napari_unetpp.train.finetune.data.examples import Example
 from napari_unetpp.train.finetune.data.planes import with_scale_and_range
+from napari_unetpp.train.finetune.result import with_usual_scale
 from napari_unetpp.train.finetune.run import finetune
 from napari_unetpp.train.scratch.cards import first_card
 from napari_unetpp.train.scratch.request import TrainRequest
@@ -62,7 +72,7 @@ def test_what_the_model_does_not_know_is_learned_at_scale_1(
     tiny_model: ModelInfo, misled: ScaleChoice, labels_as: str
 ) -> None:
     """The untrained network finds nothing at any scale, whatever the search says."""
-    read = with_scale_and_range(discs(10, labels_as), load_model("tiny", device="cpu"))
+    read = with_scale_and_range(discs(20, labels_as), load_model("tiny", device="cpu"))
     assert (read.scale, read.scale_searched) == (1.0, False)
 
 
@@ -79,14 +89,70 @@ def test_the_new_model_sees_other_images_as_those_it_learned_from(
 ) -> None:
     plane = discs(10)
     done = tuned(tiny_model, plane)
-    assert done.info.sampling == replace(tiny_model.sampling, usual=1.0)
+    assert done.info.sampling.usual == 1.0
     saved = save_model(tmp_path / "tuned.safetensors", done.tensors, done.info)
     assert predict_maps(plane.image, load_model(str(saved.path), device="cpu"), level=1).scale.scale == 1.0
     assert predict_maps(plane.image, load_model("tiny", device="cpu"), level=1).scale == misled
 
 
-def test_a_scale_that_the_user_gave_becomes_the_usual_one(tiny_model: ModelInfo) -> None:
-    assert tuned(tiny_model, discs(10, scale=0.75)).info.sampling.usual == 0.75
+@pytest.mark.parametrize("scale", [0.75, 1 / 16, 8.0])
+def test_a_scale_that_the_user_gave_becomes_the_usual_one(
+    tiny_model: ModelInfo, tmp_path: Any, scale: float
+) -> None:
+    plane = discs(20, scale=scale)
+    if scale > 1:
+        cut = slice(10, 50)
+        plane = replace(plane, image=plane.image[cut, cut], labels=plane.labels[cut, cut])
+    done = tuned(tiny_model, plane)
+    saved = save_model(tmp_path / "tuned.safetensors", done.tensors, done.info)
+    assert saved.sampling.usual == scale
+
+
+@pytest.mark.parametrize("labels_as", LABELS_AS)
+def test_a_diameter_refers_to_the_objects_that_were_labelled(tiny_model: ModelInfo, labels_as: str) -> None:
+    """So that giving their true size gives the scale at which they were learned."""
+    rule = tuned(tiny_model, discs(20, labels_as, scale=0.5)).info.sampling
+    assert rule.value == (tiny_model.sampling.value if labels_as == "sparse" else pytest.approx(20, rel=0.05))
+    if labels_as != "sparse":
+        assert choose_scale(rule, (180, 180), diameter=40) == pytest.approx(0.5, rel=0.05)
+
+
+def test_fine_tuned_again_with_strokes_it_keeps_its_scale(tiny_model: ModelInfo, tmp_path: Any) -> None:
+    done = tuned(tiny_model, discs(10, scale=0.75))
+    once = save_model(tmp_path / "tuned.safetensors", done.tensors, done.info)
+    again = with_scale_and_range(discs(10, "sparse"), load_model(str(once.path), device="cpu"))
+    assert again.scale == 0.75
+
+
+def test_a_model_of_frames_is_not_doubted(tiny_model: ModelInfo, tmp_path: Any) -> None:
+    framed = replace(tiny_model, sampling=SamplingRule("frame", 90.0))
+    tensors = tuned(tiny_model, discs(10)).tensors
+    saved = save_model(tmp_path / "framed.safetensors", tensors, framed)
+    assert with_scale_and_range(discs(10), load_model(str(saved.path), device="cpu")).scale == 0.5
+
+
+def _example(scale: float, *, searched: bool) -> Example:
+    nothing = np.zeros((4, 4), bool)
+    return Example(
+        "a", np.zeros((1, 4, 4), np.float32), nothing.astype(np.int32), *[nothing] * 4, False, scale, searched
+    )
+
+
+@pytest.mark.parametrize(
+    ("scales", "searched", "familiar", "usual"),
+    [
+        ((0.5, 0.5), True, True, None),
+        ((0.5, 0.5), False, True, 0.5),
+        ((0.5, 1.0), False, True, None),  # no scale at which both were learned
+        ((0.5, 0.5, 1.0), False, False, 0.5),  # the search is of no use
+        ((1.0, 1.0), True, False, 1.0),
+    ],
+)
+def test_when_the_search_ends(
+    tiny_info: ModelInfo, scales: tuple[float, ...], searched: bool, familiar: bool, usual: float | None
+) -> None:
+    examples = [_example(scale, searched=searched) for scale in scales]
+    assert with_usual_scale(tiny_info, examples, familiar).sampling.usual == usual
 
 
 def test_a_model_trained_on_goes_by_the_size_of_objects_again(tiny_model: ModelInfo, tmp_path: Any) -> None:
@@ -113,7 +179,7 @@ def test_labelled_objects_tell_the_scale_of_what_the_model_knows(
 ) -> None:
     read = with_scale_and_range(large_nuclei, load_model("nuclei", device="cpu"))
     assert read.scale is not None and 0.25 < read.scale < 0.45
-    assert not read.scale_searched
+    assert tuned(find_model("nuclei"), large_nuclei).info.sampling.usual is None, "the search would find it"
 
 
 def test_a_search_that_was_right_goes_on_in_the_new_model(large_nuclei: LabelledPlane) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +26,10 @@ CONTEXT = 96
 
 LARGEST_OBJECT = 0.05
 """Labels of one value with a connected part that covers this share of the plane do not tell objects apart."""
+
+
+FEWEST_OBJECTS = 5
+"""Whole labelled objects from which their median tells a diameter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +57,7 @@ class Example:
     scale : float
         Working grid = grid of the plane times this.
     scale_searched : bool
-        The search led to this scale.
+        As in `LabelledPlane`: a search, or the size of the labelled objects, led to this scale.
     """
 
     name: str
@@ -182,6 +187,18 @@ def whole_objects(labels: NDArray[np.int32], certain: Bools) -> Bools:
     """Certain background, and the objects of which every pixel is certain."""
     in_part = np.unique(labels[~certain])
     return certain & ~(np.isin(labels, in_part) & (labels > 0))
+
+
+def object_areas(labels: NDArray[np.int32], whole: Bools) -> NDArray[np.int64]:
+    """Pixels of every object of which all pixels are known."""
+    areas = np.bincount(labels[whole])[1:]
+    return areas[areas > 0]
+
+
+def typical_diameter(areas: Sequence[NDArray[np.int64]]) -> float | None:
+    """Median diameter of discs of these areas, over all images; None for fewer than `FEWEST_OBJECTS`."""
+    every = np.concatenate(areas) if areas else np.empty(0)
+    return float(np.median(2 * np.sqrt(every / np.pi))) if every.size >= FEWEST_OBJECTS else None
 
 
 def _labelled_part(certain: Bools) -> Region:

@@ -28,8 +28,10 @@ from napari_unetpp.train.finetune.budget import Budget
 from napari_unetpp.train.finetune.data.examples import (
     Example,
     make_example,
+    object_areas,
     read_labels,
     tells_apart,
+    typical_diameter,
     whole_objects,
 )
 from napari_unetpp.train.finetune.familiar import FAMILIAR, agreement
@@ -42,9 +44,6 @@ FIRST_PIXELS = 4e6
 
 FOR_RECOGNITION = 260_000
 """Pixels (working grid) in which a scale that was searched for is checked against the labels."""
-
-FEWEST_OBJECTS = 5
-"""Whole labelled objects from which their median tells the scale."""
 
 ALL_WORK = 4.0
 """Time that an example takes until the first step, as a multiple of making it (profiled: 36 s for 9.4 s)."""
@@ -110,44 +109,41 @@ def with_scale_and_range(plane: LabelledPlane, model: LoadedModel) -> LabelledPl
 
     The scale that nobody gave follows from the labels where they tell objects apart, else as in inference. It
     is kept only where the model recognises what is labelled: what it does not know at its own size it learns
-    at scale 1. In the plane that is returned, `scale_searched` says that the search led to its scale.
+    at scale 1. In the plane that is returned, `scale_searched` says that its scale was not given.
     """
+    image, info = clean_plane(plane.image)[0], model.info
     given = plane.scale is not None and not plane.scale_searched
-    of_labels = None if given else _scale_of_labels(plane, model.info)
-    scale = of_labels or plane.scale
-    image = clean_plane(plane.image)[0]
+    by_objects = info.sampling.kind == "object" and info.task == "instances"
+    scale = plane.scale if given or not by_objects else _scale_of_labels(plane, info) or plane.scale
     reading = decide_reading(image, model, scale="auto" if scale is None else scale, range=plane.range)
-    searched = of_labels is None and (plane.scale_searched or reading.scale.searched)
-    read = replace(plane, scale=reading.scale.scale, range=reading.range, scale_searched=searched)
-    if (of_labels or searched) and read.scale != 1.0 and not _is_recognised(read, model):
-        return replace(read, scale=1.0, scale_searched=False)
-    return read
+    doubtful = by_objects and not given
+    read = replace(plane, scale=reading.scale.scale, range=reading.range, scale_searched=doubtful)
+    if not doubtful or read.scale == 1.0 or _is_recognised(read, model):
+        return read
+    return replace(read, scale=1.0, scale_searched=False)
 
 
 def _scale_of_labels(plane: LabelledPlane, info: ModelInfo) -> float | None:
     """The scale at which the labelled objects have the model's own size; None where labels do not say."""
-    rule = info.sampling
-    if not rule.expects_size or info.task != "instances" or not tells_apart(plane):
-        return None
-    if plane.labels_as == "corrections":
-        return None  # most objects are those of a prediction
+    if plane.labels_as == "corrections" or not tells_apart(plane) or not info.sampling.expects_size:
+        return None  # a corrected copy has the objects of a prediction
     labels, certain = read_labels(plane, info)
     labels = separate_objects(labels)
-    areas = np.bincount(labels[whole_objects(labels, certain)])[1:]
-    diameters = 2 * np.sqrt(areas[areas > 0] / np.pi)
-    if diameters.size < FEWEST_OBJECTS:
+    diameter = typical_diameter([object_areas(labels, whole_objects(labels, certain))])
+    if diameter is None:
         return None
-    scale = choose_scale(rule, labels.shape, diameter=float(np.median(diameters)))
+    scale = choose_scale(info.sampling, labels.shape, diameter=diameter)
     return 1.0 if 1 / info.search.near <= scale <= info.search.near else scale
 
 
 def _is_recognised(plane: LabelledPlane, model: LoadedModel) -> bool:
     """Whether the model finds what is labelled, in a window around the middle pixel of the foreground.
 
-    Strokes do not say so: at coarse scales a few of them fit any large blob.
+    Strokes do not say so: at coarse scales a few of them fit any large blob. They are believed at the scale
+    at which the model was fine-tuned before.
     """
     if plane.labels_as == "sparse":
-        return False
+        return plane.scale == model.info.sampling.usual
     if plane.labels_as == "corrections":  # what the user left is right, too
         plane = replace(plane, labels_as="reviewed")
     info = model.info
