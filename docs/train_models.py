@@ -75,7 +75,7 @@ RECIPES = {
         "semantic",
         credits=POLYPS,
         val=Path("polyps_kvasir/val"),
-        frame=192,
+        frame=128,
         batch=8,
         classes=("polyp",),
         megapixels=1_000,

@@ -42,6 +42,8 @@ def settings(records: Records) -> str:
         every = [r for r in records if r["data"] == data]
         one = every[0]
         s, grid = one["settings"], f"long side {one['frame']} px" if one["frame"] else "as they are"
+        if data == plan.DSB96:
+            grid = f"squashed to {plan.DSB96_SIDE} x {plan.DSB96_SIDE} px"
         if one["crop"]:
             grid += f", scored on the middle {one['crop']} px"
         rows.append(

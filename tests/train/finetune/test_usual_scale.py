@@ -26,6 +26,8 @@ from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models.model_file import save_model
 from napari_unetpp.files.models.model_list import find_model
+from napari_unetpp.train.finetune.budget import Budget
+from napari_unetpp.train.finetune.data import planes
 from napari_unetpp.train.finetune.data.examples import Example
 from napari_unetpp.train.finetune.data.planes import with_scale_and_range
 from napari_unetpp.train.finetune.result import with_usual_scale
@@ -201,3 +203,26 @@ def test_erasing_alone_leaves_the_scale_of_what_the_model_knows(large_nuclei: La
         scale_searched=True,
     )
     assert with_scale_and_range(copy, load_model("nuclei", device="cpu")).scale == 0.35
+
+
+@pytest.mark.parametrize(("trusted", "scales"), [(True, [0.5, 0.25, 0.375]), (False, [1.0, 1.0, 1.0])])
+def test_without_time_only_the_first_scale_is_checked(
+    tiny_model: ModelInfo, misled: ScaleChoice, monkeypatch: pytest.MonkeyPatch, trusted: bool, scales: Any
+) -> None:
+    checked = []
+
+    def recognised(plane: LabelledPlane, model: object) -> bool:
+        checked.append(plane.name)
+        return trusted
+
+    monkeypatch.setattr(planes, "_is_recognised", recognised)
+    given = [
+        replace(discs(10, "corrections"), name="a"),
+        replace(discs(10, "corrections", scale=0.25, scale_searched=True), name="b"),
+        replace(discs(10, "corrections"), name="c"),
+    ]
+    model, rng = load_model("tiny", device="cpu"), np.random.default_rng(0)
+    examples, notes = planes.read_examples(given, tiny_model, model, Budget(1e-6), rng)
+    assert checked == ["a"] and [each.scale for each in examples] == scales
+    assert all(each.scale_searched == trusted for each in examples)
+    assert any("median scale" in note for note in notes)

@@ -197,11 +197,14 @@ def _with_scales(
     guessed = 0
     for plane in given:
         late = bool(planes) and budget.spent > FOR_SCALES * budget.limit
-        if plane.scale is None and late and model.info.sampling.kind == "object":
-            guessed += 1
-            median = float(np.median([p.scale or 1.0 for p in planes]))
-            read = with_scale_and_range(replace(plane, scale=median), model)
-            planes.append(replace(read, scale_searched=all(p.scale_searched for p in planes)))
+        doubtful = model.info.sampling.kind == "object" and (plane.scale is None or plane.scale_searched)
+        if late and doubtful:
+            searched = all(p.scale_searched for p in planes)
+            if plane.scale is None or not searched:
+                guessed += 1
+                plane = replace(plane, scale=float(np.median([p.scale or 1.0 for p in planes])))
+            read = with_scale_and_range(replace(plane, scale_searched=False), model)
+            planes.append(replace(read, scale_searched=searched))
         else:
             planes.append(with_scale_and_range(plane, model))
     notes = _scales_note(given, planes)
