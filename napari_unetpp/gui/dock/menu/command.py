@@ -78,6 +78,9 @@ class CommandProcess(QObject):
             self.said.emit(lines[-1])
 
     def _on_finished(self, code: int) -> None:
-        self._late.stop()
-        self._on_said()
+        try:
+            self._late.stop()
+            self._on_said()
+        except RuntimeError:  # the window is gone, and Qt ends the process while it deletes it
+            return
         self.ended.emit(code)
