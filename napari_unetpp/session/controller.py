@@ -213,8 +213,7 @@ class Controller:
         """
         scale, level, most = self.state.scale, self.state.level, self.state.max_size
         self.context.models[model_key(model)] = model
-        if model.sampling.usual is None:
-            self.context.cache.scales.copy(str(model.provenance.get("parent")), model)
+        self.context.cache.scales.copy(str(model.provenance.get("parent")), model)
         self.state.model = model_key(model)
         self.state.scale, self.state.max_size = scale, most
         if level in levels_of(model):
