@@ -7,5 +7,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 require_libraries screen
 make_environment all,test
-# Two processes at once, each with its own screen; the tests of a file stay together.
-exec "$PY" -m pytest -n 2 --dist loadfile "$@"
+# Two processes at once, each with its own screen; the tests of a file stay together. A process that crashes is
+# not replaced: with `loadfile` pytest-xdist 3.8 would wait for ever (pytest-dev/pytest-xdist#1378).
+exec "$PY" -m pytest -n 2 --dist loadfile --max-worker-restart 0 "$@"

@@ -33,8 +33,9 @@ from napari_unetpp.engine.input.sampling import resample
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
 from napari_unetpp.files.models import model_list
+from napari_unetpp.files.models.card_text import card_text
 from napari_unetpp.files.models.model_file import read_tensors, save_model
-from napari_unetpp.files.models.model_list import SHIPPED, models_folder
+from napari_unetpp.files.models.model_list import SHIPPED, find_model, models_folder
 from napari_unetpp.net import graph
 
 ROOT = Path(__file__).parents[1]
@@ -231,9 +232,13 @@ def test_what_was_given_and_what_is_expected(words: str, message: str, run: Run)
     assert status == 2 and message in err and "invalid" not in err
 
 
-def test_the_scores_of_a_card_say_how_they_were_measured(run: Run) -> None:
+def test_a_card_says_how_scores_were_measured_or_how_to_measure_them(run: Run) -> None:
     assert "measured 2026-11-23, at scale 1. What this version gives:" in run("info", "cells-phase")[1]
-    assert "measured 2026-11-23. What" in run("info", "polyps")[1], "frames have a size of their own"
+    framed = replace(find_model("cells-phase"), sampling=SamplingRule("frame", 352))
+    assert "measured 2026-11-23. What" in card_text(framed), "frames have a size of their own"
+    card = run("info", "polyps")[1]
+    assert "scores on test data: none in this file\n  To measure it on labelled images:\n" in card
+    assert "napari-unetpp evaluate FOLDER --model polyps" in card
 
 
 @pytest.mark.parametrize("command", ["segment", "evaluate", "finetune"])

@@ -221,7 +221,8 @@ def test_ctrl_c_on_a_terminal(run: Run, tmp_path: Path) -> None:
     """Every process of the command gets the signal; the workers leave it to the one that has started them."""
     planes = np.stack([NUCLEI[n : n + 256, :256] for n in range(60)])
     tifffile.imwrite(tmp_path / "cells.tif", planes, imagej=True, metadata={"axes": "ZYX"})
-    command = [sys.executable, "-m", "napari_unetpp", "segment", str(tmp_path / "cells.tif")]
+    command = ["env", "--default-signal=INT"]  # tests that a shell runs in the background ignore the signal
+    command += [sys.executable, "-m", "napari_unetpp", "segment", str(tmp_path / "cells.tif")]
     command += ["--out", str(tmp_path), "--workers", "2", "--level", "4"]
     command += ["--scale", "1", "--device", "cpu", "--precision", "float32"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)

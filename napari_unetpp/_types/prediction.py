@@ -22,7 +22,7 @@ class ScaleChoice:
     """Working grid = input grid times `scale`; `reason` is a part of a sentence that says why.
 
     `weak`: the image gave no evidence for any scale, so that it is 1; a size given by the user is better.
-    `searched`: neither a user nor the card of the model gave it.
+    `searched`: no user gave it for this image, and no rule that holds for every image.
     """
 
     scale: float

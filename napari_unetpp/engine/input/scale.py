@@ -118,7 +118,7 @@ def given_scale(
     if rule.kind == "pixel":
         return ScaleChoice(1.0, "pixel size unknown")
     if rule.usual is not None:
-        return ScaleChoice(rule.usual, USUAL)
+        return ScaleChoice(rule.usual, USUAL, searched=True)
     if info.task == "semantic":
         return ScaleChoice(1.0, "this model does not go by object size")
     return None

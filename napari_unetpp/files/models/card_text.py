@@ -60,7 +60,7 @@ def card_text(info: ModelInfo) -> str:
     ]
     for what, scores in (("held-out training data", info.validation), ("test data", info.test)):
         if scores is None:
-            lines.append(f"  scores on {what}: not measured")
+            lines.append(f"  scores on {what}: none in this file")
         else:
             lines += ["", f"  scores on {what} ({scores.data}, {counted(scores.images, 'image')})"]
             lines += [f"    {line}" for line in score_set_text(scores).splitlines()]
@@ -72,13 +72,14 @@ def card_text(info: ModelInfo) -> str:
 
 def _stored(info: ModelInfo) -> list[str]:
     """When the stored scores were measured, and how to measure with this version."""
-    if info.test is None:
-        return []
     made = info.provenance.get("created", "when it was made")
+    measure = f"  napari-unetpp evaluate FOLDER --model {shlex.quote(info.name)}"
+    if info.test is None:
+        return ["  To measure it on labelled images:", measure]
     return [
         "",
         f"  scores are stored in the file: measured {made}{measured_at(info)}. What this version gives:",
-        f"  napari-unetpp evaluate FOLDER --model {shlex.quote(info.name)}",
+        measure,
     ]
 
 

@@ -100,7 +100,7 @@ def choice_of(state: SessionState, plane: Plane, model: ModelInfo, scales: Scale
     if model.sampling.usual is not None:
         from napari_unetpp.engine.input.scale import USUAL
 
-        return ScaleChoice(within_limits(model.sampling.usual * plane.factor), USUAL)
+        return ScaleChoice(within_limits(model.sampling.usual * plane.factor), USUAL, searched=True)
     if model.sampling.kind == "pixel":
         from napari_unetpp.engine.input.scale import given_scale
 
