@@ -271,7 +271,7 @@ def test_a_fine_tuned_model_is_used_at_its_own_scale(found: Sitting) -> None:
     assert scale_note(found).hint == "auto: × 1.00, as the images of the fine-tuning"
     press(found)
     assert len(found.engine.searches) == 1 and shown_scale(found) == 1.0
-    assert found.controller.runs.shown.preprocessing.searched, "where it is fine-tuned again it may be doubted"
+    assert found.controller.runs.shown.preprocessing.searched, "fine-tuned again, it may be doubted"
     found.view.signals.scale_changed.emit(0.5)
     press(found)
     assert not found.controller.runs.shown.preprocessing.searched
