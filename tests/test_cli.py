@@ -232,13 +232,18 @@ def test_what_was_given_and_what_is_expected(words: str, message: str, run: Run)
     assert status == 2 and message in err and "invalid" not in err
 
 
-def test_a_card_says_how_scores_were_measured_or_how_to_measure_them(run: Run) -> None:
+def test_a_card_says_how_scores_were_measured_or_how_to_measure_them(run: Run, tmp_path: Path) -> None:
     assert "measured 2026-11-23, at scale 1. What this version gives:" in run("info", "cells-phase")[1]
     framed = replace(find_model("cells-phase"), sampling=SamplingRule("frame", 352))
     assert "measured 2026-11-23. What" in card_text(framed), "frames have a size of their own"
     card = run("info", "polyps")[1]
     assert "scores on test data: none in this file\n  To measure it on labelled images:\n" in card
     assert "napari-unetpp evaluate FOLDER --model polyps" in card
+    copy = tmp_path / "my polyps.safetensors"
+    shutil.copy(SHIPPED / "polyps.safetensors", copy)
+    assert f"evaluate FOLDER --model '{copy}'" in run("info", str(copy))[1], (
+        "a file that is not listed has no name"
+    )
 
 
 @pytest.mark.parametrize("command", ["segment", "evaluate", "finetune"])
@@ -281,7 +286,7 @@ def test_contradicting_sizes_are_usage_errors(
     [
         ("--scale 2", "scale 2: given"),
         ("--diameter 40", "scale 0.5: objects of 40 px"),
-        ("--range -5 300", "scale 1: nothing is seen: 1 kept"),
+        ("--range -5 300", "scale 1: nothing is seen, so it stays 1"),
     ],
 )
 def test_segment_says_the_scale_and_why(

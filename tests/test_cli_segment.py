@@ -413,4 +413,4 @@ def test_of_noise_no_diameter_is_asked_for(run: Run, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", noise)
     status, out, err = run("segment", tmp_path / "a.tif", "--out", tmp_path / "out", "--level", 1)
     assert status == 0 and "nothing but noise" in err
-    assert "scale 1: nothing is seen: 1 kept" in out and "give the diameter" not in out + err
+    assert "scale 1: nothing is seen, so it stays 1" in out and "give the diameter" not in out + err

@@ -42,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--model", type=some_name, default="nuclei", help="name or file (default: nuclei)")
     parser.add_argument(
-        "--level", type=level, default="auto", help="depth: 1, 2, 3, 4 or auto (as deep as each place needs)"
+        "--level",
+        type=level,
+        default="auto",
+        help="depth: 1, 2, 3, 4 or auto (as deep as each place needs; default: auto)",
     )
     parser.add_argument("--kind", choices=KINDS, default="labels", help="what to write (default: labels)")
     parser.add_argument(

@@ -10,7 +10,7 @@ from napari_unetpp._types import ScaleChoice, ScaleSearch
 
 FOUND = "objects of about"
 
-UNSURE = "not sure of any scale: 1 kept; give the diameter of an object"
+UNSURE = "not sure of any scale, so it stays 1; give the diameter of an object"
 
 UNCLEAR = "no other scale fits clearly better"
 

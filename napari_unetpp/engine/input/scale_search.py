@@ -42,7 +42,7 @@ from napari_unetpp.engine.tiles import padded_shape
 if TYPE_CHECKING:
     from napari_unetpp.engine.loaded_model import LoadedModel
 
-EMPTY = "nothing is seen: 1 kept"
+EMPTY = "nothing is seen, so it stays 1"
 FIRST = (0.25, 0.5, 1.0, 2.0)
 """Scales that are always tried; then a coarser one if the coarsest fits best, and both neighbours of the
 best. Without the finest, clusters of small nuclei at a coarse scale would be compared with nothing better."""

@@ -17,6 +17,7 @@ from napari_unetpp._types import (
     StoppingRule,
 )
 from napari_unetpp.files.models.int8_file import read_int8
+from napari_unetpp.files.models.model_list import SHIPPED, models_folder
 from napari_unetpp.files.text import counted, number, table
 from napari_unetpp.net import graph
 
@@ -73,7 +74,9 @@ def card_text(info: ModelInfo) -> str:
 def _stored(info: ModelInfo) -> list[str]:
     """When the stored scores were measured, and how to measure with this version."""
     made = info.provenance.get("created", "when it was made")
-    measure = f"  napari-unetpp evaluate FOLDER --model {shlex.quote(info.name)}"
+    listed = info.path is None or info.path.absolute().parent in (SHIPPED, models_folder().absolute())
+    model = info.name if listed else str(info.path)
+    measure = f"  napari-unetpp evaluate FOLDER --model {shlex.quote(model)}"
     if info.test is None:
         return ["  To measure it on labelled images:", measure]
     return [

@@ -168,6 +168,11 @@ def recommend_level(scores: ScoreSet, *, margin: float = LEVEL_MARGIN) -> int:
     return min(d for d, q in known.items() if q >= best - margin)
 
 
+def is_judged(scores: ScoreSet, info: ModelInfo) -> bool:
+    """Whether scores can recommend a level: of instances only AP50 can, as Dice does not see what merges."""
+    return info.task != "instances" or any(s.ap50 is not None for s in scores.levels.values())
+
+
 def compare(before: LevelScores, after: LevelScores) -> Change | None:
     """Compare one level, by AP50 where both have it, else by Dice; None where neither is defined."""
     for old, new in ((before.ap50, after.ap50), (before.dice, after.dice)):

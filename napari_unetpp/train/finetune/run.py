@@ -28,7 +28,7 @@ from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.memory import SMALLER, enough_memory
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.averaging import measure_batch_norms
-from napari_unetpp.train.choose.levels import mean_over_levels, recommend_level
+from napari_unetpp.train.choose.levels import is_judged, mean_over_levels, recommend_level
 from napari_unetpp.train.finetune import result, validate
 from napari_unetpp.train.finetune.budget import Budget
 from napari_unetpp.train.finetune.data.held_out import hold_out_blocks, without
@@ -47,6 +47,11 @@ FOR_PARENT, FOR_VALIDATION = 0.1, 0.03
 """Largest shares of the time: for the parent's predictions, and for one of about seven validations."""
 
 NO_BETTER = "No step was better than the model it started from: these are its weights."
+
+NO_OBJECTS = (
+    "What is held out does not show how well objects are told apart (no AP50): "
+    "the recommended depth stays L{level}."
+)
 
 
 def finetune(
@@ -236,8 +241,11 @@ class _Run:
         if self.before is not None:
             after = self.before if best is self.start else validate.score(best.blocks, info, self.held_out)
             stopping, why_not = validate.stopping_rule(best.blocks, info)
-            level = recommend_level(after)
-            info = replace(info, validation=after, recommended_level=level, stopping=stopping)
+            info = replace(info, validation=after, stopping=stopping)
+            if is_judged(after, info):
+                info = replace(info, recommended_level=recommend_level(after))
+            else:
+                notes.append(NO_OBJECTS.format(level=info.recommended_level))
             if self.request.model.stopping and not stopping:
                 notes.append(f"No Auto: {why_not}.")
             better = result.quality(after) > result.quality(self.before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -34,7 +35,8 @@ from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.choose import auto
 from napari_unetpp.train.choose.scores import dice_iou
 from napari_unetpp.train.finetune import step, validate
-from napari_unetpp.train.finetune.data.held_out import HeldOut
+from napari_unetpp.train.finetune.data.examples import make_example
+from napari_unetpp.train.finetune.data.held_out import HeldOut, hold_out_blocks
 from napari_unetpp.train.finetune.recipe import Recipe
 from napari_unetpp.train.finetune.run import finetune
 
@@ -342,6 +344,28 @@ def test_too_little_to_hold_out_means_no_validation(
 def test_four_planes_hold_out_a_whole_one(tiny_model: ModelInfo, cells: list[LabelledPlane]) -> None:
     done = tune(tiny_model, cells, 2)
     assert done.after is not None and "1 whole plane" in done.after.data
+    assert "scored on" not in done.after.data
+
+
+def test_a_part_of_a_held_out_plane_is_called_so(tiny_model: ModelInfo, cells: list[LabelledPlane]) -> None:
+    large = [replace(p, image=np.tile(p.image, (3, 3)), labels=np.tile(p.labels, (3, 3))) for p in cells]
+    examples = [make_example(replace(p, scale=1.0, range=(0.0, 65535.0)), tiny_model) for p in large]
+    every = hold_out_blocks(examples, np.random.default_rng(0))
+    some = hold_out_blocks(examples, np.random.default_rng(0), affordable=1)
+    assert len(some.blocks) < len(every.blocks) and "scored on" not in every.description
+    assert re.fullmatch(r"1 whole plane \(\w+\), scored on \d+% of it", some.description)
+
+
+def test_dice_alone_recommends_no_depth_for_objects(
+    tiny_model: ModelInfo, cells: list[LabelledPlane]
+) -> None:
+    """Dice does not see whether neighbours merge; strokes tell no objects apart."""
+    labels = np.where(cells[0].labels > 0, 1, 2).astype(np.uint16)
+    strokes = replace(cells[0], labels=labels, labels_as="sparse", background=2, objects=False)
+    done = tune(replace(tiny_model, recommended_level=3), [strokes], 2)
+    assert done.after is not None and all(s.ap50 is None for s in done.after.levels.values())
+    assert done.info.recommended_level == 3
+    assert any("recommended depth stays L3" in note for note in done.notes)
 
 
 def short_of_memory(limit: int) -> Callable[..., Any]:

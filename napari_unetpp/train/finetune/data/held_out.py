@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,11 +115,14 @@ def _choose_planes(examples: Sequence[Example], most: float, rng: np.random.Gene
     if not held_out or rest.min() < 3 * FEWEST:
         return HeldOut()
     side = next((side for side in (512, 256) if side * side <= most), SIDES[0])
-    blocks = [block for n in sorted(held_out) for block in _tiles(n, examples[n], side)]
-    blocks = _affordable(blocks, most, rng)
+    tiles = [block for n in sorted(held_out) for block in _tiles(n, examples[n], side)]
+    blocks = _affordable(tiles, most, rng)
     names = ", ".join(examples[n].name for n in sorted(held_out)[:3])
     more = f" and {len(held_out) - 3} more" if len(held_out) > 3 else ""
-    return HeldOut(tuple(blocks), f"{counted(len(held_out), 'whole plane')} ({names}{more})", planes=True)
+    share = sum(prod(block.region.shape) for block in blocks) / sum(prod(b.region.shape) for b in tiles)
+    scored = "" if len(blocks) == len(tiles) else f", scored on {share:.0%} of it"
+    description = f"{counted(len(held_out), 'whole plane')} ({names}{more}){scored}"
+    return HeldOut(tuple(blocks), description, planes=True)
 
 
 def _affordable(blocks: list[HeldOutBlock], most: float, rng: np.random.Generator) -> list[HeldOutBlock]:
