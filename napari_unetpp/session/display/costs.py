@@ -18,6 +18,9 @@ from napari_unetpp.session.values import DeviceRequest, levels_of, model_key
 ASSUMED_FLOPS = 100e9
 """Of a laptop, for the estimate before anything was measured."""
 
+AUTO_OVERHEAD = 0.6
+"""Seconds per megapixel that Auto takes beside the network, in float32 and bfloat16; see how-it-works.md."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChartPoint:
@@ -64,16 +67,21 @@ def estimate(
     """Seconds per megapixel of a level that was not run yet.
 
     As much more or less than the nearest level that was as the trial, or the FLOPs, say. What Auto takes
-    depends on the image, so it says nothing of the others.
+    depends on the image, so it says nothing of the others; expected is its share of the deepest level's work
+    on the validation data, and `AUTO_OVERHEAD`.
     """
+    if level == AUTO and model.stopping:
+        deepest = model.net.depth
+        seconds = (
+            measured[deepest] if deepest in measured else estimate(model, deepest, measured, trial, hints)
+        )
+        return model.stopping.share * seconds + AUTO_OVERHEAD
     runs = {other: seconds for other, seconds in measured.items() if other != AUTO}
     work = _work(model, level, trial)
     if not runs:
         return work * _pace(model, trial, hints)
     near = min(runs, key=lambda other: abs(other - level))
     seconds = runs[near] * work / _work(model, near, trial)
-    if level == AUTO:
-        return seconds
     least = max((runs[other] for other in runs if other < level), default=0.0)
     most = min((runs[other] for other in runs if other > level), default=seconds)
     return min(max(seconds, least), most)

@@ -48,10 +48,7 @@ FOR_PARENT, FOR_VALIDATION = 0.1, 0.03
 
 NO_BETTER = "No step was better than the model it started from: these are its weights."
 
-NO_OBJECTS = (
-    "What is held out does not show how well objects are told apart (no AP50): "
-    "the recommended depth stays L{level}."
-)
+NO_OBJECTS = "Dice alone does not see which objects merge: the recommended depth stays L{level}."
 
 
 def finetune(

@@ -43,9 +43,14 @@ def test_the_result_says_what_auto_took(auto: Any) -> None:
 def test_chart_and_readout_of_auto() -> None:
     *fixed, auto = costs.points(MODEL, {4: 2.0})
     assert [point.level for point in fixed] == [1, 2, 3, 4]
-    assert (auto.level, auto.seconds, auto.quality, auto.measured) == (AUTO, pytest.approx(0.8), 0.87, False)
+    assert (auto.level, auto.seconds, auto.quality, auto.measured) == (
+        AUTO,
+        pytest.approx(0.8 + costs.AUTO_OVERHEAD),
+        0.87,
+        False,
+    )
     text, tip = model_messages.readout(MODEL, auto)
-    assert text.startswith("Auto · 9.04 M · about 800 ms per megapixel · Dice 0.87")
+    assert text.startswith("Auto · 9.04 M · about 1.4 s per megapixel · Dice 0.87")
     assert "40%" in tip and "0.003" in tip
     assert costs.points(MODEL, {AUTO: 0.7, 4: 2.0})[-1].seconds == 0.7
 
