@@ -80,7 +80,8 @@ def _segment(dock: UnetppDock, viewer: Viewer, level: int) -> tuple[str, NDArray
     message = dock.form.head.message_label.text
     _wait(lambda: not controller.busy and _shows(dock, level), message)
     image, labels = viewer.layers[0].data, viewer.layers[1].data
-    return message(), _overlay(image, np.array(labels))
+    caption = message().replace("\u00a0", " ")  # Pillow's font has no glyph for spaces that do not break
+    return caption, _overlay(image, np.array(labels))
 
 
 def _shows(dock: UnetppDock, level: int) -> bool:
