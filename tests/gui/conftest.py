@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -62,31 +62,50 @@ def few_objects_to_collect() -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.fixture(scope="module")
-def module_viewer(qapp: Any) -> Iterator[Any]:
-    """A viewer that is not shown; for a whole module, because to make one and to close it takes 2 s."""
-    import napari
+@contextmanager
+def new_napari_application() -> Iterator[None]:
+    """napari as in a new process, also for the next who makes a viewer."""
     from app_model import Application
     from napari._qt._qapp_model.qactions import init_qactions
+    from napari._qt.qt_main_window import _QtMainWindow
     from napari._qt.qt_viewer import QtViewer
     from napari._qt.threads.status_checker import StatusChecker
     from napari.plugins import _initialize_plugins
     from napari.settings import get_settings
 
-    # as `make_napari_viewer` does for every test
-    get_settings().reset()
-    _initialize_plugins.cache_clear()
-    init_qactions.cache_clear()
+    def forget() -> None:
+        get_settings().reset()
+        _initialize_plugins.cache_clear()
+        init_qactions.cache_clear()
+
+    forget()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StatusChecker, "start", lambda _self: None)
-        viewer = napari.Viewer(show=False)
-        yield viewer
-        patch.setattr(viewer.window._qt_window, "_save_current_window_settings", lambda: None)
-        viewer.close()
-    del viewer
+        patch.setattr(_QtMainWindow, "_save_current_window_settings", lambda _self: None)
+        yield
     gc.collect()
     QtViewer._instances.clear()
     Application.destroy("napari")
+    forget()
+
+
+@pytest.fixture
+def napari_application(qapp: Any) -> Iterator[None]:
+    """For a test whose code makes, and closes, a viewer of its own."""
+    with new_napari_application():
+        yield
+
+
+@pytest.fixture(scope="module")
+def module_viewer(qapp: Any) -> Iterator[Any]:
+    """A viewer that is not shown; for a whole module, because to make one and to close it takes 2 s."""
+    import napari
+
+    with new_napari_application():
+        viewer = napari.Viewer(show=False)
+        yield viewer
+        viewer.close()
+        del viewer
 
 
 @pytest.fixture

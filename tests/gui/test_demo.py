@@ -11,7 +11,7 @@ from napari_unetpp.gui import demo
 
 
 def test_captions_have_glyphs_for_all_letters(
-    models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    napari_application: None, models_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pillow's own font draws a box for a space that does not break."""
     drawn: list[str] = []
