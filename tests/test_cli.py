@@ -478,6 +478,31 @@ def test_benchmark_tells_once_why_a_device_is_missing(
     assert missing["mps"] == "this computer or this torch has no Metal device."
 
 
+@pytest.mark.parametrize(("milliseconds", "said"), [(70, True), (90, False)])
+def test_benchmark_says_that_auto_picks_a_slow_format(
+    run: Run, tiny_model: ModelInfo, monkeypatch: pytest.MonkeyPatch, milliseconds: float, said: bool
+) -> None:
+    """What auto measured on a busy machine stayed for ever, and nothing said so."""
+    from napari_unetpp.engine import benchmark
+    from napari_unetpp.engine.loaded_model import LoadedModel
+
+    took = {"cpu float32": 100.0, "cpu bfloat16": milliseconds, "cuda float16": 1.0}
+    models = [LoadedModel.load(tiny_model, "cpu", "float32") for _ in took]
+
+    def speed(label: str) -> dict[str, Any]:
+        row = {"cold_ms": took[label], "incremental_ms": 1.0, "parameters": 1, "ms_per_megapixel": 1.0}
+        row |= {"tiled_ms_per_megapixel": 1.0, "gflops": 1.0, "share_of_peak": 1.0}
+        return {"device": label, "side": 1, "tiled_side": 1, "peak_gflops": 1.0, "levels": {"1": row}}
+
+    results = iter([speed(label) for label in took])
+    monkeypatch.setattr(benchmark, "every_format", lambda *_: (models, {}))
+    monkeypatch.setattr(benchmark, "measure_speed", lambda *_, **__: next(results))
+    status, out, _ = run("benchmark", "--model", "tiny")
+    assert status == 0
+    assert ("cpu bfloat16 was 1.4 times as fast as cpu float32, which auto picks" in out) is said
+    assert ("cache --clear" in out) is said
+
+
 def test_train_hands_everything_on(run: Run, monkeypatch: pytest.MonkeyPatch, tiny_model: ModelInfo) -> None:
     from napari_unetpp.train.scratch import run as training
     from napari_unetpp.train.scratch.request import TrainRequest

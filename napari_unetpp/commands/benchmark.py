@@ -38,6 +38,13 @@ def run_benchmark(args: argparse.Namespace) -> int:
         _tell(info.name, results[-1])
     for label, reason in missing.items():
         tell(f"{label}: {reason}")
+    if args.precision == "auto" and (faster := benchmark.faster_format(results)):
+        label, factor = faster
+        tell(
+            f"{label} was {factor:.1f} times as fast as {models[0].choice.label}, which auto picks. "
+            "Auto measures the formats once. If this computer was busy then, have them measured again: "
+            "napari-unetpp cache --clear"
+        )
     if args.json:
         formats = {result["device"]: result for result in results}
         write_json(args.json, {"model": info.sha256, **results[0], "formats": formats, "missing": missing})

@@ -7,7 +7,7 @@ turns counts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,9 @@ FORMATS = (
 
 PEAK_SHAPES = ((64, 128), (128, 128), (256, 64), (512, 32))
 """(channels in and out, side) of the plain 3x3 convolutions whose best rate is called the peak."""
+
+MUCH_FASTER = 1.3
+"""Times as fast at the deepest level, from which on a format is worth a word; less may be chance."""
 
 Case = Callable[[], Any]
 
@@ -130,6 +133,29 @@ def every_format(info: ModelInfo, device: str = "auto") -> tuple[list[LoadedMode
         except UnetppError as error:
             missing[label] = str(error)
     return models, missing
+
+
+def faster_format(results: Sequence[Mapping[str, Any]]) -> tuple[str, float] | None:
+    """The fastest format on the device of the first one, and how many times as fast as the first it is.
+
+    Parameters
+    ----------
+    results : sequence of dict
+        As `measure_speed` gives them; the first is of the format that "auto" picks.
+
+    Returns
+    -------
+    tuple or None
+        None where none is `MUCH_FASTER` at the deepest level.
+    """
+
+    def milliseconds(result: Mapping[str, Any]) -> float:
+        return float(result["levels"][max(result["levels"])]["cold_ms"])
+
+    picked, device = results[0], results[0]["device"].split()[0]
+    best = min((one for one in results if one["device"].split()[0] == device), key=milliseconds)
+    factor = milliseconds(picked) / milliseconds(best)
+    return (best["device"], factor) if factor >= MUCH_FASTER else None
 
 
 class _Timer:

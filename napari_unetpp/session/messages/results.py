@@ -127,7 +127,7 @@ def range_text(used: Interval | None) -> str:
 def place(uncertainty: float, left: int) -> str:
     """Where Next went."""
     more = f"{left} more" if left else "the last one"
-    return f"In the middle of the view: uncertainty {uncertainty:.2f} ({more}). Correct it, or go on."
+    return f"Went to a place of uncertainty {uncertainty:.2f} ({more}). Correct what is there, or go on."
 
 
 def no_place_left(places: int) -> str:

@@ -75,4 +75,4 @@ def test_next_brings_a_place_to_the_middle(
     ((first, second),) = visited.values()
     np.testing.assert_allclose(seen, [(0.5 * s.y, 0.5 * s.x) for s in (first, second)])
     assert first.value >= second.value and camera.zoom > 0.5
-    assert "In the middle of the view" in dock.form.head.message_label.text()
+    assert "Went to a place of uncertainty" in dock.form.head.message_label.text()
