@@ -1,4 +1,4 @@
-"""Parts of the dock: a section that folds, text that wraps, a line."""
+"""Parts of the dock: a progress bar, a section that folds, text that wraps, a line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from html import escape
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QIcon, QPixmap
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 from napari_unetpp.gui.dock.colours import text_colours
@@ -28,6 +37,14 @@ ABOVE, LINE = 2, 1
 
 UNLIMITED = 16_777_215
 """Qt's QWIDGETSIZE_MAX, which PySide6 does not export."""
+
+
+class ProgressBar(QProgressBar):
+    """A progress bar that shows its text also while the end is unknown, where Qt shows none."""
+
+    def text(self) -> str:
+        """What stands in the bar."""
+        return self.format() if self.minimum() == self.maximum() else super().text()
 
 
 class Fold(QCollapsible):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,27 @@ def test_what_is_said_follows_the_theme(viewer: Any, open_dock: Any, qtbot: Any)
     for theme, inks in (("light", colours.LIGHT), ("dark", colours.DARK)):
         viewer.theme = theme
         qtbot.waitUntil(lambda i=inks: i.warning in label.text() and i.link in label.text())
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_bar_without_an_end_has_its_text(viewer: Any, open_dock: Any, qtbot: Any, theme: str) -> None:
+    """Qt shows none: nobody saw that torch was being loaded, or that objects were being found."""
+    viewer.window._qt_window.show()
+    viewer.theme = theme
+    dock = open_dock()
+    for bar, show in (
+        (dock.form.head.progress_bar, dock.set_progress),
+        (dock.form.correct.training_bar, partial(dock.set_finetuning, True)),
+    ):
+        pictures = []
+        for text in ("", "finding objects"):
+            show(None, text)
+            assert bar.text() == text
+            qtbot.wait(50)
+            pictures.append(bar.grab().toImage())
+        assert pictures[0] != pictures[1]
+        show(0.5, "half of it")
+        assert bar.text() == "half of it"
 
 
 def in_sight(widget: QWidget) -> bool:

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QSpinBox,
     QTableWidget,
@@ -21,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, connect, make_widget
 from napari_unetpp.gui.dock.training_chart import TrainingChart
-from napari_unetpp.gui.dock.widgets import Note, line
+from napari_unetpp.gui.dock.widgets import Note, ProgressBar, line
 from napari_unetpp.gui.tools.shortcuts import CORRECT, MERGE, SPLIT
 from napari_unetpp.session.messages.correcting import ScoreRow
 from napari_unetpp.session.ports import ViewSignals
@@ -105,7 +104,7 @@ class CorrectForm(Form):
     hint_label: Note
     budget_spin: QSpinBox
     finetune_button: QPushButton
-    training_bar: QProgressBar
+    training_bar: ProgressBar
     finetune_summary_label: Note
     keep_button: QPushButton
     discard_button: QPushButton
@@ -189,7 +188,7 @@ class CorrectForm(Form):
         ),
         Field(
             "training_bar",
-            QProgressBar,
+            ProgressBar,
             shown=False,
             qt=BAR,
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QProgressBar, QPushButton
+from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton
 
 from napari_unetpp.gui.dock.forms.fields import BAR, Field, Form, button, checkbox
 from napari_unetpp.gui.dock.forms.message_area import MessageArea
@@ -13,7 +13,7 @@ from napari_unetpp.gui.dock.forms.picker import Picker
 from napari_unetpp.gui.dock.forms.planes import AxesRow, SpansRow, show_channels, show_link, show_planes
 from napari_unetpp.gui.dock.level_slider import LevelSlider
 from napari_unetpp.gui.dock.menu.button import MenuButton
-from napari_unetpp.gui.dock.widgets import Note
+from napari_unetpp.gui.dock.widgets import Note, ProgressBar
 from napari_unetpp.gui.tools.shortcuts import SEGMENT
 from napari_unetpp.session.ports import ViewSignals
 from napari_unetpp.session.stacks.values import StackShown
@@ -53,7 +53,7 @@ class Head(Form):
     segment_button: QPushButton
     live_checkbox: QCheckBox
     stop_button: QPushButton
-    progress_bar: QProgressBar
+    progress_bar: ProgressBar
     message_area: MessageArea
 
     FIELDS = (
@@ -122,7 +122,7 @@ class Head(Form):
             stretch=0,
             enabled=False,
         ),
-        Field("progress_bar", QProgressBar, qt=BAR),
+        Field("progress_bar", ProgressBar, qt=BAR),
         Field("message_area", MessageArea),
     )
 
