@@ -44,7 +44,7 @@ NOTHING_CROSSED = "The line crosses no object."
 NOT_ACROSS = "The line divides no object: begin and end outside of the one to be split."
 
 
-PREPARING = "preparing the fast form"
+PREPARING = "preparing int8 for the new model"
 """What the bar says after Keep: int8 is measured on the corrected images."""
 
 

@@ -362,7 +362,7 @@ def test_after_keep_a_faster_format_is_prepared_for_the_next_segment(
     session.view.signals.finetune_pressed.emit()
     session.view.signals.keep_pressed.emit()
     assert session.trainer.prepared == ["nuclei-2"]
-    assert call(True, None, "preparing the fast form") in session.view.set_finetuning.call_args_list
+    assert call(True, None, "preparing int8 for the new model") in session.view.set_finetuning.call_args_list
     session.view.set_finetuning.assert_called_with(False, 0.0, "")
     monkeypatch.setattr(controller.runs, "warm", lambda model, device: warmed.append(model.name))
     controller.segment()
