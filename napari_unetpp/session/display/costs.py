@@ -96,7 +96,9 @@ def _pace(model: ModelInfo, trial: Mapping[int, float], hints: Hints) -> float:
     if trial or not hints.first:
         return 1.0
     ((level, seconds),) = hints.first.items()
-    return seconds / _work(model, level, trial)
+    if level == AUTO:
+        seconds -= AUTO_OVERHEAD
+    return seconds / _work(model, level, trial) if seconds > 0 else 1.0
 
 
 def _work(model: ModelInfo, level: int, trial: Mapping[int, float]) -> float:

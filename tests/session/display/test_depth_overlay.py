@@ -13,6 +13,7 @@ from napari_unetpp._types import AUTO, LevelScores, StoppingRule
 from napari_unetpp.net import graph
 from napari_unetpp.session.display import costs
 from napari_unetpp.session.messages import models as model_messages
+from napari_unetpp.session.segment.speeds import Hints
 
 RULE = StoppingRule((0.3,) * 3, (0.1,) * 3, 0.02, 0.003, 0.4, LevelScores(0.87, 0.7, 0.5, 1))
 MODEL = replace(model_info("with auto"), stopping=RULE)
@@ -53,6 +54,15 @@ def test_chart_and_readout_of_auto() -> None:
     assert text.startswith("Auto · 9.04 M · about 1.4 s per megapixel · Dice 0.87")
     assert "40%" in tip and "0.003" in tip
     assert costs.points(MODEL, {AUTO: 0.7, 4: 2.0})[-1].seconds == 0.7
+
+
+def test_a_first_run_of_auto_says_what_the_levels_take() -> None:
+    """What it takes beside the network was counted as the network's, and for Auto itself a second time."""
+    *_, deepest, auto = costs.points(MODEL, {}, hints=Hints(first={AUTO: 1.4}))
+    assert auto.seconds == pytest.approx(1.4)
+    assert deepest.seconds == pytest.approx((1.4 - costs.AUTO_OVERHEAD) / 0.4)
+    quick = costs.points(MODEL, {}, hints=Hints(first={AUTO: costs.AUTO_OVERHEAD / 2}))
+    assert quick == costs.points(MODEL, {}), "it says nothing"
 
 
 def test_the_depth_is_shown_with_auto_only(auto: Any) -> None:
