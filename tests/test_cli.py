@@ -478,6 +478,46 @@ def test_benchmark_tells_once_why_a_device_is_missing(
     assert missing["mps"] == "this computer or this torch has no Metal device."
 
 
+@pytest.mark.parametrize("command", ["segment", "evaluate", "finetune", "benchmark", "train"])
+@pytest.mark.parametrize("content", [b"II*\0 raw", b'{"type": "FeatureCollection"}', b"notes"])
+def test_json_replaces_no_other_file(
+    run: Run, tiny_model: ModelInfo, labelled: Path, tmp_path: Path, command: str, content: bytes
+) -> None:
+    """It replaced images, models and results, without a word."""
+    model = ("--model", "tiny", "--device", "cpu")
+    out = tmp_path / "new.safetensors"
+    arguments = {
+        "segment": (labelled / "images", "--out", tmp_path / "out", *model),
+        "evaluate": (labelled, *model),
+        "finetune": (labelled, "--out", out, *model),
+        "benchmark": model,
+        "train": (labelled, "--out", out, "--task", "instances", "--megapixels", 0.1, "--device", "cpu"),
+    }[command]
+    file = tmp_path / "mine"
+    file.write_bytes(content)
+    status, _, err = run(command, *arguments, "--json", file)
+    assert status in (1, 2) and str(file) in err and "--json" in err
+    assert file.read_bytes() == content
+    assert not out.exists() and not (tmp_path / "out").exists(), "it says so before any work"
+
+
+def test_json_replaces_its_own_report(
+    run: Run, tiny_model: ModelInfo, labelled: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "log.json"
+    arguments = (labelled / "images", "--out", tmp_path / "out", "--model", "tiny", "--json", file)
+    file.touch()
+    assert run("segment", *arguments)[0] == 0
+    assert run("segment", *arguments, "--skip-existing")[0] == 0
+    assert all(entry["skipped"] for entry in json.loads(file.read_text()))
+    status, _, err = run("evaluate", labelled, "--model", "tiny", "--json", file)
+    assert status == 2 and "no earlier report of 'evaluate'" in err
+    result = json.loads(file.read_text())[0]["outputs"][0]
+    before = Path(result).read_bytes()
+    assert run("segment", *arguments, "--json", result, "--skip-existing")[0] == 2
+    assert Path(result).read_bytes() == before
+
+
 @pytest.mark.parametrize(("milliseconds", "said"), [(70, True), (90, False)])
 def test_benchmark_says_that_auto_picks_a_slow_format(
     run: Run, tiny_model: ModelInfo, monkeypatch: pytest.MonkeyPatch, milliseconds: float, said: bool

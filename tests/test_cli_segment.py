@@ -153,6 +153,24 @@ def test_a_run_with_nothing_to_do_loads_no_model(
     assert (status, said) == (0, "") and "1 of 1 were there already" in err
 
 
+@pytest.mark.parametrize("options", [(), ("--kind", "mask"), ("--kind", "probability"), ("--table",)])
+@pytest.mark.parametrize("content", ["notes", "", (10, 12), (30,)])
+def test_a_file_that_is_no_result_is_not_taken_for_one(
+    run: Run, plate: Path, tmp_path: Path, options: tuple[str, ...], content: str | tuple[int, ...]
+) -> None:
+    """Any file of the name counted as done."""
+    target = tmp_path / "out" / f"a_{options[1] if len(options) > 1 else 'labels'}.tif"
+    target.parent.mkdir()
+    if isinstance(content, str):
+        target.write_text(content)
+    else:
+        tifffile.imwrite(target, np.ones(content, np.uint16))
+    before = target.read_bytes()
+    status, said, err = segment(run, plate, "--out", target.parent, "--skip-existing", *options)
+    assert status == 1 and str(target) in err and "Move it away" in err, err
+    assert target.read_bytes() == before and not said
+
+
 def test_a_missing_table_is_added_to_labels_that_are_there(run: Run, plate: Path, tmp_path: Path) -> None:
     """Also to labels that somebody corrected since: the table tells of the file."""
     out = tmp_path / "out"

@@ -8,7 +8,8 @@ from typing import Any
 
 from napari_unetpp.commands.arguments.shared import add_device
 from napari_unetpp.commands.arguments.types import file_path, some_name
-from napari_unetpp.commands.report import progress, say, tell, write_json
+from napari_unetpp.commands.json_report import check_report, write_report
+from napari_unetpp.commands.report import progress, say, tell
 from napari_unetpp.files.models import card_text, model_list
 
 
@@ -24,6 +25,7 @@ def run_benchmark(args: argparse.Namespace) -> int:
     from napari_unetpp.engine import benchmark
     from napari_unetpp.engine.loaded_model import LoadedModel
 
+    check_report(args.json, "benchmark")
     info = model_list.find_model(args.model)
     missing: dict[str, str] = {}
     if args.precision == "auto":
@@ -45,9 +47,9 @@ def run_benchmark(args: argparse.Namespace) -> int:
             "Auto measures the formats once. If this computer was busy then, have them measured again: "
             "napari-unetpp cache --clear"
         )
-    if args.json:
-        formats = {result["device"]: result for result in results}
-        write_json(args.json, {"model": info.sha256, **results[0], "formats": formats, "missing": missing})
+    formats = {result["device"]: result for result in results}
+    content = {"model": info.sha256, **results[0], "formats": formats, "missing": missing}
+    write_report(args.json, "benchmark", content)
     return 0
 
 

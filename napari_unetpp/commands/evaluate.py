@@ -6,7 +6,8 @@ import argparse
 
 from napari_unetpp.commands.arguments.shared import add_augment, add_device, add_foreground, add_size
 from napari_unetpp.commands.arguments.types import file_path, some_name, some_path
-from napari_unetpp.commands.report import progress, say, size_options, tell, write_json
+from napari_unetpp.commands.json_report import check_report, write_report
+from napari_unetpp.commands.report import progress, say, size_options, tell
 from napari_unetpp.files.models import card_text, model_list
 from napari_unetpp.files.text import counted
 
@@ -28,6 +29,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     """Measure all levels on a folder of labelled images."""
     from napari_unetpp import api
 
+    check_report(args.json, "evaluate")
     problems: list[str] = []
 
     def report(problem: str) -> None:
@@ -54,6 +56,5 @@ def run_evaluate(args: argparse.Namespace) -> int:
     if result["auto"]:
         tell(card_text.auto_text(result["auto"]))
     tell(f"recommended level L{result['recommended_level']}, best here L{result['best_level_here']}")
-    if args.json:
-        write_json(args.json, result)
+    write_report(args.json, "evaluate", result)
     return 1 if problems else 0

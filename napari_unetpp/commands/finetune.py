@@ -17,7 +17,8 @@ from napari_unetpp.commands.arguments.types import (
     some_name,
     some_path,
 )
-from napari_unetpp.commands.report import console, say, size_options, tell, write_json
+from napari_unetpp.commands.json_report import check_report, write_report
+from napari_unetpp.commands.report import console, say, size_options, tell
 from napari_unetpp.files.models import model_list
 from napari_unetpp.files.text import counted
 
@@ -65,6 +66,7 @@ def run_finetune(args: argparse.Namespace) -> int:
     from napari_unetpp.train.parent import check_target
     from napari_unetpp.train.precision import check_precision
 
+    check_report(args.json, "finetune")
     check_precision(args.precision)
     parent = model_list.find_model(args.model)
     check_target(args.out, parent, overwrite=args.overwrite)
@@ -106,6 +108,5 @@ def run_finetune(args: argparse.Namespace) -> int:
         say(f"note: {args.out} appeared meanwhile and is kept; the model is in {done.info.path}")
     steps = counted(done.steps, "step")
     tell(f"{done.info.path}: {steps} in {done.seconds:.1f} s, level L{done.info.recommended_level}")
-    if args.json:
-        write_json(args.json, report.plain(done, points))
+    write_report(args.json, "finetune", report.plain(done, points))
     return 0

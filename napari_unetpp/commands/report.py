@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import Path
 from typing import Any, Literal
 
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.commands.console import Console
 from napari_unetpp.engine.memory import is_out_of_memory
-from napari_unetpp.files.atomic import write_atomically
 
 console = Console()
 say, tell, progress = console.say, console.tell, console.progress
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write plain values as JSON, whole or not at all."""
-    text = json.dumps(content, indent=2) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()), overwrite=True)
 
 
 def sentence(error: Exception) -> str:

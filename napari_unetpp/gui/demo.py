@@ -15,6 +15,7 @@ from napari_unetpp.session.messages.common import NO_MODEL
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from PIL.Image import Image as Picture
 
     from napari_unetpp.gui.dock.dock import UnetppDock
 
@@ -24,6 +25,10 @@ TIMEOUT = 600.0
 SIZE = (1400, 900)
 MARGIN, CAPTION = 8, 26
 
+DEPTHS, WINDOW = "depths.png", "window.png"
+MAKER = "napari-unetpp demo"
+"""The text "Software" in the pictures: what has it may be replaced."""
+
 
 def run_demo(out: Path | None = None) -> None:
     """Open napari on a sample, dock the widget and segment at all depths.
@@ -32,8 +37,14 @@ def run_demo(out: Path | None = None) -> None:
     ----------
     out : Path or None
         A folder: writes ``depths.png`` and ``window.png`` there and returns. None: leaves the window open.
+
+    Raises
+    ------
+    UnetppError
+        There is no model, or a file of these names that is no picture of the demo.
     """
     import napari
+    from PIL import Image
 
     from napari_unetpp.gui.compat import main_window
     from napari_unetpp.gui.dock.dock import UnetppDock
@@ -41,6 +52,9 @@ def run_demo(out: Path | None = None) -> None:
 
     if not list_models():
         raise UnetppError(NO_MODEL)
+    if out is not None:
+        _check(out / DEPTHS)
+        _check(out / WINDOW)
     viewer = napari.Viewer(title="napari-unetpp demo")
     window = main_window(viewer)
     assert window is not None
@@ -55,9 +69,9 @@ def run_demo(out: Path | None = None) -> None:
             napari.run()
             return
         out.mkdir(parents=True, exist_ok=True)
-        _write_depths(out / "depths.png", panels)
+        _write_depths(out / DEPTHS, panels)
         _settle(1.0)
-        viewer.screenshot(str(out / "window.png"), canvas_only=False, flash=False)
+        _save(Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)), out / WINDOW)
     finally:
         if out is not None:
             dock.close_session()
@@ -135,4 +149,27 @@ def _write_depths(path: Path, panels: list[tuple[str, NDArray[np.uint8]]]) -> No
         y = MARGIN + (number // 2) * (height + CAPTION + MARGIN)
         draw.text((x, y + 3), f"L{number + 1}:  {caption}", fill="black", font=font)
         canvas.paste(Image.fromarray(picture), (x, y + CAPTION))
-    canvas.save(path)
+    _save(canvas, path)
+
+
+def _check(path: Path) -> None:
+    """Raise UnetppError where a picture would replace something else than an earlier one of the demo."""
+    from PIL import Image
+
+    if not path.exists():
+        return
+    try:
+        with Image.open(path) as picture:
+            ours = picture.info.get("Software") == MAKER
+    except (OSError, ValueError):
+        ours = False
+    if not ours:
+        raise UnetppError(f"{path} exists and is no picture of the demo; give another folder for --out.")
+
+
+def _save(picture: Picture, path: Path) -> None:
+    from PIL.PngImagePlugin import PngInfo
+
+    about = PngInfo()
+    about.add_text("Software", MAKER)
+    picture.save(path, "PNG", pnginfo=about)

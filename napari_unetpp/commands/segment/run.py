@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_unetpp._types import ModelInfo, ObjectOptions, UnetppError, UsageError
-from napari_unetpp.commands.report import progress, say, sentence, size_options, tell, write_json
+from napari_unetpp.commands.json_report import check_report, write_report
+from napari_unetpp.commands.report import progress, say, sentence, size_options, tell
 from napari_unetpp.engine.level import resolve_level
 from napari_unetpp.files.atomic import TargetExists
 from napari_unetpp.files.labels.folders import named_once
@@ -49,6 +50,7 @@ def run_segment(args: argparse.Namespace) -> int:
     from napari_unetpp.commands.segment.existing import made_of, made_otherwise
     from napari_unetpp.commands.segment.values import Options
 
+    check_report(args.json, "segment")
     info = model_list.find_model(args.model)
     size = size_options(args, info)
     _check_model(args, info)
@@ -97,8 +99,7 @@ def run_segment(args: argparse.Namespace) -> int:
                 work = work or _begin(plan, options, args, stack)
                 entries.append(_segment_one(number, plan, work, options, args))
         finally:  # also what was done before Ctrl-C
-            if args.json:
-                write_json(args.json, entries)
+            write_report(args.json, "segment", entries)
             if args.table:
                 for note in update_summary(args.out, [output.there() or output for output in plan]):
                     say(f"note: {note}")

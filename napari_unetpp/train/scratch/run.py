@@ -12,6 +12,7 @@ from napari_unetpp.train.scratch.one_network import check_left_over, train_netwo
 from napari_unetpp.train.scratch.plan import make_plan
 from napari_unetpp.train.scratch.processes.ranks import Ranks, joined
 from napari_unetpp.train.scratch.progress.checkpoint import checkpoint_path
+from napari_unetpp.train.scratch.progress.log import check_log
 from napari_unetpp.train.scratch.request import TrainRequest
 from napari_unetpp.train.scratch.result import write_result
 
@@ -52,6 +53,7 @@ def _train_together(
     request: TrainRequest, log: Callable[[str], None], should_stop: ShouldStop, ranks: Ranks
 ) -> ModelInfo:
     check_left_over(request.out, resume=request.resume, parts=left_over(request))
+    check_log(request.json_path)
     replaces = request.out.exists()  # a file that appears later is kept
     with enough_memory("reading the labelled images", "close other programs, or give fewer or smaller ones"):
         plan = make_plan(request, log, should_stop)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_unetpp._types import UnetppError
-from napari_unetpp.train.scratch.progress.log import JsonLines
+from napari_unetpp.train.scratch.progress.log import JsonLines, check_log
 
 
 def steps(path: Path) -> list[int]:
@@ -42,4 +42,13 @@ def test_a_file_of_something_else_is_kept(tmp_path: Path) -> None:
     with pytest.raises(UnetppError, match="line 1, is not of a training's log"):
         JsonLines(path, 20)
     assert path.read_text() == "notes\n"
+    for content in ("notes\n", "notes", "\u00ff", "{}", '{"step": 1}\nnotes'):
+        path.write_text(content, encoding="latin-1")
+        before = path.read_bytes()
+        for use in (check_log, JsonLines):
+            with pytest.raises(UnetppError, match="is not of a training's log"):
+                use(path)
+        assert path.read_bytes() == before
+    check_log(None)
+    check_log(tmp_path / "new.jsonl")
     JsonLines(None).append({"step": 1})

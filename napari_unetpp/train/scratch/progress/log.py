@@ -14,6 +14,9 @@ from napari_unetpp.files.atomic import write_atomically
 from napari_unetpp.train.scratch.loop import TrainingProgress
 from napari_unetpp.train.scratch.progress.validation import ValidationScores
 
+FIRST = b'{"step": '
+"""What every line of the log in JSON begins with."""
+
 
 def line(event: TrainingProgress, scores: ValidationScores | None = None) -> str:
     """One line for people."""
@@ -41,6 +44,12 @@ def entry(event: TrainingProgress, scores: ValidationScores, names: Sequence[str
     }
 
 
+def check_log(path: Path | None) -> None:
+    """Raise UnetppError, before any work, where the file is there and is no training's log."""
+    if path is not None and path.is_file():
+        _lines_until(path, 0)
+
+
 class JsonLines:
     """Appends JSON objects to a file, one a line.
 
@@ -49,15 +58,15 @@ class JsonLines:
     path : Path or None
         None: nothing is written.
     step : int or None
-        None: the file is emptied. Else a run continues at this step: lines of later steps are removed,
-        because the run will write them again.
+        None: the file, a training's log, is emptied. Else a run continues at this step: lines of later
+        steps are removed, because the run will write them again.
     """
 
     def __init__(self, path: Path | None, step: int | None = None) -> None:
         self.path = path
         if path is None:
             return
-        lines = _lines_until(path, step) if step is not None and path.exists() else []
+        lines = _lines_until(path, -1 if step is None else step) if path.is_file() else []
         write_atomically(path, lambda file: file.write("".join(lines).encode()), overwrite=True)
 
     def append(self, content: Mapping[str, Any]) -> None:
@@ -71,11 +80,13 @@ class JsonLines:
 
 
 def _lines_until(path: Path, step: int) -> list[str]:
+    """The lines up to a step; raises UnetppError where the file is no training's log."""
     lines = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), start=1):
-        if not text.endswith("\n"):  # the run was killed while it wrote this
-            break
+    for number, content in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+        if not content.endswith(b"\n") and FIRST.startswith(content[: len(FIRST)]):
+            break  # the run was killed while it wrote this
         try:
+            text = content.decode()
             if json.loads(text)["step"] <= step:
                 lines.append(text)
         except (ValueError, TypeError, KeyError) as error:
