@@ -254,6 +254,8 @@ class Controller:
         if last is not None and last.plane.image == image:
             self.changes.forget()
             self.view.set_message(common.REMOVED)
+        elif last is None and image == self.state.image:
+            self.changes.show_next_step()
 
     def _on_limits(self, image: Hashable) -> None:
         """The contrast limits of an image were changed."""

@@ -13,6 +13,9 @@ Offer = tuple[str, str]
 GETTING_READY = "getting ready: loading torch and the model"
 NO_IMAGE = "Open an image first: drop a file on the window, or File > Open Sample > UNet++ segmentation."
 READY = "Ready. Press Segment."
+STILL = " Until then the layer shows the result of {}."
+"""Follows `READY` where the result of another model is still there."""
+
 REMOVED = "The result layer was removed: press Segment to make it again."
 NO_MODEL = "No model was found. Put a .safetensors model into the models folder and reopen this panel."
 

@@ -53,6 +53,7 @@ class Changes:
         self.context, self.runs, self.readout = context, runs, readout
         self.view, self.layers, self.state = context.view, context.layers, context.state
         self.under_way: Callable[[], Message | None] = lambda: None
+        self._left: tuple[Hashable, str] | None = None  # image and model of the result that another one left
         self.playback = Playback(context, runs, readout, partial(self.update, changed=False))
 
     def connect(self) -> None:
@@ -109,6 +110,10 @@ class Changes:
 
     def forget(self) -> None:
         """Nothing is shown, and nothing is segmented by itself."""
+        if self.runs.running is not None:
+            self._left = None  # the layer holds parts of two results
+        elif self.runs.shown is not None:
+            self._left = self.runs.shown.plane.image, self.runs.shown.model.name
         self.runs.abandon()
         self.playback.forget()
         self.view.set_message("")
@@ -130,8 +135,18 @@ class Changes:
             self.view.set_message(*run)
         elif self.runs.ready:
             waiting = common.NO_IMAGE if self.state.image is None else ""
-            told, offers = self.readout.channels() or (common.READY, [])
+            told, offers = self.readout.channels() or (common.READY + self._still_shown(), [])
             self.view.set_message(told if self.readout.shown is not None else waiting, "info", offers)
+
+    def _still_shown(self) -> str:
+        """Whose result the layer shows, where that is not the chosen model's."""
+        model = self.context.model
+        if model is None or self.readout.shown is None or self._left is None:
+            return ""
+        if self._left[0] != self.state.image:
+            return ""
+        here = model.name != self._left[1] and self.layers.result(self.context.plane()) is not None
+        return common.STILL.format(self._left[1]) if here else ""
 
     # ------------------------------------------------------ the state changed
 

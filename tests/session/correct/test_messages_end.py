@@ -118,6 +118,27 @@ TABLE: dict[str, tuple[Act, str, Act, str]] = {
     "a result, until its image is closed": (SEGMENT, RESULT, close_image, common.NO_IMAGE),
     "a result, until another image is chosen": (SEGMENT, RESULT, other_image, common.READY),
     "a result, until another model is chosen": (SEGMENT, RESULT, MODEL, common.READY),
+    "whose result is shown, until it is removed": (
+        then(SEGMENT, MODEL),
+        common.READY + common.STILL.format("nuclei"),
+        lambda s: (
+            s.sitting.layers.painted.clear(),
+            s.sitting.layers.signals.result_removed.emit("cells"),
+        ),
+        common.READY,
+    ),
+    "whose result is shown, until that model is chosen": (
+        then(SEGMENT, MODEL),
+        common.READY + common.STILL.format("nuclei"),
+        emit("model_chosen", "nuclei"),
+        common.READY,
+    ),
+    "the device after a second model: the layer shows that of the second": (
+        then(SEGMENT, MODEL, SEGMENT, emit("device_chosen", "cpu"), emit("model_chosen", "nuclei")),
+        common.READY + common.STILL.format("other"),
+        MODEL,
+        common.READY,
+    ),
     "a result, until another device is chosen": (SEGMENT, RESULT, emit("device_chosen", "cpu"), common.READY),
     "a result, until another plane is displayed": (SEGMENT, RESULT, other_plane, AT_PLANE),
     "an unsegmented plane, until it is segmented": (then(SEGMENT, other_plane), AT_PLANE, SEGMENT, RESULT),
