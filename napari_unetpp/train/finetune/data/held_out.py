@@ -116,7 +116,11 @@ def _choose_planes(examples: Sequence[Example], most: float, rng: np.random.Gene
         return HeldOut()
     side = next((side for side in (512, 256) if side * side <= most), SIDES[0])
     tiles = [block for n in sorted(held_out) for block in _tiles(n, examples[n], side)]
-    blocks = _affordable(tiles, most, rng)
+    in_tiles = [_counts(examples[tile.example], tile.region) for tile in tiles]
+    chosen = _affordable(tiles, in_tiles, most, rng)
+    if sum((in_tiles[n] for n in chosen), np.zeros(2, np.int64)).min() < FEWEST:
+        return HeldOut()
+    blocks = [tiles[n] for n in chosen]
     names = ", ".join(examples[n].name for n in sorted(held_out)[:3])
     more = f" and {len(held_out) - 3} more" if len(held_out) > 3 else ""
     share = sum(prod(block.region.shape) for block in blocks) / sum(prod(b.region.shape) for b in tiles)
@@ -125,16 +129,18 @@ def _choose_planes(examples: Sequence[Example], most: float, rng: np.random.Gene
     return HeldOut(tuple(blocks), description, planes=True)
 
 
-def _affordable(blocks: list[HeldOutBlock], most: float, rng: np.random.Generator) -> list[HeldOutBlock]:
-    """As many blocks as `most` pixels allow, in their old order."""
+def _affordable(
+    blocks: Sequence[HeldOutBlock], counts: Sequence[NDArray[np.int64]], most: float, rng: np.random.Generator
+) -> list[int]:
+    """Numbers of as many blocks as `most` pixels allow; those with foreground and background come first."""
     area = 0
     chosen: list[int] = []
-    for n in rng.permutation(len(blocks)):
-        height, width = blocks[n].region.shape
-        if not chosen or area + height * width <= most:
-            chosen.append(int(n))
-            area += height * width
-    return [blocks[n] for n in sorted(chosen)]
+    for n in sorted(rng.permutation(len(blocks)).tolist(), key=lambda n: bool(counts[n].min() < FEWEST)):
+        pixels = prod(blocks[n].region.shape)
+        if not chosen or area + pixels <= most:
+            chosen.append(n)
+            area += pixels
+    return sorted(chosen)
 
 
 def _tiles(number: int, example: Example, side: int) -> list[HeldOutBlock]:
