@@ -7,4 +7,5 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 if has_screen; then require_libraries; else require_libraries screen; fi
 make_environment all,test
-exec "$PY" -m napari_unetpp demo "$@"
+"$PY" -m napari_unetpp demo "$@"
+say "This was the demo. The environment is in $(dirname "$PY"): napari and napari-unetpp there start the window and the commands."

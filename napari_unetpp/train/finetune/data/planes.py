@@ -210,7 +210,7 @@ def _with_scales(
     notes = _scales_note(given, planes)
     if guessed:
         notes.append(
-            f"Time was short: {guessed} images are seen at the median scale of the other "
+            f"Time was short: the scale of {counted(guessed, 'image')} is the median of the other "
             f"{len(given) - guessed}. Give more seconds, or --diameter."
         )
     return planes, notes
