@@ -22,6 +22,7 @@ from napari_unetpp.session.display.overlays import Overlays
 from napari_unetpp.session.display.readout import Readout
 from napari_unetpp.session.events import FasterFormat, Ready, Reduced, Saved
 from napari_unetpp.session.messages import common, saving
+from napari_unetpp.session.messages import image as image_messages
 from napari_unetpp.session.ports import Layers, Runner, View
 from napari_unetpp.session.preferences import Preferences
 from napari_unetpp.session.segment import work
@@ -89,6 +90,8 @@ class Controller:
         self.segment_all: Callable[[], bool] = lambda: False
         self.save_all: Callable[[], bool] = lambda: False
         self._faster: set[str] = set()  # keys of models that a faster format was measured for
+        self._known: set[Hashable] = set()  # images that are open
+        self._offered: Hashable | None = None  # one that was opened beside the chosen one
         self._closed = False
 
     # ------------------------------------------------------------- life
@@ -233,6 +236,8 @@ class Controller:
             self.state.max_size = None
         elif name == "drop_border":
             self.state.drop_border = False
+        elif name == image_messages.CHOOSE and self._offered is not None:
+            self.state.image = self._offered
         elif name == "circle":
             self.readout.show_circle(True)
         elif name == "colour" and self.state.image is not None:
@@ -243,8 +248,18 @@ class Controller:
 
     def _on_images(self) -> None:
         images = self.layers.images()
-        if self.state.image not in [choice.key for choice in images]:
+        names = {choice.key: choice.name for choice in images}
+        opened = [key for key in names if key not in self._known]
+        ended = self._offered is not None and self._offered not in names
+        self._known, self._offered = set(names), None if ended else self._offered
+        chosen = self.state.image
+        if chosen not in names:
             self.state.image = self.layers.preferred()
+        elif opened and not self.busy and self.changes.under_way() is None:
+            self._offered = opened[-1]
+            self.view.set_message(*image_messages.opened(names[opened[-1]], names[chosen]))
+        elif ended:
+            self.changes.say_what_holds()
         self.view.set_images(images, self.state.image)
         self.readout.describe()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from napari_unetpp._types import ModelInfo, ScaleChoice
+from napari_unetpp.session.messages.common import Offer
 from napari_unetpp.session.segment.resolve import is_searched
 from napari_unetpp.session.values import Plane, Step, Tone
 from napari_unetpp.volumes.axes import GUESSED
@@ -24,6 +25,14 @@ COLOURS = 3
 
 BY_RULE = "auto: as the model has it"
 WEAK = "no clear object size"
+
+CHOOSE = "choose"
+"""The action of the offer in `opened`."""
+
+
+def opened(name: str, chosen: str) -> tuple[str, Tone, list[Offer]]:
+    """An image was opened beside the chosen one, which Segment still means."""
+    return f"{name} was opened; {chosen} is the one in Image.", "info", [(f"choose {name}", CHOOSE)]
 
 
 @dataclass(frozen=True, slots=True)

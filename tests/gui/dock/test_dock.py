@@ -99,6 +99,9 @@ def test_only_images_are_offered(viewer: Any, image: np.ndarray, open_dock: Any)
     assert [combo.itemText(i) for i in range(combo.count())] == ["cells"]
     viewer.add_image(image, name="more")
     assert combo.count() == 2 and combo.currentText() == "cells"
+    assert "more was opened; cells is the one in Image" in dock.form.head.message_label.text()
+    dock.form.head.message_label.linkActivated.emit("choose")
+    assert combo.currentText() == "more"
     viewer.layers["cells"].name = "nuclei"
     assert "nuclei" in [combo.itemText(i) for i in range(2)]
 

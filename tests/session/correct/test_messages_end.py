@@ -12,6 +12,7 @@ from correct_stand_ins import CorrectSession, begin
 
 from napari_unetpp._types import Region, UnetppError
 from napari_unetpp.session.messages import common
+from napari_unetpp.session.messages.image import CHOOSE
 from napari_unetpp.session.values import Click, Line, MouseTool
 
 Act = Callable[[CorrectSession], object]
@@ -83,9 +84,18 @@ def close_image(session: CorrectSession) -> None:
 
 
 def other_image(session: CorrectSession) -> None:
+    open_image(session)
+    session.view.signals.image_chosen.emit("others")
+
+
+def open_image(session: CorrectSession) -> None:
     session.sitting.layers.arrays["others"] = session.sitting.layers.arrays["cells"]
     session.sitting.layers.signals.images_changed.emit()
-    session.view.signals.image_chosen.emit("others")
+
+
+def close_others(session: CorrectSession) -> None:
+    del session.sitting.layers.arrays["others"]
+    session.sitting.layers.signals.images_changed.emit()
 
 
 def other_plane(session: CorrectSession) -> None:
@@ -118,6 +128,24 @@ TABLE: dict[str, tuple[Act, str, Act, str]] = {
     "a result, until its image is closed": (SEGMENT, RESULT, close_image, common.NO_IMAGE),
     "a result, until another image is chosen": (SEGMENT, RESULT, other_image, common.READY),
     "a result, until another model is chosen": (SEGMENT, RESULT, MODEL, common.READY),
+    "an image that was opened, until it is chosen": (
+        then(SEGMENT, open_image),
+        "others was opened; cells is the one in Image",
+        emit("offer_taken", CHOOSE),
+        common.READY,
+    ),
+    "an image that was opened, until it is closed": (
+        then(SEGMENT, open_image),
+        "others was opened",
+        close_others,
+        RESULT,
+    ),
+    "an image that was opened, until Segment is pressed": (
+        then(SEGMENT, open_image),
+        "others was opened",
+        SEGMENT,
+        RESULT,
+    ),
     "whose result is shown, until it is removed": (
         then(SEGMENT, MODEL),
         common.READY + common.STILL.format("nuclei"),

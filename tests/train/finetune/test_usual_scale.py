@@ -225,4 +225,4 @@ def test_without_time_only_the_first_scale_is_checked(
     examples, notes = planes.read_examples(given, tiny_model, model, Budget(1e-6), rng)
     assert checked == ["a"] and [each.scale for each in examples] == scales
     assert all(each.scale_searched == trusted for each in examples)
-    assert any("median scale" in note for note in notes)
+    assert any("is the median of the other" in note for note in notes)
