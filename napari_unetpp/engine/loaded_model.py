@@ -27,8 +27,7 @@ from napari_unetpp.engine.decode.labelling import activate
 from napari_unetpp.engine.device import DeviceChoice
 from napari_unetpp.engine.int8.scales import Int8Scales
 from napari_unetpp.engine.node_evaluator import choose_format, node_evaluator
-from napari_unetpp.files.models.model_file import read_tensors
-from napari_unetpp.files.models.own_models import file_of
+from napari_unetpp.files.models.own_models import tensors_of
 from napari_unetpp.files.results.result_file import model_facts
 from napari_unetpp.net import graph
 from napari_unetpp.net.unetpp import UNetPlusPlus
@@ -82,7 +81,7 @@ class LoadedModel:
         """Read the weights of `info` from its file."""
         assert info.path is not None, f"the model {info.name!r} has no file"
         choice, scales = choose_format(info, device, precision)
-        return cls(info, read_tensors(file_of(info)), choice, scales)
+        return cls(info, tensors_of(info), choice, scales)
 
     def with_rule(self, rule: DecodeRule) -> LoadedModel:
         """The same weights with another rule for objects."""

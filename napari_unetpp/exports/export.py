@@ -22,8 +22,7 @@ from napari_unetpp.exports.package_text import DEVELOPERS
 from napari_unetpp.exports.sample import ExportSample, read_sample, sample_file
 from napari_unetpp.exports.target import SUFFIXES, ExportFormat, check_export_target
 from napari_unetpp.files.atomic import write_atomically
-from napari_unetpp.files.models.model_file import read_tensors
-from napari_unetpp.files.models.own_models import file_of, is_shipped
+from napari_unetpp.files.models.own_models import is_shipped, tensors_of
 from napari_unetpp.net.exported import activation_of, export_net
 
 UNKNOWN = "unknown"
@@ -106,7 +105,7 @@ def export_model(
     check_export_target(out, kind, info, overwrite=overwrite)
     assert info.path is not None, f"the model {info.name!r} has no file"
     on_step(READING)
-    model = LoadedModel(info, read_tensors(file_of(info)), EXACT)
+    model = LoadedModel(info, tensors_of(info), EXACT)
     test_sample = read_sample(model, sample or sample_file(info))
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"made{SUFFIXES[kind]}"
@@ -126,7 +125,7 @@ def _make_onnx(
 ) -> str:
     info = model.info
     assert info.path is not None
-    net = export_net(info.net, read_tensors(file_of(info)), level, activation_of(info))
+    net = export_net(info.net, tensors_of(info), level, activation_of(info))
     onnx_file.write_onnx(made, net, info)
     on_step(CHECKING)
     difference = max(
@@ -154,7 +153,7 @@ def _make_package(
     info = model.info
     assert info.path is not None
     maps = model.image_maps(sample.normalised, level)
-    write_package(made, info, read_tensors(file_of(info)), level, sample, maps, authors=authors)
+    write_package(made, info, tensors_of(info), level, sample, maps, authors=authors)
     on_step(CHECKING)
     check_package(made)
     return f"passes the test of bioimageio.core {version('bioimageio.core')}"

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_unetpp._types import ModelInfo, UnetppError
-from napari_unetpp.files.models.model_file import read_tensors
-from napari_unetpp.files.models.own_models import file_of
+from napari_unetpp.files.models.own_models import tensors_of
 from napari_unetpp.net.unetpp import UNetPlusPlus
 from napari_unetpp.train.averaging import batch_norms
 
@@ -22,7 +21,7 @@ def load_network(info: ModelInfo) -> UNetPlusPlus:
     """The network of a model with its weights; the file is only read."""
     if info.path is None:
         raise UnetppError(f"the model {info.name!r} has no file; choose one from the list of models.")
-    tensors = read_tensors(file_of(info))
+    tensors = tensors_of(info)
     net = UNetPlusPlus(info.net, norm=any(".norm." in name for name in tensors))
     net.load_state_dict(tensors)
     return net
@@ -50,7 +49,7 @@ def start_from(net: UNetPlusPlus, info: ModelInfo, parent: ModelInfo) -> None:
     finite (a variance too large for float16) are reset.
     """
     assert parent.path is not None, "a model of the list has a file"
-    tensors = read_tensors(file_of(parent))
+    tensors = tensors_of(parent)
     if not any(".norm." in name for name in tensors):
         raise UnetppError(
             f"{parent.name} was folded for use and has no batch norms to train with; start from the model "

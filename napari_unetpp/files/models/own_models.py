@@ -9,15 +9,22 @@ import os
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.files.atomic import TargetExists, move_to_free
 from napari_unetpp.files.models import model_list
-from napari_unetpp.files.models.model_file import file_hash
+from napari_unetpp.files.models.model_file import file_hash, read_tensors
 from napari_unetpp.files.models.model_list import SUFFIX, file_stems, model_files, models_folder
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DELETED = "deleted"
 """Folder of deleted models in the folder of models. What is in it is not listed."""
+
+MOVES = 3
+"""So often a file may be moved between the search for it and its reading."""
 
 LONGEST = 100
 """Characters of a name."""
@@ -129,6 +136,24 @@ def file_of(info: ModelInfo) -> Path:
     folders = (models_folder(), deleted_folder())
     found = (path for folder in folders for path in model_files(folder) if _has_hash(path, info.sha256))
     return next(found, info.path)
+
+
+def tensors_of(info: ModelInfo) -> dict[str, Tensor]:
+    """The weights of a model as `read_tensors` gives them; its file may be renamed or deleted at this moment.
+
+    Raises
+    ------
+    UnetppError
+        As `read_tensors`.
+    """
+    for _ in range(MOVES):
+        path = file_of(info)
+        try:
+            return read_tensors(path)
+        except UnetppError:
+            if path.exists():
+                raise
+    return read_tensors(file_of(info))
 
 
 def _has_hash(path: Path, sha256: str) -> bool:

@@ -17,8 +17,7 @@ from napari_unetpp.engine.int8.scales import Int8Scales, is_quantisable, measure
 from napari_unetpp.engine.loaded_model import LoadedModel
 from napari_unetpp.engine.tiles import padded_shape
 from napari_unetpp.files.labels.folders import folder_name
-from napari_unetpp.files.models.model_file import read_tensors
-from napari_unetpp.files.models.own_models import file_of
+from napari_unetpp.files.models.own_models import tensors_of
 from napari_unetpp.files.text import counted
 from napari_unetpp.train.choose.levels import Predicted, at_model_size, mean_dice, middle, pooled_ap50
 from napari_unetpp.train.data.held_out import split_samples
@@ -148,7 +147,7 @@ def compare_formats(
     """
     scales = measure_scales(load_network(info).folded(), (_input(sample, info) for sample in learned))
     assert info.path is not None, "a model of the list has a file"
-    tensors = read_tensors(file_of(info))
+    tensors = tensors_of(info)
     exact, quick = (
         _predicted(LoadedModel(info, tensors, DeviceChoice("cpu", dtype), ranges), others)
         for dtype, ranges in (("float32", None), ("int8", scales))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from napari_unetpp._types import ModelInfo, UnetppError
 from napari_unetpp.files import atomic
-from napari_unetpp.files.models import model_list
-from napari_unetpp.files.models.model_file import read_info
+from napari_unetpp.files.models import model_list, own_models
+from napari_unetpp.files.models.model_file import read_info, read_tensors
 from napari_unetpp.files.models.model_list import find_model, list_models, models_folder, register
 from napari_unetpp.files.models.own_models import (
     delete_model,
@@ -145,6 +146,27 @@ def test_work_that_has_begun_keeps_its_model(tiny_model: ModelInfo) -> None:
     assert file_of(tiny_model) == file_of(renamed) == moved
     moved.unlink()
     assert file_of(tiny_model) == tiny_model.path  # whose error says what is missing
+
+
+@pytest.mark.parametrize("moves", [1, 3])
+def test_a_file_that_is_renamed_while_it_is_being_read(
+    tiny_model: ModelInfo, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    """A run failed that had found the file, and was about to open it."""
+    expected = own_models.tensors_of(tiny_model)
+    now = [tiny_model]
+
+    def moved_first(path: Path) -> dict[str, Any]:
+        if len(now) <= moves:
+            now.append(rename_model(now[-1], f"name {len(now)}"))
+        return read_tensors(path)
+
+    monkeypatch.setattr(own_models, "read_tensors", moved_first)
+    found = own_models.tensors_of(tiny_model)
+    assert len(now) == 1 + moves and found.keys() == expected.keys()
+    now[-1].path.unlink()
+    with pytest.raises(UnetppError, match=r"tiny\.safetensors"):
+        own_models.tensors_of(tiny_model)
 
 
 def test_another_model_under_the_old_name_is_not_taken_for_it(tiny_model: ModelInfo) -> None:
