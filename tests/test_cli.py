@@ -28,7 +28,6 @@ from napari_unetpp._types import (
     SamplingRule,
     UnetppError,
 )
-from napari_unetpp.commands import train as train_command
 from napari_unetpp.engine.input.sampling import resample
 from napari_unetpp.files.images.image_file import read_image
 from napari_unetpp.files.labels.folders import read_label, read_pairs
@@ -598,33 +597,43 @@ def test_train_hands_everything_on(run: Run, monkeypatch: pytest.MonkeyPatch, ti
     assert (request.frame, request.classes, request.supervision) == (192, ("polyp", "tool"), "last")
 
 
-def test_train_that_is_interrupted_says_how_to_go_on(
-    run: Run, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_train_that_is_interrupted_says_how_to_go_on(run: Run, data_root: Path, tmp_path: Path) -> None:
     """The step in progress is finished, and its state lies beside the model to be."""
-    say = train_command.say
-
-    def interrupted(text: str) -> None:
-        say(text)
-        if text.startswith("training on"):
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(train_command, "say", interrupted)
     for kind in ("images", "labels"):
         (tmp_path / kind).mkdir()
     for pair in read_pairs(data_root / "nuclei_dsb2018" / "train")[:40:10]:
         for path, kind in ((pair.image, "images"), (pair.label, "labels")):
             shutil.copy(path, tmp_path / kind / path.name)
     arguments = ("train", tmp_path, "--out", tmp_path / "m.safetensors", "--task", "instances")
-    length = ("--megapixels", 0.01, "--patch", 32, "--arch", "unet-1", "--device", "cpu")
-    status, out, err = run(*arguments, *length)
-    assert status == 1 and not out and "Traceback" not in err
+    length = (
+        "--megapixels",
+        2,
+        "--patch",
+        32,
+        "--arch",
+        "unet-1",
+        "--device",
+        "cpu",
+        "--precision",
+        "float32",
+    )
+    command = [sys.executable, "-m", "napari_unetpp", *map(str, (*arguments, *length))]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    said = []
+    for line in running.stderr:
+        said.append(line)
+        if line.startswith("training on"):
+            running.send_signal(signal.SIGTERM)
+            break
+    out, rest = running.communicate(timeout=300)
+    err = "".join(said) + rest
+    assert running.returncode == 1 and not out and "Traceback" not in err, err
     last = err.strip().splitlines()[-1]
-    assert last.startswith("stopped at step 0, after 0% of the training") and "--resume" in last
+    assert re.match(r"stopped at step \d+, after \d+% of the training", last) and "--resume" in last
     assert (tmp_path / "m.checkpoint.safetensors").exists()
-    monkeypatch.setattr(train_command, "say", say)
     status, out, err = run(*arguments, *length, "--resume")
-    assert status == 0 and "resumed at step 0" in err and "edge_distance" in out
+    assert status == 0 and "resumed at step" in err and "edge_distance" in out
     assert not (tmp_path / "m.checkpoint.safetensors").exists()
 
 
