@@ -86,11 +86,10 @@ def test_a_worker_that_is_killed_costs_only_its_planes(
     write = PlaneStore.write
 
     def kill_then_write(self: PlaneStore, *plane: Any) -> None:
-        """When the first plane is there, the worker with most of the others dies."""
+        """When the first plane is there, the worker dies that has most of the others, waiting or done."""
         if not killed:
             with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
                 busiest = max(client.processing().items(), key=lambda item: len(item[1]))
-                assert busiest[1], "it has work"
                 killed.append(client.run(os.getpid)[busiest[0]])
                 os.kill(killed[0], signal.SIGKILL)
         write(self, *plane)
